@@ -1,0 +1,106 @@
+-- The doors, the roles behind them, and the few tables that every module stands on.
+set local lock_timeout = '5s';
+
+-- Nothing is exposed by default: every grant in this project is written out beside its object.
+-- (The revokes in schema public undo what hosted projects grant to the API roles by default.)
+alter default privileges revoke execute on functions from public;
+alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
+alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
+alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;
+
+-- pg_temp is searched for types before pg_catalog, also under an empty search_path: whoever may create
+-- temporary objects could shadow a type inside a definer function.
+do $$
+begin
+  execute format('revoke temporary on database %I from public', current_database());
+end
+$$;
+
+-- Roles belong to the cluster, so a second database finds them there. Passwords are the operator's.
+do $$
+begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'worker') then
+    create role worker login noinherit;
+  end if;
+  if not exists (select from pg_catalog.pg_roles where rolname = 'sidecar') then
+    create role sidecar login noinherit;
+  end if;
+end
+$$;
+
+alter role worker set statement_timeout = '30s';
+alter role worker set idle_in_transaction_session_timeout = '60s';
+alter role sidecar set statement_timeout = '10s';
+alter role sidecar set idle_in_transaction_session_timeout = '30s';
+
+create schema if not exists app;
+create schema worker;
+create schema sidecar;
+create schema gate;
+comment on schema app is 'Internal tables and functions. Not exposed; no role but postgres has USAGE.';
+comment on schema worker is 'Everything that role worker may do: the functions in here, and the queue.';
+comment on schema sidecar is 'Everything that role sidecar may do: the functions in here.';
+comment on schema gate is 'The function that PostgREST calls before each request, and nothing else.';
+grant usage on schema worker to worker;
+grant usage on schema sidecar to sidecar;
+
+alter table app.migrations enable row level security;
+comment on table app.migrations is 'Migrations that have run; written by node-pg-migrate.';
+
+create table app.applied_files (
+  path text primary key,
+  hash text not null,
+  applied_at timestamptz not null default now()
+);
+alter table app.applied_files enable row level security;
+comment on table app.applied_files is 'Files of db/modules as they were last applied, by npm run db:migrate.';
+
+create table app.settings (
+  id boolean primary key default true,
+  share_base_url text not null default 'https://harpy.chat',
+  share_writes_per_minute integer not null default 1200,
+  client_address_header text,
+  constraint settings_is_one_row check (id),
+  constraint settings_share_base_url_is_http
+    check (share_base_url ~ '^https?://[^[:space:]]*[^[:space:]/]$' and octet_length(share_base_url) <= 500),
+  constraint settings_share_writes_per_minute_is_positive check (share_writes_per_minute > 0),
+  constraint settings_client_address_header_is_lower_case
+    check (client_address_header ~ '^[a-z0-9-]{1,100}$')
+);
+alter table app.settings enable row level security;
+comment on table app.settings is
+  'What an operator may tune: one row, one typed column a setting. Change it with update app.settings set …';
+comment on column app.settings.share_base_url is 'Where share links point; without a final slash.';
+comment on column app.settings.share_writes_per_minute is
+  'Writes per minute and caller (user, or client address) in sharing. A write counts one, and one more per 64 KiB.';
+comment on column app.settings.client_address_header is
+  'The request header, in lower case, in which a proxy that clients cannot bypass puts their address. Null: all '
+  'anonymous clients share one rate limit. x-forwarded-for serves where the nearest proxy appends to it.';
+insert into app.settings default values;
+
+-- Lost at a crash, and that is all right: a limit that starts afresh is still a limit.
+create unlogged table app.rate_limits (
+  bucket text not null,
+  key text not null,
+  spent_until timestamptz not null,
+  constraint rate_limits_pkey primary key (bucket, key)
+);
+create index rate_limits_spent_until_idx on app.rate_limits (spent_until);
+alter table app.rate_limits enable row level security;
+comment on table app.rate_limits is
+  'One row per limited caller: until when what was taken is spent (generic cell rate algorithm). See app.take_rate.';
+
+create table app.schedules (
+  name text primary key,
+  cron text not null,
+  function text not null unique,
+  constraint schedules_name_is_kebab_case check (name ~ '^[a-z][a-z0-9-]{0,62}$'),
+  constraint schedules_cron_has_five_fields check (cron ~ '^[0-9*/,-]+( [0-9*/,-]+){4}$'),
+  constraint schedules_function_is_ours check (function ~ '^app\.[a-z][a-z0-9_]{0,62}$')
+);
+alter table app.schedules enable row level security;
+comment on table app.schedules is
+  'What runs by the clock. Registered in pg_cron where that is installed, run by the worker where it is not.';
+comment on column app.schedules.cron is 'Minute, hour, day of month, month, day of week; UTC. An operator may change it.';
+comment on column app.schedules.function is
+  'A function without arguments that handles one batch and returns how many rows it handled; called until it returns 0.';

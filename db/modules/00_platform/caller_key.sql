@@ -1,0 +1,13 @@
+-- app.caller_key
+--
+-- Called by   whatever limits a caller's rate
+create or replace function app.caller_key()
+  returns text
+  language sql
+  stable
+  set search_path = ''
+return coalesce('user ' || auth.uid(), 'address ' || app.client_address());
+
+comment on function app.caller_key() is 'Who calls, for rate limits: the signed-in user, or else the client address.';
+
+revoke execute on function app.caller_key() from public;

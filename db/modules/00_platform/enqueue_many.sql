@@ -1,0 +1,16 @@
+-- app.enqueue_many
+--
+-- Called by   functions that start much work in the background
+-- Writes      graphile_worker: a job for each element, in one statement (20,000 single calls take 26 s, one call 0.2 s)
+create or replace function app.enqueue_many(jobs graphile_worker.job_spec[])
+  returns void
+  language sql
+  volatile
+  set search_path = ''
+begin atomic
+  select graphile_worker.add_jobs(enqueue_many.jobs);
+end;
+
+comment on function app.enqueue_many(graphile_worker.job_spec[]) is 'Like app.enqueue for a whole set of jobs at once.';
+
+revoke execute on function app.enqueue_many(graphile_worker.job_spec[]) from public;

@@ -1,0 +1,29 @@
+-- gate.pre_request
+--
+-- Called by   PostgREST, as the caller, before each request
+-- Errors      PT413 request_too_large
+-- Why         a body is refused by its announced size before Postgres parses it: a 20 MB document would die at the
+--             caller's statement timeout, as a 500
+create or replace function gate.pre_request()
+  returns void
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+begin
+  if (nullif(current_setting('request.headers', true), '')::json ->> 'content-length')::numeric > 6291456 then
+    -- Written out: app.fail would need USAGE on schema app for every caller.
+    raise exception using
+      errcode = 'PT413',
+      message = 'A request body may have 6 MiB at most.',
+      detail = 'request_too_large',
+      hint = 'Send less at once.';
+  end if;
+end
+$$;
+
+comment on function gate.pre_request() is 'Runs before each request; refuses bodies over 6 MiB with 413 request_too_large.';
+
+revoke execute on function gate.pre_request() from public;
+grant usage on schema gate to anon, authenticated, service_role;
+grant execute on function gate.pre_request() to anon, authenticated, service_role;

@@ -1,0 +1,24 @@
+-- app.tg_users__create_profile
+--
+-- Called by   trigger _100_create_profile on auth.users
+-- Writes      users: one row for each new auth user, in the transaction that makes it
+create or replace function app.tg_users__create_profile()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  insert into public.users (id)
+  select new_users.id
+  from new_users
+  on conflict on constraint users_pkey do nothing;
+
+  return null;
+end
+$$;
+
+comment on function app.tg_users__create_profile() is 'Gives each new auth user a profile.';
+
+revoke execute on function app.tg_users__create_profile() from public;

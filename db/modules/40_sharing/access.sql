@@ -1,0 +1,95 @@
+-- Anyone may insert a flow, its nodes and its share, and reads only what was shared as public; the rest opens through
+-- get_shared_resource. Nobody changes anything. service_role reads all and takes shares down.
+
+grant insert (id, name, description, nodes, edges, response_template) on public.flows to anon, authenticated;
+grant insert (
+  id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty,
+  presence_penalty, response_format
+) on public.agents to anon, authenticated;
+grant insert (id, flow_id, name, color, data_store_fields) on public.data_store_nodes to anon, authenticated;
+grant insert (id, flow_id, name, conditions) on public.if_nodes to anon, authenticated;
+grant insert (id, resource_type, resource_id, expires_at, visibility) on public.shared_resources to anon, authenticated;
+
+grant select (id, name, description, nodes, edges, response_template, created_at) on public.flows to anon, authenticated;
+grant select (
+  id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty,
+  presence_penalty, response_format
+) on public.agents to anon, authenticated;
+grant select (id, flow_id, name, color, data_store_fields) on public.data_store_nodes to anon, authenticated;
+grant select (id, flow_id, name, conditions) on public.if_nodes to anon, authenticated;
+grant select (id, resource_type, resource_id, expires_at, visibility, created_at) on public.shared_resources
+  to anon, authenticated;
+
+grant select on public.flows, public.agents, public.data_store_nodes, public.if_nodes to service_role;
+grant select, delete on public.shared_resources to service_role;
+
+-- What an insert must satisfy stands in constraints and triggers, which see and lock what a policy's subquery could
+-- not: it would run under the caller's own RLS.
+drop policy if exists insert_client on public.flows;
+create policy insert_client on public.flows
+  for insert
+  to anon, authenticated
+  with check (sealed_at is null);
+
+drop policy if exists insert_client on public.agents;
+create policy insert_client on public.agents
+  for insert
+  to anon, authenticated
+  with check (flow_id is not null);
+
+drop policy if exists insert_client on public.data_store_nodes;
+create policy insert_client on public.data_store_nodes
+  for insert
+  to anon, authenticated
+  with check (flow_id is not null);
+
+drop policy if exists insert_client on public.if_nodes;
+create policy insert_client on public.if_nodes
+  for insert
+  to anon, authenticated
+  with check (flow_id is not null);
+
+drop policy if exists insert_client on public.shared_resources;
+create policy insert_client on public.shared_resources
+  for insert
+  to anon, authenticated
+  with check (expires_at <= (select app.now()) + interval '1 hour');
+
+drop policy if exists select_public on public.shared_resources;
+create policy select_public on public.shared_resources
+  for select
+  to anon, authenticated
+  using (visibility = 'public' and expires_at > (select app.now()));
+
+-- The subqueries below see shared_resources as the caller does: live public shares only.
+drop policy if exists select_public on public.flows;
+create policy select_public on public.flows
+  for select
+  to anon, authenticated
+  using (exists (
+    select from public.shared_resources as s where s.resource_id = flows.id and s.resource_type = 'flow'
+  ));
+
+drop policy if exists select_public on public.agents;
+create policy select_public on public.agents
+  for select
+  to anon, authenticated
+  using (exists (
+    select from public.shared_resources as s where s.resource_id = agents.flow_id and s.resource_type = 'flow'
+  ));
+
+drop policy if exists select_public on public.data_store_nodes;
+create policy select_public on public.data_store_nodes
+  for select
+  to anon, authenticated
+  using (exists (
+    select from public.shared_resources as s where s.resource_id = data_store_nodes.flow_id and s.resource_type = 'flow'
+  ));
+
+drop policy if exists select_public on public.if_nodes;
+create policy select_public on public.if_nodes
+  for select
+  to anon, authenticated
+  using (exists (
+    select from public.shared_resources as s where s.resource_id = if_nodes.flow_id and s.resource_type = 'flow'
+  ));

@@ -1,0 +1,24 @@
+-- app.tg_shared_resources__delete_resources
+--
+-- Called by   trigger _200_delete_resources on shared_resources
+-- Writes      deletes the shared resources; their nodes follow by foreign key
+-- Why         resource_id points to a table that resource_type names, so no foreign key can do this
+create or replace function app.tg_shared_resources__delete_resources()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  delete from public.flows as f
+  using old_shares
+  where old_shares.resource_type = 'flow' and f.id = old_shares.resource_id;
+
+  return null;
+end
+$$;
+
+comment on function app.tg_shared_resources__delete_resources() is 'Deletes what a deleted share had shared.';
+
+revoke execute on function app.tg_shared_resources__delete_resources() from public;

@@ -1,0 +1,55 @@
+-- app.share_link, app.find_share
+--
+-- Called by   app.share_flow
+-- Errors      PT409 share_id_taken
+create or replace function app.share_link(share_id uuid)
+  returns public.share_link
+  language sql
+  stable
+  set search_path = ''
+begin atomic
+  select
+    s.id,
+    format(
+      '%s/%s/detail/%s',
+      (select settings.share_base_url from app.settings),
+      case s.resource_type when 'flow' then 'flows' when 'session' then 'sessions' else 'cards' end,
+      s.id
+    ),
+    s.expires_at
+  from public.shared_resources as s
+  where s.id = share_link.share_id and s.expires_at > app.now();
+end;
+
+comment on function app.share_link(uuid) is 'The link of a live share, or null.';
+
+create or replace function app.find_share(share_id uuid, package json)
+  returns public.share_link
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_link public.share_link := app.share_link(find_share.share_id);
+begin
+  if v_link.share_id is not null and not exists (
+    select
+    from public.shared_resources as s
+    where s.id = find_share.share_id
+      and case
+        when s.package::text = find_share.package::text then true
+        else s.package::jsonb = find_share.package::jsonb
+      end
+  ) then
+    perform app.fail(409, 'share_id_taken', 'This share_id belongs to another share.', 'Make a new share_id.');
+  end if;
+
+  return v_link;
+end
+$$;
+
+comment on function app.find_share(uuid, json) is
+  'The link of the live share with this id and this package; null where the id is free, 409 where it is not.';
+
+revoke execute on function app.share_link(uuid) from public;
+revoke execute on function app.find_share(uuid, json) from public;

@@ -1,0 +1,56 @@
+-- app.get_shared_resource, public.get_shared_resource
+--
+-- Called by   clients, by GET or POST
+-- Errors      PT404 share_not_found
+create or replace function app.get_shared_resource(share_id uuid)
+  returns json
+  language plpgsql
+  stable
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_share record;
+begin
+  select s.package, s.expires_at into v_share
+  from public.shared_resources as s
+  where s.id = get_shared_resource.share_id and s.expires_at > v_now;
+
+  if not found then
+    perform app.fail(404, 'share_not_found', 'There is no such share, or it has expired.', 'Ask for a new link.');
+  end if;
+
+  perform set_config(
+    'response.headers',
+    format(
+      '[{"Cache-Control": "public, max-age=%s"}]',
+      floor(extract(epoch from v_share.expires_at - v_now))
+    ),
+    true
+  );
+
+  return v_share.package;
+end
+$$;
+
+comment on function app.get_shared_resource(uuid) is 'The package of a live share; see public.get_shared_resource.';
+
+create or replace function public.get_shared_resource(share_id uuid)
+  returns json
+  language sql
+  stable
+  set search_path = ''
+return app.get_shared_resource(share_id);
+
+comment on function public.get_shared_resource(uuid) is
+$$Opens a share.
+
+Returns the shared package; of a flow { name, description, nodes, edges, responseTemplate, agents, dataStoreNodes,
+ifNodes }, the last three by node id. Cache-Control says for how many seconds the share still lives.
+404 share_not_found: unknown or expired. Seed 000, section 3.$$;
+
+revoke execute on function app.get_shared_resource(uuid) from public;
+revoke execute on function public.get_shared_resource(uuid) from public;
+grant execute on function app.get_shared_resource(uuid) to anon, authenticated, service_role;
+grant execute on function public.get_shared_resource(uuid) to anon, authenticated, service_role;

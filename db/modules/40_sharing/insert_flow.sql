@@ -1,0 +1,53 @@
+-- app.insert_flow
+--
+-- Called by   app.share_flow
+-- Writes      flows, agents, data_store_nodes, if_nodes
+create or replace function app.insert_flow(flow json)
+  returns uuid
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_flow_id uuid := gen_random_uuid();
+begin
+  insert into public.flows (id, name, description, nodes, edges, response_template)
+  select v_flow_id, f.name, f.description, f.nodes, f.edges, f."responseTemplate"
+  from json_to_record(insert_flow.flow)
+    as f(name text, description text, nodes json, edges json, "responseTemplate" json);
+
+  insert into public.agents (
+    flow_id, id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty,
+    presence_penalty, response_format
+  )
+  select
+    v_flow_id, e.key, a.name, a."promptMessages", a."modelTier", a.temperature, a."maxTokens", a."topP",
+    a."frequencyPenalty", a."presencePenalty", a."responseFormat"
+  from json_each(insert_flow.flow -> 'agents') as e
+  cross join lateral json_to_record(e.value) as a(
+    name text, "promptMessages" json, "modelTier" text, temperature double precision, "maxTokens" integer,
+    "topP" double precision, "frequencyPenalty" double precision, "presencePenalty" double precision,
+    "responseFormat" json
+  );
+
+  insert into public.data_store_nodes (flow_id, id, name, color, data_store_fields)
+  select v_flow_id, e.key, d.name, d.color, d."dataStoreFields"
+  from json_each(insert_flow.flow -> 'dataStoreNodes') as e
+  cross join lateral json_to_record(e.value) as d(name text, color text, "dataStoreFields" json);
+
+  insert into public.if_nodes (flow_id, id, name, conditions)
+  select v_flow_id, e.key, i.name, i.conditions
+  from json_each(insert_flow.flow -> 'ifNodes') as e
+  cross join lateral json_to_record(e.value) as i(name text, conditions json);
+
+  return v_flow_id;
+exception
+  -- A fraction of a token, a number beyond a double, half a surrogate pair in a name.
+  when invalid_text_representation or numeric_value_out_of_range or untranslatable_character then
+    perform app.fail(422, 'flow_invalid', format('The flow has a value that cannot be stored: %s.', sqlerrm), 'Send the flow as the editor exports it.');
+end
+$$;
+
+comment on function app.insert_flow(json) is 'Writes a flow with its nodes, unsealed; returns its new id.';
+
+revoke execute on function app.insert_flow(json) from public;

@@ -1,0 +1,38 @@
+-- app.tg__require_open_flows
+--
+-- Called by   triggers _200_require_open_flows on the node tables
+-- Errors      PT409 resource_sealed, PT413 package_too_large, PT422 too_many_nodes
+-- Locks       the flows, for share, lowest id first. Sharing updates the same row: either it comes first, and the nodes
+--             are refused, or it waits, and the package, built in a later statement, has them.
+create or replace function app.tg__require_open_flows()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  perform
+  from public.flows as f
+  where f.id in (select new_rows.flow_id from new_rows)
+  order by f.id
+  for share;
+
+  if exists (
+    select
+    from public.flows as f
+    where f.id in (select new_rows.flow_id from new_rows) and f.sealed_at is not null
+  ) then
+    perform app.fail(409, 'resource_sealed', 'This flow has been shared and cannot change any more.', 'Share a new flow.');
+  end if;
+
+  perform app.require_flow_fits(touched.flow_id)
+  from (select distinct new_rows.flow_id from new_rows) as touched;
+
+  return null;
+end
+$$;
+
+comment on function app.tg__require_open_flows() is 'Refuses nodes for a flow that is sealed or full.';
+
+revoke execute on function app.tg__require_open_flows() from public;

@@ -1,0 +1,62 @@
+-- app.share_flow, public.share_flow
+--
+-- Called by   clients
+-- Writes      flows, agents, data_store_nodes, if_nodes, shared_resources; rate_limits
+-- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 flow_invalid, nul_character, too_many_nodes,
+--             PT429 rate_limited
+-- Idempotent  same share_id, same flow, still alive: gives the first link and writes nothing
+-- Locks       the share_id (advisory), then the caller's row of rate_limits, then rows nobody else knows
+create or replace function app.share_flow(flow json, share_id uuid, visibility text)
+  returns public.share_link
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_flow json := app.read_flow(share_flow.flow);
+  v_link public.share_link;
+begin
+  if share_flow.share_id is null then
+    perform app.fail(422, 'share_id_missing', 'share_id must be a UUID.', 'Make one with crypto.randomUUID().');
+  end if;
+
+  -- A repetition at the same moment waits here, and then finds what the first one made.
+  perform pg_advisory_xact_lock(hashtextextended(share_flow.share_id::text, 0));
+  v_link := app.find_share(share_flow.share_id, v_flow);
+  if v_link.share_id is not null then
+    return v_link;
+  end if;
+
+  perform app.take_share_rate(octet_length(v_flow::text));
+
+  insert into public.shared_resources (id, resource_type, resource_id, visibility, package)
+  values (share_flow.share_id, 'flow', app.insert_flow(v_flow), share_flow.visibility, v_flow);
+
+  return app.share_link(share_flow.share_id);
+end
+$$;
+
+comment on function app.share_flow(json, uuid, text) is 'Shares a flow in one transaction; see public.share_flow.';
+
+create or replace function public.share_flow(flow json, share_id uuid, visibility text default 'unlisted')
+  returns public.share_link
+  language sql
+  volatile
+  set search_path = ''
+return app.share_flow(flow, share_id, visibility);
+
+comment on function public.share_flow(json, uuid, text) is
+$$Shares a flow for an hour, in one request.
+
+flow: { name, description, nodes, edges, responseTemplate, agents, dataStoreNodes, ifNodes } as the editor exports it,
+5 MiB and 1,000 nodes at most; get_shared_resource returns the same JSON. share_id: a UUID made by the client;
+repeating a request with the same id is safe. visibility: unlisted (default) or public.
+Returns { share_id, url, expires_at }.
+409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 flow_invalid, nul_character,
+too_many_nodes. 429 rate_limited. Seed 000, section 2: one request instead of its five.$$;
+
+revoke execute on function app.share_flow(json, uuid, text) from public;
+revoke execute on function public.share_flow(json, uuid, text) from public;
+grant execute on function app.share_flow(json, uuid, text) to anon, authenticated, service_role;
+grant execute on function public.share_flow(json, uuid, text) to anon, authenticated, service_role;

@@ -1,0 +1,72 @@
+-- Every table of ours × every role that can log in or be assumed × every command. A table that is missing here fails.
+begin;
+select plan(2);
+
+create temporary table expected (relation text, anon text, authenticated text, service_role text, worker text, sidecar text);
+insert into expected
+values
+  ('app.applied_files', '', '', '', '', ''),
+  ('app.migrations', '', '', '', '', ''),
+  ('app.rate_limits', '', '', '', '', ''),
+  ('app.schedules', '', '', '', '', ''),
+  ('app.settings', '', '', '', '', ''),
+  ('public.agents', 'insert select', 'insert select', 'select', '', ''),
+  ('public.data_store_nodes', 'insert select', 'insert select', 'select', '', ''),
+  ('public.flows', 'insert select', 'insert select', 'select', '', ''),
+  ('public.if_nodes', 'insert select', 'insert select', 'select', '', ''),
+  ('public.plans', 'select', 'select', 'select', '', ''),
+  ('public.shared_resources', 'insert select', 'insert select', 'delete select', '', ''),
+  ('public.users', '', 'select', 'select', '', '');
+
+create temporary view actual as
+select
+  format('%s.%s', n.nspname, c.relname) as relation,
+  r.role,
+  coalesce((
+    select string_agg(p.privilege, ' ' order by p.privilege)
+    from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as p (privilege)
+    where has_table_privilege(r.role, c.oid, p.privilege)
+      or (p.privilege in ('select', 'insert', 'update', 'references')
+        and has_any_column_privilege(r.role, c.oid, p.privilege))
+  ), '') as commands
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+cross join unnest(array['anon', 'authenticated', 'service_role', 'worker', 'sidecar']) as r (role)
+where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname in ('public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops');
+
+select set_eq(
+  'select relation, role, commands from actual',
+  $$
+    select relation, 'anon', anon from expected
+    union all select relation, 'authenticated', authenticated from expected
+    union all select relation, 'service_role', service_role from expected
+    union all select relation, 'worker', worker from expected
+    union all select relation, 'sidecar', sidecar from expected
+  $$,
+  'each role may do exactly what the matrix says, on every table'
+);
+
+-- What clients may neither read nor write, although the table is open to them.
+select set_eq(
+  $$
+    select format('%s.%s %s', c.relname, a.attname, p.privilege)
+    from pg_class as c
+    join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    cross join unnest(array['select', 'insert']) as p (privilege)
+    where c.relnamespace = 'public'::regnamespace
+      and has_any_column_privilege('anon', c.oid, p.privilege)
+      and not has_column_privilege('anon', c.oid, a.attnum, p.privilege)
+  $$,
+  array[
+    'shared_resources.package select', 'shared_resources.package insert', 'shared_resources.created_at insert',
+    'flows.sealed_at select', 'flows.sealed_at insert', 'flows.created_at insert',
+    'flows.size_bytes select', 'flows.size_bytes insert',
+    'agents.size_bytes select', 'agents.size_bytes insert',
+    'data_store_nodes.size_bytes select', 'data_store_nodes.size_bytes insert',
+    'if_nodes.size_bytes select', 'if_nodes.size_bytes insert'
+  ],
+  'the columns that are ours alone are granted to no client'
+);
+
+select * from finish();
+rollback;

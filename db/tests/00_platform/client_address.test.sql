@@ -1,0 +1,23 @@
+begin;
+select plan(8);
+
+select set_config('request.headers', '{"x-real-ip": "203.0.113.9", "x-forwarded-for": "1.1.1.1, 198.51.100.7", "v6": "2001:db8:1:2:3:4:5:6", "odd": "<b>"}', true);
+
+select is(app.client_address(), 'unknown', 'trusts no header until one is set');
+update app.settings set client_address_header = 'x-real-ip';
+select is(app.client_address(), '203.0.113.9', 'reads the trusted header');
+update app.settings set client_address_header = 'x-forwarded-for';
+select is(app.client_address(), '198.51.100.7', 'of a list takes what the nearest proxy appended');
+update app.settings set client_address_header = 'v6';
+select is(app.client_address(), '2001:db8:1:2::/64', 'takes a whole /64 for one IPv6 client');
+update app.settings set client_address_header = 'odd';
+select is(app.client_address(), 'unknown', 'takes what is no address for unknown');
+update app.settings set client_address_header = 'absent';
+select is(app.client_address(), 'unknown', 'takes a missing header for unknown');
+select set_config('request.headers', '', true);
+select is(app.caller_key(), 'address unknown', 'keys an anonymous caller by address');
+select set_config('request.jwt.claims', '{"sub": "7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11"}', true);
+select is(app.caller_key(), 'user 7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11', 'keys a signed-in caller by user');
+
+select * from finish();
+rollback;

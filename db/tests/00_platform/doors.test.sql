@@ -1,0 +1,121 @@
+-- The worker's and the sidecar's doors: what they may execute, and that there is no way around it.
+begin;
+select plan(15);
+
+create temporary view executable as
+select r.role, format('%s.%s', n.nspname, p.proname) as function
+from pg_proc as p
+join pg_namespace as n on n.oid = p.pronamespace
+cross join unnest(array['worker', 'sidecar']) as r (role)
+where n.nspname in ('public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops')
+  and has_function_privilege(r.role, p.oid, 'execute');
+grant select on executable to public;
+
+select set_eq(
+  $$ select function from executable where role = 'worker' $$,
+  array['worker.list_schedules', 'worker.ping', 'worker.run_schedule'],
+  'the worker may execute exactly these functions'
+);
+select set_eq(
+  $$ select function from executable where role = 'sidecar' $$,
+  array['sidecar.ping'],
+  'the sidecar may execute exactly these functions'
+);
+select set_eq(
+  $$
+    select r.role, n.nspname
+    from pg_namespace as n
+    cross join unnest(array['worker', 'sidecar']) as r (role)
+    where has_schema_privilege(r.role, n.oid, 'usage')
+      and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tests', 'public', 'extensions')
+  $$,
+  $$ values ('worker', 'worker'::name), ('worker', 'graphile_worker'), ('sidecar', 'sidecar') $$,
+  'each enters its own schema, and the worker the queue'
+);
+select is_empty(
+  $$
+    select r.role, n.nspname
+    from pg_namespace as n
+    cross join unnest(array['worker', 'sidecar', 'anon', 'authenticated']) as r (role)
+    where has_schema_privilege(r.role, n.oid, 'create') and n.nspname !~ '^pg_(temp|toast)'
+  $$,
+  'none of them may create anything in any schema'
+);
+select is_empty(
+  $$
+    select r.role from unnest(array['worker', 'sidecar', 'anon', 'authenticated', 'service_role', 'authenticator']) as r (role)
+    where has_database_privilege(r.role, current_database(), 'create')
+      or has_database_privilege(r.role, current_database(), 'temporary')
+  $$,
+  'none of them may create a schema or a temporary object'
+);
+select is_empty(
+  $$
+    select s.classid::regclass, s.objid from pg_shdepend as s
+    where s.deptype = 'o' and s.refobjid in ('worker'::regrole, 'sidecar'::regrole)
+  $$,
+  'worker and sidecar own nothing'
+);
+select is_empty(
+  $$
+    select m.roleid::regrole, m.member::regrole from pg_auth_members as m
+    where m.member in ('worker'::regrole, 'sidecar'::regrole)
+  $$,
+  'worker and sidecar are members of no role'
+);
+select is_empty(
+  $$
+    select r.role, c.oid::regclass from pg_class as c
+    cross join unnest(array['worker', 'sidecar']) as r (role)
+    where c.relnamespace in ('public'::regnamespace, 'app'::regnamespace, 'auth'::regnamespace, 'storage'::regnamespace)
+      and c.relkind in ('r', 'p', 'v', 'm', 'S')
+      and case when c.relkind = 'S' then has_sequence_privilege(r.role, c.oid, 'usage, select, update')
+        else has_table_privilege(r.role, c.oid, 'select, insert, update, delete, truncate, references, trigger')
+          or has_any_column_privilege(r.role, c.oid, 'select, insert, update, references') end
+  $$,
+  'they hold no privilege on any table or sequence of ours'
+);
+select is_empty(
+  $$
+    select c.relname from pg_class as c
+    where c.relnamespace = 'graphile_worker'::regnamespace
+      and (has_table_privilege('worker', c.oid, 'trigger, references, truncate') and c.relkind in ('r', 'p', 'v'))
+  $$,
+  'on the queue the worker has nothing but select, insert, update and delete'
+);
+select is_empty(
+  $$
+    select p.oid::regprocedure from pg_proc as p
+    join pg_namespace as n on n.oid = p.pronamespace
+    where (n.nspname in ('app', 'worker', 'sidecar', 'public', 'gate', 'graphile_worker') and p.proowner <> 'postgres'::regrole)
+  $$,
+  'everything a definer function can reach is owned by postgres'
+);
+
+-- And by attack.
+set local role worker;
+select throws_ok('select id from public.users', '42501', null, 'the worker cannot read users');
+select throws_ok(
+  $$ create trigger planted after insert on graphile_worker._private_jobs for each row execute function graphile_worker.tg_jobs__after_insert() $$,
+  '42501',
+  null,
+  'the worker cannot plant a trigger on the queue'
+);
+select throws_ok(
+  $$ create or replace function graphile_worker.add_jobs(specs graphile_worker.job_spec[], job_key_preserve_run_at boolean default false)
+     returns setof graphile_worker._private_jobs language sql as 'select * from graphile_worker._private_jobs' $$,
+  '42501',
+  null,
+  'the worker cannot replace what app.enqueue calls'
+);
+select throws_ok(
+  $$ create function pg_temp.planted() returns void language sql as '' $$,
+  '42501',
+  null,
+  'the worker cannot create a temporary function'
+);
+set local role sidecar;
+select throws_ok('select worker.ping()', '42501', null, 'the sidecar cannot use the worker''s door');
+
+select * from finish();
+rollback;

@@ -1,0 +1,47 @@
+begin;
+select plan(9);
+
+select results_eq(
+  'select name, cron, function from app.schedules order by name',
+  $$
+    values
+      ('delete-expired-shares', '0 * * * *', 'app.delete_expired_shares'),
+      ('delete-spent-rates', '15 4 * * *', 'app.delete_spent_rates'),
+      ('delete-unshared-resources', '30 * * * *', 'app.delete_unshared_resources')
+  $$,
+  'these are all schedules'
+);
+select is_empty(
+  $$
+    select s.name from app.schedules as s
+    left join pg_proc as p on p.oid = to_regprocedure(s.function || '()')
+    where p.prorettype is distinct from 'integer'::regtype
+  $$,
+  'each runs a function without arguments that returns how many rows it handled'
+);
+select throws_ok(
+  $$ insert into app.schedules values ('evil', '* * * * *', 'pg_catalog.pg_sleep(10); drop') $$,
+  '23514', null, 'nothing but a function of ours can be scheduled'
+);
+select throws_ok(
+  $$ insert into app.schedules values ('odd', 'every day', 'app.nothing') $$,
+  '23514', null, 'the cron expression has five fields'
+);
+
+-- When a batch is run
+insert into app.rate_limits values ('t', 'k', now() - interval '1 day');
+select is(worker.run_schedule('delete-spent-rates'), 1, 'runs one batch and says how much it handled');
+select is(worker.run_schedule('delete-spent-rates'), 0, 'says 0 when nothing is left');
+select throws_ok($$ select worker.run_schedule('nothing') $$, 'PT404', null, 'refuses an unknown schedule');
+
+-- Where pg_cron is absent the worker runs them all; where it is present, none
+set local role worker;
+select results_eq(
+  'select count(*) > 0 from worker.list_schedules()',
+  $$ select not exists (select from pg_extension where extname = 'pg_cron') $$,
+  'the worker runs the schedules exactly where pg_cron does not'
+);
+select throws_ok('select name from app.schedules', '42501', null, 'and cannot see the table itself');
+
+select * from finish();
+rollback;

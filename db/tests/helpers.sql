@@ -1,0 +1,66 @@
+-- What pgTAP files share; loaded with pgTAP into schema tests of the test databases.
+
+create function tests.create_user(email text)
+  returns uuid
+  language sql
+begin atomic
+  insert into auth.users (id, aud, role, email)
+  values (gen_random_uuid(), 'authenticated', 'authenticated', create_user.email)
+  returning id;
+end;
+
+-- From here on the caller is the signed-in user, as PostgREST would have it.
+create function tests.sign_in(user_id uuid)
+  returns void
+  language plpgsql
+as $$
+begin
+  perform set_config('role', 'authenticated', true);
+  perform set_config(
+    'request.jwt.claims',
+    json_build_object('sub', sign_in.user_id, 'role', 'authenticated')::text,
+    true
+  );
+end
+$$;
+
+create function tests.become(role text)
+  returns void
+  language plpgsql
+as $$
+begin
+  perform set_config('role', become.role, true);
+  perform set_config('request.jwt.claims', json_build_object('role', become.role)::text, true);
+end
+$$;
+
+-- The clock of the rules, moved by its owner for the rest of the transaction.
+create function tests.travel(distance interval)
+  returns void
+  language plpgsql
+as $$
+begin
+  execute format(
+    'create or replace function app.now() returns timestamptz language sql stable set search_path = '''' '
+    'return pg_catalog.now() + interval %L',
+    travel.distance
+  );
+end
+$$;
+
+-- A flow in the enhanced format: two agents, a data store, an if-node.
+create function tests.example_flow()
+  returns json
+  language sql
+return '{
+  "name": "Example", "description": "Two agents", "nodes": [{"id": "n1"}], "edges": [], "responseTemplate": "{{a}}",
+  "agents": {
+    "a1": {"name": "One", "promptMessages": [{"role": "user", "content": "Hi"}], "modelTier": "heavy",
+      "temperature": 0.7, "maxTokens": 1024, "topP": 1, "frequencyPenalty": 0, "presencePenalty": 0,
+      "responseFormat": "text"},
+    "a2": {"name": "Two", "promptMessages": [], "modelTier": "light", "temperature": 1, "maxTokens": null, "topP": null,
+      "frequencyPenalty": null, "presencePenalty": null, "responseFormat": {"type": "json_object"}}
+  },
+  "dataStoreNodes": {"d1": {"name": "Memory", "color": "#ff0000", "dataStoreFields": [{"name": "mood"}]}},
+  "ifNodes": {"i1": {"name": "Is it?", "conditions": [{"left": "a", "operator": "=", "right": 1}]}}
+}'::json;

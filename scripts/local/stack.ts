@@ -1,0 +1,149 @@
+import type { Server } from 'node:http'
+import pg from 'pg'
+import { migrate, seed } from '../migrate.ts'
+import { startGateway } from './gateway.ts'
+import { openHome, removeEnv, type Secrets, writeEnv } from './home.ts'
+import { signApiKey } from './jwt.ts'
+import { preparePlatform, setPassword } from './platform.ts'
+import { adminConfig, startPostgres } from './postgres.ts'
+import { type Child, choosePort, claimHome, releaseHome, stopStale } from './process.ts'
+import { assetBucket, startObjectStore, startPostgrest, startService } from './services.ts'
+
+/** A running local stack. */
+export type Stack = {
+  /** What `$PLINTH_HOME/env` holds. */
+  env: Record<string, string>
+  /** Resolves with one sentence when a part ends that should not. */
+  failed: Promise<string>
+  /** Stops every part within 5 s; safe to call twice. */
+  stop(): Promise<void>
+}
+
+/** Brings up the whole platform in a home folder; if a part does not start, what did start is stopped again. */
+export async function startStack(home: string, say: (line: string) => void): Promise<Stack> {
+  claimHome(home)
+  const children: Child[] = []
+  let gateway: Server | undefined
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= (async () => {
+      removeEnv(home)
+      gateway?.close()
+      gateway?.closeAllConnections()
+      const [postgres, ...others] = children
+      await Promise.all(others.map((child) => child.stop('SIGTERM', 3000)))
+      await postgres?.stop('SIGINT', 1800)
+      releaseHome(home)
+    })()
+    return stopping
+  }
+
+  try {
+    const secrets = openHome(home)
+    removeEnv(home)
+    for (const name of await stopStale(home)) say(`Stopped ${name}, which an earlier run left behind.`)
+    const ports = await choosePorts()
+
+    const postgres = await startPostgres({ home, port: ports.postgres, adminPassword: secrets.adminPassword }, say)
+    children.push(postgres.child)
+    const url = (role: string, password: string) => `postgres://${role}:${password}@127.0.0.1:${ports.postgres}/postgres`
+    const [objectStore] = await Promise.all([
+      startObjectStore(home, ports.s3),
+      prepareDatabase(ports.postgres, url('postgres', secrets.postgresPassword), secrets),
+    ])
+    children.push(objectStore)
+
+    const gatewayUrl = `http://127.0.0.1:${ports.gateway}`
+    const workerHealth = `http://127.0.0.1:${ports.worker}/healthz`
+    const started = await Promise.allSettled([
+      startPostgrest({
+        home,
+        port: ports.postgrest,
+        adminPort: ports.postgrestAdmin,
+        databaseUrl: url('authenticator', secrets.authenticatorPassword),
+        jwtSecret: secrets.jwtSecret,
+        publicUrl: `${gatewayUrl}/rest/v1`,
+      }),
+      startService(
+        home,
+        'worker',
+        { DATABASE_URL: url('worker', secrets.workerPassword), WORKER_HEALTH_PORT: String(ports.worker) },
+        workerHealth,
+      ),
+      startService(
+        home,
+        'sidecar',
+        { DATABASE_URL: url('sidecar', secrets.sidecarPassword), SIDECAR_PORT: String(ports.sidecar) },
+        `http://127.0.0.1:${ports.sidecar}/api/health`,
+      ),
+    ])
+    for (const result of started) if (result.status === 'fulfilled') children.push(result.value)
+    for (const result of started) if (result.status === 'rejected') throw result.reason
+    gateway = await startGateway({ port: ports.gateway, postgrestPort: ports.postgrest, sidecarPort: ports.sidecar })
+
+    const anonKey = signApiKey('anon', secrets.jwtSecret)
+    const env = {
+      SUPABASE_URL: gatewayUrl,
+      SUPABASE_ANON_KEY: anonKey,
+      SUPABASE_SERVICE_ROLE_KEY: signApiKey('service_role', secrets.jwtSecret),
+      JWT_SECRET: secrets.jwtSecret,
+      DATABASE_URL: url('postgres', secrets.postgresPassword),
+      WORKER_DATABASE_URL: url('worker', secrets.workerPassword),
+      SIDECAR_DATABASE_URL: url('sidecar', secrets.sidecarPassword),
+      POSTGREST_URL: `http://127.0.0.1:${ports.postgrest}`,
+      SIDECAR_URL: `http://127.0.0.1:${ports.sidecar}`,
+      WORKER_HEALTH_URL: workerHealth,
+      S3_ENDPOINT: `http://127.0.0.1:${ports.s3}`,
+      S3_REGION: 'us-east-1',
+      S3_BUCKET: assetBucket,
+      S3_ACCESS_KEY_ID: 'S3RVER',
+      S3_SECRET_ACCESS_KEY: 'S3RVER',
+      VITE_SUPABASE_URL: gatewayUrl,
+      VITE_SUPABASE_ANON_KEY: anonKey,
+      VITE_BACKEND_URL: gatewayUrl,
+    }
+    writeEnv(home, env)
+    const failed = Promise.race(
+      children.map(async (child) => `${child.name} has ended (${await child.exited}); its log: ${child.log}`),
+    )
+    return { env, failed, stop }
+  } catch (error) {
+    await stop()
+    // What was started but never became ready has a record too.
+    await stopStale(home)
+    throw error
+  }
+}
+
+async function prepareDatabase(port: number, databaseUrl: string, secrets: Secrets): Promise<void> {
+  const admin = adminConfig({ port, adminPassword: secrets.adminPassword }, 'postgres')
+  await preparePlatform(admin)
+  const client = new pg.Client(admin)
+  await client.connect()
+  try {
+    await setPassword(client, 'postgres', secrets.postgresPassword)
+    await setPassword(client, 'authenticator', secrets.authenticatorPassword)
+    await migrate(databaseUrl)
+    await seed(databaseUrl)
+    await setPassword(client, 'worker', secrets.workerPassword)
+    await setPassword(client, 'sidecar', secrets.sidecarPassword)
+    // The local gateway sets this header; see scripts/local/gateway.ts.
+    await client.query(
+      "update app.settings set client_address_header = 'x-client-address' where client_address_header is null",
+    )
+  } finally {
+    await client.end()
+  }
+}
+
+async function choosePorts() {
+  return {
+    gateway: await choosePort('PLINTH_PORT'),
+    postgres: await choosePort('POSTGRES_PORT'),
+    postgrest: await choosePort('POSTGREST_PORT'),
+    postgrestAdmin: await choosePort('POSTGREST_ADMIN_PORT'),
+    sidecar: await choosePort('SIDECAR_PORT'),
+    worker: await choosePort('WORKER_HEALTH_PORT'),
+    s3: await choosePort('S3_PORT'),
+  }
+}

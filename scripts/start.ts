@@ -1,0 +1,48 @@
+import { homeFolder } from './local/home.ts'
+import { StartError } from './local/process.ts'
+import { startStack } from './local/stack.ts'
+
+const home = homeFolder()
+const startedAt = performance.now()
+const say = (line: string) => console.log(line)
+
+let interrupted = false
+let stop = async () => {
+  interrupted = true
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop())
+
+try {
+  const stack = await startStack(home, say)
+  stop = async () => {
+    say('Stopping …')
+    await stack.stop()
+    process.exit(0)
+  }
+  if (interrupted) await stop()
+  const { env } = stack
+  const rows = [
+    ['API', env['SUPABASE_URL']],
+    ['PostgREST', `${env['SUPABASE_URL']}/rest/v1`],
+    ['Sidecar', `${env['SUPABASE_URL']}/api`],
+    ['S3', env['S3_ENDPOINT']],
+    ['Postgres', env['DATABASE_URL']?.replace(/:[^:@/]*@/, ':…@')],
+    ['anon key', env['SUPABASE_ANON_KEY']],
+    ['service key', 'SUPABASE_SERVICE_ROLE_KEY in the env file'],
+    ['env file', `${home}/env`],
+    ['logs', `${home}/logs`],
+  ]
+  say(`\nPlinth is ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s. Ctrl-C stops it.\n`)
+  for (const [name, value] of rows) say(`  ${String(name).padEnd(12)} ${value}`)
+  say('')
+  const reason = await stack.failed
+  if (!interrupted) {
+    console.error(`${reason}. Stopping the rest.`)
+    await stack.stop()
+    process.exit(1)
+  }
+} catch (error) {
+  if (!(error instanceof StartError)) throw error
+  console.error(error.message)
+  process.exit(1)
+}

@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { openHome, type Secrets } from '../local/home.ts'
+import { preparePlatform, setPassword } from '../local/platform.ts'
+import { adminConfig, startPostgres } from '../local/postgres.ts'
+import { choosePort, stopStale } from '../local/process.ts'
+import { migrate, seed } from '../migrate.ts'
+
+/** The template of a production database, and the same with pgTAP in schema `tests`. */
+export const template = 'plinth_template'
+export const tapTemplate = 'plinth_template_tap'
+
+/** A throw-away Postgres with both templates. */
+export type Cluster = { home: string; port: number; secrets: Secrets; stop(): Promise<void> }
+
+/** Starts a throw-away Postgres in a temporary folder: fast, and not durable. */
+export async function startCluster(options: { withPgCron?: boolean } = {}): Promise<Cluster> {
+  const home = mkdtempSync(join(tmpdir(), 'plinth-'))
+  // Running as root, Postgres runs as another user, who must be able to enter.
+  await promisify(execFile)('chmod', ['755', home])
+  const secrets = openHome(home)
+  const port = await choosePort('PLINTH_TEST_POSTGRES_PORT')
+  const settings: Record<string, string> = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
+  if (options.withPgCron) {
+    // pg_cron keeps a connection to its database, so that is never a template.
+    Object.assign(settings, {
+      shared_preload_libraries: 'pg_cron',
+      'cron.database_name': 'plinth_cron',
+      'cron.use_background_workers': 'on',
+      max_worker_processes: '20',
+    })
+  }
+  const postgres = await startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
+  return {
+    home,
+    port,
+    secrets,
+    stop: async () => {
+      await postgres.stop()
+      await stopStale(home)
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Makes both templates. */
+export async function makeTemplates(cluster: Cluster): Promise<void> {
+  await prepareDatabase(cluster, template)
+  await asAdmin(cluster, 'postgres', async (admin) => {
+    // pgTAP files attack as worker and sidecar; since Postgres 16 a role's creator may not become it.
+    const { rows } = await admin.query<{ isNew: boolean }>(
+      `select current_setting('server_version_num')::integer >= 160000 as "isNew"`,
+    )
+    await admin.query(`grant worker, sidecar to postgres ${rows[0]?.isNew ? 'with set true' : ''}`)
+    await admin.query(`create database ${tapTemplate} template ${template} owner postgres`)
+  })
+  const client = new pg.Client(databaseUrl(cluster, tapTemplate))
+  await client.connect()
+  await client.query('create schema tests')
+  await client.query('set search_path = tests')
+  await client.query(await pgtap())
+  await client.query(await readFile(resolve(import.meta.dirname, '../../db/tests/helpers.sql'), 'utf8'))
+  await client.query('grant usage on schema tests to public')
+  await client.query('grant execute on all functions in schema tests to public')
+  await client.end()
+}
+
+/** Makes a database as `npm run db:migrate` and `db:seed` make it on a fresh target. */
+export async function prepareDatabase(cluster: Cluster, name: string): Promise<void> {
+  await asAdmin(cluster, 'postgres', async (admin) => {
+    await admin.query(`create database ${name}`)
+  })
+  await preparePlatform(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, name))
+  await asAdmin(cluster, name, async (admin) => {
+    await setPassword(admin, 'postgres', cluster.secrets.postgresPassword)
+    await setPassword(admin, 'authenticator', cluster.secrets.authenticatorPassword)
+  })
+  await migrate(databaseUrl(cluster, name))
+  await seed(databaseUrl(cluster, name))
+  await asAdmin(cluster, name, async (admin) => {
+    await setPassword(admin, 'worker', cluster.secrets.workerPassword)
+    await setPassword(admin, 'sidecar', cluster.secrets.sidecarPassword)
+  })
+}
+
+/** A connection string for one of the roles that have a password. */
+export function databaseUrl(
+  cluster: Pick<Cluster, 'port' | 'secrets'>,
+  database: string,
+  role: 'postgres' | 'authenticator' | 'worker' | 'sidecar' = 'postgres',
+): string {
+  return `postgres://${role}:${cluster.secrets[`${role}Password`]}@127.0.0.1:${cluster.port}/${database}`
+}
+
+/** Does something as the superuser. */
+export async function asAdmin<T>(
+  cluster: Pick<Cluster, 'port' | 'secrets'>,
+  database: string,
+  work: (admin: pg.Client) => Promise<T>,
+): Promise<T> {
+  const admin = new pg.Client(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, database))
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.end()
+  }
+}
+
+async function pgtap(): Promise<string> {
+  const folder = dirname(createRequire(import.meta.url).resolve('@electric-sql/pglite-pgtap'))
+  const file = 'share/postgresql/extension/pgtap.sql'
+  const { stdout } = await promisify(execFile)('tar', ['-xzOf', join(folder, 'pgtap.tar.gz'), file], { maxBuffer: 2 ** 24 })
+  return stdout
+}

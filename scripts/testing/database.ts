@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { inject } from 'vitest'
+import { signApiKey, signUserToken } from '../local/jwt.ts'
+import { choosePort } from '../local/process.ts'
+import { startObjectStore, startPostgrest, startService } from '../local/services.ts'
+import { asAdmin, type Cluster, databaseUrl, tapTemplate, template } from './cluster.ts'
+
+export type ClusterInfo = Pick<Cluster, 'home' | 'port' | 'secrets'>
+
+/** A fresh database of a test file, and what it takes to use it as each kind of caller. */
+export type TestDatabase = {
+  name: string
+  url(role?: 'postgres' | 'authenticator' | 'worker' | 'sidecar'): string
+  /** A connection; closed with the database. */
+  connect(role?: 'postgres' | 'worker' | 'sidecar'): Promise<pg.Client>
+  drop(): Promise<void>
+}
+
+/** Makes a database from a template: `npm run db:migrate` and `db:seed`, done. */
+export async function createDatabase(options: { withPgtap?: boolean } = {}): Promise<TestDatabase> {
+  const cluster = inject('cluster')
+  const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
+  await asAdmin(cluster, 'postgres', (admin) =>
+    admin.query(`create database ${name} template ${options.withPgtap ? tapTemplate : template} owner postgres`),
+  )
+  // A database does not copy its template's privileges.
+  await asAdmin(cluster, name, (admin) => admin.query(`revoke temporary on database ${name} from public`))
+  const clients: pg.Client[] = []
+  return {
+    name,
+    url: (role = 'postgres') => databaseUrl(cluster, name, role),
+    connect: async (role = 'postgres') => {
+      const client = new pg.Client(databaseUrl(cluster, name, role))
+      client.on('error', () => {})
+      await client.connect()
+      clients.push(client)
+      return client
+    },
+    drop: async () => {
+      await Promise.all(clients.map((client) => client.end().catch(() => {})))
+      await asAdmin(cluster, 'postgres', (admin) => admin.query(`drop database ${name} with (force)`))
+    },
+  }
+}
+
+/** A real PostgREST on a test database, with keys for it. */
+export type Api = {
+  url: string
+  anonKey: string
+  serviceKey: string
+  tokenFor(user: { id: string; email: string }): string
+  stop(): Promise<void>
+}
+
+export async function startApi(database: TestDatabase): Promise<Api> {
+  const { jwtSecret } = inject('cluster').secrets
+  const home = mkdtempSync(join(tmpdir(), 'plinth-api-'))
+  const port = await choosePort('PLINTH_TEST_PORT')
+  const url = `http://127.0.0.1:${port}`
+  const postgrest = await startPostgrest({
+    home,
+    port,
+    adminPort: await choosePort('PLINTH_TEST_PORT'),
+    databaseUrl: database.url('authenticator'),
+    jwtSecret,
+    publicUrl: url,
+  })
+  return {
+    url,
+    anonKey: signApiKey('anon', jwtSecret),
+    serviceKey: signApiKey('service_role', jwtSecret),
+    tokenFor: (user) => signUserToken(user, jwtSecret),
+    stop: async () => {
+      await postgrest.stop('SIGTERM', 2000)
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+export { startObjectStore, startService }
