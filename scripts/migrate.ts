@@ -120,8 +120,9 @@ async function applyAll(client: pg.Client, files: SqlFile[]): Promise<void> {
       early.push(file)
     }
   }
+  if (early.length === 0) return
   if (early.length === files.length) throw new Error(`These files need functions that no file has: ${early.map((file) => file.path).join(', ')}`)
-  if (early.length > 0) await applyAll(client, early)
+  await applyAll(client, early)
 }
 
 /** Runs a file's text, and names file and line where it fails. */

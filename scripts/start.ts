@@ -15,6 +15,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 try {
   const stack = await startStack(home, say)
   stop = async () => {
+    interrupted = true
     say('Stopping …')
     await stack.stop()
     process.exit(0)

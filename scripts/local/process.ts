@@ -40,9 +40,9 @@ export function startChild(home: string, name: string, command: string, args: st
 export async function stopPid(pid: number, signal: NodeJS.Signals, graceMs: number): Promise<void> {
   const until = Date.now() + graceMs
   kill(pid, signal)
-  while (startTime(pid) !== undefined && Date.now() < until) await sleep(20)
-  if (startTime(pid) !== undefined) kill(pid, 'SIGKILL')
-  while (startTime(pid) !== undefined) await sleep(20)
+  while (isRunning(pid) && Date.now() < until) await sleep(20)
+  if (isRunning(pid)) kill(pid, 'SIGKILL')
+  while (isRunning(pid)) await sleep(20)
 }
 
 /** Stops what an earlier run left behind in this home, and returns the names. Pids are used again: start times tell. */
@@ -61,7 +61,11 @@ export async function stopStale(home: string): Promise<string[]> {
 
 /** Claims the home for this process; another live one there is refused. */
 export function claimHome(home: string): void {
-  mkdirSync(join(home, 'run'), { recursive: true })
+  try {
+    mkdirSync(join(home, 'run'), { recursive: true })
+  } catch (cause) {
+    throw new StartError(`The home ${home} cannot be made: ${(cause as Error).message}.`, { cause })
+  }
   const path = join(home, 'run', 'stack.json')
   if (isClaimed(home)) {
     const record = readRecord(path)
@@ -73,6 +77,11 @@ export function claimHome(home: string): void {
 /** Gives up what {@link claimHome} claimed. */
 export function releaseHome(home: string): void {
   rmSync(join(home, 'run', 'stack.json'), { force: true })
+}
+
+/** Whether a process runs; one that has ended and is not reaped yet does not. */
+export function isRunning(pid: number): boolean {
+  return startTime(pid) !== undefined
 }
 
 /** Whether a live process holds this home. */

@@ -64,11 +64,16 @@ export async function makeTemplates(cluster: Cluster): Promise<void> {
   await client.connect()
   await client.query('create schema tests')
   await client.query('set search_path = tests')
-  await client.query(await pgtap())
+  // Debian's pgTAP where it is installed, npm's otherwise.
+  const { rows } = await client.query("select from pg_available_extensions where name = 'pgtap'")
+  if (rows.length === 0) await client.query(await pgtap())
+  else await asAdmin(cluster, tapTemplate, (admin) => admin.query('create extension pgtap with schema tests'))
   await client.query(await readFile(resolve(import.meta.dirname, '../../db/tests/helpers.sql'), 'utf8'))
-  await client.query('grant usage on schema tests to public')
-  await client.query('grant execute on all functions in schema tests to public')
   await client.end()
+  await asAdmin(cluster, tapTemplate, async (admin) => {
+    await admin.query('grant usage on schema tests to public')
+    await admin.query('grant execute on all functions in schema tests to public')
+  })
 }
 
 /** Makes a database as `npm run db:migrate` and `db:seed` make it on a fresh target. */

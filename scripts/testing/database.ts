@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { inject } from 'vitest'
+import { startGateway } from '../local/gateway.ts'
 import { signApiKey, signUserToken } from '../local/jwt.ts'
 import { choosePort } from '../local/process.ts'
-import { startObjectStore, startPostgrest, startService } from '../local/services.ts'
+import { startPostgrest } from '../local/services.ts'
 import { asAdmin, type Cluster, databaseUrl, tapTemplate, template } from './cluster.ts'
 
 export type ClusterInfo = Pick<Cluster, 'home' | 'port' | 'secrets'>
@@ -46,9 +47,12 @@ export async function createDatabase(options: { withPgtap?: boolean } = {}): Pro
   }
 }
 
-/** A real PostgREST on a test database, with keys for it. */
+/** A real PostgREST on a test database, behind the local gateway, with keys for it. */
 export type Api = {
+  /** What `createClient` of supabase-js takes. */
   url: string
+  /** PostgREST itself. */
+  postgrestUrl: string
   anonKey: string
   serviceKey: string
   tokenFor(user: { id: string; email: string }): string
@@ -59,7 +63,8 @@ export async function startApi(database: TestDatabase): Promise<Api> {
   const { jwtSecret } = inject('cluster').secrets
   const home = mkdtempSync(join(tmpdir(), 'plinth-api-'))
   const port = await choosePort('PLINTH_TEST_PORT')
-  const url = `http://127.0.0.1:${port}`
+  const gatewayPort = await choosePort('PLINTH_TEST_PORT')
+  const url = `http://127.0.0.1:${gatewayPort}`
   const postgrest = await startPostgrest({
     home,
     port,
@@ -68,16 +73,18 @@ export async function startApi(database: TestDatabase): Promise<Api> {
     jwtSecret,
     publicUrl: url,
   })
+  const gateway = await startGateway({ port: gatewayPort, postgrestPort: port, sidecarPort: 9 })
   return {
     url,
+    postgrestUrl: `http://127.0.0.1:${port}`,
     anonKey: signApiKey('anon', jwtSecret),
     serviceKey: signApiKey('service_role', jwtSecret),
     tokenFor: (user) => signUserToken(user, jwtSecret),
     stop: async () => {
+      gateway.close()
+      gateway.closeAllConnections()
       await postgrest.stop('SIGTERM', 2000)
       rmSync(home, { recursive: true, force: true })
     },
   }
 }
-
-export { startObjectStore, startService }

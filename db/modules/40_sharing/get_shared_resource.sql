@@ -2,10 +2,11 @@
 --
 -- Called by   clients, by GET or POST
 -- Errors      PT404 share_not_found
+-- Why         volatile, because it sets a header: a stable one would not be run for HEAD, whose answer would always be 200
 create or replace function app.get_shared_resource(share_id uuid)
   returns json
   language plpgsql
-  stable
+  volatile
   security definer
   set search_path = ''
 as $$
@@ -39,7 +40,7 @@ comment on function app.get_shared_resource(uuid) is 'The package of a live shar
 create or replace function public.get_shared_resource(share_id uuid)
   returns json
   language sql
-  stable
+  volatile
   set search_path = ''
 return app.get_shared_resource(share_id);
 

@@ -1,0 +1,120 @@
+import type { Client } from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+
+// Two sessions at the same moment: each test steps them by hand and waits until one really waits for the other.
+let database: TestDatabase
+let a: Client
+let b: Client
+let watcher: Client
+let flowId: string
+
+beforeAll(async () => {
+  database = await createDatabase()
+  ;[a, b, watcher] = await Promise.all([database.connect(), database.connect(), database.connect()])
+})
+afterAll(() => database.drop())
+beforeEach(async () => {
+  flowId = crypto.randomUUID()
+  await a.query('insert into flows (id, name, nodes, edges) values ($1, $2, $3, $4)', [flowId, 'F', '[]', '[]'])
+})
+
+const addAgent = (client: Client, id: string) => client.query('insert into agents (flow_id, id) values ($1, $2)', [flowId, id])
+const share = (client: Client, id: string) =>
+  client.query(
+    "insert into shared_resources (id, resource_type, resource_id, expires_at) values ($1, 'flow', $2, now() + interval '1 hour')",
+    [id, flowId],
+  )
+const agentsOf = async (shareId: string) =>
+  Object.keys((await watcher.query('select package from shared_resources where id = $1', [shareId])).rows[0].package.agents)
+
+async function untilWaiting(client: Client): Promise<void> {
+  const { processID } = client as unknown as { processID: number }
+  for (let n = 0; n < 500; n++) {
+    const { rows } = await watcher.query('select cardinality(pg_blocking_pids($1)) as blockers', [processID])
+    if (rows[0].blockers > 0) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('The session never waited.')
+}
+
+test('a node that comes while the flow is being shared is refused', async () => {
+  const shareId = crypto.randomUUID()
+  await a.query('begin')
+  await share(a, shareId)
+  const late = addAgent(b, 'late')
+  late.catch(() => {})
+  await untilWaiting(b)
+  await a.query('commit')
+  await expect(late).rejects.toMatchObject({ code: 'PT409', detail: 'resource_sealed' })
+  expect(await agentsOf(shareId)).toEqual([])
+})
+
+test('a share that comes while a node is being added waits, and has it', async () => {
+  const shareId = crypto.randomUUID()
+  await b.query('begin')
+  await addAgent(b, 'just in time')
+  const sharing = share(a, shareId)
+  await untilWaiting(a)
+  await b.query('commit')
+  await sharing
+  expect(await agentsOf(shareId)).toEqual(['just in time'])
+})
+
+test('of two shares of one flow at the same moment, one is refused', async () => {
+  const [first, second] = [crypto.randomUUID(), crypto.randomUUID()]
+  await a.query('begin')
+  await share(a, first)
+  const other = share(b, second)
+  other.catch(() => {})
+  await untilWaiting(b)
+  await a.query('commit')
+  await expect(other).rejects.toMatchObject({ code: 'PT409', detail: 'resource_sealed' })
+})
+
+test('of two share_flow with one id and different content at the same moment, one is refused', async () => {
+  const shareId = crypto.randomUUID()
+  const call = (client: Client, name: string) =>
+    client.query('select * from share_flow($1, $2)', [{ name, nodes: [], edges: [] }, shareId])
+  await a.query('begin')
+  await call(a, 'first')
+  const other = call(b, 'second')
+  other.catch(() => {})
+  await untilWaiting(b)
+  await a.query('commit')
+  await expect(other).rejects.toMatchObject({ code: 'PT409', detail: 'share_id_taken' })
+  const { rows } = await watcher.query("select name from flows where name in ('first', 'second')")
+  expect(rows).toEqual([{ name: 'first' }])
+})
+
+test('the purge leaves a flow alone that is being shared', async () => {
+  await a.query("update flows set created_at = now() - interval '2 hours' where id = $1", [flowId])
+  await a.query('begin')
+  await share(a, crypto.randomUUID())
+  expect((await b.query('select app.delete_unshared_resources() as purged')).rows).toEqual([{ purged: 0 }])
+  await a.query('commit')
+  expect((await b.query('select app.delete_unshared_resources() as purged')).rows).toEqual([{ purged: 0 }])
+})
+
+test('two cleaners at the same moment share the work and neither waits', async () => {
+  await a.query(`
+    select share_flow(json_build_object('name', 'old', 'nodes', '[]'::json, 'edges', '[]'::json), gen_random_uuid())
+    from generate_series(1, 20)
+  `)
+  await a.query("update shared_resources set expires_at = now() - interval '1 second'")
+  await a.query('begin')
+  await a.query("select id from shared_resources where resource_type = 'flow' limit 5 for update")
+  const { rows } = await b.query('select app.delete_expired_shares() as deleted')
+  expect(rows[0].deleted).toBeGreaterThan(0)
+  await a.query('commit')
+  await b.query('select app.delete_expired_shares()')
+  expect((await watcher.query('select count(*)::int as shares from shared_resources')).rows).toEqual([{ shares: 0 }])
+})
+
+test('a limit holds when many take at the same moment', async () => {
+  const sessions = await Promise.all(Array.from({ length: 20 }, () => database.connect()))
+  const results = await Promise.allSettled(
+    sessions.map((session) => session.query("select app.take_rate('race', 'key', 10, '1 hour')")),
+  )
+  expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(10)
+})

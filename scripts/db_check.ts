@@ -1,0 +1,111 @@
+import { dumpCatalog } from './check/catalog.ts'
+import { checkCatalog, checkDrift, checkRepeat, withClient } from './check/database.ts'
+import { checkEnvironment } from './check/environment.ts'
+import { checkErrors } from './check/errors.ts'
+import { findMigrationFaults, findMisplaced, readFiles, type TextFile } from './check/files.ts'
+import { checkObjects } from './check/objects.ts'
+import { count, type Outcome, printOutcome } from './check/outcome.ts'
+import { checkPlpgsql } from './check/plpgsql.ts'
+import { checkMigrationsWithSquawk } from './check/squawk.ts'
+import { describeFailure, findDatabaseUrl, root } from './db_command.ts'
+import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
+
+const scratch = 'plinth_check'
+const startedAt = performance.now()
+const [option, ...rest] = process.argv.slice(2)
+if ((option !== undefined && option !== '--write') || rest.length > 0) {
+  console.error('Usage: npm run db:check, or npm run db:check -- --write, which writes db/catalog.txt anew.')
+  process.exit(2)
+}
+
+let failed = 0
+
+// The server comes up while the files are checked.
+const starting = startCluster()
+starting.catch(() => {})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, async () => {
+    await starting.then((cluster) => cluster.stop()).catch(() => {})
+    process.exit(1)
+  })
+}
+
+const modules = await readFiles(root, ['db/modules/**/*.sql'])
+await checkFiles()
+try {
+  const cluster = await starting
+  try {
+    await checkDatabase(cluster)
+  } finally {
+    await cluster.stop()
+  }
+} catch (error) {
+  await check('scratch database', () => Promise.reject(error))
+}
+
+const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+console.log(failed === 0 ? `\nEverything holds (${seconds} s).` : `\n${count(failed, 'check')} failed (${seconds} s).`)
+process.exit(failed === 0 ? 0 : 1)
+
+async function checkFiles(): Promise<void> {
+  const migrations = await readFiles(root, ['db/migrations/*.sql'])
+  const code = await readFiles(root, ['{scripts,worker,sidecar,db}/**/*.ts', 'docker-compose.yml'])
+  await check('module files', async () => ({
+    said: `${count(modules.length, 'file')}, each named after what it holds`,
+    problems: modules.flatMap(findMisplaced),
+    remedy: 'Rename the file, or the function.',
+  }))
+  await check('migrations', async () => ({
+    said: `${count(migrations.length, 'file')}, each with its reason, none with what belongs in db/modules`,
+    problems: migrations.flatMap(findMigrationFaults),
+  }))
+  await check('squawk', () => checkMigrationsWithSquawk(root, migrations))
+  await check('errors', async () => {
+    const answering = code.filter(({ path }) => /^(sidecar|scripts\/local)\/.*(?<!\.test)\.ts$/.test(path))
+    return checkErrors(modules, answering, await readOne('docs/errors.md'))
+  })
+  await check('environment', async () =>
+    checkEnvironment(
+      code.filter(({ path }) => !path.startsWith('scripts/check/')),
+      await readOne('.env.example'),
+    ),
+  )
+}
+
+async function checkDatabase(cluster: Cluster): Promise<void> {
+  const url = databaseUrl(cluster, scratch)
+  let catalog = ''
+  await check(
+    'scratch database',
+    async () => {
+      await prepareDatabase(cluster, scratch)
+      return withClient(url, async (client) => {
+        catalog = await dumpCatalog(client)
+        const { rows } = await client.query<{ server_version: string }>('show server_version')
+        return { said: `made from the files, on Postgres ${rows[0]?.server_version}` }
+      })
+    },
+    url,
+  )
+  if (catalog === '') return
+  await check('objects', () => withClient(url, (client) => checkObjects(client, modules)))
+  await check('catalog', () => checkCatalog(root, catalog, option === '--write'))
+  await check('repeat', () => checkRepeat(url, catalog), url)
+  await check('drift', () => checkDrift(findDatabaseUrl(), catalog), findDatabaseUrl())
+  await check('plpgsql_check', () => asAdmin(cluster, scratch, checkPlpgsql))
+}
+
+/** Runs a check and prints its line; one that cannot run has failed. */
+async function check(name: string, work: () => Promise<Outcome>, url?: string): Promise<void> {
+  const outcome = await work().catch(
+    async (error: unknown): Promise<Outcome> => ({
+      said: 'could not run',
+      problems: [await describeFailure(url, error)],
+    }),
+  )
+  if (!printOutcome(name, outcome)) failed += 1
+}
+
+async function readOne(path: string): Promise<TextFile> {
+  return (await readFiles(root, [path]))[0] ?? { path, text: '' }
+}

@@ -1,0 +1,64 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import pg from 'pg'
+import { homeFolder, readEnv } from './local/home.ts'
+
+// What db:migrate, db:seed, db:new and db:check share.
+
+export const root = resolve(import.meta.dirname, '..')
+export const migrationsFolder = join(root, 'db/migrations')
+
+/** The database that is meant: `DATABASE_URL`, else that of the local stack that runs, else none. */
+export function findDatabaseUrl(): string | undefined {
+  return process.env['DATABASE_URL'] || readEnv(homeFolder())?.['DATABASE_URL']
+}
+
+/** Does something to the database that is meant, and says file by file what it did. */
+export async function runOnDatabase(work: (databaseUrl: string) => Promise<string[]>): Promise<void> {
+  const databaseUrl = findDatabaseUrl()
+  if (databaseUrl === undefined) {
+    console.error('Which database? Set DATABASE_URL, or start the local stack with npm start.')
+    process.exit(2)
+  }
+  try {
+    const lines = await work(databaseUrl)
+    console.log(lines.length > 0 ? lines.join('\n') : 'Nothing to do.')
+  } catch (error) {
+    console.error(await describeFailure(databaseUrl, error))
+    process.exit(1)
+  }
+}
+
+/** One message: what went wrong, with file and line where a migration did. */
+export async function describeFailure(databaseUrl: string | undefined, error: unknown): Promise<string> {
+  if (error instanceof AggregateError) return `The database does not answer: ${error.errors.map(String).join(', ')}`
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as NodeJS.ErrnoException
+  if (code?.startsWith('E') && 'syscall' in error) return `The database does not answer: ${error.message}`
+  // Module files and seeds come with their path; of a migration there is only what Postgres said.
+  if (databaseUrl === undefined || !(error instanceof pg.DatabaseError) || !error.position) return withHint(error)
+  const path = await firstPendingMigration(databaseUrl)
+  if (path === undefined) return withHint(error)
+  const text = await readFile(join(root, path), 'utf8')
+  return `${path}:${text.slice(0, Number(error.position)).split('\n').length}: ${withHint(error)}`
+}
+
+function withHint(error: Error): string {
+  const source = error.cause instanceof pg.DatabaseError ? error.cause : error
+  const { detail, hint } = source as pg.DatabaseError
+  return [error.message, detail, hint].filter(Boolean).join('\n')
+}
+
+/** Each migration commits by itself, so the one that failed is the first that is missing. */
+async function firstPendingMigration(databaseUrl: string): Promise<string | undefined> {
+  const client = new pg.Client(databaseUrl)
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ name: string }>('select name from app.migrations')
+    const done = new Set(rows.map((row) => `${row.name}.sql`))
+    const pending = (await readdir(migrationsFolder)).sort().find((file) => !done.has(file))
+    return pending && `db/migrations/${pending}`
+  } finally {
+    await client.end()
+  }
+}

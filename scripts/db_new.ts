@@ -1,0 +1,29 @@
+import { readdir, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { migrationPlaceholder } from './check/files.ts'
+import { migrationsFolder, root } from './db_command.ts'
+
+const [name, ...rest] = process.argv.slice(2)
+if (name === undefined || rest.length > 0 || !/^[a-z0-9_]+$/.test(name)) {
+  console.error('Give the migration a name of a-z, 0-9 and _: npm run db:new -- add_plans')
+  process.exit(2)
+}
+
+// Migrations run in the order of their names, so a new one is later than the last, whatever the clock says.
+const last =
+  (await readdir(migrationsFolder))
+    .map((file) => file.slice(0, 14))
+    .sort()
+    .at(-1) ?? ''
+const now = stamp(Date.now())
+const path = join(migrationsFolder, `${now > last ? now : stamp(parse(last) + 1000)}_${name}.sql`)
+await writeFile(path, `${migrationPlaceholder}\nset local lock_timeout = '5s';\n\n`, { flag: 'wx' })
+console.log(relative(root, path))
+
+function stamp(time: number): string {
+  return new Date(time).toISOString().replace(/\D/g, '').slice(0, 14)
+}
+
+function parse(text: string): number {
+  return Date.parse(text.replace(/^(....)(..)(..)(..)(..)(..)$/, '$1-$2-$3T$4:$5:$6Z'))
+}

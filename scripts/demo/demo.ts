@@ -1,0 +1,31 @@
+import { homeFolder, readEnv } from '../local/home.ts'
+import { StartError } from '../local/process.ts'
+import { type Stack, startStack } from '../local/stack.ts'
+import { shareFlow } from './share_flow.ts'
+
+/** One act per system. Each drives the stack as a client would, and throws when something is not as promised. */
+const acts = [{ title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow }]
+
+let stack: Stack | undefined
+try {
+  let env = readEnv(homeFolder())
+  if (!env) {
+    console.log('No local stack runs; starting one for the demo …')
+    stack = await startStack(homeFolder(), (line) => console.log(line))
+    env = stack.env
+  }
+  for (const [index, act] of acts.entries()) {
+    console.log(`\n${index + 1}. ${act.title}\n`)
+    await act.play({
+      url: env['SUPABASE_URL'] ?? '',
+      anonKey: env['SUPABASE_ANON_KEY'] ?? '',
+      step: (what, ms) => console.log(`   ${what.padEnd(72)} ${ms === undefined ? '' : `${ms.toFixed(1).padStart(8)} ms`}`),
+    })
+  }
+  console.log('\nEverything is as promised.')
+} catch (error) {
+  console.error(error instanceof StartError ? error.message : error)
+  process.exitCode = 1
+} finally {
+  await stack?.stop()
+}

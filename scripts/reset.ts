@@ -1,0 +1,19 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { homeFolder } from './local/home.ts'
+import { claimHome, StartError, stopStale } from './local/process.ts'
+
+// Empties a home: database, objects, logs and secrets. Nothing else that lies there is touched.
+const home = homeFolder()
+try {
+  claimHome(home)
+  for (const name of await stopStale(home)) console.log(`Stopped ${name}, which an earlier run left behind.`)
+  for (const part of ['postgres', 'objects', 'logs', 'cache', 'env', 'secrets.json', 'run']) {
+    rmSync(join(home, part), { recursive: true, force: true })
+  }
+  console.log(`Emptied ${home}.`)
+} catch (error) {
+  if (!(error instanceof StartError)) throw error
+  console.error(error.message)
+  process.exit(1)
+}

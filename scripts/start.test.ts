@@ -1,0 +1,237 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClient } from '@supabase/supabase-js'
+import { afterEach, describe, expect, test } from 'vitest'
+import { readEnv } from './local/home.ts'
+import { isRunning } from './local/process.ts'
+
+const root = join(import.meta.dirname, '..')
+const homes: string[] = []
+const started: ChildProcess[] = []
+
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+    await ended(child)
+  }
+  for (const home of homes.splice(0)) {
+    for (const pid of pidsOf(home)) process.kill(pid, 'SIGKILL')
+    rmSync(home, { recursive: true, force: true })
+  }
+}, 60_000)
+
+function newHome(): string {
+  const home = mkdtempSync(join(tmpdir(), 'plinth-start-'))
+  chmodSync(home, 0o755)
+  homes.push(home)
+  return home
+}
+
+type Run = { child: ChildProcess; output(): string; env: Record<string, string> }
+
+/** Runs a script as npm does, in a home, and gathers what it prints. */
+function run(script: string, home: string, env: Record<string, string> = {}, args: string[] = []) {
+  const child = spawn(process.execPath, [join(root, script), ...args], {
+    cwd: root,
+    env: { ...process.env, PLINTH_HOME: home, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  started.push(child)
+  let output = ''
+  child.stdout.on('data', (data) => {
+    output += data
+  })
+  child.stderr.on('data', (data) => {
+    output += data
+  })
+  return { child, output: () => output }
+}
+
+async function start(home: string, env: Record<string, string> = {}): Promise<Run> {
+  const { child, output } = run('scripts/start.ts', home, env)
+  for (let n = 0; n < 600; n++) {
+    if (child.exitCode !== null) throw new Error(`start ended: ${output()}`)
+    if (output().includes('Plinth is ready')) return { child, output, env: readEnv(home) ?? {} }
+    await sleep(50)
+  }
+  throw new Error(`start was not ready: ${output()}`)
+}
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve))
+  return child.exitCode
+}
+
+async function stop(stack: Run, signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
+  const since = performance.now()
+  stack.child.kill(signal)
+  expect(await ended(stack.child)).toBe(0)
+  return performance.now() - since
+}
+
+/** Every process whose environment or command line names this home. */
+function pidsOf(home: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const isOurs = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(home) || records.get(home)?.includes(pid)
+        return isOurs && isRunning(pid)
+      } catch {
+        return false
+      }
+    })
+}
+
+const records = new Map<string, number[]>()
+
+/** Remembers the pids of a stack's parts, which its own records forget when they end. */
+function remember(home: string): number[] {
+  const folder = join(home, 'run')
+  const pids = readdirSync(folder).map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')).pid as number)
+  records.set(home, pids)
+  return pids
+}
+
+describe('npm start', () => {
+  test('brings up the whole stack, keeps data, and stops every part within 5 s', async () => {
+    const home = newHome()
+    const first = await start(home)
+    const share_id = crypto.randomUUID()
+    const client = createClient(first.env['SUPABASE_URL'] ?? '', first.env['SUPABASE_ANON_KEY'] ?? '')
+    const flow = { name: 'Kept', nodes: [], edges: [] }
+    await client.rpc('share_flow', { flow, share_id }).throwOnError()
+    for (const url of [`${first.env['SUPABASE_URL']}/api/health`, first.env['WORKER_HEALTH_URL'] ?? '']) {
+      expect((await fetch(url)).status).toBe(200)
+    }
+    expect((await fetch(`${first.env['S3_ENDPOINT']}/${first.env['S3_BUCKET']}?list-type=2`)).status).toBeLessThan(500)
+    expect(first.env).toMatchObject({
+      VITE_SUPABASE_URL: first.env['SUPABASE_URL'],
+      VITE_SUPABASE_ANON_KEY: first.env['SUPABASE_ANON_KEY'],
+      VITE_BACKEND_URL: first.env['SUPABASE_URL'],
+    })
+
+    // No secret is on a command line, and the files that hold them are the owner's alone.
+    const secrets = Object.values(JSON.parse(readFileSync(join(home, 'secrets.json'), 'utf8'))) as string[]
+    const pids = remember(home)
+    expect(pids.length).toBe(6)
+    const commandLines = pids.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).join('\n')
+    for (const secret of secrets) expect(commandLines).not.toContain(secret)
+    for (const file of ['env', 'secrets.json']) expect(statSync(join(home, file)).mode & 0o777).toBe(0o600)
+    expect(first.output()).not.toContain(first.env['SUPABASE_SERVICE_ROLE_KEY'])
+
+    expect(await stop(first)).toBeLessThan(5000)
+    expect(pidsOf(home)).toEqual([])
+    expect(existsSync(join(home, 'env'))).toBe(false)
+
+    const second = await start(home)
+    const again = createClient(second.env['SUPABASE_URL'] ?? '', second.env['SUPABASE_ANON_KEY'] ?? '')
+    expect((await again.rpc('get_shared_resource', { share_id })).data).toMatchObject(flow)
+    expect(await stop(second, 'SIGINT')).toBeLessThan(5000)
+
+    const reset = run('scripts/reset.ts', home)
+    expect(await ended(reset.child)).toBe(0)
+    expect(readdirSync(home)).toEqual([])
+  })
+
+  test('after a kill -9 stops what was left behind, and says so; two homes run side by side', async () => {
+    const home = newHome()
+    const other = await start(newHome())
+    const first = await start(home)
+    const pids = remember(home).filter((pid) => pid !== first.child.pid)
+    first.child.kill('SIGKILL')
+    await new Promise((resolve) => first.child.once('exit', resolve))
+    expect(readEnv(home)).toBeUndefined()
+    for (const pid of pids) expect(isRunning(pid)).toBe(true)
+
+    const second = await start(home)
+    for (const part of ['postgres', 'postgrest', 'worker', 'sidecar', 'object-store']) {
+      expect(second.output()).toMatch(new RegExp(`Stopped ${part} \\(pid \\d+\\), which an earlier run left behind`))
+    }
+    for (const pid of pids) expect(isRunning(pid)).toBe(false)
+    expect((await fetch(`${other.env['SUPABASE_URL']}/api/health`)).status).toBe(200)
+
+    const third = run('scripts/start.ts', home)
+    expect(await ended(third.child)).toBe(1)
+    expect(third.output()).toMatch(/^Plinth is already running in .* \(pid \d+\): stop it, or choose another PLINTH_HOME\.\n$/)
+    const reset = run('scripts/reset.ts', home)
+    expect(await ended(reset.child)).toBe(1)
+  })
+
+  test('a part that ends takes the rest with it, and is named', async () => {
+    const home = newHome()
+    const stack = await start(home)
+    const { pid } = JSON.parse(readFileSync(join(home, 'run', 'postgrest.json'), 'utf8'))
+    remember(home)
+    process.kill(pid, 'SIGKILL')
+    expect(await ended(stack.child)).toBe(1)
+    expect(stack.output()).toContain('postgrest has ended (SIGKILL)')
+    expect(pidsOf(home)).toEqual([])
+  })
+
+  test('a busy port is one sentence', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as { port: number }
+    const attempt = run('scripts/start.ts', newHome(), { POSTGRES_PORT: String(port) })
+    expect(await ended(attempt.child)).toBe(1)
+    expect(attempt.output()).toBe(`Port ${port} is not free: choose another POSTGRES_PORT, or leave it unset for any free one.\n`)
+    server.close()
+  })
+
+  test.runIf(process.getuid?.() === 0)('a home that the Postgres user cannot enter is one sentence', async () => {
+    const closed = newHome()
+    chmodSync(closed, 0o700)
+    const attempt = run('scripts/start.ts', join(closed, 'home'))
+    expect(await ended(attempt.child)).toBe(1)
+    expect(attempt.output()).toMatch(/^Running as root, Postgres runs as user "\w+", who cannot enter .*\. Set PLINTH_HOME to a folder that every user may pass through\.\n$/)
+    expect(attempt.output()).toContain(`cannot enter ${closed}.`)
+  })
+
+  test('a home that cannot be made is one sentence', async () => {
+    const attempt = run('scripts/start.ts', '/etc/passwd/home')
+    expect(await ended(attempt.child)).toBe(1)
+    expect(attempt.output()).toMatch(/^The home \/etc\/passwd\/home cannot be made: .*\.\n$/)
+  })
+})
+
+describe('npm run token', () => {
+  test('makes the user once, and a JWT that PostgREST takes', async () => {
+    const home = newHome()
+    const missing = run('scripts/token.ts', home, {}, ['--email', 'ana@example.com'])
+    expect(await ended(missing.child)).toBe(2)
+    const { env } = await start(home)
+    const tokens: string[] = []
+    for (const email of ['ana@example.com', 'Ana@Example.com']) {
+      const { child, output } = run('scripts/token.ts', home, {}, ['--email', email])
+      expect(await ended(child)).toBe(0)
+      tokens.push(output().trim())
+    }
+    const profiles = tokens.map(async (token) => {
+      const client = createClient(env['SUPABASE_URL'] ?? '', env['SUPABASE_ANON_KEY'] ?? '', { accessToken: async () => token })
+      return (await client.from('users').select('id, plan_id, credits').throwOnError()).data
+    })
+    const [first, second] = await Promise.all(profiles)
+    expect(first).toEqual([{ id: expect.any(String), plan_id: 'free', credits: 0 }])
+    expect(second).toEqual(first)
+    const bad = run('scripts/token.ts', home, {}, ['--email', 'nobody'])
+    expect(await ended(bad.child)).toBe(2)
+    expect(bad.output()).toBe('Usage: npm run token -- --email ana@example.com\n')
+  })
+})
+
+describe('npm run demo', () => {
+  test('plays every act on the running stack', async () => {
+    const home = newHome()
+    await start(home)
+    const demo = run('scripts/demo/demo.ts', home)
+    expect(await ended(demo.child), demo.output()).toBe(0)
+    expect(demo.output()).toContain('Two seconds later: 404 share_not_found')
+    expect(demo.output()).toContain('Everything is as promised.')
+  })
+})
