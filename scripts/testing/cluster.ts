@@ -17,7 +17,16 @@ export const template = 'plinth_template'
 export const tapTemplate = 'plinth_template_tap'
 
 /** A throw-away Postgres with both templates. */
-export type Cluster = { home: string; port: number; secrets: Secrets; stop(): Promise<void> }
+export type Cluster = {
+  home: string
+  port: number
+  secrets: Secrets
+  /** Stops Postgres, and starts it again on the same port: what a restart is to its clients. */
+  halt(): Promise<void>
+  resume(): Promise<void>
+  /** Stops Postgres and removes its folder. */
+  stop(): Promise<void>
+}
 
 /** Starts a throw-away Postgres in a temporary folder: fast, and not durable. */
 export async function startCluster(options: { withPgCron?: boolean } = {}): Promise<Cluster> {
@@ -36,11 +45,16 @@ export async function startCluster(options: { withPgCron?: boolean } = {}): Prom
       max_worker_processes: '20',
     })
   }
-  const postgres = await startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
+  const launch = () => startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
+  let postgres = await launch()
   return {
     home,
     port,
     secrets,
+    halt: () => postgres.stop(),
+    resume: async () => {
+      postgres = await launch()
+    },
     stop: async () => {
       await postgres.stop()
       await stopStale(home)

@@ -1,0 +1,53 @@
+import pg from 'pg'
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { createDb } from '../worker/deps.ts'
+import { buildServer } from './server.ts'
+
+// Nothing listens on port 1.
+const db = createDb(new pg.Pool({ connectionString: 'postgres://sidecar@127.0.0.1:1/postgres' }))
+const server = buildServer({ db, logger: pino({ level: 'silent' }) })
+server.get('/api/broken', async () => {
+  throw new Error('password s3cret')
+})
+server.post('/api/echo', async (request) => request.body)
+
+test('without a database it is up, and says that it is not available', async () => {
+  const response = await server.inject('/api/health')
+  expect([response.statusCode, response.json()]).toEqual([503, { status: 'unavailable' }])
+})
+
+test('an unknown route has the shape of any other error', async () => {
+  const response = await server.inject('/api/nothing?token=s3cret')
+  expect([response.statusCode, response.json()]).toEqual([
+    404,
+    {
+      code: 'PT404',
+      details: 'route_not_found',
+      message: 'There is no GET /api/nothing here.',
+      hint: 'The sidecar serves only paths below /api.',
+    },
+  ])
+})
+
+test.each([
+  [400, 'request_invalid', 'application/json', '{"half'],
+  [413, 'request_too_large', 'application/json', `"${'x'.repeat(2 ** 20)}"`],
+  [415, 'media_type_unsupported', 'text/strange', 'x'],
+])('a request that cannot be read is a %i, %s', async (status, details, type, payload) => {
+  const headers = { 'content-type': type }
+  const response = await server.inject({ method: 'POST', url: '/api/echo', headers, payload })
+  expect(response.statusCode).toBe(status)
+  expect(response.json()).toEqual({ code: `PT${status}`, details, message: expect.any(String), hint: null })
+})
+
+test('a path that cannot be decoded is a 400', async () => {
+  const response = await server.inject('/api/%zz')
+  expect(response.json()).toMatchObject({ code: 'PT400', details: 'request_invalid' })
+})
+
+test('what goes wrong inside stays inside', async () => {
+  const response = await server.inject('/api/broken')
+  expect(response.json()).toMatchObject({ code: 'PT500', details: 'internal_error' })
+  expect(response.body).not.toMatch(/s3cret|stack|node_modules/)
+})

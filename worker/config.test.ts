@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { parseConfig } from './config.ts'
+
+const url = 'postgres://worker:s3cret@127.0.0.1:5432/postgres'
+
+test('only the database has to be named', () => {
+  expect(parseConfig({ DATABASE_URL: url, PATH: '/bin' })).toEqual({
+    DATABASE_URL: url,
+    WORKER_CONCURRENCY: 10,
+    WORKER_HEALTH_HOST: '127.0.0.1',
+    WORKER_HEALTH_PORT: 3002,
+    LOG_LEVEL: 'info',
+  })
+})
+
+test('an empty variable counts as one that is not set', () => {
+  expect(parseConfig({ DATABASE_URL: url, WORKER_CONCURRENCY: '' }).WORKER_CONCURRENCY).toBe(10)
+  expect(() => parseConfig({ DATABASE_URL: '' })).toThrow('DATABASE_URL: is missing')
+})
+
+test('a failure names every wrong variable, and repeats no value', () => {
+  const env = { DATABASE_URL: 'mysql://me:s3cret@h/db', WORKER_CONCURRENCY: 's3cret', LOG_LEVEL: 's3cret' }
+  expect(() => parseConfig(env)).toThrow(/DATABASE_URL: must be[^]*WORKER_CONCURRENCY: must be[^]*LOG_LEVEL: /)
+  expect(() => parseConfig(env)).not.toThrow('s3cret')
+})
+
+test.each(['0', '201', '1.5', 'ten'])('a concurrency of %s is refused', (value) => {
+  expect(() => parseConfig({ DATABASE_URL: url, WORKER_CONCURRENCY: value })).toThrow('WORKER_CONCURRENCY: must be')
+})

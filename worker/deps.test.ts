@@ -1,0 +1,30 @@
+import { expect, test, vi } from 'vitest'
+import { createDb } from './deps.ts'
+
+const query = vi.fn(async (_text: string, _values: unknown[]) => ({ rows: [{ n: 1 }] }))
+const db = createDb({ query: query as never })
+
+test('a call is one function with named arguments, and gives its rows', async () => {
+  expect(await db.call('worker.claim_assets', { limit: 100, kinds: ['a'] })).toEqual([{ n: 1 }])
+  expect(query).toHaveBeenLastCalledWith('select * from worker.claim_assets("limit" => $1, "kinds" => $2)', [
+    100,
+    ['a'],
+  ])
+})
+
+test.each(['ping', 'worker.ping()', 'worker.Ping', 'worker.ping; select 1', '"worker".ping'])(
+  '%s is not the name of a function',
+  async (name) => {
+    await expect(db.call(name)).rejects.toThrow('is not schema.function')
+  },
+)
+
+test('an argument is a plain name', async () => {
+  await expect(db.call('worker.ping', { 'a" => 1, "b': 2 })).rejects.toThrow('is not the name of an argument')
+})
+
+test('a failure says which function, and keeps the cause', async () => {
+  const cause = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })
+  query.mockRejectedValueOnce(cause)
+  await expect(db.call('worker.ping')).rejects.toMatchObject({ message: 'worker.ping failed: ECONNREFUSED', cause })
+})

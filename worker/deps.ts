@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { Logger } from 'pino'
+
+/** What a task is given. */
+export type Deps = {
+  db: Db
+  /** Carries the task's name and the job's id. */
+  logger: Logger
+  /** Aborts when the worker stops: end, or throw, within 2 s. A job that throws runs again. */
+  signal: AbortSignal
+}
+
+/** The database: functions behind one door, and nothing else. */
+export type Db = {
+  /**
+   * Runs `select * from schema.function(arg => $1, …)` and gives its rows; a scalar is a row with one column, named
+   * like the function. An array is sent as a Postgres array, so JSON is sent as text: `JSON.stringify(value)`.
+   * Throws `<name> failed: <reason>` with pg's error as `cause`.
+   */
+  call<Row extends pg.QueryResultRow>(name: string, args?: Record<string, unknown>): Promise<Row[]>
+}
+
+/** A pool that opens connections when they are needed and outlives restarts of Postgres. */
+export function openPool(options: { url: string; name: string; max: number; logger: Logger }): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    application_name: options.name,
+    max: options.max,
+    connectionTimeoutMillis: 5000,
+    keepAlive: true,
+  })
+  // pg drops a broken connection by itself, and a query on it fails. Without listeners the process would end.
+  pool.on('connect', (client) => {
+    client.on('error', (error) => options.logger.warn({ reason: error.message }, 'Database connection was lost'))
+  })
+  pool.on('error', () => {})
+  return pool
+}
+
+/** The only SQL in TypeScript is a call of one function: this is where it is made. */
+export function createDb(pool: Pick<pg.Pool, 'query'>): Db {
+  return {
+    async call<Row extends pg.QueryResultRow>(name: string, args: Record<string, unknown> = {}) {
+      requireIdentifiers(name, Object.keys(args))
+      // Quoted, because an argument may be called "limit".
+      const list = Object.keys(args).map((arg, index) => `"${arg}" => $${index + 1}`)
+      try {
+        const { rows } = await pool.query<Row>(`select * from ${name}(${list.join(', ')})`, Object.values(args))
+        return rows
+      } catch (cause) {
+        // Node's error for a host with several addresses has a code and no message.
+        const { message, code } = cause as pg.DatabaseError
+        throw new Error(`${name} failed: ${message || code}`, { cause })
+      }
+    },
+  }
+}
+
+/**
+ * Tells whether a function such as `worker.ping` answers within 1 s. One call at a time: against a database that
+ * hangs, each further one would take a connection.
+ */
+export function createPing(db: Db, name: string): () => Promise<boolean> {
+  let pending: Promise<boolean> | undefined
+  return () => {
+    pending ??= db
+      .call(name)
+      .then(() => true)
+      .catch(() => false)
+      .finally(() => {
+        pending = undefined
+      })
+    return Promise.race([pending, sleep(1000, false, { ref: false })])
+  }
+}
+
+function requireIdentifiers(name: string, args: string[]): void {
+  if (!/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/.test(name)) throw new Error(`"${name}" is not schema.function`)
+  const wrong = args.find((arg) => !/^[a-z_][a-z0-9_]*$/.test(arg))
+  if (wrong !== undefined) throw new Error(`"${wrong}" is not the name of an argument of ${name}`)
+}

@@ -1,0 +1,156 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type Child, choosePort, startChild } from '../scripts/local/process.ts'
+import { type Cluster, databaseUrl, prepareDatabase, startCluster } from '../scripts/testing/cluster.ts'
+
+// Real worker processes on a Postgres of their own, which these tests stop and start.
+let cluster: Cluster
+let home: string
+const workers: Child[] = []
+
+beforeAll(async () => {
+  cluster = await startCluster()
+  await prepareDatabase(cluster, 'plinth')
+  home = mkdtempSync(join(tmpdir(), 'plinth-worker-'))
+})
+afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop('SIGTERM', 5000))))
+afterAll(async () => {
+  await cluster.stop()
+  rmSync(home, { recursive: true, force: true })
+})
+
+async function startWorker(name = 'worker') {
+  const port = await choosePort('PLINTH_TEST_PORT')
+  const child = startChild(home, name, process.execPath, [join(import.meta.dirname, 'main.ts')], {
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: databaseUrl(cluster, 'plinth', 'worker'),
+      WORKER_HEALTH_PORT: String(port),
+    },
+  })
+  workers.push(child)
+  const health = () =>
+    fetch(`http://127.0.0.1:${port}/healthz`).then(
+      (response) => response.status,
+      () => 0,
+    )
+  return { child, health, log: () => readFileSync(child.log, 'utf8') }
+}
+
+async function query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]> {
+  const client = new pg.Client(databaseUrl(cluster, 'plinth'))
+  await client.connect()
+  try {
+    return (await client.query<Row>(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+async function until(what: string, fact: () => Promise<boolean>, seconds = 20): Promise<void> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50)) if (await fact()) return
+  throw new Error(`It never happened: ${what}.`)
+}
+
+const enqueue = () =>
+  query(`
+    insert into app.rate_limits values ('t', gen_random_uuid()::text, now() - interval '1 day');
+    select app.enqueue('run_schedule', '{"name": "delete-spent-rates"}');
+  `)
+const nothingLeft = async () =>
+  (
+    await query<{ rest: number }>(
+      'select count(*)::int + (select count(*) from app.rate_limits)::int as rest from graphile_worker._private_jobs',
+    )
+  )[0]?.rest === 0
+
+describe('the worker process', () => {
+  test('runs what app.enqueue put into the queue, and ends at SIGTERM', async () => {
+    const worker = await startWorker()
+    await until('healthy', async () => (await worker.health()) === 200)
+    await enqueue()
+    await until('the job is done', nothingLeft)
+    const since = performance.now()
+    process.kill(worker.child.pid, 'SIGTERM')
+    expect(await worker.child.exited).toBe('exit code 0')
+    expect(performance.now() - since).toBeLessThan(4000)
+  })
+
+  test('waits for a Postgres that is not there yet, and survives its restart', async () => {
+    await cluster.halt()
+    const worker = await startWorker('patient')
+    await until('it says that it is not well', async () => (await worker.health()) === 503)
+    await sleep(1500)
+    expect(await worker.health()).toBe(503)
+    await cluster.resume()
+    await until('healthy', async () => (await worker.health()) === 200)
+    await enqueue()
+    await until('the job is done', nothingLeft)
+
+    await cluster.halt()
+    await until('it notices', async () => (await worker.health()) === 503)
+    await cluster.resume()
+    await enqueue()
+    await until('the job is done after the restart', nothingLeft)
+    await until('healthy again', async () => (await worker.health()) === 200)
+  })
+
+  test('says what is wrong with its environment, and no value', async () => {
+    const child = startChild(home, 'misconfigured', process.execPath, [join(import.meta.dirname, 'main.ts')], {
+      env: { PATH: process.env['PATH'], DATABASE_URL: 'mysql://secret', WORKER_CONCURRENCY: 'many' },
+    })
+    expect(await child.exited).toBe('exit code 2')
+    const log = readFileSync(child.log, 'utf8')
+    expect(log).toContain('DATABASE_URL')
+    expect(log).toContain('WORKER_CONCURRENCY')
+    expect(log).not.toContain('secret')
+  })
+
+  test('a payload that does not fit fails with a readable error, and stays in the queue', async () => {
+    const worker = await startWorker()
+    await query(`select app.enqueue('run_schedule', '{"title": 1}', 'misfit')`)
+    const failed = async () =>
+      (
+        await query<{ error: string }>(
+          "select last_error as error from graphile_worker._private_jobs where key = 'misfit'",
+        )
+      )[0]?.error ?? ''
+    await until('it failed', async () => (await failed()) !== '')
+    expect(await failed()).toContain('name')
+    expect(worker.log()).toContain('"task":"run_schedule"')
+    await query("select graphile_worker.remove_job('misfit')")
+  })
+
+  test('two workers run each schedule once a minute, and take a changed one without a restart', {
+    timeout: 150_000,
+  }, async () => {
+    await query(`
+      create table if not exists app.ticks (minute timestamptz);
+      create or replace function app.count_tick() returns integer language sql
+        as 'insert into app.ticks values (date_trunc(''minute'', now())); select 0';
+      insert into app.schedules values ('count-ticks', '* * * * *', 'app.count_tick');
+    `)
+    const both = [await startWorker('first'), await startWorker('second')]
+    await until('both are healthy', async () =>
+      (await Promise.all(both.map((worker) => worker.health()))).every((status) => status === 200),
+    )
+    const ticks = () =>
+      query<{ minute: Date; times: number }>(
+        'select minute, count(*)::int as times from app.ticks group by 1 order by 1',
+      )
+    await until('a minute has come', async () => (await ticks()).length > 0, 70)
+    await sleep(3000)
+    for (const { times } of await ticks()) expect(times).toBe(1)
+    expect(new Set((await ticks()).map(({ minute }) => minute.getTime())).size).toBe((await ticks()).length)
+    await query("delete from app.schedules where name = 'count-ticks'")
+    await until(
+      'the change was read',
+      async () => both.every((worker) => (worker.log().match(/Schedules were read/g) ?? []).length > 1),
+      65,
+    )
+  })
+})
