@@ -10,16 +10,14 @@ export const migrationsFolder = join(root, 'db/migrations')
 
 /** The database that is meant: `DATABASE_URL`, else that of the local stack that runs, else none. */
 export function findDatabaseUrl(): string | undefined {
-  return process.env['DATABASE_URL'] || readEnv(homeFolder())?.['DATABASE_URL']
+  const databaseUrl = process.env['DATABASE_URL'] || readEnv(homeFolder())?.['DATABASE_URL']
+  if (databaseUrl === undefined || /^postgres(ql)?:\/\/./.test(databaseUrl)) return databaseUrl
+  throw new Error('DATABASE_URL must be a URL like postgres://role:password@host:5432/name.')
 }
 
 /** Does something to the database that is meant, and says file by file what it did. */
 export async function runOnDatabase(work: (databaseUrl: string) => Promise<string[]>): Promise<void> {
-  const databaseUrl = findDatabaseUrl()
-  if (databaseUrl === undefined) {
-    console.error('Which database? Set DATABASE_URL, or start the local stack with npm start.')
-    process.exit(2)
-  }
+  const databaseUrl = databaseUrlOrExit()
   try {
     const lines = await work(databaseUrl)
     console.log(lines.length > 0 ? lines.join('\n') : 'Nothing to do.')
@@ -27,6 +25,17 @@ export async function runOnDatabase(work: (databaseUrl: string) => Promise<strin
     console.error(await describeFailure(databaseUrl, error))
     process.exit(1)
   }
+}
+
+function databaseUrlOrExit(): string {
+  try {
+    const databaseUrl = findDatabaseUrl()
+    if (databaseUrl !== undefined) return databaseUrl
+    console.error('Which database? Set DATABASE_URL, or start the local stack with npm start.')
+  } catch (error) {
+    console.error((error as Error).message)
+  }
+  return process.exit(2)
 }
 
 /** One message: what went wrong, with file and line where a migration did. */

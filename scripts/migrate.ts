@@ -54,11 +54,14 @@ export async function seed(databaseUrl: string): Promise<string[]> {
 
 /** The files of `db/modules` in the order in which they are applied: functions, then triggers, access, schedules. */
 export async function moduleFiles(): Promise<SqlFile[]> {
-  const rank = (path: string) => ['triggers.sql', 'access.sql', 'schedules.sql'].findIndex((name) => path.endsWith(`/${name}`))
+  const rank = (path: string) =>
+    ['triggers.sql', 'access.sql', 'schedules.sql'].findIndex((name) => path.endsWith(`/${name}`))
   const folder = (path: string) => path.slice(0, path.lastIndexOf('/'))
   const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
   const files = await sqlFiles(join(dbFolder, 'modules'))
-  return files.sort((a, b) => byText(folder(a.path), folder(b.path)) || rank(a.path) - rank(b.path) || byText(a.path, b.path))
+  return files.sort(
+    (a, b) => byText(folder(a.path), folder(b.path)) || rank(a.path) - rank(b.path) || byText(a.path, b.path),
+  )
 }
 
 /** An SQL file: its path from the project's root, and its text. */
@@ -121,7 +124,8 @@ async function applyAll(client: pg.Client, files: SqlFile[]): Promise<void> {
     }
   }
   if (early.length === 0) return
-  if (early.length === files.length) throw new Error(`These files need functions that no file has: ${early.map((file) => file.path).join(', ')}`)
+  if (early.length === files.length)
+    throw new Error(`These files need functions that no file has: ${early.map((file) => file.path).join(', ')}`)
   await applyAll(client, early)
 }
 

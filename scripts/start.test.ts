@@ -158,7 +158,9 @@ describe('npm start', () => {
 
     const third = run('scripts/start.ts', home)
     expect(await ended(third.child)).toBe(1)
-    expect(third.output()).toMatch(/^Plinth is already running in .* \(pid \d+\): stop it, or choose another PLINTH_HOME\.\n$/)
+    expect(third.output()).toMatch(
+      /^Plinth is already running in .* \(pid \d+\): stop it, or choose another PLINTH_HOME\.\n$/,
+    )
     const reset = run('scripts/reset.ts', home)
     expect(await ended(reset.child)).toBe(1)
   })
@@ -180,7 +182,9 @@ describe('npm start', () => {
     const { port } = server.address() as { port: number }
     const attempt = run('scripts/start.ts', newHome(), { POSTGRES_PORT: String(port) })
     expect(await ended(attempt.child)).toBe(1)
-    expect(attempt.output()).toBe(`Port ${port} is not free: choose another POSTGRES_PORT, or leave it unset for any free one.\n`)
+    expect(attempt.output()).toBe(
+      `Port ${port} is not free: choose another POSTGRES_PORT, or leave it unset for any free one.\n`,
+    )
     server.close()
   })
 
@@ -189,7 +193,9 @@ describe('npm start', () => {
     chmodSync(closed, 0o700)
     const attempt = run('scripts/start.ts', join(closed, 'home'))
     expect(await ended(attempt.child)).toBe(1)
-    expect(attempt.output()).toMatch(/^Running as root, Postgres runs as user "\w+", who cannot enter .*\. Set PLINTH_HOME to a folder that every user may pass through\.\n$/)
+    expect(attempt.output()).toMatch(
+      /^Running as root, Postgres runs as user "\w+", who cannot enter .*\. Set PLINTH_HOME to a folder that every user may pass through\.\n$/,
+    )
     expect(attempt.output()).toContain(`cannot enter ${closed}.`)
   })
 
@@ -213,7 +219,9 @@ describe('npm run token', () => {
       tokens.push(output().trim())
     }
     const profiles = tokens.map(async (token) => {
-      const client = createClient(env['SUPABASE_URL'] ?? '', env['SUPABASE_ANON_KEY'] ?? '', { accessToken: async () => token })
+      const client = createClient(env['SUPABASE_URL'] ?? '', env['SUPABASE_ANON_KEY'] ?? '', {
+        accessToken: async () => token,
+      })
       return (await client.from('users').select('id, plan_id, credits').throwOnError()).data
     })
     const [first, second] = await Promise.all(profiles)

@@ -6,7 +6,8 @@ import { signUserToken } from './local/jwt.ts'
 // Prints an access token for a local user, who is created if needed: the embedded target has no Auth server.
 const { values } = parseArgs({ options: { email: { type: 'string' } } })
 const email = values.email?.trim().toLowerCase()
-if (!email || !/^[^\s@]+@[^\s@]+$/.test(email) || email.length > 255) fail('Usage: npm run token -- --email ana@example.com')
+if (!email || !/^[^\s@]+@[^\s@]+$/.test(email) || email.length > 255)
+  fail('Usage: npm run token -- --email ana@example.com')
 
 const env = readEnv(homeFolder())
 if (!env) fail(`No local stack runs in ${homeFolder()}: start one with npm start.`)
@@ -19,7 +20,9 @@ await client.query(
    on conflict (email) where is_sso_user = false do nothing`,
   [email],
 )
-const { rows } = await client.query<{ id: string }>('select id from auth.users where email = $1 and not is_sso_user', [email])
+const { rows } = await client.query<{ id: string }>('select id from auth.users where email = $1 and not is_sso_user', [
+  email,
+])
 await client.end()
 console.log(signUserToken({ id: rows[0]?.id ?? '', email }, env['JWT_SECRET'] ?? ''))
 

@@ -14,6 +14,6 @@ test('only the database has to be named', () => {
 
 test('a failure names every wrong variable, and repeats no value', () => {
   const env = { SIDECAR_PORT: '70000', LOG_LEVEL: 's3cret' }
-  expect(() => parseConfig(env)).toThrow(/DATABASE_URL: is missing[^]*SIDECAR_PORT: must be[^]*LOG_LEVEL: /)
+  expect(() => parseConfig(env)).toThrow(/DATABASE_URL: is missing[\s\S]*SIDECAR_PORT: must be[\s\S]*LOG_LEVEL: /)
   expect(() => parseConfig(env)).not.toThrow('s3cret')
 })

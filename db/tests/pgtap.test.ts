@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { glob, readFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
-import { glob } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { createDatabase } from '../../scripts/testing/database.ts'
 
@@ -27,6 +26,8 @@ async function runTap(client: import('pg').Client, path: string): Promise<string
   const results = (await client.query(await readFile(path, 'utf8'))) as unknown
   const list = (Array.isArray(results) ? results : [results]) as import('pg').QueryResult[]
   return list.flatMap((result) =>
-    result.fields.length === 1 ? result.rows.map((row) => Object.values(row)[0]).filter((value) => typeof value === 'string') : [],
+    result.fields.length === 1
+      ? result.rows.map((row) => Object.values(row)[0]).filter((value) => typeof value === 'string')
+      : [],
   )
 }

@@ -19,7 +19,8 @@ try {
     await act.play({
       url: env['SUPABASE_URL'] ?? '',
       anonKey: env['SUPABASE_ANON_KEY'] ?? '',
-      step: (what, ms) => console.log(`   ${what.padEnd(72)} ${ms === undefined ? '' : `${ms.toFixed(1).padStart(8)} ms`}`),
+      step: (what, ms) =>
+        console.log(`   ${what.padEnd(72)} ${ms === undefined ? '' : `${ms.toFixed(1).padStart(8)} ms`}`),
     })
   }
   console.log('\nEverything is as promised.')

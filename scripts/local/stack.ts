@@ -46,7 +46,8 @@ export async function startStack(home: string, say: (line: string) => void): Pro
 
     const postgres = await startPostgres({ home, port: ports.postgres, adminPassword: secrets.adminPassword }, say)
     children.push(postgres.child)
-    const url = (role: string, password: string) => `postgres://${role}:${password}@127.0.0.1:${ports.postgres}/postgres`
+    const url = (role: string, password: string) =>
+      `postgres://${role}:${password}@127.0.0.1:${ports.postgres}/postgres`
     const [objectStore] = await Promise.all([
       startObjectStore(home, ports.s3),
       prepareDatabase(ports.postgres, url('postgres', secrets.postgresPassword), secrets),

@@ -16,11 +16,11 @@ import { migrate, seed } from '../migrate.ts'
 export const template = 'plinth_template'
 export const tapTemplate = 'plinth_template_tap'
 
-/** A throw-away Postgres with both templates. */
-export type Cluster = {
-  home: string
-  port: number
-  secrets: Secrets
+/** Where a cluster is, and its passwords. */
+export type ClusterInfo = { home: string; port: number; secrets: Secrets }
+
+/** A throw-away Postgres. */
+export type Cluster = ClusterInfo & {
   /** Stops Postgres, and starts it again on the same port: what a restart is to its clients. */
   halt(): Promise<void>
   resume(): Promise<void>
@@ -64,7 +64,7 @@ export async function startCluster(options: { withPgCron?: boolean } = {}): Prom
 }
 
 /** Makes both templates. */
-export async function makeTemplates(cluster: Cluster): Promise<void> {
+export async function makeTemplates(cluster: ClusterInfo): Promise<void> {
   await prepareDatabase(cluster, template)
   await asAdmin(cluster, 'postgres', async (admin) => {
     // pgTAP files attack as worker and sidecar; since Postgres 16 a role's creator may not become it.
@@ -91,7 +91,7 @@ export async function makeTemplates(cluster: Cluster): Promise<void> {
 }
 
 /** Makes a database as `npm run db:migrate` and `db:seed` make it on a fresh target. */
-export async function prepareDatabase(cluster: Cluster, name: string): Promise<void> {
+export async function prepareDatabase(cluster: ClusterInfo, name: string): Promise<void> {
   await asAdmin(cluster, 'postgres', async (admin) => {
     await admin.query(`create database ${name}`)
   })
@@ -110,7 +110,7 @@ export async function prepareDatabase(cluster: Cluster, name: string): Promise<v
 
 /** A connection string for one of the roles that have a password. */
 export function databaseUrl(
-  cluster: Pick<Cluster, 'port' | 'secrets'>,
+  cluster: ClusterInfo,
   database: string,
   role: 'postgres' | 'authenticator' | 'worker' | 'sidecar' = 'postgres',
 ): string {
@@ -119,11 +119,13 @@ export function databaseUrl(
 
 /** Does something as the superuser. */
 export async function asAdmin<T>(
-  cluster: Pick<Cluster, 'port' | 'secrets'>,
+  cluster: ClusterInfo,
   database: string,
   work: (admin: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const admin = new pg.Client(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, database))
+  const admin = new pg.Client(
+    adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, database),
+  )
   await admin.connect()
   try {
     return await work(admin)
@@ -135,6 +137,8 @@ export async function asAdmin<T>(
 async function pgtap(): Promise<string> {
   const folder = dirname(createRequire(import.meta.url).resolve('@electric-sql/pglite-pgtap'))
   const file = 'share/postgresql/extension/pgtap.sql'
-  const { stdout } = await promisify(execFile)('tar', ['-xzOf', join(folder, 'pgtap.tar.gz'), file], { maxBuffer: 2 ** 24 })
+  const { stdout } = await promisify(execFile)('tar', ['-xzOf', join(folder, 'pgtap.tar.gz'), file], {
+    maxBuffer: 2 ** 24,
+  })
   return stdout
 }

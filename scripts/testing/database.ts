@@ -7,9 +7,7 @@ import { startGateway } from '../local/gateway.ts'
 import { signApiKey, signUserToken } from '../local/jwt.ts'
 import { choosePort } from '../local/process.ts'
 import { startPostgrest } from '../local/services.ts'
-import { asAdmin, type Cluster, databaseUrl, tapTemplate, template } from './cluster.ts'
-
-export type ClusterInfo = Pick<Cluster, 'home' | 'port' | 'secrets'>
+import { asAdmin, databaseUrl, tapTemplate, template } from './cluster.ts'
 
 /** A fresh database of a test file, and what it takes to use it as each kind of caller. */
 export type TestDatabase = {

@@ -11,6 +11,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 declare module 'vitest' {
   interface ProvidedContext {
-    cluster: import('./database.ts').ClusterInfo
+    cluster: import('./cluster.ts').ClusterInfo
   }
 }

@@ -20,13 +20,21 @@ describe.runIf(process.env['PLINTH_TEST_PG_CRON'] === 'on')('where pg_cron is in
     const { rows } = await client.query('select name, cron from app.schedules order by name')
     expect(rows.length).toBeGreaterThan(0)
     expect(await jobs()).toEqual(
-      rows.map(({ name, cron }) => ({ jobname: name, schedule: cron, command: `call app.run_schedule_to_end('${name}')` })),
+      rows.map(({ name, cron }) => ({
+        jobname: name,
+        schedule: cron,
+        command: `call app.run_schedule_to_end('${name}')`,
+      })),
     )
   })
 
   test('a change of app.schedules is a change of pg_cron', async () => {
     await client.query(`insert into app.schedules values ('added', '1 2 3 4 5', 'app.added')`)
-    expect(await jobs()).toContainEqual({ jobname: 'added', schedule: '1 2 3 4 5', command: "call app.run_schedule_to_end('added')" })
+    expect(await jobs()).toContainEqual({
+      jobname: 'added',
+      schedule: '1 2 3 4 5',
+      command: "call app.run_schedule_to_end('added')",
+    })
     await client.query(`update app.schedules set cron = '5 4 3 2 1' where name = 'added'`)
     expect(await jobs()).toContainEqual(expect.objectContaining({ jobname: 'added', schedule: '5 4 3 2 1' }))
     await client.query(`delete from app.schedules where name = 'added'`)

@@ -14,7 +14,9 @@ const exampleFlow = JSON.parse(await readFile(new URL('../../../scripts/demo/flo
 beforeAll(async () => {
   database = await createDatabase()
   const client = await database.connect()
-  await client.query("update app.settings set share_writes_per_minute = 1000000, client_address_header = 'x-client-address'")
+  await client.query(
+    "update app.settings set share_writes_per_minute = 1000000, client_address_header = 'x-client-address'",
+  )
   const ana = { id: crypto.randomUUID(), email: 'ana@example.com' }
   await client.query('insert into auth.users (id, email) values ($1, $2)', [ana.id, ana.email])
   api = await startApi(database)
@@ -81,20 +83,30 @@ describe('share_flow', () => {
 
   test('ten simultaneous repetitions give one share', async () => {
     const share_id = crypto.randomUUID()
-    const results = await Promise.all(Array.from({ length: 10 }, () => anon.rpc('share_flow', { flow: exampleFlow, share_id })))
+    const results = await Promise.all(
+      Array.from({ length: 10 }, () => anon.rpc('share_flow', { flow: exampleFlow, share_id })),
+    )
     expect(new Set(results.map((result) => JSON.stringify(result.data))).size).toBe(1)
     const client = await database.connect()
-    const { rows } = await client.query('select count(*)::int as shares from shared_resources where id = $1', [share_id])
+    const { rows } = await client.query('select count(*)::int as shares from shared_resources where id = $1', [
+      share_id,
+    ])
     expect(rows).toEqual([{ shares: 1 }])
   })
 
   test('what is shared opens as the same JSON, whichever way it was shared', async () => {
-    const json = fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.parse(JSON.stringify(value).replaceAll('\\u0000', '')))
+    const json = fc
+      .jsonValue({ maxDepth: 4 })
+      .map((value) => JSON.parse(JSON.stringify(value).replaceAll('\\u0000', '')))
     const text = fc.string({ unit: 'grapheme' }).map((value) => value.replaceAll('\u0000', ''))
     const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null })
     const number = orNull(fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0))
     const byId = <T>(node: fc.Arbitrary<T>) =>
-      fc.dictionary(text.filter((id) => id !== '' && Buffer.byteLength(id) <= 200 && id !== '__proto__'), node, { maxKeys: 5 })
+      fc.dictionary(
+        text.filter((id) => id !== '' && Buffer.byteLength(id) <= 200 && id !== '__proto__'),
+        node,
+        { maxKeys: 5 },
+      )
     const flows = fc.record({
       name: text.map((value) => value.slice(0, 200)),
       description: orNull(text),
@@ -167,32 +179,67 @@ describe('opening a share', () => {
 describe('bad input gets a 4xx and changes nothing', () => {
   const bare = { name: 'n', nodes: [] as unknown[], edges: [] }
   const share = (flow: unknown) => JSON.stringify({ share_id: crypto.randomUUID(), flow })
-  const nested = (depth: number) => `{"share_id":"${crypto.randomUUID()}","flow":{"name":"n","edges":[],"nodes":${'['.repeat(depth)}${']'.repeat(depth)}}}`
+  const nested = (depth: number) =>
+    `{"share_id":"${crypto.randomUUID()}","flow":{"name":"n","edges":[],"nodes":${'['.repeat(depth)}${']'.repeat(depth)}}}`
   const cases: [name: string, path: string, body: string, status: number, slug: string | null][] = [
     ['no object', 'rpc/share_flow', share([]), 422, 'flow_invalid'],
     ['null', 'rpc/share_flow', share(null), 422, 'flow_invalid'],
     ['an empty object', 'rpc/share_flow', share({}), 422, 'flow_invalid'],
     ['agents that are a list', 'rpc/share_flow', share({ ...bare, agents: [] }), 422, 'flow_invalid'],
-    ['a number no double holds', 'rpc/share_flow', share({ ...bare, agents: { a: { temperature: 1 } } }).replace('"temperature":1', '"temperature":1e400'), 422, 'flow_invalid'],
+    [
+      'a number no double holds',
+      'rpc/share_flow',
+      share({ ...bare, agents: { a: { temperature: 1 } } }).replace('"temperature":1', '"temperature":1e400'),
+      422,
+      'flow_invalid',
+    ],
     ['an empty node id', 'rpc/share_flow', share({ ...bare, agents: { '': {} } }), 400, null],
     ['\\u0000', 'rpc/share_flow', share({ ...bare, name: '\u0000' }), 400, '\\u0000 cannot be converted to text.'],
-    ['\\u0000, directly', 'flows', JSON.stringify({ ...bare, nodes: ['\u0000'] }), 400, '\\u0000 cannot be converted to text.'],
+    [
+      '\\u0000, directly',
+      'flows',
+      JSON.stringify({ ...bare, nodes: ['\u0000'] }),
+      400,
+      '\\u0000 cannot be converted to text.',
+    ],
     ['over 5 MiB', 'rpc/share_flow', share({ ...bare, nodes: ['x'.repeat(5 * 2 ** 20)] }), 413, 'package_too_large'],
     ['over 5 MiB, directly', 'flows', JSON.stringify({ ...bare, nodes: ['x'.repeat(5 * 2 ** 20)] }), 400, null],
     ['20 MB', 'rpc/share_flow', share({ ...bare, nodes: ['x'.repeat(20_000_000)] }), 413, 'request_too_large'],
-    ['20 MB, directly', 'flows', JSON.stringify({ ...bare, nodes: ['x'.repeat(20_000_000)] }), 413, 'request_too_large'],
+    [
+      '20 MB, directly',
+      'flows',
+      JSON.stringify({ ...bare, nodes: ['x'.repeat(20_000_000)] }),
+      413,
+      'request_too_large',
+    ],
     ['nested a million deep', 'rpc/share_flow', nested(1_000_000), 413, null],
     ['no JSON', 'flows', '{', 400, null],
     ['an unknown column', 'flows', JSON.stringify({ ...bare, owner: 1 }), 400, null],
-    ['an unknown resource type', 'shared_resources', JSON.stringify({ resource_type: 'recipe', resource_id: crypto.randomUUID(), expires_at: 'now' }), 400, null],
-    ['a flow that does not exist', 'shared_resources', JSON.stringify({ resource_type: 'flow', resource_id: crypto.randomUUID(), expires_at: 'now' }), 422, 'resource_not_found'],
+    [
+      'an unknown resource type',
+      'shared_resources',
+      JSON.stringify({ resource_type: 'recipe', resource_id: crypto.randomUUID(), expires_at: 'now' }),
+      400,
+      null,
+    ],
+    [
+      'a flow that does not exist',
+      'shared_resources',
+      JSON.stringify({ resource_type: 'flow', resource_id: crypto.randomUUID(), expires_at: 'now' }),
+      422,
+      'resource_not_found',
+    ],
     ['no UUID', 'rpc/get_shared_resource', JSON.stringify({ share_id: 'x' }), 400, null],
   ]
 
   test.each(cases)('%s', async (_name, path, body, status, slug) => {
     const client = await database.connect()
     const count = async () =>
-      (await client.query('select (select count(*) from flows) as flows, (select count(*) from shared_resources) as shares')).rows
+      (
+        await client.query(
+          'select (select count(*) from flows) as flows, (select count(*) from shared_resources) as shares',
+        )
+      ).rows
     const before = await count()
     const answer = await send(path, { body })
     expect(answer.status, JSON.stringify(answer.body)).toBe(status)

@@ -19,14 +19,17 @@ beforeEach(async () => {
   await a.query('insert into flows (id, name, nodes, edges) values ($1, $2, $3, $4)', [flowId, 'F', '[]', '[]'])
 })
 
-const addAgent = (client: Client, id: string) => client.query('insert into agents (flow_id, id) values ($1, $2)', [flowId, id])
+const addAgent = (client: Client, id: string) =>
+  client.query('insert into agents (flow_id, id) values ($1, $2)', [flowId, id])
 const share = (client: Client, id: string) =>
   client.query(
     "insert into shared_resources (id, resource_type, resource_id, expires_at) values ($1, 'flow', $2, now() + interval '1 hour')",
     [id, flowId],
   )
 const agentsOf = async (shareId: string) =>
-  Object.keys((await watcher.query('select package from shared_resources where id = $1', [shareId])).rows[0].package.agents)
+  Object.keys(
+    (await watcher.query('select package from shared_resources where id = $1', [shareId])).rows[0].package.agents,
+  )
 
 async function untilWaiting(client: Client): Promise<void> {
   const { processID } = client as unknown as { processID: number }

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: the seed's own code, unchanged.
 import type { SupabaseClient } from '@supabase/supabase-js'
 
 /** The seed's client (000, section 2, shareFlow) from its step 2 on, word for word but for where `supabase` comes from. */
