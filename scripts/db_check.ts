@@ -51,12 +51,12 @@ async function checkFiles(): Promise<void> {
   const migrations = await readFiles(root, ['db/migrations/*.sql'])
   const code = await readFiles(root, ['{scripts,worker,sidecar,db}/**/*.ts', 'docker-compose.yml'])
   await check('module files', async () => ({
-    said: `${count(modules.length, 'file')}, each named after what it holds`,
+    said: `${count(modules.length, 'file')}, against what they hold`,
     problems: modules.flatMap(findMisplaced),
     remedy: 'Rename the file, or the function.',
   }))
   await check('migrations', async () => ({
-    said: `${count(migrations.length, 'file')}, each with its reason, none with what belongs in db/modules`,
+    said: `${count(migrations.length, 'file')}: names, reasons, nothing that belongs in db/modules`,
     problems: migrations.flatMap(findMigrationFaults),
   }))
   await check('squawk', () => checkMigrationsWithSquawk(root, migrations))
@@ -75,32 +75,28 @@ async function checkFiles(): Promise<void> {
 async function checkDatabase(cluster: Cluster): Promise<void> {
   const url = databaseUrl(cluster, scratch)
   let catalog = ''
-  await check(
-    'scratch database',
-    async () => {
-      await prepareDatabase(cluster, scratch)
-      return withClient(url, async (client) => {
-        catalog = await dumpCatalog(client)
-        const { rows } = await client.query<{ server_version: string }>('show server_version')
-        return { said: `made from the files, on Postgres ${rows[0]?.server_version}` }
-      })
-    },
-    url,
-  )
+  await check('scratch database', async () => {
+    await prepareDatabase(cluster, scratch)
+    return withClient(url, async (client) => {
+      catalog = await dumpCatalog(client)
+      const { rows } = await client.query<{ server_version: string }>('show server_version')
+      return { said: `made from the files, on Postgres ${rows[0]?.server_version}` }
+    })
+  })
   if (catalog === '') return
   await check('objects', () => withClient(url, (client) => checkObjects(client, modules)))
   await check('catalog', () => checkCatalog(root, catalog, option === '--write'))
-  await check('repeat', () => checkRepeat(url, catalog), url)
-  await check('drift', () => checkDrift(findDatabaseUrl(), catalog), findDatabaseUrl())
+  await check('repeat', () => checkRepeat(url, catalog))
+  await check('drift', () => checkDrift(findDatabaseUrl(), catalog))
   await check('plpgsql_check', () => asAdmin(cluster, scratch, checkPlpgsql))
 }
 
 /** Runs a check and prints its line; one that cannot run has failed. */
-async function check(name: string, work: () => Promise<Outcome>, url?: string): Promise<void> {
+async function check(name: string, work: () => Promise<Outcome>): Promise<void> {
   const outcome = await work().catch(
-    async (error: unknown): Promise<Outcome> => ({
+    (error: unknown): Outcome => ({
       said: 'could not run',
-      problems: [await describeFailure(url, error)],
+      problems: [describeFailure(error)],
     }),
   )
   if (!printOutcome(name, outcome)) failed += 1

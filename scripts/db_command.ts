@@ -1,12 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import pg from 'pg'
 import { homeFolder, readEnv } from './local/home.ts'
 
 // What db:migrate, db:seed, db:new and db:check share.
 
 export const root = resolve(import.meta.dirname, '..')
-export const migrationsFolder = join(root, 'db/migrations')
 
 /** The database that is meant: `DATABASE_URL`, else that of the local stack that runs, else none. */
 export function findDatabaseUrl(): string | undefined {
@@ -22,7 +20,7 @@ export async function runOnDatabase(work: (databaseUrl: string) => Promise<strin
     const lines = await work(databaseUrl)
     console.log(lines.length > 0 ? lines.join('\n') : 'Nothing to do.')
   } catch (error) {
-    console.error(await describeFailure(databaseUrl, error))
+    console.error(describeFailure(error))
     process.exit(1)
   }
 }
@@ -38,36 +36,17 @@ function databaseUrlOrExit(): string {
   return process.exit(2)
 }
 
-/** One message: what went wrong, with file and line where a migration did. */
-export async function describeFailure(databaseUrl: string | undefined, error: unknown): Promise<string> {
+/** One message: what went wrong, and what Postgres hints at. */
+export function describeFailure(error: unknown): string {
   if (error instanceof AggregateError) return `The database does not answer: ${error.errors.map(String).join(', ')}`
   if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException
   if (code?.startsWith('E') && 'syscall' in error) return `The database does not answer: ${error.message}`
-  // Module files and seeds come with their path; of a migration there is only what Postgres said.
-  if (databaseUrl === undefined || !(error instanceof pg.DatabaseError) || !error.position) return withHint(error)
-  const path = await firstPendingMigration(databaseUrl)
-  if (path === undefined) return withHint(error)
-  const text = await readFile(join(root, path), 'utf8')
-  return `${path}:${text.slice(0, Number(error.position)).split('\n').length}: ${withHint(error)}`
+  return withHint(error)
 }
 
 function withHint(error: Error): string {
   const source = error.cause instanceof pg.DatabaseError ? error.cause : error
   const { detail, hint } = source as pg.DatabaseError
   return [error.message, detail, hint].filter(Boolean).join('\n')
-}
-
-/** Each migration commits by itself, so the one that failed is the first that is missing. */
-async function firstPendingMigration(databaseUrl: string): Promise<string | undefined> {
-  const client = new pg.Client(databaseUrl)
-  await client.connect()
-  try {
-    const { rows } = await client.query<{ name: string }>('select name from app.migrations')
-    const done = new Set(rows.map((row) => `${row.name}.sql`))
-    const pending = (await readdir(migrationsFolder)).sort().find((file) => !done.has(file))
-    return pending && `db/migrations/${pending}`
-  } finally {
-    await client.end()
-  }
 }

@@ -1,7 +1,28 @@
+import pg from 'pg'
 import { runOnDatabase } from './db_command.ts'
-import { migrate } from './migrate.ts'
+import { migrate, setPassword } from './migrate.ts'
 
 await runOnDatabase(async (databaseUrl) => {
   const { migrations, modules } = await migrate(databaseUrl)
-  return [...migrations.map((name) => `db/migrations/${name}.sql`), ...modules].map((path) => `Applied ${path}`)
+  const applied = [...migrations.map((name) => `db/migrations/${name}.sql`), ...modules].map(
+    (path) => `Applied ${path}`,
+  )
+  return [...applied, ...(await setPasswords(databaseUrl))]
 })
+
+/** The doors' roles get the passwords that the environment has for them. */
+async function setPasswords(databaseUrl: string): Promise<string[]> {
+  const passwords = Object.entries({
+    worker: process.env['WORKER_DATABASE_PASSWORD'],
+    sidecar: process.env['SIDECAR_DATABASE_PASSWORD'],
+  }).flatMap(([role, password]) => (password ? [{ role, password }] : []))
+  if (passwords.length === 0) return []
+  const client = new pg.Client(databaseUrl)
+  await client.connect()
+  try {
+    for (const { role, password } of passwords) await setPassword(client, role, password)
+    return passwords.map(({ role }) => `Set the password of role ${role}`)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
-import { Logger, runMigrations } from 'graphile-worker'
+import { basename, join, relative, resolve } from 'node:path'
+import { Logger, runMigrations as runQueueMigrations } from 'graphile-worker'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 
 const dbFolder = resolve(import.meta.dirname, '../db')
+
+/** Where migrations stand. */
+export const migrationsFolder = join(dbFolder, 'migrations')
+
 const migrationLock = 7_203_001
 
 /** What a run of {@link migrate} changed. */
@@ -21,17 +25,7 @@ export async function migrate(databaseUrl: string): Promise<Migrated> {
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock])
     await installQueue(databaseUrl)
-    const migrations = await runner({
-      dbClient: client,
-      dir: join(dbFolder, 'migrations'),
-      direction: 'up',
-      migrationsTable: 'migrations',
-      migrationsSchema: 'app',
-      createMigrationsSchema: true,
-      noLock: true,
-      log: () => {},
-    })
-    return { migrations: migrations.map((migration) => migration.name), modules: await applyModules(client) }
+    return { migrations: await runMigrations(client), modules: await applyModules(client) }
   } finally {
     await client.end()
   }
@@ -50,6 +44,11 @@ export async function seed(databaseUrl: string): Promise<string[]> {
   } finally {
     await client.end()
   }
+}
+
+/** Sets the password of a login role; migrations make roles without. */
+export async function setPassword(client: pg.Client, role: string, password: string): Promise<void> {
+  await client.query(`alter role ${pg.escapeIdentifier(role)} with password ${pg.escapeLiteral(password)}`)
 }
 
 /** The files of `db/modules` in the order in which they are applied: functions, then triggers, access, schedules. */
@@ -81,7 +80,30 @@ export async function sqlFiles(folder: string): Promise<SqlFile[]> {
 
 async function installQueue(databaseUrl: string): Promise<void> {
   const logger = new Logger(() => () => {})
-  await runMigrations({ connectionString: databaseUrl, schema: 'graphile_worker', logger })
+  await runQueueMigrations({ connectionString: databaseUrl, schema: 'graphile_worker', logger })
+}
+
+async function runMigrations(client: pg.Client): Promise<string[]> {
+  try {
+    const done = await runner({
+      dbClient: client,
+      dir: migrationsFolder,
+      direction: 'up',
+      migrationsTable: 'migrations',
+      migrationsSchema: 'app',
+      createMigrationsSchema: true,
+      noLock: true,
+      log: () => {},
+    })
+    return done.map((migration) => migration.name)
+  } catch (cause) {
+    if (!(cause instanceof pg.DatabaseError)) throw cause
+    // Each migration commits by itself, so the one that failed is the first that is missing.
+    const { rows } = await client.query<{ name: string }>('select name from app.migrations')
+    const names = new Set(rows.map((row) => row.name))
+    const file = (await sqlFiles(migrationsFolder)).find(({ path }) => !names.has(basename(path, '.sql')))
+    throw file ? describe(file, cause) : cause
+  }
 }
 
 async function applyModules(client: pg.Client): Promise<string[]> {
@@ -134,8 +156,12 @@ async function execute(client: pg.Client, path: string, text: string): Promise<v
   try {
     await client.query(text)
   } catch (cause) {
-    const error = cause as pg.DatabaseError
-    const line = error.position ? `:${text.slice(0, Number(error.position)).split('\n').length}` : ''
-    throw new Error(`${path}${line}: ${error.message}`, { cause })
+    throw describe({ path, text }, cause as pg.DatabaseError)
   }
+}
+
+/** What Postgres said of a file, with the line where it said where. */
+function describe({ path, text }: SqlFile, cause: pg.DatabaseError): Error {
+  const line = cause.position ? `:${text.slice(0, Number(cause.position)).split('\n').length}` : ''
+  return new Error(`${path}${line}: ${cause.message}`, { cause })
 }

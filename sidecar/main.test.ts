@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { choosePort, startChild } from '../scripts/local/process.ts'
+import { freePort, startChild } from '../scripts/local/process.ts'
 import { databaseUrl, prepareDatabase, startCluster } from '../scripts/testing/cluster.ts'
 
 test('the sidecar answers at once, says 503 until Postgres is there, and survives its restart', async () => {
@@ -11,7 +11,7 @@ test('the sidecar answers at once, says 503 until Postgres is there, and survive
   await prepareDatabase(cluster, 'plinth')
   await cluster.halt()
   const home = mkdtempSync(join(tmpdir(), 'plinth-sidecar-'))
-  const port = await choosePort('PLINTH_TEST_PORT')
+  const port = await freePort()
   const sidecar = startChild(home, 'sidecar', process.execPath, [join(import.meta.dirname, 'main.ts')], {
     env: {
       PATH: process.env['PATH'],

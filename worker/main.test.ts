@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Child, choosePort, startChild } from '../scripts/local/process.ts'
+import { type Child, freePort, startChild } from '../scripts/local/process.ts'
 import { type Cluster, databaseUrl, prepareDatabase, startCluster } from '../scripts/testing/cluster.ts'
 
 // Real worker processes on a Postgres of their own, which these tests stop and start.
@@ -24,7 +24,7 @@ afterAll(async () => {
 })
 
 async function startWorker(name = 'worker') {
-  const port = await choosePort('PLINTH_TEST_PORT')
+  const port = await freePort()
   const child = startChild(home, name, process.execPath, [join(import.meta.dirname, 'main.ts')], {
     env: {
       PATH: process.env['PATH'],

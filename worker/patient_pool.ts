@@ -7,8 +7,8 @@ type Callback = (error: Error | undefined, client: pg.PoolClient | undefined, re
 /**
  * The pool as graphile-worker gets it: while Postgres is away, `connect` waits, until it is back or the signal aborts.
  *
- * graphile-worker 0.18 does not try again to write down that a job has ended, stops taking jobs after a failure to do
- * so, and listens again up to a minute after an outage. With this, an outage is a pause, and jobs that run go on.
+ * Without it, graphile-worker 0.18 loses what it has to write down in that time (its issue 636), which ends it and
+ * aborts every job that runs; and it listens again only up to a minute after Postgres is back.
  */
 export function makePatient(pool: pg.Pool, logger: Logger, signal: AbortSignal): pg.Pool {
   let isAway = false

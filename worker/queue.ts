@@ -29,8 +29,8 @@ export type Queue = {
 
 /**
  * Runs graphile-worker, and starts it again with growing pauses when it cannot start (no Postgres yet, or one that is
- * not migrated) or ends. Through a restart of Postgres it mostly stays up: it reconnects and polls by itself, and
- * jobs that run go on. It ends when it could not write down the end of a job.
+ * not migrated) or ends. Through a restart of Postgres it stays up and jobs go on (see patient_pool.ts); it ends when
+ * a connection broke just as it took a job or wrote down the end of one.
  */
 export function createQueue(options: { pool: pg.Pool; db: Db; logger: Logger; concurrency: number }): Queue {
   const { pool, db, logger, concurrency } = options
@@ -128,7 +128,7 @@ export function createQueue(options: { pool: pg.Pool; db: Db; logger: Logger; co
     async stop() {
       stopping.abort()
       let isLate = false
-      // A job that is handed back runs elsewhere in seconds, not in four hours. (In 0.18, kill() after stop() does nothing.)
+      // A job that is handed back runs elsewhere in seconds, not in four hours. (0.18's kill() does nothing after stop().)
       const timer = setTimeout(() => {
         isLate = true
         Promise.resolve(workers?.forcefulShutdown('The worker is stopping.')).catch(() => {})

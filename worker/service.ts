@@ -72,7 +72,7 @@ export function exitOnSignal(logger: Logger, stop: () => Promise<void>): void {
     setTimeout(() => {
       logger.error('Shutdown took too long')
       process.exit(1)
-    }, 4000)
+    }, 3900)
     try {
       await stop()
       logger.info('Shutdown finished')

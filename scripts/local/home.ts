@@ -15,7 +15,7 @@ export type Secrets = {
 
 /** The folder in which a local stack lives: `PLINTH_HOME`, or `.local` in the project. */
 export function homeFolder(): string {
-  return resolve(process.env['PLINTH_HOME'] ?? join(import.meta.dirname, '../../.local'))
+  return resolve(process.env['PLINTH_HOME'] || join(import.meta.dirname, '../../.local'))
 }
 
 /** Makes the home and its secrets, or reads what an earlier start made. */

@@ -40,8 +40,3 @@ export async function preparePlatform(admin: pg.ClientConfig): Promise<void> {
     await client.end()
   }
 }
-
-/** Sets the password of a login role. */
-export async function setPassword(client: pg.Client, role: string, password: string): Promise<void> {
-  await client.query(`alter role ${pg.escapeIdentifier(role)} with password ${pg.escapeLiteral(password)}`)
-}

@@ -94,19 +94,30 @@ export function isClaimed(home: string): boolean {
 
 /** The port that the environment names, or a free one. */
 export async function choosePort(variable: string): Promise<number> {
-  const wanted = process.env[variable]
+  const wanted = process.env[variable] || undefined
   if (wanted !== undefined && !/^\d{1,5}$/.test(wanted)) throw new StartError(`${variable} must be a port number.`)
-  const server = createServer()
   try {
-    return await new Promise<number>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(Number(wanted ?? 0), '127.0.0.1', () => resolve((server.address() as { port: number }).port))
-    })
+    return await probePort(Number(wanted ?? 0))
   } catch (cause) {
     throw new StartError(
       `Port ${wanted} is not free: choose another ${variable}, or leave it unset for any free one.`,
       { cause },
     )
+  }
+}
+
+/** A port that is free at the moment. */
+export function freePort(): Promise<number> {
+  return probePort(0)
+}
+
+async function probePort(port: number): Promise<number> {
+  const server = createServer()
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
+    })
   } finally {
     await new Promise((resolve) => server.close(resolve))
   }

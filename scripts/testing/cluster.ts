@@ -7,10 +7,10 @@ import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { openHome, type Secrets } from '../local/home.ts'
-import { preparePlatform, setPassword } from '../local/platform.ts'
+import { preparePlatform } from '../local/platform.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
-import { choosePort, stopStale } from '../local/process.ts'
-import { migrate, seed } from '../migrate.ts'
+import { freePort, stopStale } from '../local/process.ts'
+import { migrate, seed, setPassword } from '../migrate.ts'
 
 /** The template of a production database, and the same with pgTAP in schema `tests`. */
 export const template = 'plinth_template'
@@ -34,7 +34,7 @@ export async function startCluster(options: { withPgCron?: boolean } = {}): Prom
   // Running as root, Postgres runs as another user, who must be able to enter.
   await promisify(execFile)('chmod', ['755', home])
   const secrets = openHome(home)
-  const port = await choosePort('PLINTH_TEST_POSTGRES_PORT')
+  const port = await freePort()
   const settings: Record<string, string> = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
   if (options.withPgCron) {
     // pg_cron keeps a connection to its database, so that is never a template.
@@ -46,7 +46,10 @@ export async function startCluster(options: { withPgCron?: boolean } = {}): Prom
     })
   }
   const launch = () => startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
-  let postgres = await launch()
+  let postgres = await launch().catch((error: unknown) => {
+    rmSync(home, { recursive: true, force: true })
+    throw error
+  })
   return {
     home,
     port,

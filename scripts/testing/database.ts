@@ -5,7 +5,7 @@ import pg from 'pg'
 import { inject } from 'vitest'
 import { startGateway } from '../local/gateway.ts'
 import { signApiKey, signUserToken } from '../local/jwt.ts'
-import { choosePort } from '../local/process.ts'
+import { freePort } from '../local/process.ts'
 import { startPostgrest } from '../local/services.ts'
 import { asAdmin, databaseUrl, tapTemplate, template } from './cluster.ts'
 
@@ -60,13 +60,13 @@ export type Api = {
 export async function startApi(database: TestDatabase): Promise<Api> {
   const { jwtSecret } = inject('cluster').secrets
   const home = mkdtempSync(join(tmpdir(), 'plinth-api-'))
-  const port = await choosePort('PLINTH_TEST_PORT')
-  const gatewayPort = await choosePort('PLINTH_TEST_PORT')
+  const port = await freePort()
+  const gatewayPort = await freePort()
   const url = `http://127.0.0.1:${gatewayPort}`
   const postgrest = await startPostgrest({
     home,
     port,
-    adminPort: await choosePort('PLINTH_TEST_PORT'),
+    adminPort: await freePort(),
     databaseUrl: database.url('authenticator'),
     jwtSecret,
     publicUrl: url,

@@ -19,7 +19,7 @@ begin
 
   v_address := trim(
     regexp_replace(nullif(current_setting('request.headers', true), '')::json ->> v_header, '^.*,', '')
-  );
+  )::inet;
 
   return case
     when v_address is null then 'unknown'

@@ -11,10 +11,10 @@ create or replace function app.run_schedule(name text)
   set search_path = ''
 as $$
 declare
-  v_function text;
+  v_function regproc;
   v_handled integer;
 begin
-  select s.function into v_function
+  select s.function::regproc into v_function
   from app.schedules as s
   where s.name = run_schedule.name;
   if not found then

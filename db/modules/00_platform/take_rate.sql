@@ -40,7 +40,7 @@ begin
 
   v_wait := greatest(
     1,
-    ceil(extract(epoch from greatest(v_spent_until, v_now) + v_cost - take_rate."window" - v_now))
+    ceil(extract(epoch from greatest(v_spent_until, v_now) + v_cost - take_rate."window" - v_now))::integer
   );
   perform app.fail(
     429,

@@ -44,7 +44,13 @@ begin
 exception
   -- A fraction of a token, a number beyond a double, half a surrogate pair in a name.
   when invalid_text_representation or numeric_value_out_of_range or untranslatable_character then
-    perform app.fail(422, 'flow_invalid', format('The flow has a value that cannot be stored: %s.', sqlerrm), 'Send the flow as the editor exports it.');
+    perform app.fail(
+      422,
+      'flow_invalid',
+      format('The flow has a value that cannot be stored: %s.', sqlerrm),
+      'Send the flow as the editor exports it.'
+    );
+    return null;
 end
 $$;
 

@@ -2,8 +2,8 @@
 --
 -- Called by   clients
 -- Writes      flows, agents, data_store_nodes, if_nodes, shared_resources; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 flow_invalid, nul_character, too_many_nodes,
---             PT429 rate_limited
+-- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 flow_invalid, nul_character, share_id_missing,
+--             too_many_nodes, visibility_unknown, PT429 rate_limited
 -- Idempotent  same share_id, same flow, still alive: gives the first link and writes nothing
 -- Locks       the share_id (advisory), then the caller's row of rate_limits, then rows nobody else knows
 create or replace function app.share_flow(flow json, share_id uuid, visibility text)
@@ -19,6 +19,14 @@ declare
 begin
   if share_flow.share_id is null then
     perform app.fail(422, 'share_id_missing', 'share_id must be a UUID.', 'Make one with crypto.randomUUID().');
+  end if;
+  if share_flow.visibility is null or share_flow.visibility not in ('unlisted', 'public') then
+    perform app.fail(
+      422,
+      'visibility_unknown',
+      format('There is no visibility "%s".', left(share_flow.visibility, 50)),
+      'Use unlisted or public.'
+    );
   end if;
 
   -- A repetition at the same moment waits here, and then finds what the first one made.
@@ -54,7 +62,7 @@ flow: { name, description, nodes, edges, responseTemplate, agents, dataStoreNode
 repeating a request with the same id is safe. visibility: unlisted (default) or public.
 Returns { share_id, url, expires_at }.
 409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 flow_invalid, nul_character,
-too_many_nodes. 429 rate_limited. Seed 000, section 2: one request instead of its five.$$;
+too_many_nodes, visibility_unknown. 429 rate_limited. Seed 000, section 2: one request instead of its five.$$;
 
 revoke execute on function app.share_flow(json, uuid, text) from public;
 revoke execute on function public.share_flow(json, uuid, text) from public;

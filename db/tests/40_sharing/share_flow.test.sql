@@ -86,7 +86,7 @@ select throws_ok(
 );
 select throws_ok(
   $$ select public.share_flow(tests.example_flow(), gen_random_uuid(), 'secret') $$,
-  '23514', null, 'refuses an unknown visibility'
+  'PT422', 'There is no visibility "secret".', 'refuses an unknown visibility'
 );
 
 -- When the caller has written too much

@@ -1,0 +1,59 @@
+import type pg from 'pg'
+import { functionFacts } from './catalog_functions.ts'
+import { platformFacts } from './catalog_platform.ts'
+import { tableFacts, typeFacts } from './catalog_tables.ts'
+
+/** The schemas that are ours; a new one belongs in here. */
+export const ourSchemas = ['public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops']
+
+/** The schemas that the platform and graphile-worker bring. */
+export const platformSchemas = ['auth', 'storage', 'realtime', 'extensions', 'graphile_worker', 'cron', 'tests']
+
+/** One line of the catalog, under the heading of the object that it describes. */
+type Fact = { part: string; object: string; rank: number; place: number; line: string }
+
+const header = `What db/migrations and db/modules make. Written by npm run db:check -- --write, compared by npm run db:check.
+
+Everything belongs to postgres, unless an owner is named. Privileges are listed without those of postgres and of
+superusers: "nobody" is nobody but them. source is the md5 of a function's body; the body itself is in db/modules.
+Columns and values stand in their own order, all else is sorted.`
+
+/**
+ * The catalog of our schemas as text: everything but comments and data. The same on Postgres 15 and 17, in whatever
+ * order things were made.
+ */
+export async function dumpCatalog(client: pg.Client): Promise<string> {
+  const facts: Fact[] = []
+  await client.query('begin isolation level repeatable read read only')
+  try {
+    // With nothing on the path Postgres writes every name with its schema.
+    await client.query("set local search_path = ''")
+    await client.query("set local timezone = 'UTC'")
+    for (const query of [...platformFacts, ...typeFacts, ...tableFacts, ...functionFacts]) {
+      facts.push(...(await client.query<Fact>(query, query.includes('$1') ? [ourSchemas] : [])).rows)
+    }
+  } finally {
+    await client.query('rollback')
+  }
+  return write(facts)
+}
+
+function write(facts: Fact[]): string {
+  const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+  facts.sort(
+    (a, b) =>
+      byText(a.part, b.part) ||
+      byText(a.object, b.object) ||
+      a.rank - b.rank ||
+      a.place - b.place ||
+      byText(a.line, b.line),
+  )
+  const lines = header.split('\n').map((line) => `# ${line}`.trimEnd())
+  let object = ''
+  for (const fact of facts) {
+    if (fact.object !== object) lines.push('', fact.object)
+    object = fact.object
+    lines.push(`  ${fact.line.replace(/\s*\n\s*/g, ' ')}`)
+  }
+  return `${lines.join('\n').trim()}\n`
+}

@@ -1,0 +1,64 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import pg from 'pg'
+import { migrate } from '../migrate.ts'
+import { dumpCatalog } from './catalog.ts'
+import { unifiedDiff } from './diff.ts'
+import { count, type Outcome } from './outcome.ts'
+
+export const catalogPath = 'db/catalog.txt'
+
+/** Connects, does something, and disconnects. */
+export async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(databaseUrl)
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+/** The catalog that the files make is the committed one; `shouldWrite` makes it so. */
+export async function checkCatalog(root: string, catalog: string, shouldWrite: boolean): Promise<Outcome> {
+  const path = join(root, catalogPath)
+  const committed = await readFile(path, 'utf8').catch(() => '')
+  const said = `${count(catalog.split('\n\n').length - 1, 'object')}, against ${catalogPath}`
+  if (shouldWrite) {
+    await writeFile(path, catalog)
+    return { said: committed === catalog ? `${said}, as before` : `${said}, written anew` }
+  }
+  const diff = unifiedDiff(committed, catalog, { before: catalogPath, after: 'what the files make' })
+  return { said, problems: diff ? [diff] : [], remedy: 'If that is meant: npm run db:check -- --write, and commit it.' }
+}
+
+/** Applying every module file a second time changes nothing. */
+export async function checkRepeat(databaseUrl: string, catalog: string): Promise<Outcome> {
+  await withClient(databaseUrl, (client) => client.query('delete from app.applied_files'))
+  const { modules } = await migrate(databaseUrl)
+  const diff = unifiedDiff(catalog, await withClient(databaseUrl, dumpCatalog), {
+    before: 'applied once',
+    after: 'applied twice',
+  })
+  return {
+    said: `${count(modules.length, 'module file')} applied a second time`,
+    problems: diff ? [diff] : [],
+    remedy: 'Module files use create or replace, and drop policy if exists first.',
+  }
+}
+
+/** The database in use is what the files make. */
+export async function checkDrift(databaseUrl: string | undefined, catalog: string): Promise<Outcome> {
+  if (databaseUrl === undefined) return { said: 'skipped: no DATABASE_URL, and no local stack runs' }
+  const { host, pathname } = new URL(databaseUrl)
+  const diff = unifiedDiff(catalog, await withClient(databaseUrl, dumpCatalog), {
+    before: 'what the files make',
+    after: 'the database',
+  })
+  return {
+    said: `the database ${host}${pathname} against the files`,
+    problems: diff ? [diff] : [],
+    remedy: 'npm run db:migrate applies the files; what somebody changed by hand needs a migration, or to be undone.',
+  }
+}

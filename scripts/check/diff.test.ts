@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { unifiedDiff } from './diff.ts'
+
+const names = { before: 'a', after: 'b' }
+
+test('the same texts have no difference', () => {
+  expect(unifiedDiff('x\ny', 'x\ny', names)).toBe('')
+})
+
+test('a change stands under its heading, between three lines of context', () => {
+  const before = ['table a', '  1', '  2', '  3', '  4', '  5', '  6', '  7', '  8'].join('\n')
+  const after = before.replace('  5', '  five')
+  expect(unifiedDiff(before, after, names).split('\n')).toEqual([
+    '--- a',
+    '+++ b',
+    '@@ -3 +3 @@ table a',
+    '   2',
+    '   3',
+    '   4',
+    '-  5',
+    '+  five',
+    '   6',
+    '   7',
+    '   8',
+  ])
+})
+
+test('changes that are far apart are hunks of their own', () => {
+  const before = Array.from({ length: 30 }, (_, line) => `  ${line}`)
+  const after = ['first', ...before, 'last']
+  const hunks = unifiedDiff(before.join('\n'), after.join('\n'), names).match(/^@@.*$/gm)
+  expect(hunks).toEqual(['@@ -0 +1 @@', '@@ -28 +29 @@ first'])
+})
+
+test('an empty text differs in every line', () => {
+  expect(unifiedDiff('', 'x', names)).toBe('--- a\n+++ b\n@@ -1 +0 @@\n-\n+x')
+})

@@ -1,0 +1,74 @@
+import type pg from 'pg'
+import { ourSchemas, platformSchemas } from './catalog.ts'
+import { isExtensions } from './catalog_sql.ts'
+import { type Created, findCreated, type TextFile } from './files.ts'
+import { count, type Outcome } from './outcome.ts'
+
+/** Objects that no file creates by name, and why that is right. */
+const exempt = [
+  {
+    pattern: /^policy all_worker on graphile_worker\./,
+    reason: 'made in a loop over the tables that graphile-worker has: 00_platform/access.sql',
+  },
+]
+
+/** Every function, policy and trigger in the database, by the names that {@link findCreated} gives them. */
+const objects = `
+  select 'function ' || format('%s.%s', n.nspname, p.proname) as object
+  from pg_proc as p
+  join pg_namespace as n on n.oid = p.pronamespace
+  where n.nspname = any ($1) and not ${isExtensions('pg_proc', 'p.oid')}
+  union all
+  select format('policy %s on %s.%s', p.polname, n.nspname, c.relname)
+  from pg_policy as p
+  join pg_class as c on c.oid = p.polrelid
+  join pg_namespace as n on n.oid = c.relnamespace
+  where not ${isExtensions('pg_class', 'c.oid')}
+  union all
+  select format('trigger %s on %s.%s', t.tgname, n.nspname, c.relname)
+  from pg_trigger as t
+  join pg_class as c on c.oid = t.tgrelid
+  join pg_namespace as n on n.oid = c.relnamespace
+  join pg_proc as p on p.oid = t.tgfoid
+  where not t.tgisinternal
+    and t.tgparentid = 0
+    and (n.nspname = any ($1) or p.pronamespace::regnamespace::text = any ($1))`
+
+const schemas = `
+  select nspname as name from pg_namespace
+  where nspname !~ '^pg_' and nspname <> 'information_schema' and nspname <> all ($1)
+  order by nspname collate "C"`
+
+/** The catalog's functions, policies and triggers are those that the module files create, each once. */
+export async function checkObjects(client: pg.Client, files: TextFile[]): Promise<Outcome> {
+  const catalog = (await client.query<{ object: string }>(objects, [ourSchemas])).rows.map((row) => row.object)
+  const unknown = await client.query<{ name: string }>(schemas, [[...ourSchemas, ...platformSchemas]])
+  const kinds = [
+    count(catalog.filter((object) => object.startsWith('function ')).length, 'function'),
+    count(catalog.filter((object) => object.startsWith('policy ')).length, 'policy', 'policies'),
+    count(catalog.filter((object) => object.startsWith('trigger ')).length, 'trigger'),
+  ]
+  return {
+    said: `${kinds.join(', ')} in the catalog, against the files`,
+    problems: [
+      ...compareObjects(catalog, files.flatMap(findCreated)),
+      ...unknown.rows.map(({ name }) => `schema ${name} is not checked: name it in scripts/check/catalog.ts`),
+    ],
+    remedy: 'One file per function in db/modules, policies in access.sql, triggers in triggers.sql.',
+  }
+}
+
+/** What is in the catalog and in no file, or the other way; overloads count. */
+export function compareObjects(catalog: string[], created: Created[]): string[] {
+  const named = catalog.filter((object) => !exempt.some(({ pattern }) => pattern.test(object)))
+  return [...new Set([...named, ...created.map(({ object }) => object)])].sort().flatMap((object) => {
+    const places = created.filter((one) => one.object === object).map(({ path, line }) => `${path}:${line}`)
+    const inCatalog = named.filter((one) => one === object).length
+    if (places.length === inCatalog) return []
+    if (places.length === 0) return [`${object} is in the catalog, and no file creates it`]
+    if (inCatalog === 0) return [`${object} is not in the catalog, but ${places.join(', ')} should create it`]
+    return [
+      `${object} is ${inCatalog} times in the catalog and ${places.length} times in the files: ${places.join(', ')}`,
+    ]
+  })
+}

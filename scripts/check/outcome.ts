@@ -1,0 +1,21 @@
+/** What a check says in one line; with problems it has failed, and the remedy says what to do. */
+export type Outcome = { said: string; problems?: string[]; remedy?: string }
+
+/** Prints a check's line and, where it failed, its problems; returns whether it holds. */
+export function printOutcome(name: string, { said, problems = [], remedy }: Outcome): boolean {
+  const holds = problems.length === 0
+  console.log(`${holds ? 'ok    ' : 'failed'}  ${name.padEnd(16)}  ${said}`)
+  if (holds) return true
+  const lines = problems.flatMap((problem) => problem.split('\n'))
+  for (const line of lines.slice(0, maxLines)) console.log(`        ${line}`.trimEnd())
+  if (lines.length > maxLines) console.log(`        … and ${lines.length - maxLines} more lines`)
+  if (remedy) console.log(`        → ${remedy}`)
+  return false
+}
+
+const maxLines = 200
+
+/** `3 policies`, `1 policy`. */
+export function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`
+}
