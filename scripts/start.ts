@@ -15,12 +15,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 try {
   const stack = await startStack(home, say)
   stop = async () => {
+    if (!interrupted) say('Stopping …')
     interrupted = true
-    say('Stopping …')
     await stack.stop()
     process.exit(0)
   }
-  if (interrupted) await stop()
+  if (interrupted) {
+    interrupted = false
+    await stop()
+  }
   const { env } = stack
   const rows = [
     ['API', env['SUPABASE_URL']],

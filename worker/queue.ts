@@ -80,18 +80,24 @@ export function createQueue(options: { pool: pg.Pool; db: Db; logger: Logger; co
 
   function watch(): WorkerEvents {
     const events = new EventEmitter() as WorkerEvents
+    let isEnding = false
     const clear = () => {
+      if (isEnding) return
       if (trouble !== undefined) logger.info('Queue is taking jobs')
       trouble = undefined
     }
     events.on('pool:create', ({ workerPool }) => {
       workers = workerPool
     })
+    events.on('pool:gracefulShutdown', () => {
+      isEnding = true
+      trouble = 'The queue is not running.'
+    })
     events.on('worker:getJob:empty', clear)
     events.on('job:start', clear)
     events.on('worker:getJob:error', ({ error }) => {
       if (trouble === undefined) logger.error({ err: error }, 'Queue could not take jobs')
-      trouble = 'No job can be taken.'
+      trouble ??= 'No job can be taken.'
     })
     events.on('job:error', ({ job, error }) => {
       const { id, task_identifier: task, attempts: attempt, max_attempts } = job

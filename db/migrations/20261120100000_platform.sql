@@ -95,7 +95,11 @@ create table app.schedules (
   cron text not null,
   function text not null unique,
   constraint schedules_name_is_kebab_case check (name ~ '^[a-z][a-z0-9-]{0,62}$'),
-  constraint schedules_cron_has_five_fields check (cron ~ '^[0-9*/,-]+( [0-9*/,-]+){4}$'),
+  -- What pg_cron and graphile-worker both read: *, */n, n, n-m, and lists of these.
+  constraint schedules_cron_has_five_fields check (
+    cardinality(string_to_array(cron, ' ')) = 5
+    and cron ~ '^(\*(/\d{1,2})?|\d{1,2}(-\d{1,2})?)([ ,](\*(/\d{1,2})?|\d{1,2}(-\d{1,2})?))*$'
+  ),
   constraint schedules_function_is_ours check (function ~ '^app\.[a-z][a-z0-9_]{0,62}$')
 );
 alter table app.schedules enable row level security;

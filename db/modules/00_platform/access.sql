@@ -1,10 +1,18 @@
 -- No client reaches anything of schema app; role worker runs the queue, and owns nothing of it.
 
+-- What graphile-worker 0.18 needs, and no more: each grant was seen to be missed. A role that could delete from its
+-- table of migrations could have `postgres` run them once more.
 grant usage on schema graphile_worker to worker;
-grant select, insert, update, delete on all tables in schema graphile_worker to worker;
-grant usage, select on all sequences in schema graphile_worker to worker;
+grant select on graphile_worker.migrations to worker;
+grant select, insert on graphile_worker._private_tasks to worker;
+grant select, insert, update on graphile_worker._private_job_queues, graphile_worker._private_known_crontabs to worker;
+grant select, insert, update, delete on graphile_worker._private_jobs to worker;
 revoke execute on all functions in schema graphile_worker from public;
-grant execute on all functions in schema graphile_worker to worker;
+grant execute on function
+  graphile_worker.add_job,
+  graphile_worker.add_jobs,
+  graphile_worker.force_unlock_workers
+to worker;
 
 -- graphile-worker enables RLS on its tables: without a policy a role with grants alone would run nothing, silently.
 do $$

@@ -1,5 +1,5 @@
 begin;
-select plan(9);
+select plan(19);
 
 select results_eq(
   'select name, cron, function from app.schedules order by name',
@@ -27,6 +27,22 @@ select throws_ok(
   $$ insert into app.schedules values ('odd', 'every day', 'app.nothing') $$,
   '23514', null, 'the cron expression has five fields'
 );
+
+select throws_ok(
+  format('insert into app.schedules values (%L, %L, %L)', 'wrong', cron, 'app.wrong'),
+  '23514', null, format('"%s", which one of the two schedulers cannot read, is refused', cron)
+)
+from unnest(array['1-5/2 * * * *', '* * * *', '* * * * * *', '*/ * * * *', ', * * * *', '1, * * * *', '5  * * * *', '@hourly', ''])
+  as wrong (cron);
+select lives_ok(
+  $$
+    insert into app.schedules (name, cron, function)
+    select 'fine-' || n, cron, 'app.fine_' || n
+    from unnest(array['* * * * *', '*/5 0 1 1 0', '0,30 9-17 * * 1-5', '5 4,16 */2 * *', '0-10,20-30 * * * *']) with ordinality as f (cron, n)
+  $$,
+  'what both can read is taken'
+);
+delete from app.schedules where name like 'fine-%';
 
 -- When a batch is run
 insert into app.rate_limits values ('t', 'k', now() - interval '1 day');

@@ -1,0 +1,49 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { startStack } from './local/stack.ts'
+
+const run = promisify(execFile)
+const root = resolve(import.meta.dirname, '..')
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+test('every script and every file that the README names is there', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const named = [...readme.matchAll(/npm (?:run )?([a-z:]+)/g)].map(([, name]) => name ?? '')
+  expect(named.filter((name) => name !== 'install' && name !== 'scripts' && !(name in scripts))).toEqual([])
+  const links = [...readme.matchAll(/\]\((?!http)([^)#]+)\)/g)].map(([, path]) => path ?? '')
+  for (const path of links) expect(() => execFileSync('test', ['-e', join(root, path)]), path).not.toThrow()
+})
+
+test('every request of the README gives the answer that stands below it', { timeout: 60_000 }, async () => {
+  const home = mkdtempSync(join(tmpdir(), 'plinth-readme-'))
+  execFileSync('chmod', ['755', home])
+  const stack = await startStack(home, () => {})
+  try {
+    const section = readme.slice(readme.indexOf('### Sharing'), readme.indexOf('An error is'))
+    const blocks = [...section.matchAll(/```(sh|json)\n([\s\S]*?)```/g)].map(([, kind, text]) => ({
+      kind,
+      text: text ?? '',
+    }))
+    expect(blocks.length).toBeGreaterThan(1)
+    // One shell for all: a later request uses what an earlier one made. NUL parts the answers.
+    const commands = blocks
+      .filter(({ kind }) => kind === 'sh')
+      .map(({ text }) => text.replace('.local/env', join(home, 'env')))
+    const { stdout } = await run('bash', ['-euc', commands.join("\nprintf '\\0'\n")], { timeout: 20_000 })
+    const answers = stdout.split('\0').map((answer) => JSON.parse(answer))
+    const promised = blocks.filter(({ kind }) => kind === 'json').map(({ text }) => JSON.parse(text))
+    expect(answers.map((answer) => Object.keys(answer).sort())).toEqual(
+      promised.map((answer) => Object.keys(answer).sort()),
+    )
+    expect(answers[1]).toEqual(promised[1])
+  } finally {
+    await stack.stop()
+    rmSync(home, { recursive: true, force: true })
+  }
+})
