@@ -195,16 +195,16 @@ export type Database = {
           created_at: string
           expires_at: string
           id: string
-          package: NonNullable<Json>
+          package: Json | null
           resource_id: string
           resource_type: string
           visibility: string
         }
         Insert: {
           created_at?: string
-          expires_at: string
+          expires_at?: string
           id?: string
-          package: NonNullable<Json>
+          package?: Json | null
           resource_id: string
           resource_type: string
           visibility?: string
@@ -213,7 +213,7 @@ export type Database = {
           created_at?: string
           expires_at?: string
           id?: string
-          package?: NonNullable<Json>
+          package?: Json | null
           resource_id?: string
           resource_type?: string
           visibility?: string

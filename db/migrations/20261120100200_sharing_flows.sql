@@ -7,13 +7,15 @@ create table public.shared_resources (
   id uuid primary key default gen_random_uuid(),
   resource_type text not null,
   resource_id uuid not null,
-  expires_at timestamptz not null,
+  expires_at timestamptz not null default now() + interval '1 hour',
   visibility text not null default 'unlisted',
-  package json not null,
+  package json,
   created_at timestamptz not null default now(),
   constraint shared_resources_resource_type_is_known
     check (resource_type in ('flow', 'card_character', 'card_scenario', 'session')),
   constraint shared_resources_visibility_is_known check (visibility in ('unlisted', 'public')),
+  -- Not `not null`: in the generated types that would ask clients for it.
+  constraint shared_resources_has_a_package check (package is not null),
   constraint shared_resources_package_fits check (octet_length(package::text) <= 5242880),
   constraint shared_resources_resource_is_shared_once unique (resource_id, resource_type)
 );

@@ -2,14 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { createClient } from '@supabase/supabase-js'
+import type { Database } from '../../db/types.ts'
 
 /** What an act gets: where the stack is, and how to tell the audience what happened and how long it took. */
 export type Stage = { url: string; anonKey: string; step(what: string, ms?: number): void }
 
 /** Shares a real flow, opens it, compares, and shows that an expired share is gone. */
 export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
-  const ana = createClient(url, anonKey)
-  const ben = createClient(url, anonKey)
+  const ana = createClient<Database>(url, anonKey)
+  const ben = createClient<Database>(url, anonKey)
   const text = await readFile(new URL('./flow.json', import.meta.url), 'utf8')
   const flow = JSON.parse(text)
   const count = (map: object) => Object.keys(map).length
