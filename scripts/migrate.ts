@@ -98,6 +98,7 @@ async function runMigrations(client: pg.Client): Promise<string[]> {
     return done.map((migration) => migration.name)
   } catch (cause) {
     if (!(cause instanceof pg.DatabaseError)) throw cause
+    await client.query('rollback')
     // Each migration commits by itself, so the one that failed is the first that is missing.
     const { rows } = await client.query<{ name: string }>('select name from app.migrations')
     const names = new Set(rows.map((row) => row.name))

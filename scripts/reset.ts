@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { homeFolder } from './local/home.ts'
-import { claimHome, StartError, stopStale } from './local/process.ts'
+import { claimHome, explain, stopStale } from './local/process.ts'
 
 // Empties a home: database, objects, logs and secrets. Nothing else that lies there is touched.
 const home = homeFolder()
@@ -13,7 +13,6 @@ try {
   }
   console.log(`Emptied ${home}.`)
 } catch (error) {
-  if (!(error instanceof StartError)) throw error
-  console.error(error.message)
+  console.error(explain(error, home))
   process.exit(1)
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { createClient } from '@supabase/supabase-js'
 import { afterEach, describe, expect, test } from 'vitest'
 import { readEnv } from './local/home.ts'
-import { isRunning } from './local/process.ts'
+import { explain, isRunning } from './local/process.ts'
 
 const root = join(import.meta.dirname, '..')
 const homes: string[] = []
@@ -213,6 +213,23 @@ describe('npm start', () => {
       /^Running as root, Postgres runs as user "\w+", who cannot enter .*\. Set PLINTH_HOME to a folder that every user may pass through\.\n$/,
     )
     expect(attempt.output()).toContain(`cannot enter ${closed}.`)
+  })
+
+  test('a full disk is one sentence', async () => {
+    const home = newHome()
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=20m,mode=755', 'tmpfs', home]).status === 0
+    // Where nothing may be mounted, what Postgres says of a full disk is still put into words.
+    if (!mounted) {
+      const error = new Error('could not extend file "base/5/2619": No space left on device')
+      expect(explain(new Error('db/migrations/a.sql:1', { cause: error }), home)).toBe(
+        `The disk that holds ${home} is full.`,
+      )
+      return
+    }
+    const attempt = run('scripts/start.ts', home)
+    expect(await ended(attempt.child)).toBe(1)
+    expect(attempt.output()).toBe(`The disk that holds ${home} is full: a new database needs 64 MB.\n`)
+    spawnSync('umount', [home])
   })
 
   test('a home that cannot be made is one sentence', async () => {

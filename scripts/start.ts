@@ -1,5 +1,5 @@
 import { homeFolder } from './local/home.ts'
-import { StartError } from './local/process.ts'
+import { explain } from './local/process.ts'
 import { startStack } from './local/stack.ts'
 
 const home = homeFolder()
@@ -46,7 +46,6 @@ try {
     process.exit(1)
   }
 } catch (error) {
-  if (!(error instanceof StartError)) throw error
-  console.error(error.message)
+  console.error(explain(error, home))
   process.exit(1)
 }

@@ -1,17 +1,18 @@
 import { homeFolder, readEnv } from '../local/home.ts'
-import { StartError } from '../local/process.ts'
+import { explain } from '../local/process.ts'
 import { type Stack, startStack } from '../local/stack.ts'
 import { shareFlow } from './share_flow.ts'
 
 /** One act per system. Each drives the stack as a client would, and throws when something is not as promised. */
 const acts = [{ title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow }]
 
+const home = homeFolder()
 let stack: Stack | undefined
 try {
-  let env = readEnv(homeFolder())
+  let env = readEnv(home)
   if (!env) {
     console.log('No local stack runs; starting one for the demo …')
-    stack = await startStack(homeFolder(), (line) => console.log(line))
+    stack = await startStack(home, (line) => console.log(line))
     env = stack.env
   }
   for (const [index, act] of acts.entries()) {
@@ -25,7 +26,7 @@ try {
   }
   console.log('\nEverything is as promised.')
 } catch (error) {
-  console.error(error instanceof StartError ? error.message : error)
+  console.error(explain(error, home))
   process.exitCode = 1
 } finally {
   await stack?.stop()

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { type Child, StartError, startChild, stopPid, waitFor } from './process.ts'
@@ -69,6 +78,9 @@ export function adminConfig(
 }
 
 function initialise(options: PostgresOptions, bin: string, data: string, user: OsUser | undefined): void {
+  const { bavail, bsize } = statfsSync(dirname(data))
+  if (bavail * bsize < 64 * 2 ** 20)
+    throw new StartError(`The disk that holds ${options.home} is full: a new database needs 64 MB.`)
   const passwordFile = join(dirname(data), 'password')
   writeFileSync(passwordFile, options.adminPassword, { mode: 0o600 })
   if (user) chownSync(passwordFile, user.uid, user.gid)
@@ -92,9 +104,9 @@ function initialise(options: PostgresOptions, bin: string, data: string, user: O
   rmSync(passwordFile, { force: true })
   if (result.status === 0) return
   rmSync(data, { recursive: true, force: true })
-  const output = `${result.error?.message ?? ''}${result.stderr}`
-  if (/No space left on device/.test(output)) throw new StartError(`The disk that holds ${options.home} is full.`)
-  throw new StartError(`initdb failed: ${output.trim().split('\n').slice(-2).join(' ')}`)
+  const output = `${result.error?.message ?? ''}${result.stdout}${result.stderr}`
+  const end = output.trim().split('\n').slice(-2).join(' ')
+  throw new StartError(`initdb failed: ${end}`, { cause: new Error(output) })
 }
 
 /** Where Postgres's programs are. */

@@ -7,6 +7,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** A failure that a person can mend: the message is one sentence, and no stack is shown. */
 export class StartError extends Error {}
 
+/** What to tell a person of a failed start; one that nobody foresaw keeps its stack. */
+export function explain(error: unknown, home: string): string {
+  const chain: Error[] = []
+  for (let link = error; link instanceof Error && chain.length < 10; link = link.cause) chain.push(link)
+  if (chain.some(({ message }) => diskFull.test(message))) return `The disk that holds ${home} is full.`
+  const [first] = chain
+  if (first instanceof StartError) return first.message
+  // A migration or module file that does not apply names its file and line; the stack would tell nothing more.
+  return chain.some((link) => 'severity' in link) ? (first?.message ?? '') : (first?.stack ?? String(error))
+}
+
+const diskFull = /No space left on device|ENOSPC/
+
 /** A child process of the local stack, with its log and its pid on disk. */
 export type Child = {
   name: string
@@ -138,11 +151,9 @@ export async function waitFor(child: Child, seconds: number, probe: () => Promis
   }
 }
 
-/** The end of a log, for a message; a full disk is said in words. */
-export function lastLines(log: string): string {
-  const text = readFileSync(log, 'utf8').trimEnd()
-  if (/No space left on device|ENOSPC/.test(text.slice(-4000))) return `the disk is full (${log})`
-  return `${text.split('\n').slice(-3).join(' | ')} (${log})`
+/** The end of a log, for a message. */
+function lastLines(log: string): string {
+  return `${readFileSync(log, 'utf8').trimEnd().split('\n').slice(-3).join(' | ')} (${log})`
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {
