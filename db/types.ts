@@ -195,7 +195,6 @@ export type Database = {
           created_at: string
           expires_at: string
           id: string
-          package: Json | null
           resource_id: string
           resource_type: string
           visibility: string
@@ -204,7 +203,6 @@ export type Database = {
           created_at?: string
           expires_at?: string
           id?: string
-          package?: Json | null
           resource_id: string
           resource_type: string
           visibility?: string
@@ -213,7 +211,6 @@ export type Database = {
           created_at?: string
           expires_at?: string
           id?: string
-          package?: Json | null
           resource_id?: string
           resource_type?: string
           visibility?: string

@@ -23,7 +23,7 @@ export async function migrate(databaseUrl: string): Promise<Migrated> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
-    await client.query('select pg_advisory_lock($1)', [migrationLock])
+    await takeLock(client)
     await installQueue(databaseUrl)
     return { migrations: await runMigrations(client), modules: await applyModules(client) }
   } finally {
@@ -76,6 +76,20 @@ export async function sqlFiles(folder: string): Promise<SqlFile[]> {
   return Promise.all(
     paths.map(async (path) => ({ path: relative(resolve(dbFolder, '..'), path), text: await readFile(path, 'utf8') })),
   )
+}
+
+/** One migration at a time in a database; another one is waited for, but not for ever. */
+async function takeLock(client: pg.Client): Promise<void> {
+  try {
+    await client.query("set lock_timeout = '60s'")
+    await client.query('select pg_advisory_lock($1)', [migrationLock])
+    await client.query('reset lock_timeout')
+  } catch (cause) {
+    if ((cause as pg.DatabaseError).code !== '55P03') throw cause
+    throw new Error('Another migration of this database has been running for a minute: see pg_locks, and try again.', {
+      cause,
+    })
+  }
 }
 
 async function installQueue(databaseUrl: string): Promise<void> {

@@ -235,7 +235,7 @@ describe('npm start', () => {
   test('a home that cannot be made is one sentence', async () => {
     const attempt = run('scripts/start.ts', '/etc/passwd/home')
     expect(await ended(attempt.child)).toBe(1)
-    expect(attempt.output()).toMatch(/^The home \/etc\/passwd\/home cannot be made: .*\.\n$/)
+    expect(attempt.output()).toMatch(/^The home \/etc\/passwd\/home cannot be used: .*\.\n$/)
   })
 })
 

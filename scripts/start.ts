@@ -6,6 +6,9 @@ const home = homeFolder()
 const startedAt = performance.now()
 const say = (line: string) => console.log(line)
 
+// A reader that has gone, such as head, must not end us before our children.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 let interrupted = false
 let stop = async () => {
   interrupted = true

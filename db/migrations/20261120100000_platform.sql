@@ -72,7 +72,8 @@ comment on table app.settings is
   'What an operator may tune: one row, one typed column a setting. Change it with update app.settings set …';
 comment on column app.settings.share_base_url is 'Where share links point; without a final slash.';
 comment on column app.settings.share_writes_per_minute is
-  'Writes per minute and caller (user, or client address) in sharing. A write counts one, and one more per 64 KiB.';
+  'Writes per minute and caller (user, or client address) in sharing. A write counts one, and one more per 64 KiB; '
+  'a row counts a KiB besides its content.';
 comment on column app.settings.client_address_header is
   'The request header, in lower case, in which a proxy that clients cannot bypass puts their address. Null: all '
   'anonymous clients share one rate limit. x-forwarded-for serves where the nearest proxy appends to it.';

@@ -9,14 +9,10 @@ create table public.shared_resources (
   resource_id uuid not null,
   expires_at timestamptz not null default now() + interval '1 hour',
   visibility text not null default 'unlisted',
-  package json,
   created_at timestamptz not null default now(),
   constraint shared_resources_resource_type_is_known
     check (resource_type in ('flow', 'card_character', 'card_scenario', 'session')),
   constraint shared_resources_visibility_is_known check (visibility in ('unlisted', 'public')),
-  -- Not `not null`: in the generated types that would ask clients for it.
-  constraint shared_resources_has_a_package check (package is not null),
-  constraint shared_resources_package_fits check (octet_length(package::text) <= 5242880),
   constraint shared_resources_resource_is_shared_once unique (resource_id, resource_type)
 );
 create index shared_resources_expires_at_idx on public.shared_resources (expires_at);
@@ -29,7 +25,16 @@ comment on column public.shared_resources.expires_at is
   'The server decides: an hour from now at most, and an hour from now where the client sent a time in the past.';
 comment on column public.shared_resources.visibility is
   'unlisted: opens through its id only. public: the share and its resource can be listed by anyone.';
-comment on column public.shared_resources.package is 'The document that get_shared_resource returns; 5 MiB at most.';
+
+-- Beside the share, not in it: lists of shares stay narrow, and no column of theirs has to be hidden. Deferred, since
+-- share_flow brings the package before the trigger on the share would build one.
+create table app.share_packages (
+  share_id uuid primary key references public.shared_resources (id) on delete cascade deferrable initially deferred,
+  package json not null,
+  constraint share_packages_fits check (octet_length(package::text) <= 5242880)
+);
+alter table app.share_packages enable row level security;
+comment on table app.share_packages is 'What get_shared_resource returns: built once, when the share is made; 5 MiB at most.';
 
 create table public.flows (
   id uuid primary key default gen_random_uuid(),

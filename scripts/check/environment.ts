@@ -13,7 +13,7 @@ const given = ['PATH', 'NODE_ENV', 'CI']
  */
 export function findRead({ path, text }: TextFile): Read[] {
   const patterns = path.endsWith('.ts')
-    ? [/\bprocess\.env(?:\['|\.)([A-Z][A-Z0-9_]+)/g, /\bchoosePort\('([A-Z][A-Z0-9_]+)'\)/g]
+    ? [/\bprocess\.env(?:\['|\.)([A-Z][A-Z0-9_]+)/g, /\bchoosePort\('([A-Z][A-Z0-9_]+)'[,)]/g]
     : [/(?<!\$)\$\{?([A-Z][A-Z0-9_]+)/g]
   if (/(^|\/)config\.ts$/.test(path)) patterns.push(/^ {2}([A-Z][A-Z0-9_]+):/gm)
   return patterns.flatMap((pattern) =>

@@ -1,4 +1,5 @@
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream'
 
 /** Where the local gateway sends requests, by the first part of their path. */
 export type GatewayOptions = { port: number; postgrestPort: number; sidecarPort: number }
@@ -43,7 +44,7 @@ function forward(incoming: IncomingMessage, outgoing: ServerResponse, port: numb
   if (apikey !== undefined && headers.authorization === undefined) headers.authorization = `Bearer ${apikey}`
   const upstream = request({ agent, host: '127.0.0.1', port, path, method: incoming.method, headers }, (response) => {
     outgoing.writeHead(response.statusCode ?? 502, { ...response.headers, ...corsHeaders(incoming) })
-    response.pipe(outgoing)
+    pipeline(response, outgoing, () => {})
   })
   upstream.once('error', () => {
     if (outgoing.headersSent) outgoing.destroy()

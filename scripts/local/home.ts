@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isClaimed, StartError } from './process.ts'
 
@@ -33,7 +33,7 @@ export function openHome(home: string): Secrets {
         workerPassword: secret(),
         sidecarPassword: secret(),
       }
-      writeFileSync(path, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 })
+      writeWhole(path, `${JSON.stringify(secrets, null, 2)}\n`)
     }
     chmodSync(path, 0o600)
     return JSON.parse(readFileSync(path, 'utf8')) as Secrets
@@ -45,7 +45,13 @@ export function openHome(home: string): Secrets {
 /** Writes `env`, which tells clients and tests where the stack is; it exists only while the stack runs. */
 export function writeEnv(home: string, env: Record<string, string>): void {
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`)
-  writeFileSync(join(home, 'env'), `${lines.join('\n')}\n`, { mode: 0o600 })
+  writeWhole(join(home, 'env'), `${lines.join('\n')}\n`)
+}
+
+/** Writes a file of which nobody, and no crash, ever sees a part. */
+function writeWhole(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o600, flush: true })
+  renameSync(`${path}.new`, path)
 }
 
 export function removeEnv(home: string): void {

@@ -5,6 +5,8 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
+  renameSync,
   rmSync,
   statfsSync,
   writeFileSync,
@@ -42,7 +44,7 @@ export async function startPostgres(options: PostgresOptions, say: (line: string
   requireReach(user, join(bin, 'postgres'), '-x', 'Clone Plinth into a folder that every user may pass through.')
   await stopStalePostgres(data, say)
   const identity = user ? { uid: user.uid, gid: user.gid } : {}
-  if (!existsSync(join(data, 'PG_VERSION'))) initialise(options, bin, data, user)
+  if (!existsSync(join(data, 'PG_VERSION'))) await initialise(options, bin, data, user)
 
   const settings = {
     listen_addresses: '127.0.0.1',
@@ -77,36 +79,46 @@ export function adminConfig(
   return { host: '127.0.0.1', port: options.port, user: 'supabase_admin', password: options.adminPassword, database }
 }
 
-function initialise(options: PostgresOptions, bin: string, data: string, user: OsUser | undefined): void {
-  const { bavail, bsize } = statfsSync(dirname(data))
+/** Makes the cluster beside its place, and moves it there when it is whole: a killed initdb leaves nothing that looks so. */
+async function initialise(
+  options: PostgresOptions,
+  bin: string,
+  data: string,
+  user: OsUser | undefined,
+): Promise<void> {
+  const { home } = options
+  const folder = dirname(data)
+  const { bavail, bsize } = statfsSync(folder)
   if (bavail * bsize < 64 * 2 ** 20)
-    throw new StartError(`The disk that holds ${options.home} is full: a new database needs 64 MB.`)
-  const passwordFile = join(dirname(data), 'password')
+    throw new StartError(`The disk that holds ${home} is full: a new database needs 64 MB.`)
+  const unfinished = `${data}.new`
+  const passwordFile = join(folder, 'password')
+  rmSync(unfinished, { recursive: true, force: true })
   writeFileSync(passwordFile, options.adminPassword, { mode: 0o600 })
   if (user) chownSync(passwordFile, user.uid, user.gid)
-  const result = spawnSync(
+  const flags = ['--username=supabase_admin', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C']
+  const child = startChild(
+    home,
+    'initdb',
     join(bin, 'initdb'),
-    [
-      `--pgdata=${data}`,
-      '--username=supabase_admin',
-      `--pwfile=${passwordFile}`,
-      '--auth=scram-sha-256',
-      '--encoding=UTF8',
-      '--locale=C',
-    ],
+    [`--pgdata=${unfinished}`, `--pwfile=${passwordFile}`, ...flags],
     {
       ...(user && { uid: user.uid, gid: user.gid }),
-      cwd: dirname(data),
+      cwd: folder,
       env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-      encoding: 'utf8',
     },
   )
+  const ended = await child.exited
   rmSync(passwordFile, { force: true })
-  if (result.status === 0) return
-  rmSync(data, { recursive: true, force: true })
-  const output = `${result.error?.message ?? ''}${result.stdout}${result.stderr}`
-  const end = output.trim().split('\n').slice(-2).join(' ')
-  throw new StartError(`initdb failed: ${end}`, { cause: new Error(output) })
+  if (ended === 'exit code 0') {
+    renameSync(unfinished, data)
+    return
+  }
+  rmSync(unfinished, { recursive: true, force: true })
+  const output = readFileSync(child.log, 'utf8')
+  throw new StartError(`initdb failed (${ended}), see ${child.log}: ${output.trim().split('\n').at(-1)}`, {
+    cause: new Error(output),
+  })
 }
 
 /** Where Postgres's programs are. */
@@ -165,7 +177,7 @@ async function stopStalePostgres(data: string, say: (line: string) => void): Pro
   } catch {
     // No such process: Postgres itself discards the file.
   }
-  if (workingFolder !== data) return
+  if (workingFolder !== realpathSync(data)) return
   say(`Stopping the Postgres that an earlier run left behind (pid ${pid}).`)
   await stopPid(pid, 'SIGINT', 5000)
 }

@@ -74,19 +74,19 @@ export async function stopStale(home: string): Promise<string[]> {
 
 /** Claims the home for this process; another live one there is refused. */
 export function claimHome(home: string): void {
+  const path = join(home, 'run', 'stack.json')
+  const claim = JSON.stringify({ pid: process.pid, startedAt: startTime(process.pid) })
   try {
     mkdirSync(join(home, 'run'), { recursive: true })
+    if (!isClaimed(home)) rmSync(path, { force: true })
+    writeFileSync(path, claim, { flag: 'wx' })
   } catch (cause) {
-    throw new StartError(`The home ${home} cannot be made: ${(cause as Error).message}.`, { cause })
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw new StartError(`The home ${home} cannot be used: ${(cause as Error).message}.`, { cause })
+    }
+    const pid = readRecord(path)?.pid
+    throw new StartError(`Plinth is already running in ${home} (pid ${pid}): stop it, or choose another PLINTH_HOME.`)
   }
-  const path = join(home, 'run', 'stack.json')
-  if (isClaimed(home)) {
-    const record = readRecord(path)
-    throw new StartError(
-      `Plinth is already running in ${home} (pid ${record?.pid}): stop it, or choose another PLINTH_HOME.`,
-    )
-  }
-  writeFileSync(path, JSON.stringify({ pid: process.pid, startedAt: startTime(process.pid) }))
 }
 
 /** Gives up what {@link claimHome} claimed. */
@@ -105,18 +105,24 @@ export function isClaimed(home: string): boolean {
   return record !== undefined && startTime(record.pid) === record.startedAt
 }
 
-/** The port that the environment names, or a free one. */
-export async function choosePort(variable: string): Promise<number> {
-  const wanted = process.env[variable] || undefined
-  if (wanted !== undefined && !/^\d{1,5}$/.test(wanted)) throw new StartError(`${variable} must be a port number.`)
-  try {
-    return await probePort(Number(wanted ?? 0))
-  } catch (cause) {
-    throw new StartError(
-      `Port ${wanted} is not free: choose another ${variable}, or leave it unset for any free one.`,
-      { cause },
-    )
+/** The port that the environment names, or a free one; none that is `taken`, to which it is added. */
+export async function choosePort(variable: string, taken: Set<number>): Promise<number> {
+  const wanted = process.env[variable] || '0'
+  if (!/^\d{1,5}$/.test(wanted) || Number(wanted) > 65_535) {
+    throw new StartError(`${variable} must be a port number, 0 to 65535.`)
   }
+  let port = Number(wanted)
+  try {
+    if (taken.has(port)) throw new Error('It was given twice.')
+    do port = await probePort(Number(wanted))
+    while (taken.has(port))
+  } catch (cause) {
+    throw new StartError(`Port ${port} is not free: choose another ${variable}, or leave it unset for any free one.`, {
+      cause,
+    })
+  }
+  taken.add(port)
+  return port
 }
 
 /** A port that is free at the moment. */

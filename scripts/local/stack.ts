@@ -138,13 +138,14 @@ async function prepareDatabase(port: number, databaseUrl: string, secrets: Secre
 }
 
 async function choosePorts() {
+  const taken = new Set<number>()
   return {
-    gateway: await choosePort('PLINTH_PORT'),
-    postgres: await choosePort('POSTGRES_PORT'),
-    postgrest: await choosePort('POSTGREST_PORT'),
-    postgrestAdmin: await choosePort('POSTGREST_ADMIN_PORT'),
-    sidecar: await choosePort('SIDECAR_PORT'),
-    worker: await choosePort('WORKER_HEALTH_PORT'),
-    s3: await choosePort('S3_PORT'),
+    gateway: await choosePort('PLINTH_PORT', taken),
+    postgres: await choosePort('POSTGRES_PORT', taken),
+    postgrest: await choosePort('POSTGREST_PORT', taken),
+    postgrestAdmin: await choosePort('POSTGREST_ADMIN_PORT', taken),
+    sidecar: await choosePort('SIDECAR_PORT', taken),
+    worker: await choosePort('WORKER_HEALTH_PORT', taken),
+    s3: await choosePort('S3_PORT', taken),
   }
 }

@@ -2,6 +2,9 @@
 
 -- What graphile-worker 0.18 needs, and no more: each grant was seen to be missed. A role that could delete from its
 -- table of migrations could have `postgres` run them once more.
+revoke all on all tables in schema graphile_worker from worker;
+revoke all on all sequences in schema graphile_worker from worker;
+revoke all on all functions in schema graphile_worker from worker;
 grant usage on schema graphile_worker to worker;
 grant select on graphile_worker.migrations to worker;
 grant select, insert on graphile_worker._private_tasks to worker;

@@ -11,15 +11,18 @@ create or replace function app.client_address()
 as $$
 declare
   v_header text := (select s.client_address_header from app.settings as s);
+  v_text text;
   v_address inet;
 begin
   if v_header is null then
     return 'unknown';
   end if;
 
-  v_address := trim(
-    regexp_replace(nullif(current_setting('request.headers', true), '')::json ->> v_header, '^.*,', '')
-  )::inet;
+  v_text := trim(regexp_replace(nullif(current_setting('request.headers', true), '')::json ->> v_header, '^.*,', ''));
+  -- 1.2.3.4:5678, [2001:db8::1]:5678, ::ffff:1.2.3.4
+  v_text := regexp_replace(v_text, '^(\d+\.\d+\.\d+\.\d+):\d+$', '\1');
+  v_text := regexp_replace(v_text, '^\[(.*)\](:\d+)?$', '\1');
+  v_address := regexp_replace(v_text, '^::ffff:(?=\d+\.)', '', 'i')::inet;
 
   return case
     when v_address is null then 'unknown'

@@ -1,7 +1,7 @@
 -- gate.pre_request
 --
 -- Called by   PostgREST, as the caller, before each request
--- Errors      PT413 request_too_large
+-- Errors      PT411 length_required, PT413 request_too_large
 -- Why         a body is refused by its announced size before Postgres parses it: a 20 MB document would die at the
 --             caller's statement timeout, as a 500
 create or replace function gate.pre_request()
@@ -10,19 +10,29 @@ create or replace function gate.pre_request()
   stable
   set search_path = ''
 as $$
+declare
+  v_headers json := nullif(current_setting('request.headers', true), '');
 begin
-  if (nullif(current_setting('request.headers', true), '')::json ->> 'content-length')::numeric > 6291456 then
-    -- Written out: app.fail would need USAGE on schema app for every caller.
+  -- Written out: app.fail would need USAGE on schema app for every caller.
+  if (v_headers ->> 'content-length')::numeric > 6291456 then
     raise exception using
       errcode = 'PT413',
       message = 'A request body may have 6 MiB at most.',
       detail = 'request_too_large',
       hint = 'Send less at once.';
   end if;
+
+  if v_headers ->> 'transfer-encoding' is not null and v_headers ->> 'content-length' is null then
+    raise exception using
+      errcode = 'PT411',
+      message = 'A request with a body must say its length.',
+      detail = 'length_required',
+      hint = 'Send Content-Length instead of a chunked body.';
+  end if;
 end
 $$;
 
-comment on function gate.pre_request() is 'Runs before each request; refuses bodies over 6 MiB with 413 request_too_large.';
+comment on function gate.pre_request() is 'Runs before each request; refuses bodies that are over 6 MiB (413 request_too_large) or do not say (411).';
 
 revoke execute on function gate.pre_request() from public;
 grant usage on schema gate to anon, authenticated, service_role;

@@ -1,5 +1,7 @@
 -- Anyone may read the plans; a signed-in user may read their own profile; nobody writes either through the API.
 
+revoke all on public.plans, public.users from anon, authenticated, service_role;
+
 grant select (id, name, description, created_at, updated_at) on public.plans to anon, authenticated;
 grant select on public.plans to service_role;
 

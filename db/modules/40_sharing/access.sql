@@ -1,6 +1,9 @@
 -- Anyone may insert a flow, its nodes and its share, and reads only what was shared as public; the rest opens through
 -- get_shared_resource. Nobody changes anything. service_role reads all and takes shares down.
 
+revoke all on public.shared_resources, public.flows, public.agents, public.data_store_nodes, public.if_nodes
+  from anon, authenticated, service_role;
+
 grant insert (id, name, description, nodes, edges, response_template) on public.flows to anon, authenticated;
 grant insert (
   id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty,
@@ -10,13 +13,16 @@ grant insert (id, flow_id, name, color, data_store_fields) on public.data_store_
 grant insert (id, flow_id, name, conditions) on public.if_nodes to anon, authenticated;
 grant insert (id, resource_type, resource_id, expires_at, visibility) on public.shared_resources to anon, authenticated;
 
-grant select (id, name, description, nodes, edges, response_template, created_at) on public.flows to anon, authenticated;
+-- Every column, so that `select=*` works; which rows, the policies say.
+grant select (
+  id, name, description, nodes, edges, response_template, sealed_at, created_at, size_bytes
+) on public.flows to anon, authenticated;
 grant select (
   id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty,
-  presence_penalty, response_format
+  presence_penalty, response_format, size_bytes
 ) on public.agents to anon, authenticated;
-grant select (id, flow_id, name, color, data_store_fields) on public.data_store_nodes to anon, authenticated;
-grant select (id, flow_id, name, conditions) on public.if_nodes to anon, authenticated;
+grant select (id, flow_id, name, color, data_store_fields, size_bytes) on public.data_store_nodes to anon, authenticated;
+grant select (id, flow_id, name, conditions, size_bytes) on public.if_nodes to anon, authenticated;
 grant select (id, resource_type, resource_id, expires_at, visibility, created_at) on public.shared_resources
   to anon, authenticated;
 

@@ -1,6 +1,6 @@
 -- app.build_flow_package
 --
--- Called by   app.seal_flow
+-- Called by   app.tg_shared_resources__seal
 create or replace function app.build_flow_package(flow_id uuid)
   returns json
   language sql

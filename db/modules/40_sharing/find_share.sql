@@ -23,24 +23,26 @@ end;
 
 comment on function app.share_link(uuid) is 'The link of a live share, or null.';
 
-create or replace function app.find_share(share_id uuid, package json)
+create or replace function app.find_share(share_id uuid, package json, visibility text)
   returns public.share_link
   language plpgsql
-  stable
+  volatile
   set search_path = ''
 as $$
 declare
   v_link public.share_link := app.share_link(find_share.share_id);
+  v_shared record;
 begin
-  if v_link.share_id is not null and not exists (
-    select
-    from public.shared_resources as s
-    where s.id = find_share.share_id
-      and case
-        when s.package::text = find_share.package::text then true
-        else s.package::jsonb = find_share.package::jsonb
-      end
-  ) then
+  if v_link.share_id is null then
+    return null;
+  end if;
+
+  select s.visibility, p.package into v_shared
+  from public.shared_resources as s
+  join app.share_packages as p on p.share_id = s.id
+  where s.id = find_share.share_id;
+
+  if v_shared.visibility <> find_share.visibility or not app.is_same_json(v_shared.package, find_share.package) then
     perform app.fail(409, 'share_id_taken', 'This share_id belongs to another share.', 'Make a new share_id.');
   end if;
 
@@ -48,8 +50,8 @@ begin
 end
 $$;
 
-comment on function app.find_share(uuid, json) is
-  'The link of the live share with this id and this package; null where the id is free, 409 where it is not.';
+comment on function app.find_share(uuid, json, text) is
+  'The link of the live share that has this id, package and visibility; null where the id is free, else 409.';
 
 revoke execute on function app.share_link(uuid) from public;
-revoke execute on function app.find_share(uuid, json) from public;
+revoke execute on function app.find_share(uuid, json, text) from public;

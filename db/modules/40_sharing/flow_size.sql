@@ -1,6 +1,6 @@
 -- app.flow_size
 --
--- Called by   app.require_open_flow, app.seal_flow
+-- Called by   app.require_flow_fits
 create or replace function app.flow_size(flow_id uuid)
   returns table (bytes bigint, nodes bigint)
   language sql

@@ -14,8 +14,9 @@ declare
   v_now timestamptz := app.now();
   v_share record;
 begin
-  select s.package, s.expires_at into v_share
+  select p.package, s.expires_at into v_share
   from public.shared_resources as s
+  join app.share_packages as p on p.share_id = s.id
   where s.id = get_shared_resource.share_id and s.expires_at > v_now;
 
   if not found then

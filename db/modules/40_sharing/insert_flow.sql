@@ -42,8 +42,10 @@ begin
 
   return v_flow_id;
 exception
-  -- A fraction of a token, a number beyond a double, half a surrogate pair in a name.
-  when invalid_text_representation or numeric_value_out_of_range or untranslatable_character then
+  -- A fraction of a token, a number beyond a double, half a surrogate pair in a name; an id that is empty or there twice.
+  when invalid_text_representation or numeric_value_out_of_range or untranslatable_character
+    or check_violation or unique_violation
+  then
     perform app.fail(
       422,
       'flow_invalid',

@@ -1,7 +1,8 @@
 -- app.read_flow
 --
 -- Called by   app.share_flow
--- Errors      PT413 package_too_large, PT422 flow_invalid, nul_character
+-- Errors      PT413 package_too_large, PT422 flow_invalid, too_many_nodes
+-- Why         what is cheap to refuse is refused first: size, then the number of nodes, then their fields
 create or replace function app.read_flow(flow json)
   returns json
   language plpgsql
@@ -9,81 +10,29 @@ create or replace function app.read_flow(flow json)
   set search_path = ''
 as $$
 declare
-  v_invalid record;
+  v_nodes bigint;
+  v_fault record;
 begin
-  perform app.require_package_text(read_flow.flow);
+  perform app.require_package_size(read_flow.flow);
 
   if json_typeof(read_flow.flow) is distinct from 'object' then
     perform app.fail(422, 'flow_invalid', 'flow must be an object.', 'Send the exported flow as parameter flow.');
   end if;
 
-  with top as (
-    select t.name, t.description, t.nodes, t.edges
-    from json_to_record(read_flow.flow) as t(name json, description json, nodes json, edges json)
-  ),
-  maps (map, value) as (
-    values
-      ('agents', read_flow.flow -> 'agents'),
-      ('dataStoreNodes', read_flow.flow -> 'dataStoreNodes'),
-      ('ifNodes', read_flow.flow -> 'ifNodes')
-  ),
-  nodes as (
-    select m.map, e.key, e.value
-    from maps as m
-    cross join lateral json_each(case when json_typeof(m.value) = 'object' then m.value end) as e
-  ),
-  node_fields as (
-    select
-      n.map, n.key, n.value as node,
-      f.name, f."modelTier", f.color,
-      f.temperature, f."maxTokens", f."topP", f."frequencyPenalty", f."presencePenalty"
-    from nodes as n
-    cross join lateral json_to_record(case when json_typeof(n.value) = 'object' then n.value else '{}' end) as f(
-      name json, "modelTier" json, color json, temperature json, "maxTokens" json, "topP" json,
-      "frequencyPenalty" json, "presencePenalty" json
-    )
-  ),
-  found (path, value, expected, allowed) as (
-    select 'name', top.name, 'a string', array['string'] from top
-    union all
-    select 'description', coalesce(top.description, 'null'), 'a string or null', array['string', 'null'] from top
-    union all
-    select 'nodes', top.nodes, 'an array', array['array'] from top
-    union all
-    select 'edges', top.edges, 'an array', array['array'] from top
-    union all
-    select m.map, coalesce(m.value, '{}'), 'an object', array['object'] from maps as m
-    union all
-    select format('%s.%s', n.map, n.key), n.node, 'an object', array['object'] from node_fields as n
-    union all
-    select format('%s.%s.%s', n.map, n.key, t.field), coalesce(t.value, 'null'), 'a string or null', array['string', 'null']
-    from node_fields as n
-    cross join lateral (
-      values
-        ('name', n.name),
-        ('modelTier', case when n.map = 'agents' then n."modelTier" end),
-        ('color', case when n.map = 'dataStoreNodes' then n.color end)
-    ) as t(field, value)
-    union all
-    select format('%s.%s.%s', n.map, n.key, t.field), coalesce(t.value, 'null'), 'a number or null', array['number', 'null']
-    from node_fields as n
-    cross join lateral (
-      values
-        ('temperature', n.temperature), ('maxTokens', n."maxTokens"), ('topP', n."topP"),
-        ('frequencyPenalty', n."frequencyPenalty"), ('presencePenalty', n."presencePenalty")
-    ) as t(field, value)
-    where n.map = 'agents'
-  )
-  select left(found.path, 300) as path, found.expected into v_invalid
-  from found
-  where coalesce(json_typeof(found.value) <> all (found.allowed), true)
-  limit 1;
+  select count(*) into v_nodes
+  from unnest(array['agents', 'dataStoreNodes', 'ifNodes']) as map (name)
+  cross join lateral json_object_keys(
+    case when json_typeof(read_flow.flow -> map.name) = 'object' then read_flow.flow -> map.name end
+  );
+  perform app.require_node_count(v_nodes);
 
-  if found then
+  select f.path, f.expected into v_fault
+  from app.find_flow_fault(read_flow.flow) as f;
+  if v_fault.path is not null then
     perform app.fail(
       422,
       'flow_invalid',
-      format('%s must be %s.', v_invalid.path, v_invalid.expected),
+      format('%s must be %s.', v_fault.path, v_fault.expected),
       'Send the flow as the editor exports it.'
     );
   end if;

@@ -1,8 +1,8 @@
 -- app.tg__require_open_flows
 --
--- Called by   triggers _200_require_open_flows on the node tables
+-- Called by   triggers _100_require_open_flows on the node tables
 -- Errors      PT409 resource_sealed, PT413 package_too_large, PT422 too_many_nodes
--- Locks       the flows, for share, lowest id first. Sharing updates the same row: either it comes first, and the nodes
+-- Locks       the flows, for share, lowest id first. Sharing locks the same row: either it comes first, and the nodes
 --             are refused, or it waits, and the package, built in a later statement, has them.
 create or replace function app.tg__require_open_flows()
   returns trigger

@@ -1,9 +1,11 @@
 -- app.tg_shared_resources__seal
 --
 -- Called by   trigger _100_seal on shared_resources
--- Writes      the resource's sealed_at; deletes an expired share that has the same id
--- Errors      PT409 resource_sealed, PT413 package_too_large, PT422 resource_not_found, too_many_nodes
--- Locks       the resource
+-- Writes      sealed_at of what was shared; share_packages
+-- Errors      PT413 package_too_large, PT422 resource_not_found, too_many_nodes
+-- Locks       the flows, lowest id first; whoever adds nodes holds them for share
+-- Why         after the insert, over the rows that are really there: a row that `on conflict do nothing` drops seals
+--             nothing
 create or replace function app.tg_shared_resources__seal()
   returns trigger
   language plpgsql
@@ -11,35 +13,23 @@ create or replace function app.tg_shared_resources__seal()
   security definer
   set search_path = ''
 as $$
-declare
-  v_now timestamptz := app.now();
-  v_latest timestamptz := v_now + interval '1 hour';
 begin
-  -- The server's clock decides; a client whose clock is behind still gets its hour.
-  if new.expires_at is null or new.expires_at <= v_now or new.expires_at > v_latest then
-    new.expires_at := v_latest;
-  end if;
-
-  -- Gone at once means that its id is free, too.
-  delete from public.shared_resources as s
-  where s.id = new.id and s.expires_at <= v_now;
-
-  if new.resource_type = 'flow' then
-    perform app.seal_flow(new.resource_id);
-    -- A later statement than the one that waited for the lock: it sees every node that got in before.
-    new.package := coalesce(new.package, app.build_flow_package(new.resource_id));
-  elsif new.resource_type in ('card_character', 'card_scenario', 'session') then
+  if exists (select from new_shares where new_shares.resource_type <> 'flow') then
     perform app.fail(422, 'resource_not_found', 'There is no such resource to share.', 'Insert the resource first.');
-  else
-    -- The check constraint refuses the type; it has to be reached.
-    new.package := coalesce(new.package, 'null');
   end if;
 
-  return new;
+  perform app.seal_flows(array(select new_shares.resource_id from new_shares));
+
+  -- A later statement than the one that waited for the locks: it sees every node that got in before.
+  insert into app.share_packages (share_id, package)
+  select new_shares.id, app.build_flow_package(new_shares.resource_id)
+  from new_shares
+  where not exists (select from app.share_packages as p where p.share_id = new_shares.id);
+
+  return null;
 end
 $$;
 
-comment on function app.tg_shared_resources__seal() is
-  'Seals what is shared, builds its package, and lets the server''s clock decide when it expires.';
+comment on function app.tg_shared_resources__seal() is 'Seals what is shared, and builds its package where there is none.';
 
 revoke execute on function app.tg_shared_resources__seal() from public;

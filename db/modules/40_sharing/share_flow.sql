@@ -1,11 +1,11 @@
 -- app.share_flow, public.share_flow
 --
 -- Called by   clients
--- Writes      flows, agents, data_store_nodes, if_nodes, shared_resources; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 flow_invalid, nul_character, share_id_missing,
---             too_many_nodes, visibility_unknown, PT429 rate_limited
--- Idempotent  same share_id, same flow, still alive: gives the first link and writes nothing
--- Locks       the share_id (advisory), then the caller's row of rate_limits, then rows nobody else knows
+-- Writes      flows, agents, data_store_nodes, if_nodes, shared_resources, share_packages; rate_limits
+-- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 flow_invalid, share_id_missing, too_many_nodes,
+--             visibility_unknown, PT429 rate_limited
+-- Idempotent  same share_id, flow and visibility, still alive: gives the first link and writes nothing
+-- Locks       the share_id (advisory), then rows nobody else knows, then the caller's row of rate_limits
 create or replace function app.share_flow(flow json, share_id uuid, visibility text)
   returns public.share_link
   language plpgsql
@@ -31,15 +31,17 @@ begin
 
   -- A repetition at the same moment waits here, and then finds what the first one made.
   perform pg_advisory_xact_lock(hashtextextended(share_flow.share_id::text, 0));
-  v_link := app.find_share(share_flow.share_id, v_flow);
+  v_link := app.find_share(share_flow.share_id, v_flow, share_flow.visibility);
   if v_link.share_id is not null then
     return v_link;
   end if;
 
+  perform app.free_share_id(share_flow.share_id);
+  insert into app.share_packages (share_id, package)
+  values (share_flow.share_id, v_flow);
+  insert into public.shared_resources (id, resource_type, resource_id, visibility)
+  values (share_flow.share_id, 'flow', app.insert_flow(v_flow), share_flow.visibility);
   perform app.take_share_rate(octet_length(v_flow::text));
-
-  insert into public.shared_resources (id, resource_type, resource_id, visibility, package)
-  values (share_flow.share_id, 'flow', app.insert_flow(v_flow), share_flow.visibility, v_flow);
 
   return app.share_link(share_flow.share_id);
 end
@@ -51,6 +53,8 @@ create or replace function public.share_flow(flow json, share_id uuid, visibilit
   returns public.share_link
   language sql
   volatile
+  -- 5 MiB may take longer than anon's 3 s when many come at once.
+  set statement_timeout = '10s'
   set search_path = ''
 return app.share_flow(flow, share_id, visibility);
 
@@ -61,8 +65,8 @@ flow: { name, description, nodes, edges, responseTemplate, agents, dataStoreNode
 5 MiB and 1,000 nodes at most; get_shared_resource returns the same JSON. share_id: a UUID made by the client;
 repeating a request with the same id is safe. visibility: unlisted (default) or public.
 Returns { share_id, url, expires_at }.
-409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 flow_invalid, nul_character,
-too_many_nodes, visibility_unknown. 429 rate_limited. Seed 000, section 2: one request instead of its five.$$;
+409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 flow_invalid, too_many_nodes,
+visibility_unknown. 400 22P05: the character \u0000. 429 rate_limited. Seed 000, section 2: one request instead of its five.$$;
 
 revoke execute on function app.share_flow(json, uuid, text) from public;
 revoke execute on function public.share_flow(json, uuid, text) from public;

@@ -10,6 +10,7 @@ values
   ('app.rate_limits', '', '', '', '', ''),
   ('app.schedules', '', '', '', '', ''),
   ('app.settings', '', '', '', '', ''),
+  ('app.share_packages', '', '', '', '', ''),
   ('public.agents', 'insert select', 'insert select', 'select', '', ''),
   ('public.data_store_nodes', 'insert select', 'insert select', 'select', '', ''),
   ('public.flows', 'insert select', 'insert select', 'select', '', ''),
@@ -46,7 +47,7 @@ select set_eq(
   'each role may do exactly what the matrix says, on every table'
 );
 
--- What clients may neither read nor write, although the table is open to them.
+-- What clients may not write, although the table is open to them; they may read every column.
 select set_eq(
   $$
     select format('%s.%s %s', c.relname, a.attname, p.privilege)
@@ -58,12 +59,9 @@ select set_eq(
       and not has_column_privilege('anon', c.oid, a.attnum, p.privilege)
   $$,
   array[
-    'shared_resources.package select', 'shared_resources.package insert', 'shared_resources.created_at insert',
-    'flows.sealed_at select', 'flows.sealed_at insert', 'flows.created_at insert',
-    'flows.size_bytes select', 'flows.size_bytes insert',
-    'agents.size_bytes select', 'agents.size_bytes insert',
-    'data_store_nodes.size_bytes select', 'data_store_nodes.size_bytes insert',
-    'if_nodes.size_bytes select', 'if_nodes.size_bytes insert'
+    'shared_resources.created_at insert',
+    'flows.sealed_at insert', 'flows.created_at insert', 'flows.size_bytes insert',
+    'agents.size_bytes insert', 'data_store_nodes.size_bytes insert', 'if_nodes.size_bytes insert'
   ],
   'the columns that are ours alone are granted to no client'
 );

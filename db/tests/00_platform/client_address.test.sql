@@ -1,7 +1,7 @@
 begin;
-select plan(8);
+select plan(11);
 
-select set_config('request.headers', '{"x-real-ip": "203.0.113.9", "x-forwarded-for": "1.1.1.1, 198.51.100.7", "v6": "2001:db8:1:2:3:4:5:6", "odd": "<b>"}', true);
+select set_config('request.headers', '{"x-real-ip": "203.0.113.9", "x-forwarded-for": "1.1.1.1, 198.51.100.7", "v6": "2001:db8:1:2:3:4:5:6", "odd": "<b>", "mapped": "::ffff:203.0.113.9", "port": "203.0.113.9:5555", "v6port": "[2001:db8:1:2::9]:5555"}', true);
 
 select is(app.client_address(), 'unknown', 'trusts no header until one is set');
 update app.settings set client_address_header = 'x-real-ip';
@@ -10,6 +10,12 @@ update app.settings set client_address_header = 'x-forwarded-for';
 select is(app.client_address(), '198.51.100.7', 'of a list takes what the nearest proxy appended');
 update app.settings set client_address_header = 'v6';
 select is(app.client_address(), '2001:db8:1:2::/64', 'takes a whole /64 for one IPv6 client');
+update app.settings set client_address_header = 'mapped';
+select is(app.client_address(), '203.0.113.9', 'takes a mapped IPv4 address for what it is');
+update app.settings set client_address_header = 'port';
+select is(app.client_address(), '203.0.113.9', 'leaves out a port');
+update app.settings set client_address_header = 'v6port';
+select is(app.client_address(), '2001:db8:1:2::/64', 'and brackets');
 update app.settings set client_address_header = 'odd';
 select is(app.client_address(), 'unknown', 'takes what is no address for unknown');
 update app.settings set client_address_header = 'absent';

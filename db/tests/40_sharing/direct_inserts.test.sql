@@ -1,6 +1,6 @@
 -- The seed's five inserts, and what their triggers and policies allow.
 begin;
-select plan(27);
+select plan(30);
 
 select tests.become('anon');
 
@@ -52,7 +52,7 @@ select throws_ok(
     insert into public.shared_resources (id, resource_type, resource_id, expires_at)
     values (gen_random_uuid(), 'flow', 'aaaaaaaa-0000-4000-8000-000000000001', now() + interval '1 hour')
   $$,
-  'PT409', null, 'nobody shares it a second time'
+  '23505', null, 'nobody shares it a second time'
 );
 select throws_ok($$ update public.shared_resources set expires_at = now() + interval '1 day' $$, '42501', null, 'nobody extends it');
 select throws_ok($$ delete from public.shared_resources $$, '42501', null, 'no client deletes it');
@@ -61,14 +61,8 @@ select throws_ok(
   $$ insert into public.flows (name, nodes, edges, sealed_at) values ('x', '[]', '[]', now()) $$,
   '42501', null, 'no client seals a flow by hand'
 );
-select throws_ok(
-  $$
-    insert into public.shared_resources (resource_type, resource_id, expires_at, package)
-    values ('flow', gen_random_uuid(), now(), '{}')
-  $$,
-  '42501', null, 'no client brings their own package'
-);
-select throws_ok('select package from public.shared_resources', '42501', null, 'no client reads packages but through the RPC');
+select throws_ok($$ insert into app.share_packages values (gen_random_uuid(), '{}') $$, '42501', null, 'no client brings their own package');
+select throws_ok('select package from app.share_packages', '42501', null, 'no client reads packages but through the RPC');
 
 -- A clock behind still gives an hour; the same node id serves in another flow
 insert into public.flows (id, name, nodes, edges) values ('aaaaaaaa-0000-4000-8000-000000000002', 'G', '[]', '[]');
@@ -93,6 +87,27 @@ select results_eq(
   $$ values ('G', 1::bigint) $$,
   'with its resource, and no other'
 );
+
+-- A share that is dropped as a duplicate seals nothing
+insert into public.flows (id, name, nodes, edges) values ('aaaaaaaa-0000-4000-8000-000000000004', 'I', '[]', '[]');
+insert into public.shared_resources (id, resource_type, resource_id, visibility)
+values ('bbbbbbbb-0000-4000-8000-000000000002', 'flow', 'aaaaaaaa-0000-4000-8000-000000000004', 'public')
+on conflict (id) do nothing;
+reset role;
+select is(
+  (select sealed_at from public.flows where id = 'aaaaaaaa-0000-4000-8000-000000000004'), null,
+  'a share that on conflict drops seals nothing'
+);
+select results_eq(
+  $$
+    select s.id from public.shared_resources as s
+    where not exists (select from app.share_packages as p where p.share_id = s.id)
+      or not exists (select from public.flows as f where f.id = s.resource_id and f.sealed_at is not null)
+  $$,
+  array[]::uuid[],
+  'every share has its package and a sealed flow'
+);
+select tests.become('anon');
 
 -- Bad input
 select throws_ok(
@@ -137,6 +152,13 @@ reset role;
 update app.settings set share_writes_per_minute = 1;
 select tests.become('anon');
 select throws_like($$ insert into public.flows (name, nodes, edges) values ('x', '[]', '[]') $$, '%rate_limited%', 'direct writes are limited per caller');
+reset role;
+update app.settings set share_writes_per_minute = 100;
+select tests.become('anon');
+select throws_like(
+  $$ insert into public.flows (name, nodes, edges) select '', '[]', '[]' from generate_series(1, 50000) $$,
+  '%rate_limited%', 'empty rows count, too'
+);
 
 select * from finish();
 rollback;

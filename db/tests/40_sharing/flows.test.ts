@@ -193,7 +193,7 @@ describe('bad input gets a 4xx and changes nothing', () => {
       422,
       'flow_invalid',
     ],
-    ['an empty node id', 'rpc/share_flow', share({ ...bare, agents: { '': {} } }), 400, null],
+    ['an empty node id', 'rpc/share_flow', share({ ...bare, agents: { '': {} } }), 422, 'flow_invalid'],
     ['\\u0000', 'rpc/share_flow', share({ ...bare, name: '\u0000' }), 400, '\\u0000 cannot be converted to text.'],
     [
       '\\u0000, directly',

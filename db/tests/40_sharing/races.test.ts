@@ -28,7 +28,8 @@ const share = (client: Client, id: string) =>
   )
 const agentsOf = async (shareId: string) =>
   Object.keys(
-    (await watcher.query('select package from shared_resources where id = $1', [shareId])).rows[0].package.agents,
+    (await watcher.query('select package from app.share_packages where share_id = $1', [shareId])).rows[0].package
+      .agents,
   )
 
 async function untilWaiting(client: Client): Promise<void> {
@@ -72,7 +73,7 @@ test('of two shares of one flow at the same moment, one is refused', async () =>
   other.catch(() => {})
   await untilWaiting(b)
   await a.query('commit')
-  await expect(other).rejects.toMatchObject({ code: 'PT409', detail: 'resource_sealed' })
+  await expect(other).rejects.toMatchObject({ code: '23505', constraint: 'shared_resources_resource_is_shared_once' })
 })
 
 test('of two share_flow with one id and different content at the same moment, one is refused', async () => {

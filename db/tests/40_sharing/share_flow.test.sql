@@ -1,5 +1,5 @@
 begin;
-select plan(26);
+select plan(31);
 
 select tests.become('anon');
 
@@ -67,7 +67,7 @@ select throws_ok(
 );
 select throws_ok(
   $$ select public.share_flow('{"name": "n", "nodes": ["\u0000"], "edges": []}', gen_random_uuid()) $$,
-  'PT422', 'The package contains the character \u0000, which cannot be stored.', 'refuses \u0000'
+  '22P05', null, 'refuses \u0000'
 );
 select lives_ok(
   $$ select public.share_flow('{"name": "n", "nodes": ["\\u0000"], "edges": []}', gen_random_uuid()) $$,
@@ -87,6 +87,30 @@ select throws_ok(
 select throws_ok(
   $$ select public.share_flow(tests.example_flow(), gen_random_uuid(), 'secret') $$,
   'PT422', 'There is no visibility "secret".', 'refuses an unknown visibility'
+);
+
+select throws_ok(
+  $$ select public.share_flow('{"name": "n", "nodes": [], "edges": [], "agents": {"": {}}}', gen_random_uuid()) $$,
+  'PT422', null, 'refuses an empty node id'
+);
+select throws_ok(
+  $$ select public.share_flow('{"name": "n", "nodes": [], "edges": [], "agents": {"a": {}, "a": {}}}', gen_random_uuid()) $$,
+  'PT422', null, 'refuses a node id that is there twice'
+);
+select throws_ok(
+  $$ select public.share_flow(tests.example_flow(), '11111111-1111-4111-8111-111111111111', 'public') $$,
+  'PT409', null, 'refuses to repeat a share with another visibility'
+);
+select lives_ok(
+  $$
+    select public.share_flow('{"name": "n", "nodes": [1e200000], "edges": []}', '33333333-1111-4111-8111-111111111111'),
+      public.share_flow('{"name": "n", "nodes": [1e200000], "edges": []}', '33333333-1111-4111-8111-111111111111')
+  $$,
+  'repeating is safe for what jsonb cannot hold, too'
+);
+select throws_ok(
+  $$ select public.share_flow('{"name": "n", "nodes": [1e200001], "edges": []}', '33333333-1111-4111-8111-111111111111') $$,
+  'PT409', null, 'and another content is another content'
 );
 
 -- When the caller has written too much

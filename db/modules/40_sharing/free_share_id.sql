@@ -1,0 +1,18 @@
+-- app.free_share_id
+--
+-- Called by   app.share_flow, app.tg_shared_resources__set_expiry
+-- Writes      deletes the share with this id, if it has expired
+-- Why         gone at once means that its id is free, too
+create or replace function app.free_share_id(share_id uuid)
+  returns void
+  language sql
+  volatile
+  set search_path = ''
+begin atomic
+  delete from public.shared_resources as s
+  where s.id = free_share_id.share_id and s.expires_at <= app.now();
+end;
+
+comment on function app.free_share_id(uuid) is 'Deletes an expired share before the cleanup does, so that its id can be used.';
+
+revoke execute on function app.free_share_id(uuid) from public;
