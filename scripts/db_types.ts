@@ -41,7 +41,7 @@ try {
     console.error('db/types.ts is not current: run npm run db:types.')
     process.exitCode = 1
   }
-  console.log(isCurrent ? 'db/types.ts is current.' : 'db/types.ts differs from what stood there.')
+  console.log(isCurrent ? 'db/types.ts is current.' : 'db/types.ts has changed.')
 } finally {
   await cluster.stop()
 }

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,8 +14,11 @@ test('every script and every file that the README names is there', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>
   }
-  const named = [...readme.matchAll(/npm (?:run )?([a-z:]+)/g)].map(([, name]) => name ?? '')
-  expect(named.filter((name) => name !== 'install' && name !== 'scripts' && !(name in scripts))).toEqual([])
+  const named = [...readme.matchAll(/npm (?:run ([a-z:]+)|(start|test))/g)].map(
+    ([, name, short]) => name ?? short ?? '',
+  )
+  expect(named.length).toBeGreaterThan(10)
+  expect(named.filter((name) => !(name in scripts))).toEqual([])
   const links = [...readme.matchAll(/\]\((?!http)([^)#]+)\)/g)].map(([, path]) => path ?? '')
   for (const path of links) expect(() => execFileSync('test', ['-e', join(root, path)]), path).not.toThrow()
 })
@@ -42,6 +45,14 @@ test('every request of the README gives the answer that stands below it', { time
       promised.map((answer) => Object.keys(answer).sort()),
     )
     expect(answers[1]).toEqual(promised[1])
+
+    const script = join(root, `.try-${process.pid}.mjs`)
+    writeFileSync(script, readme.match(/```js\n([\s\S]*?)```/)?.[1] ?? '')
+    const tried = await run('node', [`--env-file=${join(home, 'env')}`, script], { timeout: 20_000 }).finally(() =>
+      rmSync(script),
+    )
+    expect(tried.stdout).toContain('https://harpy.chat/flows/detail/')
+    expect(tried.stdout).toContain('agents: [ [Object] ]')
   } finally {
     await stack.stop()
     rmSync(home, { recursive: true, force: true })

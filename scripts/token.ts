@@ -4,8 +4,8 @@ import { homeFolder, readEnv } from './local/home.ts'
 import { signUserToken } from './local/jwt.ts'
 
 // Prints an access token for a local user, who is created if needed: the embedded target has no Auth server.
-const { values } = parseArgs({ options: { email: { type: 'string' } } })
-const email = values.email?.trim().toLowerCase()
+const { values } = parseArgs({ options: { email: { type: 'string' } }, strict: false })
+const email = typeof values.email === 'string' ? values.email.trim().toLowerCase() : ''
 if (!email || !/^[^\s@]+@[^\s@]+$/.test(email) || email.length > 255)
   fail('Usage: npm run token -- --email ana@example.com')
 

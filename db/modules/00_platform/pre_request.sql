@@ -11,7 +11,7 @@ create or replace function gate.pre_request()
   set search_path = ''
 as $$
 declare
-  v_headers json := nullif(current_setting('request.headers', true), '');
+  v_headers json := nullif(current_setting('request.headers', true), '')::json;
 begin
   -- Written out: app.fail would need USAGE on schema app for every caller.
   if (v_headers ->> 'content-length')::numeric > 6291456 then

@@ -1,6 +1,6 @@
 -- The seed's five inserts, and what their triggers and policies allow.
 begin;
-select plan(30);
+select plan(31);
 
 select tests.become('anon');
 
@@ -130,6 +130,7 @@ select throws_ok(
   $$ insert into public.agents (flow_id, id) values (gen_random_uuid(), 'a') $$,
   '23503', null, 'a node needs its flow'
 );
+select throws_ok($$ insert into public.agents (id) values ('a') $$, '23502', null, 'and has to name it');
 select throws_ok(
   $$ insert into public.agents (flow_id, id) values ('aaaaaaaa-0000-4000-8000-000000000001', '') $$,
   '23514', null, 'a node needs an id'
