@@ -33,6 +33,8 @@ create table app.share_packages (
   package json not null,
   constraint share_packages_fits check (octet_length(package::text) <= 5242880)
 );
+-- Not compressed: it lives an hour, is written once and read often.
+alter table app.share_packages alter column package set storage external;
 alter table app.share_packages enable row level security;
 comment on table app.share_packages is 'What get_shared_resource returns: built once, when the share is made; 5 MiB at most.';
 
@@ -59,6 +61,9 @@ create table public.flows (
   )
 );
 create index flows_unsealed_idx on public.flows (created_at) where sealed_at is null;
+alter table public.flows
+  alter column nodes set storage external,
+  alter column edges set storage external;
 alter table public.flows enable row level security;
 comment on table public.flows is 'Flows that were written to be shared. Purged after an hour if they never are.';
 comment on column public.flows.sealed_at is 'When it was shared. From then on neither it nor its nodes can change.';
@@ -91,6 +96,7 @@ create table public.agents (
     end
   )
 );
+alter table public.agents alter column prompt_messages set storage external;
 alter table public.agents enable row level security;
 comment on table public.agents is 'The agents of a flow.';
 

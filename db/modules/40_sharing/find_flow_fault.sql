@@ -1,20 +1,28 @@
 -- app.find_flow_fault
 --
 -- Called by   app.read_flow
-create or replace function app.find_flow_fault(flow json, out path text, out expected text)
-  language sql
+-- Why         plpgsql, like all that share_flow calls: it keeps its plan, where a function in SQL makes it anew each time
+create or replace function app.find_flow_fault(
+  name json,
+  description json,
+  nodes json,
+  edges json,
+  agents json,
+  data_store_nodes json,
+  if_nodes json,
+  out path text,
+  out expected text
+)
+  language plpgsql
   immutable
   set search_path = ''
-begin atomic
-  with top as (
-    select t.name, t.description, t.nodes, t.edges
-    from json_to_record(find_flow_fault.flow) as t(name json, description json, nodes json, edges json)
-  ),
-  maps (map, value) as (
+as $$
+begin
+  with maps (map, value) as (
     values
-      ('agents', find_flow_fault.flow -> 'agents'),
-      ('dataStoreNodes', find_flow_fault.flow -> 'dataStoreNodes'),
-      ('ifNodes', find_flow_fault.flow -> 'ifNodes')
+      ('agents', find_flow_fault.agents),
+      ('dataStoreNodes', find_flow_fault.data_store_nodes),
+      ('ifNodes', find_flow_fault.if_nodes)
   ),
   nodes as (
     select m.map, e.key, e.value
@@ -33,13 +41,11 @@ begin atomic
     )
   ),
   found (path, value, expected, allowed) as (
-    select 'name', top.name, 'a string', array['string'] from top
-    union all
-    select 'description', coalesce(top.description, 'null'), 'a string or null', array['string', 'null'] from top
-    union all
-    select 'nodes', top.nodes, 'an array', array['array'] from top
-    union all
-    select 'edges', top.edges, 'an array', array['array'] from top
+    values
+      ('name', find_flow_fault.name, 'a string', array['string']),
+      ('description', coalesce(find_flow_fault.description, 'null'), 'a string or null', array['string', 'null']),
+      ('nodes', find_flow_fault.nodes, 'an array', array['array']),
+      ('edges', find_flow_fault.edges, 'an array', array['array'])
     union all
     select m.map, coalesce(m.value, '{}'), 'an object', array['object'] from maps as m
     union all
@@ -64,12 +70,14 @@ begin atomic
     where n.map = 'agents'
   )
   select left(found.path, 300), found.expected
+  into find_flow_fault.path, find_flow_fault.expected
   from found
   where coalesce(json_typeof(found.value) <> all (found.allowed), true)
   limit 1;
-end;
+end
+$$;
 
-comment on function app.find_flow_fault(json) is
-  'The first place at which an object is not a flow in the enhanced format, and what should stand there; or nulls.';
+comment on function app.find_flow_fault(json, json, json, json, json, json, json) is
+  'The first place at which the parts of a flow are not in the enhanced format, and what should stand there; or nulls.';
 
-revoke execute on function app.find_flow_fault(json) from public;
+revoke execute on function app.find_flow_fault(json, json, json, json, json, json, json) from public;

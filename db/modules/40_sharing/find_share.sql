@@ -4,10 +4,13 @@
 -- Errors      PT409 share_id_taken
 create or replace function app.share_link(share_id uuid)
   returns public.share_link
-  language sql
+  language plpgsql
   stable
   set search_path = ''
-begin atomic
+as $$
+declare
+  v_link public.share_link;
+begin
   select
     s.id,
     format(
@@ -17,9 +20,13 @@ begin atomic
       s.id
     ),
     s.expires_at
+  into v_link
   from public.shared_resources as s
   where s.id = share_link.share_id and s.expires_at > app.now();
-end;
+
+  return v_link;
+end
+$$;
 
 comment on function app.share_link(uuid) is 'The link of a live share, or null.';
 

@@ -5,13 +5,15 @@
 -- Why         gone at once means that its id is free, too
 create or replace function app.free_share_id(share_id uuid)
   returns void
-  language sql
+  language plpgsql
   volatile
   set search_path = ''
-begin atomic
+as $$
+begin
   delete from public.shared_resources as s
   where s.id = free_share_id.share_id and s.expires_at <= app.now();
-end;
+end
+$$;
 
 comment on function app.free_share_id(uuid) is 'Deletes an expired share before the cleanup does, so that its id can be used.';
 

@@ -10,11 +10,19 @@ create or replace function app.insert_flow(flow json)
 as $$
 declare
   v_flow_id uuid := gen_random_uuid();
+  v_parts record;
 begin
+  select f.name, f.description, f.nodes, f.edges, f."responseTemplate", f.agents, f."dataStoreNodes", f."ifNodes"
+  into v_parts
+  from json_to_record(insert_flow.flow) as f(
+    name text, description text, nodes json, edges json, "responseTemplate" json,
+    agents json, "dataStoreNodes" json, "ifNodes" json
+  );
+
   insert into public.flows (id, name, description, nodes, edges, response_template)
-  select v_flow_id, f.name, f.description, f.nodes, f.edges, f."responseTemplate"
-  from json_to_record(insert_flow.flow)
-    as f(name text, description text, nodes json, edges json, "responseTemplate" json);
+  values (
+    v_flow_id, v_parts.name, v_parts.description, v_parts.nodes, v_parts.edges, v_parts."responseTemplate"
+  );
 
   insert into public.agents (
     flow_id, id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty,
@@ -23,7 +31,7 @@ begin
   select
     v_flow_id, e.key, a.name, a."promptMessages", a."modelTier", a.temperature, a."maxTokens", a."topP",
     a."frequencyPenalty", a."presencePenalty", a."responseFormat"
-  from json_each(insert_flow.flow -> 'agents') as e
+  from json_each(v_parts.agents) as e
   cross join lateral json_to_record(e.value) as a(
     name text, "promptMessages" json, "modelTier" text, temperature double precision, "maxTokens" integer,
     "topP" double precision, "frequencyPenalty" double precision, "presencePenalty" double precision,
@@ -32,12 +40,12 @@ begin
 
   insert into public.data_store_nodes (flow_id, id, name, color, data_store_fields)
   select v_flow_id, e.key, d.name, d.color, d."dataStoreFields"
-  from json_each(insert_flow.flow -> 'dataStoreNodes') as e
+  from json_each(v_parts."dataStoreNodes") as e
   cross join lateral json_to_record(e.value) as d(name text, color text, "dataStoreFields" json);
 
   insert into public.if_nodes (flow_id, id, name, conditions)
   select v_flow_id, e.key, i.name, i.conditions
-  from json_each(insert_flow.flow -> 'ifNodes') as e
+  from json_each(v_parts."ifNodes") as e
   cross join lateral json_to_record(e.value) as i(name text, conditions json);
 
   return v_flow_id;

@@ -10,6 +10,7 @@ create or replace function app.read_flow(flow json)
   set search_path = ''
 as $$
 declare
+  v_parts record;
   v_nodes bigint;
   v_fault record;
 begin
@@ -19,15 +20,22 @@ begin
     perform app.fail(422, 'flow_invalid', 'flow must be an object.', 'Send the exported flow as parameter flow.');
   end if;
 
-  select count(*) into v_nodes
-  from unnest(array['agents', 'dataStoreNodes', 'ifNodes']) as map (name)
-  cross join lateral json_object_keys(
-    case when json_typeof(read_flow.flow -> map.name) = 'object' then read_flow.flow -> map.name end
+  -- One pass over the text; null and absent are the same here.
+  select f.name, f.description, f.nodes, f.edges, f.agents, f."dataStoreNodes", f."ifNodes" into v_parts
+  from json_to_record(read_flow.flow) as f(
+    name json, description json, nodes json, edges json, agents json, "dataStoreNodes" json, "ifNodes" json
   );
+
+  select count(*) into v_nodes
+  from unnest(array[v_parts.agents, v_parts."dataStoreNodes", v_parts."ifNodes"]) as map (value)
+  cross join lateral json_object_keys(case when json_typeof(map.value) = 'object' then map.value end);
   perform app.require_node_count(v_nodes);
 
   select f.path, f.expected into v_fault
-  from app.find_flow_fault(read_flow.flow) as f;
+  from app.find_flow_fault(
+    v_parts.name, v_parts.description, v_parts.nodes, v_parts.edges,
+    v_parts.agents, v_parts."dataStoreNodes", v_parts."ifNodes"
+  ) as f;
   if v_fault.path is not null then
     perform app.fail(
       422,

@@ -1,6 +1,6 @@
--- app.require_node_count, app.require_flow_fits
+-- app.require_node_count, app.require_flow_fits, app.tg__require_flows_fit
 --
--- Called by   app.read_flow; app.seal_flows and the triggers on the node tables
+-- Called by   app.read_flow; app.seal_flows; triggers _200_require_flows_fit on what clients insert directly
 -- Errors      PT413 package_too_large, PT422 too_many_nodes
 create or replace function app.require_node_count(nodes bigint)
   returns void
@@ -31,8 +31,19 @@ as $$
 declare
   v_size record;
 begin
-  select s.bytes, s.nodes into v_size
-  from app.flow_size(require_flow_fits.flow_id) as s;
+  with nodes as (
+    select a.size_bytes from public.agents as a where a.flow_id = require_flow_fits.flow_id
+    union all
+    select d.size_bytes from public.data_store_nodes as d where d.flow_id = require_flow_fits.flow_id
+    union all
+    select i.size_bytes from public.if_nodes as i where i.flow_id = require_flow_fits.flow_id
+  )
+  select
+    coalesce(sum(nodes.size_bytes), 0)
+      + (select f.size_bytes from public.flows as f where f.id = require_flow_fits.flow_id) as bytes,
+    count(*) as nodes
+  into v_size
+  from nodes;
 
   perform app.require_node_count(v_size.nodes);
   if v_size.bytes > 5242880 then
@@ -43,5 +54,23 @@ $$;
 
 comment on function app.require_flow_fits(uuid) is 'Refuses a flow that is too large to be shared.';
 
+create or replace function app.tg__require_flows_fit()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  perform app.require_flow_fits(touched.flow_id)
+  from (select distinct new_rows.flow_id from new_rows) as touched;
+
+  return null;
+end
+$$;
+
+comment on function app.tg__require_flows_fit() is 'Refuses nodes for a flow that is full.';
+
 revoke execute on function app.require_node_count(bigint) from public;
 revoke execute on function app.require_flow_fits(uuid) from public;
+revoke execute on function app.tg__require_flows_fit() from public;

@@ -1,7 +1,7 @@
--- Firing order: _100 before _200. A client's direct insert is counted last, so that the caller's row is locked for as
--- short as can be; what a function of ours inserts is counted by that function (current_user tells them apart).
+-- Firing order: _100, _200, _300. A client's direct insert is counted last, so that the caller's row is locked for as
+-- short as can be; what a function of ours inserts it checks and counts itself (current_user tells them apart).
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _300_take_share_rate
   after insert on public.flows
   referencing new table as new_rows
   for each statement
@@ -14,7 +14,14 @@ create or replace trigger _100_require_open_flows
   for each statement
   execute function app.tg__require_open_flows();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_require_flows_fit
+  after insert on public.agents
+  referencing new table as new_rows
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_flows_fit();
+
+create or replace trigger _300_take_share_rate
   after insert on public.agents
   referencing new table as new_rows
   for each statement
@@ -27,7 +34,14 @@ create or replace trigger _100_require_open_flows
   for each statement
   execute function app.tg__require_open_flows();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_require_flows_fit
+  after insert on public.data_store_nodes
+  referencing new table as new_rows
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_flows_fit();
+
+create or replace trigger _300_take_share_rate
   after insert on public.data_store_nodes
   referencing new table as new_rows
   for each statement
@@ -40,7 +54,14 @@ create or replace trigger _100_require_open_flows
   for each statement
   execute function app.tg__require_open_flows();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_require_flows_fit
+  after insert on public.if_nodes
+  referencing new table as new_rows
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_flows_fit();
+
+create or replace trigger _300_take_share_rate
   after insert on public.if_nodes
   referencing new table as new_rows
   for each statement
