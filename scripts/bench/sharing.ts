@@ -209,9 +209,8 @@ async function measureSharing({ plinth, anonKey }: Stage): Promise<Section> {
   const counted = ones
     .concat(fives.map((result) => ({ ...result, answers: result.answers / 5 })))
     .reduce((sum, result) => sum + result.answers, 0)
-  // A round's last requests are answered after it was measured.
-  if (shared < counted * 0.9 || shared > counted + 2 * rounds * connections)
-    throw new Error(`${shared} shares came of ${counted}`)
+  // More come than were counted: autocannon goes on for a moment after a round.
+  if (shared < counted * 0.9) throw new Error(`Only ${shared} shares came of ${counted} answers`)
   return {
     bars: [
       atLeast(

@@ -19,9 +19,10 @@ begin
     agents json, "dataStoreNodes" json, "ifNodes" json
   );
 
-  insert into public.flows (id, name, description, nodes, edges, response_template)
+  insert into public.flows (id, name, description, nodes, edges, response_template, sealed_at)
   values (
-    v_flow_id, v_parts.name, v_parts.description, v_parts.nodes, v_parts.edges, v_parts."responseTemplate"
+    v_flow_id, v_parts.name, v_parts.description, v_parts.nodes, v_parts.edges, v_parts."responseTemplate",
+    app.now()
   );
 
   insert into public.agents (
@@ -64,6 +65,6 @@ exception
 end
 $$;
 
-comment on function app.insert_flow(json) is 'Writes a flow with its nodes, unsealed; returns its new id.';
+comment on function app.insert_flow(json) is 'Writes a flow with its nodes, sealed from the start; returns its new id.';
 
 revoke execute on function app.insert_flow(json) from public;

@@ -1,6 +1,6 @@
--- app.require_node_count, app.require_flow_fits, app.tg__require_flows_fit
+-- app.require_node_count, app.require_flow_fits
 --
--- Called by   app.read_flow; app.seal_flows; triggers _200_require_flows_fit on what clients insert directly
+-- Called by   app.read_flow; app.seal_flows, app.tg__require_open_flows
 -- Errors      PT413 package_too_large, PT422 too_many_nodes
 create or replace function app.require_node_count(nodes bigint)
   returns void
@@ -54,23 +54,5 @@ $$;
 
 comment on function app.require_flow_fits(uuid) is 'Refuses a flow that is too large to be shared.';
 
-create or replace function app.tg__require_flows_fit()
-  returns trigger
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-as $$
-begin
-  perform app.require_flow_fits(touched.flow_id)
-  from (select distinct new_rows.flow_id from new_rows) as touched;
-
-  return null;
-end
-$$;
-
-comment on function app.tg__require_flows_fit() is 'Refuses nodes for a flow that is full.';
-
 revoke execute on function app.require_node_count(bigint) from public;
 revoke execute on function app.require_flow_fits(uuid) from public;
-revoke execute on function app.tg__require_flows_fit() from public;

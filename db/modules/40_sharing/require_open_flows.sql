@@ -1,7 +1,7 @@
 -- app.tg__require_open_flows
 --
 -- Called by   triggers _100_require_open_flows on the node tables
--- Errors      PT409 resource_sealed
+-- Errors      PT409 resource_sealed, PT413 package_too_large, PT422 too_many_nodes
 -- Locks       the flows, for share, lowest id first. Sharing locks the same row: either it comes first, and the nodes
 --             are refused, or it waits, and the package, built in a later statement, has them.
 create or replace function app.tg__require_open_flows()
@@ -26,10 +26,13 @@ begin
     perform app.fail(409, 'resource_sealed', 'This flow has been shared and cannot change any more.', 'Share a new flow.');
   end if;
 
+  perform app.require_flow_fits(touched.flow_id)
+  from (select distinct new_rows.flow_id from new_rows) as touched;
+
   return null;
 end
 $$;
 
-comment on function app.tg__require_open_flows() is 'Refuses nodes for a flow that is sealed.';
+comment on function app.tg__require_open_flows() is 'Refuses nodes for a flow that is sealed or full.';
 
 revoke execute on function app.tg__require_open_flows() from public;

@@ -13,18 +13,30 @@ create or replace function app.tg_shared_resources__seal()
   security definer
   set search_path = ''
 as $$
+declare
+  v_flow_ids uuid[];
 begin
   if exists (select from new_shares where new_shares.resource_type <> 'flow') then
     perform app.fail(422, 'resource_not_found', 'There is no such resource to share.', 'Insert the resource first.');
   end if;
 
-  perform app.seal_flows(array(select new_shares.resource_id from new_shares));
+  -- Who brings the package has sealed the resource, too: app.share_flow.
+  v_flow_ids := array(
+    select new_shares.resource_id
+    from new_shares
+    where not exists (select from app.share_packages as p where p.share_id = new_shares.id)
+  );
+  if cardinality(v_flow_ids) = 0 then
+    return null;
+  end if;
+
+  perform app.seal_flows(v_flow_ids);
 
   -- A later statement than the one that waited for the locks: it sees every node that got in before.
   insert into app.share_packages (share_id, package)
   select new_shares.id, app.build_flow_package(new_shares.resource_id)
   from new_shares
-  where not exists (select from app.share_packages as p where p.share_id = new_shares.id);
+  where new_shares.resource_id = any (v_flow_ids);
 
   return null;
 end

@@ -1,6 +1,6 @@
 -- app.take_share_rate, app.tg__take_share_rate
 --
--- Called by   app.share_flow; triggers _300_take_share_rate on what clients insert directly
+-- Called by   app.share_flow; triggers _200_take_share_rate on what clients insert directly
 -- Errors      PT429 rate_limited
 -- Locks       the caller's row of rate_limits, until the transaction ends: call it last
 create or replace function app.take_share_rate(bytes bigint)

@@ -1,7 +1,8 @@
--- Firing order: _100, _200, _300. A client's direct insert is counted last, so that the caller's row is locked for as
--- short as can be; what a function of ours inserts it checks and counts itself (current_user tells them apart).
+-- Firing order: _100 before _200. A client's direct insert is counted last, so that the caller's row is locked for as
+-- short as can be. What a function of ours inserts is sealed from the start, and that function checks and counts it:
+-- current_user tells the two apart.
 
-create or replace trigger _300_take_share_rate
+create or replace trigger _200_take_share_rate
   after insert on public.flows
   referencing new table as new_rows
   for each statement
@@ -12,16 +13,10 @@ create or replace trigger _100_require_open_flows
   after insert on public.agents
   referencing new table as new_rows
   for each statement
+  when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_open_flows();
 
-create or replace trigger _200_require_flows_fit
-  after insert on public.agents
-  referencing new table as new_rows
-  for each statement
-  when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__require_flows_fit();
-
-create or replace trigger _300_take_share_rate
+create or replace trigger _200_take_share_rate
   after insert on public.agents
   referencing new table as new_rows
   for each statement
@@ -32,16 +27,10 @@ create or replace trigger _100_require_open_flows
   after insert on public.data_store_nodes
   referencing new table as new_rows
   for each statement
+  when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_open_flows();
 
-create or replace trigger _200_require_flows_fit
-  after insert on public.data_store_nodes
-  referencing new table as new_rows
-  for each statement
-  when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__require_flows_fit();
-
-create or replace trigger _300_take_share_rate
+create or replace trigger _200_take_share_rate
   after insert on public.data_store_nodes
   referencing new table as new_rows
   for each statement
@@ -52,16 +41,10 @@ create or replace trigger _100_require_open_flows
   after insert on public.if_nodes
   referencing new table as new_rows
   for each statement
+  when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_open_flows();
 
-create or replace trigger _200_require_flows_fit
-  after insert on public.if_nodes
-  referencing new table as new_rows
-  for each statement
-  when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__require_flows_fit();
-
-create or replace trigger _300_take_share_rate
+create or replace trigger _200_take_share_rate
   after insert on public.if_nodes
   referencing new table as new_rows
   for each statement

@@ -12,13 +12,22 @@ let flowId: string
 beforeAll(async () => {
   database = await createDatabase()
   ;[a, b, watcher] = await Promise.all([database.connect(), database.connect(), database.connect()])
+  await watcher.query('update app.settings set share_writes_per_minute = 1000000')
 })
 afterAll(() => database.drop())
 beforeEach(async () => {
   flowId = crypto.randomUUID()
-  await a.query('insert into flows (id, name, nodes, edges) values ($1, $2, $3, $4)', [flowId, 'F', '[]', '[]'])
+  for (const client of [a, b])
+    await client.query("select set_config('role', 'none', false), set_config('request.jwt.claims', '', false)")
+  await watcher.query('insert into flows (id, name, nodes, edges) values ($1, $2, $3, $4)', [flowId, 'F', '[]', '[]'])
 })
 
+/** What PostgREST does for an anonymous request. */
+const asAnon = async (client: Client) => {
+  await client.query(
+    "select set_config('role', 'anon', false), set_config('request.jwt.claims', '{\"role\": \"anon\"}', false)",
+  )
+}
 const addAgent = (client: Client, id: string) =>
   client.query('insert into agents (flow_id, id) values ($1, $2)', [flowId, id])
 const share = (client: Client, id: string) =>
@@ -44,6 +53,7 @@ async function untilWaiting(client: Client): Promise<void> {
 
 test('a node that comes while the flow is being shared is refused', async () => {
   const shareId = crypto.randomUUID()
+  await Promise.all([asAnon(a), asAnon(b)])
   await a.query('begin')
   await share(a, shareId)
   const late = addAgent(b, 'late')
@@ -56,6 +66,7 @@ test('a node that comes while the flow is being shared is refused', async () => 
 
 test('a share that comes while a node is being added waits, and has it', async () => {
   const shareId = crypto.randomUUID()
+  await Promise.all([asAnon(a), asAnon(b)])
   await b.query('begin')
   await addAgent(b, 'just in time')
   const sharing = share(a, shareId)
