@@ -3,10 +3,14 @@
 -- Called by   whatever limits a caller's rate
 create or replace function app.caller_key()
   returns text
-  language sql
+  language plpgsql
   stable
   set search_path = ''
-return coalesce('user ' || auth.uid(), 'address ' || app.client_address());
+as $$
+begin
+  return coalesce('user ' || auth.uid(), 'address ' || app.client_address());
+end
+$$;
 
 comment on function app.caller_key() is 'Who calls, for rate limits: the signed-in user, or else the client address.';
 

@@ -10,8 +10,11 @@ create or replace function app.free_share_id(share_id uuid)
   set search_path = ''
 as $$
 begin
-  delete from public.shared_resources as s
-  where s.id = free_share_id.share_id and s.expires_at <= app.now();
+  -- A delete fires its triggers, also when there is nothing to delete; there hardly ever is.
+  if exists (select from public.shared_resources as s where s.id = free_share_id.share_id) then
+    delete from public.shared_resources as s
+    where s.id = free_share_id.share_id and s.expires_at <= app.now();
+  end if;
 end
 $$;
 
