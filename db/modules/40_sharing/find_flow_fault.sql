@@ -1,18 +1,8 @@
--- app.find_flow_fault
+-- app.find_flow_fault, app.refuse_flow
 --
--- Called by   app.read_flow
--- Why         plpgsql, like all that share_flow calls: it keeps its plan, where a function in SQL makes it anew each time
-create or replace function app.find_flow_fault(
-  name json,
-  description json,
-  nodes json,
-  edges json,
-  agents json,
-  data_store_nodes json,
-  if_nodes json,
-  out path text,
-  out expected text
-)
+-- Called by   app.read_flow, app.insert_flow: only for a flow that is known to be wrong
+-- Errors      PT422 flow_invalid
+create or replace function app.find_flow_fault(flow json, out path text, out expected text)
   language plpgsql
   immutable
   set search_path = ''
@@ -20,54 +10,36 @@ as $$
 begin
   with maps (map, value) as (
     values
-      ('agents', find_flow_fault.agents),
-      ('dataStoreNodes', find_flow_fault.data_store_nodes),
-      ('ifNodes', find_flow_fault.if_nodes)
+      ('agents', find_flow_fault.flow -> 'agents'),
+      ('dataStoreNodes', find_flow_fault.flow -> 'dataStoreNodes'),
+      ('ifNodes', find_flow_fault.flow -> 'ifNodes')
   ),
   nodes as (
     select m.map, e.key, e.value
     from maps as m
     cross join lateral json_each(case when json_typeof(m.value) = 'object' then m.value end) as e
   ),
-  node_fields as (
-    select
-      n.map, n.key, n.value as node,
-      f.name, f."modelTier", f.color,
-      f.temperature, f."maxTokens", f."topP", f."frequencyPenalty", f."presencePenalty"
+  numbers as (
+    select format('agents.%s.%s', n.key, f.field) as path, n.value -> f.field as value, f.field
     from nodes as n
-    cross join lateral json_to_record(case when json_typeof(n.value) = 'object' then n.value else '{}' end) as f(
-      name json, "modelTier" json, color json, temperature json, "maxTokens" json, "topP" json,
-      "frequencyPenalty" json, "presencePenalty" json
-    )
+    cross join unnest(array['temperature', 'maxTokens', 'topP', 'frequencyPenalty', 'presencePenalty']) as f (field)
+    where n.map = 'agents' and json_typeof(n.value) = 'object'
   ),
   found (path, value, expected, allowed) as (
     values
-      ('name', find_flow_fault.name, 'a string', array['string']),
-      ('description', coalesce(find_flow_fault.description, 'null'), 'a string or null', array['string', 'null']),
-      ('nodes', find_flow_fault.nodes, 'an array', array['array']),
-      ('edges', find_flow_fault.edges, 'an array', array['array'])
+      ('name', find_flow_fault.flow -> 'name', 'a string', array['string']),
+      ('description', coalesce(find_flow_fault.flow -> 'description', 'null'), 'a string or null', array['string', 'null']),
+      ('nodes', find_flow_fault.flow -> 'nodes', 'an array', array['array']),
+      ('edges', find_flow_fault.flow -> 'edges', 'an array', array['array'])
     union all
-    select m.map, coalesce(m.value, '{}'), 'an object', array['object'] from maps as m
+    select m.map, coalesce(m.value, 'null'), 'an object', array['object', 'null'] from maps as m
     union all
-    select format('%s.%s', n.map, n.key), n.node, 'an object', array['object'] from node_fields as n
+    select format('%s.%s', n.map, n.key), n.value, 'an object', array['object'] from nodes as n
     union all
-    select format('%s.%s.%s', n.map, n.key, t.field), coalesce(t.value, 'null'), 'a string or null', array['string', 'null']
-    from node_fields as n
-    cross join lateral (
-      values
-        ('name', n.name),
-        ('modelTier', case when n.map = 'agents' then n."modelTier" end),
-        ('color', case when n.map = 'dataStoreNodes' then n.color end)
-    ) as t(field, value)
+    select n.path, coalesce(n.value, 'null'), 'a number or null', array['number', 'null'] from numbers as n
     union all
-    select format('%s.%s.%s', n.map, n.key, t.field), coalesce(t.value, 'null'), 'a number or null', array['number', 'null']
-    from node_fields as n
-    cross join lateral (
-      values
-        ('temperature', n.temperature), ('maxTokens', n."maxTokens"), ('topP', n."topP"),
-        ('frequencyPenalty', n."frequencyPenalty"), ('presencePenalty', n."presencePenalty")
-    ) as t(field, value)
-    where n.map = 'agents'
+    select n.path, n.value, 'a whole number or null', array['null'] from numbers as n
+    where n.field = 'maxTokens' and json_typeof(n.value) = 'number' and n.value::text !~ '^-?[0-9]{1,9}$'
   )
   select left(found.path, 300), found.expected
   into find_flow_fault.path, find_flow_fault.expected
@@ -77,7 +49,34 @@ begin
 end
 $$;
 
-comment on function app.find_flow_fault(json, json, json, json, json, json, json) is
-  'The first place at which the parts of a flow are not in the enhanced format, and what should stand there; or nulls.';
+comment on function app.find_flow_fault(json) is
+  'The first place at which an object is not a flow in the enhanced format, and what should stand there; or nulls.';
 
-revoke execute on function app.find_flow_fault(json, json, json, json, json, json, json) from public;
+create or replace function app.refuse_flow(flow json, reason text)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_fault record;
+begin
+  select f.path, f.expected into v_fault
+  from app.find_flow_fault(refuse_flow.flow) as f;
+
+  perform app.fail(
+    422,
+    'flow_invalid',
+    case
+      when v_fault.path is null then format('The flow has a value that cannot be stored: %s.', refuse_flow.reason)
+      else format('%s must be %s.', v_fault.path, v_fault.expected)
+    end,
+    'Send the flow as the editor exports it.'
+  );
+end
+$$;
+
+comment on function app.refuse_flow(json, text) is 'Refuses a flow, and names the place if it can; else gives the reason.';
+
+revoke execute on function app.find_flow_fault(json) from public;
+revoke execute on function app.refuse_flow(json, text) from public;

@@ -55,12 +55,7 @@ exception
   when invalid_text_representation or numeric_value_out_of_range or untranslatable_character
     or check_violation or unique_violation
   then
-    perform app.fail(
-      422,
-      'flow_invalid',
-      format('The flow has a value that cannot be stored: %s.', sqlerrm),
-      'Send the flow as the editor exports it.'
-    );
+    perform app.refuse_flow(insert_flow.flow, sqlerrm);
     return null;
 end
 $$;

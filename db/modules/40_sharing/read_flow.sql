@@ -2,17 +2,18 @@
 --
 -- Called by   app.share_flow
 -- Errors      PT413 package_too_large, PT422 flow_invalid, too_many_nodes
--- Why         what is cheap to refuse is refused first: size, then the number of nodes, then their fields
+-- Why         what is cheap to refuse is refused first, in one pass over the text; what the columns' types refuse is left
+--             to app.insert_flow
 create or replace function app.read_flow(flow json)
   returns json
   language plpgsql
-  immutable
+  volatile
   set search_path = ''
 as $$
 declare
   v_parts record;
-  v_nodes bigint;
-  v_fault record;
+  v_maps json[];
+  v_nodes record;
 begin
   perform app.require_package_size(read_flow.flow);
 
@@ -20,29 +21,37 @@ begin
     perform app.fail(422, 'flow_invalid', 'flow must be an object.', 'Send the exported flow as parameter flow.');
   end if;
 
-  -- One pass over the text; null and absent are the same here.
-  select f.name, f.description, f.nodes, f.edges, f.agents, f."dataStoreNodes", f."ifNodes" into v_parts
+  select
+    f.name, f.description, f.nodes, f.edges, f."responseTemplate",
+    array[f.agents, f."dataStoreNodes", f."ifNodes"] as maps
+  into v_parts
   from json_to_record(read_flow.flow) as f(
-    name json, description json, nodes json, edges json, agents json, "dataStoreNodes" json, "ifNodes" json
+    name json, description json, nodes json, edges json, "responseTemplate" json,
+    agents json, "dataStoreNodes" json, "ifNodes" json
   );
+  v_maps := v_parts.maps;
 
-  select count(*) into v_nodes
-  from unnest(array[v_parts.agents, v_parts."dataStoreNodes", v_parts."ifNodes"]) as map (value)
-  cross join lateral json_object_keys(case when json_typeof(map.value) = 'object' then map.value end);
-  perform app.require_node_count(v_nodes);
+  select count(*) as total, coalesce(bool_and(json_typeof(node.value) = 'object'), true) as are_objects
+  into v_nodes
+  from unnest(v_maps) as map (value)
+  cross join lateral json_each(case when json_typeof(map.value) = 'object' then map.value end) as node;
+  perform app.require_node_count(v_nodes.total);
 
-  select f.path, f.expected into v_fault
-  from app.find_flow_fault(
-    v_parts.name, v_parts.description, v_parts.nodes, v_parts.edges,
-    v_parts.agents, v_parts."dataStoreNodes", v_parts."ifNodes"
-  ) as f;
-  if v_fault.path is not null then
-    perform app.fail(
-      422,
-      'flow_invalid',
-      format('%s must be %s.', v_fault.path, v_fault.expected),
-      'Send the flow as the editor exports it.'
-    );
+  if not v_nodes.are_objects
+    or json_typeof(v_parts.name) is distinct from 'string'
+    or json_typeof(v_parts.description) <> 'string'
+    or json_typeof(v_parts.nodes) is distinct from 'array'
+    or json_typeof(v_parts.edges) is distinct from 'array'
+    or exists (select from unnest(v_maps) as map (value) where json_typeof(map.value) <> 'object')
+  then
+    perform app.refuse_flow(read_flow.flow, 'its shape');
+  end if;
+
+  -- Every top-level key is there, as it nearly always is: null and absent look the same here.
+  if v_parts.description is not null and v_parts."responseTemplate" is not null
+    and num_nulls(variadic v_maps) = 0
+  then
+    return read_flow.flow;
   end if;
 
   return app.complete_flow(read_flow.flow);
@@ -50,6 +59,6 @@ end
 $$;
 
 comment on function app.read_flow(json) is
-  'Checks a flow in the enhanced format; returns it with the defaults of what it leaves out.';
+  'Checks the shape of a flow in the enhanced format; returns it with the defaults of what it leaves out.';
 
 revoke execute on function app.read_flow(json) from public;

@@ -1,5 +1,5 @@
 begin;
-select plan(31);
+select plan(32);
 
 select tests.become('anon');
 
@@ -48,6 +48,15 @@ select is(
 );
 select results_eq('select name from public.flows', array[''], 'a public share''s flow can be selected');
 
+select is(
+  (
+    select public.get_shared_resource(l.share_id)::jsonb
+    from public.share_flow('{"name": "n", "description": "d", "nodes": [], "edges": [], "responseTemplate": "t"}', gen_random_uuid()) as l
+  ),
+  '{"name": "n", "description": "d", "nodes": [], "edges": [], "responseTemplate": "t", "agents": {}, "dataStoreNodes": {}, "ifNodes": {}}',
+  'and so does one that leaves out only its nodes'
+);
+
 -- Bad input changes nothing
 select throws_ok($$ select public.share_flow('[]', gen_random_uuid()) $$, 'PT422', 'flow must be an object.', 'refuses what is no object');
 select throws_ok($$ select public.share_flow(null, gen_random_uuid()) $$, 'PT422', 'flow must be an object.', 'refuses null');
@@ -63,7 +72,7 @@ select throws_ok(
 );
 select throws_ok(
   $$ select public.share_flow('{"name": "n", "nodes": [], "edges": [], "agents": {"a": {"maxTokens": 1.5}}}', gen_random_uuid()) $$,
-  'PT422', null, 'refuses a fraction of a token'
+  'PT422', 'agents.a.maxTokens must be a whole number or null.', 'refuses a fraction of a token'
 );
 select throws_ok(
   $$ select public.share_flow('{"name": "n", "nodes": ["\u0000"], "edges": []}', gen_random_uuid()) $$,
