@@ -144,6 +144,14 @@ create table public.if_nodes (
 alter table public.if_nodes enable row level security;
 comment on table public.if_nodes is 'The if-nodes of a flow.';
 
+-- What is deleted every hour is filled again in the next: giving the space back would lock readers out for a moment.
+alter table public.shared_resources set (vacuum_truncate = off, toast.vacuum_truncate = off);
+alter table app.share_packages set (vacuum_truncate = off, toast.vacuum_truncate = off);
+alter table public.flows set (vacuum_truncate = off, toast.vacuum_truncate = off);
+alter table public.agents set (vacuum_truncate = off, toast.vacuum_truncate = off);
+alter table public.data_store_nodes set (vacuum_truncate = off, toast.vacuum_truncate = off);
+alter table public.if_nodes set (vacuum_truncate = off, toast.vacuum_truncate = off);
+
 create type public.share_link as (
   share_id uuid,
   url text,
