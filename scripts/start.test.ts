@@ -204,6 +204,26 @@ describe('npm start', () => {
     server.close()
   })
 
+  test('one port for two parts is one sentence', async () => {
+    const attempt = run('scripts/start.ts', newHome(), { PLINTH_PORT: '23456', S3_PORT: '23456' })
+    expect(await ended(attempt.child)).toBe(1)
+    expect(attempt.output()).toMatch(
+      /^Port 23456 is not free: choose another S3_PORT, or leave it unset for any free one\.\n$/,
+    )
+  })
+
+  test('a start that was killed while it made the database is made up for', async () => {
+    const home = newHome()
+    const first = run('scripts/start.ts', home)
+    while (!existsSync(join(home, 'postgres/data.new/PG_VERSION'))) await sleep(5)
+    first.child.kill('SIGKILL')
+    await new Promise((resolve) => first.child.once('exit', resolve))
+    const second = await start(home)
+    expect(existsSync(join(home, 'postgres/data.new'))).toBe(false)
+    expect(existsSync(join(home, 'postgres/password'))).toBe(false)
+    expect(await stop(second)).toBeLessThan(5000)
+  })
+
   test.runIf(process.getuid?.() === 0)('a home that the Postgres user cannot enter is one sentence', async () => {
     const closed = newHome()
     chmodSync(closed, 0o700)
