@@ -61,10 +61,9 @@ export function startGenerator(): Generator {
   return {
     run: (load) => ask({ load }),
     probe: async (probe, work) => {
-      const answer = ask({ probe })
-      const value = await work()
-      child.send({ stop: true } satisfies Order)
-      return { result: await answer, value }
+      const working = work().finally(() => child.connected && child.send({ stop: true } satisfies Order))
+      const [result, value] = await Promise.all([ask({ probe }), working])
+      return { result, value }
     },
     close: async () => {
       if (child.connected) child.disconnect()

@@ -289,16 +289,13 @@ async function measureDeleting({ plinth, anonKey, shareIds, admin, worker }: Sta
   say('Deleting: readers alone, then readers and the schedule …')
   await sleep(1000)
   const before = await generator.probe(probe, () => sleep(4000))
-  let waiting = 0
   const during = await generator.probe(probe, async () => {
     const watcher = new AbortController()
-    const watching = watchLocks(admin, watcher.signal)
-    const times = await remove(many)
-    watcher.abort()
-    waiting = await watching
-    return times
+    const removing = remove(many).finally(() => watcher.abort())
+    const [times, waiting] = await Promise.all([removing, watchLocks(admin, watcher.signal)])
+    return { times, waiting }
   })
-  const times = during.value
+  const { times, waiting } = during.value
   const tenth = Math.ceil(times.length / 10)
   const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
   const name = `deleting ${many.toLocaleString('en')} expired shares`

@@ -37,10 +37,10 @@ export type Stage = {
 export async function startStage(shares: number): Promise<Stage> {
   const home = mkdtempSync(join(tmpdir(), 'plinth-bench-'))
   await promisify(execFile)('chmod', ['755', home])
-  const stop = async () => {
-    // Each PostgREST has a home of its own; Postgres comes last.
-    for (const folder of ['plinth', 'seed', '.']) await stopStale(join(home, folder))
-    rmSync(home, { recursive: true, force: true })
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= clear(home)
+    return stopping
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
@@ -86,7 +86,7 @@ export async function startStage(shares: number): Promise<Stage> {
       parallelBackend: await backend('parallel_backend'),
       versions: await versions(plinth),
       stop: async () => {
-        await Promise.all([plinth.db, seed.db, admin, worker].map((client) => client.end()))
+        await Promise.allSettled([plinth.db, seed.db, admin, worker].map((client) => client.end()))
         await stop()
       },
     }
@@ -94,6 +94,13 @@ export async function startStage(shares: number): Promise<Stage> {
     await stop()
     throw error
   }
+}
+
+/** Stops every process of the stage and removes what it left on disk. */
+async function clear(home: string): Promise<void> {
+  // Each PostgREST has a home of its own; Postgres comes last.
+  for (const folder of ['plinth', 'seed', '.']) await stopStale(join(home, folder))
+  rmSync(home, { recursive: true, force: true })
 }
 
 /** The seed's database: Supabase's platform, and nothing of Plinth's, its pre-request function least of all. */
