@@ -44,6 +44,12 @@ comment on schema gate is 'The function that PostgREST calls before each request
 grant usage on schema worker to worker;
 grant usage on schema sidecar to sidecar;
 
+-- PostgREST sends the text of this type as it is. Of json it would make an array and take that apart again, for each
+-- request: an eighth of the time that a 20 KB document takes.
+create domain public."*/*" as json;
+comment on domain public."*/*" is
+  'A document that an RPC returns to be sent as it stands. The function sets Content-Type.';
+
 alter table app.migrations enable row level security;
 comment on table app.migrations is 'Migrations that have run; written by node-pg-migrate.';
 

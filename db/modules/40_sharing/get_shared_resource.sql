@@ -26,7 +26,7 @@ begin
   perform set_config(
     'response.headers',
     format(
-      '[{"Cache-Control": "public, max-age=%s"}]',
+      '[{"Cache-Control": "public, max-age=%s"}, {"Content-Type": "application/json; charset=utf-8"}]',
       floor(extract(epoch from v_share.expires_at - v_now))
     ),
     true
@@ -39,7 +39,7 @@ $$;
 comment on function app.get_shared_resource(uuid) is 'The package of a live share; see public.get_shared_resource.';
 
 create or replace function public.get_shared_resource(share_id uuid)
-  returns json
+  returns public."*/*"
   language sql
   volatile
   set search_path = ''

@@ -1,6 +1,6 @@
 -- app.insert_flow
 --
--- Called by   app.share_flow
+-- Called by   app.share_flow, for a public share; app.read_flow has checked the flow
 -- Writes      flows, agents, data_store_nodes, if_nodes
 create or replace function app.insert_flow(flow json)
   returns uuid
@@ -50,13 +50,6 @@ begin
   cross join lateral json_to_record(e.value) as i(name text, conditions json);
 
   return v_flow_id;
-exception
-  -- A fraction of a token, a number beyond a double, half a surrogate pair in a name; an id that is empty or there twice.
-  when invalid_text_representation or numeric_value_out_of_range or untranslatable_character
-    or check_violation or unique_violation
-  then
-    perform app.refuse_flow(insert_flow.flow, sqlerrm);
-    return null;
 end
 $$;
 

@@ -2,8 +2,7 @@
 --
 -- Called by   app.share_flow
 -- Errors      PT413 package_too_large, PT422 flow_invalid, too_many_nodes
--- Why         what is cheap to refuse is refused first, in one pass over the text; what the columns' types refuse is left
---             to app.insert_flow
+-- Why         what is cheap to refuse is refused first, in one pass over the text
 create or replace function app.read_flow(flow json)
   returns json
   language plpgsql
@@ -46,6 +45,8 @@ begin
   then
     perform app.refuse_flow(read_flow.flow, 'its shape');
   end if;
+
+  perform app.require_flow_values(read_flow.flow, v_parts.name #>> '{}', v_maps);
 
   -- Every top-level key is there, as it nearly always is: null and absent look the same here.
   if v_parts.description is not null and v_parts."responseTemplate" is not null

@@ -11,23 +11,25 @@ create or replace function app.tg__require_open_flows()
   security definer
   set search_path = ''
 as $$
+declare
+  v_flow_ids uuid[] := array(select distinct new_rows.flow_id from new_rows);
 begin
   perform
   from public.flows as f
-  where f.id in (select new_rows.flow_id from new_rows)
+  where f.id = any (v_flow_ids)
   order by f.id
   for share;
 
   if exists (
     select
     from public.flows as f
-    where f.id in (select new_rows.flow_id from new_rows) and f.sealed_at is not null
+    where f.id = any (v_flow_ids) and f.sealed_at is not null
   ) then
     perform app.fail(409, 'resource_sealed', 'This flow has been shared and cannot change any more.', 'Share a new flow.');
   end if;
 
-  perform app.require_flow_fits(touched.flow_id)
-  from (select distinct new_rows.flow_id from new_rows) as touched;
+  perform app.require_flow_fits(touched.id)
+  from unnest(v_flow_ids) as touched (id);
 
   return null;
 end

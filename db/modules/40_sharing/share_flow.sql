@@ -1,7 +1,7 @@
 -- app.share_flow, public.share_flow
 --
 -- Called by   clients
--- Writes      flows, agents, data_store_nodes, if_nodes, shared_resources, share_packages; rate_limits
+-- Writes      shared_resources, share_packages; flows, agents, data_store_nodes, if_nodes for a public share; rate_limits
 -- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 flow_invalid, share_id_missing, too_many_nodes,
 --             visibility_unknown, PT429 rate_limited
 -- Idempotent  same share_id, flow and visibility, still alive: gives the first link and writes nothing
@@ -40,7 +40,13 @@ begin
   insert into app.share_packages (share_id, package)
   values (share_flow.share_id, v_flow);
   insert into public.shared_resources (id, resource_type, resource_id, visibility)
-  values (share_flow.share_id, 'flow', app.insert_flow(v_flow), share_flow.visibility);
+  values (
+    share_flow.share_id,
+    'flow',
+    -- Rows that nobody may select are not written: an unlisted share is its package.
+    case share_flow.visibility when 'public' then app.insert_flow(v_flow) else gen_random_uuid() end,
+    share_flow.visibility
+  );
   perform app.take_share_rate(octet_length(v_flow::text));
 
   return app.share_link(share_flow.share_id);

@@ -10,7 +10,7 @@ reset role;
 select tests.travel('59 minutes 59 seconds');
 select tests.become('anon');
 select lives_ok($$ select public.get_shared_resource('11111111-1111-4111-8111-111111111111') $$, 'a share lives to its last second');
-select is(current_setting('response.headers', true), '[{"Cache-Control": "public, max-age=1"}]', 'and may be cached no longer than that');
+select is(current_setting('response.headers', true), '[{"Cache-Control": "public, max-age=1"}, {"Content-Type": "application/json; charset=utf-8"}]', 'and may be cached no longer than that');
 
 -- When the hour is over
 reset role;
@@ -30,7 +30,7 @@ select is_empty('select id from public.flows', 'nor is its flow');
 
 -- Its id is free again
 select lives_ok(
-  $$ select public.share_flow('{"name": "again", "nodes": [], "edges": []}', '11111111-1111-4111-8111-111111111111') $$,
+  $$ select public.share_flow('{"name": "again", "nodes": [], "edges": []}', '11111111-1111-4111-8111-111111111111', 'public') $$,
   'the id of an expired share can be used again'
 );
 reset role;
@@ -47,7 +47,7 @@ select is_empty('select id from public.flows union all select flow_id from publi
 -- service_role takes a share down
 select tests.travel('0 seconds');
 delete from app.rate_limits;
-select public.share_flow(tests.example_flow(), '22222222-1111-4111-8111-111111111111');
+select public.share_flow(tests.example_flow(), '22222222-1111-4111-8111-111111111111', 'public');
 select tests.become('service_role');
 delete from public.shared_resources where id = '22222222-1111-4111-8111-111111111111';
 select is_empty('select id from public.flows', 'deleting a share deletes its resource');

@@ -98,7 +98,9 @@ test('of two share_flow with one id and different content at the same moment, on
   await untilWaiting(b)
   await a.query('commit')
   await expect(other).rejects.toMatchObject({ code: 'PT409', detail: 'share_id_taken' })
-  const { rows } = await watcher.query("select name from flows where name in ('first', 'second')")
+  const { rows } = await watcher.query(
+    "select package ->> 'name' as name from app.share_packages where package ->> 'name' in ('first', 'second')",
+  )
   expect(rows).toEqual([{ name: 'first' }])
 })
 

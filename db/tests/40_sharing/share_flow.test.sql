@@ -1,5 +1,5 @@
 begin;
-select plan(32);
+select plan(37);
 
 select tests.become('anon');
 
@@ -30,7 +30,12 @@ select throws_ok(
   'PT409', 'This share_id belongs to another share.', 'the id of another share is refused'
 );
 reset role;
-select results_eq('select count(*) from public.flows', array[1::bigint], 'only the first request wrote anything');
+select results_eq('select count(*) from public.shared_resources', array[1::bigint], 'only the first request wrote anything');
+select is_empty('select from public.flows', 'an unlisted flow has no rows, which nobody could select');
+
+-- When it is shared as public, then its rows can be selected
+select tests.become('anon');
+select lives_ok($$ select public.share_flow(tests.example_flow(), '44444444-1111-4111-8111-111111111111', 'public') $$, 'it can be shared as public');
 select results_eq(
   $$ select (select count(*) from public.agents), (select count(*) from public.data_store_nodes), (select count(*) from public.if_nodes) $$,
   $$ values (2::bigint, 1::bigint, 1::bigint) $$,
@@ -46,7 +51,7 @@ select is(
   '{"name": "", "description": null, "nodes": [], "edges": [], "responseTemplate": null, "agents": {}, "dataStoreNodes": {}, "ifNodes": {}, "version": 3}',
   'it opens with every key of the enhanced format, and with its own'
 );
-select results_eq('select name from public.flows', array[''], 'a public share''s flow can be selected');
+select results_eq($$ select name from public.flows where name = '' $$, array[''], 'a public share''s flow can be selected');
 
 select is(
   (
@@ -101,6 +106,18 @@ select throws_ok(
 select throws_ok(
   $$ select public.share_flow('{"name": "n", "nodes": [], "edges": [], "agents": {"": {}}}', gen_random_uuid()) $$,
   'PT422', null, 'refuses an empty node id'
+);
+select throws_ok(
+  $$ select public.share_flow(json_build_object('name', repeat('n', 1001), 'nodes', '[]'::json, 'edges', '[]'::json), gen_random_uuid()) $$,
+  'PT422', null, 'refuses a name of more than 1,000 bytes'
+);
+select throws_ok(
+  $$ select public.share_flow('{"name": "n", "nodes": [], "edges": [], "agents": {"a": {"topP": 1e400}}}', gen_random_uuid()) $$,
+  'PT422', null, 'refuses a number that is none to a client'
+);
+select lives_ok(
+  $$ select public.share_flow('{"name": "n", "nodes": [], "edges": [], "agents": {"a": {}}, "ifNodes": {"a": {}}}', gen_random_uuid()) $$,
+  'two nodes of different kinds may have the same id'
 );
 select throws_ok(
   $$ select public.share_flow('{"name": "n", "nodes": [], "edges": [], "agents": {"a": {}, "a": {}}}', gen_random_uuid()) $$,
