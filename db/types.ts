@@ -63,6 +63,113 @@ export type Database = {
           },
         ]
       }
+      assets: {
+        Row: {
+          created_at: string
+          file_path: string
+          hash: string
+          id: string
+          mime_type: string
+          name: string
+          object_key: string
+          size_byte: number
+          status: string
+          status_at: string
+          used_at: string
+        }
+        Insert: {
+          created_at?: string
+          file_path: string
+          hash: string
+          id: string
+          mime_type: string
+          name: string
+          object_key: string
+          size_byte: number
+          status?: string
+          status_at?: string
+          used_at?: string
+        }
+        Update: {
+          created_at?: string
+          file_path?: string
+          hash?: string
+          id?: string
+          mime_type?: string
+          name?: string
+          object_key?: string
+          size_byte?: number
+          status?: string
+          status_at?: string
+          used_at?: string
+        }
+        Relationships: []
+      }
+      characters: {
+        Row: {
+          card_summary: string | null
+          conceptual_origin: string | null
+          created_at: string
+          creator: string | null
+          description: string | null
+          example_dialogue: string | null
+          icon_asset_id: string | null
+          id: string
+          lorebook: Json | null
+          name: string
+          sealed_at: string | null
+          size_bytes: number
+          tags: Json | null
+          title: string | null
+          updated_at: string
+          version: string | null
+        }
+        Insert: {
+          card_summary?: string | null
+          conceptual_origin?: string | null
+          created_at?: string
+          creator?: string | null
+          description?: string | null
+          example_dialogue?: string | null
+          icon_asset_id?: string | null
+          id?: string
+          lorebook?: Json | null
+          name: string
+          sealed_at?: string | null
+          size_bytes?: never
+          tags?: Json | null
+          title?: string | null
+          updated_at?: string
+          version?: string | null
+        }
+        Update: {
+          card_summary?: string | null
+          conceptual_origin?: string | null
+          created_at?: string
+          creator?: string | null
+          description?: string | null
+          example_dialogue?: string | null
+          icon_asset_id?: string | null
+          id?: string
+          lorebook?: Json | null
+          name?: string
+          sealed_at?: string | null
+          size_bytes?: never
+          tags?: Json | null
+          title?: string | null
+          updated_at?: string
+          version?: string | null
+        }
+        Relationships: [
+          {
+            foreignKeyName: "characters_icon_asset_id_fkey"
+            columns: ["icon_asset_id"]
+            isOneToOne: false
+            referencedRelation: "assets"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       data_store_nodes: {
         Row: {
           color: string | null
@@ -189,6 +296,137 @@ export type Database = {
           updated_at?: string
         }
         Relationships: []
+      }
+      scenarios: {
+        Row: {
+          card_summary: string | null
+          conceptual_origin: string | null
+          created_at: string
+          creator: string | null
+          description: string | null
+          first_messages: Json | null
+          icon_asset_id: string | null
+          id: string
+          lorebook: Json | null
+          name: string
+          sealed_at: string | null
+          size_bytes: number
+          tags: Json | null
+          title: string | null
+          updated_at: string
+          version: string | null
+        }
+        Insert: {
+          card_summary?: string | null
+          conceptual_origin?: string | null
+          created_at?: string
+          creator?: string | null
+          description?: string | null
+          first_messages?: Json | null
+          icon_asset_id?: string | null
+          id?: string
+          lorebook?: Json | null
+          name: string
+          sealed_at?: string | null
+          size_bytes?: never
+          tags?: Json | null
+          title?: string | null
+          updated_at?: string
+          version?: string | null
+        }
+        Update: {
+          card_summary?: string | null
+          conceptual_origin?: string | null
+          created_at?: string
+          creator?: string | null
+          description?: string | null
+          first_messages?: Json | null
+          icon_asset_id?: string | null
+          id?: string
+          lorebook?: Json | null
+          name?: string
+          sealed_at?: string | null
+          size_bytes?: never
+          tags?: Json | null
+          title?: string | null
+          updated_at?: string
+          version?: string | null
+        }
+        Relationships: [
+          {
+            foreignKeyName: "scenarios_icon_asset_id_fkey"
+            columns: ["icon_asset_id"]
+            isOneToOne: false
+            referencedRelation: "assets"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      sessions: {
+        Row: {
+          all_cards: NonNullable<Json>
+          background_id: string | null
+          chat_styles: Json | null
+          cover_id: string | null
+          created_at: string
+          flow_id: string | null
+          id: string
+          sealed_at: string | null
+          size_bytes: number
+          title: string | null
+          translation: Json | null
+          turn_ids: Json | null
+          updated_at: string
+          user_character_card_id: string | null
+        }
+        Insert: {
+          all_cards?: NonNullable<Json>
+          background_id?: string | null
+          chat_styles?: Json | null
+          cover_id?: string | null
+          created_at?: string
+          flow_id?: string | null
+          id?: string
+          sealed_at?: string | null
+          size_bytes?: never
+          title?: string | null
+          translation?: Json | null
+          turn_ids?: Json | null
+          updated_at?: string
+          user_character_card_id?: string | null
+        }
+        Update: {
+          all_cards?: NonNullable<Json>
+          background_id?: string | null
+          chat_styles?: Json | null
+          cover_id?: string | null
+          created_at?: string
+          flow_id?: string | null
+          id?: string
+          sealed_at?: string | null
+          size_bytes?: never
+          title?: string | null
+          translation?: Json | null
+          turn_ids?: Json | null
+          updated_at?: string
+          user_character_card_id?: string | null
+        }
+        Relationships: [
+          {
+            foreignKeyName: "sessions_background_id_fkey"
+            columns: ["background_id"]
+            isOneToOne: false
+            referencedRelation: "assets"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "sessions_cover_id_fkey"
+            columns: ["cover_id"]
+            isOneToOne: false
+            referencedRelation: "assets"
+            referencedColumns: ["id"]
+          },
+        ]
       }
       shared_resources: {
         Row: {

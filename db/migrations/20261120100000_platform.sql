@@ -66,12 +66,19 @@ create table app.settings (
   share_base_url text not null default 'https://harpy.chat',
   share_writes_per_minute integer not null default 1200,
   client_address_header text,
+  asset_max_bytes integer not null default 20971520,
+  asset_uploads_per_minute integer not null default 120,
+  asset_grace interval not null default '2 hours',
   constraint settings_is_one_row check (id),
   constraint settings_share_base_url_is_http
     check (share_base_url ~ '^https?://[^[:space:]]*[^[:space:]/]$' and octet_length(share_base_url) <= 500),
   constraint settings_share_writes_per_minute_is_positive check (share_writes_per_minute > 0),
   constraint settings_client_address_header_is_lower_case
-    check (client_address_header ~ '^[a-z0-9-]{1,100}$')
+    check (client_address_header ~ '^[a-z0-9-]{1,100}$'),
+  constraint settings_asset_max_bytes_is_positive check (asset_max_bytes > 0),
+  constraint settings_asset_uploads_per_minute_is_positive check (asset_uploads_per_minute > 0),
+  -- An upload and what shows it are requests of their own: a client needs time between them.
+  constraint settings_asset_grace_is_long_enough check (asset_grace >= '10 minutes')
 );
 alter table app.settings enable row level security;
 comment on table app.settings is
@@ -83,6 +90,10 @@ comment on column app.settings.share_writes_per_minute is
 comment on column app.settings.client_address_header is
   'The request header, in lower case, in which a proxy that clients cannot bypass puts their address. Null: all '
   'anonymous clients share one rate limit. x-forwarded-for serves where the nearest proxy appends to it.';
+comment on column app.settings.asset_max_bytes is 'The largest file that can be uploaded, in bytes.';
+comment on column app.settings.asset_uploads_per_minute is 'Uploads per minute and client address.';
+comment on column app.settings.asset_grace is
+  'How long a file that nothing shows is kept before it counts as orphaned, and once more before it is deleted.';
 insert into app.settings default values;
 
 -- Lost at a crash, and that is all right: a limit that starts afresh is still a limit.

@@ -1,7 +1,8 @@
--- Anyone may insert a flow, its nodes and its share, and reads only what was shared as public; the rest opens through
--- get_shared_resource. Nobody changes anything. service_role reads all and takes shares down.
+-- Anyone may insert a flow with its nodes, a card or a session, and its share, and reads only what was shared as public;
+-- the rest opens through get_shared_resource. Nobody changes anything. service_role reads all and takes shares down.
 
-revoke all on public.shared_resources, public.flows, public.agents, public.data_store_nodes, public.if_nodes
+revoke all on public.shared_resources, public.flows, public.agents, public.data_store_nodes, public.if_nodes,
+  public.characters, public.scenarios, public.sessions
   from anon, authenticated, service_role;
 
 grant insert (id, name, description, nodes, edges, response_template) on public.flows to anon, authenticated;
@@ -11,6 +12,17 @@ grant insert (
 ) on public.agents to anon, authenticated;
 grant insert (id, flow_id, name, color, data_store_fields) on public.data_store_nodes to anon, authenticated;
 grant insert (id, flow_id, name, conditions) on public.if_nodes to anon, authenticated;
+grant insert (
+  id, title, name, description, example_dialogue, lorebook, tags, creator, version, card_summary, conceptual_origin,
+  icon_asset_id
+) on public.characters to anon, authenticated;
+grant insert (
+  id, title, name, description, first_messages, lorebook, tags, creator, version, card_summary, conceptual_origin,
+  icon_asset_id
+) on public.scenarios to anon, authenticated;
+grant insert (
+  id, title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation, chat_styles, flow_id
+) on public.sessions to anon, authenticated;
 grant insert (id, resource_type, resource_id, expires_at, visibility) on public.shared_resources to anon, authenticated;
 
 -- Every column, so that `select=*` works; which rows, the policies say.
@@ -23,10 +35,24 @@ grant select (
 ) on public.agents to anon, authenticated;
 grant select (id, flow_id, name, color, data_store_fields, size_bytes) on public.data_store_nodes to anon, authenticated;
 grant select (id, flow_id, name, conditions, size_bytes) on public.if_nodes to anon, authenticated;
+grant select (
+  id, title, name, description, example_dialogue, lorebook, tags, creator, version, card_summary, conceptual_origin,
+  icon_asset_id, sealed_at, created_at, updated_at, size_bytes
+) on public.characters to anon, authenticated;
+grant select (
+  id, title, name, description, first_messages, lorebook, tags, creator, version, card_summary, conceptual_origin,
+  icon_asset_id, sealed_at, created_at, updated_at, size_bytes
+) on public.scenarios to anon, authenticated;
+grant select (
+  id, title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation, chat_styles, flow_id,
+  sealed_at, created_at, updated_at, size_bytes
+) on public.sessions to anon, authenticated;
 grant select (id, resource_type, resource_id, expires_at, visibility, created_at) on public.shared_resources
   to anon, authenticated;
 
-grant select on public.flows, public.agents, public.data_store_nodes, public.if_nodes to service_role;
+grant select on public.flows, public.agents, public.data_store_nodes, public.if_nodes, public.characters,
+  public.scenarios, public.sessions
+  to service_role;
 grant select, delete on public.shared_resources to service_role;
 
 -- What an insert must satisfy stands in constraints and triggers, which see and lock what a policy's subquery could
@@ -54,6 +80,24 @@ create policy insert_client on public.if_nodes
   for insert
   to anon, authenticated
   with check ((select auth.role()) in ('anon', 'authenticated'));
+
+drop policy if exists insert_client on public.characters;
+create policy insert_client on public.characters
+  for insert
+  to anon, authenticated
+  with check (sealed_at is null);
+
+drop policy if exists insert_client on public.scenarios;
+create policy insert_client on public.scenarios
+  for insert
+  to anon, authenticated
+  with check (sealed_at is null);
+
+drop policy if exists insert_client on public.sessions;
+create policy insert_client on public.sessions
+  for insert
+  to anon, authenticated
+  with check (sealed_at is null);
 
 drop policy if exists insert_client on public.shared_resources;
 create policy insert_client on public.shared_resources
@@ -98,4 +142,28 @@ create policy select_public on public.if_nodes
   to anon, authenticated
   using (exists (
     select from public.shared_resources as s where s.resource_id = if_nodes.flow_id and s.resource_type = 'flow'
+  ));
+
+drop policy if exists select_public on public.characters;
+create policy select_public on public.characters
+  for select
+  to anon, authenticated
+  using (exists (
+    select from public.shared_resources as s where s.resource_id = characters.id and s.resource_type = 'card_character'
+  ));
+
+drop policy if exists select_public on public.scenarios;
+create policy select_public on public.scenarios
+  for select
+  to anon, authenticated
+  using (exists (
+    select from public.shared_resources as s where s.resource_id = scenarios.id and s.resource_type = 'card_scenario'
+  ));
+
+drop policy if exists select_public on public.sessions;
+create policy select_public on public.sessions
+  for select
+  to anon, authenticated
+  using (exists (
+    select from public.shared_resources as s where s.resource_id = sessions.id and s.resource_type = 'session'
   ));

@@ -6,16 +6,23 @@ create temporary table expected (relation text, anon text, authenticated text, s
 insert into expected
 values
   ('app.applied_files', '', '', '', '', ''),
+  ('app.asset_types', '', '', '', '', ''),
+  ('app.asset_uploads', '', '', '', '', ''),
   ('app.migrations', '', '', '', '', ''),
   ('app.rate_limits', '', '', '', '', ''),
   ('app.schedules', '', '', '', '', ''),
+  ('app.session_icons', '', '', '', '', ''),
   ('app.settings', '', '', '', '', ''),
   ('app.share_packages', '', '', '', '', ''),
   ('public.agents', 'insert select', 'insert select', 'select', '', ''),
+  ('public.assets', 'select', 'select', 'select', '', ''),
+  ('public.characters', 'insert select', 'insert select', 'select', '', ''),
   ('public.data_store_nodes', 'insert select', 'insert select', 'select', '', ''),
   ('public.flows', 'insert select', 'insert select', 'select', '', ''),
   ('public.if_nodes', 'insert select', 'insert select', 'select', '', ''),
   ('public.plans', 'select', 'select', 'select', '', ''),
+  ('public.scenarios', 'insert select', 'insert select', 'select', '', ''),
+  ('public.sessions', 'insert select', 'insert select', 'select', '', ''),
   ('public.shared_resources', 'insert select', 'insert select', 'delete select', '', ''),
   ('public.users', '', 'select', 'select', '', '');
 
@@ -61,6 +68,9 @@ select set_eq(
   array[
     'shared_resources.created_at insert',
     'flows.sealed_at insert', 'flows.created_at insert', 'flows.size_bytes insert',
+    'characters.sealed_at insert', 'characters.created_at insert', 'characters.updated_at insert', 'characters.size_bytes insert',
+    'scenarios.sealed_at insert', 'scenarios.created_at insert', 'scenarios.updated_at insert', 'scenarios.size_bytes insert',
+    'sessions.sealed_at insert', 'sessions.created_at insert', 'sessions.updated_at insert', 'sessions.size_bytes insert',
     'agents.size_bytes insert', 'data_store_nodes.size_bytes insert', 'if_nodes.size_bytes insert'
   ],
   'the columns that are ours alone are granted to no client'

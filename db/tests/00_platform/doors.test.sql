@@ -13,12 +13,17 @@ grant select on executable to public;
 
 select set_eq(
   $$ select function from executable where role = 'worker' $$,
-  array['worker.list_schedules', 'worker.ping', 'worker.run_schedule'],
+  array[
+    'worker.claim_orphaned_assets', 'worker.find_unknown_objects', 'worker.forget_assets', 'worker.list_schedules',
+    'worker.ping', 'worker.run_schedule'
+  ],
   'the worker may execute exactly these functions'
 );
 select set_eq(
   $$ select function from executable where role = 'sidecar' $$,
-  array['sidecar.ping'],
+  array[
+    'sidecar.admit_upload', 'sidecar.drop_upload', 'sidecar.ping', 'sidecar.record_asset', 'sidecar.reserve_asset'
+  ],
   'the sidecar may execute exactly these functions'
 );
 select set_eq(

@@ -5,9 +5,11 @@ select results_eq(
   'select name, cron, function from app.schedules order by name',
   $$
     values
+      ('clean-orphaned-assets', '15 * * * *', 'app.enqueue_asset_cleaning'),
       ('delete-expired-shares', '0 * * * *', 'app.delete_expired_shares'),
       ('delete-spent-rates', '15 4 * * *', 'app.delete_spent_rates'),
-      ('delete-unshared-resources', '30 * * * *', 'app.delete_unshared_resources')
+      ('delete-unshared-resources', '30 * * * *', 'app.delete_unshared_resources'),
+      ('find-unknown-objects', '45 3 * * *', 'app.enqueue_asset_audit')
   $$,
   'these are all schedules'
 );

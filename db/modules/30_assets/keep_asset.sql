@@ -1,0 +1,29 @@
+-- app.keep_asset
+--
+-- Called by   sidecar.reserve_asset, sidecar.record_asset
+-- Writes      assets: an orphan becomes live again
+create or replace function app.keep_asset(hash text)
+  returns uuid
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_asset_id uuid;
+begin
+  update public.assets as a
+  set
+    used_at = app.now(),
+    status = 'live',
+    status_at = case a.status when 'live' then a.status_at else app.now() end
+  where a.hash = keep_asset.hash and a.status <> 'deleting'
+  returning a.id into v_asset_id;
+
+  return v_asset_id;
+end
+$$;
+
+comment on function app.keep_asset(text) is
+  'The asset with these bytes, which lives on from now; null where there is none, or it is being deleted.';
+
+revoke execute on function app.keep_asset(text) from public;

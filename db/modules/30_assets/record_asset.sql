@@ -1,0 +1,73 @@
+-- sidecar.record_asset, sidecar.drop_upload
+--
+-- Called by   the sidecar, when the object is in the store; or when it has been removed again
+-- Writes      assets, asset_uploads
+-- Errors      PT409 upload_expired
+-- Idempotent  a repeated call gives the same asset
+-- Locks       the upload, then the asset with the same bytes
+create or replace function sidecar.record_asset(asset_id uuid, file_path text)
+  returns uuid
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_upload app.asset_uploads;
+  v_asset_id uuid;
+begin
+  select * into v_upload
+  from app.asset_uploads as u
+  where u.id = record_asset.asset_id and u.claimed_at is null
+  for update;
+  if not found then
+    select a.id into v_asset_id
+    from public.assets as a
+    where a.id = record_asset.asset_id and a.status <> 'deleting';
+    if not found then
+      perform app.fail(409, 'upload_expired', 'This upload took too long.', 'Upload the file again.');
+    end if;
+    return v_asset_id;
+  end if;
+
+  -- Another upload of the same bytes may come first, and may go between the two statements.
+  loop
+    insert into public.assets (id, name, hash, size_byte, mime_type, file_path, object_key, used_at)
+    values (
+      v_upload.id, v_upload.name, v_upload.hash, v_upload.size_byte, v_upload.mime_type, record_asset.file_path,
+      v_upload.object_key, app.now()
+    )
+    on conflict (hash) where status <> 'deleting' do nothing;
+    if found then
+      delete from app.asset_uploads as u where u.id = v_upload.id;
+      return v_upload.id;
+    end if;
+
+    v_asset_id := app.keep_asset(v_upload.hash);
+    if v_asset_id is not null then
+      return v_asset_id;
+    end if;
+  end loop;
+end
+$$;
+
+comment on function sidecar.record_asset(uuid, text) is
+  'Makes an upload an asset and returns its id. Another id: these bytes came first by another upload; remove this '
+  'upload''s object and call drop_upload.';
+
+create or replace function sidecar.drop_upload(asset_id uuid)
+  returns void
+  language sql
+  volatile
+  security definer
+  set search_path = ''
+begin atomic
+  delete from app.asset_uploads as u where u.id = drop_upload.asset_id;
+end;
+
+comment on function sidecar.drop_upload(uuid) is 'Forgets an upload whose object is not in the store.';
+
+revoke execute on function sidecar.record_asset(uuid, text) from public;
+revoke execute on function sidecar.drop_upload(uuid) from public;
+grant execute on function sidecar.record_asset(uuid, text) to sidecar;
+grant execute on function sidecar.drop_upload(uuid) to sidecar;

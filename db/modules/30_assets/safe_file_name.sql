@@ -1,0 +1,23 @@
+-- app.safe_file_name
+--
+-- Called by   sidecar.reserve_asset
+create or replace function app.safe_file_name(name text, extension text)
+  returns text
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+declare
+  -- The last part of a path, without its extension: what a file is, its bytes say.
+  v_stem text := regexp_replace(regexp_replace(safe_file_name.name, '^.*[/\\]', ''), '\.[^.]*$', '');
+begin
+  v_stem := left(trim(both '-' from regexp_replace(v_stem, '[^A-Za-z0-9_]+', '-', 'g')), 100);
+
+  return format('%s.%s', coalesce(nullif(v_stem, ''), 'file'), safe_file_name.extension);
+end
+$$;
+
+comment on function app.safe_file_name(text, text) is
+  'A file name of letters, digits, - and _, 111 characters at most, with this extension, whatever the name was.';
+
+revoke execute on function app.safe_file_name(text, text) from public;

@@ -1,0 +1,26 @@
+-- app.find_shown_assets
+--
+-- Called by   worker.claim_orphaned_assets, with the assets locked
+-- Why         volatile, so that it sees what was committed while the caller waited for its locks
+create or replace function app.find_shown_assets(asset_ids uuid[])
+  returns uuid[]
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  return array(
+    select candidate.id
+    from unnest(find_shown_assets.asset_ids) as candidate (id)
+    where exists (select from public.characters as c where c.icon_asset_id = candidate.id)
+      or exists (select from public.scenarios as s where s.icon_asset_id = candidate.id)
+      or exists (select from public.sessions as s where s.background_id = candidate.id)
+      or exists (select from public.sessions as s where s.cover_id = candidate.id)
+      or exists (select from app.session_icons as i where i.asset_id = candidate.id)
+  );
+end
+$$;
+
+comment on function app.find_shown_assets(uuid[]) is 'Of these assets those that a card or a session shows.';
+
+revoke execute on function app.find_shown_assets(uuid[]) from public;
