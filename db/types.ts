@@ -493,8 +493,39 @@ export type Database = {
     }
     Functions: {
       get_shared_resource: { Args: { share_id: string }; Returns: Json }
+      share_card: {
+        Args: {
+          card: Json
+          icon_asset_id?: string
+          kind?: string
+          share_id?: string
+          visibility?: string
+        }
+        Returns: Database["public"]["CompositeTypes"]["share_link"]
+        SetofOptions: {
+          from: "*"
+          to: "share_link"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       share_flow: {
         Args: { flow: Json; share_id: string; visibility?: string }
+        Returns: Database["public"]["CompositeTypes"]["share_link"]
+        SetofOptions: {
+          from: "*"
+          to: "share_link"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
+      share_session: {
+        Args: {
+          flow?: Json
+          session: Json
+          share_id?: string
+          visibility?: string
+        }
         Returns: Database["public"]["CompositeTypes"]["share_link"]
         SetofOptions: {
           from: "*"
