@@ -114,6 +114,21 @@ async function putAndGet(env: Record<string, string>): Promise<void> {
   expect(await (await store.send(new GetObjectCommand(at))).Body?.transformToString()).toBe('kept')
 }
 
+/** What is uploaded through the gateway can be loaded from where its row says. */
+async function uploadAndLoad(env: Record<string, string>): Promise<void> {
+  const gif = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
+  const form = new FormData()
+  form.append('file', new Blob([gif]), '../dot.gif')
+  const answer = await fetch(`${env['SUPABASE_URL']}/api/assets`, { method: 'POST', body: form })
+  expect(answer.status).toBe(201)
+  const { assetId } = (await answer.json()) as { assetId: string }
+  const client = createClient(env['SUPABASE_URL'] ?? '', env['SUPABASE_SERVICE_ROLE_KEY'] ?? '')
+  const { data } = await client.from('assets').select('file_path').eq('id', assetId).single().throwOnError()
+  const loaded = await fetch(data.file_path)
+  expect(loaded.headers.get('content-type')).toBe('image/gif')
+  expect(Buffer.from(await loaded.arrayBuffer())).toEqual(gif)
+}
+
 describe('npm start', () => {
   test('brings up the whole stack, keeps data, and stops every part within 5 s', async () => {
     const home = newHome()
@@ -126,6 +141,7 @@ describe('npm start', () => {
       expect((await fetch(url)).status).toBe(200)
     }
     await putAndGet(first.env)
+    await uploadAndLoad(first.env)
     expect(first.env).toMatchObject({
       VITE_SUPABASE_URL: first.env['SUPABASE_URL'],
       VITE_SUPABASE_ANON_KEY: first.env['SUPABASE_ANON_KEY'],

@@ -3,13 +3,41 @@ import { parseConfig } from './config.ts'
 
 const url = 'postgres://sidecar:s3cret@127.0.0.1:5432/postgres'
 
-test('only the database has to be named', () => {
-  expect(parseConfig({ DATABASE_URL: url })).toEqual({
-    DATABASE_URL: url,
+const needed = {
+  DATABASE_URL: url,
+  ASSETS_CDN_URL: 'https://cdn.example.com/assets',
+  SPACES_ENDPOINT: 'https://fra1.digitaloceanspaces.com',
+  SPACES_BUCKET: 'plinth-assets',
+  SPACES_ACCESS_KEY_ID: 'id',
+  SPACES_SECRET_ACCESS_KEY: 's3cret',
+}
+
+test('only the database, the bucket and the CDN have to be named', () => {
+  expect(parseConfig(needed)).toEqual({
+    ...needed,
     SIDECAR_HOST: '127.0.0.1',
     SIDECAR_PORT: 3001,
+    SIDECAR_CORS_ORIGINS: [],
+    SIDECAR_UPLOADS_AT_ONCE: 200,
+    SIDECAR_UPLOAD_TIMEOUT_SECONDS: 120,
+    SPACES_REGION: 'us-east-1',
+    SPACES_FORCE_PATH_STYLE: false,
+    SPACES_TIMEOUT_SECONDS: 15,
     LOG_LEVEL: 'info',
   })
+})
+
+test('origins are a list', () => {
+  const origins = (list: string) => parseConfig({ ...needed, SIDECAR_CORS_ORIGINS: list }).SIDECAR_CORS_ORIGINS
+  expect(origins('*')).toEqual(['*'])
+  expect(origins('https://a.example, http://localhost:5173')).toEqual(['https://a.example', 'http://localhost:5173'])
+  for (const wrong of ['a.example', 'https://a.example/', 'https://a.example,,'])
+    expect(() => origins(wrong), wrong).toThrow('must be origins')
+})
+
+test('the URL of the CDN has no final slash', () => {
+  const parse = () => parseConfig({ ...needed, ASSETS_CDN_URL: 'https://cdn.example.com/' })
+  expect(parse).toThrow('ASSETS_CDN_URL: must not end with a slash')
 })
 
 test('a failure names every wrong variable, and repeats no value', () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { spacesVariables } from '../worker/adapters/spaces.ts'
 import { logLevel, parseEnv, port, postgresUrl } from '../worker/service.ts'
 
 const schema = z.object({
@@ -7,6 +8,20 @@ const schema = z.object({
   SIDECAR_HOST: z.string().default('127.0.0.1'),
   /** 0 takes any free port, and the log names it. */
   SIDECAR_PORT: port.default(3001),
+  /** Origins whose pages may read answers; `*` is any. */
+  SIDECAR_CORS_ORIGINS: z
+    .string()
+    .regex(/^(\*|https?:\/\/[^/,\s]+)(, *(\*|https?:\/\/[^/,\s]+))*$/, 'must be origins like https://example.com, or *')
+    .transform((list) => list.split(/, */))
+    .default([]),
+  /** Each upload may take as much disk as the largest file. */
+  SIDECAR_UPLOADS_AT_ONCE: z.coerce.number('must be a number from 1 to 10000').int().min(1).max(10_000).default(200),
+  SIDECAR_UPLOAD_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 3600').min(1).max(3600).default(120),
+  /** Where clients load what the bucket holds. */
+  ASSETS_CDN_URL: z
+    .url({ protocol: /^https?$/, error: 'must be a URL like https://cdn.example.com' })
+    .regex(/[^/]$/, 'must not end with a slash'),
+  ...spacesVariables,
   LOG_LEVEL: logLevel,
 })
 

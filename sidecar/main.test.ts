@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { freePort, startChild } from '../scripts/local/process.ts'
+import { spacesEnv } from '../scripts/local/services.ts'
 import { databaseUrl, prepareDatabase, startCluster } from '../scripts/testing/cluster.ts'
 
 test('the sidecar answers at once, says 503 until Postgres is there, and survives its restart', async () => {
@@ -17,6 +18,9 @@ test('the sidecar answers at once, says 503 until Postgres is there, and survive
       PATH: process.env['PATH'],
       DATABASE_URL: databaseUrl(cluster, 'plinth', 'sidecar'),
       SIDECAR_PORT: String(port),
+      ASSETS_CDN_URL: 'http://127.0.0.1:1/bucket',
+      // Nothing listens there: the store is no part of this test.
+      ...spacesEnv(1),
     },
   })
   try {

@@ -1,3 +1,4 @@
+import { createSpaces } from '../worker/adapters/spaces.ts'
 import { createDb, openPool } from '../worker/deps.ts'
 import { createLogger, exitOnSignal, orExit } from '../worker/service.ts'
 import { parseConfig } from './config.ts'
@@ -5,11 +6,22 @@ import { buildServer } from './server.ts'
 
 const config = await orExit(2, () => parseConfig(process.env))
 const logger = createLogger('sidecar', config.LOG_LEVEL)
-const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-sidecar', max: 10, logger })
-const server = buildServer({ db: createDb(pool), logger })
+// Role sidecar's statements end after 10 s; this is for a connection that nobody answers any more.
+const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-sidecar', max: 10, queryTimeoutMs: 12_000, logger })
+const store = createSpaces(config, { sockets: config.SIDECAR_UPLOADS_AT_ONCE })
+const server = buildServer({
+  db: createDb(pool),
+  store,
+  logger,
+  corsOrigins: config.SIDECAR_CORS_ORIGINS,
+  cdnUrl: config.ASSETS_CDN_URL,
+  uploadsAtOnce: config.SIDECAR_UPLOADS_AT_ONCE,
+  uploadTimeoutMs: config.SIDECAR_UPLOAD_TIMEOUT_SECONDS * 1000,
+})
 
 exitOnSignal(logger, async () => {
   await server.close()
+  store.close()
   await pool.end()
 })
 await orExit(1, () => server.listen({ host: config.SIDECAR_HOST, port: config.SIDECAR_PORT }))

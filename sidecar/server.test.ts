@@ -1,12 +1,23 @@
 import pg from 'pg'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
+import { spacesEnv } from '../scripts/local/services.ts'
+import { createSpaces } from '../worker/adapters/spaces.ts'
 import { createDb } from '../worker/deps.ts'
+import { parseConfig } from './config.ts'
 import { buildServer } from './server.ts'
 
 // Nothing listens on port 1.
 const db = createDb(new pg.Pool({ connectionString: 'postgres://sidecar@127.0.0.1:1/postgres' }))
-const server = buildServer({ db, logger: pino({ level: 'silent' }) })
+const server = buildServer({
+  db,
+  store: createSpaces(parseConfig({ DATABASE_URL: 'postgres://h/d', ASSETS_CDN_URL: 'http://h', ...spacesEnv(1) })),
+  logger: pino({ level: 'silent' }),
+  corsOrigins: ['https://app.example'],
+  cdnUrl: 'http://127.0.0.1:1/bucket',
+  uploadsAtOnce: 1,
+  uploadTimeoutMs: 1000,
+})
 server.get('/api/broken', async () => {
   throw new Error('password s3cret')
 })

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+import cors from '@fastify/cors'
 import {
   type FastifyBaseLogger,
   type FastifyError,
@@ -8,46 +10,79 @@ import {
   LogController,
 } from 'fastify'
 import type { Logger } from 'pino'
-import type { Db } from '../worker/deps.ts'
+import { type AssetOptions, assets } from './assets.ts'
+import { drain } from './drain.ts'
 import { health } from './health.ts'
+import { Refusal, refusal } from './problem.ts'
 
-/** The body of every answer that is an error, in PostgREST's shape: `details` is the slug that clients switch on. */
-type Problem = { code: string; details: string; message: string; hint: string | null }
+/** What the sidecar's routes need. */
+export type ServerOptions = AssetOptions & { logger: Logger; corsOrigins: string[] }
 
 /** The sidecar's HTTP server; it does not listen yet. */
-export function buildServer({ db, logger }: { db: Db; logger: Logger }): FastifyInstance {
+export function buildServer({ logger, corsOrigins, ...options }: ServerOptions): FastifyInstance {
   const server = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new RequestLog(),
-    frameworkErrors: (error, _request, reply) => (reply as FastifyReply).code(400).send(problemOf(error, 400)),
+    frameworkErrors: (error, _request, reply) => (reply as FastifyReply).code(400).send(refusalFor(error).problem),
+  })
+  server.register(cors, {
+    origin: corsOrigins.includes('*') ? '*' : corsOrigins,
+    methods: ['GET', 'HEAD', 'POST'],
+    exposedHeaders: ['Retry-After'],
+    maxAge: 3600,
   })
   server.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({
-      code: 'PT404',
-      details: 'route_not_found',
-      message: `There is no ${request.method} ${request.url.split('?')[0]} here.`,
-      hint: 'The sidecar serves only paths below /api.',
-    } satisfies Problem),
+    refuse(
+      request,
+      reply,
+      refusal(
+        404,
+        'route_not_found',
+        `There is no ${request.method} ${request.url.split('?')[0]} here.`,
+        'The sidecar serves only paths below /api.',
+      ),
+    ),
   )
   server.setErrorHandler<FastifyError>((error, request, reply) => {
-    const status = error.statusCode ?? 500
-    if (status >= 500) request.log.error({ err: error }, 'Request failed')
-    return reply.code(status).send(problemOf(error, status))
+    const refused = refusalFor(error)
+    if (refused.status === 500) request.log.error({ err: error }, 'Request failed')
+    else if (refused.status > 500) request.log.warn({ err: error }, 'Request was turned away')
+    return refuse(request, reply, refused)
   })
-  server.register(health, { db })
+  server.register(health, { db: options.db })
+  server.register(assets, options)
   return server
 }
 
-/** Fastify's own refusals of a request are readable; anything else is ours, and none of the client's business. */
-function problemOf(error: FastifyError, status: number): Problem {
-  const code = `PT${status}`
-  if (status < 500) return { code, details: slugs[status] ?? 'request_invalid', message: error.message, hint: null }
-  return {
-    code,
-    details: 'internal_error',
-    message: 'The sidecar could not answer this request.',
-    hint: 'Try again; if it stays, see the log of the sidecar.',
+/** Sends a refusal. Where the client is still sending, it stays connected for a moment, or it would not read this. */
+function refuse({ raw }: FastifyRequest, reply: FastifyReply, { status, headers, problem }: Refusal): FastifyReply {
+  reply.code(status).headers(headers)
+  if (raw.complete || raw.destroyed) return reply.send(problem)
+  const body = JSON.stringify(problem)
+  async function* parts() {
+    yield body
+    await drain(raw)
   }
+  return reply
+    .headers({
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+      connection: 'close',
+    })
+    .send(Readable.from(parts(), { objectMode: false }))
+}
+
+/** Fastify's own refusals of a request are readable; anything else is ours, and none of the client's business. */
+function refusalFor(error: FastifyError | Refusal): Refusal {
+  if (error instanceof Refusal) return error
+  const status = error.statusCode ?? 500
+  if (status < 500) return refusal(status, slugs[status] ?? 'request_invalid', error.message, null)
+  return refusal(
+    500,
+    'internal_error',
+    'The sidecar could not answer this request.',
+    'Try again; if it stays, see the log of the sidecar.',
+  )
 }
 
 const slugs: Record<number, string> = { 413: 'request_too_large', 415: 'media_type_unsupported' }
@@ -62,5 +97,11 @@ class RequestLog extends LogController {
     const facts = { method, route: routeOptions.url, status: reply.statusCode, duration_ms }
     if (err) reply.log.error({ ...facts, err }, 'Answer was cut off')
     else reply.log.info(facts, 'Request was answered')
+  }
+
+  override streamError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+    // Refused, and gone before we had thrown away the rest of what it was sending.
+    const isRefused = error.code === 'ERR_STREAM_PREMATURE_CLOSE' && reply.statusCode >= 400
+    this.requestCompleted(isRefused ? undefined : error, request, reply)
   }
 }

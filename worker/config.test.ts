@@ -3,9 +3,20 @@ import { parseConfig } from './config.ts'
 
 const url = 'postgres://worker:s3cret@127.0.0.1:5432/postgres'
 
-test('only the database has to be named', () => {
-  expect(parseConfig({ DATABASE_URL: url, PATH: '/bin' })).toEqual({
-    DATABASE_URL: url,
+const needed = {
+  DATABASE_URL: url,
+  SPACES_ENDPOINT: 'https://fra1.digitaloceanspaces.com',
+  SPACES_BUCKET: 'plinth-assets',
+  SPACES_ACCESS_KEY_ID: 'id',
+  SPACES_SECRET_ACCESS_KEY: 's3cret',
+}
+
+test('only the database and the bucket have to be named', () => {
+  expect(parseConfig({ ...needed, PATH: '/bin' })).toEqual({
+    ...needed,
+    SPACES_REGION: 'us-east-1',
+    SPACES_FORCE_PATH_STYLE: false,
+    SPACES_TIMEOUT_SECONDS: 15,
     WORKER_CONCURRENCY: 10,
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: 3002,
@@ -14,7 +25,7 @@ test('only the database has to be named', () => {
 })
 
 test('an empty variable counts as one that is not set', () => {
-  expect(parseConfig({ DATABASE_URL: url, WORKER_CONCURRENCY: '' }).WORKER_CONCURRENCY).toBe(10)
+  expect(parseConfig({ ...needed, WORKER_CONCURRENCY: '' }).WORKER_CONCURRENCY).toBe(10)
   expect(() => parseConfig({ DATABASE_URL: '' })).toThrow('DATABASE_URL: is missing')
 })
 
@@ -25,5 +36,5 @@ test('a failure names every wrong variable, and repeats no value', () => {
 })
 
 test.each(['0', '201', '1.5', 'ten'])('a concurrency of %s is refused', (value) => {
-  expect(() => parseConfig({ DATABASE_URL: url, WORKER_CONCURRENCY: value })).toThrow('WORKER_CONCURRENCY: must be')
+  expect(() => parseConfig({ ...needed, WORKER_CONCURRENCY: value })).toThrow('WORKER_CONCURRENCY: must be')
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { spacesVariables } from './adapters/spaces.ts'
 import { logLevel, parseEnv, port, postgresUrl } from './service.ts'
 
 const schema = z.object({
@@ -9,6 +10,7 @@ const schema = z.object({
   WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
   /** 0 takes any free port, and the log names it. */
   WORKER_HEALTH_PORT: port.default(3002),
+  ...spacesVariables,
   LOG_LEVEL: logLevel,
 })
 

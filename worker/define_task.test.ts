@@ -2,10 +2,11 @@ import type { JobHelpers } from 'graphile-worker'
 import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
 import { ZodError, z } from 'zod'
+import type { Store } from './adapters/spaces.ts'
 import { defineTask } from './define_task.ts'
 import { createDb } from './deps.ts'
 
-const services = { db: createDb({ query: vi.fn() }), logger: pino({ level: 'silent' }) }
+const services = { db: createDb({ query: vi.fn() }), store: {} as Store, logger: pino({ level: 'silent' }) }
 const { signal } = new AbortController()
 const helpers = { job: { id: '7', task_identifier: 'greet' }, abortSignal: signal } as JobHelpers
 const run = vi.fn()
@@ -16,7 +17,7 @@ test('run gets the payload as its schema makes it, and the deps', async () => {
 
   const [payload, deps] = run.mock.lastCall ?? []
   expect(payload).toEqual({ name: 'Ana', times: 1 })
-  expect(deps).toMatchObject({ db: services.db, signal })
+  expect(deps).toMatchObject({ db: services.db, store: services.store, signal })
   expect(deps.logger.bindings()).toEqual({ task: 'greet', job: '7' })
 })
 

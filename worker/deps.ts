@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
+import type { Store } from './adapters/spaces.ts'
 
 /** What a task is given. */
 export type Deps = {
   db: Db
+  /** Where assets are. */
+  store: Store
   /** Carries the task's name and the job's id. */
   logger: Logger
   /** Aborts when the worker stops: end, or throw, within 2 s. A job that throws runs again. */
@@ -22,12 +25,20 @@ export type Db = {
 }
 
 /** A pool that opens connections when they are needed and outlives restarts of Postgres. */
-export function openPool(options: { url: string; name: string; max: number; logger: Logger }): pg.Pool {
+export function openPool(options: {
+  url: string
+  name: string
+  max: number
+  /** How long a query may go without an answer; for ever, by default. */
+  queryTimeoutMs?: number
+  logger: Logger
+}): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     application_name: options.name,
     max: options.max,
     connectionTimeoutMillis: 5000,
+    ...(options.queryTimeoutMs && { query_timeout: options.queryTimeoutMs }),
     keepAlive: true,
   })
   // pg drops a broken connection by itself, and a query on it fails. Without listeners the process would end.

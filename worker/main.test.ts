@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Child, freePort, startChild } from '../scripts/local/process.ts'
+import { spacesEnv } from '../scripts/local/services.ts'
 import { type Cluster, databaseUrl, prepareDatabase, startCluster } from '../scripts/testing/cluster.ts'
 
 // Real worker processes on a Postgres of their own, which these tests stop and start.
@@ -30,6 +31,7 @@ async function startWorker(name = 'worker') {
       PATH: process.env['PATH'],
       DATABASE_URL: databaseUrl(cluster, 'plinth', 'worker'),
       WORKER_HEALTH_PORT: String(port),
+      ...spacesEnv(1),
     },
   })
   workers.push(child)

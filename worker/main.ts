@@ -1,3 +1,4 @@
+import { createSpaces } from './adapters/spaces.ts'
 import { parseConfig } from './config.ts'
 import { createDb, createPing, openPool } from './deps.ts'
 import { startHealth } from './health.ts'
@@ -11,7 +12,8 @@ const logger = createLogger('worker', config.LOG_LEVEL)
 const max = config.WORKER_CONCURRENCY + 3
 const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, logger })
 const db = createDb(pool)
-const queue = createQueue({ pool, db, logger, concurrency: config.WORKER_CONCURRENCY })
+const store = createSpaces(config)
+const queue = createQueue({ pool, db, store, logger, concurrency: config.WORKER_CONCURRENCY })
 const ping = createPing(db, 'worker.ping')
 
 const { WORKER_HEALTH_HOST: host, WORKER_HEALTH_PORT: port } = config
@@ -19,6 +21,7 @@ const findTrouble = async () => queue.trouble() ?? ((await ping()) ? undefined :
 const health = await orExit(1, () => startHealth({ host, port, findTrouble, logger }))
 exitOnSignal(logger, async () => {
   await queue.stop()
+  store.close()
   await pool.end()
   health.close()
 })

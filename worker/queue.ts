@@ -10,6 +10,7 @@ import {
 } from 'graphile-worker'
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import type { Store } from './adapters/spaces.ts'
 import type { Db } from './deps.ts'
 import { makePatient } from './patient_pool.ts'
 import { followSchedules } from './schedules.ts'
@@ -32,9 +33,15 @@ export type Queue = {
  * not migrated) or ends. Through a restart of Postgres it stays up and jobs go on (see patient_pool.ts); it ends when
  * a connection broke just as it took a job or wrote down the end of one.
  */
-export function createQueue(options: { pool: pg.Pool; db: Db; logger: Logger; concurrency: number }): Queue {
-  const { pool, db, logger, concurrency } = options
-  const services = { db, logger }
+export function createQueue(options: {
+  pool: pg.Pool
+  db: Db
+  store: Store
+  logger: Logger
+  concurrency: number
+}): Queue {
+  const { pool, db, store, logger, concurrency } = options
+  const services = { db, store, logger }
   const taskList: TaskList = Object.fromEntries(Object.entries(tasks).map(([name, bind]) => [name, bind(services)]))
   const stopping = new AbortController()
   let runner: Runner | undefined

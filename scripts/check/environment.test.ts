@@ -10,6 +10,9 @@ test('variables are found where code reads them', () => {
     'THREE',
   ])
   expect(read('worker/config.ts', 'const schema = z.object({\n  LOG_LEVEL: logLevel,\n})')).toEqual(['LOG_LEVEL'])
+  expect(read('worker/adapters/spaces.ts', 'export const some = {\n  SPACES_BUCKET: name,\n}')).toEqual([
+    'SPACES_BUCKET',
+  ])
   expect(read('worker/other.ts', 'x = {\n  LOG_LEVEL: 1,\n}')).toEqual([])
   // biome-ignore lint/suspicious/noTemplateCurlyInString: compose's own syntax
   expect(read('docker-compose.yml', 'a: ${FOUR:-x} $FIVE $$SIX')).toEqual(['FOUR', 'FIVE'])

@@ -9,13 +9,13 @@ const given = ['PATH', 'NODE_ENV', 'CI']
 
 /**
  * The environment variables that a file reads: `process.env['X']`, choosePort('X') of the local stack, the upper-case
- * keys of the schema in a config.ts, and `${X}` in docker-compose.yml.
+ * keys of the schema in a config.ts or an adapter, and `${X}` in docker-compose.yml.
  */
 export function findRead({ path, text }: TextFile): Read[] {
   const patterns = path.endsWith('.ts')
     ? [/\bprocess\.env(?:\['|\.)([A-Z][A-Z0-9_]+)/g, /\bchoosePort\('([A-Z][A-Z0-9_]+)'[,)]/g]
     : [/(?<!\$)\$\{?([A-Z][A-Z0-9_]+)/g]
-  if (/(^|\/)config\.ts$/.test(path)) patterns.push(/^ {2}([A-Z][A-Z0-9_]+):/gm)
+  if (/(^|\/)(config|adapters\/\w+)\.ts$/.test(path)) patterns.push(/^ {2}([A-Z][A-Z0-9_]+):/gm)
   return patterns.flatMap((pattern) =>
     [...text.matchAll(pattern)].map((match) => ({
       variable: match[1] ?? '',

@@ -1,5 +1,6 @@
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { drain } from '../../sidecar/drain.ts'
 
 /** Where the local gateway sends requests, by the first part of their path. */
 export type GatewayOptions = { port: number; postgrestPort: number; sidecarPort: number }
@@ -7,21 +8,25 @@ export type GatewayOptions = { port: number; postgrestPort: number; sidecarPort:
 const agent = new Agent({ keepAlive: true })
 
 /**
- * One URL for clients, as Supabase gives them: `/rest/v1` goes to PostgREST, `/api` to the sidecar. For development:
- * it adds what supabase-js expects of Supabase's own gateway, and sets `x-client-address`, which clients cannot forge.
+ * One URL for clients, as Supabase gives them: `/rest/v1` goes to PostgREST, `/api` to the sidecar, which speaks CORS
+ * itself. For development: it adds what supabase-js expects of Supabase's own gateway, and sets `x-client-address`,
+ * which clients cannot forge.
  */
 export async function startGateway(options: GatewayOptions): Promise<Server> {
   const server = createServer((incoming, outgoing) => {
     const path = incoming.url ?? '/'
-    cors(incoming, outgoing)
-    if (incoming.method === 'OPTIONS') {
+    const isForSidecar = path === '/api' || path.startsWith('/api/') || path.startsWith('/api?')
+    if (isForSidecar) {
+      forward(incoming, outgoing, options.sidecarPort, path)
+    } else if (incoming.method === 'OPTIONS') {
+      cors(incoming, outgoing)
       outgoing.writeHead(204).end()
     } else if (path === '/rest/v1' || path.startsWith('/rest/v1/') || path.startsWith('/rest/v1?')) {
       const rest = path.slice('/rest/v1'.length)
-      forward(incoming, outgoing, options.postgrestPort, rest.startsWith('/') ? rest : `/${rest}`)
-    } else if (path === '/api' || path.startsWith('/api/') || path.startsWith('/api?')) {
-      forward(incoming, outgoing, options.sidecarPort, path)
+      const extra = corsHeaders(incoming)
+      forward(incoming, outgoing, options.postgrestPort, rest.startsWith('/') ? rest : `/${rest}`, extra)
     } else {
+      cors(incoming, outgoing)
       answer(
         outgoing,
         404,
@@ -38,24 +43,42 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
   return server
 }
 
-function forward(incoming: IncomingMessage, outgoing: ServerResponse, port: number, path: string): void {
+function forward(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  port: number,
+  path: string,
+  extra: Record<string, string> = {},
+): void {
   const { connection: _hop, apikey, ...headers } = incoming.headers
   headers['x-client-address'] = incoming.socket.remoteAddress ?? ''
   if (apikey !== undefined && headers.authorization === undefined) headers.authorization = `Bearer ${apikey}`
-  const upstream = request({ agent, host: '127.0.0.1', port, path, method: incoming.method, headers }, (response) => {
-    outgoing.writeHead(response.statusCode ?? 502, { ...response.headers, ...corsHeaders(incoming) })
-    pipeline(response, outgoing, () => {})
-  })
-  upstream.once('error', () => {
-    if (outgoing.headersSent) outgoing.destroy()
-    else
-      answer(
-        outgoing,
-        502,
-        'upstream_unavailable',
-        'The service behind the local gateway does not answer.',
-        'See the logs of the local stack.',
-      )
+  const upstream = request(
+    { agent, host: '127.0.0.1', port, path, method: incoming.method, headers },
+    async (response) => {
+      const { connection: _hop, ...answered } = response.headers
+      // Refused before all of it was sent; see drain.
+      const isEarly = !incoming.complete
+      outgoing.writeHead(response.statusCode ?? 502, { ...answered, ...extra, ...(isEarly && { connection: 'close' }) })
+      try {
+        await pipeline(response, outgoing, { end: false })
+        if (isEarly) await drain(incoming)
+        outgoing.end()
+      } catch {
+        outgoing.destroy()
+      }
+    },
+  )
+  upstream.on('error', () => {
+    if (outgoing.headersSent) return
+    cors(incoming, outgoing)
+    answer(
+      outgoing,
+      502,
+      'upstream_unavailable',
+      'The service behind the local gateway does not answer.',
+      'See the logs of the local stack.',
+    )
   })
   outgoing.once('close', () => upstream.destroy())
   incoming.pipe(upstream)

@@ -43,6 +43,22 @@ export async function startPostgrest(options: {
   return child
 }
 
+/** What worker and sidecar need to use the local S3 server; it takes any keys. */
+export function spacesEnv(port: number): Record<string, string> {
+  return {
+    SPACES_ENDPOINT: `http://127.0.0.1:${port}`,
+    SPACES_BUCKET: assetBucket,
+    SPACES_ACCESS_KEY_ID: 'S3RVER',
+    SPACES_SECRET_ACCESS_KEY: 'S3RVER',
+    SPACES_FORCE_PATH_STYLE: 'true',
+  }
+}
+
+/** Where clients load what the bucket of the local S3 server holds. */
+export function assetsUrl(port: number): string {
+  return `http://127.0.0.1:${port}/${assetBucket}`
+}
+
 /** Starts the local S3 server, with a bucket for assets. It checks no signatures: for development only. */
 export async function startObjectStore(home: string, port: number): Promise<Child> {
   const data = join(home, 'objects')

@@ -7,7 +7,7 @@ import { signApiKey } from './jwt.ts'
 import { preparePlatform } from './platform.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
 import { type Child, choosePort, claimHome, releaseHome, stopStale } from './process.ts'
-import { assetBucket, startObjectStore, startPostgrest, startService } from './services.ts'
+import { assetBucket, assetsUrl, spacesEnv, startObjectStore, startPostgrest, startService } from './services.ts'
 
 /** A running local stack. */
 export type Stack = {
@@ -68,13 +68,23 @@ export async function startStack(home: string, say: (line: string) => void): Pro
       startService(
         home,
         'worker',
-        { DATABASE_URL: url('worker', secrets.workerPassword), WORKER_HEALTH_PORT: String(ports.worker) },
+        {
+          DATABASE_URL: url('worker', secrets.workerPassword),
+          WORKER_HEALTH_PORT: String(ports.worker),
+          ...spacesEnv(ports.s3),
+        },
         workerHealth,
       ),
       startService(
         home,
         'sidecar',
-        { DATABASE_URL: url('sidecar', secrets.sidecarPassword), SIDECAR_PORT: String(ports.sidecar) },
+        {
+          DATABASE_URL: url('sidecar', secrets.sidecarPassword),
+          SIDECAR_PORT: String(ports.sidecar),
+          SIDECAR_CORS_ORIGINS: '*',
+          ASSETS_CDN_URL: assetsUrl(ports.s3),
+          ...spacesEnv(ports.s3),
+        },
         `http://127.0.0.1:${ports.sidecar}/api/health`,
       ),
     ])

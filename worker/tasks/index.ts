@@ -1,6 +1,8 @@
+import cleanOrphanedAssets from './clean_orphaned_assets.ts'
 import runSchedule from './run_schedule.ts'
 
 /** Every task of the worker, under the name by which SQL enqueues it. */
 export const tasks = {
+  clean_orphaned_assets: cleanOrphanedAssets,
   run_schedule: runSchedule,
 }

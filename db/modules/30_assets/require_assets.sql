@@ -21,7 +21,8 @@ begin
 
   select wanted.id into v_missing_id
   from unnest(require_assets.asset_ids) as wanted (id)
-  where not exists (select from public.assets as a where a.id = wanted.id and a.status <> 'deleting')
+  where wanted.id is not null
+    and not exists (select from public.assets as a where a.id = wanted.id and a.status <> 'deleting')
   limit 1;
   if found then
     perform app.fail(
@@ -31,6 +32,6 @@ begin
 end
 $$;
 
-comment on function app.require_assets(uuid[]) is 'Refuses assets that are not there any more, and holds the others.';
+comment on function app.require_assets(uuid[]) is 'Refuses assets that are not there any more, and holds the others. Null is no asset, and refuses nothing.';
 
 revoke execute on function app.require_assets(uuid[]) from public;

@@ -15,7 +15,7 @@ select set_eq(
   $$ select function from executable where role = 'worker' $$,
   array[
     'worker.claim_orphaned_assets', 'worker.find_unknown_objects', 'worker.forget_assets', 'worker.list_schedules',
-    'worker.ping', 'worker.run_schedule'
+    'worker.mark_orphaned_assets', 'worker.ping', 'worker.run_schedule'
   ],
   'the worker may execute exactly these functions'
 );

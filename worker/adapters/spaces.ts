@@ -1,0 +1,172 @@
+import type { Readable } from 'node:stream'
+import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { z } from 'zod'
+
+/** Where the store is: the part of their environment that worker and sidecar share. */
+export const spacesVariables = {
+  /** The region's, without the bucket. */
+  SPACES_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be a URL like https://fra1.digitaloceanspaces.com' }),
+  SPACES_REGION: z.string().default('us-east-1'),
+  SPACES_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket'),
+  SPACES_ACCESS_KEY_ID: z.string(),
+  SPACES_SECRET_ACCESS_KEY: z.string(),
+  /** For servers that know buckets by path only, such as local ones. */
+  SPACES_FORCE_PATH_STYLE: z.stringbool({ error: 'must be true or false' }).default(false),
+  /** How long the store may be silent. */
+  SPACES_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 120').min(1).max(120).default(15),
+}
+
+const environment = z.object(spacesVariables)
+
+export type SpacesConfig = z.output<typeof environment>
+
+/** An object to be written: `open` gives its bytes, from the first one at each call. */
+export type NewObject = {
+  key: string
+  open: () => Readable
+  length: number
+  contentType: string
+  cacheControl: string
+}
+
+export type StoredObject = { key: string; modifiedAt: Date }
+
+/** An object store. Each call ends in a bounded time, and throws a StoreError when it fails. */
+export type Store = {
+  put(object: NewObject, signal?: AbortSignal): Promise<void>
+  /** An object that is not there is deleted, too. */
+  delete(key: string, signal?: AbortSignal): Promise<void>
+  /** Whatever begins with this prefix, page by page, by key. */
+  list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject[]>
+  close(): void
+}
+
+/** A call of the store that failed. */
+export class StoreError extends Error {
+  /** Whether what was asked may have happened, or may still happen: the request was sent, and no answer came. */
+  readonly isUncertain: boolean
+
+  constructor(message: string, options: { cause: unknown; isUncertain: boolean }) {
+    super(message, options)
+    this.isUncertain = options.isUncertain
+  }
+}
+
+/** A bucket of DigitalOcean Spaces, or of any other server that speaks S3. */
+export function createSpaces(config: SpacesConfig, options: { sockets?: number } = {}): Store {
+  const idleMs = config.SPACES_TIMEOUT_SECONDS * 1000
+  const agent = { keepAlive: true, maxSockets: options.sockets ?? 50 }
+  const client = new S3Client({
+    endpoint: config.SPACES_ENDPOINT,
+    region: config.SPACES_REGION,
+    credentials: { accessKeyId: config.SPACES_ACCESS_KEY_ID, secretAccessKey: config.SPACES_SECRET_ACCESS_KEY },
+    forcePathStyle: config.SPACES_FORCE_PATH_STYLE,
+    // Checksums in trailers are not understood everywhere: some servers store them as part of the file.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: 2,
+    requestHandler: {
+      connectionTimeout: Math.min(idleMs, 5000),
+      socketTimeout: idleMs,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+  })
+  const Bucket = config.SPACES_BUCKET
+
+  /** Neither a silent store nor one that drips keeps anybody waiting for ever. */
+  async function within<Result>(
+    what: string,
+    ms: number,
+    signal: AbortSignal | undefined,
+    call: (abortSignal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const timeout = AbortSignal.timeout(ms)
+    try {
+      return await call(signal ? AbortSignal.any([signal, timeout]) : timeout)
+    } catch (cause) {
+      const { message, code, name } = cause as NodeJS.ErrnoException
+      const reason = timeout.aborted ? `no answer within ${ms / 1000} s` : message || code || name
+      throw new StoreError(`${what} failed: ${reason}`, { cause, isUncertain: isUncertain(cause) })
+    }
+  }
+
+  return {
+    async put({ key, open, length, contentType, cacheControl }, signal) {
+      // The SDK repeats no request whose body is a stream; a connection that was kept may have been closed meanwhile.
+      let hasFailedUncertainly = false
+      for (let attempt = 1; ; attempt++) {
+        const Body = open()
+        try {
+          await within('Putting an object', 8 * idleMs, signal, (abortSignal) =>
+            client.send(
+              new PutObjectCommand({
+                Bucket,
+                Key: key,
+                Body,
+                ContentLength: length,
+                ContentType: contentType,
+                ContentDisposition: 'inline',
+                CacheControl: cacheControl,
+                // In Spaces whatever is not said to be public is private, for the CDN, too.
+                ACL: 'public-read',
+              }),
+              { abortSignal },
+            ),
+          )
+          return
+        } catch (error) {
+          const { message, cause, isUncertain } = error as StoreError
+          hasFailedUncertainly ||= isUncertain
+          if (attempt === 2 || signal?.aborted || !isTransient(cause)) {
+            throw new StoreError(message, { cause, isUncertain: hasFailedUncertainly })
+          }
+        } finally {
+          Body.destroy()
+        }
+      }
+    },
+
+    async delete(key, signal) {
+      await within('Deleting an object', 2 * idleMs, signal, (abortSignal) =>
+        client.send(new DeleteObjectCommand({ Bucket, Key: key }), { abortSignal }).catch((error: Error) => {
+          if (error.name !== 'NoSuchKey') throw error
+        }),
+      )
+    },
+
+    async *list(prefix, signal) {
+      let ContinuationToken: string | undefined
+      do {
+        const command = new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken })
+        const page = await within('Listing objects', 2 * idleMs, signal, (abortSignal) =>
+          client.send(command, { abortSignal }),
+        )
+        yield (page.Contents ?? []).flatMap(({ Key, LastModified }) =>
+          Key !== undefined && LastModified !== undefined ? [{ key: Key, modifiedAt: LastModified }] : [],
+        )
+        ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined
+      } while (ContinuationToken !== undefined)
+    },
+
+    close: () => client.destroy(),
+  }
+}
+
+/** An answer says that nothing was done, and so does a connection that was never made; nothing else does. */
+function isUncertain(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  const notSent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
+  return statusOf(error) === undefined && !notSent.includes(code ?? '')
+}
+
+/** Worth another attempt at once: a connection that broke, a server that says that it is too busy. */
+function isTransient(error: unknown): boolean {
+  const status = statusOf(error)
+  if (status !== undefined) return status >= 500 || status === 429
+  return ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
+}

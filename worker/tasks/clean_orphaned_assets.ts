@@ -1,0 +1,114 @@
+import { z } from 'zod'
+import type { Store } from '../adapters/spaces.ts'
+import { defineTask } from '../define_task.ts'
+import type { Deps } from '../deps.ts'
+
+const batchSize = 100
+const lanes = 10
+const hourMs = 3_600_000
+const prefix = 'shared-assets/'
+
+type Claimed = { id: string; object_key: string }
+
+/**
+ * `orphans` deletes assets that nothing shows, from the store first and then from the database: `limit` at most.
+ *
+ * `unknown_objects` looks through the store for objects that no row names, and says how many there are; with `remove` it
+ * deletes them. It stops at `limit`, too.
+ *
+ * Safe to repeat, and several at once share the work. What could not be deleted fails the job at its end, and comes again.
+ */
+export default defineTask({
+  payload: z.object({
+    mode: z.enum(['orphans', 'unknown_objects']),
+    limit: z.int().min(1).max(1_000_000).default(1000),
+    remove: z.boolean().default(false),
+  }),
+  async run({ mode, limit, remove }, deps) {
+    if (mode === 'orphans') await removeOrphans(limit, deps)
+    else await findUnknown(limit, remove, deps)
+  },
+})
+
+async function removeOrphans(limit: number, { store, db, logger, signal }: Deps): Promise<void> {
+  let looked: number
+  do {
+    const [row] = await db.call<{ mark_orphaned_assets: number }>('worker.mark_orphaned_assets', { limit: batchSize })
+    looked = row?.mark_orphaned_assets ?? 0
+  } while (looked === batchSize && !signal.aborted)
+
+  let claimed = 0
+  let forgotten = 0
+  let failure: Error | undefined
+  while (claimed < limit && !failure && !signal.aborted) {
+    const size = Math.min(batchSize, limit - claimed)
+    const batch = await db.call<Claimed>('worker.claim_orphaned_assets', { limit: size })
+    claimed += batch.length
+    const outcome = await deleteAll(
+      store,
+      batch.map(({ object_key }) => object_key),
+      signal,
+    )
+    failure = outcome.failure
+    const ids = batch.filter(({ object_key }) => outcome.deleted.has(object_key)).map(({ id }) => id)
+    if (ids.length > 0) {
+      const [row] = await db.call<{ forget_assets: number }>('worker.forget_assets', { ids })
+      forgotten += row?.forget_assets ?? 0
+    }
+    if (batch.length < size) break
+  }
+
+  if (claimed > 0) logger.info({ claimed, forgotten }, 'Orphaned assets were deleted')
+  if (failure) throw new Error(`${claimed - forgotten} of ${claimed} orphans could not be deleted`, { cause: failure })
+  if (signal.aborted) throw new Error('Deleting orphans was stopped before its end')
+}
+
+async function findUnknown(limit: number, remove: boolean, { store, db, logger, signal }: Deps): Promise<void> {
+  const unknown: string[] = []
+  let listed = 0
+  for await (const page of store.list(prefix, signal)) {
+    listed += page.length
+    // An upload's row comes before its object; an hour on top costs nothing.
+    const keys = page.filter(({ modifiedAt }) => Date.now() - modifiedAt.getTime() > hourMs).map(({ key }) => key)
+    const found = await db.call<{ object_key: string }>('worker.find_unknown_objects', { keys })
+    unknown.push(...found.map(({ object_key }) => object_key).slice(0, limit - unknown.length))
+    if (unknown.length === limit) break
+  }
+
+  const facts = { listed, unknown: unknown.length, limit, examples: unknown.slice(0, 10) }
+  logger[unknown.length > 0 ? 'warn' : 'info'](facts, 'Store was compared with the database')
+  if (!remove) return
+
+  const { deleted, failure } = await deleteAll(store, unknown, signal)
+  if (deleted.size > 0) logger.info({ deleted: deleted.size }, 'Unknown objects were deleted')
+  if (failure) {
+    const rest = unknown.length - deleted.size
+    throw new Error(`${rest} of ${unknown.length} unknown objects could not be deleted`, { cause: failure })
+  }
+  if (signal.aborted) throw new Error('Deleting unknown objects was stopped before its end')
+}
+
+/** Some at a time, each lane up to its first failure: a store that is down is not asked a thousand times. */
+async function deleteAll(
+  store: Store,
+  keys: string[],
+  signal: AbortSignal,
+): Promise<{ deleted: Set<string>; failure: Error | undefined }> {
+  const deleted = new Set<string>()
+  const rest = keys.values()
+  let failure: Error | undefined
+  const work = async () => {
+    for (const key of rest) {
+      if (signal.aborted) return
+      try {
+        await store.delete(key, signal)
+        deleted.add(key)
+      } catch (error) {
+        failure ??= error as Error
+        return
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: lanes }, work))
+  return { deleted, failure }
+}
