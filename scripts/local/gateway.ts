@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 
@@ -16,6 +17,9 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
     cors(incoming, outgoing)
     if (incoming.method === 'OPTIONS') {
       outgoing.writeHead(204).end()
+    } else if (!isUtf8(Buffer.from(incoming.rawHeaders.join(''), 'latin1'))) {
+      // PostgREST answers 500 to it, and keeps the connection waiting.
+      answer(outgoing, 400, 'request_invalid', 'A header is not UTF-8.', 'Send ASCII.')
     } else if (path === '/rest/v1' || path.startsWith('/rest/v1/') || path.startsWith('/rest/v1?')) {
       const rest = path.slice('/rest/v1'.length)
       forward(incoming, outgoing, options.postgrestPort, rest.startsWith('/') ? rest : `/${rest}`)
