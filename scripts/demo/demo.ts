@@ -2,10 +2,14 @@ import { homeFolder, readEnv } from '../local/home.ts'
 import { explain } from '../local/process.ts'
 import { type Stack, startStack } from '../local/stack.ts'
 import { tokenForEmail } from '../local/user.ts'
+import { apiKeys } from './api_keys.ts'
 import { shareFlow } from './share_flow.ts'
 
 /** One act per system. Each drives the stack as a client would, and throws when something is not as promised. */
-const acts = [{ title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow }]
+const acts = [
+  { title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow },
+  { title: 'API keys: a program acts as its owner, and no further', play: apiKeys },
+]
 
 const home = homeFolder()
 let stack: Stack | undefined
