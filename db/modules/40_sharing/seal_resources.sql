@@ -12,24 +12,27 @@ create or replace function app.seal_resources(resource_type text, ids uuid[])
   set search_path = ''
 as $$
 declare
-  v_table regclass := case seal_resources.resource_type
-    when 'flow' then 'public.flows'::regclass
-    when 'card_character' then 'public.characters'::regclass
-    when 'card_scenario' then 'public.scenarios'::regclass
-    when 'session' then 'public.sessions'::regclass
-  end;
-  v_locked integer;
+  v_sealed integer;
 begin
-  execute format('select from %s where id = any ($1) order by id for no key update', v_table)
-  using seal_resources.ids;
-  get diagnostics v_locked = row_count;
+  case seal_resources.resource_type
+    when 'flow' then
+      perform from public.flows as f where f.id = any (seal_resources.ids) order by f.id for no key update;
+      update public.flows as f set sealed_at = app.now() where f.id = any (seal_resources.ids);
+    when 'card_character' then
+      perform from public.characters as c where c.id = any (seal_resources.ids) order by c.id for no key update;
+      update public.characters as c set sealed_at = app.now() where c.id = any (seal_resources.ids);
+    when 'card_scenario' then
+      perform from public.scenarios as s where s.id = any (seal_resources.ids) order by s.id for no key update;
+      update public.scenarios as s set sealed_at = app.now() where s.id = any (seal_resources.ids);
+    when 'session' then
+      perform from public.sessions as s where s.id = any (seal_resources.ids) order by s.id for no key update;
+      update public.sessions as s set sealed_at = app.now() where s.id = any (seal_resources.ids);
+  end case;
+  get diagnostics v_sealed = row_count;
 
-  if v_locked < cardinality(seal_resources.ids) then
+  if v_sealed < cardinality(seal_resources.ids) then
     perform app.fail(422, 'resource_not_found', 'There is no such resource to share.', 'Insert the resource first.');
   end if;
-
-  execute format('update %s set sealed_at = app.now() where id = any ($1)', v_table)
-  using seal_resources.ids;
 end
 $$;
 
