@@ -122,7 +122,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     await put(asset_id, object_key, file, type?.mime ?? '', logger)
     const kept_id = await record(asset_id, object_key, logger)
     // The same bytes came first by another upload.
-    if (kept_id !== asset_id) await discard(asset_id, object_key, logger)
+    if (kept_id !== asset_id && (await discard(asset_id, object_key, logger))) await forget(asset_id, logger)
     return kept_id
   }
 
@@ -131,10 +131,10 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       await store.put({ key, open: file.open, length: file.size, contentType, cacheControl })
     } catch (cause) {
       logger.error({ err: cause, asset_id }, 'Object was not put')
-      // A store that was sent everything and said nothing may still write it, after we have deleted it: then the row
-      // stays, and the worker deletes once more when the grace is over.
-      const isUncertain = !(cause instanceof StoreError) || cause.isUncertain
-      await discard(asset_id, key, logger, { keepRow: isUncertain })
+      // A store that has said nothing may still write it, after we have deleted it: then the row stays, and the worker
+      // deletes once more when the grace is over.
+      if (cause instanceof StoreError && !cause.isUncertain) await forget(asset_id, logger)
+      else await discard(asset_id, key, logger)
       throw refusal(503, 'store_unavailable', 'The file could not be stored.', 'Try again in a few seconds.', {
         retryAfter: 5,
         cause,
@@ -153,7 +153,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       } catch (error) {
         const slug = error instanceof Refusal ? error.problem.details : undefined
         // It can never be recorded any more.
-        if (slug === 'upload_expired') await discard(asset_id, key, logger, { keepRow: true })
+        if (slug === 'upload_expired') await discard(asset_id, key, logger)
         // Else the object may be an asset's by now: only the worker, which reads the rows, can tell.
         if (slug !== 'database_unavailable' || pause > 2000) throw error
         await sleep(pause)
@@ -161,11 +161,21 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     }
   }
 
-  /** Deletes the object of an upload that came to nothing. What fails here is left to the worker, which finds the row. */
-  async function discard(asset_id: string, key: string, logger: Logger, { keepRow = false } = {}): Promise<void> {
+  /** Deletes the object of an upload that came to nothing. What fails is left to the worker, which finds the row. */
+  async function discard(asset_id: string, key: string, logger: Logger): Promise<boolean> {
     try {
       await store.delete(key)
-      if (!keepRow) await call('sidecar.drop_upload', { asset_id })
+      return true
+    } catch (err) {
+      logger.warn({ err, asset_id }, 'Object was left to the worker')
+      return false
+    }
+  }
+
+  /** Forgets an upload that has no object; the worker does, where this fails. */
+  async function forget(asset_id: string, logger: Logger): Promise<void> {
+    try {
+      await call('sidecar.drop_upload', { asset_id })
     } catch (err) {
       logger.warn({ err, asset_id }, 'Upload was left to the worker')
     }

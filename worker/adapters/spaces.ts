@@ -43,7 +43,7 @@ export type Store = {
 
 /** A call of the store that failed. */
 export class StoreError extends Error {
-  /** Whether what was asked may have happened, or may still happen: the request was sent, and no answer came. */
+  /** Whether what was asked may have happened, or may still happen. */
   readonly isUncertain: boolean
 
   constructor(message: string, options: { cause: unknown; isUncertain: boolean }) {
@@ -153,11 +153,15 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
   }
 }
 
-/** An answer says that nothing was done, and so does a connection that was never made; nothing else does. */
+/**
+ * A refusal says that nothing was done, and so does a connection that was never made. A 5xx does not: it may be a
+ * gateway's, which has lost sight of the server behind it.
+ */
 function isUncertain(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  const notSent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
-  return statusOf(error) === undefined && !notSent.includes(code ?? '')
+  const { code = '' } = error as NodeJS.ErrnoException
+  const status = statusOf(error)
+  if (status !== undefined) return status >= 500
+  return !['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)
 }
 
 /** Worth another attempt at once: a connection that broke, a server that says that it is too busy. */

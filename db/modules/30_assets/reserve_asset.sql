@@ -41,15 +41,16 @@ begin
   if asset_id is null then
     asset_id := gen_random_uuid();
     object_key := format('shared-assets/%s/%s', asset_id, app.safe_file_name(reserve_asset.name, v_extension));
-    insert into app.asset_uploads (id, name, hash, size_byte, mime_type, object_key)
+    insert into app.asset_uploads (id, name, hash, size_byte, mime_type, object_key, started_at)
     values (
       asset_id,
-      -- Cut by bytes, without half a character at the end.
-      coalesce(nullif(substring(reserve_asset.name for 60), ''), 'file'),
+      -- 60 characters are 240 bytes at most.
+      coalesce(nullif(left(reserve_asset.name, 60), ''), 'file'),
       reserve_asset.hash,
       reserve_asset.size_byte,
       reserve_asset.mime_type,
-      object_key
+      object_key,
+      app.now()
     );
   end if;
 

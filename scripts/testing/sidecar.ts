@@ -1,0 +1,75 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Child, freePort } from '../local/process.ts'
+import { assetsUrl, spacesEnv, startService } from '../local/services.ts'
+
+/** A real sidecar process. */
+export type TestSidecar = {
+  url: string
+  child: Child
+  /** Uploads a file as browsers do. */
+  upload(bytes: Buffer<ArrayBuffer>, name?: string, headers?: Record<string, string>): Promise<Response>
+  log(): string
+  /** Files of uploads that it holds open. */
+  openUploads(): number
+  stop(): Promise<void>
+}
+
+/** Starts a sidecar on a database and an S3 server; `publicStorePort` is where its objects are loaded. */
+export async function startTestSidecar(options: {
+  databaseUrl: string
+  storePort: number
+  publicStorePort?: number
+  env?: Record<string, string>
+}): Promise<TestSidecar> {
+  const home = mkdtempSync(join(tmpdir(), 'plinth-sidecar-'))
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const env = {
+    DATABASE_URL: options.databaseUrl,
+    SIDECAR_PORT: String(port),
+    SIDECAR_CORS_ORIGINS: 'https://app.example,https://other.example',
+    ASSETS_CDN_URL: assetsUrl(options.publicStorePort ?? options.storePort),
+    ...spacesEnv(options.storePort),
+    SPACES_TIMEOUT_SECONDS: '1',
+    ...options.env,
+  }
+  const child = await startService(home, 'sidecar', env, `${url}/api/health`)
+  return {
+    url,
+    child,
+    upload: (bytes, name = 'file.gif', headers = {}) => {
+      const body = new FormData()
+      body.append('file', new Blob([bytes]), name)
+      return fetch(`${url}/api/assets`, { method: 'POST', body, headers })
+    },
+    log: () => readFileSync(child.log, 'utf8'),
+    openUploads: () => {
+      const folder = `/proc/${child.pid}/fd`
+      const targets = readdirSync(folder).map((fd) => {
+        try {
+          return readlinkSync(join(folder, fd))
+        } catch {
+          return ''
+        }
+      })
+      return targets.filter((target) => target.includes('plinth-upload-')).length
+    },
+    stop: async () => {
+      await child.stop('SIGTERM', 5000)
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Bytes that begin as a GIF does, and are like no others. */
+export function someGif(size = 1000): Buffer<ArrayBuffer> {
+  return Buffer.concat([Buffer.from('GIF89a'), randomBytes(size - 6)])
+}
+
+/** SHA-256, in hex. */
+export function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

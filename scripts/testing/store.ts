@@ -1,0 +1,151 @@
+import { mkdtempSync, rmSync, utimesSync } from 'node:fs'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSpaces, type SpacesConfig, type Store } from '../../worker/adapters/spaces.ts'
+import { freePort } from '../local/process.ts'
+import { assetBucket, assetsUrl, spacesEnv, startObjectStore } from '../local/services.ts'
+
+/** A real S3 server of a test file. */
+export type TestStore = {
+  port: number
+  /** Where its objects can be loaded. */
+  url: string
+  /** Our own adapter on it, for a look past whatever stands in front of it. */
+  store: Store
+  /** The keys of all its objects. */
+  keys(): Promise<string[]>
+  /** Makes an object look as if it had been put this long ago. */
+  age(key: string, seconds: number): void
+  stop(): Promise<void>
+}
+
+export async function startTestStore(): Promise<TestStore> {
+  const home = mkdtempSync(join(tmpdir(), 'plinth-store-'))
+  const port = await freePort()
+  const server = await startObjectStore(home, port)
+  const store = createSpaces(spacesConfig(port))
+  return {
+    port,
+    url: assetsUrl(port),
+    store,
+    keys: async () => (await Array.fromAsync(store.list(''))).flat().map(({ key }) => key),
+    age: (key, seconds) => {
+      const then = Date.now() / 1000 - seconds
+      utimesSync(join(home, 'objects', assetBucket, `${key}._S3rver_object`), then, then)
+    },
+    stop: async () => {
+      store.close()
+      await server.stop('SIGTERM', 2000)
+      rmSync(home, { recursive: true, force: true })
+    },
+  }
+}
+
+/** What createSpaces takes for an S3 server on this port; it gives up soon. */
+export function spacesConfig(port: number): SpacesConfig {
+  const env = spacesEnv(port) as Pick<
+    SpacesConfig,
+    'SPACES_ENDPOINT' | 'SPACES_BUCKET' | 'SPACES_ACCESS_KEY_ID' | 'SPACES_SECRET_ACCESS_KEY'
+  >
+  return { ...env, SPACES_REGION: 'us-east-1', SPACES_FORCE_PATH_STYLE: true, SPACES_TIMEOUT_SECONDS: 1 }
+}
+
+/**
+ * `refuse` takes no connection, `reset` breaks it, `hang` never answers, `error` answers 500, `drop` lets it happen and
+ * loses the answer, `hold` lets it happen when `release` is called.
+ */
+export type Fault = 'refuse' | 'reset' | 'hang' | 'error' | 'drop' | 'hold'
+
+/** A proxy in front of an S3 server that can be told to fail. */
+export type FaultyStore = {
+  port: number
+  /** From now on requests with this method fail so (any, when none is named); `times` of them, or all. */
+  fail(fault: Fault, options?: { method?: 'PUT' | 'DELETE' | 'GET'; times?: number; key?: string }): void
+  /** Ends all faults. */
+  heal(): void
+  /** Lets go on what is held. */
+  release(): void
+  /** How many requests with this method failed. */
+  failures(method: string): number
+  /** Resolves when a request has been held. */
+  held(): Promise<void>
+  stop(): void
+}
+
+export async function startFaultyStore(upstreamPort: number): Promise<FaultyStore> {
+  let faults: { fault: Fault; method?: string; times: number; key?: string }[] = []
+  let waiting: (() => void)[] = []
+  let heldOne = Promise.withResolvers<void>()
+  const failures: Record<string, number> = {}
+
+  function forward(incoming: IncomingMessage, outgoing: ServerResponse, losesAnswer = false): void {
+    const { method, url: path, headers } = incoming
+    const upstream = request({ host: '127.0.0.1', port: upstreamPort, method, path, headers }, (response) => {
+      if (losesAnswer) {
+        response.resume().once('end', () => incoming.socket.destroy())
+        return
+      }
+      outgoing.writeHead(response.statusCode ?? 502, response.headers)
+      response.pipe(outgoing)
+    })
+    upstream.on('error', () => outgoing.destroy())
+    incoming.on('close', () => !incoming.complete && upstream.destroy())
+    incoming.pipe(upstream)
+  }
+
+  const server = createServer((incoming, outgoing) => {
+    const { method = '', url = '' } = incoming
+    const fits = (one: (typeof faults)[number]) =>
+      one.times > 0 && (!one.method || one.method === method) && url.includes(one.key ?? '')
+    const found = faults.find(fits)
+    if (!found) return forward(incoming, outgoing)
+    found.times -= 1
+    failures[method] = (failures[method] ?? 0) + 1
+    switch (found.fault) {
+      case 'reset':
+        // In the middle of a body, where there is one.
+        return void setTimeout(() => incoming.socket.resetAndDestroy(), 20)
+      case 'error':
+        incoming.resume().once('end', () => outgoing.writeHead(500).end())
+        return
+      case 'drop':
+        return forward(incoming, outgoing, true)
+      case 'hold':
+        waiting.push(() => forward(incoming, outgoing))
+        heldOne.resolve()
+        return
+      default:
+        incoming.resume()
+    }
+  })
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  await listen(0)
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    fail(fault, { method, times = Number.POSITIVE_INFINITY, key } = {}) {
+      heldOne = Promise.withResolvers()
+      if (fault !== 'refuse') faults.push({ fault, times, ...(method && { method }), ...(key && { key }) })
+      else {
+        server.close()
+        server.closeAllConnections()
+      }
+    },
+    heal() {
+      faults = []
+      if (!server.listening) server.listen(port, '127.0.0.1')
+    },
+    release() {
+      for (const go of waiting.splice(0)) go()
+    },
+    failures: (method) => failures[method] ?? 0,
+    held: () => heldOne.promise,
+    stop() {
+      waiting = []
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}

@@ -1,0 +1,570 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import type { Client } from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { startGateway } from '../scripts/local/gateway.ts'
+import { freePort } from '../scripts/local/process.ts'
+import { createDatabase, type TestDatabase } from '../scripts/testing/database.ts'
+import { type FaultyDatabase, startFaultyDatabase } from '../scripts/testing/faulty_database.ts'
+import { sha256, someGif, startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.ts'
+import { type FaultyStore, startFaultyStore, startTestStore, type TestStore } from '../scripts/testing/store.ts'
+
+// Real sidecar processes on a real Postgres and a real S3 server; what stands between them can be told to fail.
+const mib = 2 ** 20
+let database: TestDatabase
+let db: Client
+let store: TestStore
+let faultyStore: FaultyStore
+let faultyDatabase: FaultyDatabase
+/** The first goes through both proxies, the second straight to both. */
+let sidecar: TestSidecar
+let other: TestSidecar
+
+beforeAll(async () => {
+  database = await createDatabase()
+  db = await database.connect()
+  store = await startTestStore()
+  faultyStore = await startFaultyStore(store.port)
+  faultyDatabase = await startFaultyDatabase(inject('cluster').port)
+  await db.query('update app.settings set asset_max_bytes = $1, asset_uploads_per_minute = 100000', [mib])
+  ;[sidecar, other] = await Promise.all([
+    startTestSidecar({
+      databaseUrl: faultyDatabase.through(database.url('sidecar')),
+      storePort: faultyStore.port,
+      publicStorePort: store.port,
+    }),
+    startTestSidecar({ databaseUrl: database.url('sidecar'), storePort: store.port }),
+  ])
+})
+beforeEach(async () => {
+  await db.query('delete from app.asset_uploads')
+  await db.query('delete from assets')
+  for (const key of await store.keys()) await store.store.delete(key)
+})
+afterEach(() => {
+  faultyStore.heal()
+  faultyDatabase.heal()
+})
+afterAll(async () => {
+  await Promise.all([sidecar.stop(), other.stop()])
+  faultyStore.stop()
+  faultyDatabase.stop()
+  await store.stop()
+  await database.drop()
+})
+
+const rows = async (text: string, values: unknown[] = []) => (await db.query(text, values)).rows
+const assetsOf = () => rows('select * from assets order by created_at')
+const uploadsOf = () => rows('select * from app.asset_uploads')
+type Answer = { assetId: string; details: string; hint: string | null }
+const idOf = async (response: Response) => ((await response.json()) as Answer).assetId
+const slugOf = async (response: Response) => [response.status, ((await response.json()) as Answer).details]
+
+async function requireNothing(): Promise<void> {
+  expect(await store.keys()).toEqual([])
+  expect(await assetsOf()).toEqual([])
+  expect(await uploadsOf()).toEqual([])
+}
+
+async function until(what: string, fact: () => boolean | Promise<boolean>): Promise<void> {
+  for (let n = 0; n < 400; n++) {
+    if (await fact()) return
+    await sleep(25)
+  }
+  throw new Error(`It never happened: ${what}.`)
+}
+
+/** A form as text, for what FormData would not write. */
+function rawForm(parts: { head: string; bytes?: Buffer | string }[], end = '--cut--\r\n') {
+  const body = Buffer.concat([
+    ...parts.flatMap(({ head, bytes = '' }) => [
+      Buffer.from(`--cut\r\n${head}\r\n\r\n`),
+      Buffer.from(bytes as string),
+      Buffer.from('\r\n'),
+    ]),
+    Buffer.from(end),
+  ])
+  return { method: 'POST', body, headers: { 'content-type': 'multipart/form-data; boundary=cut' } }
+}
+/** A name that begins with * is in RFC 5987's form, which can hold any byte. */
+const fileHead = (name: string) =>
+  `Content-Disposition: form-data; name="file"; filename${name.startsWith('*') ? name.replace('*', '*=') : `="${name}"`}`
+const post = (init: RequestInit) => fetch(`${sidecar.url}/api/assets`, init)
+
+describe('an upload', () => {
+  test('is stored, recorded and can be loaded', async () => {
+    const bytes = someGif(300_000)
+    const response = await sidecar.upload(bytes, 'My Icon.PNG')
+    expect(response.status).toBe(201)
+    const answer = (await response.json()) as Answer
+    expect(answer).toEqual({ assetId: expect.any(String) })
+    const key = `shared-assets/${answer.assetId}/My-Icon.gif`
+    expect(await assetsOf()).toEqual([
+      expect.objectContaining({
+        id: answer.assetId,
+        name: 'My Icon.PNG',
+        hash: sha256(bytes),
+        size_byte: bytes.length,
+        mime_type: 'image/gif',
+        object_key: key,
+        file_path: `${store.url}/${key}`,
+        status: 'live',
+      }),
+    ])
+    expect(await uploadsOf()).toEqual([])
+    const loaded = await fetch(`${store.url}/${key}`)
+    expect(Object.fromEntries(loaded.headers)).toMatchObject({
+      'content-type': 'image/gif',
+      'cache-control': 'public, max-age=3600',
+      'content-disposition': 'inline',
+    })
+    expect(Buffer.from(await loaded.arrayBuffer()).equals(bytes)).toBe(true)
+  })
+
+  test('of bytes that are known gets the same answer, and stores nothing', async () => {
+    const bytes = someGif()
+    const first = await sidecar.upload(bytes)
+    const again = await other.upload(bytes, 'another name.gif')
+    expect([again.status, await again.json()]).toEqual([first.status, await first.json()])
+    expect(await store.keys()).toHaveLength(1)
+  })
+
+  test('of the same bytes, twenty at once to two processes, makes one object, one row and one id', async () => {
+    const bytes = someGif(200_000)
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => idOf(await (n % 2 ? sidecar : other).upload(bytes))),
+    )
+    expect(new Set(answers).size).toBe(1)
+    expect((await assetsOf()).map(({ id }) => id)).toEqual([answers[0]])
+    expect(await store.keys()).toEqual([(await assetsOf())[0].object_key])
+    expect(await uploadsOf()).toEqual([])
+  })
+
+  test('may have other fields around the file', async () => {
+    const response = await post(
+      rawForm([
+        { head: 'Content-Disposition: form-data; name="a"', bytes: '1' },
+        { head: fileHead('x.gif'), bytes: someGif() },
+        { head: 'Content-Disposition: form-data; name="b"', bytes: '2' },
+      ]),
+    )
+    expect(response.status).toBe(201)
+  })
+
+  test.each(
+    [
+      ['../../etc/passwd', 'passwd.gif'],
+      ['..\\..\\boot.ini', 'boot.gif'],
+      ['../..', 'file.gif'],
+      ['', 'file.gif'],
+      ['.gif', 'file.gif'],
+      ['/', 'file.gif'],
+      ['😀 日本.png', 'file.gif'],
+      ['a\u0000b\u0007c.gif', 'abc.gif'],
+      ["*UTF-8''a%00b%07c.gif", 'abc.gif'],
+      ["*UTF-8''%ED%A0%80y.gif", 'y.gif'],
+      ['%2e%2e%2f%2e%2e%2fx.gif', '2e-2e-2f-2e-2e-2fx.gif'],
+      ['x?versionId=1#y.gif', 'x-versionId-1-y.gif'],
+      [`${'long '.repeat(2000)}.gif`, `${'long-'.repeat(20)}.gif`],
+      ['ü'.repeat(5000), 'file.gif'],
+    ].map(([name, safe]) => [String(name).slice(0, 40), String(name), String(safe)]),
+  )('under the name %j … has a key of its own', async (_short, name, safe) => {
+    const response = await post(rawForm([{ head: fileHead(name), bytes: someGif() }]))
+    const assetId = await idOf(response)
+    expect(await store.keys()).toEqual([`shared-assets/${assetId}/${safe}`])
+    expect((await fetch((await assetsOf())[0].file_path)).status).toBe(200)
+  })
+
+  test('under a name that is no text has a key, too', async () => {
+    const head = Buffer.concat([Buffer.from(fileHead('').slice(0, -1)), Buffer.from([0xed, 0xa0, 0x80, 0xff, 0x22])])
+    const { body, ...init } = rawForm([{ head: 'HEAD', bytes: someGif() }])
+    const [before, after] = [body.subarray(0, body.indexOf('HEAD')), body.subarray(body.indexOf('HEAD') + 4)]
+    expect((await post({ ...init, body: Buffer.concat([before, head, after]) })).status).toBe(201)
+  })
+
+  test('is of the type that its bytes say', async () => {
+    const png = Buffer.from(
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+      'base64',
+    )
+    await sidecar.upload(png, 'virus.exe')
+    expect(await assetsOf()).toMatchObject([
+      { mime_type: 'image/png', object_key: expect.stringMatching(/virus\.png$/) },
+    ])
+  })
+})
+
+describe('a request is refused', () => {
+  const disposition = 'Content-Disposition: form-data;'
+  const gif = someGif()
+  test.each<[string, RequestInit, number, string]>([
+    ['without a body', {}, 415, 'media_type_unsupported'],
+    ['with JSON', { body: '{}', headers: { 'content-type': 'application/json' } }, 415, 'media_type_unsupported'],
+    ['without a boundary', { body: 'x', headers: { 'content-type': 'multipart/form-data' } }, 400, 'request_invalid'],
+    ['that is no form', { ...rawForm([]), body: 'no form' }, 400, 'request_invalid'],
+    ['with an empty form', rawForm([]), 400, 'file_missing'],
+    ['whose form has no end', rawForm([{ head: fileHead('x.gif'), bytes: gif }], ''), 400, 'request_invalid'],
+    ['whose file is a text', rawForm([{ head: `${disposition} name="file"`, bytes: 'x' }]), 400, 'file_missing'],
+    [
+      'with another field',
+      rawForm([{ head: `${disposition} name="image"; filename="x"`, bytes: gif }]),
+      400,
+      'file_missing',
+    ],
+    [
+      'with two files',
+      rawForm([
+        { head: fileHead('a'), bytes: gif },
+        { head: fileHead('b'), bytes: gif },
+      ]),
+      400,
+      'request_invalid',
+    ],
+    [
+      'with a field __proto__',
+      rawForm([{ head: `${disposition} name="__proto__"`, bytes: 'x' }]),
+      400,
+      'request_invalid',
+    ],
+    [
+      'with JSON that is none',
+      rawForm([{ head: `${disposition} name="a"\r\nContent-Type: application/json`, bytes: '{' }]),
+      400,
+      'request_invalid',
+    ],
+    [
+      'with 50 fields',
+      rawForm(Array.from({ length: 50 }, (_, n) => ({ head: `${disposition} name="f${n}"`, bytes: 'x' }))),
+      413,
+      'request_too_large',
+    ],
+    ['with an empty file', rawForm([{ head: fileHead('x.gif') }]), 422, 'asset_empty'],
+    ['with a text', rawForm([{ head: fileHead('x.gif'), bytes: 'just a text' }]), 415, 'asset_type_unsupported'],
+    [
+      'with an SVG',
+      rawForm([{ head: fileHead('x.svg'), bytes: '<svg xmlns="http://www.w3.org/2000/svg"/>' }]),
+      415,
+      'asset_type_unsupported',
+    ],
+    ['with a PDF', rawForm([{ head: fileHead('x.gif'), bytes: '%PDF-1.7 …' }]), 415, 'asset_type_unsupported'],
+    [
+      'with half a PNG signature',
+      rawForm([{ head: fileHead('x.png'), bytes: Buffer.from('89504e47', 'hex') }]),
+      415,
+      'asset_type_unsupported',
+    ],
+  ])('%s', async (_what, init, status, slug) => {
+    const response = await post({ method: 'POST', ...init })
+    const problem = (await response.json()) as Answer
+    expect([response.status, problem]).toEqual([
+      status,
+      { code: `PT${status}`, details: slug, message: expect.any(String), hint: problem.hint },
+    ])
+    await requireNothing()
+  })
+
+  test('with random damage in its form, never with a 500', async () => {
+    const form = rawForm([{ head: fileHead('x.gif'), bytes: someGif(200) }])
+    for (let n = 0; n < 150; n++) {
+      const body = Buffer.from(form.body)
+      for (let m = 0; m < 3; m++) body[Math.floor(Math.random() * 120)] = Math.floor(Math.random() * 256)
+      const { status } = await post({ ...form, body: body.subarray(0, body.length - (n % 5)) })
+      expect(status).toBeLessThan(500)
+    }
+    expect(sidecar.openUploads()).toBe(0)
+  })
+
+  test('by its announced size, before it is read', async () => {
+    // Nothing of the body is ever sent.
+    const response = await new Promise<{ status: number; close: string | undefined }>((resolve, reject) => {
+      const headers = { 'content-type': 'multipart/form-data; boundary=cut', 'content-length': String(2 * mib) }
+      const asked = request(`${sidecar.url}/api/assets`, { method: 'POST', headers }, (answer) => {
+        resolve({ status: answer.statusCode ?? 0, close: answer.headers.connection })
+        asked.destroy()
+      })
+      asked.on('error', reject).flushHeaders()
+    })
+    expect(response).toEqual({ status: 413, close: 'close' })
+    await requireNothing()
+  })
+
+  test('in the middle of a stream that is too long, and the answer can be read', async () => {
+    let sent = 0
+    const form = rawForm([{ head: fileHead('x.gif') }], '')
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(form.body.subarray(0, -2)),
+      pull: async (controller) => {
+        if (sent > 500 * mib) return controller.close()
+        controller.enqueue(someGif(64 * 1024))
+        sent += 64 * 1024
+      },
+    })
+    const response = await post({ ...form, body, duplex: 'half' } as RequestInit)
+    expect(await slugOf(response)).toEqual([413, 'asset_too_large'])
+    expect(sent).toBeLessThan(100 * mib)
+    await requireNothing()
+    await until('the file is closed', () => sidecar.openUploads() === 0)
+  })
+
+  test('through the gateway, to curl and to fetch, while they are still sending', async () => {
+    const port = await freePort()
+    const gateway = await startGateway({ port, postgrestPort: 9, sidecarPort: Number(new URL(sidecar.url).port) })
+    const folder = mkdtempSync(join(tmpdir(), 'plinth-curl-'))
+    const url = `http://127.0.0.1:${port}/api/assets`
+    try {
+      const file = join(folder, 'big.gif')
+      writeFileSync(file, someGif(30 * mib))
+      const curl = async (...args: string[]) => {
+        const { stdout } = await promisify(execFile)('curl', ['-s', '-w', ' %{http_code}', ...args, url])
+        return [Number(stdout.slice(-3)), JSON.parse(stdout.slice(0, -4)).details]
+      }
+      const form = ['-F', `file=@${file}`]
+      expect(await curl(...form)).toEqual([413, 'asset_too_large'])
+      expect(await curl(...form, '-H', 'expect:')).toEqual([413, 'asset_too_large'])
+      expect(await curl(...form, '-H', 'expect:', '-H', 'transfer-encoding: chunked')).toEqual([413, 'asset_too_large'])
+      expect(await curl('--data-binary', `@${file}`, '-H', 'expect:')).toEqual([415, 'media_type_unsupported'])
+      const body = new FormData()
+      body.append('file', new Blob([someGif(20 * mib)]), 'big.gif')
+      expect(await slugOf(await fetch(url, { method: 'POST', body }))).toEqual([413, 'asset_too_large'])
+      // And afterwards all is well.
+      const small = new FormData()
+      small.append('file', new Blob([someGif()]), 'small.gif')
+      expect((await fetch(url, { method: 'POST', body: small })).status).toBe(201)
+    } finally {
+      gateway.close()
+      gateway.closeAllConnections()
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('when its client, by address, sends too many, with the seconds to wait', async () => {
+    const limit = (perMinute: number, header: string | null) =>
+      db.query('update app.settings set asset_uploads_per_minute = $1, client_address_header = $2', [perMinute, header])
+    await limit(2, 'x-client-address')
+    try {
+      const from = (address: string) => sidecar.upload(someGif(), 'x.gif', { 'x-client-address': address })
+      for (let n = 0; n < 2; n++) expect((await from('192.0.2.1')).status).toBe(201)
+      const refused = await from('192.0.2.1')
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(await refused.json()).toEqual({
+        code: 'PT429',
+        details: 'rate_limited',
+        message: expect.any(String),
+        hint: expect.stringMatching(/^Try again in \d+ s\.$/),
+      })
+      expect((await from('192.0.2.2')).status).toBe(201)
+    } finally {
+      await limit(100_000, null)
+    }
+  })
+
+  test('after a time, when it is slow; and beyond the uploads that a process takes at once', async () => {
+    const narrow = await startTestSidecar({
+      databaseUrl: database.url('sidecar'),
+      storePort: store.port,
+      env: { SIDECAR_UPLOADS_AT_ONCE: '1', SIDECAR_UPLOAD_TIMEOUT_SECONDS: '1.5' },
+    })
+    try {
+      const form = rawForm([{ head: fileHead('x.gif') }], '')
+      const body = new ReadableStream({
+        start: (controller) => controller.enqueue(form.body.subarray(0, -2)),
+        pull: async (controller) => {
+          await sleep(100)
+          controller.enqueue(Buffer.from('drip'))
+        },
+      })
+      const init = { ...form, body, duplex: 'half' } as RequestInit
+      const slow = fetch(`${narrow.url}/api/assets`, init)
+      await until('the slow one is being read', () => narrow.openUploads() === 1)
+      const busy = await narrow.upload(someGif())
+      expect(busy.headers.get('retry-after')).toBe('5')
+      expect(await slugOf(busy)).toEqual([503, 'uploads_busy'])
+      expect(await slugOf(await slow)).toEqual([408, 'upload_too_slow'])
+      await until('its file is closed', () => narrow.openUploads() === 0)
+      expect((await narrow.upload(someGif())).status).toBe(201)
+    } finally {
+      await narrow.stop()
+    }
+  })
+})
+
+describe('CORS', () => {
+  const from = (origin: string) => sidecar.upload(someGif(), 'x.gif', { origin })
+  test('lets pages of configured origins read answers, errors too', async () => {
+    const allowed = await from('https://app.example')
+    expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example')
+    expect(allowed.headers.get('access-control-expose-headers')).toBe('Retry-After')
+    const refused = await fetch(`${sidecar.url}/api/assets`, {
+      method: 'POST',
+      headers: { origin: 'https://other.example' },
+    })
+    expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([415, 'https://other.example'])
+    expect((await from('https://evil.example')).headers.get('access-control-allow-origin')).toBeNull()
+  })
+
+  test('answers a preflight', async () => {
+    const preflight = (origin: string) =>
+      fetch(`${sidecar.url}/api/assets`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'apikey' },
+      })
+    const allowed = await preflight('https://app.example')
+    expect(allowed.status).toBe(204)
+    expect(Object.fromEntries(allowed.headers)).toMatchObject({
+      'access-control-allow-origin': 'https://app.example',
+      'access-control-allow-methods': expect.stringContaining('POST'),
+      'access-control-allow-headers': 'apikey',
+    })
+    expect((await preflight('https://evil.example')).headers.get('access-control-allow-origin')).toBeNull()
+  })
+})
+
+describe('a client that goes away', () => {
+  test('in the middle leaves nothing', async () => {
+    const { port } = new URL(sidecar.url)
+    const socket = connect(Number(port), '127.0.0.1')
+    const head = `--cut\r\n${fileHead('x.gif')}\r\n\r\n`
+    socket.write(
+      `POST /api/assets HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=cut\r\ncontent-length: 200000\r\n\r\n${head}`,
+    )
+    socket.write(someGif(50_000))
+    await until('the file is being written', () => sidecar.openUploads() === 1)
+    socket.destroy()
+    await until('the file is closed', () => sidecar.openUploads() === 0)
+    await requireNothing()
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('plinth-upload-'))).toEqual([])
+  })
+})
+
+describe('when the store fails', () => {
+  test.each(['refuse', 'reset', 'hang', 'error'] as const)(
+    '(%s) the answer is 503, and nothing is there',
+    async (fault) => {
+      faultyStore.fail(fault, { method: 'PUT' })
+      const bytes = someGif(500_000)
+      const response = await sidecar.upload(bytes)
+      expect(response.headers.get('retry-after')).toBe('5')
+      expect(await slugOf(response)).toEqual([503, 'store_unavailable'])
+      expect(await store.keys()).toEqual([])
+      expect(await assetsOf()).toEqual([])
+      // Where it may still be written, the worker looks once more.
+      expect((await uploadsOf()).length).toBe(fault === 'refuse' ? 0 : 1)
+
+      faultyStore.heal()
+      expect((await sidecar.upload(bytes)).status).toBe(201)
+    },
+  )
+
+  test('for a moment only, nobody notices', async () => {
+    for (const fault of ['reset', 'error'] as const) {
+      faultyStore.fail(fault, { method: 'PUT', times: 1 })
+      const bytes = someGif(400_000)
+      const assetId = await idOf(await sidecar.upload(bytes))
+      const [asset] = await rows('select file_path from assets where id = $1', [assetId])
+      const loaded = Buffer.from(await (await fetch(asset.file_path)).arrayBuffer())
+      expect(loaded.equals(bytes)).toBe(true)
+    }
+  })
+
+  test('after it has written, the object is deleted, and the row stays until the worker has looked', async () => {
+    faultyStore.fail('drop', { method: 'PUT' })
+    expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'store_unavailable'])
+    expect(await store.keys()).toEqual([])
+    expect(await uploadsOf()).toHaveLength(1)
+  })
+
+  test('at the delete after it, the row stays, and the worker has it', async () => {
+    faultyStore.fail('error', { method: 'DELETE' })
+    faultyStore.fail('drop', { method: 'PUT' })
+    expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'store_unavailable'])
+    expect(await store.keys()).toEqual([(await uploadsOf())[0].object_key])
+  })
+
+  test('at the delete of a second upload of the same bytes, the answer is right, and the worker has the object', async () => {
+    const bytes = someGif()
+    faultyStore.fail('hold', { method: 'PUT', times: 1 })
+    faultyStore.fail('error', { method: 'DELETE' })
+    const second = sidecar.upload(bytes)
+    await faultyStore.held()
+    const assetId = await idOf(await other.upload(bytes))
+    faultyStore.release()
+    expect(await (await second).json()).toEqual({ assetId })
+    expect(await store.keys()).toHaveLength(2)
+    expect((await uploadsOf()).map(({ object_key }) => object_key)).not.toContain((await assetsOf())[0].object_key)
+  })
+})
+
+describe('when the database fails', () => {
+  test.each(['admit_upload', 'reserve_asset'])('at %s the answer is 503, and nothing is there', async (name) => {
+    faultyDatabase.breakAt(`sidecar.${name}`, 'before')
+    const response = await sidecar.upload(someGif())
+    expect(response.headers.get('retry-after')).toBe('5')
+    expect(await slugOf(response)).toEqual([503, 'database_unavailable'])
+    await requireNothing()
+  })
+
+  test('at record_asset for a moment, nobody notices, whether or not it had happened', async () => {
+    for (const when of ['before', 'after'] as const) {
+      faultyDatabase.breakAt('sidecar.record_asset', when, 2)
+      const assetId = await idOf(await sidecar.upload(someGif()))
+      expect(await rows('select id, status from assets where id = $1', [assetId])).toEqual([
+        { id: assetId, status: 'live' },
+      ])
+    }
+    expect(await store.keys()).toHaveLength(2)
+    expect(await uploadsOf()).toEqual([])
+  })
+
+  test('at record_asset for long, the answer is 503, and the object is left to the worker, which knows it', async () => {
+    faultyDatabase.breakAt('sidecar.record_asset', 'before')
+    expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'database_unavailable'])
+    expect(await assetsOf()).toEqual([])
+    expect(await store.keys()).toEqual([(await uploadsOf())[0].object_key])
+  })
+
+  test('at record_asset for long, what was recorded in spite of it keeps its object', async () => {
+    faultyDatabase.breakAt('sidecar.record_asset', 'after')
+    const bytes = someGif()
+    expect(await slugOf(await sidecar.upload(bytes))).toEqual([503, 'database_unavailable'])
+    const [asset] = await assetsOf()
+    expect(await store.keys()).toEqual([asset.object_key])
+    faultyDatabase.heal()
+    expect(await (await sidecar.upload(bytes)).json()).toEqual({ assetId: asset.id })
+  })
+
+  test('altogether, the answer is 503, and after it all is well', async () => {
+    faultyDatabase.down()
+    expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'database_unavailable'])
+    faultyDatabase.heal()
+    expect((await sidecar.upload(someGif())).status).toBe(201)
+  })
+})
+
+test('an upload that the worker gave up meanwhile is refused, and its object deleted', async () => {
+  faultyStore.fail('hold', { method: 'PUT', times: 1 })
+  const slow = sidecar.upload(someGif())
+  await faultyStore.held()
+  await db.query("update app.asset_uploads set started_at = now() - interval '1 day'")
+  const claimed = await rows('select id, object_key from worker.claim_orphaned_assets(10)')
+  faultyStore.release()
+  expect(await slugOf(await slow)).toEqual([409, 'upload_expired'])
+  expect(await store.keys()).toEqual([])
+  expect((await uploadsOf()).map(({ id }) => id)).toEqual(claimed.map(({ id }) => id))
+})
+
+test('the log tells a refusal by its route and status, and nothing of what was sent', async () => {
+  await sidecar.upload(someGif(), 'very-private-name.gif', { authorization: 'Bearer s3cret-token' })
+  faultyStore.fail('error', { method: 'PUT' })
+  await sidecar.upload(someGif(), 'very-private-name.gif', { apikey: 's3cret-token' })
+  await until('it is logged', () => sidecar.log().includes('"status":503'))
+  expect(sidecar.log()).not.toMatch(/s3cret|very-private-name/)
+  expect(
+    await rows("select pg_catalog.to_jsonb(r)::text as row from app.rate_limits as r where key like '%s3cret%'"),
+  ).toEqual([])
+})
