@@ -32,9 +32,20 @@ comment on column public.api_keys.secret_hash is 'SHA-256 of the whole key. A ke
 comment on column public.api_keys.scopes is '{read}, or {read,write}: who writes gets rows back, so there is no writing without reading.';
 comment on column public.api_keys.expires_at is 'From then on it is refused. Null: never. A rotation brings it forward.';
 comment on column public.api_keys.last_used_at is
-  'To the minute, and only of requests that could write: GET, HEAD and functions that only read run in read-only transactions.';
+  'To the minute, and a minute later; only of requests that could write: GET, HEAD and functions that only read run in '
+  'read-only transactions.';
 comment on column public.api_keys.revoked_at is 'Refused since then.';
 comment on column public.api_keys.replaced_by is 'The key that rotate_api_key made in its place.';
+
+-- Apart, because a request holds what it writes here until it ends, and must not keep anybody from revoking its key.
+create table app.api_key_uses (
+  key_id uuid primary key references public.api_keys (id) on delete cascade,
+  used_at timestamptz,
+  is_published boolean not null default true
+);
+create index api_key_uses_unpublished_idx on app.api_key_uses (key_id) where not is_published;
+alter table app.api_key_uses enable row level security;
+comment on table app.api_key_uses is 'When keys were last used, on its way to api_keys.last_used_at.';
 
 create type public.new_api_key as (
   id uuid,

@@ -10,7 +10,7 @@ create table public.characters (
   description text,
   example_dialogue text,
   lorebook json,
-  tags jsonb,
+  tags json,
   creator text,
   version text,
   card_summary text,
@@ -26,11 +26,11 @@ create table public.characters (
     + coalesce(octet_length(card_summary), 0) + coalesce(octet_length(conceptual_origin), 0)
   ) stored,
   constraint characters_fits check (size_bytes <= 5242880),
-  constraint characters_tags_is_array check (jsonb_typeof(tags) = 'array'),
+  constraint characters_tags_is_array check (json_typeof(tags) = 'array'),
   constraint characters_has_no_nul check (
     case
-      when strpos(lorebook::text, '\u0000') = 0 then true
-      else lorebook::text !~ '(^|[^\\])(\\\\)*\\u0000'
+      when strpos(coalesce(lorebook::text, '') || coalesce(tags::text, ''), '\u0000') = 0 then true
+      else coalesce(lorebook::text, '') || coalesce(tags::text, '') !~ '(^|[^\\])(\\\\)*\\u0000'
     end
   )
 );
@@ -49,7 +49,7 @@ create table public.scenarios (
   description text,
   first_messages json,
   lorebook json,
-  tags jsonb,
+  tags json,
   creator text,
   version text,
   card_summary text,
@@ -65,11 +65,15 @@ create table public.scenarios (
     + coalesce(octet_length(card_summary), 0) + coalesce(octet_length(conceptual_origin), 0)
   ) stored,
   constraint scenarios_fits check (size_bytes <= 5242880),
-  constraint scenarios_tags_is_array check (jsonb_typeof(tags) = 'array'),
+  constraint scenarios_tags_is_array check (json_typeof(tags) = 'array'),
   constraint scenarios_has_no_nul check (
     case
-      when strpos(coalesce(first_messages::text, '') || coalesce(lorebook::text, ''), '\u0000') = 0 then true
-      else coalesce(first_messages::text, '') || coalesce(lorebook::text, '') !~ '(^|[^\\])(\\\\)*\\u0000'
+      when strpos(
+        coalesce(first_messages::text, '') || coalesce(lorebook::text, '') || coalesce(tags::text, ''), '\u0000'
+      ) = 0 then true
+      else
+        coalesce(first_messages::text, '') || coalesce(lorebook::text, '') || coalesce(tags::text, '')
+          !~ '(^|[^\\])(\\\\)*\\u0000'
     end
   )
 );

@@ -25,6 +25,8 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
     } else if (!isUtf8(Buffer.from(incoming.rawHeaders.join(''), 'latin1'))) {
       // PostgREST answers 500 to it, and keeps the connection waiting.
       answer(outgoing, 400, 'request_invalid', 'A header is not UTF-8.', 'Send ASCII.')
+    } else if (!isUtf8Escaped(path)) {
+      answer(outgoing, 400, 'request_invalid', 'The URL is not UTF-8.', 'Escape it as encodeURIComponent does.')
     } else if (path === '/rest/v1' || path.startsWith('/rest/v1/') || path.startsWith('/rest/v1?')) {
       const rest = path.slice('/rest/v1'.length)
       const extra = corsHeaders(incoming)
@@ -45,6 +47,16 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
     server.listen(options.port, '127.0.0.1', resolve)
   })
   return server
+}
+
+/** Whether what is escaped in a URL is UTF-8: to anything else PostgREST answers 500. */
+function isUtf8Escaped(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function forward(

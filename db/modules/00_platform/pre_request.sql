@@ -38,7 +38,11 @@ begin
   end if;
 
   if strpos(v_text, '"x-api-key"') > 0 and v_text::json ->> 'x-api-key' is not null then
-    if current_user <> 'anon' or auth.uid() is not null then
+    v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    -- As text: auth.uid() would fail for a sub that is no UUID.
+    if current_user <> 'anon'
+      or coalesce(nullif(current_setting('request.jwt.claim.sub', true), ''), v_claims ->> 'sub') is not null
+    then
       raise exception using
         errcode = 'PT400',
         message = 'An API key and a user''s JWT came together.',

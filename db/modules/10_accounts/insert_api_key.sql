@@ -38,6 +38,8 @@ begin
     insert_api_key.expires_at
   )
   returning k.id, k.name, k.prefix, k.scopes, k.expires_at, v_key into v_new;
+  -- Here already, so that no request has to insert it and wait for another that does.
+  insert into app.api_key_uses (key_id) values (v_new.id);
 
   if (
     select count(*)

@@ -1,10 +1,10 @@
 -- app.note_api_key_use
 --
 -- Called by   app.find_api_key, before a request that may write
--- Writes      rate_limits for a key that may write; api_keys.last_used_at once a minute
+-- Writes      rate_limits for a key that may write; api_key_uses once a minute
 -- Errors      PT429 rate_limited
--- Locks       the key's row of rate_limits, then its row of api_keys, which it never waits for; both until the request
---             ends, for PostgREST calls nothing after it
+-- Locks       the key's row of rate_limits, then its row of api_key_uses, which it never waits for; both until the
+--             request ends, for PostgREST calls nothing after it
 -- Why         so the requests of one key that may write run one after another. At the default of ten a second each has
 --             100 ms, and a client that wants more makes more keys. Counting apart from the requests would let through
 --             whatever runs at once; lanes would refuse before the limit. Who waits too long gets a 429 with a reason,
@@ -38,16 +38,16 @@ begin
   end if;
 
   with due as (
-    select k.id
-    from public.api_keys as k
-    where k.id = note_api_key_use.key_id
-      and (k.last_used_at is null or k.last_used_at <= app.now() - interval '1 minute')
+    select u.key_id
+    from app.api_key_uses as u
+    where u.key_id = note_api_key_use.key_id
+      and (u.used_at is null or u.used_at <= app.now() - interval '1 minute')
     for no key update skip locked
   )
-  update public.api_keys as k
-  set last_used_at = app.now()
+  update app.api_key_uses as u
+  set used_at = app.now(), is_published = false
   from due
-  where k.id = due.id;
+  where u.key_id = due.key_id;
 end
 $$;
 

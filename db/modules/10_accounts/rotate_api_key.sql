@@ -4,7 +4,8 @@
 -- Writes      api_keys, rate_limits
 -- Errors      PT401 not_signed_in, PT403 api_key_not_allowed, PT404 api_key_not_found, PT409 api_key_not_live,
 --             too_many_api_keys, PT422 grace_out_of_range, PT429 rate_limited
--- Locks       the old key, then the owner's row of rate_limits
+-- Locks       the owner, as a foreign key does, since deleting an account begins there; the old key; the owner's row of
+--             rate_limits
 create or replace function app.rotate_api_key(id uuid, grace_seconds integer)
   returns public.new_api_key
   language plpgsql
@@ -22,6 +23,7 @@ begin
     perform app.fail(422, 'grace_out_of_range', 'grace_seconds must be from 0 to 604800, a week.', 'Use 86400 for a day.');
   end if;
 
+  perform from public.users as u where u.id = v_owner_id for key share;
   select * into v_old
   from public.api_keys as k
   where k.id = rotate_api_key.id and k.owner_id = v_owner_id

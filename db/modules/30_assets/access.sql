@@ -1,5 +1,5 @@
 -- Nobody writes assets through the API; the sidecar and the worker do, by functions. Whoever may see a card or a session
--- may see the files that it shows.
+-- may see its icon, background and cover. (The icons inside a session have their URLs in its package.)
 
 revoke all on public.assets from anon, authenticated, service_role;
 

@@ -1,6 +1,7 @@
 -- app.delete_expired_shares
 --
 -- Called by   schedule delete-expired-shares
+-- Locks       shares, then flows; it passes over what somebody holds, such as a flow that gets nodes
 create or replace function app.delete_expired_shares()
   returns integer
   language plpgsql
@@ -8,19 +9,35 @@ create or replace function app.delete_expired_shares()
   set search_path = ''
 as $$
 declare
+  v_ids uuid[];
+  v_flow_ids uuid[];
   v_deleted integer;
 begin
-  with expired as (
+  v_ids := array(
     select s.id
     from public.shared_resources as s
     where s.expires_at <= app.now()
     order by s.expires_at
     limit 1000
     for update skip locked
-  )
+  );
+  v_flow_ids := array(
+    select f.id
+    from public.flows as f
+    where f.id in (
+      select s.resource_id from public.shared_resources as s where s.id = any (v_ids) and s.resource_type = 'flow'
+    )
+    for update skip locked
+  );
+
   delete from public.shared_resources as s
-  using expired
-  where s.id = expired.id;
+  where s.id = any (v_ids)
+    and (
+      s.resource_type <> 'flow'
+      or s.resource_id = any (v_flow_ids)
+      -- Most flows have no row.
+      or not exists (select from public.flows as f where f.id = s.resource_id)
+    );
   get diagnostics v_deleted = row_count;
 
   return v_deleted;

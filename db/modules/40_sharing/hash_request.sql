@@ -1,8 +1,8 @@
 -- app.hash_request
 --
 -- Called by   app.share_flow, app.share_card, app.share_session
--- Why         a repetition may write the same content in another order. jsonb hashes without being printed: there a short
---             number can have 131 KB
+-- Why         a repetition may write the same content in another order. (Not jsonb's own hash: it does not see where a
+--             list ends.)
 create or replace function app.hash_request(request json)
   returns bigint
   language plpgsql
@@ -10,9 +10,14 @@ create or replace function app.hash_request(request json)
   set search_path = ''
 as $$
 begin
-  return jsonb_hash_extended(hash_request.request::jsonb, 0);
+  -- jsonb prints a short number such as 1e131071 in full. What has one is the same only to the letter.
+  if hash_request.request::text ~ '[[:space:]:,[]-?[0-9.]+[eE][+-]?[0-9]{2}' then
+    return hashtextextended(hash_request.request::text, 0);
+  end if;
+
+  return hashtextextended(hash_request.request::jsonb::text, 0);
 exception
-  -- What jsonb cannot hold is the same only to the letter.
+  -- And so is what jsonb cannot hold.
   when invalid_text_representation or numeric_value_out_of_range or untranslatable_character
     or program_limit_exceeded
   then

@@ -22,6 +22,7 @@ begin
     -- "2.0", not 2.0
     when (read_card.card -> 'spec_version')::text is distinct from '"2.0"' then 'spec_version must be "2.0".'
     when json_typeof(read_card.card -> 'data') is distinct from 'object' then 'data must be an object.'
+    else app.find_crowded_part(read_card.card)
   end;
   if v_fault is not null then
     perform app.fail(422, 'card_invalid', v_fault, 'Send the card as Character Card V2.');
@@ -34,11 +35,6 @@ begin
     v_entries := array(
       select e.value from json_array_elements(v_book -> 'entries') with ordinality as e (value, number) order by e.number
     );
-    if cardinality(v_entries) > 10000 then
-      perform app.fail(
-        422, 'card_invalid', 'data.character_book.entries may have 10,000 entries at most.', 'Share a smaller lorebook.'
-      );
-    end if;
     if exists (select from unnest(v_entries) as e (value) where json_typeof(e.value) <> 'object') then
       perform app.fail(
         422, 'card_invalid', 'data.character_book.entries must be an array of objects.', 'Send the card as Character Card V2.'

@@ -30,6 +30,9 @@ begin
   where json_typeof(read_session.session -> field.key) <> all (field.types || array['null'])
     or (field.key in ('background_id', 'cover_id') and not app.is_uuid(read_session.session ->> field.key))
   limit 1;
+  if v_fault is null and (select count(*) from json_object_keys(read_session.session)) > 1000 then
+    v_fault := 'session may have 1,000 fields at most.';
+  end if;
   if v_fault is not null then
     perform app.fail(422, 'session_invalid', v_fault, 'Send the session as the client stores it.');
   end if;

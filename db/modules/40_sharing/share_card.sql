@@ -17,6 +17,7 @@ declare
   v_card json := app.read_card(share_card.card);
   v_hash bigint := app.hash_request(json_build_array(v_card, share_card.icon_asset_id));
   v_link public.share_link;
+  v_package json;
 begin
   if share_card.kind is null or share_card.kind not in ('character', 'scenario') then
     perform app.fail(
@@ -30,17 +31,23 @@ begin
 
   v_link := app.find_share(share_card.share_id, 'card_' || share_card.kind, share_card.visibility, v_hash);
   if v_link.share_id is not null then
+    -- Reading it again was work, too.
+    perform app.take_share_rate(octet_length(v_card::text));
     return v_link;
   end if;
 
   perform app.require_assets(array_remove(array[share_card.icon_asset_id], null));
+
+  v_package := app.complete_card(v_card, share_card.icon_asset_id, now(), now());
+  -- Before a constraint of the row says it less clearly.
+  perform app.require_package_size(v_package);
 
   return app.insert_share(
     share_card.share_id,
     'card_' || share_card.kind,
     app.insert_card(v_card, share_card.kind, share_card.icon_asset_id),
     share_card.visibility,
-    app.complete_card(v_card, share_card.icon_asset_id, now(), now()),
+    v_package,
     v_hash
   );
 end

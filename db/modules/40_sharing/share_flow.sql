@@ -22,6 +22,8 @@ begin
 
   v_link := app.find_share(share_flow.share_id, 'flow', share_flow.visibility, v_hash);
   if v_link.share_id is not null then
+    -- Reading it again was work, too.
+    perform app.take_share_rate(octet_length(v_flow::text));
     return v_link;
   end if;
 

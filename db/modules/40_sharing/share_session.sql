@@ -28,6 +28,8 @@ begin
   v_hash := app.hash_request(json_build_array(v_session, v_flow));
   v_link := app.find_share(share_session.share_id, 'session', share_session.visibility, v_hash);
   if v_link.share_id is not null then
+    -- Reading it again was work, too.
+    perform app.take_share_rate(octet_length(v_session::text));
     return v_link;
   end if;
 

@@ -1,4 +1,4 @@
--- app.take_share_rate, app.tg__take_share_rate
+-- app.take_share_rate, app.tg__take_share_rate, app.tg_shared_resources__take_share_rate
 --
 -- Called by   app.share_flow; triggers _200_take_share_rate on what clients insert directly
 -- Errors      PT429 rate_limited
@@ -9,6 +9,8 @@ create or replace function app.take_share_rate(bytes bigint)
   volatile
   set search_path = ''
 as $$
+declare
+  v_limit integer := (select s.share_writes_per_minute from app.settings as s);
 begin
   -- Who has the service key is trusted; all its users come from one address.
   if auth.role() = 'service_role' then
@@ -18,9 +20,10 @@ begin
   perform app.take_rate(
     'share_writes',
     app.caller_key(),
-    (select s.share_writes_per_minute from app.settings as s),
+    v_limit,
     interval '1 minute',
-    1 + (take_share_rate.bytes / 65536)::integer
+    -- Whatever is not too large to be shared can be shared, once a minute at least.
+    least(1 + take_share_rate.bytes / 65536, v_limit)::integer
   );
 end
 $$;
@@ -43,5 +46,26 @@ $$;
 
 comment on function app.tg__take_share_rate() is 'Counts a direct write into the caller''s rate.';
 
+-- A package may be far larger than what was inserted for it: a session takes in a flow.
+create or replace function app.tg_shared_resources__take_share_rate()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  perform app.take_share_rate((
+    select coalesce(sum(octet_length(p.package::text) + 1024), 0)
+    from new_shares
+    join app.share_packages as p on p.share_id = new_shares.id
+  ));
+  return null;
+end
+$$;
+
+comment on function app.tg_shared_resources__take_share_rate() is 'Counts the packages of a direct write into the caller''s rate.';
+
+revoke execute on function app.tg_shared_resources__take_share_rate() from public;
 revoke execute on function app.take_share_rate(bigint) from public;
 revoke execute on function app.tg__take_share_rate() from public;

@@ -101,6 +101,13 @@ create or replace trigger _100_seal
   for each statement
   execute function app.tg_shared_resources__seal();
 
+create or replace trigger _200_take_share_rate
+  after insert on public.shared_resources
+  referencing new table as new_shares
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg_shared_resources__take_share_rate();
+
 create or replace trigger _200_delete_resources
   after delete on public.shared_resources
   referencing old table as old_shares

@@ -5,6 +5,7 @@ select plan(2);
 create temporary table expected (relation text, anon text, authenticated text, service_role text, worker text, sidecar text);
 insert into expected
 values
+  ('app.api_key_uses', '', '', '', '', ''),
   ('app.applied_files', '', '', '', '', ''),
   ('app.asset_types', '', '', '', '', ''),
   ('app.asset_uploads', '', '', '', '', ''),

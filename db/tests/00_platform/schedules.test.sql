@@ -9,7 +9,8 @@ select results_eq(
       ('delete-expired-shares', '0 * * * *', 'app.delete_expired_shares'),
       ('delete-spent-rates', '15 4 * * *', 'app.delete_spent_rates'),
       ('delete-unshared-resources', '30 * * * *', 'app.delete_unshared_resources'),
-      ('find-unknown-objects', '45 3 * * *', 'app.enqueue_asset_audit')
+      ('find-unknown-objects', '45 3 * * *', 'app.enqueue_asset_audit'),
+      ('publish-api-key-uses', '* * * * *', 'app.publish_api_key_uses')
   $$,
   'these are all schedules'
 );

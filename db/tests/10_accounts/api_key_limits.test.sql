@@ -1,6 +1,6 @@
 -- How many keys a user has, how much a key may write, and what is noted of its use.
 begin;
-select plan(14);
+select plan(18);
 
 create temporary table people as select tests.create_user('ana@example.com') as ana;
 create temporary table made (label text, id uuid, key text);
@@ -38,14 +38,18 @@ select throws_like($$ select tests.send_key(m.key, 'POST', '/flows') from made a
 select is_empty($$ select key from app.rate_limits where key in (select id::text from made where label = 'ro') $$, 'a key that only reads is not counted');
 
 -- Then its use is noted
+select is(app.publish_api_key_uses(), 1, 'a use is published');
+select is(app.publish_api_key_uses(), 0, 'once');
 select is((select last_used_at from public.api_keys as k join made as m using (id) where m.label = 'rw'), app.now(), 'the use is noted');
 select tests.travel('2 hours 59 seconds');
 select tests.send_key(key, 'POST', '/flows') from made where label = 'rw';
 reset role;
+select is(app.publish_api_key_uses(), 0, 'a second use does not count');
 select is((select last_used_at from public.api_keys as k join made as m using (id) where m.label = 'rw'), app.now() - interval '59 seconds', 'but not within a minute');
 select tests.travel('2 hours 60 seconds');
 select tests.send_key(key, 'POST', '/flows') from made where label = 'rw';
 reset role;
+select is(app.publish_api_key_uses(), 1, 'a third one does');
 select is((select last_used_at from public.api_keys as k join made as m using (id) where m.label = 'rw'), app.now(), 'after a minute again');
 select is_empty($$ select from public.api_keys as k join made as m using (id) where m.label = 'ro' and k.last_used_at is not null $$, 'what was not used has no time');
 

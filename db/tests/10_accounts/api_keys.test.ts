@@ -448,8 +448,10 @@ describe('the life of a key', () => {
 
   test('its use is noted when a request could write, and not by GET', async () => {
     const { id, key } = await createKey(ana)
-    const noted = async () =>
-      (await as(ana).from('api_keys').select('last_used_at').eq('id', id).single()).data?.last_used_at
+    const noted = async () => {
+      await db.query('select app.publish_api_key_uses()')
+      return (await as(ana).from('api_keys').select('last_used_at').eq('id', id).single()).data?.last_used_at
+    }
     await use(key)
     expect(await noted()).toBeNull()
     await withKey(key).rpc('get_shared_resource', { share_id: crypto.randomUUID() })

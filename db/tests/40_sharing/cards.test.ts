@@ -33,6 +33,11 @@ afterAll(async () => {
   await database.drop()
 })
 
+/** 0, 1, 2 …, with two of them swapped. */
+function swapped(length: number, a: number, b: number): number[] {
+  return Array.from({ length }, (_, n) => (n === a ? b : n === b ? a : n))
+}
+
 /** Opens a card; fails unless it is Character Card V2 to the letter. */
 async function openCard(shareId: string): Promise<Card> {
   const { data, error } = await anon.rpc('get_shared_resource', { share_id: shareId }, { get: true })
@@ -169,6 +174,55 @@ describe('share_card', () => {
       })
   })
 
+  test.each<[name: string, one: unknown, other: unknown]>([
+    ['where a list ends', { a: [1], b: 2 }, { a: [1, 'b', 2] }],
+    ['the order of a long list', Array.from({ length: 70 }, (_, n) => n), swapped(70, 0, 32)],
+    ['nested lists', [[1], 2], [[1, 2]]],
+  ])('another content under the same id is a 409, also when it differs in %s', async (_name, one, other) => {
+    const card = (value: unknown) => ({ ...bare, data: { name: 'Ana', extensions: { value } } })
+    const share_id = await shareCard(card(one))
+    expect(await anon.rpc('share_card', { card: card(other), share_id })).toMatchObject({ status: 409 })
+  })
+
+  test('a public card has a row with all that it says', async () => {
+    const name = crypto.randomUUID()
+    const data = {
+      name,
+      description: 'd',
+      mes_example: 'e',
+      creator_notes: 's',
+      creator: 'c',
+      character_version: '1',
+      tags: ['t'],
+      first_mes: 'one',
+      alternate_greetings: ['two'],
+      character_book: { extensions: {}, entries: [] },
+      extensions: { title: 'T', conceptualOrigin: 'o' },
+    }
+    const row = { title: 'T', name, description: 'd', card_summary: 's', creator: 'c', version: '1', tags: ['t'] }
+    const shared = { ...row, conceptual_origin: 'o', lorebook: data.character_book, icon_asset_id: iconId }
+    for (const [kind, table, own] of [
+      ['character', 'characters', { example_dialogue: 'e' }],
+      ['scenario', 'scenarios', { first_messages: ['one', 'two'] }],
+    ] as const) {
+      await shareCard({ ...bare, data }, { kind, icon_asset_id: iconId, visibility: 'public' })
+      const { data: rows } = await anon.from(table).select('*').eq('name', name).throwOnError()
+      expect(rows).toMatchObject([{ ...shared, ...own }])
+    }
+  })
+
+  test('of two large cards of one caller at the same moment, one is told to come back', async () => {
+    const client = await database.connect()
+    const large = { ...bare, data: { name: 'x'.repeat(300_000) } }
+    await client.query('begin')
+    await client.query("select pg_advisory_xact_lock(hashtextextended('large package of address unknown', 0))")
+    const refused = await anon.rpc('share_card', { card: large, share_id: crypto.randomUUID() })
+    expect(refused).toMatchObject({ status: 429, error: { details: 'rate_limited' } })
+    await shareCard(bare)
+    await client.query('rollback')
+    await shareCard(large)
+  })
+
   const bare = { spec: 'chara_card_v2', spec_version: '2.0', data: { name: 'Ana' } }
   const withBook = (character_book: unknown) => ({ ...bare, data: { name: 'Ana', character_book } })
   test.each<[name: string, card: unknown, field: string]>([
@@ -192,6 +246,12 @@ describe('share_card', () => {
     ['an id that is a string', withBook({ entries: [{ id: '7' }] }), 'data.character_book.entries.0.id'],
     ['a position of no name', withBook({ entries: [{ position: 'top' }] }), 'data.character_book.entries.0.position'],
     ['enabled that is a number', withBook({ entries: [{ enabled: 1 }] }), 'data.character_book.entries.0.enabled'],
+    [
+      'too many fields',
+      { ...bare, data: Object.fromEntries(Array.from({ length: 10_001 }, (_, n) => [n, 1])) },
+      'data',
+    ],
+    ['too many tags', { ...bare, data: { name: 'Ana', tags: Array(10_001).fill('a') } }, 'data.tags'],
     ['too many entries', withBook({ entries: Array(10_001).fill({}) }), 'data.character_book.entries'],
   ])('refuses %s, and names the field', async (_name, card, field) => {
     const client = await database.connect()

@@ -1,6 +1,6 @@
 -- Cards and sessions, inserted directly and shared: what triggers, policies and schedules make of them.
 begin;
-select plan(33);
+select plan(36);
 
 -- Given three assets
 insert into public.assets (id, name, hash, size_byte, mime_type, file_path, object_key)
@@ -127,12 +127,21 @@ select lives_ok(
   'an orphan can be shown again'
 );
 
+select throws_ok(
+  $$ insert into public.characters (name, tags) values ('x', '["\u0000"]') $$, '23514', null, '\u0000 is refused in tags, too'
+);
+-- 7,500 numbers that jsonb would print with 131 KB each
+select lives_ok(
+  format($$ insert into public.scenarios (name, tags) values ('x', '[%s]') $$, rtrim(repeat('1e131071,', 7500), ',')),
+  'a short document stays short'
+);
+
 -- When time passes
 reset role;
 select tests.travel('59 minutes');
 select is(app.delete_unshared_resources(), 0, 'what is not shared has an hour');
 select tests.travel('61 minutes');
-select is(app.delete_unshared_resources(), 1, 'then it is purged');
+select is(app.delete_unshared_resources(), 2, 'then it is purged');
 select is(app.delete_expired_shares(), 3, 'the shares have expired');
 select is_empty(
   'select id from public.characters union all select id from public.scenarios union all select id from public.sessions union all select session_id from app.session_icons',
@@ -146,6 +155,24 @@ delete from app.rate_limits;
 select tests.become('anon');
 insert into public.characters (name) values ('one');
 select throws_like($$ insert into public.sessions (title) values ('two') $$, '%rate_limited%', 'direct inserts are limited per caller');
+
+-- What a share takes in counts, however little was inserted for it
+reset role;
+update app.settings set share_writes_per_minute = 15;
+delete from app.rate_limits;
+select tests.become('anon');
+insert into public.flows (id, name, nodes, edges)
+values ('f0000000-0000-4000-8000-000000000001', 'Large', json_build_array(repeat('x', 500000)), '[]');
+reset role;
+delete from app.rate_limits;
+select tests.become('anon');
+insert into public.shared_resources (resource_type, resource_id) values ('flow', 'f0000000-0000-4000-8000-000000000001');
+insert into public.sessions (id, flow_id) values ('c0000000-0000-4000-8000-000000000009', 'f0000000-0000-4000-8000-000000000001');
+select throws_like(
+  $$ insert into public.shared_resources (resource_type, resource_id) values ('session', 'c0000000-0000-4000-8000-000000000009') $$,
+  '%rate_limited%',
+  'so does the flow in a session'
+);
 
 select * from finish();
 rollback;
