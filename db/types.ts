@@ -63,6 +63,63 @@ export type Database = {
           },
         ]
       }
+      api_keys: {
+        Row: {
+          created_at: string
+          expires_at: string | null
+          id: string
+          last_used_at: string | null
+          name: string
+          owner_id: string
+          prefix: string
+          replaced_by: string | null
+          revoked_at: string | null
+          scopes: string[]
+          secret_hash: string
+        }
+        Insert: {
+          created_at?: string
+          expires_at?: string | null
+          id?: string
+          last_used_at?: string | null
+          name: string
+          owner_id: string
+          prefix: string
+          replaced_by?: string | null
+          revoked_at?: string | null
+          scopes: string[]
+          secret_hash: string
+        }
+        Update: {
+          created_at?: string
+          expires_at?: string | null
+          id?: string
+          last_used_at?: string | null
+          name?: string
+          owner_id?: string
+          prefix?: string
+          replaced_by?: string | null
+          revoked_at?: string | null
+          scopes?: string[]
+          secret_hash?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "api_keys_owner_id_fkey"
+            columns: ["owner_id"]
+            isOneToOne: false
+            referencedRelation: "users"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "api_keys_replaced_by_fkey"
+            columns: ["replaced_by"]
+            isOneToOne: true
+            referencedRelation: "api_keys"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       assets: {
         Row: {
           created_at: string
@@ -492,9 +549,61 @@ export type Database = {
       [_ in never]: never
     }
     Functions: {
+      create_api_key: {
+        Args: { expires_at?: string; name: string; scopes?: string[] }
+        Returns: Database["public"]["CompositeTypes"]["new_api_key"]
+        SetofOptions: {
+          from: "*"
+          to: "new_api_key"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       get_shared_resource: { Args: { share_id: string }; Returns: Json }
+      revoke_api_key: { Args: { id: string }; Returns: undefined }
+      rotate_api_key: {
+        Args: { grace_seconds?: number; id: string }
+        Returns: Database["public"]["CompositeTypes"]["new_api_key"]
+        SetofOptions: {
+          from: "*"
+          to: "new_api_key"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
+      share_card: {
+        Args: {
+          card: Json
+          icon_asset_id?: string
+          kind?: string
+          share_id?: string
+          visibility?: string
+        }
+        Returns: Database["public"]["CompositeTypes"]["share_link"]
+        SetofOptions: {
+          from: "*"
+          to: "share_link"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       share_flow: {
         Args: { flow: Json; share_id: string; visibility?: string }
+        Returns: Database["public"]["CompositeTypes"]["share_link"]
+        SetofOptions: {
+          from: "*"
+          to: "share_link"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
+      share_session: {
+        Args: {
+          flow?: Json
+          session: Json
+          share_id?: string
+          visibility?: string
+        }
         Returns: Database["public"]["CompositeTypes"]["share_link"]
         SetofOptions: {
           from: "*"
@@ -508,6 +617,14 @@ export type Database = {
       [_ in never]: never
     }
     CompositeTypes: {
+      new_api_key: {
+        id: string | null
+        name: string | null
+        prefix: string | null
+        scopes: string[] | null
+        expires_at: string | null
+        key: string | null
+      }
       share_link: {
         share_id: string | null
         url: string | null

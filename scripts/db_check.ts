@@ -6,6 +6,7 @@ import { findMigrationFaults, findMisplaced, readFiles, type TextFile } from './
 import { checkObjects } from './check/objects.ts'
 import { count, type Outcome, printOutcome } from './check/outcome.ts'
 import { checkPlpgsql } from './check/plpgsql.ts'
+import { checkRole } from './check/role.ts'
 import { checkMigrationsWithSquawk } from './check/squawk.ts'
 import { describeFailure, findDatabaseUrl, root } from './db_command.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
@@ -59,6 +60,7 @@ async function checkFiles(): Promise<void> {
     said: `${count(migrations.length, 'file')}: names, reasons, nothing that belongs in db/modules`,
     problems: migrations.flatMap(findMigrationFaults),
   }))
+  await check('role', async () => checkRole([...modules, ...migrations]))
   await check('squawk', () => checkMigrationsWithSquawk(root, migrations))
   await check('errors', async () => {
     const answering = code.filter(({ path }) => /^(sidecar|scripts\/local)\/.*(?<!\.test)\.ts$/.test(path))

@@ -40,7 +40,7 @@ create schema gate;
 comment on schema app is 'Internal tables and functions. Not exposed; no role but postgres has USAGE.';
 comment on schema worker is 'Everything that role worker may do: the functions in here, and the queue.';
 comment on schema sidecar is 'Everything that role sidecar may do: the functions in here.';
-comment on schema gate is 'The function that PostgREST calls before each request, and nothing else.';
+comment on schema gate is 'What PostgREST calls before each request, and nothing else.';
 grant usage on schema worker to worker;
 grant usage on schema sidecar to sidecar;
 
@@ -65,6 +65,7 @@ create table app.settings (
   id boolean primary key default true,
   share_base_url text not null default 'https://harpy.chat',
   share_writes_per_minute integer not null default 1200,
+  api_key_writes_per_minute integer not null default 600,
   client_address_header text,
   asset_max_bytes integer not null default 20971520,
   asset_uploads_per_minute integer not null default 120,
@@ -73,6 +74,7 @@ create table app.settings (
   constraint settings_share_base_url_is_http
     check (share_base_url ~ '^https?://[^[:space:]]*[^[:space:]/]$' and octet_length(share_base_url) <= 500),
   constraint settings_share_writes_per_minute_is_positive check (share_writes_per_minute > 0),
+  constraint settings_api_key_writes_per_minute_is_positive check (api_key_writes_per_minute > 0),
   constraint settings_client_address_header_is_lower_case
     check (client_address_header ~ '^[a-z0-9-]{1,100}$'),
   constraint settings_asset_max_bytes_is_positive check (asset_max_bytes > 0),
@@ -87,6 +89,8 @@ comment on column app.settings.share_base_url is 'Where share links point; witho
 comment on column app.settings.share_writes_per_minute is
   'Writes per minute and caller (user, or client address) in sharing. A write counts one, and one more per 64 KiB; '
   'a row counts a KiB besides its content.';
+comment on column app.settings.api_key_writes_per_minute is
+  'Requests per minute and API key that may write. The limits of the key''s owner hold besides.';
 comment on column app.settings.client_address_header is
   'The request header, in lower case, in which a proxy that clients cannot bypass puts their address. Null: all '
   'anonymous clients share one rate limit. x-forwarded-for serves where the nearest proxy appends to it.';

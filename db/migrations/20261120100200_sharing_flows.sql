@@ -31,10 +31,13 @@ comment on column public.shared_resources.visibility is
 create table app.share_packages (
   share_id uuid primary key references public.shared_resources (id) on delete cascade deferrable initially deferred,
   package json not null,
+  request_hash bigint,
   constraint share_packages_fits check (octet_length(package::text) <= 5242880)
 );
 -- Not compressed: it lives an hour, is written once and read often.
 alter table app.share_packages alter column package set storage external;
+comment on column app.share_packages.request_hash is
+  'What the share was made of, to know a repeated request by; null where a client inserted it directly.';
 alter table app.share_packages enable row level security;
 comment on table app.share_packages is 'What get_shared_resource returns: built once, when the share is made; 5 MiB at most.';
 

@@ -34,6 +34,21 @@ begin
 end
 $$;
 
+-- From here on the caller is whoever this API key makes them, as PostgREST and the gate would have it.
+create function tests.send_key(key text, method text default 'GET', path text default '/users')
+  returns void
+  language plpgsql
+as $$
+begin
+  perform tests.become('anon');
+  perform
+    set_config('request.headers', json_build_object('x-api-key', send_key.key)::text, true),
+    set_config('request.method', send_key.method, true),
+    set_config('request.path', send_key.path, true);
+  perform gate.pre_request();
+end
+$$;
+
 -- The clock of the rules, moved by its owner for the rest of the transaction.
 create function tests.travel(distance interval)
   returns void

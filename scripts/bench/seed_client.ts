@@ -105,3 +105,138 @@ export async function shareFlow(
   // 8. Return shareable URL
   return `https://harpy.chat/flows/detail/${shareId}`
 }
+
+/** The seed's client code for sharing a card (seed 000, section 2), from the exported card and its icon's file on. */
+export async function shareCard(
+  supabase: SupabaseClient,
+  backendUrl: string,
+  // biome-ignore lint/suspicious/noExplicitAny: the seed's code, as it is
+  cardData: any,
+  assetFile: File | null,
+): Promise<string> {
+  // 2. Upload icon asset (if exists)
+  let iconAssetId: string | null = null
+
+  if (assetFile) {
+    // Upload to backend API (can't upload to DO directly)
+    const formData = new FormData()
+    formData.append('file', assetFile)
+
+    const response = await fetch(`${backendUrl}/api/assets`, {
+      method: 'POST',
+      body: formData,
+    })
+
+    const { assetId } = (await response.json()) as { assetId: string }
+    iconAssetId = assetId
+  }
+
+  // 3. Generate UUIDs
+  const shareId = crypto.randomUUID()
+  const characterDbId = crypto.randomUUID()
+
+  // 4. Write character to Supabase (direct insert)
+  const { error: charError } = await supabase.from('characters').insert({
+    id: characterDbId,
+    title: cardData.data.extensions.title,
+    name: cardData.data.name,
+    description: cardData.data.description,
+    example_dialogue: cardData.data.mes_example,
+    lorebook: cardData.data.character_book,
+    tags: cardData.data.tags,
+    creator: cardData.data.creator,
+    version: cardData.data.character_version,
+    card_summary: cardData.data.creator_notes,
+    conceptual_origin: cardData.data.extensions.conceptualOrigin,
+    icon_asset_id: iconAssetId, // ✅ Asset ID (or null)
+  })
+
+  if (charError) {
+    throw new Error(`Failed to insert character: ${charError.message}`)
+  }
+
+  // 5. Create shared_resources entry
+  const expiresAt = new Date(Date.now() + 60 * 60 * 1000)
+
+  const { error: shareError } = await supabase.from('shared_resources').insert({
+    id: shareId,
+    resource_type: 'card_character',
+    resource_id: characterDbId,
+    expires_at: expiresAt.toISOString(),
+  })
+
+  if (shareError) {
+    throw new Error(`Failed to create share: ${shareError.message}`)
+  }
+
+  // 6. Return shareable URL
+  return `https://harpy.chat/cards/detail/${shareId}`
+}
+
+/**
+ * The seed's client code for sharing a session (seed 000, section 2), from the session as it is stored and the files
+ * behind its local asset ids on.
+ */
+export async function shareSession(
+  supabase: SupabaseClient,
+  backendUrl: string,
+  // biome-ignore lint/suspicious/noExplicitAny: the seed's code, as it is
+  sessionJson: any,
+  files: Record<string, File>,
+): Promise<string> {
+  // 2. Upload all assets to backend
+  const assetIds: Record<string, string> = {} // localAssetId → dbAssetId
+
+  for (const [localAssetId, file] of Object.entries(files)) {
+    const formData = new FormData()
+    formData.append('file', file)
+
+    const response = await fetch(`${backendUrl}/api/assets`, { method: 'POST', body: formData })
+
+    const { assetId } = (await response.json()) as { assetId: string }
+    assetIds[localAssetId] = assetId
+  }
+
+  // 3. Generate UUIDs
+  const shareId = crypto.randomUUID()
+  const sessionDbId = crypto.randomUUID()
+
+  // 4. Write session to Supabase
+  const { error: sessionError } = await supabase.from('sessions').insert({
+    id: sessionDbId,
+    title: sessionJson.title,
+    // biome-ignore lint/suspicious/noExplicitAny: the seed's code, as it is
+    all_cards: sessionJson.all_cards.map((card: any) => ({
+      ...card,
+      icon_asset_id: card.icon_asset_id ? assetIds[card.icon_asset_id] : null,
+    })),
+    user_character_card_id: sessionJson.user_character_card_id,
+    turn_ids: sessionJson.turn_ids,
+    background_id: sessionJson.background_id ? assetIds[sessionJson.background_id] : null,
+    cover_id: sessionJson.cover_id ? assetIds[sessionJson.cover_id] : null,
+    translation: sessionJson.translation,
+    chat_styles: sessionJson.chat_styles,
+    flow_id: sessionJson.flow_id, // ✅ Reference to flow
+  })
+
+  if (sessionError) {
+    throw new Error(`Failed to insert session: ${sessionError.message}`)
+  }
+
+  // 5. Create shared_resources entry
+  const expiresAt = new Date(Date.now() + 60 * 60 * 1000)
+
+  const { error: shareError } = await supabase.from('shared_resources').insert({
+    id: shareId,
+    resource_type: 'session',
+    resource_id: sessionDbId,
+    expires_at: expiresAt.toISOString(),
+  })
+
+  if (shareError) {
+    throw new Error(`Failed to create share: ${shareError.message}`)
+  }
+
+  // 6. Return shareable URL
+  return `https://harpy.chat/sessions/detail/${shareId}`
+}

@@ -1,10 +1,17 @@
 import { homeFolder, readEnv } from '../local/home.ts'
 import { explain } from '../local/process.ts'
 import { type Stack, startStack } from '../local/stack.ts'
+import { tokenForEmail } from '../local/user.ts'
+import { apiKeys } from './api_keys.ts'
 import { shareFlow } from './share_flow.ts'
+import { shareSession } from './share_session.ts'
 
 /** One act per system. Each drives the stack as a client would, and throws when something is not as promised. */
-const acts = [{ title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow }]
+const acts = [
+  { title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow },
+  { title: 'Sharing: cards and sessions, and the files that they show', play: shareSession },
+  { title: 'API keys: a program acts as its owner, and no further', play: apiKeys },
+]
 
 const home = homeFolder()
 let stack: Stack | undefined
@@ -15,11 +22,14 @@ try {
     stack = await startStack(home, (line) => console.log(line))
     env = stack.env
   }
+  const { SUPABASE_URL: url = '', SUPABASE_ANON_KEY: anonKey = '' } = env
+  const tokenFor = tokenForEmail.bind(undefined, env)
   for (const [index, act] of acts.entries()) {
     console.log(`\n${index + 1}. ${act.title}\n`)
     await act.play({
-      url: env['SUPABASE_URL'] ?? '',
-      anonKey: env['SUPABASE_ANON_KEY'] ?? '',
+      url,
+      anonKey,
+      tokenFor,
       step: (what, ms) =>
         console.log(`   ${what.padEnd(72)} ${ms === undefined ? '' : `${ms.toFixed(1).padStart(8)} ms`}`),
     })

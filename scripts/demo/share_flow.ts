@@ -3,9 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { createClient } from '@supabase/supabase-js'
 import type { Database } from '../../db/types.ts'
-
-/** What an act gets: where the stack is, and how to tell the audience what happened and how long it took. */
-export type Stage = { url: string; anonKey: string; step(what: string, ms?: number): void }
+import { must, type Stage, timed } from './act.ts'
 
 /** Shares a real flow, opens it, compares, and shows that an expired share is gone. */
 export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
@@ -51,14 +49,4 @@ export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
   const after = await timed(() => ben.rpc('get_shared_resource', { share_id: shortId }, { get: true }))
   must(after.value.status === 404 && after.value.error?.details === 'share_not_found', 'an expired share still opened')
   step(`Two seconds later: ${after.value.status} ${after.value.error?.details}`, after.ms)
-}
-
-async function timed<T>(work: () => PromiseLike<T>): Promise<{ value: T; ms: number }> {
-  const start = performance.now()
-  const value = await work()
-  return { value, ms: performance.now() - start }
-}
-
-function must(fact: boolean, otherwise: string): void {
-  if (!fact) throw new Error(`The demo failed: ${otherwise}.`)
 }

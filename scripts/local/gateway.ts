@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { drain } from '../../sidecar/drain.ts'
@@ -21,6 +22,9 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
     } else if (incoming.method === 'OPTIONS') {
       cors(incoming, outgoing)
       outgoing.writeHead(204).end()
+    } else if (!isUtf8(Buffer.from(incoming.rawHeaders.join(''), 'latin1'))) {
+      // PostgREST answers 500 to it, and keeps the connection waiting.
+      answer(outgoing, 400, 'request_invalid', 'A header is not UTF-8.', 'Send ASCII.')
     } else if (path === '/rest/v1' || path.startsWith('/rest/v1/') || path.startsWith('/rest/v1?')) {
       const rest = path.slice('/rest/v1'.length)
       const extra = corsHeaders(incoming)

@@ -1,6 +1,6 @@
 -- app.take_rate
 --
--- Called by   share_flow; the rate triggers
+-- Called by   share_flow; the rate triggers; whatever makes API keys or writes with one
 -- Writes      rate_limits: one row, locked until the transaction ends, so a refused request takes nothing
 -- Errors      PT429 rate_limited with Retry-After
 -- Why         GCRA: one timestamp a key says how far ahead what was taken reaches. No window whose edge lets twice

@@ -1,6 +1,7 @@
--- Anyone may read the plans; a signed-in user may read their own profile; nobody writes either through the API.
+-- Anyone may read the plans; a signed-in user may read their own profile and API keys, but no key's hash; nobody writes
+-- any of it except through functions.
 
-revoke all on public.plans, public.users from anon, authenticated, service_role;
+revoke all on public.plans, public.users, public.api_keys from anon, authenticated, service_role;
 
 grant select (id, name, description, created_at, updated_at) on public.plans to anon, authenticated;
 grant select on public.plans to service_role;
@@ -19,3 +20,13 @@ create policy select_own on public.users
   for select
   to authenticated
   using (id = (select auth.uid()));
+
+grant select (
+  id, owner_id, name, prefix, scopes, created_at, expires_at, last_used_at, revoked_at, replaced_by
+) on public.api_keys to authenticated, service_role;
+
+drop policy if exists select_own on public.api_keys;
+create policy select_own on public.api_keys
+  for select
+  to authenticated
+  using (owner_id = (select auth.uid()));

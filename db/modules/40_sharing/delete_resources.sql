@@ -1,7 +1,7 @@
 -- app.tg_shared_resources__delete_resources
 --
 -- Called by   trigger _200_delete_resources on shared_resources
--- Writes      deletes the shared resources; their nodes follow by foreign key
+-- Writes      deletes the shared resources; what stands below them follows by foreign key
 -- Why         resource_id points to a table that resource_type names, so no foreign key can do this
 create or replace function app.tg_shared_resources__delete_resources()
   returns trigger
@@ -14,6 +14,18 @@ begin
   delete from public.flows as f
   using old_shares
   where old_shares.resource_type = 'flow' and f.id = old_shares.resource_id;
+
+  delete from public.characters as c
+  using old_shares
+  where old_shares.resource_type = 'card_character' and c.id = old_shares.resource_id;
+
+  delete from public.scenarios as s
+  using old_shares
+  where old_shares.resource_type = 'card_scenario' and s.id = old_shares.resource_id;
+
+  delete from public.sessions as s
+  using old_shares
+  where old_shares.resource_type = 'session' and s.id = old_shares.resource_id;
 
   return null;
 end

@@ -9,26 +9,63 @@ create or replace function app.delete_unshared_resources()
   set search_path = ''
 as $$
 declare
+  v_before timestamptz := app.now() - interval '1 hour';
   v_deleted integer;
+  v_total integer := 0;
 begin
-  with unshared as (
-    select f.id
-    from public.flows as f
-    where f.sealed_at is null and f.created_at <= app.now() - interval '1 hour'
-    order by f.created_at
+  delete from public.flows as f
+  where f.id = any (array(
+    select u.id
+    from public.flows as u
+    where u.sealed_at is null and u.created_at <= v_before
+    order by u.created_at
     limit 1000
     for update skip locked
-  )
-  delete from public.flows as f
-  using unshared
-  where f.id = unshared.id;
+  ));
   get diagnostics v_deleted = row_count;
+  v_total := v_total + v_deleted;
 
-  return v_deleted;
+  delete from public.characters as c
+  where c.id = any (array(
+    select u.id
+    from public.characters as u
+    where u.sealed_at is null and u.created_at <= v_before
+    order by u.created_at
+    limit 1000
+    for update skip locked
+  ));
+  get diagnostics v_deleted = row_count;
+  v_total := v_total + v_deleted;
+
+  delete from public.scenarios as s
+  where s.id = any (array(
+    select u.id
+    from public.scenarios as u
+    where u.sealed_at is null and u.created_at <= v_before
+    order by u.created_at
+    limit 1000
+    for update skip locked
+  ));
+  get diagnostics v_deleted = row_count;
+  v_total := v_total + v_deleted;
+
+  delete from public.sessions as s
+  where s.id = any (array(
+    select u.id
+    from public.sessions as u
+    where u.sealed_at is null and u.created_at <= v_before
+    order by u.created_at
+    limit 1000
+    for update skip locked
+  ));
+  get diagnostics v_deleted = row_count;
+  v_total := v_total + v_deleted;
+
+  return v_total;
 end
 $$;
 
 comment on function app.delete_unshared_resources() is
-  'Deletes what was inserted an hour ago and never shared; 1,000 at a time.';
+  'Deletes what was inserted an hour ago and never shared; 1,000 of a kind at a time.';
 
 revoke execute on function app.delete_unshared_resources() from public;

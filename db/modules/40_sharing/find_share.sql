@@ -1,6 +1,6 @@
 -- app.share_link, app.find_share
 --
--- Called by   app.share_flow
+-- Called by   app.share_flow, app.share_card, app.share_session
 -- Errors      PT409 share_id_taken
 create or replace function app.share_link(share_id uuid)
   returns public.share_link
@@ -30,7 +30,7 @@ $$;
 
 comment on function app.share_link(uuid) is 'The link of a live share, or null.';
 
-create or replace function app.find_share(share_id uuid, package json, visibility text)
+create or replace function app.find_share(share_id uuid, resource_type text, visibility text, request_hash bigint)
   returns public.share_link
   language plpgsql
   volatile
@@ -38,18 +38,20 @@ create or replace function app.find_share(share_id uuid, package json, visibilit
 as $$
 declare
   v_link public.share_link := app.share_link(find_share.share_id);
-  v_shared record;
 begin
   if v_link.share_id is null then
     return null;
   end if;
 
-  select s.visibility, p.package into v_shared
-  from public.shared_resources as s
-  join app.share_packages as p on p.share_id = s.id
-  where s.id = find_share.share_id;
-
-  if v_shared.visibility <> find_share.visibility or not app.is_same_json(v_shared.package, find_share.package) then
+  if not exists (
+    select
+    from public.shared_resources as s
+    join app.share_packages as p on p.share_id = s.id
+    where s.id = find_share.share_id
+      and s.resource_type = find_share.resource_type
+      and s.visibility = find_share.visibility
+      and p.request_hash = find_share.request_hash
+  ) then
     perform app.fail(409, 'share_id_taken', 'This share_id belongs to another share.', 'Make a new share_id.');
   end if;
 
@@ -57,8 +59,8 @@ begin
 end
 $$;
 
-comment on function app.find_share(uuid, json, text) is
-  'The link of the live share that has this id, package and visibility; null where the id is free, else 409.';
+comment on function app.find_share(uuid, text, text, bigint) is
+  'The link of the live share that this request has made before; null where the id is free, else 409.';
 
 revoke execute on function app.share_link(uuid) from public;
-revoke execute on function app.find_share(uuid, json, text) from public;
+revoke execute on function app.find_share(uuid, text, text, bigint) from public;

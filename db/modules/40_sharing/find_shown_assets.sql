@@ -1,11 +1,10 @@
 -- app.find_shown_assets
 --
 -- Called by   worker.claim_orphaned_assets, with the assets locked
--- Why         volatile, so that it sees what was committed while the caller waited for its locks
 create or replace function app.find_shown_assets(asset_ids uuid[])
   returns uuid[]
   language plpgsql
-  volatile
+  stable
   set search_path = ''
 as $$
 begin

@@ -49,7 +49,8 @@ comment on function public.get_shared_resource(uuid) is
 $$Opens a share.
 
 Returns the shared package; of a flow { name, description, nodes, edges, responseTemplate, agents, dataStoreNodes,
-ifNodes }, the last three by node id. Cache-Control says for how many seconds the share still lives.
+ifNodes }, the last three by node id; of a card Character Card V2; of a session the fields of table sessions, with icon_url
+in each card, background_url, cover_url, and flow. Cache-Control says for how many seconds the share still lives.
 404 share_not_found: unknown or expired. Seed 000, section 3.$$;
 
 revoke execute on function app.get_shared_resource(uuid) from public;

@@ -1,6 +1,6 @@
 -- app.read_flow
 --
--- Called by   app.share_flow
+-- Called by   app.share_flow, app.share_session
 -- Errors      PT413 package_too_large, PT422 flow_invalid, too_many_nodes
 -- Why         what is cheap to refuse is refused first, in one pass over the text
 create or replace function app.read_flow(flow json)

@@ -1,6 +1,6 @@
 -- app.require_node_count, app.require_flow_fits
 --
--- Called by   app.read_flow; app.seal_flows, app.tg__require_open_flows
+-- Called by   app.read_flow; app.tg_shared_resources__seal, app.tg__require_open_flows
 -- Errors      PT413 package_too_large, PT422 too_many_nodes
 create or replace function app.require_node_count(nodes bigint)
   returns void

@@ -2,8 +2,8 @@
 --
 -- Called by   trigger _100_seal on shared_resources
 -- Writes      sealed_at of what was shared; share_packages
--- Errors      PT413 package_too_large, PT422 resource_not_found, too_many_nodes
--- Locks       the flows, lowest id first; whoever adds nodes holds them for share
+-- Errors      PT413 package_too_large, PT422 card_invalid, resource_not_found, session_invalid, too_many_nodes
+-- Locks       the resources, by type, lowest id first; whoever adds nodes to a flow holds it for share
 -- Why         after the insert, over the rows that are really there: a row that `on conflict do nothing` drops seals
 --             nothing
 create or replace function app.tg_shared_resources__seal()
@@ -14,29 +14,28 @@ create or replace function app.tg_shared_resources__seal()
   set search_path = ''
 as $$
 declare
-  v_flow_ids uuid[];
+  v_type record;
 begin
-  if exists (select from new_shares where new_shares.resource_type <> 'flow') then
-    perform app.fail(422, 'resource_not_found', 'There is no such resource to share.', 'Insert the resource first.');
-  end if;
+  for v_type in
+    select n.resource_type, array_agg(n.resource_id) as ids
+    from new_shares as n
+    -- Who brings the package has sealed the resource, too: app.insert_share.
+    where not exists (select from app.share_packages as p where p.share_id = n.id)
+    group by n.resource_type
+    order by n.resource_type
+  loop
+    perform app.seal_resources(v_type.resource_type, v_type.ids);
 
-  -- Who brings the package has sealed the resource, too: app.share_flow.
-  v_flow_ids := array(
-    select new_shares.resource_id
-    from new_shares
-    where not exists (select from app.share_packages as p where p.share_id = new_shares.id)
-  );
-  if cardinality(v_flow_ids) = 0 then
-    return null;
-  end if;
+    -- Later statements than the one that waited for the locks: they see every node that got in before.
+    perform app.require_flow_fits(wanted.id)
+    from unnest(v_type.ids) as wanted (id)
+    where v_type.resource_type = 'flow';
 
-  perform app.seal_flows(v_flow_ids);
-
-  -- A later statement than the one that waited for the locks: it sees every node that got in before.
-  insert into app.share_packages (share_id, package)
-  select new_shares.id, app.build_flow_package(new_shares.resource_id)
-  from new_shares
-  where new_shares.resource_id = any (v_flow_ids);
+    insert into app.share_packages (share_id, package)
+    select n.id, app.build_package(n.resource_type, n.resource_id)
+    from new_shares as n
+    where n.resource_type = v_type.resource_type and n.resource_id = any (v_type.ids);
+  end loop;
 
   return null;
 end

@@ -15,41 +15,25 @@ create or replace function app.share_flow(flow json, share_id uuid, visibility t
 as $$
 declare
   v_flow json := app.read_flow(share_flow.flow);
+  v_hash bigint := app.hash_request(v_flow);
   v_link public.share_link;
 begin
-  if share_flow.share_id is null then
-    perform app.fail(422, 'share_id_missing', 'share_id must be a UUID.', 'Make one with crypto.randomUUID().');
-  end if;
-  if share_flow.visibility is null or share_flow.visibility not in ('unlisted', 'public') then
-    perform app.fail(
-      422,
-      'visibility_unknown',
-      format('There is no visibility "%s".', left(share_flow.visibility, 50)),
-      'Use unlisted or public.'
-    );
-  end if;
+  perform app.require_share_id(share_flow.share_id, share_flow.visibility);
 
-  -- A repetition at the same moment waits here, and then finds what the first one made.
-  perform pg_advisory_xact_lock(hashtextextended(share_flow.share_id::text, 0));
-  v_link := app.find_share(share_flow.share_id, v_flow, share_flow.visibility);
+  v_link := app.find_share(share_flow.share_id, 'flow', share_flow.visibility, v_hash);
   if v_link.share_id is not null then
     return v_link;
   end if;
 
-  perform app.free_share_id(share_flow.share_id);
-  insert into app.share_packages (share_id, package)
-  values (share_flow.share_id, v_flow);
-  insert into public.shared_resources (id, resource_type, resource_id, visibility)
-  values (
+  return app.insert_share(
     share_flow.share_id,
     'flow',
-    -- Rows that nobody may select are not written: an unlisted share is its package.
+    -- Rows that nobody may select are not written: an unlisted flow is its package.
     case share_flow.visibility when 'public' then app.insert_flow(v_flow) else gen_random_uuid() end,
-    share_flow.visibility
+    share_flow.visibility,
+    v_flow,
+    v_hash
   );
-  perform app.take_share_rate(octet_length(v_flow::text));
-
-  return app.share_link(share_flow.share_id);
 end
 $$;
 

@@ -51,6 +51,45 @@ create or replace trigger _200_take_share_rate
   when (current_user in ('anon', 'authenticated'))
   execute function app.tg__take_share_rate();
 
+create or replace trigger _100_require_icons
+  after insert on public.characters
+  referencing new table as new_rows
+  for each statement
+  execute function app.tg__require_icons();
+
+create or replace trigger _200_take_share_rate
+  after insert on public.characters
+  referencing new table as new_rows
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__take_share_rate();
+
+create or replace trigger _100_require_icons
+  after insert on public.scenarios
+  referencing new table as new_rows
+  for each statement
+  execute function app.tg__require_icons();
+
+create or replace trigger _200_take_share_rate
+  after insert on public.scenarios
+  referencing new table as new_rows
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__take_share_rate();
+
+create or replace trigger _100_record_icons
+  after insert on public.sessions
+  referencing new table as new_rows
+  for each statement
+  execute function app.tg_sessions__record_icons();
+
+create or replace trigger _200_take_share_rate
+  after insert on public.sessions
+  referencing new table as new_rows
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__take_share_rate();
+
 create or replace trigger _100_set_expiry
   before insert on public.shared_resources
   for each row

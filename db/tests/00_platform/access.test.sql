@@ -17,6 +17,7 @@ values
   ('public.agents', 'insert select', 'insert select', 'select', '', ''),
   ('public.assets', 'select', 'select', 'select', '', ''),
   ('public.characters', 'insert select', 'insert select', 'select', '', ''),
+  ('public.api_keys', '', 'select', 'select', '', ''),
   ('public.data_store_nodes', 'insert select', 'insert select', 'select', '', ''),
   ('public.flows', 'insert select', 'insert select', 'select', '', ''),
   ('public.if_nodes', 'insert select', 'insert select', 'select', '', ''),
@@ -54,19 +55,20 @@ select set_eq(
   'each role may do exactly what the matrix says, on every table'
 );
 
--- What clients may not write, although the table is open to them; they may read every column.
+-- What clients may not write, although the table is open to them; all but a key's hash they may read.
 select set_eq(
   $$
-    select format('%s.%s %s', c.relname, a.attname, p.privilege)
+    select distinct format('%s.%s %s', c.relname, a.attname, p.privilege)
     from pg_class as c
     join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     cross join unnest(array['select', 'insert']) as p (privilege)
+    cross join unnest(array['anon', 'authenticated', 'service_role']) as r (role)
     where c.relnamespace = 'public'::regnamespace
-      and has_any_column_privilege('anon', c.oid, p.privilege)
-      and not has_column_privilege('anon', c.oid, a.attnum, p.privilege)
+      and has_any_column_privilege(r.role, c.oid, p.privilege)
+      and not has_column_privilege(r.role, c.oid, a.attnum, p.privilege)
   $$,
   array[
-    'shared_resources.created_at insert',
+    'api_keys.secret_hash select', 'shared_resources.created_at insert',
     'flows.sealed_at insert', 'flows.created_at insert', 'flows.size_bytes insert',
     'characters.sealed_at insert', 'characters.created_at insert', 'characters.updated_at insert', 'characters.size_bytes insert',
     'scenarios.sealed_at insert', 'scenarios.created_at insert', 'scenarios.updated_at insert', 'scenarios.size_bytes insert',

@@ -1,6 +1,6 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(14);
+select plan(19);
 
 create temporary view our_functions as
 select p.*, n.nspname as schema, format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as signature
@@ -51,7 +51,9 @@ select is_empty(
 select is_empty(
   $$
     select signature from our_functions
-    where schema = 'public' and has_function_privilege('anon', oid, 'execute') and (prolang <> 14 or prosqlbody is null)
+    where (schema = 'public' or schema = 'gate' and proname <> 'pre_request')
+      and (has_function_privilege('anon', oid, 'execute') or has_function_privilege('authenticated', oid, 'execute'))
+      and (prolang <> 14 or prosqlbody is null)
   $$,
   'what clients call is one parsed SQL line'
 );
@@ -61,10 +63,10 @@ select is_empty(
     where f.schema = 'app' and f.prosecdef and f.prorettype <> 'trigger'::regtype
       and not exists (
         select from our_functions as w
-        where w.schema = 'public' and w.proname = f.proname
+        where w.schema in ('public', 'gate') and w.proname = f.proname
       )
   $$,
-  'a security definer function in app has its wrapper in public'
+  'a security definer function in app has its wrapper in public or in the gate'
 );
 select is_empty(
   $$
@@ -111,6 +113,47 @@ select is_empty(
     )
   $$,
   'default privileges expose nothing'
+);
+
+-- Who could pass text to set_config('role', …) would be service_role. Comments count as code here, so that nothing hides.
+create temporary table definitions as
+select signature collate "default" as signature, pg_get_functiondef(oid) as definition from our_functions where prokind in ('f', 'p');
+select results_eq(
+  $$
+    select d.signature, m.found[1]
+    from definitions as d
+    cross join regexp_matches(d.definition, 'set_config\s*\(\s*(''role''[^)]*)\)', 'gi') as m (found)
+  $$,
+  $$ values ('gate.pre_request()', '''role'', ''authenticated'', true') $$,
+  'the role is set in one place, from anon''s to authenticated and to no other'
+);
+select is_empty(
+  $$
+    select signature from definitions
+    where definition ~* 'set_config(?!\s*\(\s*''[a-z_.]+''(::text)?\s*,)'
+      or definition ~* 'session_authorization|pg_settings'
+  $$,
+  'every other set_config says in a literal what it sets'
+);
+select is_empty(
+  $$
+    select signature from definitions
+    where definition ~* '\m(re)?set\s+((local|session)\s+)?(role|session\s+authorization|all)\M|\mdiscard\s+all\M'
+  $$,
+  'no function sets or resets the role as a statement, or as its own setting'
+);
+select set_eq(
+  $$ select signature from our_functions where prolang <> 14 and prosrc ~* '\mexecute\M' $$,
+  array['app.run_schedule(name text)'],
+  'and only this one builds SQL from text, in which more could be said'
+);
+select is_empty(
+  $$
+    select f.signature from our_functions as f
+    join pg_language as l on l.oid = f.prolang
+    where l.lanname not in ('sql', 'plpgsql')
+  $$,
+  'every function is in SQL or PL/pgSQL, which the rules above can read'
 );
 
 select * from finish();

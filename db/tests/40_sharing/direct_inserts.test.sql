@@ -116,7 +116,7 @@ select throws_ok(
 );
 select throws_ok(
   $$ insert into public.shared_resources (resource_type, resource_id, expires_at) values ('flow', gen_random_uuid(), now()) $$,
-  'PT422', 'There is no such flow to share.', 'a resource that does not exist is refused'
+  'PT422', 'There is no such resource to share.', 'a resource that does not exist is refused'
 );
 select throws_ok(
   $$ insert into public.flows (name, nodes, edges) values ('x', '["\u0000"]', '[]') $$,

@@ -1,0 +1,65 @@
+-- app.find_api_key, gate.find_api_key
+--
+-- Called by   gate.pre_request, as anon, for a request with x-api-key
+-- Writes      through app.note_api_key_use, where the transaction may
+-- Errors      PT401 api_key_expired, api_key_owner_blocked, api_key_revoked, api_key_unknown, PT429 rate_limited
+-- Why         a definer that knows keys and changes nobody's role, under an invoker that changes the role and knows no
+--             keys: to become somebody takes both
+create or replace function app.find_api_key(key text)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_key record;
+begin
+  select k.id, k.owner_id, k.scopes, k.revoked_at, k.expires_at, u.deleted_at, u.banned_until into v_key
+  from public.api_keys as k
+  join auth.users as u on u.id = k.owner_id
+  where k.secret_hash = sha256(convert_to(find_api_key.key, 'UTF8'));
+
+  if not found then
+    perform app.fail(401, 'api_key_unknown', 'There is no such API key.', 'Send one that create_api_key gave, and only one.');
+  end if;
+  if v_key.revoked_at is not null then
+    perform app.fail(401, 'api_key_revoked', 'This API key was revoked.', 'Use another one.');
+  end if;
+  if v_key.expires_at <= v_now then
+    perform app.fail(401, 'api_key_expired', 'This API key has expired.', 'Use the one that replaced it, or create one.');
+  end if;
+  -- A ban ends sessions by keeping them from being renewed; nobody renews a key.
+  if v_key.deleted_at is not null or v_key.banned_until > v_now then
+    perform app.fail(401, 'api_key_owner_blocked', 'The account of this API key''s owner is closed.', 'Ask the operator.');
+  end if;
+
+  if current_setting('transaction_read_only') = 'off' then
+    perform app.note_api_key_use(v_key.id, 'write' = any (v_key.scopes));
+  end if;
+
+  return jsonb_build_object(
+    'sub', v_key.owner_id,
+    'role', 'authenticated',
+    'api_key', jsonb_build_object('id', v_key.id, 'scopes', v_key.scopes)
+  );
+end
+$$;
+
+comment on function app.find_api_key(text) is
+  'The claims of whoever sends this API key: { sub, role, api_key: { id, scopes } }; 401 for one that does not work.';
+
+create or replace function gate.find_api_key(key text)
+  returns jsonb
+  language sql
+  volatile
+  set search_path = ''
+return app.find_api_key(key);
+
+comment on function gate.find_api_key(text) is 'What the pre-request function asks: the claims of an API key, or a refusal.';
+
+revoke execute on function app.find_api_key(text) from public;
+revoke execute on function gate.find_api_key(text) from public;
+grant execute on function app.find_api_key(text) to anon;
+grant execute on function gate.find_api_key(text) to anon;

@@ -1,0 +1,64 @@
+-- app.insert_api_key
+--
+-- Called by   app.create_api_key, app.rotate_api_key
+-- Writes      api_keys, rate_limits
+-- Errors      PT409 too_many_api_keys, PT429 rate_limited
+-- Locks       the owner's row of rate_limits: whoever makes a key at the same moment waits, and then counts this one
+create or replace function app.insert_api_key(
+  owner_id uuid,
+  name text,
+  scopes text[],
+  expires_at timestamptz
+)
+  returns public.new_api_key
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_prefix text := 'plk_' || left(gen_random_uuid()::text, 8);
+  -- 366 random bits, of which SHA-256 makes 256. gen_random_bytes would be an extension's.
+  v_secret bytea := sha256(
+    uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+  );
+  v_key text := v_prefix || '_' || translate(rtrim(encode(v_secret, 'base64'), '='), '+/', '-_');
+  v_new public.new_api_key;
+begin
+  perform app.take_rate('new_api_keys', insert_api_key.owner_id::text, 100, interval '1 hour');
+
+  insert into public.api_keys as k (owner_id, name, prefix, secret_hash, scopes, created_at, expires_at)
+  values (
+    insert_api_key.owner_id,
+    insert_api_key.name,
+    v_prefix,
+    sha256(convert_to(v_key, 'UTF8')),
+    insert_api_key.scopes,
+    v_now,
+    insert_api_key.expires_at
+  )
+  returning k.id, k.name, k.prefix, k.scopes, k.expires_at, v_key into v_new;
+
+  if (
+    select count(*)
+    from public.api_keys as k
+    where k.owner_id = insert_api_key.owner_id
+      and k.revoked_at is null
+      and (k.expires_at is null or k.expires_at > v_now)
+  ) > 50 then
+    perform app.fail(
+      409,
+      'too_many_api_keys',
+      'A user can have 50 API keys that work at once.',
+      'Revoke one that is not needed, or rotate with grace_seconds 0.'
+    );
+  end if;
+
+  return v_new;
+end
+$$;
+
+comment on function app.insert_api_key(uuid, text, text[], timestamptz) is
+  'Makes a key and returns its secret. An owner has 50 live keys at most, and makes 100 an hour.';
+
+revoke execute on function app.insert_api_key(uuid, text, text[], timestamptz) from public;

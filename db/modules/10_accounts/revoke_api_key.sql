@@ -1,0 +1,45 @@
+-- app.revoke_api_key, public.revoke_api_key
+--
+-- Called by   clients
+-- Writes      api_keys
+-- Errors      PT401 not_signed_in, PT403 api_key_not_allowed, PT404 api_key_not_found
+-- Idempotent  a revoked key stays as it was
+create or replace function app.revoke_api_key(id uuid)
+  returns void
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_owner_id uuid := app.require_session();
+begin
+  update public.api_keys as k
+  set revoked_at = coalesce(k.revoked_at, app.now())
+  where k.id = revoke_api_key.id and k.owner_id = v_owner_id;
+  if not found then
+    perform app.fail(404, 'api_key_not_found', 'You have no such API key.', 'List your keys.');
+  end if;
+end
+$$;
+
+comment on function app.revoke_api_key(uuid) is 'Ends an API key; see public.revoke_api_key.';
+
+create or replace function public.revoke_api_key(id uuid)
+  returns void
+  language sql
+  volatile
+  set search_path = ''
+return app.revoke_api_key(id);
+
+comment on function public.revoke_api_key(uuid) is
+$$Ends an API key at once; repeating it changes nothing.
+
+id: a key of the caller's. Requests that have begun may still finish; the next one gets 401 api_key_revoked. The key that
+replaced it, or that it replaced, is not touched.
+403 api_key_not_allowed: no key revokes keys. 404 api_key_not_found.$$;
+
+revoke execute on function app.revoke_api_key(uuid) from public;
+revoke execute on function public.revoke_api_key(uuid) from public;
+grant execute on function app.revoke_api_key(uuid) to authenticated;
+grant execute on function public.revoke_api_key(uuid) to authenticated;

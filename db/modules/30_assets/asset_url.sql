@@ -1,0 +1,17 @@
+-- app.asset_url
+--
+-- Called by   whatever builds packages
+create or replace function app.asset_url(asset_id uuid)
+  returns text
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+begin
+  return (select a.file_path from public.assets as a where a.id = asset_url.asset_id);
+end
+$$;
+
+comment on function app.asset_url(uuid) is 'Where an asset can be loaded; null for none.';
+
+revoke execute on function app.asset_url(uuid) from public;

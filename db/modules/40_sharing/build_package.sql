@@ -1,0 +1,27 @@
+-- app.build_package
+--
+-- Called by   app.tg_shared_resources__seal
+-- Errors      PT413 package_too_large, PT422 card_invalid, session_invalid
+create or replace function app.build_package(resource_type text, resource_id uuid)
+  returns json
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_package json := case build_package.resource_type
+    when 'flow' then app.build_flow_package(build_package.resource_id)
+    when 'card_character' then app.build_character_package(build_package.resource_id)
+    when 'card_scenario' then app.build_scenario_package(build_package.resource_id)
+    when 'session' then app.build_session_package(build_package.resource_id)
+  end;
+begin
+  perform app.require_package_size(v_package);
+
+  return v_package;
+end
+$$;
+
+comment on function app.build_package(text, uuid) is 'What get_shared_resource returns for a resource, from its rows.';
+
+revoke execute on function app.build_package(text, uuid) from public;

@@ -1,0 +1,60 @@
+-- app.read_card
+--
+-- Called by   app.share_card, app.build_character_package, app.build_scenario_package
+-- Errors      PT413 package_too_large, PT422 card_invalid
+create or replace function app.read_card(card json)
+  returns json
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_fault text;
+  v_data json;
+  v_book json;
+  v_entries json[];
+begin
+  perform app.require_package_size(read_card.card);
+
+  v_fault := case
+    when json_typeof(read_card.card) is distinct from 'object' then 'card must be an object.'
+    when read_card.card ->> 'spec' is distinct from 'chara_card_v2' then 'spec must be chara_card_v2.'
+    -- "2.0", not 2.0
+    when (read_card.card -> 'spec_version')::text is distinct from '"2.0"' then 'spec_version must be "2.0".'
+    when json_typeof(read_card.card -> 'data') is distinct from 'object' then 'data must be an object.'
+  end;
+  if v_fault is not null then
+    perform app.fail(422, 'card_invalid', v_fault, 'Send the card as Character Card V2.');
+  end if;
+
+  v_data := (app.read_card_parts(array[read_card.card -> 'data'], 'data', 'data'))[1];
+  v_book := v_data -> 'character_book';
+  if v_book is not null then
+    v_book := (app.read_card_parts(array[v_book], 'book', 'data.character_book'))[1];
+    v_entries := array(
+      select e.value from json_array_elements(v_book -> 'entries') with ordinality as e (value, number) order by e.number
+    );
+    if cardinality(v_entries) > 10000 then
+      perform app.fail(
+        422, 'card_invalid', 'data.character_book.entries may have 10,000 entries at most.', 'Share a smaller lorebook.'
+      );
+    end if;
+    if exists (select from unnest(v_entries) as e (value) where json_typeof(e.value) <> 'object') then
+      perform app.fail(
+        422, 'card_invalid', 'data.character_book.entries must be an array of objects.', 'Send the card as Character Card V2.'
+      );
+    end if;
+
+    v_entries := app.read_card_parts(v_entries, 'entry', 'data.character_book.entries');
+    v_book := app.merge_json(v_book, json_build_object('entries', to_json(v_entries)));
+    v_data := app.merge_json(v_data, json_build_object('character_book', v_book));
+  end if;
+
+  return app.merge_json(read_card.card, json_build_object('data', v_data));
+end
+$$;
+
+comment on function app.read_card(json) is
+  'Checks a Character Card V2, and returns it with all that the spec asks for: no nulls where a string belongs.';
+
+revoke execute on function app.read_card(json) from public;

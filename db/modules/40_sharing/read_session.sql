@@ -1,0 +1,67 @@
+-- app.read_session
+--
+-- Called by   app.share_session
+-- Errors      PT413 package_too_large, PT422 session_invalid
+create or replace function app.read_session(session json)
+  returns json
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_fault text;
+begin
+  perform app.require_package_size(read_session.session);
+  if json_typeof(read_session.session) is distinct from 'object' then
+    perform app.fail(422, 'session_invalid', 'session must be an object.', 'Send the session as the client stores it.');
+  end if;
+
+  select format('%s must be %s.', field.key, field.expected) into v_fault
+  from (
+    values
+      ('title', 'a string or null', array['string']),
+      ('all_cards', 'an array', array['array']),
+      ('user_character_card_id', 'a string or null', array['string']),
+      ('turn_ids', 'an array or null', array['array']),
+      ('background_id', 'a UUID or null', array['string']),
+      ('cover_id', 'a UUID or null', array['string']),
+      ('flow_id', 'a string or null', array['string'])
+  ) as field (key, expected, types)
+  where json_typeof(read_session.session -> field.key) <> all (field.types || array['null'])
+    or (field.key in ('background_id', 'cover_id') and not app.is_uuid(read_session.session ->> field.key))
+  limit 1;
+  if v_fault is not null then
+    perform app.fail(422, 'session_invalid', v_fault, 'Send the session as the client stores it.');
+  end if;
+
+  return (
+    select json_object_agg(field.key, field.value order by field.position)
+    from (
+      select
+        given.key,
+        case when given.key = 'all_cards' and json_typeof(given.value) = 'null' then '[]'::json else given.value end as value,
+        given.position
+      from json_each(read_session.session) with ordinality as given (key, value, position)
+      union all
+      select wanted.key, wanted.value, null
+      from (
+        values
+          ('title', 'null'::json),
+          ('all_cards', '[]'),
+          ('user_character_card_id', 'null'),
+          ('turn_ids', 'null'),
+          ('background_id', 'null'),
+          ('cover_id', 'null'),
+          ('translation', 'null'),
+          ('chat_styles', 'null'),
+          ('flow_id', 'null')
+      ) as wanted (key, value)
+      where read_session.session -> wanted.key is null
+    ) as field
+  );
+end
+$$;
+
+comment on function app.read_session(json) is 'Checks the shape of a session; returns it with every column''s name as a key.';
+
+revoke execute on function app.read_session(json) from public;

@@ -1,0 +1,94 @@
+-- app.share_session, public.share_session
+--
+-- Called by   clients
+-- Writes      sessions, session_icons, shared_resources, share_packages; rate_limits
+-- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 asset_not_found, flow_invalid, session_invalid,
+--             share_id_missing, too_many_nodes, visibility_unknown, PT429 rate_limited
+-- Idempotent  same share_id and same request, still alive: gives the first link and writes nothing
+-- Locks       the share_id (advisory), then the assets, then the caller's row of rate_limits
+create or replace function app.share_session(session json, flow json, share_id uuid, visibility text)
+  returns public.share_link
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_session json := app.read_session(share_session.session);
+  v_flow json;
+  v_hash bigint;
+  v_link public.share_link;
+  v_session_id uuid := gen_random_uuid();
+begin
+  if json_typeof(share_session.flow) <> 'null' then
+    v_flow := app.read_flow(share_session.flow);
+  end if;
+  perform app.require_share_id(share_session.share_id, share_session.visibility);
+
+  v_hash := app.hash_request(json_build_array(v_session, v_flow));
+  v_link := app.find_share(share_session.share_id, 'session', share_session.visibility, v_hash);
+  if v_link.share_id is not null then
+    return v_link;
+  end if;
+
+  -- Before a foreign key says it less clearly; the icons' turn comes with the insert.
+  perform app.require_assets(
+    array_remove(array[(v_session ->> 'background_id')::uuid, (v_session ->> 'cover_id')::uuid], null)
+  );
+
+  insert into public.sessions (
+    id, title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation, chat_styles, flow_id,
+    sealed_at
+  )
+  select
+    v_session_id, s.title, s.all_cards, s.user_character_card_id, s.turn_ids, s.background_id, s.cover_id, s.translation,
+    s.chat_styles, s.flow_id, app.now()
+  from json_to_record(v_session) as s(
+    title text, all_cards json, user_character_card_id text, turn_ids json, background_id uuid, cover_id uuid,
+    translation json, chat_styles json, flow_id text
+  );
+
+  return app.insert_share(
+    share_session.share_id,
+    'session',
+    v_session_id,
+    share_session.visibility,
+    app.complete_session(v_session, coalesce(v_flow, app.find_live_flow(v_session ->> 'flow_id'))),
+    v_hash
+  );
+end
+$$;
+
+comment on function app.share_session(json, json, uuid, text) is 'Shares a session in one transaction; see public.share_session.';
+
+create or replace function public.share_session(
+  session json,
+  flow json default null,
+  share_id uuid default null,
+  visibility text default 'unlisted'
+)
+  returns public.share_link
+  language sql
+  volatile
+  -- 5 MiB may take longer than anon's 3 s when many come at once.
+  set statement_timeout = '10s'
+  set search_path = ''
+return app.share_session(session, flow, share_id, visibility);
+
+comment on function public.share_session(json, json, uuid, text) is
+$$Shares a session for an hour, in one request.
+
+session: { title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation, chat_styles, flow_id };
+background_id, cover_id and icon_asset_id of each card are assetIds that POST /api/assets answered, or null; the other ids
+are the client's own. flow: the session's flow as share_flow takes it, or null. 5 MiB and 1,000 cards at most.
+get_shared_resource returns the same session with icon_url in each card, background_url, cover_url, and flow: the one
+given here; else, where flow_id is the id of a row of flows whose share is alive, that one; else null. share_id: a UUID made
+by the client; repeating a request with the same id is safe. visibility: unlisted (default) or public.
+Returns { share_id, url, expires_at }.
+409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 session_invalid, flow_invalid (the message
+names the field), asset_not_found, share_id_missing, too_many_nodes, visibility_unknown. 429 rate_limited. Seed 000, section 2.$$;
+
+revoke execute on function app.share_session(json, json, uuid, text) from public;
+revoke execute on function public.share_session(json, json, uuid, text) from public;
+grant execute on function app.share_session(json, json, uuid, text) to anon, authenticated, service_role;
+grant execute on function public.share_session(json, json, uuid, text) to anon, authenticated, service_role;

@@ -1,0 +1,214 @@
+import { readFile } from 'node:fs/promises'
+import { createClient, type SupabaseClient } from '@supabase/supabase-js'
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
+
+let database: TestDatabase
+let api: Api
+let anon: SupabaseClient
+const exampleFlow = JSON.parse(await readFile(new URL('../../../scripts/demo/flow.json', import.meta.url), 'utf8'))
+const assetIds = ['1', '2', '3'].map((digit) => `${digit.repeat(8)}-0000-4000-8000-000000000000`)
+const urlOf = (id: string | null) => id && `https://cdn.example.com/shared-assets/${id}/file.png`
+
+beforeAll(async () => {
+  database = await createDatabase()
+  const client = await database.connect()
+  await client.query('update app.settings set share_writes_per_minute = 1000000')
+  for (const [number, id] of assetIds.entries())
+    await client.query(
+      `insert into assets (id, name, hash, size_byte, mime_type, file_path, object_key)
+       values ($1, 'file.png', repeat($2, 64), 10, 'image/png', $3, $4)`,
+      [id, String(number), urlOf(id), `shared-assets/${id}/file.png`],
+    )
+  api = await startApi(database)
+  anon = createClient(api.url, api.anonKey)
+})
+afterAll(async () => {
+  await api.stop()
+  await database.drop()
+})
+
+const open = async (shareId: string) =>
+  (await anon.rpc('get_shared_resource', { share_id: shareId }, { get: true }).throwOnError()).data
+const share = async (session: unknown, flow?: unknown, share_id: string = crypto.randomUUID()) => {
+  await anon.rpc('share_session', { session, flow, share_id }).throwOnError()
+  return share_id
+}
+
+const columns = [
+  'title',
+  'all_cards',
+  'user_character_card_id',
+  'turn_ids',
+  'background_id',
+  'cover_id',
+  'translation',
+  'chat_styles',
+  'flow_id',
+]
+
+describe('share_session', () => {
+  test('what comes in comes out, with the URLs of what it shows', async () => {
+    const json = fc
+      .jsonValue({ maxDepth: 3 })
+      .map((value) => JSON.parse(JSON.stringify(value).replaceAll('\\u0000', '')))
+    const text = fc.string({ unit: 'grapheme' }).map((value) => value.replaceAll('\u0000', ''))
+    const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null })
+    const asset = orNull(fc.constantFrom(...assetIds))
+    const fields = fc.dictionary(
+      text.filter((key) => !['__proto__', 'icon_asset_id', 'icon_url'].includes(key)),
+      json,
+      { maxKeys: 3 },
+    )
+    const sessions = fc.record({
+      title: orNull(text),
+      all_cards: fc.array(
+        fc.tuple(fields, asset).map(([card, icon_asset_id]) => ({ ...card, icon_asset_id })),
+        { maxLength: 4 },
+      ),
+      user_character_card_id: orNull(text),
+      turn_ids: orNull(fc.array(fc.uuid(), { maxLength: 3 })),
+      background_id: asset,
+      cover_id: asset,
+      translation: json,
+      chat_styles: json,
+      flow_id: orNull(text),
+    })
+    await fc.assert(
+      fc.asyncProperty(sessions, orNull(fc.constant(exampleFlow)), async (generated, flow) => {
+        const session = JSON.parse(JSON.stringify(generated))
+        const expected = {
+          ...session,
+          all_cards: session.all_cards.map((card: { icon_asset_id: string | null }) => ({
+            ...card,
+            icon_url: urlOf(card.icon_asset_id),
+          })),
+          background_url: urlOf(session.background_id),
+          cover_url: urlOf(session.cover_id),
+        }
+        expect(await open(await share(session, flow))).toEqual({ ...expected, flow })
+        // And by direct inserts, which know no flow of their own.
+        const id = crypto.randomUUID()
+        const shareId = crypto.randomUUID()
+        await anon
+          .from('sessions')
+          .insert({ id, ...session })
+          .throwOnError()
+        await anon
+          .from('shared_resources')
+          .insert({ id: shareId, resource_type: 'session', resource_id: id })
+          .throwOnError()
+        expect(await open(shareId)).toEqual({ ...expected, flow: null })
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('a session of nothing has every key', async () => {
+    expect(await open(await share({}))).toEqual({
+      ...Object.fromEntries(columns.map((column) => [column, null])),
+      all_cards: [],
+      background_url: null,
+      cover_url: null,
+      flow: null,
+    })
+  })
+
+  test('gives a link, and is safe to repeat', async () => {
+    const request = { session: { title: 'S', all_cards: [] }, flow: exampleFlow, share_id: crypto.randomUUID() }
+    const first = await anon.rpc('share_session', request).throwOnError()
+    expect(first.data.url).toBe(`https://harpy.chat/sessions/detail/${request.share_id}`)
+    expect((await anon.rpc('share_session', request)).data).toEqual(first.data)
+    for (const other of [{ session: { title: 'T' } }, { flow: null }, { visibility: 'public' }])
+      expect(await anon.rpc('share_session', { ...request, ...other })).toMatchObject({ status: 409 })
+  })
+
+  test.each<[name: string, session: unknown, field: string]>([
+    ['no object', [], 'session'],
+    ['a title that is a number', { title: 1 }, 'title'],
+    ['cards that are an object', { all_cards: {} }, 'all_cards'],
+    ['a card that is none', { all_cards: [{}, 'x'] }, 'all_cards.1'],
+    ['an icon that is no UUID', { all_cards: [{ icon_asset_id: 'x' }] }, 'all_cards.0.icon_asset_id'],
+    ['an icon that is a number', { all_cards: [{ icon_asset_id: 5 }] }, 'all_cards.0.icon_asset_id'],
+    ['a background that is no UUID', { background_id: 'x' }, 'background_id'],
+    ['a cover that is an object', { cover_id: {} }, 'cover_id'],
+    ['turns that are an object', { turn_ids: {} }, 'turn_ids'],
+    ['too many cards', { all_cards: Array(1001).fill({}) }, 'all_cards'],
+  ])('refuses %s, and names the field', async (_name, session, field) => {
+    const { status, error } = await anon.rpc('share_session', { session, share_id: crypto.randomUUID() })
+    expect({ status, slug: error?.details }).toEqual({ status: 422, slug: 'session_invalid' })
+    expect(error?.message.startsWith(`${field} `)).toBe(true)
+  })
+
+  test.each<[name: string, session: unknown]>([
+    ['an icon', { all_cards: [{ icon_asset_id: crypto.randomUUID() }] }],
+    ['a background', { background_id: crypto.randomUUID() }],
+  ])('refuses %s that nobody uploaded', async (_name, session) => {
+    expect(await anon.rpc('share_session', { session, share_id: crypto.randomUUID() })).toMatchObject({
+      status: 422,
+      error: { details: 'asset_not_found' },
+    })
+  })
+
+  test('refuses a flow that is none, and a package that is too large as a whole', async () => {
+    const send = (session: unknown, flow: unknown) =>
+      anon.rpc('share_session', { session, flow, share_id: crypto.randomUUID() })
+    expect(await send({}, { name: 1 })).toMatchObject({ status: 422, error: { details: 'flow_invalid' } })
+    const half = 'x'.repeat(3 * 2 ** 20)
+    expect(await send({ title: half }, null)).toMatchObject({ status: 200 })
+    const flow = { name: 'n', nodes: [half.slice(0, 2.5 * 2 ** 20)], edges: [] }
+    expect(await send({ title: half }, flow)).toMatchObject({ status: 413, error: { details: 'package_too_large' } })
+  })
+})
+
+describe("a session's flow", () => {
+  async function shareFlowRow(): Promise<string> {
+    const id = crypto.randomUUID()
+    await anon.from('flows').insert({ id, name: 'F', nodes: [], edges: [] }).throwOnError()
+    await anon.from('shared_resources').insert({ resource_type: 'flow', resource_id: id }).throwOnError()
+    return id
+  }
+  const shareSessionRow = async (flow_id: string) => {
+    const [id, shareId] = [crypto.randomUUID(), crypto.randomUUID()]
+    await anon.from('sessions').insert({ id, flow_id, all_cards: [] }).throwOnError()
+    await anon
+      .from('shared_resources')
+      .insert({ id: shareId, resource_type: 'session', resource_id: id })
+      .throwOnError()
+    return shareId
+  }
+
+  test('is in it while the flow is shared', async () => {
+    const flow_id = await shareFlowRow()
+    const flow = expect.objectContaining({ name: 'F', agents: {} })
+    expect(await open(await shareSessionRow(flow_id))).toMatchObject({ flow_id, flow })
+    expect(await open(await share({ flow_id }))).toMatchObject({ flow_id, flow })
+    expect(await open(await share({ flow_id: flow_id.toUpperCase() }))).toMatchObject({ flow })
+  })
+
+  test('the one that is given wins', async () => {
+    expect(await open(await share({ flow_id: await shareFlowRow() }, exampleFlow))).toMatchObject({ flow: exampleFlow })
+  })
+
+  test('no session revives a flow that has expired, was never shared, or is no id at all', async () => {
+    const expired = await shareFlowRow()
+    const client = await database.connect()
+    await client.query('update shared_resources set expires_at = now() where resource_id = $1', [expired])
+    const never = crypto.randomUUID()
+    await anon.from('flows').insert({ id: never, name: 'F', nodes: [], edges: [] }).throwOnError()
+    for (const flow_id of [expired, never, crypto.randomUUID(), "x' or true --", '']) {
+      expect((await open(await share({ flow_id }))).flow).toBeNull()
+      expect((await open(await shareSessionRow(flow_id))).flow).toBeNull()
+    }
+  })
+
+  test('a repeated request gives the first link, also when its flow has expired meanwhile', async () => {
+    const flow_id = await shareFlowRow()
+    const shareId = await share({ flow_id })
+    const client = await database.connect()
+    await client.query('update shared_resources set expires_at = now() where resource_id = $1', [flow_id])
+    await share({ flow_id }, undefined, shareId)
+    expect((await open(shareId)).flow).not.toBeNull()
+  })
+})
