@@ -80,7 +80,7 @@ async function send({ method, path, body }: Omit<Request, 'name'>, headers: Reco
 }
 
 /** Bytes as they are, to the gateway or to PostgREST itself: what no library would send. */
-function sendRaw(url: string, header: Buffer): Promise<string> {
+function sendRaw(url: string, header: Buffer, attempts = 5): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     let text = ''
@@ -89,8 +89,12 @@ function sendRaw(url: string, header: Buffer): Promise<string> {
       text += data
     })
     socket.on('close', () => resolve(text))
-    // A server may close before it has read all that was sent.
-    socket.on('error', (error) => (text === '' ? reject(error) : resolve(text)))
+    // A server may close before it has read all that was sent, and the reset may come before its answer was read.
+    socket.on('error', (error) => {
+      if (text !== '') resolve(text)
+      else if (attempts > 1) resolve(sendRaw(url, header, attempts - 1))
+      else reject(error)
+    })
     const path = url === api.url ? '/rest/v1/plans' : '/plans'
     socket.write(
       Buffer.concat([Buffer.from(`GET ${path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-api-key: `), header]),
