@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 
 // Two sessions at the same moment: each test steps them by hand and waits until one really waits for the other.
 let database: TestDatabase
@@ -46,16 +47,6 @@ async function createKey(scope: 'read' | 'write'): Promise<{ id: string; key: st
   return rows[0]
 }
 
-async function untilWaiting(client: Client): Promise<void> {
-  const { processID } = client as unknown as { processID: number }
-  for (let n = 0; n < 500; n++) {
-    const { rows } = await watcher.query('select cardinality(pg_blocking_pids($1)) as blockers', [processID])
-    if (rows[0].blockers > 0) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  throw new Error('The session never waited.')
-}
-
 test('of two that make the last key at the same moment, one is refused', async () => {
   await beginAsOwner(watcher)
   await watcher.query("select public.create_api_key('k' || n) from generate_series(1, 49) as n")
@@ -65,7 +56,7 @@ test('of two that make the last key at the same moment, one is refused', async (
   await a.query("select public.create_api_key('fiftieth')")
   const late = b.query("select public.create_api_key('fifty-first')")
   late.catch(() => {})
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await expect(late).rejects.toMatchObject({ code: 'PT409', detail: 'too_many_api_keys' })
   await b.query('rollback')
@@ -78,7 +69,7 @@ test('of two rotations of one key at the same moment, one is refused', async () 
   await a.query('select public.rotate_api_key($1)', [id])
   const late = b.query('select public.rotate_api_key($1)', [id])
   late.catch(() => {})
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await expect(late).rejects.toMatchObject({ code: 'PT409', detail: 'api_key_not_live' })
   await b.query('rollback')
@@ -89,7 +80,7 @@ test('a revocation waits for the request that is under way, and lets none begin 
   await beginWithKey(a, key)
   await beginAsOwner(b)
   const revoking = b.query('select public.revoke_api_key($1)', [id])
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await revoking
   await b.query('commit')
@@ -117,7 +108,7 @@ test('writes of one key run one after another, and one that waits too long is to
   const { key } = await createKey('write')
   await beginWithKey(a, key)
   const waiting = beginWithKey(b, key)
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await waiting
   const from = performance.now()

@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 
 // Two sessions at the same moment: each test steps them by hand and waits until one really waits for the other.
 let database: TestDatabase
@@ -41,16 +42,6 @@ const agentsOf = async (shareId: string) =>
       .agents,
   )
 
-async function untilWaiting(client: Client): Promise<void> {
-  const { processID } = client as unknown as { processID: number }
-  for (let n = 0; n < 500; n++) {
-    const { rows } = await watcher.query('select cardinality(pg_blocking_pids($1)) as blockers', [processID])
-    if (rows[0].blockers > 0) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  throw new Error('The session never waited.')
-}
-
 test('a node that comes while the flow is being shared is refused', async () => {
   const shareId = crypto.randomUUID()
   await Promise.all([asAnon(a), asAnon(b)])
@@ -58,7 +49,7 @@ test('a node that comes while the flow is being shared is refused', async () => 
   await share(a, shareId)
   const late = addAgent(b, 'late')
   late.catch(() => {})
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await expect(late).rejects.toMatchObject({ code: 'PT409', detail: 'resource_sealed' })
   expect(await agentsOf(shareId)).toEqual([])
@@ -70,7 +61,7 @@ test('a share that comes while a node is being added waits, and has it', async (
   await b.query('begin')
   await addAgent(b, 'just in time')
   const sharing = share(a, shareId)
-  await untilWaiting(a)
+  await untilWaiting(watcher, a)
   await b.query('commit')
   await sharing
   expect(await agentsOf(shareId)).toEqual(['just in time'])
@@ -82,7 +73,7 @@ test('of two shares of one flow at the same moment, one is refused', async () =>
   await share(a, first)
   const other = share(b, second)
   other.catch(() => {})
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await expect(other).rejects.toMatchObject({ code: '23505', constraint: 'shared_resources_resource_is_shared_once' })
 })
@@ -95,7 +86,7 @@ test('of two share_flow with one id and different content at the same moment, on
   await call(a, 'first')
   const other = call(b, 'second')
   other.catch(() => {})
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await expect(other).rejects.toMatchObject({ code: 'PT409', detail: 'share_id_taken' })
   const { rows } = await watcher.query(
