@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 
 // Two sessions at the same moment, stepped by hand: what shows an asset or uploads it again, against the cleaner.
 let database: TestDatabase
@@ -37,16 +38,6 @@ const show = async (client: Client) => {
 const reserve = async (client: Client) =>
   (await client.query('select * from sidecar.reserve_asset($1, $2, 1, $3)', ['x', hash, 'image/gif'])).rows[0]
 
-async function untilWaiting(client: Client): Promise<void> {
-  const { processID } = client as unknown as { processID: number }
-  for (let n = 0; n < 500; n++) {
-    const { rows } = await watcher.query('select cardinality(pg_blocking_pids($1)) as blockers', [processID])
-    if (rows[0].blockers > 0) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  throw new Error('The session never waited.')
-}
-
 test('what comes to be shown while the cleaner passes is left alone, without waiting', async () => {
   await a.query('begin')
   await show(a)
@@ -63,7 +54,7 @@ test('what comes to be shown after the cleaner has it waits, and is refused', as
   await a.query('begin')
   const showing = show(a)
   showing.catch(() => {})
-  await untilWaiting(a)
+  await untilWaiting(watcher, a)
   await b.query('commit')
   await expect(showing).rejects.toMatchObject({ code: 'PT422', detail: 'asset_not_found' })
   await a.query('rollback')
@@ -74,7 +65,7 @@ test('what the cleaner lets go again may be shown', async () => {
   await claim(b)
   await a.query('begin')
   const showing = show(a)
-  await untilWaiting(a)
+  await untilWaiting(watcher, a)
   await b.query('rollback')
   await showing
   await a.query('commit')
@@ -94,7 +85,7 @@ test('bytes that are uploaded after the cleaner has their asset wait, and get an
   await b.query('begin')
   await claim(b)
   const reserving = reserve(a)
-  await untilWaiting(a)
+  await untilWaiting(watcher, a)
   await b.query('commit')
   const { asset_id, object_key } = await reserving
   expect(asset_id).not.toBe(assetId)
@@ -119,7 +110,7 @@ test('an upload is recorded or claimed, whichever comes first', async () => {
   expect(await claim(b)).toEqual([{ id: late.asset_id }])
   const recording = record(a, late)
   recording.catch(() => {})
-  await untilWaiting(a)
+  await untilWaiting(watcher, a)
   await b.query('commit')
   await expect(recording).rejects.toMatchObject({ code: 'PT409', detail: 'upload_expired' })
   await b.query('select worker.forget_assets($1)', [[late.asset_id]])
@@ -142,7 +133,7 @@ test('of two uploads of the same bytes that are recorded at once, one counts for
   await a.query('begin')
   expect(await record(a, first)).toBe(first.asset_id)
   const recording = record(b, second)
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   expect(await recording).toBe(first.asset_id)
 })
