@@ -48,7 +48,9 @@ test('every request of the README gives the answer that stands below it', { time
     expect(answers.map((answer) => Object.keys(answer).sort())).toEqual(
       promised.map((answer) => Object.keys(answer).sort()),
     )
-    expect(answers.slice(1)).toEqual(promised.slice(1))
+    // What differs from run to run stands there with … at its end.
+    const open = (text: string) => JSON.parse(text, (_key, value) => (/…$/.test(value) ? expect.any(String) : value))
+    expect(answers.slice(1)).toEqual(promised.slice(1).map((answer) => open(JSON.stringify(answer))))
 
     const script = join(root, `.try-${process.pid}.mjs`)
     writeFileSync(script, readme.match(/```js\n([\s\S]*?)```/)?.[1] ?? '')

@@ -24,6 +24,7 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
       outgoing.writeHead(204).end()
     } else if (!isUtf8(Buffer.from(incoming.rawHeaders.join(''), 'latin1'))) {
       // PostgREST answers 500 to it, and keeps the connection waiting.
+      cors(incoming, outgoing)
       answer(outgoing, 400, 'request_invalid', 'A header is not UTF-8.', 'Send ASCII.')
     } else if (!isUtf8Escaped(path)) {
       answer(outgoing, 400, 'request_invalid', 'The URL is not UTF-8.', 'Escape it as encodeURIComponent does.')

@@ -13,7 +13,7 @@ export const spacesVariables = {
   /** For servers that know buckets by path only, such as local ones. */
   SPACES_FORCE_PATH_STYLE: z.stringbool({ error: 'must be true or false' }).default(false),
   /** How long the store may be silent. */
-  SPACES_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 120').min(1).max(120).default(15),
+  SPACES_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 60').min(1).max(60).default(15),
 }
 
 const environment = z.object(spacesVariables)
@@ -95,10 +95,13 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
     async put({ key, open, length, contentType, cacheControl }, signal) {
       // The SDK repeats no request whose body is a stream; a connection that was kept may have been closed meanwhile.
       let hasFailedUncertainly = false
+      // Long before the shortest grace of an upload is over, whatever the attempts.
+      const timeout = AbortSignal.timeout(8 * idleMs)
+      const both = signal ? AbortSignal.any([signal, timeout]) : timeout
       for (let attempt = 1; ; attempt++) {
         const Body = open()
         try {
-          await within('Putting an object', 8 * idleMs, signal, (abortSignal) =>
+          await within('Putting an object', 8 * idleMs, both, (abortSignal) =>
             client.send(
               new PutObjectCommand({
                 Bucket,
@@ -118,7 +121,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
         } catch (error) {
           const { message, cause, isUncertain } = error as StoreError
           hasFailedUncertainly ||= isUncertain
-          if (attempt === 2 || signal?.aborted || !isTransient(cause)) {
+          if (attempt === 2 || both.aborted || !isTransient(cause)) {
             throw new StoreError(message, { cause, isUncertain: hasFailedUncertainly })
           }
         } finally {

@@ -39,15 +39,15 @@ begin
     )
     on conflict (hash) where status <> 'deleting' do nothing;
     if found then
+      v_asset_id := v_upload.id;
       delete from app.asset_uploads as u where u.id = v_upload.id;
-      return v_upload.id;
+    else
+      v_asset_id := app.keep_asset(v_upload.hash);
     end if;
-
-    v_asset_id := app.keep_asset(v_upload.hash);
-    if v_asset_id is not null then
-      return v_asset_id;
-    end if;
+    exit when v_asset_id is not null;
   end loop;
+
+  return v_asset_id;
 end
 $$;
 
@@ -57,13 +57,15 @@ comment on function sidecar.record_asset(uuid, text) is
 
 create or replace function sidecar.drop_upload(asset_id uuid)
   returns void
-  language sql
+  language plpgsql
   volatile
   security definer
   set search_path = ''
-begin atomic
+as $$
+begin
   delete from app.asset_uploads as u where u.id = drop_upload.asset_id;
-end;
+end
+$$;
 
 comment on function sidecar.drop_upload(uuid) is 'Forgets an upload whose object is not in the store.';
 

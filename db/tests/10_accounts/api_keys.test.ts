@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '@supabase/supabase-js'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -80,23 +81,26 @@ async function send({ method, path, body }: Omit<Request, 'name'>, headers: Reco
 }
 
 /** Bytes as they are, to the gateway or to PostgREST itself: what no library would send. */
-function sendRaw(url: string, header: Buffer): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(new URL(url).port), '127.0.0.1')
-    let text = ''
-    socket.setTimeout(5000, () => socket.destroy(new Error('no answer')))
-    socket.on('data', (data) => {
-      text += data
-    })
-    socket.on('close', () => resolve(text))
-    // A server may close before it has read all that was sent.
-    socket.on('error', (error) => (text === '' ? reject(error) : resolve(text)))
-    const path = url === api.url ? '/rest/v1/plans' : '/plans'
-    socket.write(
-      Buffer.concat([Buffer.from(`GET ${path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-api-key: `), header]),
-    )
-    socket.write('\r\n\r\n')
+async function sendRaw(url: string, header: Buffer): Promise<string> {
+  const path = url === api.url ? '/rest/v1/plans' : '/plans'
+  const head = `GET ${path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-api-key: `
+  const bytes = Buffer.concat([Buffer.from(head), header, Buffer.from('\r\n\r\n')])
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  const ended = Promise.withResolvers<void>()
+  let text = ''
+  socket.setTimeout(5000, () => socket.destroy(new Error('no answer')))
+  socket.on('data', (data) => {
+    text += data
   })
+  socket.on('close', () => ended.resolve())
+  socket.on('error', (error) => (text === '' ? ended.reject(error) : ended.resolve()))
+  // A server that closes before it has read all that was sent resets the connection, and the answer is lost.
+  for (let sent = 0; sent < bytes.length && text === '' && socket.writable; sent += 4096) {
+    socket.write(bytes.subarray(sent, sent + 4096))
+    await sleep(5)
+  }
+  await ended.promise
+  return text
 }
 
 /** Every table with every method, and every function by GET and POST, as the catalog has them. */

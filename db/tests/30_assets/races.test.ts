@@ -1,0 +1,147 @@
+import type { Client } from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { untilWaiting } from '../../../scripts/testing/waiting.ts'
+
+// Two sessions at the same moment, stepped by hand: what shows an asset or uploads it again, against the cleaner.
+let database: TestDatabase
+let a: Client
+let b: Client
+let watcher: Client
+let assetId: string
+const hash = 'a'.repeat(64)
+
+beforeAll(async () => {
+  database = await createDatabase()
+  ;[a, b, watcher] = await Promise.all([database.connect(), database.connect(), database.connect()])
+})
+afterAll(() => database.drop())
+beforeEach(async () => {
+  await watcher.query('delete from characters')
+  await watcher.query('delete from app.asset_uploads')
+  await watcher.query('delete from assets')
+  assetId = crypto.randomUUID()
+  const key = `shared-assets/${assetId}/x.gif`
+  await watcher.query(
+    `insert into assets (id, name, hash, size_byte, mime_type, file_path, object_key, status, used_at, status_at)
+     values ($1, 'x', $2, 1, 'image/gif', $3, $4, 'orphaned', now() - interval '2 days', now() - interval '1 day')`,
+    [assetId, hash, `http://h/${key}`, key],
+  )
+})
+
+const claim = async (client: Client) => (await client.query('select id from worker.claim_orphaned_assets(10)')).rows
+const status = async () => (await watcher.query('select status from assets where id = $1', [assetId])).rows[0]?.status
+const show = async (client: Client) => {
+  await client.query('select app.require_assets($1)', [[assetId]])
+  await client.query('insert into characters (name, icon_asset_id) values ($1, $2)', ['N', assetId])
+}
+const reserve = async (client: Client) =>
+  (await client.query('select * from sidecar.reserve_asset($1, $2, 1, $3)', ['x', hash, 'image/gif'])).rows[0]
+
+test('what comes to be shown while the cleaner passes is left alone, without waiting', async () => {
+  await a.query('begin')
+  await show(a)
+  expect(await claim(b)).toEqual([])
+  expect(await status()).toBe('orphaned')
+  await a.query('commit')
+  expect(await claim(b)).toEqual([])
+  expect(await status()).toBe('live')
+})
+
+test('what comes to be shown after the cleaner has it waits, and is refused', async () => {
+  await b.query('begin')
+  expect(await claim(b)).toEqual([{ id: assetId }])
+  await a.query('begin')
+  const showing = show(a)
+  showing.catch(() => {})
+  await untilWaiting(watcher, a)
+  await b.query('commit')
+  await expect(showing).rejects.toMatchObject({ code: 'PT422', detail: 'asset_not_found' })
+  await a.query('rollback')
+})
+
+test('what the cleaner lets go again may be shown', async () => {
+  await b.query('begin')
+  await claim(b)
+  await a.query('begin')
+  const showing = show(a)
+  await untilWaiting(watcher, a)
+  await b.query('rollback')
+  await showing
+  await a.query('commit')
+  expect(await claim(b)).toEqual([])
+})
+
+test('bytes that are uploaded while the cleaner passes keep their asset', async () => {
+  await a.query('begin')
+  expect(await reserve(a)).toEqual({ asset_id: assetId, object_key: null })
+  expect(await claim(b)).toEqual([])
+  await a.query('commit')
+  expect(await claim(b)).toEqual([])
+  expect(await status()).toBe('live')
+})
+
+test('bytes that are uploaded after the cleaner has their asset wait, and get another', async () => {
+  await b.query('begin')
+  await claim(b)
+  const reserving = reserve(a)
+  await untilWaiting(watcher, a)
+  await b.query('commit')
+  const { asset_id, object_key } = await reserving
+  expect(asset_id).not.toBe(assetId)
+  expect(object_key).toContain(asset_id)
+  await a.query('select sidecar.record_asset($1, $2)', [asset_id, `http://h/${object_key}`])
+  await b.query('select worker.forget_assets($1)', [[assetId, asset_id]])
+  expect((await watcher.query('select id, status from assets')).rows).toEqual([{ id: asset_id, status: 'live' }])
+})
+
+test('an upload is recorded or claimed, whichever comes first', async () => {
+  await watcher.query('delete from assets')
+  const upload = async () => {
+    const reserved = await reserve(watcher)
+    await watcher.query("update app.asset_uploads set started_at = now() - interval '1 day'")
+    return reserved
+  }
+  const record = (client: Client, { asset_id, object_key }: { asset_id: string; object_key: string }) =>
+    client.query('select sidecar.record_asset($1, $2)', [asset_id, `http://h/${object_key}`])
+
+  const late = await upload()
+  await b.query('begin')
+  expect(await claim(b)).toEqual([{ id: late.asset_id }])
+  const recording = record(a, late)
+  recording.catch(() => {})
+  await untilWaiting(watcher, a)
+  await b.query('commit')
+  await expect(recording).rejects.toMatchObject({ code: 'PT409', detail: 'upload_expired' })
+  await b.query('select worker.forget_assets($1)', [[late.asset_id]])
+
+  const early = await upload()
+  await a.query('begin')
+  await record(a, early)
+  expect(await claim(b)).toEqual([])
+  await a.query('commit')
+  expect(await claim(b)).toEqual([])
+  await b.query('select worker.forget_assets($1)', [[early.asset_id]])
+  expect((await watcher.query('select id from assets')).rows).toEqual([{ id: early.asset_id }])
+})
+
+test('of two uploads of the same bytes that are recorded at once, one counts for both', async () => {
+  await watcher.query('delete from assets')
+  const [first, second] = [await reserve(watcher), await reserve(watcher)]
+  const record = async (client: Client, { asset_id, object_key }: { asset_id: string; object_key: string }) =>
+    (await client.query('select sidecar.record_asset($1, $2) as id', [asset_id, `http://h/${object_key}`])).rows[0].id
+  await a.query('begin')
+  expect(await record(a, first)).toBe(first.asset_id)
+  const recording = record(b, second)
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  expect(await recording).toBe(first.asset_id)
+})
+
+test('two cleaners at once claim different ones', async () => {
+  await a.query('begin')
+  expect(await claim(a)).toEqual([{ id: assetId }])
+  expect(await claim(b)).toEqual([])
+  await a.query('commit')
+  expect(await claim(b)).toEqual([])
+})
