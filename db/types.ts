@@ -75,7 +75,6 @@ export type Database = {
           replaced_by: string | null
           revoked_at: string | null
           scopes: string[]
-          secret_hash: string
         }
         Insert: {
           created_at?: string
@@ -88,7 +87,6 @@ export type Database = {
           replaced_by?: string | null
           revoked_at?: string | null
           scopes: string[]
-          secret_hash: string
         }
         Update: {
           created_at?: string
@@ -101,7 +99,6 @@ export type Database = {
           replaced_by?: string | null
           revoked_at?: string | null
           scopes?: string[]
-          secret_hash?: string
         }
         Relationships: [
           {
@@ -588,7 +585,7 @@ export type Database = {
         }
       }
       share_flow: {
-        Args: { flow: Json; share_id: string; visibility?: string }
+        Args: { flow: Json; share_id?: string; visibility?: string }
         Returns: Database["public"]["CompositeTypes"]["share_link"]
         SetofOptions: {
           from: "*"

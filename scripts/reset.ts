@@ -8,7 +8,7 @@ const home = homeFolder()
 try {
   claimHome(home)
   for (const name of await stopStale(home)) console.log(`Stopped ${name}, which an earlier run left behind.`)
-  for (const part of ['postgres', 'objects', 'logs', 'cache', 'env', 'secrets.json', 'run']) {
+  for (const part of ['postgres', 'objects', 'logs', 'cache', 'env', 'secrets.json', 'ports.json', 'run']) {
     rmSync(join(home, part), { recursive: true, force: true })
   }
   console.log(`Emptied ${home}.`)

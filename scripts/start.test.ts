@@ -164,6 +164,8 @@ describe('npm start', () => {
     const second = await start(home)
     const again = createClient(second.env['SUPABASE_URL'] ?? '', second.env['SUPABASE_ANON_KEY'] ?? '')
     expect((await again.rpc('get_shared_resource', { share_id })).data).toMatchObject(flow)
+    // The same bytes: the row of the first run, whose URL must still lead to them.
+    await uploadAndLoad(second.env)
     expect(await stop(second, 'SIGINT')).toBeLessThan(5000)
 
     const reset = run('scripts/reset.ts', home)

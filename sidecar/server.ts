@@ -39,7 +39,7 @@ export function buildServer({ logger, corsOrigins, ...options }: ServerOptions):
         404,
         'route_not_found',
         `There is no ${request.method} ${request.url.split('?')[0]} here.`,
-        'The sidecar serves only paths below /api.',
+        'Files go to POST /api/assets.',
       ),
     ),
   )

@@ -6,7 +6,6 @@ create table public.api_keys (
   owner_id uuid not null references public.users (id) on delete cascade,
   name text not null,
   prefix text not null,
-  secret_hash bytea not null,
   scopes text[] not null,
   created_at timestamptz not null default now(),
   expires_at timestamptz,
@@ -15,20 +14,16 @@ create table public.api_keys (
   replaced_by uuid references public.api_keys (id) on delete set null,
   constraint api_keys_name_is_short check (char_length(name) between 1 and 100),
   constraint api_keys_prefix_is_no_secret check (prefix ~ '^plk_[0-9a-f]{8}$'),
-  constraint api_keys_secret_hash_is_sha256 check (octet_length(secret_hash) = 32),
-  constraint api_keys_secret_hash_is_unique unique (secret_hash),
   constraint api_keys_scopes_are_known check (scopes in ('{read}', '{read,write}')),
   constraint api_keys_replaced_by_is_unique unique (replaced_by)
 );
 create index api_keys_owner_id_idx on public.api_keys (owner_id);
 alter table public.api_keys enable row level security;
 comment on table public.api_keys is
-$$The caller's API keys: select id, name, prefix, scopes, created_at, expires_at, last_used_at, revoked_at, replaced_by.
+$$The caller's API keys; the keys themselves are stored nowhere.
 
-Name the columns: select=* is refused (42501), since nobody may read secret_hash. The functions create_api_key,
-rotate_api_key and revoke_api_key write; a client that sends a key as x-api-key acts as its owner.$$;
+The functions create_api_key, rotate_api_key and revoke_api_key write; a client that sends a key as x-api-key acts as its owner.$$;
 comment on column public.api_keys.prefix is 'How the key begins: enough to tell it from others, and no secret.';
-comment on column public.api_keys.secret_hash is 'SHA-256 of the whole key. A key has 256 random bits: no salt, nothing to stretch.';
 comment on column public.api_keys.scopes is '{read}, or {read,write}: who writes gets rows back, so there is no writing without reading.';
 comment on column public.api_keys.expires_at is 'From then on it is refused. Null: never. A rotation brings it forward.';
 comment on column public.api_keys.last_used_at is
@@ -37,15 +32,21 @@ comment on column public.api_keys.last_used_at is
 comment on column public.api_keys.revoked_at is 'Refused since then.';
 comment on column public.api_keys.replaced_by is 'The key that rotate_api_key made in its place.';
 
--- Apart, because a request holds what it writes here until it ends, and must not keep anybody from revoking its key.
-create table app.api_key_uses (
+-- Apart: clients may see every column of api_keys; and a request holds what it writes here until it ends, and must not
+-- keep anybody from revoking its key.
+create table app.api_key_secrets (
   key_id uuid primary key references public.api_keys (id) on delete cascade,
+  secret_hash bytea not null,
   used_at timestamptz,
-  is_published boolean not null default true
+  is_published boolean not null default true,
+  constraint api_key_secrets_secret_hash_is_sha256 check (octet_length(secret_hash) = 32),
+  constraint api_key_secrets_secret_hash_is_unique unique (secret_hash)
 );
-create index api_key_uses_unpublished_idx on app.api_key_uses (key_id) where not is_published;
-alter table app.api_key_uses enable row level security;
-comment on table app.api_key_uses is 'When keys were last used, on its way to api_keys.last_used_at.';
+create index api_key_secrets_unpublished_idx on app.api_key_secrets (key_id) where not is_published;
+alter table app.api_key_secrets enable row level security;
+comment on table app.api_key_secrets is 'What a key is known by, and when it was last used, on its way to api_keys.last_used_at.';
+comment on column app.api_key_secrets.secret_hash is
+  'SHA-256 of the whole key. A key has 256 random bits: no salt, nothing to stretch.';
 
 create type public.new_api_key as (
   id uuid,

@@ -21,6 +21,8 @@ alter table public.shared_resources enable row level security;
 comment on table public.shared_resources is
   'Shares: each opens one sealed resource for an hour at most, by its id. Open one with get_shared_resource.';
 comment on column public.shared_resources.id is 'Made by the client; whoever knows it can open the share.';
+comment on column public.shared_resources.resource_type is
+  'What resource_id is the id of: flow (flows), card_character (characters), card_scenario (scenarios) or session (sessions).';
 comment on column public.shared_resources.expires_at is
   'The server decides: an hour from now at most, and an hour from now where the client sent a time in the past.';
 comment on column public.shared_resources.visibility is

@@ -59,6 +59,8 @@ export async function checkDrift(databaseUrl: string | undefined, catalog: strin
   return {
     said: `the database ${host}${pathname} against the files`,
     problems: diff ? [diff] : [],
-    remedy: 'npm run db:migrate applies the files; what somebody changed by hand needs a migration, or to be undone.',
+    remedy:
+      'npm run db:migrate applies the files. A migration that has run and was edited since needs npm run reset (locally) or a ' +
+      'migration of its own; what somebody changed by hand, too.',
   }
 }

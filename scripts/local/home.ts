@@ -42,6 +42,16 @@ export function openHome(home: string): Secrets {
   }
 }
 
+/** Ports of an earlier start that URLs in its data name. */
+export function readPorts(home: string): { s3?: number } {
+  const path = join(home, 'ports.json')
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { s3?: number }) : {}
+}
+
+export function writePorts(home: string, ports: { s3: number }): void {
+  writeWhole(join(home, 'ports.json'), `${JSON.stringify(ports)}\n`)
+}
+
 /** Writes `env`, which tells clients and tests where the stack is; it exists only while the stack runs. */
 export function writeEnv(home: string, env: Record<string, string>): void {
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`)

@@ -105,9 +105,14 @@ export function isClaimed(home: string): boolean {
   return record !== undefined && startTime(record.pid) === record.startedAt
 }
 
-/** The port that the environment names, or a free one; none that is `taken`, to which it is added. */
-export async function choosePort(variable: string, taken: Set<number>): Promise<number> {
-  const wanted = process.env[variable] || '0'
+/** The port that the environment names, or `preferred`, or a free one; none that is `taken`, to which it is added. */
+export async function choosePort(variable: string, taken: Set<number>, preferred?: number): Promise<number> {
+  const given = process.env[variable]
+  if (!given && preferred !== undefined && !taken.has(preferred) && (await isFree(preferred))) {
+    taken.add(preferred)
+    return preferred
+  }
+  const wanted = given || '0'
   if (!/^\d{1,5}$/.test(wanted) || Number(wanted) > 65_535) {
     throw new StartError(`${variable} must be a port number, 0 to 65535.`)
   }
@@ -123,6 +128,13 @@ export async function choosePort(variable: string, taken: Set<number>): Promise<
   }
   taken.add(port)
   return port
+}
+
+async function isFree(port: number): Promise<boolean> {
+  return probePort(port).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** A port that is free at the moment. */

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import pg from 'pg'
 import { migrate, seed, setPassword } from '../migrate.ts'
 import { startGateway } from './gateway.ts'
-import { openHome, removeEnv, type Secrets, writeEnv } from './home.ts'
+import { openHome, readPorts, removeEnv, type Secrets, writeEnv, writePorts } from './home.ts'
 import { signApiKey } from './jwt.ts'
 import { preparePlatform } from './platform.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
@@ -42,7 +42,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     const secrets = openHome(home)
     removeEnv(home)
     for (const name of await stopStale(home)) say(`Stopped ${name}, which an earlier run left behind.`)
-    const ports = await choosePorts()
+    const ports = await choosePorts(home)
 
     const postgres = await startPostgres({ home, port: ports.postgres, adminPassword: secrets.adminPassword }, say)
     children.push(postgres.child)
@@ -147,15 +147,19 @@ async function prepareDatabase(port: number, databaseUrl: string, secrets: Secre
   }
 }
 
-async function choosePorts() {
+async function choosePorts(home: string) {
   const taken = new Set<number>()
-  return {
+  const remembered = readPorts(home)
+  const ports = {
     gateway: await choosePort('PLINTH_PORT', taken),
     postgres: await choosePort('POSTGRES_PORT', taken),
     postgrest: await choosePort('POSTGREST_PORT', taken),
     postgrestAdmin: await choosePort('POSTGREST_ADMIN_PORT', taken),
     sidecar: await choosePort('SIDECAR_PORT', taken),
     worker: await choosePort('WORKER_HEALTH_PORT', taken),
-    s3: await choosePort('S3_PORT', taken),
+    // The URLs of assets name it, and are kept.
+    s3: await choosePort('S3_PORT', taken, remembered.s3),
   }
+  writePorts(home, { s3: ports.s3 })
+  return ports
 }

@@ -17,9 +17,10 @@ declare
   v_key record;
 begin
   select k.id, k.owner_id, k.scopes, k.revoked_at, k.expires_at, u.deleted_at, u.banned_until into v_key
-  from public.api_keys as k
+  from app.api_key_secrets as s
+  join public.api_keys as k on k.id = s.key_id
   join auth.users as u on u.id = k.owner_id
-  where k.secret_hash = sha256(convert_to(find_api_key.key, 'UTF8'));
+  where s.secret_hash = sha256(convert_to(find_api_key.key, 'UTF8'));
 
   if not found then
     perform app.fail(401, 'api_key_unknown', 'There is no such API key.', 'Send one that create_api_key gave, and only one.');

@@ -27,19 +27,18 @@ declare
 begin
   perform app.take_rate('new_api_keys', insert_api_key.owner_id::text, 100, interval '1 hour');
 
-  insert into public.api_keys as k (owner_id, name, prefix, secret_hash, scopes, created_at, expires_at)
+  insert into public.api_keys as k (owner_id, name, prefix, scopes, created_at, expires_at)
   values (
     insert_api_key.owner_id,
     insert_api_key.name,
     v_prefix,
-    sha256(convert_to(v_key, 'UTF8')),
     insert_api_key.scopes,
     v_now,
     insert_api_key.expires_at
   )
   returning k.id, k.name, k.prefix, k.scopes, k.expires_at, v_key into v_new;
-  -- Here already, so that no request has to insert it and wait for another that does.
-  insert into app.api_key_uses (key_id) values (v_new.id);
+  insert into app.api_key_secrets (key_id, secret_hash)
+  values (v_new.id, sha256(convert_to(v_key, 'UTF8')));
 
   if (
     select count(*)

@@ -1,9 +1,9 @@
 -- app.note_api_key_use
 --
 -- Called by   app.find_api_key, before a request that may write
--- Writes      rate_limits for a key that may write; api_key_uses once a minute
+-- Writes      rate_limits for a key that may write; api_key_secrets once a minute
 -- Errors      PT429 rate_limited
--- Locks       the key's row of rate_limits, then its row of api_key_uses, which it never waits for; both until the
+-- Locks       the key's row of rate_limits, then its row of api_key_secrets, which it never waits for; both until the
 --             request ends, for PostgREST calls nothing after it
 -- Why         so the requests of one key that may write run one after another. At the default of ten a second each has
 --             100 ms, and a client that wants more makes more keys. Counting apart from the requests would let through
@@ -39,12 +39,12 @@ begin
 
   with due as (
     select u.key_id
-    from app.api_key_uses as u
+    from app.api_key_secrets as u
     where u.key_id = note_api_key_use.key_id
       and (u.used_at is null or u.used_at <= app.now() - interval '1 minute')
     for no key update skip locked
   )
-  update app.api_key_uses as u
+  update app.api_key_secrets as u
   set used_at = app.now(), is_published = false
   from due
   where u.key_id = due.key_id;

@@ -14,14 +14,14 @@ declare
 begin
   with used as (
     select u.key_id, u.used_at
-    from app.api_key_uses as u
+    from app.api_key_secrets as u
     join public.api_keys as k on k.id = u.key_id
     where not u.is_published
     limit 1000
     for no key update skip locked
   ),
   published as (
-    update app.api_key_uses as u
+    update app.api_key_secrets as u
     set is_published = true
     from used
     where u.key_id = used.key_id

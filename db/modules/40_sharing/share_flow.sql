@@ -41,7 +41,11 @@ $$;
 
 comment on function app.share_flow(json, uuid, text) is 'Shares a flow in one transaction; see public.share_flow.';
 
-create or replace function public.share_flow(flow json, share_id uuid, visibility text default 'unlisted')
+create or replace function public.share_flow(
+  flow json,
+  share_id uuid default null,
+  visibility text default 'unlisted'
+)
   returns public.share_link
   language sql
   volatile

@@ -5,7 +5,7 @@ select plan(2);
 create temporary table expected (relation text, anon text, authenticated text, service_role text, worker text, sidecar text);
 insert into expected
 values
-  ('app.api_key_uses', '', '', '', '', ''),
+  ('app.api_key_secrets', '', '', '', '', ''),
   ('app.applied_files', '', '', '', '', ''),
   ('app.asset_types', '', '', '', '', ''),
   ('app.asset_uploads', '', '', '', '', ''),
@@ -69,7 +69,7 @@ select set_eq(
       and not has_column_privilege(r.role, c.oid, a.attnum, p.privilege)
   $$,
   array[
-    'api_keys.secret_hash select', 'shared_resources.created_at insert',
+    'shared_resources.created_at insert',
     'flows.sealed_at insert', 'flows.created_at insert', 'flows.size_bytes insert',
     'characters.sealed_at insert', 'characters.created_at insert', 'characters.updated_at insert', 'characters.size_bytes insert',
     'scenarios.sealed_at insert', 'scenarios.created_at insert', 'scenarios.updated_at insert', 'scenarios.size_bytes insert',
