@@ -36,7 +36,7 @@ test('an unknown route has the shape of any other error', async () => {
       code: 'PT404',
       details: 'route_not_found',
       message: 'There is no GET /api/nothing here.',
-      hint: 'The sidecar serves only paths below /api.',
+      hint: 'Files go to POST /api/assets.',
     },
   ])
 })
