@@ -438,7 +438,7 @@ describe('a client that goes away', () => {
     socket.destroy()
     await until('the file is closed', () => sidecar.openUploads() === 0)
     await requireNothing()
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('plinth-upload-'))).toEqual([])
+    expect(readdirSync(sidecar.uploadFolder).filter((name) => name.startsWith('plinth-upload-'))).toEqual([])
   })
 })
 

@@ -9,6 +9,8 @@ import { assetsUrl, spacesEnv, startService } from '../local/services.ts'
 export type TestSidecar = {
   url: string
   child: Child
+  /** Where it puts what it reads from uploads. */
+  uploadFolder: string
   /** Uploads a file as browsers do. */
   upload(bytes: Buffer<ArrayBuffer>, name?: string, headers?: Record<string, string>): Promise<Response>
   log(): string
@@ -34,12 +36,14 @@ export async function startTestSidecar(options: {
     ASSETS_CDN_URL: assetsUrl(options.publicStorePort ?? options.storePort),
     ...spacesEnv(options.storePort),
     SPACES_TIMEOUT_SECONDS: '1',
+    TMPDIR: home,
     ...options.env,
   }
   const child = await startService(home, 'sidecar', env, `${url}/api/health`)
   return {
     url,
     child,
+    uploadFolder: home,
     upload: (bytes, name = 'file.gif', headers = {}) => {
       const body = new FormData()
       body.append('file', new Blob([bytes]), name)
