@@ -7,6 +7,7 @@ test('only the database has to be named', () => {
   expect(parseConfig({ DATABASE_URL: url, PATH: '/bin' })).toEqual({
     DATABASE_URL: url,
     WORKER_CONCURRENCY: 10,
+    WORKER_STEP_CONCURRENCY: 10,
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: 3002,
     LOG_LEVEL: 'info',

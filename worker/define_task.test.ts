@@ -5,7 +5,8 @@ import { ZodError, z } from 'zod'
 import { defineTask } from './define_task.ts'
 import { createDb } from './deps.ts'
 
-const services = { db: createDb({ query: vi.fn() }), logger: pino({ level: 'silent' }) }
+const steps = { pump: vi.fn(), start: vi.fn(), stop: vi.fn() }
+const services = { db: createDb({ query: vi.fn() }), logger: pino({ level: 'silent' }), steps }
 const { signal } = new AbortController()
 const helpers = { job: { id: '7', task_identifier: 'greet' }, abortSignal: signal } as JobHelpers
 const run = vi.fn()

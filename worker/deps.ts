@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
+import type { Steps } from './steps.ts'
 
 /** What a task is given. */
 export type Deps = {
   db: Db
+  /** The steps of runs, as this process runs them. */
+  steps: Steps
   /** Carries the task's name and the job's id. */
   logger: Logger
   /** Aborts when the worker stops: end, or throw, within 2 s. A job that throws runs again. */

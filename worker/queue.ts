@@ -13,6 +13,7 @@ import type { Logger } from 'pino'
 import type { Db } from './deps.ts'
 import { makePatient } from './patient_pool.ts'
 import { followSchedules } from './schedules.ts'
+import type { Steps } from './steps.ts'
 import { tasks } from './tasks/index.ts'
 
 const firstDelayMs = 250
@@ -32,9 +33,15 @@ export type Queue = {
  * not migrated) or ends. Through a restart of Postgres it stays up and jobs go on (see patient_pool.ts); it ends when
  * a connection broke just as it took a job or wrote down the end of one.
  */
-export function createQueue(options: { pool: pg.Pool; db: Db; logger: Logger; concurrency: number }): Queue {
-  const { pool, db, logger, concurrency } = options
-  const services = { db, logger }
+export function createQueue(options: {
+  pool: pg.Pool
+  db: Db
+  logger: Logger
+  steps: Steps
+  concurrency: number
+}): Queue {
+  const { pool, db, logger, steps, concurrency } = options
+  const services = { db, logger, steps }
   const taskList: TaskList = Object.fromEntries(Object.entries(tasks).map(([name, bind]) => [name, bind(services)]))
   const stopping = new AbortController()
   let runner: Runner | undefined

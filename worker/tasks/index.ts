@@ -1,6 +1,8 @@
 import runSchedule from './run_schedule.ts'
+import runSteps from './run_steps.ts'
 
 /** Every task of the worker, under the name by which SQL enqueues it. */
 export const tasks = {
   run_schedule: runSchedule,
+  run_steps: runSteps,
 }
