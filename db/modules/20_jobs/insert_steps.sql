@@ -29,6 +29,9 @@ create or replace function app.insert_steps(
 as $$
 declare
   v_now timestamptz := app.now();
+  v_names text[];
+  v_have_handlers boolean[];
+  v_on_failures text[];
   v_ids bigint[];
   v_parent_ids bigint[];
   v_keys text[];
@@ -42,42 +45,47 @@ declare
   v_depend boolean;
   v_from_ids bigint[] := '{}'::bigint[];
   v_to_ids bigint[] := '{}'::bigint[];
+  v_handled text[];
   v_lane_types text[];
   v_lane_ids bigint[];
 begin
-  -- Parents come before their children, and siblings in their order: so do their ids.
+  select array_agg(t.name), array_agg(t.has_handler), array_agg(t.on_failure)
+  into v_names, v_have_handlers, v_on_failures
+  from public.job_types as t;
+
+  -- Parents come before their children, and siblings in their order: so do their ids. (A join with job_types would mix them.)
   with recursive tree as (
     select
       case when insert_steps.parent_id is null then insert_steps.run_id else nextval('public.jobs_id_seq') end as id,
       insert_steps.parent_id as parent_id,
       s.spec,
       insert_steps.is_open as is_open,
-      t.name as type,
-      t.has_handler,
-      t.on_failure
+      array_position(v_names, s.spec ->> 'type') as type
     from jsonb_array_elements(insert_steps.steps) as s (spec)
-    left join public.job_types as t on t.name = s.spec ->> 'type'
     union all
     select
       nextval('public.jobs_id_seq'),
       p.id,
       s.spec,
       -- The own work of a group that waits for nothing is done at once.
-      p.is_open and not p.has_handler and coalesce(jsonb_array_length(p.spec -> 'depends_on') = 0, true),
-      t.name,
-      t.has_handler,
-      t.on_failure
+      p.is_open and not v_have_handlers[p.type] and coalesce(jsonb_array_length(p.spec -> 'depends_on') = 0, true),
+      array_position(v_names, s.spec ->> 'type')
     from tree as p
     cross join lateral jsonb_array_elements(
       case jsonb_typeof(p.spec -> 'steps') when 'array' then p.spec -> 'steps' else '[]' end
     ) as s (spec)
-    left join public.job_types as t on t.name = s.spec ->> 'type'
     -- What is no list is a fault, and found below.
     where jsonb_typeof(coalesce(p.spec -> 'depends_on', '[]')) = 'array'
   ),
   read as (
     select
-      t.*,
+      t.id,
+      t.parent_id,
+      t.spec,
+      t.is_open,
+      v_names[t.type] as type,
+      v_have_handlers[t.type] as has_handler,
+      v_on_failures[t.type] as on_failure,
       coalesce(jsonb_array_length(
         case jsonb_typeof(t.spec -> 'depends_on') when 'array' then t.spec -> 'depends_on' end
       ), 0) as depends,
@@ -103,6 +111,11 @@ begin
         else 'blocked'
       end
     ),
+    coalesce(array_agg(r.id) filter (where r.is_open and r.depends = 0 and r.has_handler), '{}'),
+    coalesce(
+      array_agg(r.id) filter (where r.is_open and r.depends = 0 and not r.has_handler and r.children = 0), '{}'
+    ),
+    array_agg(distinct r.type) filter (where r.has_handler),
     bool_or(r.depends > 0),
     min(
       case
@@ -124,14 +137,13 @@ begin
       end
     )
   into
-    v_ids, v_parent_ids, v_keys, v_types, v_specs, v_policies, v_children, v_waits, v_statuses, v_depend, v_fault
+    v_ids, v_parent_ids, v_keys, v_types, v_specs, v_policies, v_children, v_waits, v_statuses, queued,
+    emptied, v_handled, v_depend, v_fault
   from read as r;
 
   total := coalesce(cardinality(v_ids), 0);
   direct := jsonb_array_length(insert_steps.steps);
   if total = 0 then
-    queued := '{}';
-    emptied := '{}';
     return;
   end if;
   if total > insert_steps.room then
@@ -227,28 +239,20 @@ begin
     group by e.from_id
   ) as d on d.from_id = n.id;
 
-  with used as (
-    select distinct u.type
-    from unnest(v_types) as u (type)
-    join public.job_types as t on t.name = u.type and t.has_handler
-  ),
-  missing as (
-    insert into app.lanes (owner_id, type)
-    select insert_steps.owner_id, u.type
-    from used as u
-    where not exists (
-      select from app.lanes as l
-      where l.type = u.type and l.owner_id is not distinct from insert_steps.owner_id
-    )
-    order by u.type
-    on conflict on constraint lanes_owner_and_type_are_unique do nothing
-  )
-  select array_agg(u.type) into v_lane_types
-  from used as u;
-
   select array_agg(l.type), array_agg(l.id) into v_lane_types, v_lane_ids
   from app.lanes as l
-  where l.owner_id is not distinct from insert_steps.owner_id and l.type = any (v_lane_types);
+  where l.owner_id is not distinct from insert_steps.owner_id and l.type = any (v_handled);
+  if cardinality(v_lane_types) is distinct from cardinality(v_handled) then
+    insert into app.lanes (owner_id, type)
+    select insert_steps.owner_id, h.type
+    from unnest(v_handled) as h (type)
+    where v_lane_types is null or h.type <> all (v_lane_types)
+    order by h.type
+    on conflict on constraint lanes_owner_and_type_are_unique do nothing;
+    select array_agg(l.type), array_agg(l.id) into v_lane_types, v_lane_ids
+    from app.lanes as l
+    where l.owner_id is not distinct from insert_steps.owner_id and l.type = any (v_handled);
+  end if;
 
   insert into app.job_queue (
     job_id, run_id, parent_id, lane_id, run_at, waits, open_children, priority, status, dependents
@@ -277,21 +281,6 @@ begin
     from unnest(v_from_ids, v_to_ids) as e (from_id, to_id)
     group by e.to_id
   ) as r on r.to_id = n.id;
-
-  select
-    coalesce(array_agg(n.id) filter (where n.status = 'queued'), '{}'),
-    coalesce(array_agg(n.id) filter (where n.is_empty), '{}')
-  into queued, emptied
-  from (
-    select u.id, u.status, false as is_empty
-    from unnest(v_ids, v_statuses) as u (id, status)
-    where u.status = 'queued'
-    union all
-    select q.job_id, q.status, true
-    from unnest(v_ids, v_statuses, v_waits, v_children) as u (id, status, waits, children)
-    join app.job_queue as q on q.job_id = u.id
-    where u.status = 'blocked' and u.waits = 0 and u.children = 0 and q.waits = 0 and q.lane_id is null
-  ) as n;
 end
 $$;
 
