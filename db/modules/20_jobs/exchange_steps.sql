@@ -12,6 +12,7 @@ create or replace function worker.exchange_steps(worker_id uuid, results jsonb, 
   security definer
   set search_path = ''
   set plan_cache_mode = force_generic_plan
+  set jit = off
   set enable_seqscan = off
   set enable_hashjoin = off
   set enable_mergejoin = off
