@@ -63,6 +63,7 @@ export function createSteps(options: {
   let wake: NodeJS.Timeout | undefined
   let pulse: NodeJS.Timeout | undefined
   let retryMs = 0
+  let emptyTurns = 0
   const idlers = new Set<() => void>()
 
   const isIdle = () => !isWanting && !isCalling && running.size === 0 && waiting.length === 0 && results.length === 0
@@ -105,6 +106,7 @@ export function createSteps(options: {
       for (const step of answer.steps) {
         waiting.push({ step, abort: new AbortController(), progress: 0, takenAt: performance.now() })
       }
+      if (answer.steps.length > 0) emptyTurns = 0
       if (want > 0 && answer.steps.length < want) rest(answer.wake_in_ms)
       startWaiting()
     } catch (error) {
@@ -157,8 +159,10 @@ export function createSteps(options: {
     isWanting = false
     if (wakeInMs === null || isStopping) return
     clearTimeout(wake)
-    // At once means that others hold it, or that a limit is reached: not at once again.
-    wake = setTimeout(nudge, Math.min(Math.max(wakeInMs, running.size > 0 ? 50 : 5), 60_000))
+    // At once means that others hold it for a moment, or that a limit is reached: not at once again, and ever more seldom.
+    const pauseMs = Math.min(5 * 2 ** emptyTurns, 500)
+    emptyTurns += 1
+    wake = setTimeout(nudge, Math.min(Math.max(wakeInMs, pauseMs), 60_000))
     wake.unref()
   }
 
