@@ -327,6 +327,129 @@ export type Database = {
           },
         ]
       }
+      job_types: {
+        Row: {
+          backoff: string
+          backoff_max: string
+          description: string
+          has_handler: boolean
+          max_failures: number
+          max_output_bytes: number
+          name: string
+          on_failure: string
+          owner_running_limit: number | null
+          rate_limit: number | null
+          rate_spent_until: string
+          rate_window: string | null
+          running_limit: number | null
+          timeout: string
+        }
+        Insert: {
+          backoff?: string
+          backoff_max?: string
+          description?: string
+          has_handler?: boolean
+          max_failures?: number
+          max_output_bytes?: number
+          name: string
+          on_failure?: string
+          owner_running_limit?: number | null
+          rate_limit?: number | null
+          rate_spent_until?: string
+          rate_window?: string | null
+          running_limit?: number | null
+          timeout?: string
+        }
+        Update: {
+          backoff?: string
+          backoff_max?: string
+          description?: string
+          has_handler?: boolean
+          max_failures?: number
+          max_output_bytes?: number
+          name?: string
+          on_failure?: string
+          owner_running_limit?: number | null
+          rate_limit?: number | null
+          rate_spent_until?: string
+          rate_window?: string | null
+          running_limit?: number | null
+          timeout?: string
+        }
+        Relationships: []
+      }
+      jobs: {
+        Row: {
+          collects: boolean
+          created_at: string
+          depends_on: number[] | null
+          error_message: string | null
+          error_slug: string | null
+          finished_at: string | null
+          id: number
+          input: Json | null
+          key: string
+          on_failure: string
+          output: Json | null
+          output_bytes: number
+          owner_id: string | null
+          parent_id: number | null
+          priority: number
+          progress: number
+          root_id: number
+          started_at: string | null
+          status: string
+          type: string
+          worked_at: string | null
+        }
+        Insert: {
+          collects?: boolean
+          created_at: string
+          depends_on?: number[] | null
+          error_message?: string | null
+          error_slug?: string | null
+          finished_at?: string | null
+          id?: number
+          input?: Json | null
+          key: string
+          on_failure: string
+          output?: Json | null
+          output_bytes?: number
+          owner_id?: string | null
+          parent_id?: number | null
+          priority?: number
+          progress?: number
+          root_id: number
+          started_at?: string | null
+          status: string
+          type: string
+          worked_at?: string | null
+        }
+        Update: {
+          collects?: boolean
+          created_at?: string
+          depends_on?: number[] | null
+          error_message?: string | null
+          error_slug?: string | null
+          finished_at?: string | null
+          id?: number
+          input?: Json | null
+          key?: string
+          on_failure?: string
+          output?: Json | null
+          output_bytes?: number
+          owner_id?: string | null
+          parent_id?: number | null
+          priority?: number
+          progress?: number
+          root_id?: number
+          started_at?: string | null
+          status?: string
+          type?: string
+          worked_at?: string | null
+        }
+        Relationships: []
+      }
       plans: {
         Row: {
           created_at: string
@@ -546,6 +669,7 @@ export type Database = {
       [_ in never]: never
     }
     Functions: {
+      cancel_job: { Args: { job_id: number }; Returns: string }
       create_api_key: {
         Args: { expires_at?: string; name: string; scopes?: string[] }
         Returns: Database["public"]["CompositeTypes"]["new_api_key"]
@@ -557,6 +681,9 @@ export type Database = {
         }
       }
       get_shared_resource: { Args: { share_id: string }; Returns: Json }
+      job_graph: { Args: { job_id: number }; Returns: string }
+      job_tree: { Args: { job_id: number }; Returns: Json }
+      retry_job: { Args: { job_id: number }; Returns: string }
       revoke_api_key: { Args: { id: string }; Returns: undefined }
       rotate_api_key: {
         Args: { grace_seconds?: number; id: string }
@@ -608,6 +735,10 @@ export type Database = {
           isOneToOne: true
           isSetofReturn: false
         }
+      }
+      submit_run: {
+        Args: { idempotency_key?: string; owner_id?: string; spec: Json }
+        Returns: number
       }
     }
     Enums: {

@@ -18,6 +18,7 @@ test('only the database and the bucket have to be named', () => {
     SPACES_FORCE_PATH_STYLE: false,
     SPACES_TIMEOUT_SECONDS: 15,
     WORKER_CONCURRENCY: 10,
+    WORKER_STEP_CONCURRENCY: 10,
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: 3002,
     LOG_LEVEL: 'info',

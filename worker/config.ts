@@ -7,6 +7,8 @@ const schema = z.object({
   DATABASE_URL: postgresUrl,
   /** Jobs at a time. */
   WORKER_CONCURRENCY: z.coerce.number('must be a number from 1 to 200').int().min(1).max(200).default(10),
+  /** Steps of runs at a time. */
+  WORKER_STEP_CONCURRENCY: z.coerce.number('must be a number from 1 to 500').int().min(1).max(500).default(10),
   WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
   /** 0 takes any free port, and the log names it. */
   WORKER_HEALTH_PORT: port.default(3002),

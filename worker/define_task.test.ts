@@ -6,7 +6,8 @@ import type { Store } from './adapters/spaces.ts'
 import { defineTask } from './define_task.ts'
 import { createDb } from './deps.ts'
 
-const services = { db: createDb({ query: vi.fn() }), store: {} as Store, logger: pino({ level: 'silent' }) }
+const steps = { pump: vi.fn(), start: vi.fn(), stop: vi.fn() }
+const services = { db: createDb({ query: vi.fn() }), store: {} as Store, logger: pino({ level: 'silent' }), steps }
 const { signal } = new AbortController()
 const helpers = { job: { id: '7', task_identifier: 'greet' }, abortSignal: signal } as JobHelpers
 const run = vi.fn()

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Deps } from './deps.ts'
 
 /** A task that still waits for what the process has. */
-export type UnboundTask = (services: Pick<Deps, 'db' | 'store' | 'logger'>) => Task
+export type UnboundTask = (services: Pick<Deps, 'db' | 'store' | 'logger' | 'steps'>) => Task
 
 /**
  * Makes a task of graphile-worker: its payload is checked first, and `run` gets the deps. Throw to have it run again.
@@ -15,14 +15,20 @@ export function defineTask<Schema extends z.ZodType>(definition: {
   payload: Schema
   run(payload: z.output<Schema>, deps: Deps): Promise<void>
 }): UnboundTask {
-  return ({ db, store, logger }) =>
+  return ({ db, store, logger, steps }) =>
     async (payload, { job, abortSignal }) => {
       const parsed = definition.payload.safeParse(payload)
       if (!parsed.success) {
         const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'payload'}: ${message}`)
         throw new Error(`The payload does not fit: ${faults.join('; ')}`, { cause: parsed.error })
       }
-      const deps = { db, store, logger: logger.child({ task: job.task_identifier, job: job.id }), signal: abortSignal }
+      const deps = {
+        db,
+        store,
+        steps,
+        logger: logger.child({ task: job.task_identifier, job: job.id }),
+        signal: abortSignal,
+      }
       await definition.run(parsed.data, deps)
     }
 }

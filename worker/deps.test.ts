@@ -1,15 +1,16 @@
 import { expect, test, vi } from 'vitest'
 import { createDb } from './deps.ts'
 
-const query = vi.fn(async (_text: string, _values: unknown[]) => ({ rows: [{ n: 1 }] }))
+const query = vi.fn(async (_config: { name: string; text: string; values: unknown[] }) => ({ rows: [{ n: 1 }] }))
 const db = createDb({ query: query as never })
 
 test('a call is one function with named arguments, and gives its rows', async () => {
   expect(await db.call('worker.claim_assets', { limit: 100, kinds: ['a'] })).toEqual([{ n: 1 }])
-  expect(query).toHaveBeenLastCalledWith('select * from worker.claim_assets("limit" => $1, "kinds" => $2)', [
-    100,
-    ['a'],
-  ])
+  expect(query).toHaveBeenLastCalledWith({
+    name: expect.stringMatching(/^[0-9a-f]{40}$/),
+    text: 'select * from worker.claim_assets("limit" => $1, "kinds" => $2)',
+    values: [100, ['a']],
+  })
 })
 
 test.each(['ping', 'worker.ping()', 'worker.Ping', 'worker.ping; select 1', '"worker".ping'])(

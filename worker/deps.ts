@@ -1,13 +1,17 @@
+import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import type { Store } from './adapters/spaces.ts'
+import type { Steps } from './steps.ts'
 
 /** What a task is given. */
 export type Deps = {
   db: Db
   /** Where assets are. */
   store: Store
+  /** The steps of runs, as this process runs them. */
+  steps: Steps
   /** Carries the task's name and the job's id. */
   logger: Logger
   /** Aborts when the worker stops: end, or throw, within 2 s. A job that throws runs again. */
@@ -51,13 +55,21 @@ export function openPool(options: {
 
 /** The only SQL in TypeScript is a call of one function: this is where it is made. */
 export function createDb(pool: Pick<pg.Pool, 'query'>): Db {
+  const names = new Map<string, string>()
+  const nameOf = (text: string) => {
+    const name = names.get(text) ?? createHash('sha1').update(text).digest('hex')
+    names.set(text, name)
+    return name
+  }
   return {
     async call<Row extends pg.QueryResultRow>(name: string, args: Record<string, unknown> = {}) {
       requireIdentifiers(name, Object.keys(args))
       // Quoted, because an argument may be called "limit".
       const list = Object.keys(args).map((arg, index) => `"${arg}" => $${index + 1}`)
       try {
-        const { rows } = await pool.query<Row>(`select * from ${name}(${list.join(', ')})`, Object.values(args))
+        const text = `select * from ${name}(${list.join(', ')})`
+        // Prepared, so that each connection plans a call once.
+        const { rows } = await pool.query<Row>({ name: nameOf(text), text, values: Object.values(args) })
         return rows
       } catch (cause) {
         // Node's error for a host with several addresses has a code and no message.

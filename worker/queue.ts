@@ -14,6 +14,7 @@ import type { Store } from './adapters/spaces.ts'
 import type { Db } from './deps.ts'
 import { makePatient } from './patient_pool.ts'
 import { followSchedules } from './schedules.ts'
+import type { Steps } from './steps.ts'
 import { tasks } from './tasks/index.ts'
 
 const firstDelayMs = 250
@@ -38,10 +39,11 @@ export function createQueue(options: {
   db: Db
   store: Store
   logger: Logger
+  steps: Steps
   concurrency: number
 }): Queue {
-  const { pool, db, store, logger, concurrency } = options
-  const services = { db, store, logger }
+  const { pool, db, store, logger, steps, concurrency } = options
+  const services = { db, store, logger, steps }
   const taskList: TaskList = Object.fromEntries(Object.entries(tasks).map(([name, bind]) => [name, bind(services)]))
   const stopping = new AbortController()
   let runner: Runner | undefined

@@ -112,7 +112,7 @@ const sequences = facts(
   left join pg_attribute as a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid`,
   `format_type(s.seqtypid, null)
     || case when s.seqcycle then ' cycle' else '' end
-    || coalesce(format(' of %s.%I', d.refobjid::regclass, a.attname), '')`,
+    || coalesce(' of ' || d.refobjid::regclass || '.' || quote_ident(a.attname), '')`,
 )
 
 export const tableFacts = [

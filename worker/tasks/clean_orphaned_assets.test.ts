@@ -17,6 +17,7 @@ import {
 } from '../../scripts/testing/store.ts'
 import { createSpaces, type Store } from '../adapters/spaces.ts'
 import { createDb } from '../deps.ts'
+import type { Steps } from '../steps.ts'
 import cleanOrphanedAssets from './clean_orphaned_assets.ts'
 
 // The real task, as role worker, on a real Postgres and a real S3 server, beside two real sidecars; proxies fail.
@@ -79,7 +80,7 @@ afterAll(async () => {
 })
 
 const run = async (payload: object, logger: Logger = pino({}, log), signal = stopping.signal) =>
-  cleanOrphanedAssets({ db: createDb(pool), store: through, logger })(payload, {
+  cleanOrphanedAssets({ db: createDb(pool), store: through, logger, steps: {} as Steps })(payload, {
     job: { id: '1', task_identifier: 'clean_orphaned_assets' },
     abortSignal: signal,
   } as JobHelpers)

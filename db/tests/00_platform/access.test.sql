@@ -9,12 +9,17 @@ values
   ('app.applied_files', '', '', '', '', ''),
   ('app.asset_types', '', '', '', '', ''),
   ('app.asset_uploads', '', '', '', '', ''),
+  ('app.job_events', '', '', '', '', ''),
+  ('app.job_queue', '', '', '', '', ''),
+  ('app.lanes', '', '', '', '', ''),
   ('app.migrations', '', '', '', '', ''),
   ('app.rate_limits', '', '', '', '', ''),
+  ('app.runs', '', '', '', '', ''),
   ('app.schedules', '', '', '', '', ''),
   ('app.session_icons', '', '', '', '', ''),
   ('app.settings', '', '', '', '', ''),
   ('app.share_packages', '', '', '', '', ''),
+  ('app.workers', '', '', '', '', ''),
   ('public.agents', 'insert select', 'insert select', 'select', '', ''),
   ('public.assets', 'select', 'select', 'select', '', ''),
   ('public.characters', 'insert select', 'insert select', 'select', '', ''),
@@ -22,6 +27,8 @@ values
   ('public.data_store_nodes', 'insert select', 'insert select', 'select', '', ''),
   ('public.flows', 'insert select', 'insert select', 'select', '', ''),
   ('public.if_nodes', 'insert select', 'insert select', 'select', '', ''),
+  ('public.job_types', 'select', 'select', 'select', '', ''),
+  ('public.jobs', '', 'select', 'select', '', ''),
   ('public.plans', 'select', 'select', 'select', '', ''),
   ('public.scenarios', 'insert select', 'insert select', 'select', '', ''),
   ('public.sessions', 'insert select', 'insert select', 'select', '', ''),
@@ -56,7 +63,8 @@ select set_eq(
   'each role may do exactly what the matrix says, on every table'
 );
 
--- What clients may not write, although the table is open to them; all but a key's hash they may read.
+-- What clients may not write, although the table is open to them; they may read every column but those of job_types
+-- and jobs that are for us alone.
 select set_eq(
   $$
     select distinct format('%s.%s %s', c.relname, a.attname, p.privilege)
@@ -74,7 +82,11 @@ select set_eq(
     'characters.sealed_at insert', 'characters.created_at insert', 'characters.updated_at insert', 'characters.size_bytes insert',
     'scenarios.sealed_at insert', 'scenarios.created_at insert', 'scenarios.updated_at insert', 'scenarios.size_bytes insert',
     'sessions.sealed_at insert', 'sessions.created_at insert', 'sessions.updated_at insert', 'sessions.size_bytes insert',
-    'agents.size_bytes insert', 'data_store_nodes.size_bytes insert', 'if_nodes.size_bytes insert'
+    'agents.size_bytes insert', 'data_store_nodes.size_bytes insert', 'if_nodes.size_bytes insert',
+    'job_types.has_handler select', 'job_types.on_failure select', 'job_types.max_failures select',
+    'job_types.backoff select', 'job_types.backoff_max select', 'job_types.timeout select',
+    'job_types.running_limit select', 'job_types.owner_running_limit select', 'job_types.rate_limit select',
+    'job_types.rate_window select', 'job_types.rate_spent_until select', 'job_types.max_output_bytes select'
   ],
   'the columns that are ours alone are granted to no client'
 );

@@ -14,8 +14,9 @@ grant select on executable to public;
 select set_eq(
   $$ select function from executable where role = 'worker' $$,
   array[
-    'worker.claim_orphaned_assets', 'worker.find_unknown_objects', 'worker.forget_assets', 'worker.list_schedules',
-    'worker.mark_orphaned_assets', 'worker.ping', 'worker.run_schedule'
+    'worker.claim_orphaned_assets', 'worker.exchange_steps', 'worker.find_unknown_objects', 'worker.forget_assets',
+    'worker.heartbeat', 'worker.leave', 'worker.list_schedules', 'worker.mark_orphaned_assets', 'worker.ping',
+    'worker.read_outputs', 'worker.run_schedule'
   ],
   'the worker may execute exactly these functions'
 );

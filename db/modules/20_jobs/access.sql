@@ -1,0 +1,29 @@
+-- Anyone may read what types of jobs there are; a signed-in user may read their own jobs, but for input and output; nobody
+-- writes either through the API.
+
+revoke all on public.job_types, public.jobs from anon, authenticated, service_role;
+
+grant select (name, description) on public.job_types to anon, authenticated;
+grant select on public.job_types to service_role;
+
+drop policy if exists select_all on public.job_types;
+create policy select_all on public.job_types
+  for select
+  to anon, authenticated
+  using (true);
+
+-- input and output hold prompts.
+grant select (
+  id, root_id, parent_id, owner_id, key, type, status, progress, created_at, started_at, finished_at, error_slug,
+  error_message
+) on public.jobs to authenticated;
+grant select on public.jobs to service_role;
+
+drop policy if exists select_own on public.jobs;
+create policy select_own on public.jobs
+  for select
+  to authenticated
+  using (owner_id = (select auth.uid()));
+
+revoke all on sequence public.jobs_id_seq, app.lanes_id_seq, app.job_events_id_seq, app.step_fences
+  from anon, authenticated, service_role;

@@ -1,0 +1,35 @@
+-- app.complete_groups
+--
+-- Called by   app.settle_steps
+-- Writes      jobs
+create or replace function app.complete_groups(job_ids bigint[])
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+begin
+  update public.jobs as j
+  set
+    status = 'completed',
+    progress = 1,
+    started_at = coalesce(j.started_at, v_now),
+    worked_at = coalesce(j.worked_at, v_now),
+    finished_at = v_now,
+    output_bytes = case
+      when j.collects
+        then j.output_bytes
+          + (select coalesce(sum(c.output_bytes), 0) from public.jobs as c where c.parent_id = j.id)::integer
+      else j.output_bytes
+    end
+  where j.id = any (complete_groups.job_ids);
+  perform app.record_events(complete_groups.job_ids, 'completed');
+end
+$$;
+
+comment on function app.complete_groups(bigint[]) is
+  'Completes steps whose children are all settled; those that collect count their children''s outputs.';
+
+revoke execute on function app.complete_groups(bigint[]) from public;

@@ -1,0 +1,64 @@
+-- worker.exchange_steps
+--
+-- Called by   the worker's pump
+-- Writes      workers, and what app.apply_results and app.claim_steps write
+-- Errors      PT422 results_invalid
+-- Idempotent  a result that was taken is refused the second time (step_lost) and changes nothing
+-- Locks       the worker's row for key share, so that it is not swept meanwhile; runs, queue rows, lanes; then a claim's
+create or replace function worker.exchange_steps(worker_id uuid, results jsonb, want integer)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+as $$
+declare
+  v_refused jsonb := '[]'::jsonb;
+  v_steps jsonb := '[]'::jsonb;
+begin
+  if jsonb_typeof(exchange_steps.results) is distinct from 'array' or exchange_steps.worker_id is null then
+    perform app.fail(422, 'results_invalid', 'A worker sends its id and a list of results.');
+  end if;
+
+  perform
+  from app.workers as w
+  where w.id = exchange_steps.worker_id
+  for key share;
+  if not found then
+    insert into app.workers (id, heartbeat_at, started_at)
+    values (exchange_steps.worker_id, app.now(), app.now())
+    on conflict do nothing;
+  end if;
+
+  if exchange_steps.results <> '[]' then
+    v_refused := app.apply_results(exchange_steps.results);
+  end if;
+  if exchange_steps.want > 0 then
+    v_steps := app.claim_steps(exchange_steps.worker_id, exchange_steps.want);
+  end if;
+
+  return jsonb_build_object(
+    'refused', v_refused,
+    'steps', v_steps,
+    'wake_in_ms', case when jsonb_array_length(v_steps) < exchange_steps.want then app.find_wake() end
+  );
+end
+$$;
+
+comment on function worker.exchange_steps(uuid, jsonb, integer) is
+$$Hands in results and takes up to want ready steps, in one transaction.
+
+results: [{ id, fence, outcome, … }], in any number. outcome completed: output, children (steps as submit_run has them).
+failed: error { slug, message }, is_permanent, retry_in_ms (a provider's delay, which holds the whole lane). rescheduled: state,
+retry_in_ms. returned: nothing is counted. Each is judged by itself; a completed one whose output is too large or whose children
+are malformed fails for good.
+Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id, owner_id, key, type, input,
+state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]] | null }], wake_in_ms: when there is more, or null }.$$;
+
+revoke execute on function worker.exchange_steps(uuid, jsonb, integer) from public;
+grant execute on function worker.exchange_steps(uuid, jsonb, integer) to worker;

@@ -1,0 +1,56 @@
+-- app.fail_steps
+--
+-- Called by   app.apply_results
+-- Writes      jobs, job_queue, runs
+create or replace function app.fail_steps(
+  job_ids bigint[],
+  slugs text[],
+  messages text[],
+  since timestamptz[],
+  ending_ids bigint[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+begin
+  update public.jobs as j
+  set
+    status = 'failed',
+    error_slug = f.slug,
+    error_message = f.message,
+    output_bytes = octet_length(f.slug) + 12,
+    started_at = coalesce(j.started_at, f.since),
+    finished_at = v_now
+  from unnest(fail_steps.job_ids, fail_steps.slugs, fail_steps.messages, fail_steps.since)
+    as f (id, slug, message, since)
+  where j.id = any (array[f.id]);
+  perform app.record_events(fail_steps.job_ids, 'failed');
+
+  if fail_steps.ending_ids <> '{}' then
+    update app.runs as r
+    set failing_step_id = coalesce(r.failing_step_id, e.id)
+    from (
+      select q.run_id, min(q.job_id) as id
+      from app.job_queue as q
+      where q.job_id = any (fail_steps.ending_ids)
+      group by q.run_id
+    ) as e
+    where r.id = any (array[e.run_id]);
+    delete from app.job_queue as q
+    where q.job_id = any (fail_steps.ending_ids) and q.parent_id is not null;
+    -- A root goes last, when nothing runs below it.
+    update app.job_queue as q
+    set status = 'blocked', worker_id = null, claimed_at = null
+    where q.job_id = any (fail_steps.ending_ids) and q.parent_id is null;
+  end if;
+end
+$$;
+
+comment on function app.fail_steps(bigint[], text[], text[], timestamptz[], bigint[]) is
+  'Fails steps for good. Of those in ending_ids the run fails too: see app.wind_down_runs.';
+
+revoke execute on function app.fail_steps(bigint[], text[], text[], timestamptz[], bigint[]) from public;

@@ -1,0 +1,65 @@
+-- app.finish_work
+--
+-- Called by   app.apply_results
+-- Writes      jobs; job_queue, for those with children
+create or replace function app.finish_work(
+  job_ids bigint[],
+  outputs jsonb[],
+  bytes integer[],
+  since timestamptz[],
+  children integer[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_joining_ids bigint[];
+begin
+  update public.jobs as j
+  set
+    status = case when d.children > 0 then 'joining' else 'completed' end,
+    progress = case when d.children > 0 then j.progress else 1 end,
+    output = d.output,
+    output_bytes = d.bytes,
+    started_at = coalesce(j.started_at, d.since),
+    worked_at = v_now,
+    finished_at = case when d.children > 0 then null else v_now end,
+    error_slug = null,
+    error_message = null
+  from unnest(
+    finish_work.job_ids, finish_work.outputs, finish_work.bytes, finish_work.since, finish_work.children
+  ) as d (id, output, bytes, since, children)
+  where j.id = any (array[d.id]);
+
+  v_joining_ids := array(
+    select d.id
+    from unnest(finish_work.job_ids, finish_work.children) as d (id, children)
+    where d.children > 0
+  );
+  if v_joining_ids <> '{}' then
+    update app.job_queue as q
+    set status = 'joining', open_children = d.children, worker_id = null, claimed_at = null, state = null
+    from unnest(finish_work.job_ids, finish_work.children) as d (id, children)
+    where q.job_id = any (array[d.id]) and d.children > 0;
+    perform app.record_events(v_joining_ids, 'joining');
+  end if;
+  if cardinality(v_joining_ids) < cardinality(finish_work.job_ids) then
+    perform app.record_events(
+      array(
+        select d.id
+        from unnest(finish_work.job_ids, finish_work.children) as d (id, children)
+        where d.children = 0
+      ),
+      'completed'
+    );
+  end if;
+end
+$$;
+
+comment on function app.finish_work(bigint[], jsonb[], integer[], timestamptz[], integer[]) is
+  'Notes that steps have done their own work: they are completed, or join their children.';
+
+revoke execute on function app.finish_work(bigint[], jsonb[], integer[], timestamptz[], integer[]) from public;

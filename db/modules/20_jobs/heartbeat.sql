@@ -1,0 +1,106 @@
+-- worker.heartbeat, worker.leave
+--
+-- Called by   each worker process, once a second, and at its end
+-- Writes      workers; jobs, where a step is first seen running or tells its progress; what app.return_lost_steps writes
+-- Locks       silent workers and their steps' runs; then, with skip locked, the runs of what it publishes: a run that is
+--             being changed is published a second later
+create or replace function worker.heartbeat(worker_id uuid, running jsonb)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_run_ids bigint[];
+  v_stop jsonb;
+begin
+  if jsonb_typeof(heartbeat.running) is distinct from 'array' or heartbeat.worker_id is null then
+    perform app.fail(422, 'results_invalid', 'A worker sends its id and a list of results.');
+  end if;
+
+  insert into app.workers as w (id, heartbeat_at, started_at)
+  values (heartbeat.worker_id, v_now, v_now)
+  on conflict on constraint workers_pkey do update set heartbeat_at = v_now;
+  perform app.return_lost_steps();
+
+  -- What is gone, has another fence, or belongs to a run that is failing.
+  select jsonb_agg(jsonb_build_object('id', h.step -> 'id', 'fence', h.step -> 'fence')) into v_stop
+  from jsonb_array_elements(heartbeat.running) as h (step)
+  where not exists (
+    select
+    from app.job_queue as q
+    join app.runs as r on r.id = q.run_id
+    where q.job_id = any (array[app.read_bigint(h.step -> 'id')])
+      and q.fence = app.read_bigint(h.step -> 'fence')
+      and q.status = 'running'
+      and r.failing_step_id is null
+  );
+
+  v_run_ids := array(
+    select r.id
+    from app.runs as r
+    where r.id = any (
+      array(
+      select q.run_id
+      from jsonb_array_elements(heartbeat.running) as h (step)
+      join app.job_queue as q on q.job_id = any (array[app.read_bigint(h.step -> 'id')])
+      )
+    )
+    for update skip locked
+  );
+  update public.jobs as j
+  set
+    status = 'running',
+    started_at = coalesce(j.started_at, p.claimed_at),
+    progress = greatest(j.progress, p.progress)
+  from (
+    select q.job_id, q.claimed_at, least(greatest((h.step ->> 'progress')::numeric, 0), 1)::real as progress
+    from jsonb_array_elements(heartbeat.running) as h (step)
+    join app.job_queue as q
+      on q.job_id = any (array[app.read_bigint(h.step -> 'id')])
+      and q.fence = app.read_bigint(h.step -> 'fence')
+      and q.status = 'running'
+      and q.run_id = any (v_run_ids)
+    where jsonb_typeof(coalesce(h.step -> 'progress', '0')) = 'number'
+  ) as p
+  where j.id = any (array[p.job_id]) and (j.status <> 'running' or p.progress > j.progress);
+
+  return jsonb_build_object('stop', coalesce(v_stop, '[]'), 'wake_in_ms', app.find_wake());
+end
+$$;
+
+comment on function worker.heartbeat(uuid, jsonb) is
+$$Says that a worker lives, and what it runs: [{ id, fence, progress }].
+
+Clients see those steps as running from then on, with their progress. Steps of workers that were silent for longer than
+app.settings.job_lease go back to the queue. Returns { stop: [{ id, fence }], wake_in_ms }: handlers to stop, whose results
+will not count; and in how many milliseconds a step is due (null: none).$$;
+
+create or replace function worker.leave(worker_id uuid)
+  returns void
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  -- One that still has steps is left to the sweep.
+  delete from app.workers as w
+  where w.id = leave.worker_id
+    and not exists (select from app.job_queue as q where q.worker_id = w.id);
+end
+$$;
+
+comment on function worker.leave(uuid) is 'Says that a worker ends, and has handed in everything.';
+
+revoke execute on function worker.heartbeat(uuid, jsonb) from public;
+revoke execute on function worker.leave(uuid) from public;
+grant execute on function worker.heartbeat(uuid, jsonb) to worker;
+grant execute on function worker.leave(uuid) to worker;

@@ -1,0 +1,88 @@
+-- app.lock_type_limits, app.spend_type_rates
+--
+-- Called by   app.claim_steps
+-- Writes      job_types.rate_spent_until
+-- Locks       rows of limited types that have something ready, with skip locked; the statement after the lock judges
+-- Why         what of a type runs is the sum over its lanes: a counter of its own could drift. Others may count down
+--             meanwhile, never up, since only a claim does that.
+create or replace function app.lock_type_limits(out closed_types text[], out types text[], out rooms integer[])
+  returns record
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_locked text[];
+begin
+  closed_types := array(
+    select t.name
+    from public.job_types as t
+    where t.running_limit is not null or t.rate_limit is not null
+  );
+  if closed_types = '{}' then
+    closed_types := null;
+    return;
+  end if;
+
+  v_locked := array(
+    select t.name
+    from public.job_types as t
+    where t.name = any (closed_types)
+      and exists (select from app.lanes as l where l.type = t.name and l.queued > 0)
+    order by t.name
+    for no key update skip locked
+  );
+  select array_agg(r.name), array_agg(r.room)
+  into types, rooms
+  from (
+    select
+      t.name,
+      least(
+        t.running_limit - coalesce((select sum(l.running) from app.lanes as l where l.type = t.name), 0),
+        floor(
+          extract(epoch from v_now + t.rate_window - greatest(t.rate_spent_until, v_now))
+          / (extract(epoch from t.rate_window) / t.rate_limit)
+          + 0.000001
+        )
+      )::integer as room
+    from public.job_types as t
+    where t.name = any (v_locked)
+  ) as r
+  where r.room > 0;
+  closed_types := array(
+    select c.name
+    from unnest(closed_types) as c (name)
+    where types is null or c.name <> all (types)
+  );
+end
+$$;
+
+comment on function app.lock_type_limits() is
+  'For a claim: limited types from which nothing may be taken now, and those from which so many may, which are locked.';
+
+create or replace function app.spend_type_rates(types text[], taken_lane_ids bigint[])
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+begin
+  update public.job_types as t
+  set rate_spent_until = greatest(t.rate_spent_until, v_now) + n.taken * (t.rate_window / t.rate_limit)
+  from (
+    select l.type, count(*) as taken
+    from unnest(spend_type_rates.taken_lane_ids) as c (lane_id)
+    join app.lanes as l on l.id = c.lane_id
+    group by l.type
+  ) as n
+  where t.name = n.type and t.rate_limit is not null and t.name = any (spend_type_rates.types);
+end
+$$;
+
+comment on function app.spend_type_rates(text[], bigint[]) is 'Takes from the rates of these types what was taken from lanes.';
+
+revoke execute on function app.lock_type_limits() from public;
+revoke execute on function app.spend_type_rates(text[], bigint[]) from public;

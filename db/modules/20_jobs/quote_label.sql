@@ -1,0 +1,26 @@
+-- app.quote_label
+--
+-- Called by   app.job_graph
+create or replace function app.quote_label(label text)
+  returns text
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(
+      string_agg(
+        case when c.letter ~ '^[A-Za-z0-9_.: -]$' then c.letter else '#' || ascii(c.letter) || ';' end,
+        '' order by c.at
+      ),
+      ''
+    )
+    from string_to_table(quote_label.label, null) with ordinality as c (letter, at)
+  );
+end
+$$;
+
+comment on function app.quote_label(text) is 'A text as it can stand in the quotes of a Mermaid label, whatever it holds.';
+
+revoke execute on function app.quote_label(text) from public;

@@ -1,0 +1,43 @@
+-- worker.read_outputs
+--
+-- Called by   the worker, for a step whose outputs did not come with it
+-- Errors      PT409 step_lost
+create or replace function worker.read_outputs(job_id bigint, fence bigint, after_id bigint default 0)
+  returns jsonb
+  language plpgsql
+  stable
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_ids bigint[];
+begin
+  select coalesce(j.depends_on, '{}') into v_ids
+  from app.job_queue as q
+  join public.jobs as j on j.id = q.job_id
+  where q.job_id = read_outputs.job_id and q.fence = read_outputs.fence and q.status = 'running';
+  if not found then
+    perform app.fail(409, 'step_lost', 'The step is not this worker''s any more.', 'Stop its handler.');
+  end if;
+
+  return (
+    select jsonb_build_object(
+      'outputs', coalesce(jsonb_agg(jsonb_build_array(p.path, p.output) order by p.id), '[]'),
+      'after_id', max(p.id)
+    )
+    from (
+      -- One at least, or a page would never end.
+      select o.*, sum(o.size) over (order by o.id) - o.size as before
+      from app.list_outputs(v_ids, read_outputs.after_id) as o
+      limit 10000
+    ) as p
+    where p.before = 0 or p.before + p.size <= 1048576
+  );
+end
+$$;
+
+comment on function worker.read_outputs(bigint, bigint, bigint) is
+  'A page of what a running step depends on: { outputs: [[path, value], …], after_id }. Ask on with after_id until it is null.';
+
+revoke execute on function worker.read_outputs(bigint, bigint, bigint) from public;
+grant execute on function worker.read_outputs(bigint, bigint, bigint) to worker;

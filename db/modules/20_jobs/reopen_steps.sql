@@ -1,0 +1,143 @@
+-- app.reopen_steps, app.start_steps
+--
+-- Called by   app.retry_job
+-- Writes      jobs, job_queue
+-- Locks       the caller holds the run's lock
+create or replace function app.reopen_steps(run_id bigint)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_ids bigint[];
+begin
+  -- What did not complete, and the parents above it, whose own work stays done.
+  with recursive reopened as (
+    select j.id, j.parent_id
+    from public.jobs as j
+    where j.root_id = reopen_steps.run_id and j.status in ('failed', 'skipped', 'cancelled')
+    union
+    select p.id, p.parent_id
+    from reopened as r
+    join public.jobs as p on p.id = r.parent_id
+  )
+  select array_agg(r.id) into v_ids
+  from reopened as r;
+  if v_ids is null then
+    return false;
+  end if;
+
+  update public.jobs as j
+  set
+    status = case when j.worked_at is null then 'blocked' else 'joining' end,
+    progress = 0,
+    started_at = case when j.worked_at is not null then j.started_at end,
+    finished_at = null,
+    output_bytes = coalesce(octet_length(j.output::text), 0),
+    error_slug = null,
+    error_message = null
+  where j.id = any (v_ids);
+
+  insert into app.job_queue (
+    job_id, run_id, parent_id, lane_id, run_at, waits, open_children, priority, status, dependents
+  )
+  select
+    j.id,
+    j.root_id,
+    j.parent_id,
+    l.id,
+    v_now,
+    case
+      when j.worked_at is not null then 0
+      else coalesce(w.waits, 0) + case when p.id is null or p.worked_at is not null then 0 else 1 end
+    end,
+    coalesce(c.children, 0),
+    j.priority,
+    j.status,
+    d.dependents
+  from public.jobs as j
+  left join public.jobs as p on p.id = j.parent_id
+  join public.job_types as t on t.name = j.type
+  left join app.lanes as l on t.has_handler and l.type = j.type and coalesce(l.owner_id, '00000000-0000-0000-0000-000000000000') = coalesce(j.owner_id, '00000000-0000-0000-0000-000000000000')
+  left join (
+    select o.parent_id, count(*)::integer as children
+    from public.jobs as o
+    where o.root_id = reopen_steps.run_id and o.finished_at is null
+    group by o.parent_id
+  ) as c on c.parent_id = j.id
+  -- Dependencies that are not settled, both ways.
+  left join (
+    select o.id, count(*)::integer as waits
+    from public.jobs as o
+    cross join lateral unnest(o.depends_on) as u (id)
+    join public.jobs as e on e.id = u.id and e.finished_at is null
+    where o.root_id = reopen_steps.run_id and o.finished_at is null and o.worked_at is null
+    group by o.id
+  ) as w on w.id = j.id
+  left join (
+    select u.id, array_agg(o.id) as dependents
+    from public.jobs as o
+    cross join lateral unnest(o.depends_on) as u (id)
+    where o.root_id = reopen_steps.run_id and o.finished_at is null and o.worked_at is null
+    group by u.id
+  ) as d on d.id = j.id
+  where j.root_id = reopen_steps.run_id and j.finished_at is null;
+  perform app.record_events(v_ids, 'retried');
+
+  return true;
+end
+$$;
+
+comment on function app.reopen_steps(bigint) is
+  'Opens what of a finished run did not complete, with counters that are counted; false where all is completed.';
+
+create or replace function app.start_steps(run_id bigint)
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_queued_ids bigint[];
+  v_opened_ids bigint[];
+  v_completed_ids bigint[];
+begin
+  with started as (
+    update app.job_queue as q
+    set status = case when q.lane_id is not null then 'queued' when q.open_children > 0 then 'joining' else 'blocked' end
+    where q.run_id = start_steps.run_id and q.status = 'blocked' and q.waits = 0
+    returning q.job_id, q.status
+  )
+  select
+    coalesce(array_agg(s.job_id) filter (where s.status = 'queued'), '{}'),
+    coalesce(array_agg(s.job_id) filter (where s.status = 'joining'), '{}'),
+    coalesce(array_agg(s.job_id) filter (where s.status = 'blocked'), '{}')
+  into v_queued_ids, v_opened_ids, v_completed_ids
+  from started as s;
+
+  -- Those that joined before, and whose children have all settled since.
+  v_completed_ids := v_completed_ids || array(
+    select q.job_id
+    from app.job_queue as q
+    where q.run_id = start_steps.run_id
+      and q.status = 'joining'
+      and q.open_children = 0
+  );
+  update public.jobs as j
+  set status = 'joining', started_at = v_now, worked_at = v_now
+  where j.id = any (v_opened_ids);
+  update public.jobs as j
+  set status = 'queued'
+  where j.id = any (v_queued_ids);
+
+  return v_queued_ids || app.settle_steps('{}', v_opened_ids, v_completed_ids);
+end
+$$;
+
+comment on function app.start_steps(bigint) is 'Starts what in a reopened run waits for nothing; returns what it queued.';
+
+revoke execute on function app.reopen_steps(bigint) from public;
+revoke execute on function app.start_steps(bigint) from public;

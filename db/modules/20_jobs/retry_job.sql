@@ -1,0 +1,61 @@
+-- app.retry_job, public.retry_job
+--
+-- Called by   the owner; service_role
+-- Writes      jobs, job_queue, runs, lanes; the queue: a pump
+-- Errors      PT404 job_not_found, PT409 job_is_step, job_not_finished, job_completed
+-- Locks       the run; then lanes
+-- Why         what has no row in the queue is built anew from jobs, counted rather than remembered. Hash joins: it looks
+--             at a whole run at once
+create or replace function app.retry_job(job_id bigint)
+  returns text
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_mergejoin = off
+as $$
+declare
+  v_queued_ids bigint[];
+begin
+  perform app.lock_run(retry_job.job_id);
+
+  if exists (select from app.runs as r where r.id = retry_job.job_id and r.finished_at is null) then
+    perform app.fail(409, 'job_not_finished', 'The job is not finished.', 'Wait for its end, or cancel it.');
+  end if;
+
+  if not app.reopen_steps(retry_job.job_id) then
+    perform app.fail(409, 'job_completed', 'Every step of the job is completed.', 'Start a new one.');
+  end if;
+
+  update app.runs as r
+  set finished_at = null, failing_step_id = null
+  where r.id = retry_job.job_id;
+  v_queued_ids := app.start_steps(retry_job.job_id);
+  perform app.move_lanes(v_queued_ids);
+  perform app.enqueue_pump();
+
+  return (select j.status from public.jobs as j where j.id = retry_job.job_id);
+end
+$$;
+
+comment on function app.retry_job(bigint) is 'Runs again what of a run is not completed; see public.retry_job.';
+
+create or replace function public.retry_job(job_id bigint)
+  returns text
+  language sql
+  volatile
+  set search_path = ''
+return app.retry_job(job_id);
+
+comment on function public.retry_job(bigint) is
+$$Runs again what of a finished run has failed, was skipped or cancelled.
+
+job_id: the root. What is completed keeps its output and does not run again. Returns the job's status.
+404 job_not_found. 409 job_is_step, job_not_finished, job_completed.$$;
+
+revoke execute on function app.retry_job(bigint) from public;
+revoke execute on function public.retry_job(bigint) from public;
+grant execute on function app.retry_job(bigint) to authenticated, service_role;
+grant execute on function public.retry_job(bigint) to authenticated, service_role;

@@ -1,0 +1,55 @@
+-- app.return_lost_steps
+--
+-- Called by   worker.heartbeat, so that it happens within seconds wherever anything works at all
+-- Writes      workers, and what app.apply_results writes
+-- Locks       silent workers, with skip locked: of many that look at the same moment, one sweeps each. A worker that comes
+--             back waits for that, and finds its fences stale.
+create or replace function app.return_lost_steps()
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_worker_ids uuid[];
+  v_results jsonb;
+begin
+  v_worker_ids := array(
+    select w.id
+    from app.workers as w
+    where w.heartbeat_at < app.now() - (select s.job_lease from app.settings as s)
+    order by w.heartbeat_at
+    limit 10
+    for update skip locked
+  );
+  if v_worker_ids = '{}' then
+    return;
+  end if;
+
+  -- Seldom enough for reading the whole queue.
+  select
+    jsonb_agg(
+      jsonb_build_object(
+        'id', q.job_id,
+        'fence', q.fence,
+        'outcome', 'failed',
+        'error', '{"slug": "worker_lost", "message": "The worker that ran it fell silent."}'::jsonb
+      )
+    )
+  into v_results
+  from app.job_queue as q
+  where q.status = 'running' and q.worker_id = any (v_worker_ids);
+  if v_results is not null then
+    perform app.apply_results(v_results);
+    perform app.enqueue_pump();
+  end if;
+
+  delete from app.workers as w
+  where w.id = any (v_worker_ids);
+end
+$$;
+
+comment on function app.return_lost_steps() is
+  'Returns the steps of workers that were silent for longer than app.settings.job_lease, each as a failure.';
+
+revoke execute on function app.return_lost_steps() from public;

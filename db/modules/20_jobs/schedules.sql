@@ -1,0 +1,4 @@
+-- An operator's cron expression stays; only the function is ours.
+insert into app.schedules (name, cron, function)
+values ('delete-finished-runs', '20 3 * * *', 'app.delete_finished_runs')
+on conflict on constraint schedules_pkey do update set function = excluded.function;

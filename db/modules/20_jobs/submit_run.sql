@@ -1,0 +1,93 @@
+-- app.submit_run, public.submit_run
+--
+-- Called by   the verbs of other modules; service_role
+-- Writes      runs, jobs, job_queue, lanes; the queue: a pump
+-- Errors      PT404 owner_not_found, PT422 idempotency_key_invalid, spec_invalid, and those of app.insert_steps
+-- Idempotent  same idempotency_key, same owner: gives the first run and changes nothing
+-- Locks       rows that nobody else knows, then lanes
+create or replace function app.submit_run(spec jsonb, owner_id uuid, idempotency_key text)
+  returns bigint
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+as $$
+declare
+  v_run_id bigint;
+  v_steps_max integer := (select s.run_steps_max from app.settings as s);
+  v_new record;
+begin
+  if jsonb_typeof(submit_run.spec) is distinct from 'object' then
+    perform app.fail(422, 'spec_invalid', 'A run is a JSON object: its root.', 'Send { key, type, steps: [ … ] }.');
+  end if;
+
+  if char_length(submit_run.idempotency_key) not between 1 and 200 then
+    perform app.fail(422, 'idempotency_key_invalid', 'An idempotency key has 1 to 200 characters.', 'Send a shorter one, or none.');
+  end if;
+
+  if submit_run.owner_id is not null
+    and not exists (select from public.users as u where u.id = submit_run.owner_id)
+  then
+    perform app.fail(404, 'owner_not_found', 'There is no such user.', 'Send the id of a user, or null.');
+  end if;
+
+  v_run_id := nextval('public.jobs_id_seq');
+  -- Waits for another request with the same key, and finds its run.
+  insert into app.runs (id, owner_id, idempotency_key, steps, created_at)
+  values (v_run_id, submit_run.owner_id, submit_run.idempotency_key, 0, app.now())
+  on conflict do nothing;
+  if not found then
+    select r.id into v_run_id
+    from app.runs as r
+    where r.owner_id is not distinct from submit_run.owner_id and r.idempotency_key = submit_run.idempotency_key;
+    return v_run_id;
+  end if;
+
+  v_new := app.insert_steps(
+    v_run_id, submit_run.owner_id, null, jsonb_build_array(submit_run.spec), true, v_steps_max
+  );
+  update app.runs as r
+  set steps = v_new.total
+  where r.id = v_run_id;
+  perform app.record_events(array[v_run_id], 'submitted');
+  if v_new.emptied <> '{}' then
+    v_new.queued := v_new.queued || app.settle_steps('{}', '{}', v_new.emptied);
+  end if;
+  if v_new.queued <> '{}' then
+    perform app.move_lanes(v_new.queued);
+    perform app.enqueue_pump();
+  end if;
+
+  return v_run_id;
+end
+$$;
+
+comment on function app.submit_run(jsonb, uuid, text) is 'Makes a run of steps; see public.submit_run.';
+
+create or replace function public.submit_run(spec jsonb, owner_id uuid default null, idempotency_key text default null)
+  returns bigint
+  language sql
+  volatile
+  set statement_timeout = '10s'
+  set search_path = ''
+return app.submit_run(spec, owner_id, idempotency_key);
+
+comment on function public.submit_run(jsonb, uuid, text) is
+$$Makes a run of background steps and returns its id.
+
+spec: the root, { key, type, input, depends_on: [keys of siblings], steps: [children], on_failure, collect: "children",
+priority }. A step starts when its dependencies are settled and its parent's own work is done; it gets { key: output } of its
+dependencies. key: 1 to 80 of a-z, 0-9, _.:- and unique among siblings. priority: -100 to 100, lower first.
+owner_id: the user who can see the run, or null. idempotency_key: the same key of the same owner gives the first run.
+422 spec_invalid, step_invalid, step_key_invalid, step_key_taken, step_type_unknown, step_dependency_unknown, step_cycle,
+too_many_steps, idempotency_key_invalid. 404 owner_not_found. For service_role only. Seed 002.$$;
+
+revoke execute on function app.submit_run(jsonb, uuid, text) from public;
+revoke execute on function public.submit_run(jsonb, uuid, text) from public;
+grant execute on function app.submit_run(jsonb, uuid, text) to service_role;
+grant execute on function public.submit_run(jsonb, uuid, text) to service_role;

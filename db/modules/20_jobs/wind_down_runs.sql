@@ -1,0 +1,78 @@
+-- app.wind_down_runs
+--
+-- Called by   app.apply_results, for runs in which a step has failed under fail_run
+-- Writes      job_queue, jobs, runs
+-- Locks       the caller holds the runs' locks. A step that is being claimed at this moment is waited for, and runs then
+create or replace function app.wind_down_runs(run_ids bigint[], uncounted_ids bigint[])
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_ids bigint[];
+  v_lane_ids bigint[];
+  v_run_ids bigint[];
+begin
+  with gone as (
+    delete from app.job_queue as q
+    where q.run_id = any (wind_down_runs.run_ids) and q.status <> 'running' and q.parent_id is not null
+    returning q.job_id, q.lane_id, q.status
+  )
+  select array_agg(g.job_id), coalesce(
+      array_agg(g.lane_id) filter (
+        where g.status = 'queued' and g.job_id not in (select unnest(wind_down_runs.uncounted_ids))
+      ),
+      '{}'
+    )
+  into v_ids, v_lane_ids
+  from gone as g;
+  if v_ids is not null then
+    update public.jobs as j
+    set status = 'skipped', finished_at = v_now
+    where j.id = any (v_ids);
+    perform app.record_events(v_ids, 'skipped');
+  end if;
+
+  -- In the next statement, which sees what was claimed meanwhile: where nothing runs any more.
+  with gone as (
+    delete from app.job_queue as q
+    where q.job_id = any (wind_down_runs.run_ids)
+      and q.status <> 'running'
+      and not exists (
+        select from app.job_queue as o
+        where o.run_id = q.job_id and o.status = 'running'
+      )
+    returning q.job_id
+  )
+  select array_agg(g.job_id) into v_run_ids
+  from gone as g;
+  if v_run_ids is not null then
+    update public.jobs as j
+    set
+      status = 'failed',
+      finished_at = v_now,
+      error_slug = f.error_slug,
+      error_message = case
+        when f.id = j.id then f.error_message
+        else left(format('Step "%s" failed: %s', f.key, f.error_message), 2000)
+      end
+    from app.runs as r
+    join public.jobs as f on f.id = any (array[r.failing_step_id])
+    where r.id = any (v_run_ids) and j.id = any (array[r.id]);
+    update app.runs as r
+    set finished_at = v_now
+    where r.id = any (v_run_ids);
+    perform app.record_events(v_run_ids, 'failed');
+  end if;
+
+  return v_lane_ids;
+end
+$$;
+
+comment on function app.wind_down_runs(bigint[], bigint[]) is
+  'Skips everything in failing runs that does not run, and fails the roots below which nothing runs any more. Returns the '
+  'lanes of steps that were queued, but for those that are not counted in their lanes yet.';
+
+revoke execute on function app.wind_down_runs(bigint[], bigint[]) from public;

@@ -1,0 +1,70 @@
+import type { Client } from 'pg'
+
+/** What must hold between any two transactions, each as a query that gives the rows that break it. */
+const invariants: Record<string, string> = {
+  'a lane counts what is queued and what runs in it': `
+    select l.id, l.queued, l.running, c.queued as counted, c.running as counted_running
+    from app.lanes as l
+    cross join lateral (
+      select
+        count(*) filter (where q.status = 'queued') as queued,
+        count(*) filter (where q.status = 'running') as running
+      from app.job_queue as q where q.lane_id = l.id
+    ) as c
+    where (l.queued, l.running) is distinct from (c.queued, c.running)`,
+  'a lane with something due is awake': `
+    select l.id, l.wake_at, q.run_at from app.lanes as l
+    join app.job_queue as q on q.lane_id = l.id and q.status = 'queued'
+    where l.wake_at > q.run_at`,
+  'waits are the dependencies and the parent that are not done': `
+    select q.job_id, q.status, q.waits, w.waits as counted
+    from app.job_queue as q
+    join jobs as j on j.id = q.job_id
+    cross join lateral (
+      select (select count(*) from jobs as d where d.id = any (j.depends_on) and d.finished_at is null)
+        + (select count(*) from jobs as p where p.id = j.parent_id and p.worked_at is null) as waits
+    ) as w
+    join app.runs as r on r.id = q.run_id
+    where q.waits <> w.waits and r.failing_step_id is null and j.worked_at is null`,
+  'what waits is blocked, and only that': `
+    select job_id, status, waits from app.job_queue
+    where (status = 'blocked') <> (waits > 0) and not (parent_id is null and status = 'blocked')`,
+  'open children are those that are not settled': `
+    select q.job_id, q.open_children, c.children
+    from app.job_queue as q
+    join app.runs as r on r.id = q.run_id and r.failing_step_id is null
+    cross join lateral (select count(*) as children from jobs as j where j.parent_id = q.job_id and j.finished_at is null) as c
+    where q.open_children <> c.children`,
+  'what joins has open children': `
+    select q.job_id from app.job_queue as q where q.status = 'joining' and q.open_children = 0`,
+  'a step is in the queue until it is finished': `
+    select j.id, j.status, q.status as queued from jobs as j
+    left join app.job_queue as q on q.job_id = j.id
+    where (q.job_id is null) <> (j.finished_at is not null)`,
+  'a finished run has no open steps, and another one an open root': `
+    select r.id from app.runs as r
+    where (r.finished_at is null) <> exists (select from app.job_queue as q where q.job_id = r.id)
+      or r.finished_at is not null and exists (select from app.job_queue as q where q.run_id = r.id)`,
+  'in a failing run only the root and what runs are left': `
+    select q.job_id, q.status from app.job_queue as q join app.runs as r on r.id = q.run_id
+    where r.failing_step_id is not null and q.parent_id is not null and q.status <> 'running'`,
+  'a running step has a fence of its own': `
+    select fence from app.job_queue where status = 'running' group by fence having count(*) > 1`,
+  'a run counts its steps': `
+    select r.id, r.steps from app.runs as r where r.steps <> (select count(*) from jobs as j where j.root_id = r.id)`,
+  'no limit is exceeded': `
+    select l.id, l.running from app.lanes as l join job_types as t on t.name = l.type
+    where l.running > t.owner_running_limit
+    union all
+    select null, sum(l.running) from app.lanes as l join job_types as t on t.name = l.type
+    group by t.name, t.running_limit having sum(l.running) > t.running_limit`,
+}
+
+/** Throws, naming the first invariant that does not hold. */
+export async function requireInvariants(client: Client): Promise<void> {
+  const text = Object.entries(invariants)
+    .map(([name, query]) => `select '${name}' as name, to_jsonb(b) as broken from (${query}) as b`)
+    .join('\nunion all\n')
+  const { rows } = await client.query<{ name: string; broken: unknown }>(text)
+  if (rows[0]) throw new Error(`"${rows[0].name}" does not hold: ${JSON.stringify(rows[0].broken)}`)
+}

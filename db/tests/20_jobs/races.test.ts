@@ -1,0 +1,227 @@
+import type { Client } from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { requireInvariants } from './invariants.ts'
+
+// Two sessions at the same moment: claim, complete, cancel, retry and sweep against each other. A claim never waits; the
+// others wait for each other's run only.
+let database: TestDatabase
+let a: Client
+let b: Client
+let watcher: Client
+const [first, second] = [crypto.randomUUID(), crypto.randomUUID()]
+
+type Step = { id: number; fence: number; key: string }
+type Answer = { steps: Step[]; refused: { reason: string }[] }
+
+beforeAll(async () => {
+  database = await createDatabase()
+  ;[a, b, watcher] = await Promise.all([database.connect(), database.connect(), database.connect()])
+  await watcher.query("insert into job_types (name, max_failures) values ('noop', 1)")
+  await watcher.query("insert into job_types (name, running_limit) values ('scarce', 3)")
+  for (const client of [a, b]) {
+    await client.query(`select set_config('request.jwt.claims', '{"role": "service_role"}', false)`)
+    // What waits although it must not fails, instead of hanging.
+    await client.query("set lock_timeout = '10s'")
+  }
+})
+afterAll(() => database.drop())
+beforeEach(async () => {
+  await watcher.query('delete from app.runs; update app.lanes set queued = 0, running = 0; delete from app.workers')
+})
+
+const submit = async (keys: string[], type = 'noop'): Promise<number> =>
+  Number(
+    (
+      await watcher.query('select app.submit_run($1, null, null) as id', [
+        JSON.stringify({ key: 'root', type: 'group', steps: keys.map((key) => ({ key, type })) }),
+      ])
+    ).rows[0].id,
+  )
+const exchange = async (client: Client, worker: string, results: unknown[], want: number): Promise<Answer> =>
+  (await client.query('select worker.exchange_steps($1, $2, $3) as answer', [worker, JSON.stringify(results), want]))
+    .rows[0].answer
+const complete = ({ id, fence }: Step) => ({ id, fence, outcome: 'completed' })
+const verb = (client: Client, name: string, id: number) => client.query(`select ${name}_job($1) as status`, [id])
+const status = async (id: number) => (await watcher.query('select status from jobs where id = $1', [id])).rows[0].status
+
+async function untilWaiting(client: Client): Promise<void> {
+  const { processID } = client as unknown as { processID: number }
+  for (let n = 0; n < 500; n++) {
+    const { rows } = await watcher.query('select cardinality(pg_blocking_pids($1)) as blockers', [processID])
+    if (rows[0].blockers > 0) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('The session never waited.')
+}
+
+test('claim against claim: neither waits, and none gets what the other has', async () => {
+  await submit(['a', 'b', 'c'])
+  await a.query('begin')
+  expect((await exchange(a, first, [], 2)).steps).toHaveLength(2)
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await a.query('commit')
+  expect((await exchange(b, second, [], 5)).steps).toHaveLength(1)
+  await requireInvariants(watcher)
+})
+
+test('claim against claim of a limited type: the limit holds', async () => {
+  await submit(['a', 'b', 'c', 'd', 'e'], 'scarce')
+  await a.query('begin')
+  expect((await exchange(a, first, [], 2)).steps).toHaveLength(2)
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await a.query('commit')
+  expect((await exchange(b, second, [], 5)).steps).toHaveLength(1)
+  await requireInvariants(watcher)
+})
+
+test('complete against complete: the second waits, and the run ends once', async () => {
+  const id = await submit(['a', 'b'])
+  const { steps } = await exchange(a, first, [], 2)
+  await a.query('begin')
+  await exchange(a, first, [complete(steps[0] as Step)], 0)
+  const other = exchange(b, second, [complete(steps[1] as Step)], 0)
+  await untilWaiting(b)
+  await a.query('commit')
+  expect((await other).refused).toEqual([])
+  expect(await status(id)).toBe('completed')
+  await requireInvariants(watcher)
+})
+
+test('the same result twice at the same moment counts once', async () => {
+  const id = await submit(['a'])
+  const { steps } = await exchange(a, first, [], 1)
+  await a.query('begin')
+  await exchange(a, first, [complete(steps[0] as Step)], 0)
+  const other = exchange(b, first, [complete(steps[0] as Step)], 0)
+  await untilWaiting(b)
+  await a.query('commit')
+  expect((await other).refused).toMatchObject([{ reason: 'step_lost' }])
+  expect(await status(id)).toBe('completed')
+})
+
+test('cancel against complete: whoever locks first wins', async () => {
+  const id = await submit(['a'])
+  const { steps } = await exchange(a, first, [], 1)
+  await a.query('begin')
+  await verb(a, 'cancel', id)
+  const late = exchange(b, first, [complete(steps[0] as Step)], 0)
+  await untilWaiting(b)
+  await a.query('commit')
+  expect((await late).refused).toMatchObject([{ reason: 'step_lost' }])
+  expect(await status(id)).toBe('cancelled')
+
+  const other = await submit(['a'])
+  const taken = await exchange(a, first, [], 1)
+  await a.query('begin')
+  await exchange(a, first, [complete(taken.steps[0] as Step)], 0)
+  const cancelling = verb(b, 'cancel', other)
+  cancelling.catch(() => {})
+  await untilWaiting(b)
+  await a.query('commit')
+  await expect(cancelling).rejects.toMatchObject({ code: 'PT409', detail: 'job_finished' })
+  await requireInvariants(watcher)
+})
+
+test('cancel against claim: the claim is waited for, and its step is cancelled', async () => {
+  const id = await submit(['a', 'b'])
+  await a.query('begin')
+  const { steps } = await exchange(a, first, [], 1)
+  const cancelling = verb(b, 'cancel', id)
+  await untilWaiting(b)
+  await a.query('commit')
+  await cancelling
+  expect((await exchange(a, first, [complete(steps[0] as Step)], 0)).refused).toHaveLength(1)
+  await requireInvariants(watcher)
+})
+
+test('claim against cancel: the claim passes by', async () => {
+  const id = await submit(['a', 'b'])
+  await a.query('begin')
+  await verb(a, 'cancel', id)
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await a.query('commit')
+  await requireInvariants(watcher)
+})
+
+test('a failure against a claim in the same run: what was claimed runs, and the run fails after it', async () => {
+  const id = await submit(['a', 'b', 'c'])
+  const { steps } = await exchange(a, first, [], 1)
+  await b.query('begin')
+  const claimed = await exchange(b, second, [], 1)
+  const failing = exchange(a, first, [{ ...complete(steps[0] as Step), outcome: 'failed', is_permanent: true }], 0)
+  await untilWaiting(a)
+  await b.query('commit')
+  await failing
+  await requireInvariants(watcher)
+  expect(await status(id)).not.toBe('failed')
+  await exchange(b, second, [complete(claimed.steps[0] as Step)], 0)
+  expect(await status(id)).toBe('failed')
+  await requireInvariants(watcher)
+})
+
+test('retry against retry: one does it', async () => {
+  const id = await submit(['a'])
+  await verb(a, 'cancel', id)
+  await a.query('begin')
+  await verb(a, 'retry', id)
+  const other = verb(b, 'retry', id)
+  other.catch(() => {})
+  await untilWaiting(b)
+  await a.query('commit')
+  await expect(other).rejects.toMatchObject({ code: 'PT409', detail: 'job_not_finished' })
+  await requireInvariants(watcher)
+})
+
+test('sweep against sweep: one returns the steps, and neither waits', async () => {
+  await watcher.query("update job_types set max_failures = 3 where name = 'noop'")
+  await submit(['a', 'b'])
+  await exchange(a, first, [], 2)
+  await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
+  await a.query('begin')
+  await a.query('select worker.heartbeat($1, $2)', [second, '[]'])
+  await b.query('select worker.heartbeat($1, $2)', [crypto.randomUUID(), '[]'])
+  await a.query('commit')
+  const { rows } = await watcher.query('select status, failures from app.job_queue where parent_id is not null')
+  expect(rows).toEqual([
+    { status: 'queued', failures: 1 },
+    { status: 'queued', failures: 1 },
+  ])
+  await requireInvariants(watcher)
+})
+
+test('sweep against complete: the result waits, and is refused', async () => {
+  await submit(['a'])
+  const { steps } = await exchange(a, first, [], 1)
+  await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
+  await a.query('begin')
+  await a.query('select worker.heartbeat($1, $2)', [second, '[]'])
+  const late = exchange(b, first, [complete(steps[0] as Step)], 0)
+  await untilWaiting(b)
+  await a.query('commit')
+  expect((await late).refused).toMatchObject([{ reason: 'step_lost' }])
+  await requireInvariants(watcher)
+})
+
+test('many workers on many runs: no deadlock, everything once', { timeout: 60_000 }, async () => {
+  const workers = await Promise.all(Array.from({ length: 8 }, () => database.connect('worker')))
+  const ids = await Promise.all(Array.from({ length: 20 }, () => submit(['a', 'b', 'c', 'd', 'e', 'f'])))
+  let completed = 0
+  await Promise.all(
+    workers.map(async (client) => {
+      const id = crypto.randomUUID()
+      let held: Step[] = []
+      for (let idle = 0; idle < 40; ) {
+        const answer = await exchange(client, id, held.map(complete), 7)
+        expect(answer.refused).toEqual([])
+        completed += held.length
+        held = answer.steps
+        idle = held.length === 0 ? idle + 1 : 0
+        if (idle > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }),
+  )
+  expect(completed).toBe(120)
+  for (const id of ids) expect(await status(id)).toBe('completed')
+  await requireInvariants(watcher)
+})

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { defineHandler, type Handler, Reschedule, StepError, WithChildren } from '../../worker/define_handler.ts'
+
+/** The types of {@link testHandlers}, as SQL. */
+export const testTypes = `
+  insert into job_types (name, max_failures, backoff, timeout) values
+    ('noop', 3, '10 ms', '1 minute'), ('nap', 50, '10 ms', '1 minute'), ('stubborn', 2, '10 ms', '500 ms'),
+    ('flaky', 50, '10 ms', '1 minute'), ('branch', 50, '10 ms', '1 minute'), ('poll', 3, '10 ms', '1 minute'),
+    ('huge', 3, '10 ms', '1 minute'), ('picky', 3, '10 ms', '1 minute')
+  on conflict do nothing`
+
+/** Handlers for tests, benchmarks and chaos. */
+export const testHandlers: Record<string, Handler> = {
+  /** Says which steps it was given outputs of. */
+  noop: defineHandler({
+    input: z.unknown(),
+    output: z.object({ of: z.array(z.string()) }),
+    run: (_input, { outputs }) => ({ of: Object.keys(outputs) }),
+  }),
+  nap: defineHandler({
+    input: z.object({ ms: z.number() }),
+    output: z.object({ napped: z.number() }),
+    async run({ ms }, { signal, progress }) {
+      progress(0.5)
+      await sleep(ms, undefined, { signal })
+      return { napped: ms }
+    },
+  }),
+  /** Heeds no signal. */
+  stubborn: defineHandler({
+    input: z.unknown(),
+    output: z.null(),
+    async run() {
+      await sleep(10_000, undefined, { ref: false })
+      return null
+    },
+  }),
+  flaky: defineHandler({
+    input: z.object({ failures: z.number() }),
+    output: z.object({ failures: z.number() }),
+    run: (input, { failures }) => {
+      if (failures < input.failures) throw new StepError('flaked', 'Not this time.')
+      return { failures }
+    },
+  }),
+  branch: defineHandler({
+    input: z.object({ children: z.number(), depth: z.number() }),
+    output: z.object({ children: z.number() }),
+    run: ({ children, depth }) =>
+      new WithChildren(
+        { children },
+        Array.from({ length: children }, (_one, index) => ({
+          key: `child-${index}`,
+          type: depth > 1 ? 'branch' : 'noop',
+          input: { children, depth: depth - 1 },
+          depends_on: index > 0 && index % 3 === 0 ? [`child-${index - 1}`] : [],
+        })),
+      ),
+  }),
+  poll: defineHandler({
+    input: z.object({ turns: z.number() }),
+    output: z.object({ turns: z.number() }),
+    run: ({ turns }, { state }) => {
+      const turn = z.object({ turn: z.number() }).catch({ turn: 0 }).parse(state).turn
+      return turn < turns ? new Reschedule({ turn: turn + 1 }, 20) : { turns: turn }
+    },
+  }),
+  huge: defineHandler({
+    input: z.unknown(),
+    output: z.string(),
+    run: () => 'x'.repeat(1_100_000),
+  }),
+  picky: defineHandler({
+    input: z.object({ name: z.string() }),
+    output: z.object({ size: z.number() }),
+    run: ({ name }) => (name === 'nul' ? { size: '\u0000' } : { size: name }) as never,
+  }),
+}

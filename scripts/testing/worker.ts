@@ -1,0 +1,5 @@
+import { startWorker } from '../../worker/start_worker.ts'
+import { testHandlers } from './handlers.ts'
+
+// A worker process like worker/main.ts, with handlers for tests.
+await startWorker(testHandlers)

@@ -1,0 +1,344 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { type Handler, StepError } from './define_handler.ts'
+import type { Db } from './deps.ts'
+import { describeFailure, describeResult, describeReturn } from './step_result.ts'
+
+/** A step as `worker.exchange_steps` gives it. */
+type Step = {
+  id: number
+  fence: number
+  run_id: number
+  owner_id: string | null
+  key: string
+  type: string
+  input: unknown
+  state: unknown
+  failures: number
+  timeout_ms: number
+  outputs: [string[], unknown][] | null
+}
+type Answer = { refused: { index: number; id: number; reason: string }[]; steps: Step[]; wake_in_ms: number | null }
+type Pulse = { stop: { id: number; fence: number }[]; wake_in_ms: number | null }
+type Running = { step: Step; abort: AbortController; progress: number; takenAt: number }
+
+/** Steps of runs, as this process runs them. */
+export type Steps = {
+  /** Takes steps until none is ready and none runs, or for some minutes; several calls share one pump. */
+  pump(signal: AbortSignal): Promise<void>
+  /** Begins to heartbeat. */
+  start(): void
+  /** Takes no more, stops what runs, and gives back what does not end within 1.5 s. */
+  stop(): Promise<void>
+}
+
+const pulseMs = 1000
+const graceMs = 2000
+const pumpMs = 180_000
+/** What is fetched ahead should be done in this time, whoever else waits for it. */
+const aheadMs = 50
+const batchMax = 500
+const bytesMax = 4 * 2 ** 20
+
+/**
+ * The pump: takes steps in batches, runs `concurrency` of them side by side, and hands results in and takes the next in one
+ * call. A result waits for nothing but a call that is under way.
+ */
+export function createSteps(options: {
+  db: Db
+  logger: Logger
+  handlers: Record<string, Handler>
+  concurrency: number
+}): Steps {
+  const { db, logger, handlers, concurrency } = options
+  const workerId = crypto.randomUUID()
+  const running = new Map<number, Running>()
+  const waiting: Running[] = []
+  let results: string[] = []
+  let isWanting = false
+  let isStopping = false
+  let isCalling = false
+  let isPlanned = false
+  let averageMs = aheadMs
+  let wake: NodeJS.Timeout | undefined
+  let pulse: NodeJS.Timeout | undefined
+  let retryMs = 0
+  let emptyTurns = 0
+  const idlers = new Set<() => void>()
+
+  const isIdle = () => !isWanting && !isCalling && running.size === 0 && waiting.length === 0 && results.length === 0
+
+  function nudge(): void {
+    if (isStopping) return
+    clearTimeout(wake)
+    isWanting = true
+    plan()
+  }
+
+  /** After all results of this turn of the event loop have come. */
+  function plan(): void {
+    if (isPlanned || isCalling) return
+    isPlanned = true
+    setImmediate(() => {
+      isPlanned = false
+      void exchange()
+    })
+  }
+
+  /** Steps that are over within milliseconds are fetched ahead; others only as there is room to run them. */
+  function countWanted(): number {
+    if (!isWanting || isStopping) return 0
+    const held = running.size + waiting.length
+    const ahead = Math.round(concurrency * Math.min(aheadMs / Math.max(averageMs, 0.25), 20))
+    return Math.max(0, Math.min(Math.max(concurrency, ahead), batchMax) - held)
+  }
+
+  async function exchange(): Promise<void> {
+    if (isCalling) return
+    const want = countWanted()
+    if (want === 0 && results.length === 0) return settle()
+    isCalling = true
+    const batch = takeBatch()
+    try {
+      const answer = await call(batch, want)
+      retryMs = 0
+      for (const { id, reason } of answer.refused) logger.warn({ step: id, reason }, 'Result was refused')
+      for (const step of answer.steps) {
+        waiting.push({ step, abort: new AbortController(), progress: 0, takenAt: performance.now() })
+      }
+      if (answer.steps.length > 0) emptyTurns = 0
+      if (want > 0 && answer.steps.length < want) rest(answer.wake_in_ms)
+      startWaiting()
+    } catch (error) {
+      results = [...batch, ...results]
+      retryMs = Math.min(Math.max(50, retryMs * 2), 1000)
+      logger.warn({ reason: (error as Error).message, retry_in_ms: retryMs }, 'Results could not be handed in')
+      await sleep(retryMs)
+    } finally {
+      isCalling = false
+    }
+    if (results.length > 0 || countWanted() > 0) plan()
+    else settle()
+  }
+
+  function takeBatch(): string[] {
+    let bytes = 0
+    const fits = results.findIndex((text, index) => {
+      bytes += text.length
+      return index === batchMax || (index > 0 && bytes > bytesMax)
+    })
+    const batch = fits === -1 ? results : results.slice(0, fits)
+    results = fits === -1 ? [] : results.slice(fits)
+    return batch
+  }
+
+  async function call(batch: string[], want: number): Promise<Answer> {
+    try {
+      const rows = await db.call<{ exchange_steps: Answer }>('worker.exchange_steps', {
+        worker_id: workerId,
+        results: `[${batch.join(',')}]`,
+        want,
+      })
+      return rows[0]?.exchange_steps as Answer
+    } catch (error) {
+      // What Postgres cannot read is one result's fault: alone, it fails; its neighbours go on.
+      const { code } = (error as Error).cause as { code?: string }
+      if (!code?.startsWith('22')) throw error
+      if (batch.length > 1) {
+        for (const one of batch) await call([one], 0)
+        return call([], want)
+      }
+      const { id, fence } = JSON.parse(batch[0] ?? '{}')
+      const failure = new StepError('output_invalid', 'The output cannot be stored.', { isPermanent: true })
+      return call([describeFailure({ id, fence }, failure)], want)
+    }
+  }
+
+  /** Nothing more for now: until the next nudge, or until something is due. */
+  function rest(wakeInMs: number | null): void {
+    isWanting = false
+    if (wakeInMs === null || isStopping) return
+    clearTimeout(wake)
+    // At once means that others hold it for a moment, or that a limit is reached: not at once again, and ever more seldom.
+    const pauseMs = Math.min(5 * 2 ** emptyTurns, 500)
+    emptyTurns += 1
+    wake = setTimeout(nudge, Math.min(Math.max(wakeInMs, pauseMs), 60_000))
+    wake.unref()
+  }
+
+  function settle(): void {
+    if (!isIdle()) return
+    for (const done of idlers) done()
+    idlers.clear()
+  }
+
+  function startWaiting(): void {
+    while (running.size < concurrency) {
+      const next = waiting.shift()
+      if (next === undefined) return
+      running.set(next.step.fence, next)
+      void run(next)
+    }
+  }
+
+  async function run(one: Running): Promise<void> {
+    const { step } = one
+    const startedAt = performance.now()
+    const result = await settleStep(one)
+    averageMs += (performance.now() - startedAt - averageMs) / 20
+    running.delete(step.fence)
+    results.push(result)
+    startWaiting()
+    // A slot is free again: others may have left something.
+    if (!isStopping && waiting.length === 0) isWanting = true
+    plan()
+  }
+
+  /** What becomes of a step, as text for the database; never throws. */
+  async function settleStep(one: Running): Promise<string> {
+    const { step, abort } = one
+    const handler = handlers[step.type]
+    if (handler === undefined) {
+      logger.error({ step: step.id, type: step.type }, 'Step has a type without a handler')
+      return describeReturn(step, 5000)
+    }
+    const timer = setTimeout(
+      () => abort.abort(new StepError('timed_out', 'The handler took too long.')),
+      step.timeout_ms,
+    )
+    try {
+      const outputs = merge(step.outputs ?? (await readOutputs(step)))
+      const work = handler(step.input, {
+        id: step.id,
+        runId: step.run_id,
+        ownerId: step.owner_id,
+        key: step.key,
+        outputs,
+        state: step.state,
+        failures: step.failures,
+        signal: abort.signal,
+        logger: logger.child({ step: step.id, key: step.key, type: step.type }),
+        progress: (fraction) => {
+          one.progress = fraction
+        },
+      })
+      return describeResult(step, await Promise.race([work, giveUp(abort.signal)]))
+    } catch (error) {
+      const reason: unknown = abort.signal.reason
+      // Stopped by us: given back, uncounted, whatever the handler made of it. A timeout counts.
+      if (abort.signal.aborted && !(reason instanceof StepError)) return describeReturn(step)
+      const failure = abort.signal.aborted ? reason : error
+      logger.warn({ step: step.id, type: step.type, failures: step.failures, err: failure }, 'Step failed')
+      return describeFailure(step, failure)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async function readOutputs(step: Step): Promise<[string[], unknown][]> {
+    const all: [string[], unknown][] = []
+    for (let after: number | null = 0; after !== null; ) {
+      const rows: { read_outputs: { outputs: [string[], unknown][]; after_id: number | null } }[] = await db.call(
+        'worker.read_outputs',
+        { job_id: step.id, fence: step.fence, after_id: after },
+      )
+      const page = rows[0]?.read_outputs
+      all.push(...(page?.outputs ?? []))
+      after = page?.after_id ?? null
+    }
+    return all
+  }
+
+  async function beat(): Promise<void> {
+    // What was fetched ahead and does not get its turn goes back to others.
+    const stale = waiting.filter(({ takenAt }) => performance.now() - takenAt > pulseMs)
+    for (const one of stale) {
+      waiting.splice(waiting.indexOf(one), 1)
+      results.push(describeReturn(one.step))
+    }
+    if (stale.length > 0) {
+      averageMs = Math.max(averageMs, aheadMs)
+      plan()
+    }
+    const list = [...running.values(), ...waiting]
+    const rows = await db.call<{ heartbeat: Pulse }>('worker.heartbeat', {
+      worker_id: workerId,
+      running: JSON.stringify(
+        list.map(({ step, progress }) => ({
+          id: step.id,
+          fence: step.fence,
+          progress: Number.isFinite(progress) ? progress : 0,
+        })),
+      ),
+    })
+    const answer = rows[0]?.heartbeat
+    for (const { fence } of answer?.stop ?? []) {
+      running.get(fence)?.abort.abort(new Error('The step is not wanted any more.'))
+    }
+    if (answer?.wake_in_ms === 0 && running.size + waiting.length < concurrency) nudge()
+  }
+
+  async function keepBeating(): Promise<void> {
+    await beat().catch((error: Error) => logger.warn({ reason: error.message }, 'Heartbeat failed'))
+    if (!isStopping) pulse = setTimeout(keepBeating, pulseMs)
+  }
+
+  return {
+    async pump(signal) {
+      if (signal.aborted || isStopping) return
+      nudge()
+      const done = new Promise<void>((resolve) => {
+        idlers.add(resolve)
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+      await Promise.race([done, sleep(pumpMs, undefined, { ref: false })])
+    },
+    start() {
+      void keepBeating()
+    },
+    async stop() {
+      isStopping = true
+      isWanting = false
+      clearTimeout(wake)
+      clearTimeout(pulse)
+      for (const done of idlers) done()
+      for (const { step } of waiting.splice(0)) results.push(describeReturn(step))
+      for (const { abort } of running.values()) abort.abort(new Error('The worker is stopping.'))
+      plan()
+      for (const end = Date.now() + 1500; !isIdle() && Date.now() < end; ) await sleep(10)
+      // A handler that does not heed its signal: its step goes to others now, its result is refused.
+      const late = [...running.values()].map(({ step }) => describeReturn(step))
+      if (late.length > 0 || results.length > 0) {
+        await db.call('worker.exchange_steps', {
+          worker_id: workerId,
+          results: `[${[...results, ...late].join(',')}]`,
+          want: 0,
+        })
+      }
+      await db.call('worker.leave', { worker_id: workerId })
+    },
+  }
+}
+
+/** Rejects some time after the signal has aborted, for handlers that do not heed it. */
+function giveUp(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      setTimeout(() => reject(new Error('The handler did not heed its signal.')), graceMs).unref()
+    })
+  })
+}
+
+/** Leaves with their paths, as one object: what a step collects stands inside its own output. */
+function merge(leaves: [string[], unknown][]): Record<string, unknown> {
+  const all: Record<string, unknown> = {}
+  for (const [path, value] of leaves) {
+    let at = all
+    for (const key of path.slice(0, -1)) {
+      const next = at[key]
+      at = at[key] = (typeof next === 'object' && next !== null ? next : {}) as Record<string, unknown>
+    }
+    at[path.at(-1) ?? ''] = value
+  }
+  return all
+}
