@@ -426,6 +426,39 @@ describe('CORS', () => {
 })
 
 describe('a client that goes away', () => {
+  test('at once leaves nothing, and no place taken', async () => {
+    const { port } = new URL(sidecar.url)
+    const head = 'POST /api/assets HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=cut\r\n'
+    for (let n = 0; n < 20; n++) {
+      const socket = connect(Number(port), '127.0.0.1')
+      socket.write(`${head}content-length: 200000\r\n\r\n`, () => setTimeout(() => socket.destroy(), n % 5))
+    }
+    await sleep(300)
+    await until('all places are free', () => sidecar.openUploads() === 0)
+    await requireNothing()
+  })
+
+  test('or never ends a form without a length is told that it is too large', async () => {
+    const { port } = new URL(sidecar.url)
+    const socket = connect(Number(port), '127.0.0.1')
+    let answer = ''
+    socket.on('data', (data) => {
+      answer += data
+    })
+    socket.on('error', () => {})
+    socket.write(
+      'POST /api/assets HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=cut\r\ntransfer-encoding: chunked\r\n\r\n',
+    )
+    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`
+    await until('it is answered', () => {
+      if (!socket.destroyed) socket.write(chunk)
+      return answer.includes('asset_too_large')
+    })
+    expect(answer).toMatch(/^HTTP\/1.1 413/)
+    socket.destroy()
+    await requireNothing()
+  })
+
   test('in the middle leaves nothing', async () => {
     const { port } = new URL(sidecar.url)
     const socket = connect(Number(port), '127.0.0.1')

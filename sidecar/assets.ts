@@ -98,12 +98,29 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       const seconds = uploadTimeoutMs / 1000
       late.reject(refusal(408, 'upload_too_slow', `The file was not there after ${seconds} s.`, hint))
     }, uploadTimeoutMs)
+    // A client that went away before its form is read would never end it.
+    const gone = () => {
+      if (!request.raw.complete) late.reject(refusal(400, 'request_invalid', 'The client went away.', null))
+    }
+    // What is around the file counts too, or a form without a length could go on for ever.
+    let left = maxBytes + formBytes
+    const count = (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0) late.reject(tooLarge)
+    }
+    const tooLarge = new Error('The form is larger than any file may be')
+    request.raw.once('close', gone).on('data', count).pause()
+    if (request.raw.destroyed) gone()
     const received = receive(request, spool, maxBytes)
     received.catch(() => {})
     try {
       return await Promise.race([received, late.promise])
+    } catch (error) {
+      if (error === tooLarge) await refuseTooLarge()
+      throw error
     } finally {
       clearTimeout(timer)
+      request.raw.off('close', gone).off('data', count)
     }
   }
 

@@ -35,9 +35,13 @@ test('origins are a list', () => {
     expect(() => origins(wrong), wrong).toThrow('must be origins')
 })
 
-test('the URL of the CDN has no final slash', () => {
-  const parse = () => parseConfig({ ...needed, ASSETS_CDN_URL: 'https://cdn.example.com/' })
-  expect(parse).toThrow('ASSETS_CDN_URL: must not end with a slash')
+test.each([
+  'https://cdn.example.com/',
+  'HTTPS://cdn.example.com',
+  'https://cdn.example.com?a=1',
+  'https://u@cdn.example.com',
+])('the URL of the CDN is one that a key can follow: not %s', (ASSETS_CDN_URL) => {
+  expect(() => parseConfig({ ...needed, ASSETS_CDN_URL })).toThrow('ASSETS_CDN_URL: must ')
 })
 
 test('a failure names every wrong variable, and repeats no value', () => {

@@ -11,7 +11,10 @@ const schema = z.object({
   /** Origins whose pages may read answers; `*` is any. */
   SIDECAR_CORS_ORIGINS: z
     .string()
-    .regex(/^(\*|https?:\/\/[^/,\s]+)(, *(\*|https?:\/\/[^/,\s]+))*$/, 'must be origins like https://example.com, or *')
+    .regex(
+      /^(\*|https?:\/\/[a-z0-9.:-]+)(, *(\*|https?:\/\/[a-z0-9.:-]+))*$/,
+      'must be origins like https://example.com, or *',
+    )
     .transform((list) => list.split(/, */))
     .default([]),
   /** Each upload may take as much disk as the largest file. */
@@ -20,7 +23,7 @@ const schema = z.object({
   /** Where clients load what the bucket holds. */
   ASSETS_CDN_URL: z
     .url({ protocol: /^https?$/, error: 'must be a URL like https://cdn.example.com' })
-    .regex(/[^/]$/, 'must not end with a slash'),
+    .regex(/^https?:\/\/[^?#@\s]*[^/?#@\s]$/, 'must have no query, no user and no slash at its end'),
   ...spacesVariables,
   LOG_LEVEL: logLevel,
 })

@@ -56,6 +56,6 @@ export function refusalOf(error: unknown): unknown {
 
 /**
  * SQLSTATEs of a database that cannot serve us now: the connection (08), read-only (25), our password (28), a deadlock
- * (40), no room (53), it stops or cancels (57), its disk (58).
+ * (40), no room (53), a lock that somebody holds (55), it stops or cancels (57), its disk (58).
  */
-const isAway = /^(08|25|28|40|53|57|58)/
+const isAway = /^(08|25|28|40|53|55|57|58)/

@@ -23,6 +23,8 @@ export function buildServer({ logger, corsOrigins, ...options }: ServerOptions):
   const server = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new RequestLog(),
+    // Longer than an upload may take; it ends what is answered and still sent.
+    requestTimeout: options.uploadTimeoutMs + 30_000,
     frameworkErrors: (error, _request, reply) => (reply as FastifyReply).code(400).send(refusalFor(error).problem),
   })
   server.register(cors, {
@@ -30,6 +32,7 @@ export function buildServer({ logger, corsOrigins, ...options }: ServerOptions):
     methods: ['GET', 'HEAD', 'POST'],
     exposedHeaders: ['Retry-After'],
     maxAge: 3600,
+    strictPreflight: false,
   })
   server.setNotFoundHandler((request, reply) =>
     refuse(

@@ -7,7 +7,7 @@ const db = createDb({ query: query as never })
 test('a call is one function with named arguments, and gives its rows', async () => {
   expect(await db.call('worker.claim_assets', { limit: 100, kinds: ['a'] })).toEqual([{ n: 1 }])
   expect(query).toHaveBeenLastCalledWith({
-    name: expect.stringMatching(/^[0-9a-f]{40}$/),
+    name: expect.stringMatching(/^worker\.claim_assets [0-9a-f]{12}$/),
     text: 'select * from worker.claim_assets("limit" => $1, "kinds" => $2)',
     values: [100, ['a']],
   })

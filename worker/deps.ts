@@ -56,8 +56,9 @@ export function openPool(options: {
 /** The only SQL in TypeScript is a call of one function: this is where it is made. */
 export function createDb(pool: Pick<pg.Pool, 'query'>): Db {
   const names = new Map<string, string>()
-  const nameOf = (text: string) => {
-    const name = names.get(text) ?? createHash('sha1').update(text).digest('hex')
+  /** Of a prepared statement: 63 bytes at most, and to be recognised in a log. */
+  const nameOf = (call: string, text: string) => {
+    const name = names.get(text) ?? `${call.slice(0, 50)} ${createHash('sha1').update(text).digest('hex').slice(0, 12)}`
     names.set(text, name)
     return name
   }
@@ -69,7 +70,7 @@ export function createDb(pool: Pick<pg.Pool, 'query'>): Db {
       try {
         const text = `select * from ${name}(${list.join(', ')})`
         // Prepared, so that each connection plans a call once.
-        const { rows } = await pool.query<Row>({ name: nameOf(text), text, values: Object.values(args) })
+        const { rows } = await pool.query<Row>({ name: nameOf(name, text), text, values: Object.values(args) })
         return rows
       } catch (cause) {
         // Node's error for a host with several addresses has a code and no message.

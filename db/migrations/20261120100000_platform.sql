@@ -31,6 +31,8 @@ $$;
 alter role worker set statement_timeout = '30s';
 alter role worker set idle_in_transaction_session_timeout = '60s';
 alter role sidecar set statement_timeout = '10s';
+-- Who waits for a row of one asset must not keep others from theirs.
+alter role sidecar set lock_timeout = '2s';
 alter role sidecar set idle_in_transaction_session_timeout = '30s';
 
 create schema if not exists app;

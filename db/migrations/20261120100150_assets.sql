@@ -66,7 +66,8 @@ create table app.asset_uploads (
   mime_type text not null,
   object_key text not null,
   started_at timestamptz not null default now(),
-  claimed_at timestamptz
+  claimed_at timestamptz,
+  constraint asset_uploads_hash_is_sha256 check (hash ~ '^[0-9a-f]{64}$')
 );
 create index asset_uploads_started_at_idx on app.asset_uploads (started_at);
 alter table app.asset_uploads enable row level security;

@@ -27,6 +27,7 @@ export async function startGateway(options: GatewayOptions): Promise<Server> {
       cors(incoming, outgoing)
       answer(outgoing, 400, 'request_invalid', 'A header is not UTF-8.', 'Send ASCII.')
     } else if (!isUtf8Escaped(path)) {
+      cors(incoming, outgoing)
       answer(outgoing, 400, 'request_invalid', 'The URL is not UTF-8.', 'Escape it as encodeURIComponent does.')
     } else if (path === '/rest/v1' || path.startsWith('/rest/v1/') || path.startsWith('/rest/v1?')) {
       const rest = path.slice('/rest/v1'.length)

@@ -101,7 +101,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
       for (let attempt = 1; ; attempt++) {
         const Body = open()
         try {
-          await within('Putting an object', 8 * idleMs, both, (abortSignal) =>
+          const { ETag } = await within('Putting an object', 8 * idleMs, both, (abortSignal) =>
             client.send(
               new PutObjectCommand({
                 Bucket,
@@ -117,6 +117,8 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
               { abortSignal },
             ),
           )
+          // What answers without one is no object store: a proxy's page, say.
+          if (!ETag) throw new StoreError('Putting an object gave no ETag', { cause: undefined, isUncertain: true })
           return
         } catch (error) {
           const { message, cause, isUncertain } = error as StoreError

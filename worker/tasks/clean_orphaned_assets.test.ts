@@ -182,7 +182,7 @@ describe('what nothing shows', () => {
   })
 
   test('is shared out between two cleaners', async () => {
-    const count = 60
+    const count = 30
     await Promise.all(Array.from({ length: count }, () => upload()))
     await travel('3 hours')
     await Promise.all([clean(), clean()])

@@ -18,6 +18,8 @@ declare
   v_ids uuid[];
   v_shown_ids uuid[];
 begin
+  perform app.require_read_committed();
+
   v_ids := array(
     select a.id
     from public.assets as a
@@ -60,8 +62,10 @@ declare
   v_shown_ids uuid[];
   v_claimed integer;
 begin
-  -- Those that came to be shown again are passed over: there may be others behind them.
-  loop
+  perform app.require_read_committed();
+
+  -- Those that came to be shown again are passed over: there may be others behind them. Not all at once.
+  for v_round in 1 .. 20 loop
     v_ids := array(
       select a.id
       from public.assets as a

@@ -9,13 +9,13 @@ create or replace function app.enqueue_asset_cleaning()
   set search_path = ''
 as $$
 begin
-  perform app.enqueue('clean_orphaned_assets', '{"mode": "orphans", "limit": 1000}', 'clean_orphaned_assets orphans');
+  perform app.enqueue('clean_orphaned_assets', '{"mode": "orphans", "limit": 10000}', 'clean_orphaned_assets orphans');
 
   return 0;
 end
 $$;
 
-comment on function app.enqueue_asset_cleaning() is 'Has a worker delete assets that nothing shows; 1,000 at most.';
+comment on function app.enqueue_asset_cleaning() is 'Has a worker delete assets that nothing shows; 10,000 at most.';
 
 create or replace function app.enqueue_asset_audit()
   returns integer

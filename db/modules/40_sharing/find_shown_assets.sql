@@ -1,6 +1,6 @@
 -- app.find_shown_assets
 --
--- Called by   worker.claim_orphaned_assets, with the assets locked
+-- Called by   worker.mark_orphaned_assets, worker.claim_orphaned_assets, with the assets locked
 create or replace function app.find_shown_assets(asset_ids uuid[])
   returns uuid[]
   language plpgsql

@@ -16,7 +16,7 @@ begin
     select i.icon_asset_id
     from new_rows
     cross join lateral app.find_icons(new_rows.all_cards) as i
-    where strpos(new_rows.all_cards::text, '"icon_asset_id"') > 0 and i.icon_asset_id is not null
+    where i.icon_asset_id is not null
     union
     select shown.asset_id
     from new_rows
@@ -28,7 +28,7 @@ begin
   select distinct new_rows.id, i.icon_asset_id
   from new_rows
   cross join lateral app.find_icons(new_rows.all_cards) as i
-  where strpos(new_rows.all_cards::text, '"icon_asset_id"') > 0 and i.icon_asset_id is not null;
+  where i.icon_asset_id is not null;
 
   return null;
 end

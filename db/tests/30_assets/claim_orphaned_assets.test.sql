@@ -76,7 +76,7 @@ select is(app.keep_asset(hash), null, 'what is being deleted is brought back by 
 
 -- Given uploads that broke
 insert into app.asset_uploads (id, name, hash, size_byte, mime_type, object_key, started_at)
-select gen_random_uuid(), 'x', 'h', 1, 'image/gif', 'key ' || n, app.now() from generate_series(1, 3) as n;
+select gen_random_uuid(), 'x', repeat('0', 64), 1, 'image/gif', 'key ' || n, app.now() from generate_series(1, 3) as n;
 select is((select count(*) from worker.claim_orphaned_assets(100)), 3::bigint, 'an upload under way is left alone');
 select tests.travel('16 hours');
 select is((select count(*) from worker.claim_orphaned_assets(4)), 4::bigint, 'after the grace period it is claimed, assets and uploads together up to the limit');

@@ -12,7 +12,7 @@ select set_eq(
   $$,
   $$
     values
-      ('clean_orphaned_assets orphans', '{"mode": "orphans", "limit": 1000}'),
+      ('clean_orphaned_assets orphans', '{"mode": "orphans", "limit": 10000}'),
       ('clean_orphaned_assets unknown_objects', '{"mode": "unknown_objects", "limit": 1000}')
   $$,
   'one job each, however often; nobody has it remove what is unknown'

@@ -1,6 +1,6 @@
 -- Cards and sessions, inserted directly and shared: what triggers, policies and schedules make of them.
 begin;
-select plan(36);
+select plan(38);
 
 -- Given three assets
 insert into public.assets (id, name, hash, size_byte, mime_type, file_path, object_key)
@@ -108,6 +108,14 @@ select throws_ok(
 select throws_ok(
   $$ insert into public.sessions (all_cards) values ('[{"icon_asset_id": "a0000001-0000-4000-8000-000000000000"}]') $$,
   'PT422', null, 'no session can show it as an icon'
+);
+select throws_ok(
+  $$ insert into public.sessions (all_cards) values ('[{"icon\u005fasset_id": "a0000001-0000-4000-8000-000000000000"}]') $$,
+  'PT422', null, 'however the name of the field is written'
+);
+select throws_ok(
+  $$ insert into public.scenarios (name, icon_asset_id) values ('x', 'a0000001-0000-4000-8000-000000000000') $$,
+  'PT422', null, 'no scenario can show it'
 );
 select throws_ok(
   $$ insert into public.sessions (cover_id) values ('a0000001-0000-4000-8000-000000000000') $$,
