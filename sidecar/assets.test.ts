@@ -591,6 +591,27 @@ test('an upload that the worker gave up meanwhile is refused, and its object del
   expect((await uploadsOf()).map(({ id }) => id)).toEqual(claimed.map(({ id }) => id))
 })
 
+test('what is put can be read by all, and is kept by caches as long as a share lives', async () => {
+  await sidecar.upload(someGif())
+  expect(faultyStore.headers('PUT')).toMatchObject({
+    'x-amz-acl': 'public-read',
+    'cache-control': 'public, max-age=3600',
+    'content-type': 'image/gif',
+    'content-disposition': 'inline',
+  })
+})
+
+test('no secret of a request reaches the database', async () => {
+  // Were it sent there, the limit would go by it.
+  for (const header of ['authorization', 'cookie', 'apikey']) {
+    await db.query('update app.settings set client_address_header = $1', [header])
+    await db.query('delete from app.rate_limits')
+    await sidecar.upload(someGif(), 'x.gif', { [header]: '9.9.9.9' })
+    expect(await rows('select key from app.rate_limits')).toEqual([{ key: 'address unknown' }])
+  }
+  await db.query('update app.settings set client_address_header = null')
+})
+
 test('the log tells a refusal by its route and status, and nothing of what was sent', async () => {
   await sidecar.upload(someGif(), 'very-private-name.gif', { authorization: 'Bearer s3cret-token' })
   faultyStore.fail('error', { method: 'PUT' })

@@ -67,6 +67,8 @@ export type FaultyStore = {
   heal(): void
   /** Lets go on what is held. */
   release(): void
+  /** The headers of the last request with this method. */
+  headers(method: string): Record<string, string | string[] | undefined>
   /** How many requests with this method failed. */
   failures(method: string): number
   /** Resolves when a request has been held. */
@@ -79,6 +81,7 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
   let waiting: (() => void)[] = []
   let heldOne = Promise.withResolvers<void>()
   const failures: Record<string, number> = {}
+  const headers: Record<string, IncomingMessage['headers']> = {}
 
   function forward(incoming: IncomingMessage, outgoing: ServerResponse, losesAnswer = false): void {
     const { method, url: path, headers } = incoming
@@ -97,6 +100,7 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
 
   const server = createServer((incoming, outgoing) => {
     const { method = '', url = '' } = incoming
+    headers[method] = incoming.headers
     const fits = (one: (typeof faults)[number]) =>
       one.times > 0 && (!one.method || one.method === method) && url.includes(one.key ?? '')
     const found = faults.find(fits)
@@ -140,6 +144,7 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
     release() {
       for (const go of waiting.splice(0)) go()
     },
+    headers: (method) => headers[method] ?? {},
     failures: (method) => failures[method] ?? 0,
     held: () => heldOne.promise,
     stop() {
