@@ -1,6 +1,6 @@
 -- app.insert_steps
 --
--- Called by   app.submit_run, for the root; app.apply_results, for the children that a completion brings
+-- Called by   app.submit_run, for the root; app.insert_children, for the children that a completion brings
 -- Writes      jobs, job_queue; lanes, where the owner has none of a type
 -- Errors      PT422 step_invalid, step_key_invalid, step_key_taken, step_type_unknown, step_dependency_unknown,
 --             step_cycle, too_many_steps

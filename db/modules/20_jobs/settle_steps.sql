@@ -1,6 +1,6 @@
 -- app.settle_steps
 --
--- Called by   app.submit_run, app.apply_results, app.retry_job
+-- Called by   app.submit_run, app.apply_results, app.reopen_steps
 -- Writes      job_queue, jobs, runs
 -- Locks       the caller holds the runs' locks
 -- Why         a level is one statement, however many steps it has

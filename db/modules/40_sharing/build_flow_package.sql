@@ -1,6 +1,6 @@
 -- app.build_flow_package
 --
--- Called by   app.tg_shared_resources__seal
+-- Called by   app.build_package
 create or replace function app.build_flow_package(flow_id uuid)
   returns json
   language plpgsql

@@ -1,6 +1,6 @@
 -- app.find_flow_fault, app.refuse_flow
 --
--- Called by   app.read_flow, app.insert_flow: only for a flow that is known to be wrong
+-- Called by   app.read_flow, app.require_flow_values: only for a flow that is known to be wrong
 -- Errors      PT422 flow_invalid
 create or replace function app.find_flow_fault(flow json, out path text, out expected text)
   language plpgsql

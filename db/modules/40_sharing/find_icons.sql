@@ -1,6 +1,6 @@
 -- app.find_icons
 --
--- Called by   app.read_session, app.complete_session, app.tg_sessions__record_icons
+-- Called by   app.complete_session, app.tg_sessions__record_icons
 -- Errors      PT422 session_invalid
 create or replace function app.find_icons(all_cards json)
   returns table (number integer, card json, icon_asset_id uuid)

@@ -1,6 +1,6 @@
 -- app.free_share_id
 --
--- Called by   app.share_flow, app.tg_shared_resources__set_expiry
+-- Called by   app.insert_share, app.tg_shared_resources__set_expiry
 -- Writes      deletes the share with this id, if it has expired
 -- Why         gone at once means that its id is free, too
 create or replace function app.free_share_id(share_id uuid)

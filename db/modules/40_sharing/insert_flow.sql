@@ -1,6 +1,6 @@
 -- app.insert_flow
 --
--- Called by   app.share_flow, for a public share; app.read_flow has checked the flow
+-- Called by   app.share_flow, for a public share of a flow that has been checked
 -- Writes      flows, agents, data_store_nodes, if_nodes
 create or replace function app.insert_flow(flow json)
   returns uuid

@@ -125,3 +125,20 @@ test('two keys of one owner do not wait for one another', async () => {
   await beginWithKey(b, other.key)
   await Promise.all([a.query('commit'), b.query('commit')])
 })
+
+test('an account that is deleted while its key is being rotated waits, and goes', async () => {
+  const { id } = await createKey('read')
+  await watcher.query('begin')
+  await watcher.query("select from app.rate_limits where bucket = 'new_api_keys' and key = $1 for update", [owner])
+  await beginAsOwner(a)
+  const rotating = a.query('select id from public.rotate_api_key($1)', [id])
+  const third = await database.connect()
+  await untilWaiting(third, a)
+  const deleting = b.query('delete from auth.users where id = $1', [owner])
+  await untilWaiting(third, b)
+  await watcher.query('commit')
+  await rotating
+  await a.query('commit')
+  expect((await deleting).rowCount).toBe(1)
+  expect((await watcher.query('select from api_keys where owner_id = $1', [owner])).rowCount).toBe(0)
+})

@@ -119,6 +119,18 @@ test('two cleaners at the same moment share the work and neither waits', async (
   expect((await watcher.query('select count(*)::int as shares from shared_resources')).rows).toEqual([{ shares: 0 }])
 })
 
+test('the cleanup passes over an expired share whose flow somebody holds', async () => {
+  const shareId = crypto.randomUUID()
+  await share(a, shareId)
+  await a.query("update shared_resources set expires_at = now() - interval '1 second' where id = $1", [shareId])
+  await a.query('begin')
+  // As a foreign key does, of a client that adds nodes to it.
+  await a.query('select from flows where id = $1 for key share', [flowId])
+  expect((await b.query('select app.delete_expired_shares() as deleted')).rows).toEqual([{ deleted: 0 }])
+  await a.query('commit')
+  expect((await b.query('select app.delete_expired_shares() as deleted')).rows).toEqual([{ deleted: 1 }])
+})
+
 test('a limit holds when many take at the same moment', async () => {
   const sessions = await Promise.all(Array.from({ length: 20 }, () => database.connect()))
   const results = await Promise.allSettled(
