@@ -54,21 +54,28 @@ declare
   v_held_lane_ids bigint[] := '{}'::bigint[];
   v_held_until timestamptz[] := '{}'::timestamptz[];
 begin
-  select array_agg(r.id) filter (where r.failing_step_id is not null)
-  into v_failing_ids
-  from (
+  for v_one in
     select r.id, r.failing_step_id
     from app.runs as r
     where r.id = any (
       array(
         select q.run_id
-        from jsonb_array_elements(apply_results.results) as g (result)
-        join app.job_queue as q on q.job_id = any (array[app.read_bigint(g.result -> 'id')])
+        from app.job_queue as q
+        where q.job_id = any (
+          array(
+            select app.read_bigint(g.result -> 'id')
+            from jsonb_array_elements(apply_results.results) as g (result)
+          )
+        )
       )
     )
     order by r.id + 0
     for update
-  ) as r;
+  loop
+    if v_one.failing_step_id is not null then
+      v_failing_ids := v_failing_ids || v_one.id;
+    end if;
+  end loop;
 
   for v_one in
     select

@@ -24,11 +24,29 @@ begin
         'max_output_bytes', t.max_output_bytes,
         'outputs', case
           when j.depends_on is null then '[]'
-          when (select sum(d.output_bytes) from public.jobs as d where d.id = any (j.depends_on)) > 1048576 then null
-          else (select jsonb_agg(jsonb_build_array(o.path, o.output)) from app.list_outputs(j.depends_on) as o)
+          else (
+            select
+              case
+                when sum(d.output_bytes) > 1048576 or bool_or(d.collects) then null
+                else coalesce(
+                  jsonb_agg(
+                    jsonb_build_array(
+                      array[d.key],
+                      case d.status
+                        when 'failed' then jsonb_build_object('error', d.error_slug)
+                        else coalesce(d.output, 'null')
+                      end
+                    )
+                  ),
+                  '[]'
+                )
+              end
+            from public.jobs as d
+            where d.id = any (j.depends_on) and d.status in ('completed', 'failed')
+          )
         end
       )
-      order by q.fence
+      order by q.priority, q.run_at, q.job_id
     )
     from app.job_queue as q
     join public.jobs as j on j.id = any (array[q.job_id])
@@ -39,7 +57,7 @@ end
 $$;
 
 comment on function app.describe_steps(bigint[]) is
-  'What handlers need of claimed steps. outputs: [[path, value], …] of what each depends on; null where that is over 1 MiB, '
-  'to be read by worker.read_outputs.';
+  'What handlers need of claimed steps. outputs: [[path, value], …] of what each depends on; null where one collects '
+  'its children''s, or where they are over 1 MiB: to be read by worker.read_outputs.';
 
 revoke execute on function app.describe_steps(bigint[]) from public;

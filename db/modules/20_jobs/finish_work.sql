@@ -29,33 +29,31 @@ begin
     finished_at = case when d.children > 0 then null else v_now end,
     error_slug = null,
     error_message = null
-  from unnest(
-    finish_work.job_ids, finish_work.outputs, finish_work.bytes, finish_work.since, finish_work.children
-  ) as d (id, output, bytes, since, children)
+  from (
+    select
+      unnest(finish_work.job_ids) as id,
+      unnest(finish_work.outputs) as output,
+      unnest(finish_work.bytes) as bytes,
+      unnest(finish_work.since) as since,
+      unnest(finish_work.children) as children
+  ) as d
   where j.id = any (array[d.id]);
+  if 0 = all (finish_work.children) then
+    perform app.record_events(finish_work.job_ids, 'completed');
+    return;
+  end if;
 
+  update app.job_queue as q
+  set status = 'joining', open_children = d.children, worker_id = null, claimed_at = null, state = null
+  from unnest(finish_work.job_ids, finish_work.children) as d (id, children)
+  where q.job_id = any (array[d.id]) and d.children > 0;
   v_joining_ids := array(
     select d.id
     from unnest(finish_work.job_ids, finish_work.children) as d (id, children)
     where d.children > 0
   );
-  if v_joining_ids <> '{}' then
-    update app.job_queue as q
-    set status = 'joining', open_children = d.children, worker_id = null, claimed_at = null, state = null
-    from unnest(finish_work.job_ids, finish_work.children) as d (id, children)
-    where q.job_id = any (array[d.id]) and d.children > 0;
-    perform app.record_events(v_joining_ids, 'joining');
-  end if;
-  if cardinality(v_joining_ids) < cardinality(finish_work.job_ids) then
-    perform app.record_events(
-      array(
-        select d.id
-        from unnest(finish_work.job_ids, finish_work.children) as d (id, children)
-        where d.children = 0
-      ),
-      'completed'
-    );
-  end if;
+  perform app.record_events(v_joining_ids, 'joining');
+  perform app.record_events(array(select unnest(finish_work.job_ids) except select unnest(v_joining_ids)), 'completed');
 end
 $$;
 

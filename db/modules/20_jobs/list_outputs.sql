@@ -1,6 +1,6 @@
 -- app.list_outputs
 --
--- Called by   app.describe_steps, worker.read_outputs
+-- Called by   worker.read_outputs
 -- Why         outputs as leaves with their path, so that one that collects its children's is never built in one piece
 create or replace function app.list_outputs(job_ids bigint[], after_id bigint default 0)
   returns table (id bigint, path text[], output jsonb, size integer)

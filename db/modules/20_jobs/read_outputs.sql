@@ -8,6 +8,11 @@ create or replace function worker.read_outputs(job_id bigint, fence bigint, afte
   stable
   security definer
   set search_path = ''
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
 as $$
 declare
   v_ids bigint[];
@@ -23,11 +28,11 @@ begin
   return (
     select jsonb_build_object(
       'outputs', coalesce(jsonb_agg(jsonb_build_array(p.path, p.output) order by p.id), '[]'),
-      'after_id', max(p.id)
+      'after_id', nullif(max(p.id), max(p.last_id))
     )
     from (
       -- One at least, or a page would never end.
-      select o.*, sum(o.size) over (order by o.id) - o.size as before
+      select o.*, sum(o.size) over (order by o.id) - o.size as before, max(o.id) over () as last_id
       from app.list_outputs(v_ids, read_outputs.after_id) as o
       limit 10000
     ) as p

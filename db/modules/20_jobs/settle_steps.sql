@@ -3,7 +3,7 @@
 -- Called by   app.submit_run, app.apply_results, app.reopen_steps
 -- Writes      job_queue, jobs, runs
 -- Locks       the caller holds the runs' locks
--- Why         a level is one statement, however many steps it has
+-- Why         a level is a few statements, however many steps it has; three plain ones are faster than one that has it all
 create or replace function app.settle_steps(settled_ids bigint[], opened_ids bigint[], emptied_ids bigint[])
   returns bigint[]
   language plpgsql
@@ -11,13 +11,15 @@ create or replace function app.settle_steps(settled_ids bigint[], opened_ids big
   set search_path = ''
 as $$
 declare
-  v_now timestamptz := app.now();
   v_settled_ids bigint[] := settle_steps.settled_ids;
   v_opened_ids bigint[] := settle_steps.opened_ids;
   v_completed_ids bigint[] := settle_steps.emptied_ids;
-  v_reached_ids bigint[];
   v_queued_ids bigint[] := '{}'::bigint[];
+  v_waiting_ids bigint[];
+  v_parent_ids bigint[];
   v_root_ids bigint[];
+  v_counted record;
+  v_one record;
 begin
   loop
     if v_completed_ids <> '{}' then
@@ -26,81 +28,79 @@ begin
     end if;
     exit when v_settled_ids = '{}' and v_opened_ids = '{}';
 
-    with gone as (
+    -- What waits for what is settled now: dependents, and children for their parent's own work.
+    v_waiting_ids := '{}';
+    v_parent_ids := '{}';
+    v_root_ids := '{}';
+    for v_one in
       delete from app.job_queue as q
       where q.job_id = any (v_settled_ids)
       returning q.job_id, q.parent_id, q.dependents
-    ),
-    -- A dependent that waits no longer for one, a child whose parent's own work is done.
-    reached as (
-      select r.job_id, count(*)::integer as times
-      from (
-        select unnest(g.dependents) as job_id
-        from gone as g
-        union all
-        select j.id
-        from public.jobs as j
-        where j.parent_id = any (v_opened_ids)
-      ) as r
-      group by r.job_id
-    ),
-    freed as (
-      update app.job_queue as q
-      set
-        waits = q.waits - r.times,
-        status = case
-          when q.waits > r.times then 'blocked'
-          when q.lane_id is not null then 'queued'
-          when q.open_children > 0 then 'joining'
-          else 'blocked'
-        end
-      from reached as r
-      where q.job_id = any (array[r.job_id]) and q.waits > 0
-      returning q.job_id, q.status, q.waits
-    ),
-    rolled as (
-      update app.job_queue as q
-      set open_children = q.open_children - c.children
-      from (
-        select g.parent_id, count(*)::integer as children
-        from gone as g
-        where g.parent_id is not null
-        group by g.parent_id
-      ) as c
-      where q.job_id = any (array[c.parent_id])
-      returning q.job_id, q.open_children, q.status
-    )
-    select
-      coalesce(array_agg(m.job_id) filter (where m.is_what = 'queued'), '{}'),
-      coalesce(array_agg(m.job_id) filter (where m.is_what = 'opened'), '{}'),
-      coalesce(array_agg(m.job_id) filter (where m.is_what = 'completed'), '{}'),
-      array_agg(m.job_id) filter (where m.is_what = 'root')
-    into v_reached_ids, v_opened_ids, v_completed_ids, v_root_ids
-    from (
-      select f.job_id, case f.status when 'queued' then 'queued' when 'joining' then 'opened' else 'completed' end as is_what
-      from freed as f
-      where f.waits = 0
-      union all
-      select r.job_id, 'completed'
-      from rolled as r
-      where r.open_children = 0 and r.status = 'joining'
-      union all
-      select g.job_id, 'root'
-      from gone as g
-      where g.parent_id is null
-    ) as m;
-
+    loop
+      v_waiting_ids := v_waiting_ids || v_one.dependents;
+      if v_one.parent_id is null then
+        v_root_ids := v_root_ids || v_one.job_id;
+      else
+        v_parent_ids := v_parent_ids || v_one.parent_id;
+      end if;
+    end loop;
+    if v_opened_ids <> '{}' then
+      v_waiting_ids := v_waiting_ids || array(select j.id from public.jobs as j where j.parent_id = any (v_opened_ids));
+    end if;
     v_settled_ids := '{}';
-    v_queued_ids := v_queued_ids || v_reached_ids;
+    v_opened_ids := '{}';
+    v_completed_ids := '{}';
+
+    if v_waiting_ids <> '{}' then
+      v_counted := app.count_ids(v_waiting_ids);
+      for v_one in
+        update app.job_queue as q
+        set
+          waits = q.waits - w.times,
+          status = case
+            when q.waits > w.times then 'blocked'
+            when q.lane_id is not null then 'queued'
+            when q.open_children > 0 then 'joining'
+            else 'blocked'
+          end
+        from (select unnest(v_counted.ids) as id, unnest(v_counted.times) as times) as w
+        where q.job_id = any (array[w.id]) and q.waits > 0
+        returning q.job_id, q.waits, q.status
+      loop
+        continue when v_one.waits > 0;
+        if v_one.status = 'queued' then
+          v_queued_ids := v_queued_ids || v_one.job_id;
+        elsif v_one.status = 'joining' then
+          v_opened_ids := v_opened_ids || v_one.job_id;
+        else
+          v_completed_ids := v_completed_ids || v_one.job_id;
+        end if;
+      end loop;
+    end if;
+    if v_parent_ids <> '{}' then
+      v_counted := app.count_ids(v_parent_ids);
+      for v_one in
+        update app.job_queue as q
+        set open_children = q.open_children - c.times
+        from (select unnest(v_counted.ids) as id, unnest(v_counted.times) as times) as c
+        where q.job_id = any (array[c.id])
+        returning q.job_id, q.open_children, q.status
+      loop
+        if v_one.open_children = 0 and v_one.status = 'joining' then
+          v_completed_ids := v_completed_ids || v_one.job_id;
+        end if;
+      end loop;
+    end if;
+
     if v_opened_ids <> '{}' then
       update public.jobs as j
-      set status = 'joining', started_at = v_now, worked_at = v_now
+      set status = 'joining', started_at = app.now(), worked_at = app.now()
       where j.id = any (v_opened_ids);
       perform app.record_events(v_opened_ids, 'joining');
     end if;
-    if v_root_ids is not null then
+    if v_root_ids <> '{}' then
       update app.runs as r
-      set finished_at = v_now
+      set finished_at = app.now()
       where r.id = any (v_root_ids);
     end if;
   end loop;

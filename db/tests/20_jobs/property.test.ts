@@ -154,7 +154,14 @@ class Simulation {
     expect(rows[0].settled, `a dependency of ${step.id} is not settled`).toBe(true)
     expect(rows[0].opened, `the parent of ${step.id} is at work`).not.toBe(false)
     expect(this.completed.has(step.id), `job ${step.id} starts again`).toBe(false)
-    expect([...new Set(step.outputs?.map(([path]) => path[0]))].sort()).toEqual(rows[0].keys)
+    const outputs = step.outputs ?? (await this.readOutputs(step))
+    expect([...new Set(outputs.map(([path]) => path[0]))].sort()).toEqual(rows[0].keys)
+  }
+
+  async readOutputs({ id, fence }: Step): Promise<[string[], unknown][]> {
+    const { rows } = await door.query('select worker.read_outputs($1, $2) as page', [id, fence])
+    expect(rows[0].page.after_id).toBeNull()
+    return rows[0].page.outputs
   }
 
   async apply(one: { kind: string; worker: number; want: number; run: number; outcomes: Record<string, unknown>[] }) {

@@ -1,0 +1,29 @@
+-- app.count_ids
+--
+-- Called by   app.settle_steps
+-- Why         of one id there is nothing to count, and that is what a chain asks for, step after step
+create or replace function app.count_ids(inout ids bigint[], out times integer[])
+  returns record
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+begin
+  if cardinality(count_ids.ids) = 1 then
+    times := '{1}';
+    return;
+  end if;
+
+  select array_agg(c.id), array_agg(c.times)
+  into ids, times
+  from (
+    select u.id, count(*)::integer as times
+    from unnest(count_ids.ids) as u (id)
+    group by u.id
+  ) as c;
+end
+$$;
+
+comment on function app.count_ids(bigint[]) is 'Each of these ids once, and how many times it was there.';
+
+revoke execute on function app.count_ids(bigint[]) from public;
