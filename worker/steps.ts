@@ -157,12 +157,13 @@ export function createSteps(options: {
   /** Nothing more for now: until the next nudge, or until something is due. */
   function rest(wakeInMs: number | null): void {
     isWanting = false
-    if (wakeInMs === null || isStopping) return
+    // Where nothing is left, once more: what was submitted beside a pump that was just ending has none of its own.
+    if (isStopping || (wakeInMs === null && emptyTurns > 0)) return
     clearTimeout(wake)
     // At once means that others hold it for a moment, or that a limit is reached: not at once again, and ever more seldom.
-    const pauseMs = Math.min(5 * 2 ** emptyTurns, 500)
+    const pauseMs = wakeInMs === null ? 20 : Math.min(5 * 2 ** emptyTurns, 500)
     emptyTurns += 1
-    wake = setTimeout(nudge, Math.min(Math.max(wakeInMs, pauseMs), 60_000))
+    wake = setTimeout(nudge, Math.min(Math.max(wakeInMs ?? 0, pauseMs), 60_000))
     wake.unref()
   }
 

@@ -105,11 +105,12 @@ create table public.jobs (
   output jsonb,
   -- As two conditions: a counted repetition takes three times as long.
   constraint jobs_key_is_plain check (key ~ '^[a-z0-9_.:-]+$' and octet_length(key) <= 80),
-  constraint jobs_status_is_known check (
-    status in ('blocked', 'queued', 'running', 'joining', 'completed', 'failed', 'cancelled', 'skipped')
+  constraint jobs_finished_has_time check (
+    case
+      when finished_at is null then status in ('blocked', 'queued', 'running', 'joining')
+      else status in ('completed', 'failed', 'cancelled', 'skipped')
+    end
   ),
-  constraint jobs_finished_has_time
-    check ((finished_at is not null) = (status in ('completed', 'failed', 'cancelled', 'skipped'))),
   constraint jobs_progress_is_a_fraction check (progress between 0 and 1),
   constraint jobs_on_failure_is_known check (on_failure in ('fail_run', 'skip_dependents', 'continue')),
   -- Also finds the children of a parent.
@@ -138,19 +139,17 @@ create table app.lanes (
   id bigint generated always as identity primary key,
   owner_id uuid references public.users (id) on delete cascade,
   type text not null references public.job_types (name),
-  queued integer not null default 0,
-  running integer not null default 0,
-  wake_at timestamptz not null default '-infinity',
+  wake_at timestamptz not null default 'infinity',
   not_before timestamptz not null default '-infinity',
   served_at timestamptz not null default '-infinity',
-  constraint lanes_owner_and_type_are_unique unique nulls not distinct (owner_id, type),
-  constraint lanes_counts_are_not_negative check (queued >= 0 and running >= 0)
+  constraint lanes_owner_and_type_are_unique unique nulls not distinct (owner_id, type)
 )
 with (fillfactor = 50);
 create index lanes_type_idx on app.lanes (type);
+create index lanes_awake_idx on app.lanes (served_at, id) where wake_at < 'infinity';
 alter table app.lanes enable row level security;
-comment on table app.lanes is 'An owner''s steps of one type: how many wait and run. Lanes are served in turn.';
-comment on column app.lanes.wake_at is 'Nothing in it is due before.';
+comment on table app.lanes is 'An owner''s steps of one type. Lanes are served in turn.';
+comment on column app.lanes.wake_at is 'Nothing in it is due before. Infinity: nothing is queued.';
 comment on column app.lanes.not_before is 'When its provider takes requests again.';
 comment on column app.lanes.served_at is 'When a step was last taken from it.';
 
@@ -178,6 +177,7 @@ create table app.job_queue (
 )
 with (fillfactor = 70);
 create index job_queue_run_id_idx on app.job_queue (run_id);
+create index job_queue_running_idx on app.job_queue (lane_id) where status = 'running';
 create index job_queue_queued_idx on app.job_queue (lane_id, priority, run_at, job_id) where status = 'queued';
 alter table app.job_queue enable row level security;
 comment on table app.job_queue is 'Open steps, and only those. The truth about them; public.jobs follows.';

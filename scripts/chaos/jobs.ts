@@ -79,7 +79,6 @@ async function makeChaos(): Promise<void> {
   const [end] = await query(`
     select
       (select count(*) from app.job_queue) as open,
-      (select count(*) from app.lanes where queued <> 0 or running <> 0) as lanes,
       (select count(*) from jobs) as steps,
       (select count(*) from jobs where status <> 'completed') as uncompleted,
       (select count(*) from (select e.job_id from app.job_events as e where e.status = 'completed' group by 1 having count(*) > 1) as t) as twice,
@@ -89,10 +88,10 @@ async function makeChaos(): Promise<void> {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   console.log(
     `${done} runs, ${end?.['steps']} steps, ${end?.['repeated']} attempts more, ${started} workers started, ${killed} killed, ` +
-      `${pauses} paused, ${restarted} restarts of Postgres, ${seconds} s: ${end?.['open']} open, ${end?.['lanes']} lanes off, ` +
+      `${pauses} paused, ${restarted} restarts of Postgres, ${seconds} s: ${end?.['open']} open, ` +
       `${end?.['uncompleted']} not completed, ${end?.['twice']} completed twice, ${end?.['early']} without their inputs`,
   )
-  for (const wrong of ['open', 'lanes', 'uncompleted', 'twice', 'early']) {
+  for (const wrong of ['open', 'uncompleted', 'twice', 'early']) {
     if (Number(end?.[wrong]) !== 0) throw new Error(`${wrong}: ${end?.[wrong]}`)
   }
 }

@@ -2,7 +2,7 @@
 --
 -- Called by   worker.exchange_steps; app.return_lost_steps, with what it says for silent workers
 -- Writes      jobs, job_queue, lanes, runs; the queue: a pump for what is due later
--- Locks       runs, lowest id first; then lanes, lowest id first. The rows of running steps change under their run's lock
+-- Locks       runs, lowest id first; then lanes that sleep or are held, lowest id first each. The rows of running steps change under their run's lock
 --             only, so they need none of their own
 -- Why         results are judged one by one and written in sets. What is wrong with one is its own: children are inserted
 --             in a subtransaction, everything else is checked before it is used
@@ -49,8 +49,6 @@ declare
   v_again_failures integer[] := '{}'::integer[];
   v_again_at timestamptz[] := '{}'::timestamptz[];
   v_again_states jsonb[] := '{}'::jsonb[];
-  v_stopped_lane_ids bigint[] := '{}'::bigint[];
-  v_unqueued_lane_ids bigint[] := '{}'::bigint[];
   v_held_lane_ids bigint[] := '{}'::bigint[];
   v_held_until timestamptz[] := '{}'::timestamptz[];
 begin
@@ -152,7 +150,6 @@ begin
     end if;
 
     v_seen_ids := v_seen_ids || v_one.job_id;
-    v_stopped_lane_ids := v_stopped_lane_ids || v_one.lane_id;
     if v_slug is null and v_one.outcome = 'completed' then
       v_done_ids := v_done_ids || v_one.job_id;
       v_done_outputs := v_done_outputs || v_one.output;
@@ -225,19 +222,13 @@ begin
   end if;
   v_queued_ids := v_queued_ids || app.settle_steps(v_settled_ids, v_open_ids, v_emptied_ids);
   if v_failing_ids is not null then
-    -- What was queued above and is gone again was never counted.
-    v_unqueued_lane_ids := app.wind_down_runs(v_failing_ids, v_queued_ids);
+    perform app.wind_down_runs(v_failing_ids);
   end if;
-  perform app.move_lanes(v_queued_ids, v_unqueued_lane_ids, v_stopped_lane_ids);
+  if v_queued_ids <> '{}' then
+    perform app.wake_lanes(v_queued_ids);
+  end if;
   if v_held_lane_ids <> '{}' then
-    update app.lanes as l
-    set not_before = greatest(l.not_before, h.until)
-    from (
-      select u.lane_id, max(u.until) as until
-      from unnest(v_held_lane_ids, v_held_until) as u (lane_id, until)
-      group by u.lane_id
-    ) as h
-    where l.id = any (array[h.lane_id]);
+    perform app.hold_lanes(v_held_lane_ids, v_held_until);
   end if;
   if v_again_ids <> '{}' then
     perform app.enqueue_pump((select min(a.run_at) from unnest(v_again_at) as a (run_at)));

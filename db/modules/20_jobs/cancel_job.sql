@@ -1,10 +1,10 @@
 -- app.cancel_job, public.cancel_job
 --
 -- Called by   the owner; service_role
--- Writes      jobs, job_queue, runs, lanes
+-- Writes      jobs, job_queue, runs
 -- Errors      PT404 job_not_found, PT409 job_is_step, job_finished
 -- Idempotent  what is cancelled already stays so
--- Locks       the run; queue rows (a claim under way is waited for: it waits for nobody); lanes
+-- Locks       the run; queue rows (a claim under way is waited for: it waits for nobody)
 create or replace function app.cancel_job(job_id bigint)
   returns text
   language plpgsql
@@ -21,8 +21,6 @@ declare
   v_now timestamptz := app.now();
   v_status text;
   v_ids bigint[];
-  v_queued_lane_ids bigint[];
-  v_running_lane_ids bigint[];
 begin
   perform app.lock_run(cancel_job.job_id);
 
@@ -37,13 +35,9 @@ begin
   with gone as (
     delete from app.job_queue as q
     where q.run_id = cancel_job.job_id
-    returning q.job_id, q.lane_id, q.status
+    returning q.job_id
   )
-  select
-    array_agg(g.job_id),
-    coalesce(array_agg(g.lane_id) filter (where g.status = 'queued'), '{}'),
-    coalesce(array_agg(g.lane_id) filter (where g.status = 'running'), '{}')
-  into v_ids, v_queued_lane_ids, v_running_lane_ids
+  select array_agg(g.job_id) into v_ids
   from gone as g;
   update public.jobs as j
   set status = 'cancelled', finished_at = v_now
@@ -52,7 +46,6 @@ begin
   set finished_at = v_now, failing_step_id = null
   where r.id = cancel_job.job_id;
   perform app.record_events(v_ids, 'cancelled');
-  perform app.move_lanes('{}', v_queued_lane_ids, v_running_lane_ids);
 
   return 'cancelled';
 end

@@ -4,7 +4,7 @@
 -- Writes      workers, and what app.apply_results and app.claim_steps write
 -- Errors      PT422 results_invalid
 -- Idempotent  a result that was taken is refused the second time (step_lost) and changes nothing
--- Locks       the worker's row for key share, so that it is not swept meanwhile; runs, queue rows, lanes; then a claim's
+-- Locks       the worker, by a shared advisory lock, so that it is not swept meanwhile; what results lock; what a claim locks
 create or replace function worker.exchange_steps(worker_id uuid, results jsonb, want integer)
   returns jsonb
   language plpgsql
@@ -25,11 +25,8 @@ begin
     perform app.fail(422, 'results_invalid', 'A worker sends its id and a list of results.');
   end if;
 
-  perform
-  from app.workers as w
-  where w.id = exchange_steps.worker_id
-  for key share;
-  if not found then
+  perform pg_advisory_xact_lock_shared(hashtextextended('worker ' || exchange_steps.worker_id, 0));
+  if not exists (select from app.workers as w where w.id = exchange_steps.worker_id) then
     insert into app.workers (id, heartbeat_at, started_at)
     values (exchange_steps.worker_id, app.now(), app.now())
     on conflict do nothing;

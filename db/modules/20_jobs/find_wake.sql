@@ -11,10 +11,9 @@ begin
   return (
     select ceil(extract(epoch from min(greatest(l.wake_at, l.not_before, app.now())) - app.now()) * 1000)::bigint
     from app.lanes as l
-    join public.job_types as t on t.name = l.type
-    where l.queued > 0
-      and l.wake_at < 'infinity'
-      and (t.owner_running_limit is null or l.running < t.owner_running_limit)
+    join public.job_types as t on t.name = any (array[l.type])
+    where l.wake_at < 'infinity'
+      and (t.owner_running_limit is null or app.count_running(l.id) < t.owner_running_limit)
       and t.running_limit is distinct from 0
   );
 end

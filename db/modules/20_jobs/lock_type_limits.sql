@@ -3,8 +3,8 @@
 -- Called by   app.claim_steps
 -- Writes      job_types.rate_spent_until
 -- Locks       rows of limited types that have something ready, with skip locked; the statement after the lock judges
--- Why         what of a type runs is the sum over its lanes: a counter of its own could drift. Others may count down
---             meanwhile, never up, since only a claim does that.
+-- Why         what of a type runs is counted: a counter of its own could drift, and everybody would wait for it. Others may
+--             end meanwhile, and none begins, since only a claim begins.
 create or replace function app.lock_type_limits(out closed_types text[], out types text[], out rooms integer[])
   returns record
   language plpgsql
@@ -29,7 +29,7 @@ begin
     select t.name
     from public.job_types as t
     where t.name = any (closed_types)
-      and exists (select from app.lanes as l where l.type = t.name and l.queued > 0)
+      and exists (select from app.lanes as l where l.type = t.name and l.wake_at < 'infinity')
     order by t.name
     for no key update skip locked
   );
@@ -39,7 +39,12 @@ begin
     select
       t.name,
       least(
-        t.running_limit - coalesce((select sum(l.running) from app.lanes as l where l.type = t.name), 0),
+        t.running_limit - (
+          select count(*)
+          from app.job_queue as q
+          join app.lanes as l on l.id = any (array[q.lane_id])
+          where q.status = 'running' and l.type = t.name
+        ),
         floor(
           extract(epoch from v_now + t.rate_window - greatest(t.rate_spent_until, v_now))
           / (extract(epoch from t.rate_window) / t.rate_limit)

@@ -33,7 +33,7 @@ begin
   set finished_at = null, failing_step_id = null
   where r.id = retry_job.job_id;
   v_queued_ids := app.start_steps(retry_job.job_id);
-  perform app.move_lanes(v_queued_ids);
+  perform app.wake_lanes(v_queued_ids);
   perform app.enqueue_pump();
 
   return (select j.status from public.jobs as j where j.id = retry_job.job_id);

@@ -22,6 +22,12 @@ begin
     limit 10
     for update skip locked
   );
+  -- One in the middle of an exchange is not silent.
+  v_worker_ids := array(
+    select w.id
+    from unnest(v_worker_ids) as w (id)
+    where pg_try_advisory_xact_lock(hashtextextended('worker ' || w.id, 0))
+  );
   if v_worker_ids = '{}' then
     return;
   end if;

@@ -59,7 +59,7 @@ begin
     v_new.queued := v_new.queued || app.settle_steps('{}', '{}', v_new.emptied);
   end if;
   if v_new.queued <> '{}' then
-    perform app.move_lanes(v_new.queued);
+    perform app.wake_lanes(v_new.queued);
     perform app.enqueue_pump();
   end if;
 

@@ -3,8 +3,8 @@
 -- Called by   app.apply_results, for runs in which a step has failed under fail_run
 -- Writes      job_queue, jobs, runs
 -- Locks       the caller holds the runs' locks. A step that is being claimed at this moment is waited for, and runs then
-create or replace function app.wind_down_runs(run_ids bigint[], uncounted_ids bigint[])
-  returns bigint[]
+create or replace function app.wind_down_runs(run_ids bigint[])
+  returns void
   language plpgsql
   volatile
   set search_path = ''
@@ -12,21 +12,14 @@ as $$
 declare
   v_now timestamptz := app.now();
   v_ids bigint[];
-  v_lane_ids bigint[];
   v_run_ids bigint[];
 begin
   with gone as (
     delete from app.job_queue as q
     where q.run_id = any (wind_down_runs.run_ids) and q.status <> 'running' and q.parent_id is not null
-    returning q.job_id, q.lane_id, q.status
+    returning q.job_id
   )
-  select array_agg(g.job_id), coalesce(
-      array_agg(g.lane_id) filter (
-        where g.status = 'queued' and g.job_id not in (select unnest(wind_down_runs.uncounted_ids))
-      ),
-      '{}'
-    )
-  into v_ids, v_lane_ids
+  select array_agg(g.job_id) into v_ids
   from gone as g;
   if v_ids is not null then
     update public.jobs as j
@@ -66,13 +59,10 @@ begin
     where r.id = any (v_run_ids);
     perform app.record_events(v_run_ids, 'failed');
   end if;
-
-  return v_lane_ids;
 end
 $$;
 
-comment on function app.wind_down_runs(bigint[], bigint[]) is
-  'Skips everything in failing runs that does not run, and fails the roots below which nothing runs any more. Returns the '
-  'lanes of steps that were queued, but for those that are not counted in their lanes yet.';
+comment on function app.wind_down_runs(bigint[]) is
+  'Skips everything in failing runs that does not run, and fails the roots below which nothing runs any more.';
 
-revoke execute on function app.wind_down_runs(bigint[], bigint[]) from public;
+revoke execute on function app.wind_down_runs(bigint[]) from public;

@@ -233,7 +233,6 @@ test('whatever workers do, nothing starts early, nothing completes twice, no cou
       async (specs, actions) => {
         const simulation = new Simulation()
         await admin.query('delete from app.runs')
-        await admin.query('update app.lanes set queued = 0, running = 0')
         await admin.query('delete from app.workers')
         for (const spec of specs) await simulation.submit(spec)
         await requireInvariants(admin)

@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 beforeEach(async () => {
-  await watcher.query('delete from app.runs; update app.lanes set queued = 0, running = 0; delete from app.workers')
+  await watcher.query('delete from app.runs; delete from app.workers')
 })
 
 const submit = async (keys: string[], type = 'noop'): Promise<number> =>
@@ -59,9 +59,63 @@ test('claim against claim: neither waits, and none gets what the other has', asy
   await submit(['a', 'b', 'c'])
   await a.query('begin')
   expect((await exchange(a, first, [], 2)).steps).toHaveLength(2)
+  expect((await exchange(b, second, [], 5)).steps).toHaveLength(1)
+  await a.query('commit')
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await requireInvariants(watcher)
+})
+
+/** A lane that is awake, with nothing in it. */
+async function emptyLane(): Promise<void> {
+  await submit(['a'])
+  const { steps } = await exchange(a, first, [], 1)
+  await exchange(a, first, steps.map(complete), 0)
+}
+const submitAs = (client: Client) =>
+  client.query(`select app.submit_run('{"key": "late", "type": "noop"}', null, null)`)
+
+test('claim against submit: a lane into which something is put stays awake', async () => {
+  await emptyLane()
+  await a.query('begin')
+  await submitAs(a)
   expect((await exchange(b, second, [], 5)).steps).toEqual([])
   await a.query('commit')
   expect((await exchange(b, second, [], 5)).steps).toHaveLength(1)
+  await requireInvariants(watcher)
+})
+
+test('submit against claim: a lane that is put to sleep is woken', async () => {
+  await emptyLane()
+  await a.query('begin')
+  expect((await exchange(a, first, [], 5)).steps).toEqual([])
+  const late = submitAs(b)
+  await untilWaiting(b)
+  await a.query('commit')
+  await late
+  await requireInvariants(watcher)
+  expect((await exchange(a, first, [], 5)).steps).toHaveLength(1)
+})
+
+test('submit against submit: neither waits', async () => {
+  await emptyLane()
+  await a.query('begin')
+  await submitAs(a)
+  await submitAs(b)
+  await a.query('commit')
+  expect((await exchange(a, first, [], 5)).steps).toHaveLength(2)
+})
+
+test('submit, complete and claim in one lane: none waits for another', async () => {
+  await submit(['a', 'b', 'c'])
+  const { steps } = await exchange(a, first, [], 1)
+  await watcher.query('begin')
+  await submitAs(watcher)
+  await a.query('begin')
+  await exchange(a, first, steps.map(complete), 0)
+  expect((await exchange(b, second, [], 5)).steps).toHaveLength(2)
+  await a.query('commit')
+  await watcher.query('commit')
+  expect((await exchange(a, first, [], 5)).steps).toHaveLength(1)
   await requireInvariants(watcher)
 })
 

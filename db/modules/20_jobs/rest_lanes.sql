@@ -1,0 +1,33 @@
+-- app.rest_lanes
+--
+-- Called by   app.claim_steps, for lanes that had less than was asked of them
+-- Writes      lanes
+-- Locks       the lanes, with skip locked: where somebody is queuing steps the lane stays awake. The statement after it
+--             sees what was queued before
+create or replace function app.rest_lanes(lane_ids bigint[])
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_locked_ids bigint[] := array(
+    select l.id
+    from app.lanes as l
+    where l.id = any (rest_lanes.lane_ids)
+    for update skip locked
+  );
+begin
+  update app.lanes as l
+  set
+    wake_at = coalesce(
+      (select min(q.run_at) from app.job_queue as q where q.lane_id = l.id and q.status = 'queued'),
+      'infinity'
+    )
+  where l.id = any (v_locked_ids);
+end
+$$;
+
+comment on function app.rest_lanes(bigint[]) is 'Lets lanes sleep until something in them is due.';
+
+revoke execute on function app.rest_lanes(bigint[]) from public;
