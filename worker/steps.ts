@@ -157,7 +157,7 @@ export function createSteps(options: {
   /** Nothing more for now: until the next nudge, or until something is due. */
   function rest(wakeInMs: number | null): void {
     isWanting = false
-    // Where nothing is left, once more: what was submitted beside a pump that was just ending has none of its own.
+    // Where nothing is known of, once more: what was submitted beside a pump that was just ending has none of its own.
     if (isStopping || (wakeInMs === null && emptyTurns > 0)) return
     clearTimeout(wake)
     // At once means that others hold it for a moment, or that a limit is reached: not at once again, and ever more seldom.

@@ -42,7 +42,7 @@ begin
   return jsonb_build_object(
     'refused', v_refused,
     'steps', v_steps,
-    'wake_in_ms', case when jsonb_array_length(v_steps) < exchange_steps.want then app.find_wake() end
+    'wake_in_ms', case when v_steps = '[]' and exchange_steps.want > 0 then app.find_wake() end
   );
 end
 $$;
@@ -55,7 +55,7 @@ failed: error { slug, message }, is_permanent, retry_in_ms (a provider's delay, 
 retry_in_ms. returned: nothing is counted. Each is judged by itself; a completed one whose output is too large or whose children
 are malformed fails for good.
 Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id, owner_id, key, type, input,
-state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]] | null }], wake_in_ms: when there is more, or null }.$$;
+state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]] | null }], wake_in_ms: where there are none now, when there are; null: none are queued }.$$;
 
 revoke execute on function worker.exchange_steps(uuid, jsonb, integer) from public;
 grant execute on function worker.exchange_steps(uuid, jsonb, integer) to worker;

@@ -2,8 +2,8 @@
 --
 -- Called by   whatever queues steps, when they are queued
 -- Writes      lanes that sleep until later
--- Locks       the steps' lanes for key share, so that none is put to sleep meanwhile (app.rest_lanes): the statement after it
---             sees the newest. Those that sleep, lowest id first
+-- Locks       the steps' lanes, lowest id first, for key share, so that none is put to sleep meanwhile (app.rest_lanes); what
+--             a lock gives is the newest version. Those that sleep are changed
 -- Why         a lane that is awake is left alone, so that submitting, completing and claiming never wait for each other
 create or replace function app.wake_lanes(queued_ids bigint[])
   returns void
@@ -14,26 +14,26 @@ as $$
 declare
   v_one record;
 begin
-  perform
-  from app.lanes as l
-  where l.id = any (array(select q.lane_id from app.job_queue as q where q.job_id = any (wake_lanes.queued_ids)))
-  for key share;
-
   for v_one in
-    select l.id, w.run_at
-    from (
-      select q.lane_id, min(q.run_at) as run_at
-      from app.job_queue as q
-      where q.job_id = any (wake_lanes.queued_ids)
-      group by q.lane_id
-    ) as w
-    join app.lanes as l on l.id = any (array[w.lane_id])
-    where l.wake_at > w.run_at
-    order by l.id
+    select l.id, l.wake_at
+    from app.lanes as l
+    where l.id = any (array(select q.lane_id from app.job_queue as q where q.job_id = any (wake_lanes.queued_ids)))
+    order by l.id + 0
+    for key share
   loop
-    update app.lanes as l
-    set wake_at = least(l.wake_at, v_one.run_at)
-    where l.id = v_one.id;
+    if v_one.wake_at > app.now() then
+      update app.lanes as l
+      set
+        wake_at = least(
+          l.wake_at,
+          (
+            select min(q.run_at)
+            from app.job_queue as q
+            where q.job_id = any (wake_lanes.queued_ids) and q.lane_id = v_one.id
+          )
+        )
+      where l.id = v_one.id;
+    end if;
   end loop;
 end
 $$;
