@@ -84,18 +84,25 @@ async function main(): Promise<void> {
   const settings = { max_wal_size: '4GB', checkpoint_timeout: '30min' }
   await startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
   const cluster = { home, port, secrets }
-  await prepareDatabase(cluster, 'plinth')
-  const admin = new pg.Client(databaseUrl(cluster, 'plinth'))
-  await admin.connect()
-  await admin.query(testTypes)
+  /** A database of Plinth's, and a session in it. */
+  async function open(name: string): Promise<pg.Client> {
+    await prepareDatabase(cluster, name)
+    const client = new pg.Client(databaseUrl(cluster, name))
+    await client.connect()
+    await client.query(testTypes)
+    return client
+  }
+  const admin = await open('plinth')
   await admin.query(await readFile(join(import.meta.dirname, 'jobs.sql'), 'utf8'))
   const silent = pino({ level: 'error' }, pino.destination(2))
   const quiet = new RunnerLogger(() => () => {})
+  const noticed = (error: Error) => say(`A connection was lost: ${error.message}`)
   let nextId = 1
 
   /** Plinth's worker, as a process has it. */
-  async function withPlinth<T>(work: () => Promise<T>): Promise<T> {
-    const pool = new pg.Pool({ connectionString: databaseUrl(cluster, 'plinth', 'worker'), max: 15 })
+  async function withPlinth<T>(work: () => Promise<T>, database = 'plinth'): Promise<T> {
+    const pool = new pg.Pool({ connectionString: databaseUrl(cluster, database, 'worker'), max: 15 })
+    pool.on('error', noticed)
     const db = createDb(pool)
     const steps = createSteps({ db, logger: silent, handlers: testHandlers, concurrency })
     // No step of this benchmark has files.
@@ -114,6 +121,7 @@ async function main(): Promise<void> {
 
   async function withRunner<T>(local: boolean, work: () => Promise<T>): Promise<T> {
     const pool = new pg.Pool({ connectionString: databaseUrl(cluster, 'plinth'), max: 15 })
+    pool.on('error', noticed)
     const taskList: TaskList = {
       hand_step: async (payload, helpers) => {
         const { id } = payload as { id: number }
@@ -140,25 +148,25 @@ async function main(): Promise<void> {
     }
   }
 
-  async function until(query: string, values: unknown[] = []): Promise<void> {
+  async function until(query: string, values: unknown[] = [], client = admin): Promise<void> {
     for (;;) {
-      if ((await admin.query(query, values)).rowCount === 0) return
+      if ((await client.query(query, values)).rowCount === 0) return
       await sleep(3)
     }
   }
 
   /** Milliseconds of submitting and of running, on Plinth; throws where a step ran twice, early or without an output. */
-  async function plinth(shapes: Shape[]): Promise<{ submit: number; ran: number }> {
+  async function plinth(shapes: Shape[], client = admin): Promise<{ submit: number; ran: number }> {
     const specs = shapes.map((shape) => JSON.stringify(toSpec(shape)))
     const from = performance.now()
     const ids: number[] = []
     for (const spec of specs) {
-      ids.push(Number((await admin.query('select app.submit_run($1, null, null) as id', [spec])).rows[0].id))
+      ids.push(Number((await client.query('select app.submit_run($1, null, null) as id', [spec])).rows[0].id))
     }
     const submitted = performance.now()
-    await until('select from app.runs where id = any ($1) and finished_at is null limit 1', [ids])
+    await until('select from app.runs where id = any ($1) and finished_at is null limit 1', [ids], client)
     const ended = performance.now()
-    const { rows } = await admin.query(
+    const { rows } = await client.query(
       `select
         count(*) filter (where j.status = 'completed' and jsonb_array_length(j.output -> 'of') = coalesce(cardinality(j.depends_on), 0)) as good,
         count(*) filter (where j.started_at < (select max(d.worked_at) from jobs as d where d.id = any (j.depends_on))) as early
@@ -304,17 +312,11 @@ async function main(): Promise<void> {
   const finished = Number(options.finished)
   if (finished > 0) {
     say(`Beside ${finished.toLocaleString('en')} finished jobs, with statistics from before …`)
-    const measure = () =>
-      withPlinth(async () => {
-        await plinth([chain(20)])
-        return [(await plinth([chain(200)])).ran, (await plinth([fan(1000)])).ran, (await plinth([flat(10_000)])).ran]
-      })
-    await admin.query('analyze')
-    const before: number[][] = []
-    for (let round = 0; round < rounds; round++) before.push(await measure())
-    await admin.query('alter table public.jobs set (autovacuum_enabled = false)')
-    await admin.query('alter table app.runs set (autovacuum_enabled = false)')
-    await admin.query(
+    const full = await open('full')
+    await full.query('analyze')
+    await full.query('alter table public.jobs set (autovacuum_enabled = false)')
+    await full.query('alter table app.runs set (autovacuum_enabled = false)')
+    await full.query(
       `with ids as (select nextval('public.jobs_id_seq') as id, n from generate_series(1, $1::int) as n),
       roots as (select min(id) over (partition by (n - 1) / 10) as root, id, n from ids),
       runs as (
@@ -326,8 +328,24 @@ async function main(): Promise<void> {
       from roots as r`,
       [finished],
     )
+    const empty = await open('empty')
+    const measure = (database: string, client: pg.Client) =>
+      withPlinth(async () => {
+        const ran = async (shape: Shape) => (await plinth([shape], client)).ran
+        await ran(chain(20))
+        return [await ran(chain(200)), await ran(fan(1000)), await ran(flat(10_000))]
+      }, database)
+    const before: number[][] = []
     const after: number[][] = []
-    for (let round = 0; round < rounds; round++) after.push(await measure())
+    for (let round = 0; round <= rounds; round++) {
+      const one = [await measure('empty', empty), await measure('full', full)] as const
+      // The first fills caches.
+      if (round > 0) {
+        before.push(one[0])
+        after.push(one[1])
+      }
+    }
+    await Promise.all([full.end(), empty.end()])
     for (const [index, name] of ['chain of 200', '1 → 1,000 → 1', '10,000 steps'].entries()) {
       const of = (all: number[][]) => median(all.map((one) => one[index] ?? Number.NaN))
       bars.push(atMost(`${name}: beside ${finished.toLocaleString('en')} finished jobs`, of(after) / of(before), 1.1))

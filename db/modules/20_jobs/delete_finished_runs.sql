@@ -8,6 +8,7 @@ create or replace function app.delete_finished_runs()
   language plpgsql
   volatile
   set search_path = ''
+  set enable_seqscan = off
 as $$
 declare
   v_run_ids bigint[];

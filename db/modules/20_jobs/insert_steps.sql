@@ -25,7 +25,6 @@ create or replace function app.insert_steps(
   set search_path = ''
   set enable_nestloop = off
   set enable_hashjoin = on
-  set enable_seqscan = on
 as $$
 declare
   v_now timestamptz := app.now();
@@ -154,7 +153,9 @@ begin
       'Submit several runs, or raise app.settings.run_steps_max.'
     );
   end if;
-  perform app.refuse_step_fault(v_fault);
+  if v_fault is not null then
+    perform app.refuse_step_fault(v_fault);
+  end if;
 
   -- Of the children that are there already, those with the same key count too.
   select k.key into v_fault
