@@ -96,13 +96,16 @@ async function main(): Promise<void> {
   await admin.query(await readFile(join(import.meta.dirname, 'jobs.sql'), 'utf8'))
   const silent = pino({ level: 'error' }, pino.destination(2))
   const quiet = new RunnerLogger(() => () => {})
-  const noticed = (error: Error) => say(`A connection was lost: ${error.message}`)
+  const watch = (pool: pg.Pool) => {
+    const noticed = (error: Error) => say(`A connection was lost: ${error.message}`)
+    pool.on('error', noticed).on('connect', (client) => client.on('error', noticed))
+  }
   let nextId = 1
 
   /** Plinth's worker, as a process has it. */
   async function withPlinth<T>(work: () => Promise<T>, database = 'plinth'): Promise<T> {
     const pool = new pg.Pool({ connectionString: databaseUrl(cluster, database, 'worker'), max: 15 })
-    pool.on('error', noticed)
+    watch(pool)
     const db = createDb(pool)
     const steps = createSteps({ db, logger: silent, handlers: testHandlers, concurrency })
     // No step of this benchmark has files.
@@ -121,7 +124,7 @@ async function main(): Promise<void> {
 
   async function withRunner<T>(local: boolean, work: () => Promise<T>): Promise<T> {
     const pool = new pg.Pool({ connectionString: databaseUrl(cluster, 'plinth'), max: 15 })
-    pool.on('error', noticed)
+    watch(pool)
     const taskList: TaskList = {
       hand_step: async (payload, helpers) => {
         const { id } = payload as { id: number }
