@@ -4,8 +4,8 @@
 -- Writes      jobs, job_queue, lanes, runs; the queue: a pump for what is due later
 -- Locks       runs, lowest id first; then lanes that sleep or are held, lowest id first each. The rows of running steps change under their run's lock
 --             only, so they need none of their own
--- Why         results are judged one by one and written in sets. What is wrong with one is its own: children are inserted
---             in a subtransaction, everything else is checked before it is used
+-- Why         results are judged one by one (app.judge_result) and written in sets. What is wrong with one is its own:
+--             children are inserted in a subtransaction, everything else is checked before it is used
 create or replace function app.apply_results(results jsonb)
   returns jsonb
   language plpgsql
@@ -19,11 +19,9 @@ declare
   v_direct integer;
   v_new_queued_ids bigint[];
   v_new_emptied_ids bigint[];
-  v_slug text;
+  v_verdict record;
   v_message text;
-  v_bytes integer;
   v_policy text;
-  v_delay interval;
   v_steps_max integer;
   v_failing_ids bigint[];
   v_seen_ids bigint[] := '{}'::bigint[];
@@ -79,7 +77,6 @@ begin
     select
       g.n,
       g.result,
-      g.result ->> 'outcome' as outcome,
       g.result -> 'output' as output,
       q.job_id,
       q.run_id,
@@ -111,49 +108,38 @@ begin
       continue;
     end if;
 
-    v_slug := null;
-    -- A day at most; null where nothing is said (least would take null for no limit).
-    v_delay := app.read_bigint(v_one.result -> 'retry_in_ms') * interval '1 ms';
-    v_delay := case when v_delay > '1 day' then '1 day' else v_delay end;
-    if v_one.outcome = 'completed' then
-      v_bytes := coalesce(octet_length(v_one.output::text), 0);
-      v_direct := 0;
-      v_new_queued_ids := '{}';
-      v_new_emptied_ids := '{}';
-      if v_bytes > v_one.max_output_bytes then
-        v_slug := 'output_too_large';
-        v_message := format('The output has %s bytes; %s are allowed.', v_bytes, v_one.max_output_bytes);
-      elsif jsonb_typeof(coalesce(v_one.result -> 'children', '[]')) <> 'array' then
-        v_slug := 'children_invalid';
-        v_message := 'The children are no list of steps.';
-      elsif v_one.result -> 'children' <> '[]' then
-        v_steps_max := coalesce(v_steps_max, (select s.run_steps_max from app.settings as s));
-        begin
-          select n.direct, n.queued, n.emptied
-          into v_direct, v_new_queued_ids, v_new_emptied_ids
-          from app.insert_children(
-            v_one.run_id, v_one.job_id, v_one.result -> 'children', v_one.open_children = 0, v_steps_max
-          ) as n;
-        exception
-          when sqlstate 'PT422' then
-            get stacked diagnostics v_message = message_text;
-            v_slug := 'children_invalid';
-        end;
-      end if;
-    elsif v_one.outcome = 'failed' then
-      v_slug := case when v_one.result #>> '{error,slug}' ~ '^[a-z][a-z0-9_]*$' then left(v_one.result #>> '{error,slug}', 80) end;
-      v_slug := coalesce(v_slug, 'handler_failed');
-      v_message := left(coalesce(v_one.result #>> '{error,message}', 'The handler gave no reason.'), 2000);
-    elsif v_one.outcome is distinct from 'rescheduled' and v_one.outcome is distinct from 'returned' then
+    v_verdict := app.judge_result(
+      v_one.result, v_one.failures, v_one.max_failures, v_one.max_output_bytes, v_one.backoff, v_one.backoff_max
+    );
+    v_direct := 0;
+    v_new_queued_ids := '{}';
+    v_new_emptied_ids := '{}';
+    if v_verdict.outcome = 'done' and v_one.result -> 'children' <> '[]' then
+      v_steps_max := coalesce(v_steps_max, (select s.run_steps_max from app.settings as s));
+      begin
+        select n.direct, n.queued, n.emptied
+        into v_direct, v_new_queued_ids, v_new_emptied_ids
+        from app.insert_children(
+          v_one.run_id, v_one.job_id, v_one.result -> 'children', v_one.open_children = 0, v_steps_max
+        ) as n;
+      exception
+        when sqlstate 'PT422' then
+          get stacked diagnostics v_message = message_text;
+          v_verdict.outcome := 'failed';
+          v_verdict.slug := 'children_invalid';
+          v_verdict.message := v_message;
+      end;
+    end if;
+
+    if v_verdict.outcome = 'invalid' then
       v_refused := v_refused || jsonb_build_object('index', v_one.n - 1, 'id', v_one.job_id, 'reason', 'result_invalid');
       continue;
     end if;
-
     v_seen_ids := v_seen_ids || v_one.job_id;
-    if v_slug is null and v_one.outcome = 'completed' then
+    if v_verdict.outcome = 'done' then
       v_done_ids := v_done_ids || v_one.job_id;
       v_done_outputs := v_done_outputs || v_one.output;
-      v_done_bytes := v_done_bytes || v_bytes;
+      v_done_bytes := v_done_bytes || v_verdict.bytes;
       v_done_since := v_done_since || v_one.claimed_at;
       v_done_children := v_done_children || (v_one.open_children + v_direct);
       v_queued_ids := v_queued_ids || v_new_queued_ids;
@@ -163,29 +149,15 @@ begin
       elsif v_direct = 0 then
         v_settled_ids := v_settled_ids || v_one.job_id;
       end if;
-    elsif v_slug is null then
+    elsif v_verdict.outcome = 'again' then
       v_again_ids := v_again_ids || v_one.job_id;
-      v_again_failures := v_again_failures || v_one.failures;
-      v_again_states := v_again_states || case v_one.outcome when 'rescheduled' then v_one.result -> 'state' end;
-      v_again_at := v_again_at || (v_now + coalesce(v_delay, '0'));
-    elsif v_one.outcome = 'failed'
-      and v_one.result -> 'is_permanent' is distinct from 'true'
-      and v_one.failures + 1 < v_one.max_failures
-    then
-      v_again_ids := v_again_ids || v_one.job_id;
-      v_again_failures := v_again_failures || (v_one.failures + 1);
-      v_again_states := v_again_states || null::jsonb;
-      v_again_at := v_again_at || (
-        v_now + coalesce(
-          v_delay,
-          -- Half of it by chance, so that what failed together does not come back together.
-          least(v_one.backoff * power(2, least(v_one.failures, 30)), v_one.backoff_max) * (0.5 + random() / 2)
-        )
-      );
+      v_again_failures := v_again_failures || v_verdict.failures;
+      v_again_states := v_again_states || v_verdict.state;
+      v_again_at := v_again_at || (v_now + v_verdict.pause);
     else
       v_failed_ids := v_failed_ids || v_one.job_id;
-      v_failed_slugs := v_failed_slugs || v_slug;
-      v_failed_messages := v_failed_messages || v_message;
+      v_failed_slugs := v_failed_slugs || v_verdict.slug;
+      v_failed_messages := v_failed_messages || v_verdict.message;
       v_failed_since := v_failed_since || v_one.claimed_at;
       v_policy := (select j.on_failure from public.jobs as j where j.id = v_one.job_id);
       if v_policy = 'fail_run' or v_one.parent_id is null then
@@ -198,9 +170,9 @@ begin
         end if;
       end if;
     end if;
-    if v_delay is not null and v_one.outcome = 'failed' then
+    if v_verdict.hold is not null then
       v_held_lane_ids := v_held_lane_ids || v_one.lane_id;
-      v_held_until := v_held_until || (v_now + v_delay);
+      v_held_until := v_held_until || (v_now + v_verdict.hold);
     end if;
   end loop;
   if v_seen_ids = '{}' then

@@ -5,7 +5,7 @@ const invariants: Record<string, string> = {
   'a lane with something due is awake': `
     select l.id, l.wake_at, q.run_at from app.lanes as l
     join app.job_queue as q on q.lane_id = l.id and q.status = 'queued'
-    where l.wake_at > q.run_at`,
+    where l.wake_at > greatest(q.run_at, now())`,
   'waits are the dependencies and the parent that are not done': `
     select q.job_id, q.status, q.waits, w.waits as counted
     from app.job_queue as q

@@ -1,0 +1,77 @@
+-- app.judge_result
+--
+-- Called by   app.apply_results, for each result of a step that runs
+create or replace function app.judge_result(
+  result jsonb,
+  inout failures integer,
+  max_failures integer,
+  max_output_bytes integer,
+  backoff interval,
+  backoff_max interval,
+  out outcome text,
+  out bytes integer,
+  out slug text,
+  out message text,
+  out state jsonb,
+  out pause interval,
+  out hold interval
+)
+  returns record
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_said text := judge_result.result ->> 'outcome';
+  v_delay interval := app.read_bigint(judge_result.result -> 'retry_in_ms') * interval '1 ms';
+begin
+  -- A day at most; null where nothing is said (least would take null for no limit).
+  if v_delay > '1 day' then
+    v_delay := '1 day';
+  end if;
+
+  if v_said = 'completed' then
+    bytes := coalesce(octet_length((judge_result.result -> 'output')::text), 0);
+    outcome := 'done';
+    if bytes > judge_result.max_output_bytes then
+      outcome := 'failed';
+      slug := 'output_too_large';
+      message := format('The output has %s bytes; %s are allowed.', bytes, judge_result.max_output_bytes);
+    elsif jsonb_typeof(judge_result.result -> 'children') <> 'array' then
+      outcome := 'failed';
+      slug := 'children_invalid';
+      message := 'The children are no list of steps.';
+    end if;
+  elsif v_said = 'rescheduled' or v_said = 'returned' then
+    outcome := 'again';
+    state := case v_said when 'rescheduled' then judge_result.result -> 'state' end;
+    pause := coalesce(v_delay, '0');
+  elsif v_said = 'failed' then
+    hold := v_delay;
+    if judge_result.result -> 'is_permanent' is distinct from 'true'
+      and judge_result.failures + 1 < judge_result.max_failures
+    then
+      outcome := 'again';
+      -- Half of it by chance, so that what failed together does not come back together.
+      pause := coalesce(
+        v_delay,
+        least(judge_result.backoff * power(2, least(judge_result.failures, 30)), judge_result.backoff_max)
+          * (0.5 + random() / 2)
+      );
+      failures := judge_result.failures + 1;
+    else
+      outcome := 'failed';
+      slug := left(coalesce(substring(judge_result.result #>> '{error,slug}' from '^[a-z][a-z0-9_]*$'), 'handler_failed'), 80);
+      message := left(coalesce(judge_result.result #>> '{error,message}', 'The handler gave no reason.'), 2000);
+    end if;
+  else
+    outcome := 'invalid';
+  end if;
+end
+$$;
+
+comment on function app.judge_result(jsonb, integer, integer, integer, interval, interval) is
+  'What becomes of a step by its result: done, again (after pause, with failures and state), failed (slug, message), or '
+  'invalid. hold: for how long its lane''s provider takes nothing. bytes: the size of its output.';
+
+revoke execute on function app.judge_result(jsonb, integer, integer, integer, interval, interval) from public;

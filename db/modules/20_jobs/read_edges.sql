@@ -1,0 +1,55 @@
+-- app.read_edges
+--
+-- Called by   app.insert_steps
+-- Errors      PT422 step_dependency_unknown, step_cycle
+create or replace function app.read_edges(
+  ids bigint[],
+  parent_ids bigint[],
+  keys text[],
+  specs jsonb[],
+  out from_ids bigint[],
+  out to_ids bigint[]
+)
+  returns record
+  language plpgsql
+  volatile
+  set search_path = ''
+  set enable_nestloop = off
+  set enable_hashjoin = on
+as $$
+declare
+  v_fault text;
+begin
+  select
+    array_agg(e.from_id order by e.to_id, e.from_id),
+    array_agg(e.to_id order by e.to_id, e.from_id),
+    min(e.key) filter (where e.to_id is null)
+  into from_ids, to_ids, v_fault
+  from (
+    select distinct n.id as from_id, o.id as to_id, d.key
+    from unnest(read_edges.ids, read_edges.parent_ids, read_edges.specs) as n (id, parent_id, spec)
+    cross join lateral jsonb_array_elements_text(n.spec -> 'depends_on') as d (key)
+    left join unnest(read_edges.ids, read_edges.parent_ids, read_edges.keys) as o (id, parent_id, key)
+      on coalesce(o.parent_id, 0) = coalesce(n.parent_id, 0) and o.key = d.key
+  ) as e;
+  if v_fault is not null then
+    perform app.fail(
+      422,
+      'step_dependency_unknown',
+      format('A step depends on "%s", which is no step beside it.', left(v_fault, 80)),
+      'Name steps of the same list.'
+    );
+  end if;
+
+  if exists (select from unnest(from_ids, to_ids) as e (from_id, to_id) where e.to_id >= e.from_id)
+    and app.has_cycle(from_ids, to_ids)
+  then
+    perform app.fail(422, 'step_cycle', 'Steps depend on one another in a circle.', 'Let each depend on steps that can come before it.');
+  end if;
+end
+$$;
+
+comment on function app.read_edges(bigint[], bigint[], text[], jsonb[]) is
+  'Which of these steps (from) depend on which beside them (to), in the order of what they depend on.';
+
+revoke execute on function app.read_edges(bigint[], bigint[], text[], jsonb[]) from public;
