@@ -9,7 +9,10 @@ create or replace function app.lock_owner_limits(lane_ids bigint[], limits integ
   set search_path = ''
 as $$
 declare
-  v_locked_ids bigint[] := array(
+  v_one record;
+  v_locked_ids bigint[] := '{}'::bigint[];
+begin
+  for v_one in
     select l.id
     from app.lanes as l
     where l.id = any (
@@ -20,8 +23,10 @@ declare
       )
     )
     for no key update skip locked
-  );
-begin
+  loop
+    v_locked_ids := v_locked_ids || v_one.id;
+  end loop;
+
   return array(
     select case
       when u.running_limit is null then 1000
