@@ -84,10 +84,12 @@ async function main(): Promise<void> {
   const settings = { max_wal_size: '4GB', checkpoint_timeout: '30min' }
   await startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
   const cluster = { home, port, secrets }
+  const noticed = (error: Error) => say(`A connection was lost: ${error.message}`)
   /** A database of Plinth's, and a session in it. */
   async function open(name: string): Promise<pg.Client> {
     await prepareDatabase(cluster, name)
     const client = new pg.Client(databaseUrl(cluster, name))
+    client.on('error', noticed)
     await client.connect()
     await client.query(testTypes)
     return client
@@ -96,10 +98,10 @@ async function main(): Promise<void> {
   await admin.query(await readFile(join(import.meta.dirname, 'jobs.sql'), 'utf8'))
   const silent = pino({ level: 'error' }, pino.destination(2))
   const quiet = new RunnerLogger(() => () => {})
-  const watch = (pool: pg.Pool) => {
-    const noticed = (error: Error) => say(`A connection was lost: ${error.message}`)
-    pool.on('error', noticed).on('connect', (client) => client.on('error', noticed))
-  }
+  const watch = (pool: pg.Pool) =>
+    pool.on('error', noticed).on('connect', (client) => {
+      client.on('error', noticed)
+    })
   let nextId = 1
 
   /** Plinth's worker, as a process has it. */
@@ -315,7 +317,7 @@ async function main(): Promise<void> {
   const finished = Number(options.finished)
   if (finished > 0) {
     say(`Beside ${finished.toLocaleString('en')} finished jobs, with statistics from before …`)
-    const full = await open('full')
+    const full = await open('filled')
     await full.query('analyze')
     await full.query('alter table public.jobs set (autovacuum_enabled = false)')
     await full.query('alter table app.runs set (autovacuum_enabled = false)')
@@ -341,7 +343,7 @@ async function main(): Promise<void> {
     const before: number[][] = []
     const after: number[][] = []
     for (let round = 0; round <= rounds; round++) {
-      const one = [await measure('empty', empty), await measure('full', full)] as const
+      const one = [await measure('empty', empty), await measure('filled', full)] as const
       // The first fills caches.
       if (round > 0) {
         before.push(one[0])
