@@ -1,8 +1,8 @@
 -- app.check_publication
 --
--- Called by   app.reserve_template_upload, app.publish_template_version
+-- Called by   app.reserve_template_upload, app.publish_template_version; npm run upload-bundle -- --dry-run
 -- Errors      PT409 template_version_taken, storage_path_taken, and those of app.read_template_files
-create or replace function app.check_publication(template_id uuid, version text, artifacts jsonb, prompts jsonb)
+create or replace function app.check_publication(name text, version text, artifacts jsonb, prompts jsonb)
   returns boolean
   language plpgsql
   stable
@@ -13,9 +13,10 @@ declare
   v_path text;
   v_is_same boolean;
 begin
-  select * into v_version
-  from public.template_versions as v
-  where v.template_id = check_publication.template_id and v.semver = check_publication.version;
+  select v.* into v_version
+  from public.templates as t
+  join public.template_versions as v on v.template_id = t.id
+  where t.name = check_publication.name and v.semver = check_publication.version;
 
   with given as (
     select f.kind, f.role, f.locale, f.storage_path, f.sha256, f.size_bytes, f.content_type
@@ -85,7 +86,7 @@ begin
 end
 $$;
 
-comment on function app.check_publication(uuid, text, jsonb, jsonb) is
+comment on function app.check_publication(text, text, jsonb, jsonb) is
   'Whether this version is published already, with the same files; refuses what contradicts what is published.';
 
-revoke execute on function app.check_publication(uuid, text, jsonb, jsonb) from public;
+revoke execute on function app.check_publication(text, text, jsonb, jsonb) from public;

@@ -37,7 +37,7 @@ begin
   on conflict on constraint templates_name_is_unique do nothing;
   v_template := app.lock_template(publish_template_version.name);
   v_is_published := app.check_publication(
-    v_template.id,
+    v_template.name,
     publish_template_version.version,
     publish_template_version.artifacts,
     publish_template_version.prompts

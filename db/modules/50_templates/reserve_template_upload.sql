@@ -30,7 +30,7 @@ begin
   end if;
 
   if app.check_publication(
-    (select t.id from public.templates as t where t.name = reserve_template_upload.name),
+    reserve_template_upload.name,
     reserve_template_upload.version,
     reserve_template_upload.artifacts,
     reserve_template_upload.prompts
