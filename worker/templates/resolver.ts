@@ -98,7 +98,7 @@ export function createTemplates(options: {
   const { isRemote, db, store, cache, bundlesFolder } = options
   let bundles: Promise<Bundle[]> | undefined
   /** Downloads under way, by path and hash: many steps that begin at once load a file once. */
-  const downloads = new Map<string, Promise<Buffer>>()
+  const downloads = new Map<string, Promise<{ bytes: Buffer; source: Source }>>()
 
   async function findBundle(template: string): Promise<Bundle | undefined> {
     bundles ??= readBundles(bundlesFolder)
@@ -164,16 +164,23 @@ export function createTemplates(options: {
       cached.state === 'corrupt' ? cached.reason : cached.state === 'stale' ? 'it is old' : 'it is not there',
     )
 
+    const fetch = async () => {
+      // Another step's download may have ended since.
+      const now = await cache.read(key, sha256)
+      if (now.state === 'fresh') return { bytes: now.bytes, source: 'cache' as const }
+      const bytes = await download(wanted, logger)
+      await cache.write(key, bytes).catch((err: Error) => logger.warn({ ...key, err }, 'Artifact was not cached'))
+      return { bytes, source: 'remote' as const }
+    }
     const id = `${wanted.path} ${sha256}`
     let pending = downloads.get(id)
     if (pending === undefined) {
-      pending = download(wanted, logger).finally(() => downloads.delete(id))
+      pending = fetch().finally(() => downloads.delete(id))
       downloads.set(id, pending)
     }
     try {
-      const bytes = await pending
-      await cache.write(key, bytes).catch((err: Error) => logger.warn({ ...key, err }, 'Artifact was not cached'))
-      return got(bytes, 'remote')
+      const { bytes, source } = await pending
+      return got(bytes, source)
     } catch (error) {
       why('storage', (error as Error).message)
     }
