@@ -72,6 +72,7 @@ begin
       select from public.prompts as p
       where p.storage_path = f.storage_path and p.template_version_id is distinct from v_version.id
     )
+  order by f.storage_path
   limit 1;
   if found then
     perform app.fail(
