@@ -1,4 +1,5 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { hash } from './manifest.ts'
@@ -40,7 +41,8 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
     async read(key, sha256) {
       let content: Buffer
       try {
-        content = await readFile(pathOf(key))
+        // From the page cache that takes 20 µs; four trips through the thread pool would take ten times that.
+        content = readFileSync(pathOf(key))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: 'missing' }
         return { state: 'corrupt', reason: `it cannot be read: ${(error as Error).message}` }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Store } from '../adapters/spaces.ts'
@@ -109,26 +108,36 @@ export function createTemplates(options: {
     return (await bundles).find((bundle) => bundle.template === template)
   }
 
+  /** What Postgres gave last, by what was asked: a version's manifest never changes, so only another version is sent again. */
+  const known = new Map<string, RemoteManifest>()
+
   async function askPostgres(asked: Required<Omit<TemplateRequest, 'signal' | 'jobId'>>, jobId: number | undefined) {
+    const question = `${asked.template} ${asked.version} ${asked.locale}`
+    const before = known.get(question)
     const call = db.call<{ template_manifest: unknown }>('worker.template_manifest', {
       name: asked.template,
       version: asked.version,
       locale: asked.locale,
       key: asked.key,
       job_id: jobId ?? null,
+      known_version_id: before?.version_id ?? null,
     })
-    const timeout = new AbortController()
-    const late = sleep(manifestTimeoutMs, undefined, { signal: timeout.signal }).then(() => {
-      throw new Error(`no answer within ${manifestTimeoutMs / 1000} s`)
-    })
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(
+      () => reject(new Error(`no answer within ${manifestTimeoutMs / 1000} s`)),
+      manifestTimeoutMs,
+    )
+    // When it is late, nobody waits for its failure.
+    call.catch(() => {})
     try {
       const [row] = await Promise.race([call, late])
-      return remoteManifest.parse(row?.template_manifest)
+      const answer = row?.template_manifest as RemoteManifest | undefined
+      if (before !== undefined && answer?.version_id === before.version_id) return before
+      const manifest = remoteManifest.parse(answer)
+      known.set(question, manifest)
+      return manifest
     } finally {
-      timeout.abort()
-      // Whichever lost has nobody left to tell.
-      late.catch(() => {})
-      call.catch(() => {})
+      clearTimeout(timer)
     }
   }
 

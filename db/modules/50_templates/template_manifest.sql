@@ -114,7 +114,14 @@ Returns { template, version, version_id, status, changelog, artifacts: [{ kind, 
 content_type }], prompts: [{ role, locale, storage_path, sha256 }] }; the files are in bucket template-artifacts.
 404 template_not_found, template_version_not_found. 422 locale_unknown. Seed 001.$$;
 
-create or replace function worker.template_manifest(name text, version text, locale text, key text, job_id bigint)
+create or replace function worker.template_manifest(
+  name text,
+  version text,
+  locale text,
+  key text,
+  job_id bigint default null,
+  known_version_id uuid default null
+)
   returns json
   language plpgsql
   volatile
@@ -130,17 +137,23 @@ begin
     perform app.record_template_use(template_manifest.job_id, v_version.template_id, v_version.id);
   end if;
 
+  -- A published version does not change, so who has its manifest needs to be told no more than that.
+  if v_version.id = template_manifest.known_version_id then
+    return json_build_object('version_id', v_version.id);
+  end if;
+
   return app.build_template_manifest(template_manifest.name, v_version, template_manifest.locale);
 end
 $$;
 
-comment on function worker.template_manifest(text, text, text, text, bigint) is
-  'What a version of a template consists of, as public.template_manifest; with a job, the version is recorded with it.';
+comment on function worker.template_manifest(text, text, text, text, bigint, uuid) is
+  'What a version of a template consists of, as public.template_manifest; of the version whose manifest is known, only '
+  '{ version_id }. With a job, the version is recorded with it.';
 
 revoke execute on function app.build_template_manifest(text, public.template_versions, text) from public;
 revoke execute on function app.template_manifest(text, text, text, text) from public;
 revoke execute on function public.template_manifest(text, text, text, text) from public;
-revoke execute on function worker.template_manifest(text, text, text, text, bigint) from public;
+revoke execute on function worker.template_manifest(text, text, text, text, bigint, uuid) from public;
 grant execute on function app.template_manifest(text, text, text, text) to authenticated, service_role;
 grant execute on function public.template_manifest(text, text, text, text) to authenticated, service_role;
-grant execute on function worker.template_manifest(text, text, text, text, bigint) to worker;
+grant execute on function worker.template_manifest(text, text, text, text, bigint, uuid) to worker;
