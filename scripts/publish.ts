@@ -38,7 +38,8 @@ export type Published = {
 
 /** The bundle in this folder, or of this template. */
 export async function findBundle(name: string, bundlesFolder?: string): Promise<Bundle> {
-  const bundles = await readBundles(bundlesFolder)
+  const { bundles, faults } = await readBundles(bundlesFolder)
+  if (faults.length > 0) throw new UsageError(faults.join('\n'))
   const found = bundles.find(({ folder }) => folder === name) ?? bundles.find(({ template }) => template === name)
   if (found) return found
   throw new UsageError(`There is no bundle "${name}". There are: ${bundles.map(({ folder }) => folder).join(', ')}.`)
@@ -163,10 +164,10 @@ export async function requireRegion(store: Store, config: TemplatesConfig): Prom
   )
 }
 
-/** The store's variables: of the environment, or of the local stack where the database is that one's, too. */
-export function readTemplatesConfig(): TemplatesConfig {
+/** The store's variables: those given, or of the environment, or of the local stack where the database is that one's, too. */
+export function readTemplatesConfig(given?: NodeJS.ProcessEnv): TemplatesConfig {
   const env = process.env['DATABASE_URL'] ? process.env : { ...readEnv(homeFolder()), ...process.env }
-  return parseEnv(z.object(templatesVariables), env)
+  return parseEnv(z.object(templatesVariables), given ?? env)
 }
 
 export function requireTemplateStore(config: TemplatesConfig): Store {

@@ -9,7 +9,7 @@ import { runCommand, UsageError } from './publish.ts'
 await runCommand(async (db) => {
   const { values } = parseArgs({ options: { template: { type: 'string' }, version: { type: 'string' } } })
   if (values.template === undefined) throw new UsageError('Which template? Say --template <name>.')
-  const bundles = await readBundles()
+  const { bundles } = await readBundles()
   const name = bundles.find(({ folder }) => folder === values.template)?.template ?? values.template
   const version = values.version ?? (await findPrevious(name))
   const [row] = await db.call<{ set_default_version: { previous: string | null } }>('app.set_default_version', {

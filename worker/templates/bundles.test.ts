@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { locale, readBundles } from './manifest.ts'
 import { render } from './render.ts'
 
-const bundles = await readBundles()
+const { bundles, faults } = await readBundles()
 
 /** What the handlers of dramas fill in. */
 const variables = {
@@ -23,6 +23,7 @@ const variables = {
 }
 
 test('the bundles that there are', () => {
+  expect(faults).toEqual([])
   expect(bundles.map(({ template }) => template).sort()).toEqual(['drama', 'section7-ai-formatter'])
 })
 

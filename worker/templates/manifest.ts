@@ -122,10 +122,15 @@ export async function readBundle(folder: string, root = bundlesFolder): Promise<
   }
 }
 
-/** Reads every bundle below a folder. */
-export async function readBundles(root = bundlesFolder): Promise<Bundle[]> {
+/** Reads every bundle below a folder, and says which of them cannot be used: one that is broken takes no other along. */
+export async function readBundles(root = bundlesFolder): Promise<{ bundles: Bundle[]; faults: string[] }> {
   const entries = await readdir(root, { withFileTypes: true })
-  return Promise.all(entries.filter((entry) => entry.isDirectory()).map((entry) => readBundle(entry.name, root)))
+  const folders = entries.filter((entry) => entry.isDirectory())
+  const outcomes = await Promise.allSettled(folders.map((entry) => readBundle(entry.name, root)))
+  return {
+    bundles: outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+    faults: outcomes.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : [])),
+  }
 }
 
 /** Of each name the file in this locale, or else the one for all. */

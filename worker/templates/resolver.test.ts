@@ -221,6 +221,17 @@ describe('without the flag', () => {
   })
 })
 
+test('a bundle that is broken takes no other along, and is named where it is missed', async () => {
+  const broken = write(bundled, { '1.0.0': texts })
+  writeFileSync(join(bundled, broken, 'manifest.json'), '{"template": "x", "default_version": "2.0.0", "versions": {}}')
+  const name = write(bundled, { '1.0.0': texts })
+  const templates = make({ isRemote: false })
+  expect((await templates.resolve(ask(name))).source).toBe('local')
+  await expect(templates.resolve(ask(broken))).rejects.toThrow(
+    /there is no bundle of this template; The manifest .+ is none of the versions/,
+  )
+})
+
 describe('when something fails', () => {
   test.each(['refuse', 'reset', 'hang', 'error', 'truncate'] as const)(
     "the store (%s), a version that is not bundled gives way to the bundle's own default, all of it",
@@ -294,7 +305,7 @@ describe('when something fails', () => {
       .resolve(ask(name))
       .catch((error: Error) => error)
     expect(String(failure)).toMatch(
-      /could not be resolved: cache of \S+: it is not there;.*storage of \S+: .+; bundled file of \S+: it is not in the bundle;.*bundle: there is no bundle/,
+      /could not be resolved: cache of \S+: it is not there;.*storage of \S+: .+; bundled file of \S+: there is no bundle of this template;.*; bundle: there is no bundle/,
     )
     expect(proofs()).toHaveLength(1)
     faultyDatabase.down()

@@ -95,17 +95,23 @@ export function createTemplates(options: {
   bundlesFolder?: string
 }): Templates {
   const { isRemote, db, store, cache, bundlesFolder } = options
-  let bundles: Promise<Bundle[]> | undefined
+  let bundles: ReturnType<typeof readBundles> | undefined
   /** Downloads under way, by path and hash: many steps that begin at once load a file once. */
   const downloads = new Map<string, Promise<{ bytes: Buffer; source: Source }>>()
 
-  async function findBundle(template: string): Promise<Bundle | undefined> {
+  async function findBundle(template: string): Promise<Bundle> {
     bundles ??= readBundles(bundlesFolder)
-    // A folder that cannot be read now is read again.
-    bundles.catch(() => {
-      bundles = undefined
-    })
-    return (await bundles).find((bundle) => bundle.template === template)
+    const reading = bundles
+    try {
+      const found = await reading
+      const bundle = found.bundles.find((one) => one.template === template)
+      if (bundle) return bundle
+      throw new Error(['there is no bundle of this template', ...found.faults].join('; '))
+    } catch (error) {
+      // What could not be read is read again next time.
+      if (bundles === reading) bundles = undefined
+      throw error
+    }
   }
 
   /** What Postgres gave last, by what was asked: a version's manifest never changes, so only another version is sent again. */
@@ -197,9 +203,9 @@ export function createTemplates(options: {
 
     try {
       const bundle = await findBundle(template)
-      const files = bundle?.versions[version]?.files
-      const file = files?.find((one) => one.name === name && one.locale === locale)
-      if (bundle === undefined || file === undefined) throw new Error('it is not in the bundle')
+      const files = bundle.versions[version]?.files ?? []
+      const file = files.find((one) => one.name === name && one.locale === locale)
+      if (file === undefined) throw new Error('it is not in the bundle')
       const bytes = await bundle.read(version, file.file)
       const actual = hash(bytes)
       if (actual !== sha256) {
@@ -263,7 +269,6 @@ export function createTemplates(options: {
   ): Promise<Outcome | undefined> {
     try {
       const bundle = await findBundle(asked.template)
-      if (bundle === undefined) throw new Error('there is no bundle of this template')
       const isThere = source === 'local' && asked.version in bundle.versions
       const version = isThere ? asked.version : bundle.defaultVersion
       const files = chooseLocale<BundleFile>(bundle.versions[version]?.files ?? [], asked.locale)

@@ -18,13 +18,20 @@ begin
   perform app.require_read_committed();
 
   -- A draft that was being uploaded anew has its objects still.
+  with kept as (
+    select u.storage_path
+    from app.template_uploads as u
+    where u.started_at < v_now - interval '1 hour'
+      and u.claimed_at is null
+      and (
+        exists (select from public.artifacts as a where a.storage_path = u.storage_path)
+        or exists (select from public.prompts as p where p.storage_path = u.storage_path)
+      )
+    for update skip locked
+  )
   delete from app.template_uploads as u
-  where u.started_at < v_now - interval '1 hour'
-    and u.claimed_at is null
-    and (
-      exists (select from public.artifacts as a where a.storage_path = u.storage_path)
-      or exists (select from public.prompts as p where p.storage_path = u.storage_path)
-    );
+  using kept
+  where u.storage_path = kept.storage_path;
 
   return query
   with leaving as (

@@ -10,6 +10,9 @@ create or replace function app.record_template_use(job_id bigint, template_id uu
   set search_path = ''
 as $$
 begin
+  -- A note that a crash of Postgres loses is no loss, and no prompt waits for a disk.
+  perform set_config('synchronous_commit', 'off', true);
+
   insert into app.template_uses as u (job_id, template_id, template_version_id, run_id, used_at)
   select j.id, record_template_use.template_id, record_template_use.template_version_id, j.root_id, app.now()
   from public.jobs as j
