@@ -169,7 +169,10 @@ function author(text: string, version = '1.0.0'): string {
   writeFileSync(join(home, 'demo/manifest.json'), JSON.stringify(manifest))
   return version
 }
-async function publishDemo(text: string, options: { version?: string; setDefault?: boolean; isDraft?: boolean } = {}) {
+async function publishDemo(
+  text: string,
+  options: { version?: string; setDefault?: boolean; isDraft?: boolean; createdBy?: string } = {},
+) {
   const version = author(text, options.version)
   const client = await database.connect()
   const db = createDb(client as unknown as pg.Pool)
@@ -200,6 +203,14 @@ describe('another content under the same version', () => {
       cause: { detail: 'template_version_taken' },
     })
   })
+})
+
+test('who publishes is kept with the version', async () => {
+  const [user] = await rows(
+    "insert into auth.users (id, aud, role, email) values (gen_random_uuid(), 'authenticated', 'authenticated', 'op@example.com') returning id",
+  )
+  await publishDemo('First.', { createdBy: user.id })
+  expect(await rows('select created_by from template_versions')).toEqual([{ created_by: user.id }])
 })
 
 test('a place belongs to one template', async () => {

@@ -106,7 +106,13 @@ export async function isPublished(db: Db, plan: Plan): Promise<boolean> {
 export async function publish(
   { db, store }: { db: Db; store: Store },
   plan: Plan,
-  options: { setDefault: boolean; isDraft?: boolean; onProgress?: (done: number, total: number) => void },
+  options: {
+    setDefault: boolean
+    isDraft?: boolean
+    /** The user who publishes. */
+    createdBy?: string | undefined
+    onProgress?: (done: number, total: number) => void
+  },
 ): Promise<Published> {
   const [reserved] = await db.call<{ reserve_template_upload: string | null }>(
     'app.reserve_template_upload',
@@ -131,7 +137,7 @@ export async function publish(
     changelog: plan.changelog,
     status: options.isDraft ? 'draft' : 'stable',
     set_default: options.setDefault,
-    created_by: null,
+    created_by: options.createdBy ?? null,
     upload_id: uploadId,
   })
   return row?.publish_template_version as Published

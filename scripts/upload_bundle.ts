@@ -13,7 +13,8 @@ import {
 
 /**
  * `npm run upload-bundle -- --template section7 --version 1.0.0 --set-default`: publishes a version of a bundle. Without
- * `--version` the manifest's default. `--draft` registers it as a draft, `--dry-run` says what would be done.
+ * `--version` the manifest's default. `--draft` registers it as a draft, `--created-by <user id>` says who publishes it,
+ * `--dry-run` says what would be done.
  */
 await runCommand(async (db) => {
   const { values: options } = parseArgs({
@@ -22,6 +23,7 @@ await runCommand(async (db) => {
       version: { type: 'string' },
       'set-default': { type: 'boolean', default: false },
       draft: { type: 'boolean', default: false },
+      'created-by': { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
     },
   })
@@ -44,6 +46,7 @@ await runCommand(async (db) => {
     const published = await publish({ db, store }, plan, {
       setDefault: options['set-default'],
       isDraft: options.draft,
+      createdBy: options['created-by'],
       onProgress: showProgress,
     })
     console.log(

@@ -319,6 +319,7 @@ describe('when something fails', () => {
     for (const version of ['../1.0.0', '1.0', '01.0.0', '1.0.0/..', 'a b']) {
       await expect(make().resolve(ask('drama', version))).rejects.toThrow()
     }
+    expect(proofs().map(({ msg }) => msg)).toEqual(Array(10).fill('[PROOF] Template was not resolved'))
     await expect(make().resolve({ template: 'drama', locale: '../en' as never })).rejects.toThrow()
   })
 })

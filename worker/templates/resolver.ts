@@ -297,7 +297,6 @@ export function createTemplates(options: {
 
   async function resolve({ signal, jobId, ...rest }: TemplateRequest): Promise<ResolvedTemplate> {
     const asked = { version: 'default', key: null, ...rest }
-    request.parse(asked)
     const logger = options.logger.child({ template: asked.template, asked: asked.version, locale: asked.locale })
     const reasons: string[] = []
     const work = async (): Promise<Outcome> => {
@@ -308,6 +307,7 @@ export function createTemplates(options: {
       return outcome
     }
     try {
+      request.parse(asked)
       signal?.throwIfAborted()
       const outcome = await unlessAborted(work(), signal)
       const { version, versionId, source, texts } = outcome
