@@ -117,6 +117,50 @@ export type Database = {
           },
         ]
       }
+      artifacts: {
+        Row: {
+          content_type: string
+          created_at: string
+          id: string
+          kind: string
+          locale: string | null
+          sha256: string
+          size_bytes: number
+          storage_path: string
+          template_version_id: string
+        }
+        Insert: {
+          content_type: string
+          created_at?: string
+          id?: string
+          kind: string
+          locale?: string | null
+          sha256: string
+          size_bytes: number
+          storage_path: string
+          template_version_id: string
+        }
+        Update: {
+          content_type?: string
+          created_at?: string
+          id?: string
+          kind?: string
+          locale?: string | null
+          sha256?: string
+          size_bytes?: number
+          storage_path?: string
+          template_version_id?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "artifacts_template_version_id_fkey"
+            columns: ["template_version_id"]
+            isOneToOne: false
+            referencedRelation: "template_versions"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       assets: {
         Row: {
           created_at: string
@@ -474,6 +518,44 @@ export type Database = {
         }
         Relationships: []
       }
+      prompts: {
+        Row: {
+          created_at: string
+          id: string
+          locale: string | null
+          role: string
+          sha256: string
+          storage_path: string
+          template_version_id: string
+        }
+        Insert: {
+          created_at?: string
+          id?: string
+          locale?: string | null
+          role: string
+          sha256: string
+          storage_path: string
+          template_version_id: string
+        }
+        Update: {
+          created_at?: string
+          id?: string
+          locale?: string | null
+          role?: string
+          sha256?: string
+          storage_path?: string
+          template_version_id?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "prompts_template_version_id_fkey"
+            columns: ["template_version_id"]
+            isOneToOne: false
+            referencedRelation: "template_versions"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       scenarios: {
         Row: {
           card_summary: string | null
@@ -632,6 +714,95 @@ export type Database = {
         }
         Relationships: []
       }
+      template_versions: {
+        Row: {
+          changelog: string | null
+          created_at: string
+          created_by: string | null
+          id: string
+          precedence: string
+          semver: string
+          status: string
+          template_id: string
+          updated_at: string
+        }
+        Insert: {
+          changelog?: string | null
+          created_at?: string
+          created_by?: string | null
+          id?: string
+          precedence?: never
+          semver: string
+          status?: string
+          template_id: string
+          updated_at?: string
+        }
+        Update: {
+          changelog?: string | null
+          created_at?: string
+          created_by?: string | null
+          id?: string
+          precedence?: never
+          semver?: string
+          status?: string
+          template_id?: string
+          updated_at?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "template_versions_created_by_fkey"
+            columns: ["created_by"]
+            isOneToOne: false
+            referencedRelation: "users"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "template_versions_template_id_fkey"
+            columns: ["template_id"]
+            isOneToOne: false
+            referencedRelation: "templates"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      templates: {
+        Row: {
+          created_at: string
+          default_version_id: string | null
+          default_version_status: string | null
+          enabled: boolean
+          id: string
+          name: string
+          updated_at: string
+        }
+        Insert: {
+          created_at?: string
+          default_version_id?: string | null
+          default_version_status?: never
+          enabled?: boolean
+          id?: string
+          name: string
+          updated_at?: string
+        }
+        Update: {
+          created_at?: string
+          default_version_id?: string | null
+          default_version_status?: never
+          enabled?: boolean
+          id?: string
+          name?: string
+          updated_at?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "templates_default_version_is_its_own_and_stable"
+            columns: ["id", "default_version_id", "default_version_status"]
+            isOneToOne: false
+            referencedRelation: "template_versions"
+            referencedColumns: ["template_id", "id", "status"]
+          },
+        ]
+      }
       users: {
         Row: {
           created_at: string
@@ -680,9 +851,27 @@ export type Database = {
           isSetofReturn: false
         }
       }
+      deprecate_template_version: {
+        Args: { name: string; version: string }
+        Returns: undefined
+      }
       get_shared_resource: { Args: { share_id: string }; Returns: Json }
       job_graph: { Args: { job_id: number }; Returns: string }
       job_tree: { Args: { job_id: number }; Returns: Json }
+      publish_template_version: {
+        Args: {
+          artifacts: Json
+          changelog?: string
+          created_by?: string
+          name: string
+          prompts?: Json
+          set_default?: boolean
+          status?: string
+          upload_id?: string
+          version: string
+        }
+        Returns: Json
+      }
       retry_job: { Args: { job_id: number }; Returns: string }
       revoke_api_key: { Args: { id: string }; Returns: undefined }
       rotate_api_key: {
@@ -694,6 +883,14 @@ export type Database = {
           isOneToOne: true
           isSetofReturn: false
         }
+      }
+      set_default_version: {
+        Args: { name: string; version: string }
+        Returns: Json
+      }
+      set_template_channel: {
+        Args: { channel: string; name: string; weights: Json }
+        Returns: Json
       }
       share_card: {
         Args: {
@@ -739,6 +936,10 @@ export type Database = {
       submit_run: {
         Args: { idempotency_key?: string; owner_id?: string; spec: Json }
         Returns: number
+      }
+      template_manifest: {
+        Args: { key?: string; locale?: string; name: string; version?: string }
+        Returns: Json
       }
     }
     Enums: {

@@ -12,7 +12,7 @@ const needed = {
 }
 
 test('only the database and the bucket have to be named', () => {
-  expect(parseConfig({ ...needed, PATH: '/bin' })).toEqual({
+  expect(parseConfig({ ...needed, PLINTH_HOME: '/home', PATH: '/bin' })).toEqual({
     ...needed,
     SPACES_REGION: 'us-east-1',
     SPACES_FORCE_PATH_STYLE: false,
@@ -21,8 +21,24 @@ test('only the database and the bucket have to be named', () => {
     WORKER_STEP_CONCURRENCY: 10,
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: 3002,
+    FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: false,
+    TEMPLATES_CACHE_TTL_SECONDS: 86_400,
+    TEMPLATES_STORE_REGION: 'ca-central-1',
+    TEMPLATES_STORE_BUCKET: 'template-artifacts',
+    TEMPLATES_STORE_FORCE_PATH_STYLE: true,
+    TEMPLATES_STORE_TIMEOUT_SECONDS: 5,
+    PLINTH_HOME: '/home',
     LOG_LEVEL: 'info',
   })
+})
+
+test('published templates need a store', () => {
+  expect(() => parseConfig({ ...needed, FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: 'true' })).toThrow(
+    /TEMPLATES_STORE_ENDPOINT: is missing[\s\S]*ACCESS_KEY_ID: is missing[\s\S]*SECRET_ACCESS_KEY: is missing/,
+  )
+  expect(() => parseConfig({ ...needed, TEMPLATES_STORE_ENDPOINT: 'http://127.0.0.1:1' })).toThrow(
+    'TEMPLATES_STORE_ACCESS_KEY_ID: is missing',
+  )
 })
 
 test('an empty variable counts as one that is not set', () => {

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { spacesVariables } from './adapters/spaces.ts'
 import { logLevel, parseEnv, port, postgresUrl } from './service.ts'
+import { requireStore, templatesVariables } from './templates/config.ts'
 
-const schema = z.object({
+const variables = z.object({
   /** As role `worker`; directly or through a session pooler, never transaction mode. */
   DATABASE_URL: postgresUrl,
   /** Jobs at a time. */
@@ -13,8 +14,10 @@ const schema = z.object({
   /** 0 takes any free port, and the log names it. */
   WORKER_HEALTH_PORT: port.default(3002),
   ...spacesVariables,
+  ...templatesVariables,
   LOG_LEVEL: logLevel,
 })
+const schema = variables.superRefine(requireStore)
 
 /** The worker's configuration, by the names of its variables. */
 export type Config = z.output<typeof schema>

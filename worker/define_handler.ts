@@ -1,5 +1,12 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import type { Templates } from './templates/resolver.ts'
+
+/** What the process has for its handlers. */
+export type HandlerDeps = {
+  /** The prompts: versions, in a language. */
+  templates: Templates
+}
 
 /** What a handler is told of its step, beside its input. */
 export type StepContext = {
@@ -16,6 +23,7 @@ export type StepContext = {
   /** Aborts at the timeout, when the run is cancelled or failing, and when the worker stops: end, or throw, within 2 s. */
   signal: AbortSignal
   logger: Logger
+  deps: HandlerDeps
   /** From 0 to 1; clients see it within a second or two. */
   progress(fraction: number): void
 }

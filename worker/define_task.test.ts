@@ -7,7 +7,13 @@ import { defineTask } from './define_task.ts'
 import { createDb } from './deps.ts'
 
 const steps = { pump: vi.fn(), start: vi.fn(), stop: vi.fn() }
-const services = { db: createDb({ query: vi.fn() }), store: {} as Store, logger: pino({ level: 'silent' }), steps }
+const services = {
+  db: createDb({ query: vi.fn() }),
+  store: {} as Store,
+  templateStore: undefined,
+  logger: pino({ level: 'silent' }),
+  steps,
+}
 const { signal } = new AbortController()
 const helpers = { job: { id: '7', task_identifier: 'greet' }, abortSignal: signal } as JobHelpers
 const run = vi.fn()

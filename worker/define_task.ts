@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { Deps } from './deps.ts'
 
 /** A task that still waits for what the process has. */
-export type UnboundTask = (services: Pick<Deps, 'db' | 'store' | 'logger' | 'steps'>) => Task
+export type UnboundTask = (services: Pick<Deps, 'db' | 'store' | 'templateStore' | 'logger' | 'steps'>) => Task
 
 /**
  * Makes a task of graphile-worker: its payload is checked first, and `run` gets the deps. Throw to have it run again.
@@ -15,7 +15,7 @@ export function defineTask<Schema extends z.ZodType>(definition: {
   payload: Schema
   run(payload: z.output<Schema>, deps: Deps): Promise<void>
 }): UnboundTask {
-  return ({ db, store, logger, steps }) =>
+  return ({ db, store, templateStore, logger, steps }) =>
     async (payload, { job, abortSignal }) => {
       const parsed = definition.payload.safeParse(payload)
       if (!parsed.success) {
@@ -25,6 +25,7 @@ export function defineTask<Schema extends z.ZodType>(definition: {
       const deps = {
         db,
         store,
+        templateStore,
         steps,
         logger: logger.child({ task: job.task_identifier, job: job.id }),
         signal: abortSignal,

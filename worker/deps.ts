@@ -10,6 +10,8 @@ export type Deps = {
   db: Db
   /** Where assets are. */
   store: Store
+  /** Where published templates are; undefined where none is configured. */
+  templateStore: Store | undefined
   /** The steps of runs, as this process runs them. */
   steps: Steps
   /** Carries the task's name and the job's id. */

@@ -38,12 +38,13 @@ export function createQueue(options: {
   pool: pg.Pool
   db: Db
   store: Store
+  templateStore: Store | undefined
   logger: Logger
   steps: Steps
   concurrency: number
 }): Queue {
-  const { pool, db, store, logger, steps, concurrency } = options
-  const services = { db, store, logger, steps }
+  const { pool, db, store, templateStore, logger, steps, concurrency } = options
+  const services = { db, store, templateStore, logger, steps }
   const taskList: TaskList = Object.fromEntries(Object.entries(tasks).map(([name, bind]) => [name, bind(services)]))
   const stopping = new AbortController()
   let runner: Runner | undefined

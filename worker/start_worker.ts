@@ -6,6 +6,9 @@ import { startHealth } from './health.ts'
 import { createQueue } from './queue.ts'
 import { createLogger, exitOnSignal, orExit } from './service.ts'
 import { createSteps } from './steps.ts'
+import { createCache } from './templates/cache.ts'
+import { cacheFolder, openTemplateStore } from './templates/config.ts'
+import { createTemplates } from './templates/resolver.ts'
 
 /** Starts a worker process with these handlers: reads the environment, opens the pool, exits. For main.ts, here and in tests. */
 export async function startWorker(handlers: Record<string, Handler>): Promise<void> {
@@ -17,8 +20,18 @@ export async function startWorker(handlers: Record<string, Handler>): Promise<vo
   const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, logger })
   const db = createDb(pool)
   const store = createSpaces(config)
-  const steps = createSteps({ db, logger, handlers, concurrency: config.WORKER_STEP_CONCURRENCY })
-  const queue = createQueue({ pool, db, store, logger, steps, concurrency: config.WORKER_CONCURRENCY })
+  const templateStore = openTemplateStore(config)
+  const cache = createCache(cacheFolder(config), { ttlMs: config.TEMPLATES_CACHE_TTL_SECONDS * 1000 })
+  const isRemote = config.FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE
+  const templates = createTemplates({ isRemote, db, store: templateStore, cache, logger })
+  const steps = createSteps({
+    db,
+    logger,
+    handlers,
+    deps: { templates },
+    concurrency: config.WORKER_STEP_CONCURRENCY,
+  })
+  const queue = createQueue({ pool, db, store, templateStore, logger, steps, concurrency: config.WORKER_CONCURRENCY })
   const ping = createPing(db, 'worker.ping')
 
   const { WORKER_HEALTH_HOST: host, WORKER_HEALTH_PORT: port } = config
@@ -27,9 +40,13 @@ export async function startWorker(handlers: Record<string, Handler>): Promise<vo
   exitOnSignal(logger, async () => {
     await Promise.all([queue.stop(), steps.stop()])
     store.close()
+    templateStore?.close()
     await pool.end()
     health.close()
   })
+  if (isRemote) {
+    cache.tidy().catch((err: Error) => logger.warn({ err }, 'Template cache could not be tidied'))
+  }
   queue.start()
   steps.start()
 }

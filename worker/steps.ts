@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type Handler, StepError } from './define_handler.ts'
+import { type Handler, type HandlerDeps, StepError } from './define_handler.ts'
 import type { Db } from './deps.ts'
 import { describeFailure, describeResult, describeReturn } from './step_result.ts'
 
@@ -48,9 +48,10 @@ export function createSteps(options: {
   db: Db
   logger: Logger
   handlers: Record<string, Handler>
+  deps: HandlerDeps
   concurrency: number
 }): Steps {
-  const { db, logger, handlers, concurrency } = options
+  const { db, logger, handlers, deps, concurrency } = options
   const workerId = crypto.randomUUID()
   const running = new Map<number, Running>()
   const waiting: Running[] = []
@@ -219,6 +220,7 @@ export function createSteps(options: {
         failures: step.failures,
         signal: abort.signal,
         logger: logger.child({ step: step.id, key: step.key, type: step.type }),
+        deps,
         progress: (fraction) => {
           one.progress = fraction
         },

@@ -13,6 +13,8 @@ import type { StepSpec } from '../../worker/define_handler.ts'
 import { createDb } from '../../worker/deps.ts'
 import { createQueue } from '../../worker/queue.ts'
 import { createSteps } from '../../worker/steps.ts'
+import { createCache } from '../../worker/templates/cache.ts'
+import { createTemplates } from '../../worker/templates/resolver.ts'
 import { openHome } from '../local/home.ts'
 import { startPostgres } from '../local/postgres.ts'
 import { freePort, stopStale } from '../local/process.ts'
@@ -109,10 +111,13 @@ async function main(): Promise<void> {
     const pool = new pg.Pool({ connectionString: databaseUrl(cluster, database, 'worker'), max: 15 })
     watch(pool)
     const db = createDb(pool)
-    const steps = createSteps({ db, logger: silent, handlers: testHandlers, concurrency })
+    // No step of this benchmark has prompts.
+    const cache = createCache(home, { ttlMs: 0 })
+    const templates = createTemplates({ isRemote: false, db, store: undefined, cache, logger: silent })
+    const steps = createSteps({ db, logger: silent, handlers: testHandlers, deps: { templates }, concurrency })
     // No step of this benchmark has files.
     const store = createSpaces(spacesConfig(1))
-    const queue = createQueue({ pool, db, store, logger: silent, steps, concurrency: 10 })
+    const queue = createQueue({ pool, db, store, templateStore: undefined, logger: silent, steps, concurrency: 10 })
     queue.start()
     steps.start()
     while (queue.trouble() !== undefined) await sleep(20)

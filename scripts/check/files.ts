@@ -25,13 +25,14 @@ const routine = new RegExp(
   String.raw`\bcreate\s+(?:or\s+replace\s+)?(?:function|procedure|aggregate)\s+(${qualified})`,
   'gi',
 )
+const view = new RegExp(String.raw`\bcreate\s+(?:or\s+replace\s+)?view\s+(${qualified})`, 'gi')
 const policy = new RegExp(String.raw`\bcreate\s+policy\s+(${identifier})\s+on\s+(${qualified})`, 'gi')
 const trigger = new RegExp(
   String.raw`\bcreate\s+(?:or\s+replace\s+)?(?:constraint\s+)?trigger\s+(${identifier})\s[^;]*?\son\s+(${qualified})`,
   'gi',
 )
 
-/** The functions, policies and triggers that a module file creates. */
+/** The functions, views, policies and triggers that a module file creates. */
 export function findCreated({ path, text }: TextFile): Created[] {
   const sql = blank(text, 'comments and quotes')
   const found = (pattern: RegExp, toObject: (...parts: string[]) => string) =>
@@ -42,6 +43,7 @@ export function findCreated({ path, text }: TextFile): Created[] {
     }))
   return [
     ...found(routine, (of) => `function ${of}`),
+    ...found(view, (of) => `view ${of}`),
     ...found(policy, (of, on) => `policy ${of} on ${on}`),
     ...found(trigger, (of, on) => `trigger ${of} on ${on}`),
   ]
@@ -49,13 +51,13 @@ export function findCreated({ path, text }: TextFile): Created[] {
 
 /**
  * Where a file's name promises something else than it holds. access.sql has the policies, triggers.sql the triggers; any
- * other file has functions, one of which gives the file its name (a trigger function without its `tg_<table>__`).
+ * other file has functions or views, one of which gives the file its name (a trigger function without its `tg_<table>__`).
  */
 export function findMisplaced(file: TextFile): string[] {
   const created = findCreated(file)
   const kind = { 'access.sql': 'policy', 'triggers.sql': 'trigger', 'schedules.sql': 'nothing' }[basename(file.path)]
   const strangers = created
-    .filter(({ object }) => !object.startsWith(`${kind ?? 'function'} `))
+    .filter(({ object }) => !(kind ? [kind] : ['function', 'view']).includes(object.split(' ')[0] ?? ''))
     .map(({ object, line }) => `${file.path}:${line}: ${object} belongs in a file of its own kind`)
   if (kind !== undefined) return strangers
   const names = created.map(({ object }) => object.replace(/^\w+ /, '').replace(/^\w+\.(tg_(.*?_)?_)?/, ''))

@@ -5,11 +5,13 @@ import { tokenForEmail } from '../local/user.ts'
 import { apiKeys } from './api_keys.ts'
 import { shareFlow } from './share_flow.ts'
 import { shareSession } from './share_session.ts'
+import { resolveTemplates } from './templates.ts'
 
 /** One act per system. Each drives the stack as a client would, and throws when something is not as promised. */
 const acts = [
   { title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow },
   { title: 'Sharing: cards and sessions, and the files that they show', play: shareSession },
+  { title: 'Templates: prompts that are published once and found whatever fails', play: resolveTemplates },
   { title: 'API keys: a program acts as its owner, and no further', play: apiKeys },
 ]
 
@@ -29,6 +31,7 @@ try {
     await act.play({
       url,
       anonKey,
+      env,
       tokenFor,
       step: (what, ms) =>
         console.log(`   ${what.padEnd(72)} ${ms === undefined ? '' : `${ms.toFixed(1).padStart(8)} ms`}`),

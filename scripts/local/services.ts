@@ -54,18 +54,34 @@ export function spacesEnv(port: number): Record<string, string> {
   }
 }
 
+/** The bucket of the local S3 server that stands for Supabase Storage's. */
+export const templateBucket = 'template-artifacts'
+
+/** What the worker and the publishing scripts need to use templates in the local S3 server. */
+export function templatesEnv(port: number): Record<string, string> {
+  return {
+    TEMPLATES_STORE_ENDPOINT: `http://127.0.0.1:${port}`,
+    // Where the local server says that it is.
+    TEMPLATES_STORE_REGION: 'us-east-1',
+    TEMPLATES_STORE_BUCKET: templateBucket,
+    TEMPLATES_STORE_ACCESS_KEY_ID: 'S3RVER',
+    TEMPLATES_STORE_SECRET_ACCESS_KEY: 'S3RVER',
+  }
+}
+
 /** Where clients load what the bucket of the local S3 server holds. */
 export function assetsUrl(port: number): string {
   return `http://127.0.0.1:${port}/${assetBucket}`
 }
 
-/** Starts the local S3 server, with a bucket for assets. It checks no signatures: for development only. */
+/** Starts the local S3 server, with a bucket for assets and one for templates. It checks no signatures: for development only. */
 export async function startObjectStore(home: string, port: number): Promise<Child> {
   const data = join(home, 'objects')
   mkdirSync(data, { recursive: true })
   const program = require.resolve('s3rver/bin/s3rver.js')
   const args = [program, '--silent', '--no-vhost-buckets', '-d', data, '-a', '127.0.0.1', '-p', String(port)]
-  const child = startChild(home, 'object-store', process.execPath, [...args, '--configure-bucket', assetBucket], {
+  const buckets = [assetBucket, templateBucket].flatMap((bucket) => ['--configure-bucket', bucket])
+  const child = startChild(home, 'object-store', process.execPath, [...args, ...buckets], {
     // Its paged listings hash with MD4.
     env: { PATH: process.env['PATH'], NODE_OPTIONS: '--openssl-legacy-provider --no-deprecation' },
   })

@@ -7,7 +7,15 @@ import { signApiKey } from './jwt.ts'
 import { preparePlatform } from './platform.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
 import { type Child, choosePort, claimHome, releaseHome, stopStale } from './process.ts'
-import { assetBucket, assetsUrl, spacesEnv, startObjectStore, startPostgrest, startService } from './services.ts'
+import {
+  assetBucket,
+  assetsUrl,
+  spacesEnv,
+  startObjectStore,
+  startPostgrest,
+  startService,
+  templatesEnv,
+} from './services.ts'
 
 /** A running local stack. */
 export type Stack = {
@@ -72,6 +80,10 @@ export async function startStack(home: string, say: (line: string) => void): Pro
           DATABASE_URL: url('worker', secrets.workerPassword),
           WORKER_HEALTH_PORT: String(ports.worker),
           ...spacesEnv(ports.s3),
+          ...templatesEnv(ports.s3),
+          // Here what is published counts at once.
+          FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: process.env['FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE'] || 'true',
+          PLINTH_HOME: home,
         },
         workerHealth,
       ),
@@ -109,6 +121,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
       S3_BUCKET: assetBucket,
       S3_ACCESS_KEY_ID: 'S3RVER',
       S3_SECRET_ACCESS_KEY: 'S3RVER',
+      ...templatesEnv(ports.s3),
       VITE_SUPABASE_URL: gatewayUrl,
       VITE_SUPABASE_ANON_KEY: anonKey,
       VITE_BACKEND_URL: gatewayUrl,

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { defineHandler, type Handler, Reschedule, StepError, WithChildren } from '../../worker/define_handler.ts'
+import { render } from '../../worker/templates/resolver.ts'
 
 /** The types of {@link testHandlers}, as SQL. */
 export const testTypes = `
   insert into job_types (name, max_failures, backoff, timeout) values
     ('noop', 3, '10 ms', '1 minute'), ('nap', 50, '10 ms', '1 minute'), ('stubborn', 2, '10 ms', '500 ms'),
     ('flaky', 50, '10 ms', '1 minute'), ('branch', 50, '10 ms', '1 minute'), ('poll', 3, '10 ms', '1 minute'),
-    ('huge', 3, '10 ms', '1 minute'), ('picky', 3, '10 ms', '1 minute')
+    ('huge', 3, '10 ms', '1 minute'), ('picky', 3, '10 ms', '1 minute'), ('prompt', 3, '10 ms', '1 minute')
   on conflict do nothing`
 
 /** Handlers for tests, benchmarks and chaos. */
@@ -70,6 +71,27 @@ export const testHandlers: Record<string, Handler> = {
     input: z.unknown(),
     output: z.string(),
     run: () => 'x'.repeat(1_100_000),
+  }),
+  /** Fills in a prompt of drama, as a handler that calls a model does. */
+  prompt: defineHandler({
+    input: z.object({ premise: z.string() }),
+    output: z.object({
+      version: z.string(),
+      source: z.string(),
+      prompt: z.string(),
+      usage: z.object({ input_tokens: z.number(), output_tokens: z.number() }),
+    }),
+    async run(variables, { deps, id, ownerId, signal }) {
+      const { artifacts, version, source } = await deps.templates.resolve({
+        template: 'drama',
+        locale: 'en',
+        key: ownerId ?? String(id),
+        jobId: id,
+        signal,
+      })
+      const prompt = render(artifacts['outline_prompt']?.text ?? '', variables)
+      return { version, source, prompt, usage: { input_tokens: prompt.length, output_tokens: 1 } }
+    },
   }),
   picky: defineHandler({
     input: z.object({ name: z.string() }),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSpaces, type SpacesConfig, type Store } from '../../worker/adapters/spaces.ts'
 import { freePort } from '../local/process.ts'
-import { assetBucket, assetsUrl, spacesEnv, startObjectStore } from '../local/services.ts'
+import { assetBucket, assetsUrl, spacesEnv, startObjectStore, templateBucket } from '../local/services.ts'
 
 /** A real S3 server of a test file. */
 export type TestStore = {
@@ -14,6 +14,8 @@ export type TestStore = {
   url: string
   /** Our own adapter on it, for a look past whatever stands in front of it. */
   store: Store
+  /** The same, of the bucket of templates. */
+  templates: Store
   /** The keys of all its objects. */
   keys(): Promise<string[]>
   /** Makes an object look as if it had been put this long ago. */
@@ -26,10 +28,12 @@ export async function startTestStore(): Promise<TestStore> {
   const port = await freePort()
   const server = await startObjectStore(home, port)
   const store = createSpaces(spacesConfig(port))
+  const templates = createSpaces(spacesConfig(port, templateBucket))
   return {
     port,
     url: assetsUrl(port),
     store,
+    templates,
     keys: async () => (await Array.fromAsync(store.list(''))).flat().map(({ key }) => key),
     age: (key, seconds) => {
       const then = Date.now() / 1000 - seconds
@@ -37,6 +41,7 @@ export async function startTestStore(): Promise<TestStore> {
     },
     stop: async () => {
       store.close()
+      templates.close()
       await server.stop('SIGTERM', 2000)
       rmSync(home, { recursive: true, force: true })
     },
@@ -44,19 +49,26 @@ export async function startTestStore(): Promise<TestStore> {
 }
 
 /** What createSpaces takes for an S3 server on this port; it gives up soon. */
-export function spacesConfig(port: number): SpacesConfig {
+export function spacesConfig(port: number, bucket = assetBucket): SpacesConfig {
   const env = spacesEnv(port) as Pick<
     SpacesConfig,
     'SPACES_ENDPOINT' | 'SPACES_BUCKET' | 'SPACES_ACCESS_KEY_ID' | 'SPACES_SECRET_ACCESS_KEY'
   >
-  return { ...env, SPACES_REGION: 'us-east-1', SPACES_FORCE_PATH_STYLE: true, SPACES_TIMEOUT_SECONDS: 1 }
+  return {
+    ...env,
+    SPACES_BUCKET: bucket,
+    SPACES_REGION: 'us-east-1',
+    SPACES_FORCE_PATH_STYLE: true,
+    SPACES_TIMEOUT_SECONDS: 1,
+  }
 }
 
 /**
  * `refuse` takes no connection, `reset` breaks it, `hang` never answers, `error` answers 500, `drop` lets it happen and
- * loses the answer, `hold` lets it happen when `release` is called.
+ * loses the answer, `hold` lets it happen when `release` is called, `corrupt` changes a byte of the answer, `truncate` breaks
+ * off in the middle of it.
  */
-export type Fault = 'refuse' | 'reset' | 'hang' | 'error' | 'drop' | 'hold'
+export type Fault = 'refuse' | 'reset' | 'hang' | 'error' | 'drop' | 'hold' | 'corrupt' | 'truncate'
 
 /** A proxy in front of an S3 server that can be told to fail. */
 export type FaultyStore = {
@@ -69,6 +81,8 @@ export type FaultyStore = {
   release(): void
   /** The headers of the last request with this method. */
   headers(method: string): Record<string, string | string[] | undefined>
+  /** How many requests with this method came. */
+  requests(method: string): number
   /** How many requests with this method failed. */
   failures(method: string): number
   /** Resolves when a request has been held. */
@@ -81,17 +95,27 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
   let waiting: (() => void)[] = []
   let heldOne = Promise.withResolvers<void>()
   const failures: Record<string, number> = {}
+  const requests: Record<string, number> = {}
   const headers: Record<string, IncomingMessage['headers']> = {}
 
-  function forward(incoming: IncomingMessage, outgoing: ServerResponse, losesAnswer = false): void {
+  function forward(incoming: IncomingMessage, outgoing: ServerResponse, fault?: Fault): void {
     const { method, url: path, headers } = incoming
     const upstream = request({ host: '127.0.0.1', port: upstreamPort, method, path, headers }, (response) => {
-      if (losesAnswer) {
+      if (fault === 'drop') {
         response.resume().once('end', () => incoming.socket.destroy())
         return
       }
       outgoing.writeHead(response.statusCode ?? 502, response.headers)
-      response.pipe(outgoing)
+      if (fault === undefined) return void response.pipe(outgoing)
+      response.toArray().then((chunks: Buffer[]) => {
+        const body = Buffer.concat(chunks)
+        if (fault === 'corrupt') {
+          body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
+          outgoing.end(body)
+        } else {
+          outgoing.write(body.subarray(0, body.length >> 1), () => incoming.socket.destroy())
+        }
+      }, outgoing.destroy.bind(outgoing))
     })
     upstream.on('error', () => outgoing.destroy())
     incoming.on('close', () => !incoming.complete && upstream.destroy())
@@ -101,6 +125,7 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
   const server = createServer((incoming, outgoing) => {
     const { method = '', url = '' } = incoming
     headers[method] = incoming.headers
+    requests[method] = (requests[method] ?? 0) + 1
     const fits = (one: (typeof faults)[number]) =>
       one.times > 0 && (!one.method || one.method === method) && url.includes(one.key ?? '')
     const found = faults.find(fits)
@@ -115,7 +140,10 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
         incoming.resume().once('end', () => outgoing.writeHead(500).end())
         return
       case 'drop':
-        return forward(incoming, outgoing, true)
+        return forward(incoming, outgoing, 'drop')
+      case 'corrupt':
+      case 'truncate':
+        return forward(incoming, outgoing, found.fault)
       case 'hold':
         waiting.push(() => forward(incoming, outgoing))
         heldOne.resolve()
@@ -145,6 +173,7 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
       for (const go of waiting.splice(0)) go()
     },
     headers: (method) => headers[method] ?? {},
+    requests: (method) => requests[method] ?? 0,
     failures: (method) => failures[method] ?? 0,
     held: () => heldOne.promise,
     stop() {

@@ -1,5 +1,12 @@
-import type { Readable } from 'node:stream'
-import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { addAbortSignal, type Readable } from 'node:stream'
+import {
+  DeleteObjectCommand,
+  GetBucketLocationCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
 import { z } from 'zod'
 
 /** Where the store is: the part of their environment that worker and sidecar share. */
@@ -27,6 +34,8 @@ export type NewObject = {
   length: number
   contentType: string
   cacheControl: string
+  /** Whether only who has the keys may read it. */
+  isPrivate?: boolean
 }
 
 export type StoredObject = { key: string; modifiedAt: Date }
@@ -34,10 +43,14 @@ export type StoredObject = { key: string; modifiedAt: Date }
 /** An object store. Each call ends in a bounded time, and throws a StoreError when it fails. */
 export type Store = {
   put(object: NewObject, signal?: AbortSignal): Promise<void>
+  /** All its bytes; one that has more than `maxBytes` is refused. */
+  get(key: string, maxBytes: number, signal?: AbortSignal): Promise<Buffer>
   /** An object that is not there is deleted, too. */
   delete(key: string, signal?: AbortSignal): Promise<void>
   /** Whatever begins with this prefix, page by page, by key. */
   list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject[]>
+  /** Where the store says that the bucket is. */
+  region(signal?: AbortSignal): Promise<string>
   close(): void
 }
 
@@ -92,7 +105,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
   }
 
   return {
-    async put({ key, open, length, contentType, cacheControl }, signal) {
+    async put({ key, open, length, contentType, cacheControl, isPrivate }, signal) {
       // The SDK repeats no request whose body is a stream; a connection that was kept may have been closed meanwhile.
       let hasFailedUncertainly = false
       // Long before the shortest grace of an upload is over, whatever the attempts.
@@ -112,7 +125,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
                 ContentDisposition: 'inline',
                 CacheControl: cacheControl,
                 // In Spaces whatever is not said to be public is private, for the CDN, too.
-                ACL: 'public-read',
+                ...(!isPrivate && { ACL: 'public-read' as const }),
               }),
               { abortSignal },
             ),
@@ -130,6 +143,20 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
           Body.destroy()
         }
       }
+    },
+
+    async get(key, maxBytes, signal) {
+      return within('Getting an object', 2 * idleMs, signal, async (abortSignal) => {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }), { abortSignal })
+        const chunks: Buffer[] = []
+        let length = 0
+        for await (const chunk of addAbortSignal(abortSignal, Body as Readable)) {
+          chunks.push(chunk)
+          length += chunk.length
+          if (length > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`)
+        }
+        return Buffer.concat(chunks)
+      })
     },
 
     async delete(key, signal) {
@@ -152,6 +179,14 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
         )
         ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined
       } while (ContinuationToken !== undefined)
+    },
+
+    async region(signal) {
+      const { LocationConstraint } = await within('Asking for the region', 2 * idleMs, signal, (abortSignal) =>
+        client.send(new GetBucketLocationCommand({ Bucket }), { abortSignal }),
+      )
+      // Only the oldest region of S3 has no name here.
+      return LocationConstraint || 'us-east-1'
     },
 
     close: () => client.destroy(),

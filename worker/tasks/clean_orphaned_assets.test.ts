@@ -80,10 +80,13 @@ afterAll(async () => {
 })
 
 const run = async (payload: object, logger: Logger = pino({}, log), signal = stopping.signal) =>
-  cleanOrphanedAssets({ db: createDb(pool), store: through, logger, steps: {} as Steps })(payload, {
-    job: { id: '1', task_identifier: 'clean_orphaned_assets' },
-    abortSignal: signal,
-  } as JobHelpers)
+  cleanOrphanedAssets({ db: createDb(pool), store: through, templateStore: undefined, logger, steps: {} as Steps })(
+    payload,
+    {
+      job: { id: '1', task_identifier: 'clean_orphaned_assets' },
+      abortSignal: signal,
+    } as JobHelpers,
+  )
 const clean = (limit = 1000) => run({ mode: 'orphans', limit })
 const travel = (distance: string) => db.query('update app.test_clock set ahead = ahead + $1::interval', [distance])
 const rows = async (text: string, values: unknown[] = []) => (await db.query(text, values)).rows

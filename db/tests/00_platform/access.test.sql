@@ -19,8 +19,13 @@ values
   ('app.session_icons', '', '', '', '', ''),
   ('app.settings', '', '', '', '', ''),
   ('app.share_packages', '', '', '', '', ''),
+  ('app.template_channels', '', '', '', '', ''),
+  ('app.template_uploads', '', '', '', '', ''),
+  ('app.template_uses', '', '', '', '', ''),
   ('app.workers', '', '', '', '', ''),
+  ('ops.template_versions_compared', '', '', '', '', ''),
   ('public.agents', 'insert select', 'insert select', 'select', '', ''),
+  ('public.artifacts', '', 'select', 'select', '', ''),
   ('public.assets', 'select', 'select', 'select', '', ''),
   ('public.characters', 'insert select', 'insert select', 'select', '', ''),
   ('public.api_keys', '', 'select', 'select', '', ''),
@@ -30,9 +35,12 @@ values
   ('public.job_types', 'select', 'select', 'select', '', ''),
   ('public.jobs', '', 'select', 'select', '', ''),
   ('public.plans', 'select', 'select', 'select', '', ''),
+  ('public.prompts', '', 'select', 'select', '', ''),
   ('public.scenarios', 'insert select', 'insert select', 'select', '', ''),
   ('public.sessions', 'insert select', 'insert select', 'select', '', ''),
   ('public.shared_resources', 'insert select', 'insert select', 'delete select', '', ''),
+  ('public.template_versions', '', 'select', 'select', '', ''),
+  ('public.templates', '', 'select', 'select update', '', ''),
   ('public.users', '', 'select', 'select', '', '');
 
 create temporary view actual as
@@ -88,7 +96,8 @@ select set_eq(
     'job_types.running_limit select', 'job_types.owner_running_limit select', 'job_types.rate_limit select',
     'job_types.rate_window select', 'job_types.rate_spent_until select', 'job_types.max_output_bytes select',
     'jobs.input select', 'jobs.output select', 'jobs.output_bytes select', 'jobs.priority select', 'jobs.worked_at select',
-    'jobs.collects select', 'jobs.depends_on select', 'jobs.on_failure select'
+    'jobs.collects select', 'jobs.depends_on select', 'jobs.on_failure select',
+    'template_versions.created_by select'
   ],
   'the columns that are ours alone are granted to no client'
 );

@@ -14,9 +14,10 @@ grant select on executable to public;
 select set_eq(
   $$ select function from executable where role = 'worker' $$,
   array[
-    'worker.claim_orphaned_assets', 'worker.exchange_steps', 'worker.find_unknown_objects', 'worker.forget_assets',
-    'worker.heartbeat', 'worker.leave', 'worker.list_schedules', 'worker.mark_orphaned_assets', 'worker.ping',
-    'worker.read_outputs', 'worker.run_schedule'
+    'worker.claim_orphaned_assets', 'worker.claim_template_uploads', 'worker.exchange_steps',
+    'worker.find_unknown_objects', 'worker.forget_assets', 'worker.forget_template_uploads', 'worker.heartbeat',
+    'worker.leave', 'worker.list_schedules', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
+    'worker.record_template_use', 'worker.run_schedule', 'worker.template_manifest'
   ],
   'the worker may execute exactly these functions'
 );

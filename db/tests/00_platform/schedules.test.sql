@@ -11,7 +11,8 @@ select results_eq(
       ('delete-spent-rates', '15 4 * * *', 'app.delete_spent_rates'),
       ('delete-unshared-resources', '30 * * * *', 'app.delete_unshared_resources'),
       ('find-unknown-objects', '45 3 * * *', 'app.enqueue_asset_audit'),
-      ('publish-api-key-uses', '* * * * *', 'app.publish_api_key_uses')
+      ('publish-api-key-uses', '* * * * *', 'app.publish_api_key_uses'),
+      ('sweep-template-uploads', '25 * * * *', 'app.enqueue_template_sweep')
   $$,
   'these are all schedules'
 );

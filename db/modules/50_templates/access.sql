@@ -1,0 +1,73 @@
+-- Signed-in users read enabled templates and their versions that are no drafts, and download what these consist of; nobody
+-- writes them through the API but by functions. service_role reads all, and switches templates off and on.
+
+revoke all on public.templates, public.template_versions, public.artifacts, public.prompts
+  from anon, authenticated, service_role;
+
+grant select (id, name, default_version_id, default_version_status, enabled, created_at, updated_at)
+  on public.templates to authenticated;
+-- Who published it is nobody else's matter.
+grant select (id, template_id, semver, precedence, status, changelog, created_at, updated_at)
+  on public.template_versions to authenticated;
+grant select (
+  id, template_version_id, kind, storage_path, sha256, size_bytes, content_type, locale, created_at
+) on public.artifacts to authenticated;
+grant select (id, template_version_id, role, locale, storage_path, sha256, created_at)
+  on public.prompts to authenticated;
+grant select on public.templates, public.template_versions, public.artifacts, public.prompts to service_role;
+grant update (enabled) on public.templates to service_role;
+
+drop policy if exists select_enabled on public.templates;
+create policy select_enabled on public.templates
+  for select
+  to authenticated
+  using (enabled);
+
+-- The subqueries see what the caller sees.
+drop policy if exists select_published on public.template_versions;
+create policy select_published on public.template_versions
+  for select
+  to authenticated
+  using (
+    status <> 'draft'
+    and exists (select from public.templates as t where t.id = template_versions.template_id)
+  );
+
+drop policy if exists select_published on public.artifacts;
+create policy select_published on public.artifacts
+  for select
+  to authenticated
+  using (exists (select from public.template_versions as v where v.id = artifacts.template_version_id));
+
+drop policy if exists select_published on public.prompts;
+create policy select_published on public.prompts
+  for select
+  to authenticated
+  using (exists (select from public.template_versions as v where v.id = prompts.template_version_id));
+
+-- The bucket, where there is Supabase Storage or its shim. service_role uploads, past all policies; no policy lets
+-- anybody else.
+do $$
+begin
+  if to_regclass('storage.buckets') is null or to_regclass('storage.objects') is null then
+    raise notice 'There is no storage.objects: bucket template-artifacts and its policy are not made.';
+    return;
+  end if;
+
+  insert into storage.buckets (id, name, public, file_size_limit)
+  values ('template-artifacts', 'template-artifacts', false, 1048576)
+  on conflict (id) do update set public = false;
+
+  drop policy if exists select_template_artifacts on storage.objects;
+  create policy select_template_artifacts on storage.objects
+    for select
+    to authenticated
+    using (
+      bucket_id = 'template-artifacts'
+      and (
+        exists (select from public.artifacts as a where a.storage_path = objects.name)
+        or exists (select from public.prompts as p where p.storage_path = objects.name)
+      )
+    );
+end
+$$;

@@ -1,0 +1,93 @@
+-- app.check_publication
+--
+-- Called by   app.reserve_template_upload, app.publish_template_version; npm run upload-bundle -- --dry-run
+-- Errors      PT409 template_version_taken, storage_path_taken, and those of app.read_template_files
+create or replace function app.check_publication(name text, version text, artifacts jsonb, prompts jsonb)
+  returns boolean
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_version public.template_versions;
+  v_path text;
+  v_is_same boolean;
+begin
+  select v.* into v_version
+  from public.templates as t
+  join public.template_versions as v on v.template_id = t.id
+  where t.name = check_publication.name and v.semver = check_publication.version;
+
+  with given as (
+    select f.kind, f.role, f.locale, f.storage_path, f.sha256, f.size_bytes, f.content_type
+    from app.read_template_files(
+      check_publication.version, check_publication.artifacts, check_publication.prompts
+    ) as f
+  ),
+  stored as (
+    select a.kind, null::text as role, a.locale, a.storage_path, a.sha256, a.size_bytes, a.content_type
+    from public.artifacts as a
+    where a.template_version_id = v_version.id
+    union all
+    select null, p.role, p.locale, p.storage_path, p.sha256, null, null
+    from public.prompts as p
+    where p.template_version_id = v_version.id
+  )
+  select not exists (
+    (
+      select g.kind, g.role, g.locale, g.storage_path, g.sha256, g.size_bytes, g.content_type from given as g
+      except all
+      select s.kind, s.role, s.locale, s.storage_path, s.sha256, s.size_bytes, s.content_type from stored as s
+    )
+    union all
+    (
+      select s.kind, s.role, s.locale, s.storage_path, s.sha256, s.size_bytes, s.content_type from stored as s
+      except all
+      select g.kind, g.role, g.locale, g.storage_path, g.sha256, g.size_bytes, g.content_type from given as g
+    )
+  ) into v_is_same;
+
+  if v_version.status <> 'draft' then
+    if not v_is_same then
+      perform app.fail(
+        409,
+        'template_version_taken',
+        format('Version %s is published, with other files.', check_publication.version),
+        'Publish these under another version.'
+      );
+    end if;
+    return true;
+  end if;
+
+  -- An object belongs to one version: whoever wrote it again would change the other.
+  select f.storage_path into v_path
+  from app.read_template_files(
+    check_publication.version, check_publication.artifacts, check_publication.prompts
+  ) as f
+  where exists (
+      select from public.artifacts as a
+      where a.storage_path = f.storage_path and a.template_version_id is distinct from v_version.id
+    )
+    or exists (
+      select from public.prompts as p
+      where p.storage_path = f.storage_path and p.template_version_id is distinct from v_version.id
+    )
+  order by f.storage_path
+  limit 1;
+  if found then
+    perform app.fail(
+      409,
+      'storage_path_taken',
+      format('%s belongs to another version.', v_path),
+      'Take another folder for this template.'
+    );
+  end if;
+
+  return false;
+end
+$$;
+
+comment on function app.check_publication(text, text, jsonb, jsonb) is
+  'Whether this version is published already, with the same files; refuses what contradicts what is published.';
+
+revoke execute on function app.check_publication(text, text, jsonb, jsonb) from public;

@@ -1,0 +1,56 @@
+-- app.deprecate_template_version, public.deprecate_template_version
+--
+-- Called by   service_role
+-- Writes      template_versions, template_channels
+-- Errors      PT404 template_not_found, template_version_not_found, PT409 template_version_is_default,
+--             template_version_not_stable
+-- Locks       the template
+create or replace function app.deprecate_template_version(name text, version text)
+  returns void
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_template public.templates := app.lock_template(deprecate_template_version.name);
+  v_version_id uuid := app.require_stable_version(v_template, deprecate_template_version.version);
+begin
+  if v_version_id = v_template.default_version_id then
+    perform app.fail(
+      409,
+      'template_version_is_default',
+      'This is the default version.',
+      'Make another one the default first: set_default_version.'
+    );
+  end if;
+
+  delete from app.template_channels as c
+  where c.template_id = v_template.id and c.template_version_id = v_version_id;
+
+  update public.template_versions as v
+  set status = 'deprecated'
+  where v.id = v_version_id;
+end
+$$;
+
+comment on function app.deprecate_template_version(text, text) is
+  'Takes a version out of use; see public.deprecate_template_version.';
+
+create or replace function public.deprecate_template_version(name text, version text)
+  returns void
+  language sql
+  volatile
+  set search_path = ''
+return app.deprecate_template_version(name, version);
+
+comment on function public.deprecate_template_version(text, text) is
+$$Takes a stable version out of use: latest, stable and channels pass over it; who asks for it by its number still gets it.
+
+404 template_not_found, template_version_not_found. 409 template_version_is_default, template_version_not_stable. For
+service_role only. Seed 001.$$;
+
+revoke execute on function app.deprecate_template_version(text, text) from public;
+revoke execute on function public.deprecate_template_version(text, text) from public;
+grant execute on function app.deprecate_template_version(text, text) to service_role;
+grant execute on function public.deprecate_template_version(text, text) to service_role;

@@ -1,0 +1,24 @@
+-- app.find_previous_version
+--
+-- Called by   npm run templates:rollback, where no version is named; as postgres
+create or replace function app.find_previous_version(name text)
+  returns text
+  language sql
+  stable
+  set search_path = ''
+begin atomic
+  select v.semver
+  from public.templates as t
+  join public.template_versions as d on d.id = t.default_version_id
+  join public.template_versions as v on v.template_id = t.id
+  where t.name = find_previous_version.name
+    and v.status = 'stable'
+    and v.precedence < d.precedence
+  order by v.precedence desc
+  limit 1;
+end;
+
+comment on function app.find_previous_version(text) is
+  'The highest stable version below the default one; null where there is none.';
+
+revoke execute on function app.find_previous_version(text) from public;

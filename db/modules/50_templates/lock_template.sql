@@ -1,0 +1,81 @@
+-- app.lock_template
+--
+-- Called by   functions that publish, or change which version is used
+-- Errors      PT404 template_not_found
+-- Locks       the template: these follow one another
+create or replace function app.lock_template(name text)
+  returns public.templates
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_template public.templates;
+begin
+  perform app.require_read_committed();
+
+  select * into v_template
+  from public.templates as t
+  where t.name = lock_template.name
+  for update;
+  if not found then
+    perform app.fail(
+      404,
+      'template_not_found',
+      format('There is no template "%s".', left(lock_template.name, 100)),
+      'Select the names of templates.'
+    );
+  end if;
+
+  return v_template;
+end
+$$;
+
+comment on function app.lock_template(text) is 'The template of this name, locked.';
+
+-- app.require_stable_version
+--
+-- Called by   app.set_default_version, app.set_template_channel
+-- Errors      PT404 template_version_not_found, PT409 template_version_not_stable
+create or replace function app.require_stable_version(template public.templates, version text)
+  returns uuid
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_version public.template_versions;
+begin
+  select * into v_version
+  from public.template_versions as v
+  where v.template_id = (require_stable_version.template).id and v.semver = require_stable_version.version;
+  if not found then
+    perform app.fail(
+      404,
+      'template_version_not_found',
+      format(
+        'Template "%s" has no version "%s".',
+        (require_stable_version.template).name,
+        left(require_stable_version.version, 100)
+      ),
+      'Name a version such as 1.2.0.'
+    );
+  end if;
+
+  if v_version.status <> 'stable' then
+    perform app.fail(
+      409,
+      'template_version_not_stable',
+      format('Version %s is %s.', v_version.semver, v_version.status),
+      'Name a stable version.'
+    );
+  end if;
+
+  return v_version.id;
+end
+$$;
+
+comment on function app.require_stable_version(public.templates, text) is 'The id of a stable version, by its semver.';
+
+revoke execute on function app.lock_template(text) from public;
+revoke execute on function app.require_stable_version(public.templates, text) from public;

@@ -1,0 +1,107 @@
+-- app.tg_template_versions__protect, app.tg__protect_template_files, app.tg__refuse_truncate
+--
+-- Called by   triggers `_200_protect` and `_100_refuse_truncate`, whoever writes
+-- Errors      PT409 template_version_published, template_status_refused
+-- Locks       the version, for share, when its files change: a publication comes before or after
+create or replace function app.tg_template_versions__protect()
+  returns trigger
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' then
+    if new.status <> 'draft' then
+      perform app.fail(409, 'template_status_refused', 'A version begins as a draft.', 'Use publish_template_version.');
+    end if;
+    return new;
+  end if;
+
+  if tg_op = 'DELETE' then
+    if old.status <> 'draft' then
+      perform app.fail(409, 'template_version_published', 'A published version is kept for ever.', 'Deprecate it.');
+    end if;
+    return old;
+  end if;
+
+  if (old.status, new.status) not in (('draft', 'stable'), ('stable', 'deprecated')) and old.status <> new.status then
+    perform app.fail(
+      409,
+      'template_status_refused',
+      format('A version that is %s does not become %s.', old.status, new.status),
+      'A version goes from draft to stable to deprecated.'
+    );
+  end if;
+
+  if (old.id, old.template_id, old.semver, old.created_at)
+      is distinct from (new.id, new.template_id, new.semver, new.created_at)
+    or old.status <> 'draft' and (
+      old.changelog is distinct from new.changelog
+      -- A user's account may go; who published it is then no longer known.
+      or new.created_by is distinct from old.created_by and new.created_by is not null
+    )
+  then
+    perform app.fail(
+      409, 'template_version_published', 'A published version does not change.', 'Publish another version.'
+    );
+  end if;
+
+  return new;
+end
+$$;
+
+comment on function app.tg_template_versions__protect() is
+  'Keeps published versions as they are, and lets the status go from draft to stable to deprecated only.';
+
+create or replace function app.tg__protect_template_files()
+  returns trigger
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_ids uuid[] := case tg_op
+    when 'INSERT' then array[new.template_version_id]
+    when 'DELETE' then array[old.template_version_id]
+    else array[old.template_version_id, new.template_version_id]
+  end;
+begin
+  perform
+  from public.template_versions as v
+  where v.id = any (v_ids)
+  order by v.id
+  for share;
+
+  if exists (select from public.template_versions as v where v.id = any (v_ids) and v.status <> 'draft') then
+    perform app.fail(
+      409,
+      'template_version_published',
+      'The files of a published version do not change.',
+      'Publish another version.'
+    );
+  end if;
+
+  return case tg_op when 'DELETE' then old else new end;
+end
+$$;
+
+comment on function app.tg__protect_template_files() is 'Keeps the files of published versions as they are.';
+
+create or replace function app.tg__refuse_truncate()
+  returns trigger
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  perform app.fail(409, 'template_version_published', 'Published versions are kept for ever.', 'Deprecate them.');
+
+  return null;
+end
+$$;
+
+comment on function app.tg__refuse_truncate() is 'Keeps a table from being emptied at once.';
+
+revoke execute on function app.tg_template_versions__protect() from public;
+revoke execute on function app.tg__protect_template_files() from public;
+revoke execute on function app.tg__refuse_truncate() from public;

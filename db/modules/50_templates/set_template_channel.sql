@@ -1,0 +1,87 @@
+-- app.set_template_channel, public.set_template_channel
+--
+-- Called by   service_role
+-- Writes      template_channels
+-- Errors      PT404 template_not_found, template_version_not_found, PT409 template_version_not_stable,
+--             PT422 template_channel_invalid
+-- Idempotent  yes
+-- Locks       the template
+create or replace function app.set_template_channel(name text, channel text, weights jsonb)
+  returns json
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_template public.templates := app.lock_template(set_template_channel.name);
+begin
+  if coalesce(set_template_channel.channel, '') !~ '^[a-z][a-z0-9-]{0,39}$'
+    or set_template_channel.channel in ('latest', 'stable')
+  then
+    perform app.fail(
+      422,
+      'template_channel_invalid',
+      'A channel has a name of a-z, 0-9 and -, that is not latest or stable.',
+      'Use default, or a name of your own.'
+    );
+  end if;
+
+  if jsonb_typeof(set_template_channel.weights) is distinct from 'object'
+    or exists (
+      select
+      from jsonb_each(set_template_channel.weights) as w (version, weight)
+      where w.weight::text !~ '^[0-9]{1,3}$' or w.weight::text::integer not between 1 and 100
+    )
+    or (
+      select sum(w.weight::text::integer) from jsonb_each(set_template_channel.weights) as w (version, weight)
+    ) > 100
+  then
+    perform app.fail(
+      422,
+      'template_channel_invalid',
+      'Weights are whole numbers from 1 to 100, and 100 at most together.',
+      'Send { "1.1.0": 10 }: ten of a hundred callers; {} ends the channel.'
+    );
+  end if;
+
+  delete from app.template_channels as c
+  where c.template_id = v_template.id and c.channel = set_template_channel.channel;
+  insert into app.template_channels (template_id, channel, template_version_id, weight)
+  select
+    v_template.id,
+    set_template_channel.channel,
+    app.require_stable_version(v_template, w.version),
+    w.weight::text::integer
+  from jsonb_each(set_template_channel.weights) as w (version, weight);
+
+  return json_build_object(
+    'template', v_template.name, 'channel', set_template_channel.channel, 'weights', set_template_channel.weights
+  );
+end
+$$;
+
+comment on function app.set_template_channel(text, text, jsonb) is
+  'Says which share of callers gets which version; see public.set_template_channel.';
+
+create or replace function public.set_template_channel(name text, channel text, weights jsonb)
+  returns json
+  language sql
+  volatile
+  set search_path = ''
+return app.set_template_channel(name, channel, weights);
+
+comment on function public.set_template_channel(text, text, jsonb) is
+$$Says which share of callers gets which version.
+
+channel: default, which callers get who ask for none; or a name of your own, which then can be asked for like a version.
+weights: { semver: percent }; what is left of 100 gets the default version. One version with 100 is an alias; {} ends the
+channel. The same key always gets the same version, and a change of weights moves as few as possible.
+Returns { template, channel, weights }.
+404 template_not_found, template_version_not_found. 409 template_version_not_stable. 422 template_channel_invalid. For
+service_role only. Seed 001, phases 3 and 4.$$;
+
+revoke execute on function app.set_template_channel(text, text, jsonb) from public;
+revoke execute on function public.set_template_channel(text, text, jsonb) from public;
+grant execute on function app.set_template_channel(text, text, jsonb) to service_role;
+grant execute on function public.set_template_channel(text, text, jsonb) to service_role;

@@ -1,0 +1,144 @@
+import type { Client } from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { untilWaiting } from '../../../scripts/testing/waiting.ts'
+
+// Two sessions at the same moment: each test steps them by hand and waits until one really waits for the other.
+let database: TestDatabase
+let a: Client
+let b: Client
+let watcher: Client
+let name: string
+
+beforeAll(async () => {
+  database = await createDatabase()
+  ;[a, b, watcher] = await Promise.all([database.connect(), database.connect(), database.connect()])
+})
+afterAll(() => database.drop())
+beforeEach(async () => {
+  name = `t${crypto.randomUUID().slice(0, 8)}`
+})
+
+const files = (version: string, hash: string) =>
+  JSON.stringify([
+    {
+      kind: 'main',
+      storage_path: `${name}/v${version}/main.md`,
+      sha256: hash.repeat(64),
+      size_bytes: 1,
+      content_type: 'text/markdown',
+    },
+  ])
+const publish = (client: Client, version: string, hash = 'a', status = 'stable') =>
+  client.query('select publish_template_version($1, $2, $3, status => $4) as answer', [
+    name,
+    version,
+    files(version, hash),
+    status,
+  ])
+const setDefault = (client: Client, version: string) =>
+  client.query('select set_default_version($1, $2)', [name, version])
+const deprecate = (client: Client, version: string) =>
+  client.query('select deprecate_template_version($1, $2)', [name, version])
+
+test.each([
+  ['the same', 'a', { is_new: false }],
+  ['something else', 'b', undefined],
+] as const)('a version that is published twice at once, %s the second time', async (_what, hash, answer) => {
+  await a.query('begin')
+  await publish(a, '1.0.0')
+  const second = publish(b, '1.0.0', hash)
+  second.catch(() => {})
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  if (answer) expect((await second).rows[0].answer).toMatchObject(answer)
+  else await expect(second).rejects.toMatchObject({ code: 'PT409', detail: 'template_version_taken' })
+})
+
+test('a publication that is undone leaves the way free for another', async () => {
+  await a.query('begin')
+  await publish(a, '1.0.0')
+  const second = publish(b, '1.0.0', 'b')
+  await untilWaiting(watcher, b)
+  await a.query('rollback')
+  expect((await second).rows[0].answer).toMatchObject({ is_new: true })
+})
+
+test('a version that is being deprecated does not become the default', async () => {
+  await publish(a, '1.0.0')
+  await publish(a, '1.1.0')
+  await a.query('begin')
+  await deprecate(a, '1.1.0')
+  const late = setDefault(b, '1.1.0')
+  late.catch(() => {})
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await expect(late).rejects.toMatchObject({ detail: 'template_version_not_stable' })
+})
+
+test('nor does it by hand, past the functions', async () => {
+  await publish(a, '1.0.0')
+  await a.query('begin')
+  await a.query(
+    "update template_versions set status = 'deprecated' where semver = '1.0.0' and template_id = (select id from templates where name = $1)",
+    [name],
+  )
+  const late = b.query(
+    'update templates as t set default_version_id = v.id from template_versions as v where v.template_id = t.id and t.name = $1',
+    [name],
+  )
+  late.catch(() => {})
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await expect(late).rejects.toMatchObject({ code: '23503' })
+})
+
+test('the default is not deprecated while it becomes that', async () => {
+  await publish(a, '1.0.0')
+  await a.query('begin')
+  await setDefault(a, '1.0.0')
+  const late = deprecate(b, '1.0.0')
+  late.catch(() => {})
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await expect(late).rejects.toMatchObject({ detail: 'template_version_is_default' })
+})
+
+test('a file does not slip into a version that is being published', async () => {
+  await publish(a, '1.0.0', 'a', 'draft')
+  const { rows } = await watcher.query(
+    'select v.id from template_versions as v join templates as t on t.id = v.template_id where t.name = $1',
+    [name],
+  )
+  await a.query('begin')
+  await publish(a, '1.0.0')
+  const late = b.query(
+    "insert into prompts (template_version_id, role, storage_path, sha256) values ($1, 'user', $2, $3)",
+    [rows[0].id, `${name}/v1.0.0/user.md`, 'c'.repeat(64)],
+  )
+  late.catch(() => {})
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await expect(late).rejects.toMatchObject({ detail: 'template_version_published' })
+})
+
+test('two workers sweep at once: each object goes to one of them', async () => {
+  await watcher.query(
+    `insert into app.template_uploads (storage_path, upload_id, sha256, started_at)
+     select $1 || '/v1.0.0/' || n, gen_random_uuid(), repeat('a', 64), now() - interval '2 hours' from generate_series(1, 20) as n`,
+    [name],
+  )
+  await a.query('begin')
+  const first = await a.query('select * from worker.claim_template_uploads(12)')
+  const second = await b.query('select * from worker.claim_template_uploads(12)')
+  await a.query('commit')
+  expect([first.rowCount, second.rowCount]).toEqual([12, 8])
+  expect(new Set([...first.rows, ...second.rows].map(({ storage_path }) => storage_path)).size).toBe(20)
+})
+
+test('under another isolation level nothing is changed', async () => {
+  await publish(a, '1.0.0')
+  await a.query('begin isolation level serializable')
+  await expect(setDefault(a, '1.0.0')).rejects.toMatchObject({ detail: 'isolation_unsupported' })
+  await a.query('rollback')
+})

@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { pino } from 'pino'
+import { createDb } from '../../worker/deps.ts'
+import { createCache } from '../../worker/templates/cache.ts'
+import { createTemplates, render } from '../../worker/templates/resolver.ts'
+import { findBundle, planVersion, publish, readTemplatesConfig, requireTemplateStore } from '../publish.ts'
+import { must, type Stage, timed } from './act.ts'
+
+/** Publishes the bundle of dramas, and resolves it as a job would: from the store, the cache, and without either. */
+export async function resolveTemplates({ env, step }: Stage): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'plinth-demo-'))
+  const operator = new pg.Client({ connectionString: env['DATABASE_URL'] })
+  await operator.connect()
+  const pool = new pg.Pool({ connectionString: env['WORKER_DATABASE_URL'] })
+  const store = requireTemplateStore(readTemplatesConfig({ ...env }))
+  const proofs: string[] = []
+  const make = (isRemote: boolean, cacheFolder = folder) =>
+    createTemplates({
+      isRemote,
+      db: createDb(pool),
+      store: isRemote ? store : undefined,
+      cache: createCache(cacheFolder, { ttlMs: 60_000 }),
+      logger: pino({}, { write: (line: string) => void proofs.push(line) }),
+    })
+  try {
+    const plan = await planVersion(await findBundle('drama'), '1.0.0')
+    const db = createDb(operator as unknown as pg.Pool)
+    const published = await timed(() => publish({ db, store }, plan, { setDefault: false }))
+    step(`The operator publishes drama 1.0.0: ${plan.files.length} files, each read back`, published.ms)
+    const again = await timed(() => publish({ db, store }, plan, { setDefault: false }))
+    must(!again.value.is_new, 'the same version was published twice')
+    step('… once more: nothing to do', again.ms)
+
+    const request = { template: 'drama', version: '1.0.0', locale: 'en', key: 'ana' } as const
+    const templates = make(true)
+    const first = await timed(() => templates.resolve(request))
+    must(first.value.source === 'remote', `the first came from ${first.value.source}`)
+    step('A job resolves it: from the store, every SHA-256 verified', first.ms)
+    const second = await timed(() => templates.resolve(request))
+    must(second.value.source === 'cache', `the second came from ${second.value.source}`)
+    step('The next one: from the cache, verified again', second.ms)
+    const third = await timed(() => make(false).resolve(request))
+    must(third.value.source === 'local', `the third came from ${third.value.source}`)
+    step('One without Postgres and store: from the bundle', third.ms)
+    must(proofs.filter((line) => line.includes('[PROOF]')).length === 3, 'a resolution left no proof in the log')
+    const prompt = render(second.value.artifacts['outline_prompt']?.text ?? '', {
+      premise: 'Two sisters, one lighthouse.',
+    })
+    step(
+      `  → ${prompt
+        .split('\n')
+        .find((line) => line.startsWith('You are'))
+        ?.slice(0, 68)} …`,
+    )
+  } finally {
+    store.close()
+    await pool.end()
+    await operator.end()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

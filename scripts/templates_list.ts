@@ -1,0 +1,42 @@
+import { parseArgs } from 'node:util'
+import { runCommand } from './publish.ts'
+
+type Row = {
+  template: string
+  version: string
+  status: string
+  is_default: boolean
+  channels: string | null
+  files: string
+  created_at: Date
+}
+
+/** `npm run templates:list`: every version of every template, or with `--template <name>` of one. */
+await runCommand(async (db) => {
+  const { values } = parseArgs({ options: { template: { type: 'string' } } })
+  const rows = await db.call<Row>('app.list_template_versions', { name: values.template ?? null })
+  if (rows.length === 0) {
+    console.log('Nothing is published. npm run upload-bundle -- --template <folder> publishes a bundle.')
+    return
+  }
+  const lines = [
+    ['TEMPLATE', 'VERSION', 'STATUS', 'DEFAULT', 'CHANNELS', 'FILES', 'SINCE'],
+    ...rows.map((row) => [
+      row.template,
+      row.version,
+      row.status,
+      row.is_default ? 'yes' : '',
+      row.channels ?? '',
+      row.files,
+      row.created_at.toISOString().slice(0, 16).replace('T', ' '),
+    ]),
+  ]
+  const widths = lines[0]?.map((_cell, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? []
+  for (const line of lines)
+    console.log(
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+})

@@ -1,0 +1,30 @@
+import { parseArgs } from 'node:util'
+import { readBundles } from '../worker/templates/manifest.ts'
+import { runCommand, UsageError } from './publish.ts'
+
+/**
+ * `npm run templates:rollback -- --template section7`: makes the stable version below the default one the default, or the
+ * one that `--version` names. Ends a canary of the default, too.
+ */
+await runCommand(async (db) => {
+  const { values } = parseArgs({ options: { template: { type: 'string' }, version: { type: 'string' } } })
+  if (values.template === undefined) throw new UsageError('Which template? Say --template <name>.')
+  const { bundles } = await readBundles()
+  const name = bundles.find(({ folder }) => folder === values.template)?.template ?? values.template
+  const version = values.version ?? (await findPrevious(name))
+  const [row] = await db.call<{ set_default_version: { previous: string | null } }>('app.set_default_version', {
+    name,
+    version,
+  })
+  console.log(
+    `${version} is the default version of ${name}; before, it was ${row?.set_default_version.previous ?? 'none'}.`,
+  )
+
+  async function findPrevious(name: string): Promise<string> {
+    const [found] = await db.call<{ find_previous_version: string | null }>('app.find_previous_version', { name })
+    if (found?.find_previous_version) return found.find_previous_version
+    throw new UsageError(
+      `${name} has no stable version below its default one. npm run templates:list shows what there is.`,
+    )
+  }
+})

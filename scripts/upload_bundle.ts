@@ -1,0 +1,70 @@
+import { parseArgs } from 'node:util'
+import {
+  findBundle,
+  isPublished,
+  planVersion,
+  publish,
+  readTemplatesConfig,
+  requireRegion,
+  requireTemplateStore,
+  runCommand,
+  UsageError,
+} from './publish.ts'
+
+/**
+ * `npm run upload-bundle -- --template section7 --version 1.0.0 --set-default`: publishes a version of a bundle. Without
+ * `--version` the manifest's default. `--draft` registers it as a draft, `--created-by <user id>` says who publishes it,
+ * `--dry-run` says what would be done.
+ */
+await runCommand(async (db) => {
+  const { values: options } = parseArgs({
+    options: {
+      template: { type: 'string' },
+      version: { type: 'string' },
+      'set-default': { type: 'boolean', default: false },
+      draft: { type: 'boolean', default: false },
+      'created-by': { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+    },
+  })
+  if (options.template === undefined) throw new UsageError('Which bundle? Say --template <folder>.')
+  if (options.draft && options['set-default']) throw new UsageError('A draft cannot be the default version.')
+
+  const bundle = await findBundle(options.template)
+  const plan = await planVersion(bundle, options.version ?? bundle.defaultVersion)
+  const what = `${plan.template}@${plan.version}`
+  const config = readTemplatesConfig()
+  const store = requireTemplateStore(config)
+  try {
+    await requireRegion(store, config)
+    if (options['dry-run']) {
+      for (const { path, bytes } of plan.files) console.log(`${String(bytes.length).padStart(8)} bytes  ${path}`)
+      const known = await isPublished(db, plan)
+      console.log(known ? `${what} is published already, with these files.` : `${what} would be published.`)
+      return
+    }
+    const published = await publish({ db, store }, plan, {
+      setDefault: options['set-default'],
+      isDraft: options.draft,
+      createdBy: options['created-by'],
+      onProgress: showProgress,
+    })
+    console.log(
+      published.is_new
+        ? `${what} is published: ${plan.files.length} files, ${published.status}.`
+        : `${what} was published already, with the same files (${published.status}).`,
+    )
+    if (options['set-default']) console.log(`${plan.version} is the default version of ${plan.template}.`)
+  } finally {
+    store.close()
+  }
+})
+
+/** One line that fills; where nobody looks, the last state only. */
+function showProgress(done: number, total: number): void {
+  const width = 30
+  const filled = Math.round((done / total) * width)
+  const line = `Uploading  [${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${done}/${total}`
+  if (process.stderr.isTTY) process.stderr.write(`\r${line}${done === total ? '\n' : ''}`)
+  else if (done === total) process.stderr.write(`${line}\n`)
+}

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest'
+import { locale, readBundles } from './manifest.ts'
+import { render } from './render.ts'
+
+const { bundles, faults } = await readBundles()
+
+/** What the handlers of dramas fill in. */
+const variables = {
+  premise: 'A lighthouse keeper <finds> "a radio" & a voice {{title}}.',
+  style: 'Muted blues, 35 mm.',
+  title: 'Night Signal',
+  outline: { episodes: 2 },
+  character_count: 3,
+  episode_count: 2,
+  scene_count: 4,
+  character: { name: 'Ada', role: 'protagonist', description: 'Keeper.', appearance: 'Grey coat.' },
+  characters: [
+    { name: 'Ada', role: 'protagonist', description: 'Keeper.', appearance: 'Grey coat.' },
+    { name: 'Ben', role: 'ally', description: 'Pilot.', appearance: 'Red scarf.' },
+  ],
+  episode: { title: 'Static', synopsis: 'A voice.', position: 1 },
+  scene: { title: 'The voice', setting: 'Night.', action: 'She listens.', dialogue: 'Who is there?' },
+}
+
+test('the bundles that there are', () => {
+  expect(faults).toEqual([])
+  expect(bundles.map(({ template }) => template).sort()).toEqual(['drama', 'section7-ai-formatter'])
+})
+
+test.each(bundles)('every file of $template is there, is text, and holds something', async (bundle) => {
+  for (const [version, { files }] of Object.entries(bundle.versions)) {
+    for (const { file } of files) {
+      const bytes = await bundle.read(version, file)
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+      expect(text.trim().length, file).toBeGreaterThan(100)
+    }
+    expect(new Set(files.map(({ name, locale }) => `${name} ${locale}`)).size).toBe(files.length)
+  }
+})
+
+test.each(bundles)('$template has the same in each language', (bundle) => {
+  for (const { files } of Object.values(bundle.versions)) {
+    const names = (wanted: string) => files.filter((one) => one.locale === wanted).map(({ name }) => name)
+    expect(names('fr')).toEqual(names('en'))
+  }
+})
+
+test('every prompt of drama can be filled in, with and without what may be left out', async () => {
+  const drama = bundles.find(({ template }) => template === 'drama')
+  const files = drama?.versions['1.0.0']?.files ?? []
+  expect(files).toHaveLength(14)
+  const { style: _style, character_count: _c, episode_count: _e, scene_count: _s, ...needed } = variables
+  for (const { file, name } of files) {
+    const text = (await drama?.read('1.0.0', file))?.toString('utf8') ?? ''
+    for (const given of [variables, needed]) {
+      const prompt = render(text, given)
+      expect(prompt.replace(variables.premise, '')).not.toMatch(/\{\{|\}\}|undefined|&lt;|&quot;/)
+      if (name === 'outline_prompt') expect(prompt).toContain(variables.premise)
+      if (name === 'scene_text_prompt') expect(prompt).toContain('- Ben (ally)')
+    }
+  }
+})
+
+test('a prompt with a hole is not made', () => {
+  expect(() => render('Hello {{name}}', {})).toThrow('The prompt needs "name", which was not given')
+  expect(render('{{#name}}x{{/name}}{{^name}}nobody{{/name}}', {})).toBe('nobody')
+})
+
+test('languages are those of the tables', () => {
+  expect(locale.options).toEqual(['fr', 'en'])
+})

@@ -1,0 +1,147 @@
+import { hash as digest } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+
+// What both manifests are made of: the one that Postgres gives, and the one that lies beside the code. Whatever becomes part
+// of a path is a plain name here, so that no name leads out of a folder.
+
+/** The languages that there are prompts in. */
+export const locale = z.enum(['fr', 'en'])
+export type Locale = z.output<typeof locale>
+
+export const role = z.enum(['system', 'manager', 'user'])
+export type Role = z.output<typeof role>
+
+export const templateName = z
+  .string()
+  .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/)
+  .max(63)
+export const kind = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/)
+/** SemVer 2.0.0 without build metadata, as the table's constraint has it. */
+export const semver = z
+  .string()
+  .max(64)
+  .regex(
+    /^(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,17})(-(0|[1-9]\d{0,17}|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d{0,17}|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?$/,
+    'must be a version like 1.2.0 or 1.2.0-rc.1',
+  )
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+const storagePath = z.string().regex(/^[a-z0-9][a-z0-9_-]*\/v[0-9A-Za-z.-]+\/[A-Za-z0-9][A-Za-z0-9._-]*$/)
+
+/** The largest file that a bundle may have. */
+export const artifactMaxBytes = 1_048_576
+
+/** What `worker.template_manifest` gives: one version, as far as it concerns one locale. */
+export const remoteManifest = z.object({
+  template: templateName,
+  version: semver,
+  version_id: z.uuid(),
+  artifacts: z.array(
+    z.object({
+      kind,
+      locale: locale.nullable(),
+      storage_path: storagePath,
+      sha256,
+      size_bytes: z.int().min(1).max(artifactMaxBytes),
+      content_type: z.string(),
+    }),
+  ),
+  prompts: z.array(z.object({ role, locale: locale.nullable(), storage_path: storagePath, sha256 })),
+})
+export type RemoteManifest = z.output<typeof remoteManifest>
+
+const file = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be a file name')
+  .max(200)
+
+/** `manifest.json` of a bundle; the files of a version are in its folder `v<version>`. */
+const bundleManifest = z
+  .strictObject({
+    template: templateName,
+    default_version: semver,
+    versions: z.record(
+      semver,
+      z.strictObject({
+        changelog: z.string().max(10_000).default(''),
+        artifacts: z
+          .array(z.strictObject({ kind, locale: locale.nullable(), file, content_type: z.string().max(100) }))
+          .min(1),
+        prompts: z.array(z.strictObject({ role, locale: locale.nullable(), file })).default([]),
+      }),
+    ),
+  })
+  .refine((manifest) => manifest.default_version in manifest.versions, {
+    path: ['default_version'],
+    message: 'is none of the versions',
+  })
+
+/** A file of a version, whatever its manifest: `name` is the kind of an artifact, or `prompts.<role>`. */
+export type BundleFile = { name: string; locale: Locale | null; file: string; contentType: string | null }
+
+/** A folder of `worker/templates/bundles`. */
+export type Bundle = {
+  folder: string
+  template: string
+  defaultVersion: string
+  versions: Record<string, { changelog: string; files: BundleFile[] }>
+  read(version: string, file: string): Promise<Buffer>
+}
+
+/** The bundles that come with the code. */
+export const bundlesFolder = join(import.meta.dirname, 'bundles')
+
+/** Reads the manifest of one bundle; throws an Error that says what is wrong with it. */
+export async function readBundle(folder: string, root = bundlesFolder): Promise<Bundle> {
+  const path = join(root, folder, 'manifest.json')
+  let parsed: z.output<typeof bundleManifest>
+  try {
+    parsed = bundleManifest.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch (cause) {
+    const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message
+    throw new Error(`The manifest ${path} cannot be used: ${reason}`, { cause })
+  }
+  return {
+    folder,
+    template: parsed.template,
+    defaultVersion: parsed.default_version,
+    versions: Object.fromEntries(
+      Object.entries(parsed.versions).map(([version, { changelog, artifacts, prompts }]) => [
+        version,
+        {
+          changelog,
+          files: [
+            ...artifacts.map(({ kind: name, content_type: contentType, ...rest }) => ({ name, contentType, ...rest })),
+            ...prompts.map(({ role: name, ...rest }) => ({ name: `prompts.${name}`, contentType: null, ...rest })),
+          ],
+        },
+      ]),
+    ),
+    read: (version, name) => readFile(join(root, folder, `v${version}`, name)),
+  }
+}
+
+/** Reads every bundle below a folder, and says which of them cannot be used: one that is broken takes no other along. */
+export async function readBundles(root = bundlesFolder): Promise<{ bundles: Bundle[]; faults: string[] }> {
+  const entries = await readdir(root, { withFileTypes: true })
+  const folders = entries.filter((entry) => entry.isDirectory())
+  const outcomes = await Promise.allSettled(folders.map((entry) => readBundle(entry.name, root)))
+  return {
+    bundles: outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+    faults: outcomes.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : [])),
+  }
+}
+
+/** Of each name the file in this locale, or else the one for all. */
+export function chooseLocale<One extends { name: string; locale: Locale | null }>(files: One[], wanted: Locale): One[] {
+  const chosen = new Map<string, One>()
+  for (const one of files) {
+    if (one.locale === wanted || (one.locale === null && !chosen.has(one.name))) chosen.set(one.name, one)
+  }
+  return [...chosen.values()]
+}
+
+export function hash(bytes: Buffer): string {
+  return digest('sha256', bytes, 'hex')
+}

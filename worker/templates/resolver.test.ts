@@ -1,0 +1,519 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { spacesEnv, templateBucket, templatesEnv } from '../../scripts/local/services.ts'
+import { findBundle, type Published, planVersion, publish } from '../../scripts/publish.ts'
+import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
+import { type FaultyDatabase, startFaultyDatabase } from '../../scripts/testing/faulty_database.ts'
+import {
+  type FaultyStore,
+  spacesConfig,
+  startFaultyStore,
+  startTestStore,
+  type TestStore,
+} from '../../scripts/testing/store.ts'
+import { createSpaces, type Store } from '../adapters/spaces.ts'
+import { createDb } from '../deps.ts'
+import { createCache } from './cache.ts'
+import { hash } from './manifest.ts'
+import { createTemplates, type TemplateRequest, type Templates } from './resolver.ts'
+
+// The seed's scenarios and whatever can fail, as role worker, on a real Postgres and a real S3 server behind proxies.
+let database: TestDatabase
+let operator: pg.Client
+let faultyDatabase: FaultyDatabase
+let store: TestStore
+let faultyStore: FaultyStore
+let through: Store
+let pool: pg.Pool
+/** The bundles of those who publish, and those that came with the worker's code. */
+let authored: string
+let bundled: string
+let home: string
+let lines: Record<string, unknown>[] = []
+const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) })
+
+beforeAll(async () => {
+  database = await createDatabase()
+  operator = await database.connect()
+  faultyDatabase = await startFaultyDatabase(inject('cluster').port)
+  store = await startTestStore()
+  faultyStore = await startFaultyStore(store.port)
+  through = createSpaces(spacesConfig(faultyStore.port, templateBucket))
+  pool = new pg.Pool({ connectionString: faultyDatabase.through(database.url('worker')) })
+  pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+})
+beforeEach(() => {
+  lines = []
+  home = mkdtempSync(join(tmpdir(), 'plinth-templates-'))
+  authored = join(home, 'authored')
+  bundled = join(home, 'bundled')
+  mkdirSync(authored)
+  mkdirSync(bundled)
+})
+afterEach(() => {
+  faultyStore.heal()
+  faultyDatabase.heal()
+  rmSync(home, { recursive: true, force: true })
+})
+afterAll(async () => {
+  await pool.end()
+  through.close()
+  faultyStore.stop()
+  faultyDatabase.stop()
+  await store.stop()
+  await database.drop()
+})
+
+/** Writes a bundle of versions `{ '1.0.0': { main_prompt: 'text' } }`, and gives its name. */
+function write(root: string, versions: Record<string, Record<string, string>>, name = someName()): string {
+  const folder = join(root, name)
+  for (const [version, files] of Object.entries(versions)) {
+    mkdirSync(join(folder, `v${version}`), { recursive: true })
+    for (const [kind, text] of Object.entries(files)) writeFileSync(join(folder, `v${version}`, `${kind}.md`), text)
+  }
+  const manifest = {
+    template: name,
+    default_version: Object.keys(versions)[0],
+    versions: Object.fromEntries(
+      Object.entries(versions).map(([version, files]) => [
+        version,
+        {
+          artifacts: Object.keys(files).map((kind) => ({
+            kind,
+            locale: kind === 'config' ? null : 'en',
+            file: `${kind}.md`,
+            content_type: 'text/markdown',
+          })),
+        },
+      ]),
+    ),
+  }
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest))
+  return name
+}
+
+async function upload(name: string, version: string, setDefault = false): Promise<Published> {
+  const plan = await planVersion(await findBundle(name, authored), version)
+  // A connection of its own, as the command has it.
+  const client = await database.connect()
+  try {
+    return await publish({ db: createDb(client as unknown as pg.Pool), store: store.templates }, plan, { setDefault })
+  } finally {
+    await client.end()
+  }
+}
+
+const someName = () => `t${crypto.randomUUID().slice(0, 8)}`
+const texts = { main_prompt: 'Write {{what}}.', config: '{"lines": 3}', example: 'A line.\n'.repeat(50) }
+const cache = (ttlMs = 86_400_000) => createCache(join(home, 'cache'), { ttlMs })
+const make = (options: Partial<Parameters<typeof createTemplates>[0]> = {}): Templates =>
+  createTemplates({
+    isRemote: true,
+    db: createDb(pool),
+    store: through,
+    cache: cache(),
+    logger,
+    bundlesFolder: bundled,
+    ...options,
+  })
+const ask = (template: string, version?: string): TemplateRequest => ({
+  template,
+  locale: 'en',
+  ...(version !== undefined && { version }),
+})
+const proofs = () => lines.filter(({ msg }) => String(msg).startsWith('[PROOF]'))
+const cached = (name: string, version: string, kind: string) => join(home, 'cache', name, version, `${kind}_en`)
+
+describe('the seed', () => {
+  test('1 to 5: upload; from storage at first, whole and verified; from the cache then', async () => {
+    const client = await database.connect()
+    const plan = await planVersion(await findBundle('section7'), '1.0.0')
+    const published = await publish({ db: createDb(client as unknown as pg.Pool), store: store.templates }, plan, {
+      setDefault: true,
+    })
+    await client.end()
+    expect(published).toMatchObject({
+      template: 'section7-ai-formatter',
+      is_new: true,
+      is_default: true,
+      status: 'stable',
+    })
+
+    const templates = make()
+    const request: TemplateRequest = { template: 'section7-ai-formatter', locale: 'fr' }
+    const first = await templates.resolve(request)
+    expect(first).toMatchObject({ version: '1.0.0', source: 'remote', template: 'section7-ai-formatter' })
+    expect(Object.keys(first.artifacts).sort()).toEqual(['golden_example', 'json_config', 'master_prompt'])
+    expect(Object.keys(first.prompts).sort()).toEqual(['system', 'user'])
+    expect(first.artifacts['master_prompt']?.text).toBe(
+      readFileSync(join(import.meta.dirname, 'bundles/section7/v1.0.0/section7_master.md'), 'utf8'),
+    )
+    expect(first.artifacts['json_config']).toMatchObject({ locale: null, source: 'remote' })
+    for (const { text, sha256 } of Object.values(first.artifacts)) expect(hash(Buffer.from(text))).toBe(sha256)
+
+    const asked = faultyStore.requests('GET')
+    const second = await templates.resolve(request)
+    expect(second).toMatchObject({ source: 'cache', version: '1.0.0', versionId: first.versionId })
+    expect(second.artifacts['master_prompt']?.text).toBe(first.artifacts['master_prompt']?.text)
+    expect(faultyStore.requests('GET')).toBe(asked)
+    expect(proofs().map(({ source }) => source)).toEqual(['remote', 'cache'])
+    expect(proofs()[1]).toMatchObject({
+      msg: '[PROOF] Template was resolved',
+      template: 'section7-ai-formatter',
+      asked: 'default',
+      version: '1.0.0',
+      hashes: { master_prompt_fr: `cache ${first.artifacts['master_prompt']?.sha256}` },
+    })
+  })
+
+  test('6: without storage and cache, the bundled files of the same version, verified', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '1.0.0', true)
+    faultyStore.fail('refuse')
+    const got = await make().resolve(ask(name))
+    expect(got).toMatchObject({ source: 'filesystem', version: '1.0.0' })
+    expect(got.artifacts['main_prompt']).toMatchObject({ text: texts.main_prompt, source: 'filesystem' })
+    expect(proofs()).toHaveLength(1)
+    expect(proofs()[0]).toMatchObject({ source: 'filesystem', level: 40 })
+    expect(String(proofs()[0]?.['reasons'])).toContain('Getting an object failed')
+  })
+
+  test('7: a rollback counts from the next resolution on', async () => {
+    const name = write(authored, { '1.0.0': texts, '1.1.0': { ...texts, main_prompt: 'Newer.' } })
+    await upload(name, '1.0.0', true)
+    await upload(name, '1.1.0', true)
+    const templates = make()
+    expect((await templates.resolve(ask(name))).artifacts['main_prompt']?.text).toBe('Newer.')
+    await operator.query('select app.set_default_version($1, $2)', [name, '1.0.0'])
+    expect(await templates.resolve(ask(name))).toMatchObject({ version: '1.0.0', source: 'remote' })
+    expect(await templates.resolve(ask(name, '1.1.0'))).toMatchObject({ version: '1.1.0', source: 'cache' })
+  })
+})
+
+describe('without the flag', () => {
+  test('the bundle serves, and neither Postgres nor the store is asked', async () => {
+    const name = write(bundled, { '1.0.0': texts, '2.0.0-rc.1': { ...texts, main_prompt: 'Next.' } })
+    const query = () => Promise.reject(new Error('Postgres was asked'))
+    const templates = make({ isRemote: false, db: createDb({ query: query as never }), store: undefined })
+    expect(await templates.resolve({ ...ask(name), jobId: 1 })).toMatchObject({ source: 'local', version: '1.0.0' })
+    const next = await templates.resolve(ask(name, '2.0.0-rc.1'))
+    expect([next.version, next.artifacts['main_prompt']?.text]).toEqual(['2.0.0-rc.1', 'Next.'])
+    expect(await templates.resolve(ask(name, '9.9.9'))).toMatchObject({ version: '1.0.0', source: 'local' })
+    expect(proofs().map(({ source, asked, version }) => [source, asked, version])).toEqual([
+      ['local', 'default', '1.0.0'],
+      ['local', '2.0.0-rc.1', '2.0.0-rc.1'],
+      ['local', '9.9.9', '1.0.0'],
+    ])
+  })
+
+  test('what is not there at all fails with its reason', async () => {
+    await expect(make({ isRemote: false }).resolve(ask('nowhere'))).rejects.toThrow(
+      'Template nowhere@default could not be resolved: bundle: there is no bundle of this template',
+    )
+    expect(proofs()).toMatchObject([{ level: 50, msg: '[PROOF] Template was not resolved' }])
+  })
+})
+
+test('a bundle that is broken takes no other along, and is named where it is missed', async () => {
+  const broken = write(bundled, { '1.0.0': texts })
+  writeFileSync(join(bundled, broken, 'manifest.json'), '{"template": "x", "default_version": "2.0.0", "versions": {}}')
+  const name = write(bundled, { '1.0.0': texts })
+  const templates = make({ isRemote: false })
+  expect((await templates.resolve(ask(name))).source).toBe('local')
+  await expect(templates.resolve(ask(broken))).rejects.toThrow(
+    /there is no bundle of this template; The manifest .+ is none of the versions/,
+  )
+})
+
+describe('when something fails', () => {
+  test.each(['refuse', 'reset', 'hang', 'error', 'truncate'] as const)(
+    "the store (%s), a version that is not bundled gives way to the bundle's own default, all of it",
+    async (fault) => {
+      const name = write(authored, { '2.0.0': { ...texts, main_prompt: 'Two.' } })
+      write(bundled, { '1.0.0': texts }, name)
+      await upload(name, '2.0.0', true)
+      faultyStore.fail(fault, { method: 'GET' })
+      const got = await make().resolve(ask(name))
+      expect(got).toMatchObject({ source: 'filesystem', version: '1.0.0', versionId: null })
+      expect(Object.values(got.artifacts).map(({ source }) => source)).toEqual(Array(3).fill('filesystem'))
+      expect(proofs()).toMatchObject([{ asked: 'default', version: '1.0.0', source: 'filesystem' }])
+      expect(String(proofs()[0]?.['reasons'])).toMatch(/storage of main_prompt_en@2\.0\.0: .+it is not in the bundle/)
+      expect(readdirSync(join(home), { recursive: true }).filter((one) => String(one).endsWith('.part'))).toEqual([])
+    },
+  )
+
+  test('one file of several, texts of two versions are never mixed', async () => {
+    const name = write(authored, { '2.0.0': { ...texts, main_prompt: 'Two.' } })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '2.0.0', true)
+    faultyStore.fail('error', { method: 'GET', key: 'example.md' })
+    const got = await make().resolve(ask(name))
+    expect([got.version, got.artifacts['main_prompt']?.text]).toEqual(['1.0.0', texts.main_prompt])
+  })
+
+  test('the store while the cache is old, the cache serves on: versions do not change', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    await make().resolve(ask(name))
+    const old = make({ cache: cache(0) })
+    expect((await old.resolve(ask(name))).source).toBe('remote')
+    faultyStore.fail('refuse')
+    expect(await old.resolve(ask(name))).toMatchObject({ source: 'cache', version: '1.0.0' })
+  })
+
+  test.each([
+    ['down', () => faultyDatabase.down()],
+    ['breaking the call', () => faultyDatabase.breakAt('worker.template_manifest', 'before')],
+    ['losing the answer', () => faultyDatabase.breakAt('worker.template_manifest', 'after')],
+  ])('Postgres %s, the bundle serves', async (_how, fail) => {
+    const name = write(authored, { '2.0.0': { ...texts, main_prompt: 'Two.' } })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '2.0.0', true)
+    fail()
+    const got = await make().resolve({ ...ask(name), jobId: 1 })
+    expect(got).toMatchObject({ source: 'local', version: '1.0.0', versionId: null })
+    expect(String(proofs()[0]?.['reasons'])).toMatch(/^Postgres: worker\.template_manifest failed/)
+  })
+
+  test('Postgres hanging, the bundle serves within some seconds', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '1.0.0', true)
+    await operator.query('begin')
+    await operator.query('lock table templates in access exclusive mode')
+    const startedAt = performance.now()
+    const got = await make()
+      .resolve(ask(name))
+      .finally(() => operator.query('rollback'))
+    expect(got.source).toBe('local')
+    expect(performance.now() - startedAt).toBeLessThan(5000)
+    expect(String(proofs()[0]?.['reasons'])).toContain('Postgres: no answer within 3 s')
+  })
+
+  test('everything, the error names each source and why', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    faultyStore.fail('error', { method: 'GET' })
+    const failure = await make()
+      .resolve(ask(name))
+      .catch((error: Error) => error)
+    expect(String(failure)).toMatch(
+      /could not be resolved: cache of \S+: it is not there;.*storage of \S+: .+; bundled file of \S+: there is no bundle of this template;.*; bundle: there is no bundle/,
+    )
+    expect(proofs()).toHaveLength(1)
+    faultyDatabase.down()
+    await expect(make().resolve(ask(name))).rejects.toThrow(/Postgres: .+; bundle: there is no bundle of this template/)
+  })
+
+  test('a wrong name, it is refused before it is part of any path', async () => {
+    for (const template of ['../../etc', 'a/b', '', 'A', `x${'x'.repeat(80)}`]) {
+      await expect(make().resolve(ask(template))).rejects.toThrow()
+    }
+    for (const version of ['../1.0.0', '1.0', '01.0.0', '1.0.0/..', 'a b']) {
+      await expect(make().resolve(ask('drama', version))).rejects.toThrow()
+    }
+    expect(proofs().map(({ msg }) => msg)).toEqual(Array(10).fill('[PROOF] Template was not resolved'))
+    await expect(make().resolve({ template: 'drama', locale: '../en' as never })).rejects.toThrow()
+  })
+})
+
+describe('integrity', () => {
+  test.each([
+    ['a byte changed', (path: string) => writeFileSync(path, readFileSync(path, 'utf8').replace('Write', 'write'))],
+    ['cut short', (path: string) => writeFileSync(path, readFileSync(path).subarray(0, -3))],
+    ['empty', (path: string) => writeFileSync(path, '')],
+    ['something else', (path: string) => writeFileSync(path, Buffer.from([0, 255, 10, 0]))],
+    [
+      'a folder',
+      (path: string) => {
+        rmSync(path)
+        mkdirSync(path)
+      },
+    ],
+  ])('a cached file that is %s is dropped and loaded again', async (what, harm) => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    const templates = make()
+    await templates.resolve(ask(name))
+    harm(cached(name, '1.0.0', 'main_prompt'))
+    lines = []
+    const got = await templates.resolve(ask(name))
+    expect(got).toMatchObject({ source: 'remote' })
+    expect(got.artifacts['main_prompt']).toMatchObject({ text: texts.main_prompt, source: 'remote' })
+    expect(got.artifacts['example']).toMatchObject({ source: 'cache' })
+    expect(lines.filter(({ msg }) => msg === 'Cached artifact was dropped')).toHaveLength(1)
+    if (what !== 'a folder') expect((await templates.resolve(ask(name))).source).toBe('cache')
+  })
+
+  test('an object that was changed in the store is not used: the bundled file of the same version is', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '1.0.0', true)
+    faultyStore.fail('corrupt', { method: 'GET', key: 'main_prompt' })
+    const got = await make().resolve(ask(name))
+    expect(got.artifacts['main_prompt']).toMatchObject({ text: texts.main_prompt, source: 'filesystem' })
+    expect(got).toMatchObject({ source: 'filesystem', version: '1.0.0' })
+    expect(lines.filter(({ msg }) => msg === 'Downloaded artifact was not what was published')).toHaveLength(2)
+    expect(readdirSync(join(home, 'cache', name, '1.0.0')).sort()).toEqual(['config_all', 'example_en'])
+  })
+
+  test('a download that went wrong once is repeated', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    faultyStore.fail('corrupt', { method: 'GET', times: 1 })
+    expect((await make().resolve(ask(name))).source).toBe('remote')
+  })
+
+  test('an object that has grown is not read to its end', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    const bytes = Buffer.alloc(5_000_000, 120)
+    const { Readable } = await import('node:stream')
+    await store.templates.put({
+      key: `${name}/v1.0.0/main_prompt.md`,
+      open: () => Readable.from(bytes, { objectMode: false }),
+      length: bytes.length,
+      contentType: 'text/markdown',
+      cacheControl: 'private',
+      isPrivate: true,
+    })
+    await expect(make().resolve(ask(name))).rejects.toThrow('it has more than')
+  })
+
+  test('a bundled file that is not what was published is not taken for it', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    write(bundled, { '0.9.0': { ...texts, main_prompt: 'Old.' }, '1.0.0': { ...texts, main_prompt: 'Edited.' } }, name)
+    await upload(name, '1.0.0', true)
+    faultyStore.fail('refuse')
+    const got = await make().resolve(ask(name))
+    expect([got.version, got.artifacts['main_prompt']?.text]).toEqual(['0.9.0', 'Old.'])
+    expect(lines.map(({ msg }) => msg)).toContain('Bundled artifact is not what was published')
+  })
+})
+
+describe('the cache', () => {
+  test('lies at {template}/{version}/{kind}_{locale}, and nothing half written stays', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    await make().resolve(ask(name))
+    expect(readdirSync(join(home, 'cache', name, '1.0.0')).sort()).toEqual([
+      'config_all',
+      'example_en',
+      'main_prompt_en',
+    ])
+    const [first = ''] = readFileSync(cached(name, '1.0.0', 'main_prompt'), 'utf8').split('\n')
+    expect(JSON.parse(first)).toEqual({ sha256: hash(Buffer.from(texts.main_prompt)), fetched_at: expect.any(String) })
+    expect(statSync(cached(name, '1.0.0', 'main_prompt')).mode & 0o077).toBe(0)
+  })
+
+  test('that cannot be written costs a download each time, and no answer', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    writeFileSync(join(home, 'cache'), 'in the way')
+    expect((await make().resolve(ask(name))).source).toBe('remote')
+    expect(lines.filter(({ msg }) => msg === 'Artifact was not cached')).toHaveLength(3)
+    expect((await make().resolve(ask(name))).source).toBe('remote')
+  })
+
+  test('many resolutions at once load each file once', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    const before = faultyStore.requests('GET')
+    const templates = make()
+    const all = await Promise.all(Array.from({ length: 50 }, () => templates.resolve(ask(name))))
+    expect(faultyStore.requests('GET') - before).toBe(3)
+    expect(new Set(all.map(({ artifacts }) => artifacts['main_prompt']?.text))).toEqual(new Set([texts.main_prompt]))
+    expect(proofs()).toHaveLength(50)
+  })
+
+  test('is filled by several processes at once: each has whole files, and so has the folder', {
+    timeout: 60_000,
+  }, async () => {
+    const name = write(authored, { '1.0.0': { ...texts, big: 'x'.repeat(900_000) } })
+    await upload(name, '1.0.0', true)
+    const env = {
+      PATH: process.env['PATH'],
+      DATABASE_URL: database.url('worker'),
+      ...spacesEnv(store.port),
+      ...templatesEnv(store.port),
+      FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: 'true',
+      LOG_LEVEL: 'warn',
+      PLINTH_HOME: home,
+    }
+    const script = resolve(import.meta.dirname, '../../scripts/testing/resolve_template.ts')
+    const outcomes = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        promisify(execFile)(process.execPath, [script, name, 'default', '20'], { env, maxBuffer: 2 ** 24 }),
+      ),
+    )
+    const results = outcomes.flatMap(({ stdout }) => JSON.parse(stdout.trim().split('\n').at(-1) ?? '[]'))
+    expect(results).toHaveLength(80)
+    expect(new Set(results.map(({ hashes }) => hashes.big))).toEqual(new Set([hash(Buffer.from('x'.repeat(900_000)))]))
+    const folder = join(home, 'cache/template-artifacts', name, '1.0.0')
+    expect(readdirSync(folder).sort()).toEqual(['big_en', 'config_all', 'example_en', 'main_prompt_en'])
+    faultyStore.fail('refuse')
+    const afterwards = make({ cache: createCache(join(home, 'cache/template-artifacts'), { ttlMs: 86_400_000 }) })
+    expect((await afterwards.resolve(ask(name))).source).toBe('cache')
+  })
+
+  test('tidies up what a crash left, and what nobody used for long', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    await make().resolve(ask(name))
+    const { utimesSync } = await import('node:fs')
+    const part = `${cached(name, '1.0.0', 'example')}.x.part`
+    writeFileSync(part, 'half')
+    expect(await cache().tidy()).toBe(0)
+    utimesSync(part, Date.now() / 1000 - 4000, Date.now() / 1000 - 4000)
+    utimesSync(cached(name, '1.0.0', 'example'), 1, 1)
+    expect(await cache().tidy()).toBe(2)
+    expect(readdirSync(join(home, 'cache', name, '1.0.0')).sort()).toEqual(['config_all', 'main_prompt_en'])
+    expect(await createCache(join(home, 'nowhere'), { ttlMs: 1 }).tidy()).toBe(0)
+  })
+})
+
+describe('a job', () => {
+  test('has the version recorded that it was given, and the one that it really used', async () => {
+    const name = write(authored, { '1.0.0': texts, '1.1.0': { ...texts, main_prompt: 'Newer.' } })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '1.0.0')
+    await upload(name, '1.1.0', true)
+    await operator.query("insert into job_types (name) values ('prompting') on conflict do nothing")
+    const { rows } = await operator.query(
+      `select app.submit_run('{"key": "a", "type": "prompting"}', null, null)::integer as id`,
+    )
+    const used = async () =>
+      (
+        await operator.query(
+          'select v.semver from app.template_uses as u join template_versions as v on v.id = u.template_version_id where job_id = $1',
+          [rows[0].id],
+        )
+      ).rows
+    await make().resolve({ ...ask(name), jobId: rows[0].id })
+    expect(await used()).toEqual([{ semver: '1.1.0' }])
+    rmSync(join(home, 'cache'), { recursive: true })
+    faultyStore.fail('refuse')
+    expect((await make().resolve({ ...ask(name), jobId: rows[0].id })).version).toBe('1.0.0')
+    expect(await used()).toEqual([{ semver: '1.0.0' }])
+  })
+
+  test('that is stopped gets no answer, at once', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    const stopping = new AbortController()
+    faultyStore.fail('hang', { method: 'GET' })
+    const startedAt = performance.now()
+    const resolving = make().resolve({ ...ask(name), signal: stopping.signal })
+    setTimeout(() => stopping.abort(new Error('Enough.')), 50)
+    await expect(resolving).rejects.toThrow('Enough.')
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+    await expect(make().resolve({ ...ask(name), signal: stopping.signal })).rejects.toThrow('Enough.')
+  })
+})
