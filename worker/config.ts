@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { geminiVariables } from './adapters/gemini.ts'
 import { spacesVariables } from './adapters/spaces.ts'
 import { logLevel, parseEnv, port, postgresUrl } from './service.ts'
 
@@ -13,6 +14,7 @@ const schema = z.object({
   /** 0 takes any free port, and the log names it. */
   WORKER_HEALTH_PORT: port.default(3002),
   ...spacesVariables,
+  ...geminiVariables,
   LOG_LEVEL: logLevel,
 })
 
