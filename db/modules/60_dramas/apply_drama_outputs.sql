@@ -76,7 +76,10 @@ begin
   set
     error_slug = 'output_not_taken',
     error_message = 'The drama did not take it: it is malformed, or what it was made for has changed meanwhile or is gone.'
-  where j.id = any (apply_drama_outputs.job_ids) and j.id <> all (v_taken_ids);
+  where j.id = any (apply_drama_outputs.job_ids)
+    and j.id <> all (v_taken_ids)
+    -- A run that makes pictures for something else is none of ours.
+    and exists (select from app.drama_runs as r where r.run_id = j.root_id);
 end
 $$;
 

@@ -1,6 +1,6 @@
 -- A drama grows as its steps are completed, through the worker's door; what is malformed is left out, and stops nobody.
 begin;
-select plan(41);
+select plan(44);
 
 create temporary table me as select '7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11'::uuid as worker;
 create temporary table users_of as select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -180,6 +180,29 @@ select is(
 );
 select results_eq(
   $$ select count(*)::integer from app.job_queue $$, array[0], 'and nothing is left to do'
+);
+
+-- What Realtime sends, and to whom
+select set_eq(
+  $$ select tablename::text from pg_publication_tables where pubname = 'supabase_realtime' $$,
+  array['jobs', 'dramas', 'episodes', 'scenes'],
+  'dramas, episodes and scenes are published, beside jobs'
+);
+select is_empty(
+  $$
+    select p.tablename, a.name from pg_publication_tables as p cross join unnest(p.attnames) as a (name)
+    where p.pubname = 'supabase_realtime'
+      and not has_column_privilege('authenticated', format('public.%I', p.tablename)::regclass, a.name, 'select')
+  $$,
+  'with columns that their owners may read, and no other'
+);
+select is_empty(
+  $$
+    select c.relname, p.polname from pg_class as c left join pg_policy as p on p.polrelid = c.oid and p.polcmd = 'r'
+    where c.relname in ('dramas', 'drama_characters', 'episodes', 'scenes') and c.relnamespace = 'public'::regnamespace
+      and pg_get_expr(p.polqual, p.polrelid) is distinct from '(owner_id = ( SELECT auth.uid() AS uid))'
+  $$,
+  'to their owner alone'
 );
 
 select * from finish();
