@@ -14,7 +14,8 @@ let service: SupabaseClient
 const ajv = addFormats.default(new Ajv2020({ allErrors: true }))
 const docs = async (name: string) =>
   JSON.parse(await readFile(new URL(`../../../docs/${name}`, import.meta.url), 'utf8'))
-const isDrama = ajv.compile(await docs('drama.schema.json'))
+const schema = await docs('drama.schema.json')
+const isDrama = ajv.compile(schema)
 const example = await docs('drama.example.json')
 const anaUser = { id: crypto.randomUUID(), email: 'ana@example.com' }
 const benUser = { id: crypto.randomUUID(), email: 'ben@example.com' }
@@ -394,6 +395,43 @@ describe('bad input', () => {
     expect(after.count).toBe((before.count ?? 0) + (status === 200 ? 1 : 0))
   })
 
+  test('every limit of the schema is the limit here', async () => {
+    const limits = (at: Any): [string, unknown, unknown][] =>
+      Object.entries<Any>(at.properties).flatMap(
+        ([key, { maxLength, maxItems, $ref }]): [string, unknown, unknown][] => {
+          if (key === 'external_id') return []
+          if (maxLength !== undefined) return [[key, 'x'.repeat(maxLength), 'x'.repeat(maxLength + 1)]]
+          if ($ref === '#/$defs/url') {
+            const url = (length: number) => `https://x/${'x'.repeat(length - 10)}`
+            return [[key, url(2000), url(2001)]]
+          }
+          if (maxItems !== undefined && key !== 'character_ids')
+            return [[key, Array(maxItems).fill({}), Array(maxItems + 1).fill({})]]
+          return []
+        },
+      )
+    const inside: Record<string, (part: object) => object> = {
+      drama: (part) => part,
+      character: (part) => ({ characters: [part] }),
+      episode: (part) => ({ episodes: [part] }),
+      scene: (part) => ({ episodes: [{ scenes: [part] }] }),
+    }
+    let checked = 0
+    for (const [kind, wrap] of Object.entries(inside)) {
+      for (const [key, fits, exceeds] of limits(kind === 'drama' ? schema : schema.$defs[kind])) {
+        expect(isDrama(wrap({ [key]: fits })), key).toBe(true)
+        expect((await save(ana, wrap({ [key]: fits }))).status, key).toBe(200)
+        expect(isDrama(wrap({ [key]: exceeds })), key).toBe(false)
+        expect(await save(ana, wrap({ [key]: exceeds })), key).toMatchObject({
+          status: 422,
+          error: { details: 'drama_invalid' },
+        })
+        checked += 1
+      }
+    }
+    expect(checked).toBeGreaterThan(25)
+  })
+
   test('what is too deep to be read is a 4xx', async () => {
     const body = `{"drama":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
     expect((await send(anaUser, 'rpc/save_drama_complete', {}, body)).status).toBe(413)
@@ -432,6 +470,22 @@ describe('list_dramas', () => {
     }
     expect((await user.from('dramas').select('id, title').order('title').limit(1)).data).toMatchObject([{ title: '1' }])
   })
+})
+
+test('a user who goes takes their dramas along', async () => {
+  const client = await database.connect()
+  const eve = { id: crypto.randomUUID(), email: 'eve@example.com' }
+  await client.query('insert into auth.users (id, email) values ($1, $2)', [eve.id, eve.email])
+  const user = createClient(api.url, api.anonKey, { accessToken: async () => api.tokenFor(eve) })
+  await save(user, small())
+  expect((await user.rpc('generate_drama', { premise: 'x' })).status).toBe(200)
+  await client.query('delete from auth.users where id = $1', [eve.id])
+  for (const table of ['dramas', 'drama_characters', 'episodes', 'scenes']) {
+    expect((await client.query(`select from ${table} where owner_id = $1`, [eve.id])).rowCount).toBe(0)
+  }
+  expect(
+    (await client.query('select from app.drama_runs where drama_id not in (select id from dramas)')).rowCount,
+  ).toBe(0)
 })
 
 describe('limits', () => {

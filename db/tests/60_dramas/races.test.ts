@@ -116,9 +116,8 @@ test('two workers with results of the same two dramas, in opposite order: none i
         [steps[3] as Step, url(3)],
       ]),
     ])
-    const shown = await Promise.all(
-      dramas.map(async (id) => (await open(id)).characters.map((one: Drama) => one.portrait_url)),
-    )
+    const shown: string[][] = []
+    for (const id of dramas) shown.push((await open(id)).characters.map((one: Drama) => one.portrait_url))
     expect(shown).toEqual([
       [url(0).url, url(3).url],
       [url(1).url, url(2).url],
