@@ -63,6 +63,30 @@ export type Database = {
           },
         ]
       }
+      ai_models: {
+        Row: {
+          description: string
+          is_default: boolean
+          is_enabled: boolean
+          kind: string
+          name: string
+        }
+        Insert: {
+          description?: string
+          is_default?: boolean
+          is_enabled?: boolean
+          kind: string
+          name: string
+        }
+        Update: {
+          description?: string
+          is_default?: boolean
+          is_enabled?: boolean
+          kind?: string
+          name?: string
+        }
+        Relationships: []
+      }
       api_keys: {
         Row: {
           created_at: string
@@ -300,6 +324,174 @@ export type Database = {
             isOneToOne: false
             referencedRelation: "flows"
             referencedColumns: ["id"]
+          },
+        ]
+      }
+      drama_characters: {
+        Row: {
+          appearance: string
+          created_at: string
+          description: string
+          drama_id: string
+          extra: NonNullable<Json>
+          id: string
+          name: string
+          owner_id: string
+          portrait_job_id: number | null
+          portrait_url: string | null
+          position: number
+          role: string
+          updated_at: string
+        }
+        Insert: {
+          appearance?: string
+          created_at?: string
+          description?: string
+          drama_id: string
+          extra?: NonNullable<Json>
+          id?: string
+          name?: string
+          owner_id: string
+          portrait_job_id?: number | null
+          portrait_url?: string | null
+          position: number
+          role?: string
+          updated_at?: string
+        }
+        Update: {
+          appearance?: string
+          created_at?: string
+          description?: string
+          drama_id?: string
+          extra?: NonNullable<Json>
+          id?: string
+          name?: string
+          owner_id?: string
+          portrait_job_id?: number | null
+          portrait_url?: string | null
+          position?: number
+          role?: string
+          updated_at?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "drama_characters_drama_id_fkey"
+            columns: ["drama_id", "owner_id"]
+            isOneToOne: false
+            referencedRelation: "dramas"
+            referencedColumns: ["id", "owner_id"]
+          },
+        ]
+      }
+      dramas: {
+        Row: {
+          cover_url: string | null
+          created_at: string
+          external_id: string | null
+          extra: NonNullable<Json>
+          genre: string
+          id: string
+          language: string
+          logline: string
+          model: string
+          options: NonNullable<Json>
+          owner_id: string
+          premise: string
+          run_id: number | null
+          style: string
+          title: string
+          updated_at: string
+        }
+        Insert: {
+          cover_url?: string | null
+          created_at?: string
+          external_id?: string | null
+          extra?: NonNullable<Json>
+          genre?: string
+          id?: string
+          language?: string
+          logline?: string
+          model?: string
+          options?: NonNullable<Json>
+          owner_id: string
+          premise?: string
+          run_id?: number | null
+          style?: string
+          title?: string
+          updated_at?: string
+        }
+        Update: {
+          cover_url?: string | null
+          created_at?: string
+          external_id?: string | null
+          extra?: NonNullable<Json>
+          genre?: string
+          id?: string
+          language?: string
+          logline?: string
+          model?: string
+          options?: NonNullable<Json>
+          owner_id?: string
+          premise?: string
+          run_id?: number | null
+          style?: string
+          title?: string
+          updated_at?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "dramas_owner_id_fkey"
+            columns: ["owner_id"]
+            isOneToOne: false
+            referencedRelation: "users"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      episodes: {
+        Row: {
+          created_at: string
+          drama_id: string
+          extra: NonNullable<Json>
+          id: string
+          owner_id: string
+          position: number
+          script: string
+          summary: string
+          title: string
+          updated_at: string
+        }
+        Insert: {
+          created_at?: string
+          drama_id: string
+          extra?: NonNullable<Json>
+          id?: string
+          owner_id: string
+          position: number
+          script?: string
+          summary?: string
+          title?: string
+          updated_at?: string
+        }
+        Update: {
+          created_at?: string
+          drama_id?: string
+          extra?: NonNullable<Json>
+          id?: string
+          owner_id?: string
+          position?: number
+          script?: string
+          summary?: string
+          title?: string
+          updated_at?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "episodes_drama_id_fkey"
+            columns: ["drama_id", "owner_id"]
+            isOneToOne: false
+            referencedRelation: "dramas"
+            referencedColumns: ["id", "owner_id"]
           },
         ]
       }
@@ -621,6 +813,80 @@ export type Database = {
           },
         ]
       }
+      scenes: {
+        Row: {
+          audio_url: string | null
+          character_ids: string[]
+          created_at: string
+          drama_id: string
+          episode_id: string
+          extra: NonNullable<Json>
+          id: string
+          image_job_id: number | null
+          image_prompt: string
+          image_url: string | null
+          owner_id: string
+          position: number
+          summary: string
+          text: string
+          title: string
+          updated_at: string
+          video_job_id: number | null
+          video_prompt: string
+          video_url: string | null
+        }
+        Insert: {
+          audio_url?: string | null
+          character_ids?: string[]
+          created_at?: string
+          drama_id: string
+          episode_id: string
+          extra?: NonNullable<Json>
+          id?: string
+          image_job_id?: number | null
+          image_prompt?: string
+          image_url?: string | null
+          owner_id: string
+          position: number
+          summary?: string
+          text?: string
+          title?: string
+          updated_at?: string
+          video_job_id?: number | null
+          video_prompt?: string
+          video_url?: string | null
+        }
+        Update: {
+          audio_url?: string | null
+          character_ids?: string[]
+          created_at?: string
+          drama_id?: string
+          episode_id?: string
+          extra?: NonNullable<Json>
+          id?: string
+          image_job_id?: number | null
+          image_prompt?: string
+          image_url?: string | null
+          owner_id?: string
+          position?: number
+          summary?: string
+          text?: string
+          title?: string
+          updated_at?: string
+          video_job_id?: number | null
+          video_prompt?: string
+          video_url?: string | null
+        }
+        Relationships: [
+          {
+            foreignKeyName: "scenes_episode_id_fkey"
+            columns: ["episode_id", "drama_id", "owner_id"]
+            isOneToOne: false
+            referencedRelation: "episodes"
+            referencedColumns: ["id", "drama_id", "owner_id"]
+          },
+        ]
+      }
       sessions: {
         Row: {
           all_cards: NonNullable<Json>
@@ -851,13 +1117,51 @@ export type Database = {
           isSetofReturn: false
         }
       }
+      delete_drama: { Args: { drama_id: string }; Returns: undefined }
       deprecate_template_version: {
         Args: { name: string; version: string }
         Returns: undefined
       }
+      generate_drama: {
+        Args: {
+          idempotency_key?: string
+          model?: string
+          options?: Json
+          premise: string
+        }
+        Returns: {
+          cover_url: string | null
+          created_at: string
+          external_id: string | null
+          extra: NonNullable<Json>
+          genre: string
+          id: string
+          language: string
+          logline: string
+          model: string
+          options: NonNullable<Json>
+          owner_id: string
+          premise: string
+          run_id: number | null
+          style: string
+          title: string
+          updated_at: string
+        }
+        SetofOptions: {
+          from: "*"
+          to: "dramas"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
+      get_drama_complete: { Args: { drama_id: string }; Returns: Json }
       get_shared_resource: { Args: { share_id: string }; Returns: Json }
       job_graph: { Args: { job_id: number }; Returns: string }
       job_tree: { Args: { job_id: number }; Returns: Json }
+      list_dramas: {
+        Args: { after?: string; owner_id?: string; page_size?: number }
+        Returns: Json
+      }
       publish_template_version: {
         Args: {
           artifacts: Json
@@ -872,6 +1176,15 @@ export type Database = {
         }
         Returns: Json
       }
+      regenerate_asset: {
+        Args: {
+          idempotency_key?: string
+          kind: string
+          prompt?: string
+          target_id: string
+        }
+        Returns: number
+      }
       retry_job: { Args: { job_id: number }; Returns: string }
       revoke_api_key: { Args: { id: string }; Returns: undefined }
       rotate_api_key: {
@@ -883,6 +1196,10 @@ export type Database = {
           isOneToOne: true
           isSetofReturn: false
         }
+      }
+      save_drama_complete: {
+        Args: { drama: Json; owner_id?: string }
+        Returns: Json
       }
       set_default_version: {
         Args: { name: string; version: string }

@@ -151,7 +151,9 @@ describe('npm start', () => {
     // No secret is on a command line, and the files that hold them are the owner's alone.
     const secrets = Object.values(JSON.parse(readFileSync(join(home, 'secrets.json'), 'utf8'))) as string[]
     const pids = remember(home)
-    expect(pids.length).toBe(6)
+    expect(pids.length).toBe(7)
+    const standInLog = readFileSync(join(home, 'logs', 'gemini-stand-in.log'), 'utf8')
+    expect(standInLog).toContain('This is a STAND-IN for Gemini')
     const commandLines = pids.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).join('\n')
     for (const secret of secrets) expect(commandLines).not.toContain(secret)
     for (const file of ['env', 'secrets.json']) expect(statSync(join(home, file)).mode & 0o777).toBe(0o600)

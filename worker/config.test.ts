@@ -17,6 +17,8 @@ test('only the database and the bucket have to be named', () => {
     SPACES_REGION: 'us-east-1',
     SPACES_FORCE_PATH_STYLE: false,
     SPACES_TIMEOUT_SECONDS: 15,
+    GEMINI_BASE_URL: 'https://generativelanguage.googleapis.com',
+    GEMINI_TIMEOUT_SECONDS: 120,
     WORKER_CONCURRENCY: 10,
     WORKER_STEP_CONCURRENCY: 10,
     WORKER_HEALTH_HOST: '127.0.0.1',

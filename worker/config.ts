@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { geminiVariables } from './adapters/gemini.ts'
 import { spacesVariables } from './adapters/spaces.ts'
 import { logLevel, parseEnv, port, postgresUrl } from './service.ts'
 import { requireStore, templatesVariables } from './templates/config.ts'
@@ -15,6 +16,7 @@ const variables = z.object({
   WORKER_HEALTH_PORT: port.default(3002),
   ...spacesVariables,
   ...templatesVariables,
+  ...geminiVariables,
   LOG_LEVEL: logLevel,
 })
 const schema = variables.superRefine(requireStore)

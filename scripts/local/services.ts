@@ -89,6 +89,19 @@ export async function startObjectStore(home: string, port: number): Promise<Chil
   return child
 }
 
+/** Starts the stand-in for Gemini: for development only. */
+export async function startGeminiStandIn(home: string, port: number): Promise<Child> {
+  const child = startChild(
+    home,
+    'gemini-stand-in',
+    process.execPath,
+    [join(import.meta.dirname, 'gemini_stand_in.ts'), String(port)],
+    { env: { PATH: process.env['PATH'] } },
+  )
+  await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${port}/stand-in`)).ok)
+  return child
+}
+
 /** Starts the worker or the sidecar as a process of its own, exactly as in production. */
 export async function startService(
   home: string,

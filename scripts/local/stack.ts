@@ -6,11 +6,12 @@ import { openHome, readPorts, removeEnv, type Secrets, writeEnv, writePorts } fr
 import { signApiKey } from './jwt.ts'
 import { preparePlatform } from './platform.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
-import { type Child, choosePort, claimHome, releaseHome, stopStale } from './process.ts'
+import { type Child, choosePort, claimHome, freePort, releaseHome, stopStale } from './process.ts'
 import {
   assetBucket,
   assetsUrl,
   spacesEnv,
+  startGeminiStandIn,
   startObjectStore,
   startPostgrest,
   startService,
@@ -56,11 +57,21 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     children.push(postgres.child)
     const url = (role: string, password: string) =>
       `postgres://${role}:${password}@127.0.0.1:${ports.postgres}/postgres`
-    const [objectStore] = await Promise.all([
+    const geminiKey = process.env['GEMINI_API_KEY']
+    const standInPort = await freePort()
+    const gemini: Record<string, string> = geminiKey
+      ? { GEMINI_API_KEY: geminiKey }
+      : { GEMINI_API_KEY: 'stand-in', GEMINI_BASE_URL: `http://127.0.0.1:${standInPort}` }
+    const [objectStore, standIn] = await Promise.all([
       startObjectStore(home, ports.s3),
+      geminiKey ? undefined : startGeminiStandIn(home, standInPort),
       prepareDatabase(ports.postgres, url('postgres', secrets.postgresPassword), secrets),
     ])
     children.push(objectStore)
+    if (standIn !== undefined) {
+      children.push(standIn)
+      say('GEMINI_API_KEY is not set: a stand-in for Gemini makes up what it writes and draws.')
+    }
 
     const gatewayUrl = `http://127.0.0.1:${ports.gateway}`
     const workerHealth = `http://127.0.0.1:${ports.worker}/healthz`
@@ -84,6 +95,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
           // Here what is published counts at once.
           FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: process.env['FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE'] || 'true',
           PLINTH_HOME: home,
+          ...gemini,
         },
         workerHealth,
       ),
@@ -116,6 +128,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
       POSTGREST_URL: `http://127.0.0.1:${ports.postgrest}`,
       SIDECAR_URL: `http://127.0.0.1:${ports.sidecar}`,
       WORKER_HEALTH_URL: workerHealth,
+      ...(!geminiKey && gemini),
       S3_ENDPOINT: `http://127.0.0.1:${ports.s3}`,
       S3_REGION: 'us-east-1',
       S3_BUCKET: assetBucket,

@@ -1,0 +1,97 @@
+-- app.apply_scripts, app.apply_scenes
+--
+-- Called by   app.apply_drama_outputs
+-- Writes      episodes, scenes
+-- Locks       the caller holds the dramas' locks
+create or replace function app.apply_scripts(job_ids bigint[])
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_ids bigint[];
+begin
+  with scripted as (
+    update public.episodes as e
+    set script = app.read_text(j.output -> 'script', 100000)
+    from public.jobs as j
+    join app.drama_runs as r on r.run_id = j.root_id
+    where j.id = any (apply_scripts.job_ids)
+      and j.type = 'write_script'
+      and jsonb_typeof(j.output -> 'scenes') = 'array'
+      and e.id = app.read_uuid(j.input -> 'episode_id')
+      and e.drama_id = r.drama_id
+    returning j.id
+  )
+  select coalesce(array_agg(s.id), '{}') into v_ids
+  from scripted as s;
+
+  insert into public.scenes (id, drama_id, episode_id, owner_id, position, title, summary, character_ids)
+  select
+    p.id,
+    p.drama_id,
+    e.id,
+    p.owner_id,
+    coalesce((select max(s.position) from public.scenes as s where s.episode_id = e.id), 0)
+      + row_number() over (partition by e.id order by p.job_id, p.n),
+    app.read_text(p.part -> 'title', 500),
+    app.read_text(p.part -> 'summary', 10000),
+    array(
+      select c.id
+      from public.drama_characters as c
+      where c.drama_id = p.drama_id and p.part -> 'character_ids' ? c.id::text
+      order by c.position
+      limit 200
+    )
+  from app.read_output_parts(v_ids, 'write_script', 'scenes') as p
+  join public.episodes as e on e.id = app.read_uuid(p.input -> 'episode_id') and e.drama_id = p.drama_id
+  on conflict on constraint scenes_pkey do nothing;
+
+  return v_ids;
+end
+$$;
+
+comment on function app.apply_scripts(bigint[]) is 'Puts scenes into their episodes; returns the steps whose scenes were taken.';
+
+create or replace function app.apply_scenes(job_ids bigint[])
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_ids bigint[];
+begin
+  with written as (
+    update public.scenes as s
+    set
+      text = app.read_text(j.output -> 'text', 100000),
+      image_prompt = app.read_text(j.output -> 'image_prompt', 10000),
+      video_prompt = app.read_text(j.output -> 'video_prompt', 10000),
+      image_job_id = coalesce(
+        (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_image'), s.image_job_id
+      ),
+      video_job_id = coalesce(
+        (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_video'), s.video_job_id
+      )
+    from public.jobs as j
+    join app.drama_runs as r on r.run_id = j.root_id
+    where j.id = any (apply_scenes.job_ids)
+      and j.type = 'write_scene'
+      and jsonb_typeof(j.output -> 'text') = 'string'
+      and s.id = app.read_uuid(j.input -> 'scene_id')
+      and s.drama_id = r.drama_id
+    returning j.id
+  )
+  select coalesce(array_agg(w.id), '{}') into v_ids
+  from written as w;
+
+  return v_ids;
+end
+$$;
+
+comment on function app.apply_scenes(bigint[]) is 'Puts texts into their scenes; returns the steps whose texts were taken.';
+
+revoke execute on function app.apply_scripts(bigint[]) from public;
+revoke execute on function app.apply_scenes(bigint[]) from public;

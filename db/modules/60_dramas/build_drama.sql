@@ -1,0 +1,95 @@
+-- app.build_drama
+--
+-- Called by   app.get_drama_complete, app.pack_dramas
+-- Why         stable: it sees what the statement that calls it sees, so that the document and the updated_at beside it agree
+create or replace function app.build_drama(drama_id uuid)
+  returns json
+  language plpgsql
+  stable
+  set search_path = ''
+  set timezone = 'UTC'
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+as $$
+begin
+  return (
+    select json_build_object(
+      'id', d.id,
+      'external_id', d.external_id,
+      'title', d.title,
+      'premise', d.premise,
+      'logline', d.logline,
+      'genre', d.genre,
+      'language', d.language,
+      'style', d.style,
+      'model', d.model,
+      'cover_url', d.cover_url,
+      'options', d.options,
+      'extra', d.extra,
+      'run_id', d.run_id,
+      'created_at', d.created_at,
+      'updated_at', d.updated_at,
+      'characters', (
+        select coalesce(json_agg(
+          json_build_object(
+            'id', c.id,
+            'name', c.name,
+            'role', c.role,
+            'description', c.description,
+            'appearance', c.appearance,
+            'portrait_url', c.portrait_url,
+            'portrait_job_id', c.portrait_job_id,
+            'extra', c.extra
+          ) order by c.position
+        ), '[]')
+        from public.drama_characters as c
+        where c.drama_id = d.id
+      ),
+      'episodes', (
+        select coalesce(json_agg(
+          json_build_object(
+            'id', e.id,
+            'title', e.title,
+            'summary', e.summary,
+            'script', e.script,
+            'extra', e.extra,
+            'scenes', coalesce(s.scenes, '[]')
+          ) order by e.position
+        ), '[]')
+        from public.episodes as e
+        left join (
+          select
+            s.episode_id,
+            json_agg(
+              json_build_object(
+                'id', s.id,
+                'title', s.title,
+                'summary', s.summary,
+                'text', s.text,
+                'image_prompt', s.image_prompt,
+                'video_prompt', s.video_prompt,
+                'character_ids', s.character_ids,
+                'image_url', s.image_url,
+                'image_job_id', s.image_job_id,
+                'video_url', s.video_url,
+                'video_job_id', s.video_job_id,
+                'audio_url', s.audio_url,
+                'extra', s.extra
+              ) order by s.position
+            ) as scenes
+          from public.scenes as s
+          where s.drama_id = build_drama.drama_id
+          group by s.episode_id
+        ) as s on s.episode_id = e.id
+        where e.drama_id = d.id
+      )
+    )
+    from public.dramas as d
+    where d.id = build_drama.drama_id
+  );
+end
+$$;
+
+comment on function app.build_drama(uuid) is 'A drama with all that is below it, as docs/drama.schema.json has it; null where there is none.';
+
+revoke execute on function app.build_drama(uuid) from public;

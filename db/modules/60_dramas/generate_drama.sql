@@ -1,0 +1,129 @@
+-- app.generate_drama, public.generate_drama, app.tg_dramas__generate, app.tg_dramas__record_run
+--
+-- Called by   clients; triggers _050_generate and _200_record_run on dramas
+-- Writes      dramas, drama_runs; what app.submit_run writes; rate_limits
+-- Errors      PT401 not_signed_in, PT404 drama_not_found, PT422 premise_invalid, model_unknown, options_invalid,
+--             idempotency_key_invalid, PT429 rate_limited
+-- Idempotent  same idempotency_key, same owner: gives the first drama as it is now, and changes nothing
+create or replace function app.generate_drama(premise text, model text, options jsonb, idempotency_key text)
+  returns public.dramas
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_drama public.dramas;
+begin
+  v_drama.id := gen_random_uuid();
+  v_drama.owner_id := app.require_user();
+  v_drama.premise := generate_drama.premise;
+  v_drama.model := generate_drama.model;
+  v_drama.options := generate_drama.options;
+  v_drama := app.start_drama_run(v_drama, generate_drama.idempotency_key);
+
+  if (select j.input ->> 'drama_id' from public.jobs as j where j.id = v_drama.run_id) <> v_drama.id::text then
+    -- The run of an earlier request with this key.
+    select d.* into v_drama
+    from app.drama_runs as r
+    join public.dramas as d on d.id = r.drama_id
+    where r.run_id = v_drama.run_id;
+    if not found then
+      perform app.fail(
+        404, 'drama_not_found', 'What was generated with this key has been deleted.', 'Take another idempotency key.'
+      );
+    end if;
+    return v_drama;
+  end if;
+
+  insert into public.dramas (id, owner_id, premise, model, options, language, style, run_id)
+  values (
+    v_drama.id, v_drama.owner_id, v_drama.premise, v_drama.model, v_drama.options, v_drama.language, v_drama.style,
+    v_drama.run_id
+  )
+  returning * into v_drama;
+  perform app.take_drama_rate();
+
+  return v_drama;
+end
+$$;
+
+comment on function app.generate_drama(text, text, jsonb, text) is 'Has a drama generated; see public.generate_drama.';
+
+create or replace function public.generate_drama(
+  premise text,
+  model text default null,
+  options jsonb default '{}',
+  idempotency_key text default null
+)
+  returns public.dramas
+  language sql
+  volatile
+  set search_path = ''
+return app.generate_drama(premise, model, options, idempotency_key);
+
+comment on function public.generate_drama(text, text, jsonb, text) is
+$$Has a drama generated: an outline, characters with portraits, episodes, scenes with text and image.
+
+premise: 1 to 10,000 characters. model: a text model of table ai_models, or null for the default one. options: { episodes (1 to 24,
+3), scenes_per_episode (1 to 30, 4), characters (1 to 20, 4), with_video (false), language ("English"), style (""), image_model,
+video_model }. idempotency_key: the same key gives the first drama.
+Returns the drama's row. It fills as steps are completed: watch dramas, episodes, scenes and jobs, or read job_tree(run_id);
+cancel_job(run_id) ends it, retry_job(run_id) goes on from what failed. 422 premise_invalid, model_unknown, options_invalid,
+idempotency_key_invalid. 404 drama_not_found: the drama of this key was deleted. 429 rate_limited. Seed 002.$$;
+
+create or replace function app.tg_dramas__generate()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  new.owner_id := app.require_user();
+  new := app.start_drama_run(new, null);
+  perform app.take_drama_rate();
+  return new;
+end
+$$;
+
+comment on function app.tg_dramas__generate() is 'Has a drama generated that a client inserts directly: POST /dramas { premise, model }.';
+
+create or replace function app.tg_dramas__record_run()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  insert into app.drama_runs (run_id, drama_id)
+  values (new.run_id, new.id);
+  return null;
+end
+$$;
+
+comment on function app.tg_dramas__record_run() is 'Lets the run of a new drama write to it.';
+
+create or replace function app.take_drama_rate()
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  perform app.take_rate(
+    'dramas', app.caller_key(), (select s.dramas_per_day from app.settings as s), interval '1 day'
+  );
+end
+$$;
+
+comment on function app.take_drama_rate() is 'Counts a generated drama into the caller''s rate.';
+
+revoke execute on function app.generate_drama(text, text, jsonb, text) from public;
+revoke execute on function public.generate_drama(text, text, jsonb, text) from public;
+revoke execute on function app.tg_dramas__generate() from public;
+revoke execute on function app.tg_dramas__record_run() from public;
+revoke execute on function app.take_drama_rate() from public;
+grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;
+grant execute on function public.generate_drama(text, text, jsonb, text) to authenticated;

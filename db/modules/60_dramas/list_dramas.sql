@@ -1,0 +1,94 @@
+-- app.list_dramas, public.list_dramas
+--
+-- Called by   clients for themselves; service_role for an owner
+-- Errors      PT401 not_signed_in, PT404 owner_not_found, PT422 owner_missing, page_invalid
+create or replace function app.list_dramas(page_size integer, after text, owner_id uuid)
+  returns json
+  language plpgsql
+  stable
+  security definer
+  set search_path = ''
+  set timezone = 'UTC'
+as $$
+declare
+  v_owner_id uuid := app.require_drama_owner(list_dramas.owner_id);
+  v_after text[] := string_to_array(list_dramas.after, '_');
+  v_created_at timestamptz := timestamptz 'infinity';
+  v_id uuid := uuid 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+begin
+  if list_dramas.page_size is null or list_dramas.page_size not between 1 and 100
+    or not coalesce(cardinality(v_after) = 2 and v_after[1] ~ '^\d{1,18}$' and app.is_uuid(v_after[2]), list_dramas.after is null)
+  then
+    perform app.fail(
+      422, 'page_invalid', 'There is no such page.', 'page_size is 1 to 100; after is what next was in the page before, or null.'
+    );
+  end if;
+
+  if v_after is not null then
+    v_created_at := timestamptz 'epoch' + v_after[1]::bigint * interval '1 microsecond';
+    v_id := v_after[2]::uuid;
+  end if;
+
+  return (
+    with page as (
+      select d.*, row_number() over (order by d.created_at desc, d.id desc) as n
+      from public.dramas as d
+      where d.owner_id = v_owner_id and (d.created_at, d.id) < (v_created_at, v_id)
+      order by d.created_at desc, d.id desc
+      limit list_dramas.page_size + 1
+    )
+    select json_build_object(
+      'dramas',
+      coalesce(
+        json_agg(
+          json_build_object(
+            'id', p.id,
+            'external_id', p.external_id,
+            'title', p.title,
+            'premise', p.premise,
+            'cover_url', p.cover_url,
+            'model', p.model,
+            'characters', (select count(*) from public.drama_characters as c where c.drama_id = p.id),
+            'episodes', (select count(*) from public.episodes as e where e.drama_id = p.id),
+            'scenes', (select count(*) from public.scenes as s where s.drama_id = p.id),
+            'run_id', p.run_id,
+            'status', (select j.status from public.jobs as j where j.id = p.run_id),
+            'created_at', p.created_at,
+            'updated_at', p.updated_at
+          ) order by p.n
+        ) filter (where p.n <= list_dramas.page_size),
+        '[]'
+      ),
+      'next',
+      case
+        when max(p.n) > list_dramas.page_size then (
+          select app.drama_tag(l.created_at) || '_' || l.id from page as l where l.n = list_dramas.page_size
+        )
+      end
+    )
+    from page as p
+  );
+end
+$$;
+
+comment on function app.list_dramas(integer, text, uuid) is 'A page of a user''s dramas; see public.list_dramas.';
+
+create or replace function public.list_dramas(page_size integer default 20, after text default null, owner_id uuid default null)
+  returns json
+  language sql
+  stable
+  set search_path = ''
+return app.list_dramas(page_size, after, owner_id);
+
+comment on function public.list_dramas(integer, text, uuid) is
+$$Lists dramas, the newest first.
+
+page_size: 1 to 100, 20 by default. after: next of the page before. owner_id: for service_role, which must name it.
+Returns { dramas: [{ id, external_id, title, premise, cover_url, model, characters, episodes, scenes (how many), run_id,
+status (of its run, or null), created_at, updated_at }], next (null at the end) }. 422 page_invalid, owner_missing.
+404 owner_not_found. Seed 002.$$;
+
+revoke execute on function app.list_dramas(integer, text, uuid) from public;
+revoke execute on function public.list_dramas(integer, text, uuid) from public;
+grant execute on function app.list_dramas(integer, text, uuid) to authenticated, service_role;
+grant execute on function public.list_dramas(integer, text, uuid) to authenticated, service_role;

@@ -1,0 +1,94 @@
+-- app.read_drama_options, app.require_model
+--
+-- Called by   app.start_drama_run
+-- Errors      PT422 model_unknown, options_invalid
+create or replace function app.require_model(kind text, name text)
+  returns text
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_name text;
+begin
+  v_name := (
+    select m.name
+    from public.ai_models as m
+    where m.kind = require_model.kind
+      and m.is_enabled
+      and case when require_model.name is null then m.is_default else m.name = require_model.name end
+  );
+  if v_name is null then
+    perform app.fail(
+      422,
+      'model_unknown',
+      coalesce(
+        format('There is no %s model "%s".', require_model.kind, left(require_model.name, 100)),
+        format('There is no %s model by default.', require_model.kind)
+      ),
+      'Table ai_models lists those that can be asked for.'
+    );
+  end if;
+
+  return v_name;
+end
+$$;
+
+comment on function app.require_model(text, text) is 'A model of a kind that can be asked for, or the default one; 422 model_unknown.';
+
+create or replace function app.read_drama_options(options jsonb)
+  returns jsonb
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_options jsonb := coalesce(nullif(read_drama_options.options, 'null'), '{}');
+  v_wrong text;
+begin
+  if jsonb_typeof(v_options) <> 'object' then
+    v_wrong := 'they are no object';
+  else
+    v_wrong := (
+      select coalesce(format('"%s" is %s', o.key, k.said), format('there is none called "%s"', left(o.key, 80)))
+      from jsonb_each(v_options) as o (key, value)
+      left join (
+        values
+          ('episodes', 'number', 24, 'a number from 1 to 24'),
+          ('scenes_per_episode', 'number', 30, 'a number from 1 to 30'),
+          ('characters', 'number', 20, 'a number from 1 to 20'),
+          ('with_video', 'boolean', null, 'true or false'),
+          ('language', 'string', 100, 'a text of up to 100 characters'),
+          ('style', 'string', 2000, 'a text of up to 2000 characters'),
+          ('image_model', 'string', 100, 'the name of a model'),
+          ('video_model', 'string', 100, 'the name of a model')
+      ) as k (key, type, size, said) on k.key = o.key
+      where k.type is null
+        or k.type <> jsonb_typeof(o.value)
+        or k.type = 'string' and char_length(o.value #>> '{}') > k.size
+        or k.type = 'number' and not coalesce(app.read_bigint(o.value) between 1 and k.size, false)
+      limit 1
+    );
+  end if;
+  if v_wrong is not null then
+    perform app.fail(
+      422,
+      'options_invalid',
+      format('The options cannot be so: %s.', v_wrong),
+      'See the comment of generate_drama.'
+    );
+  end if;
+
+  return jsonb_build_object(
+    'episodes', 3, 'scenes_per_episode', 4, 'characters', 4, 'with_video', false, 'language', 'English', 'style', ''
+  ) || v_options || jsonb_build_object(
+    'image_model', app.require_model('image', v_options ->> 'image_model'),
+    'video_model', app.require_model('video', v_options ->> 'video_model')
+  );
+end
+$$;
+
+comment on function app.read_drama_options(jsonb) is 'Checked options of generate_drama, with the defaults filled in.';
+
+revoke execute on function app.require_model(text, text) from public;
+revoke execute on function app.read_drama_options(jsonb) from public;

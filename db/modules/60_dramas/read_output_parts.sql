@@ -1,0 +1,80 @@
+-- app.read_text, app.read_uuid, app.read_url, app.read_output_parts
+--
+-- Called by   app.apply_outlines, app.apply_casts, app.apply_scripts, app.apply_scenes, app.apply_drama_assets
+-- Why         what a worker sends is read without ever failing
+create or replace function app.read_text(value jsonb, length integer)
+  returns text
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+begin
+  return case jsonb_typeof(read_text.value) when 'string' then left(read_text.value #>> '{}', read_text.length) else '' end;
+end
+$$;
+
+comment on function app.read_text(jsonb, integer) is 'A text, its first characters where it is too long; empty for anything else.';
+
+create or replace function app.read_uuid(value jsonb)
+  returns uuid
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+begin
+  return case when app.is_uuid(read_uuid.value #>> '{}') then (read_uuid.value #>> '{}')::uuid end;
+end
+$$;
+
+comment on function app.read_uuid(jsonb) is 'A UUID; null for anything else.';
+
+create or replace function app.read_url(value jsonb)
+  returns text
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+begin
+  return case
+    when jsonb_typeof(read_url.value) = 'string'
+      and read_url.value #>> '{}' ~ '^https?://[^[:space:]"<>]+$'
+      and octet_length(read_url.value #>> '{}') <= 2000
+      then read_url.value #>> '{}'
+  end;
+end
+$$;
+
+comment on function app.read_url(jsonb) is 'An http(s) URL; null for anything else.';
+
+create or replace function app.read_output_parts(job_ids bigint[], type text, list text)
+  returns table (job_id bigint, drama_id uuid, owner_id uuid, input jsonb, id uuid, part jsonb, n bigint)
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+begin
+  return query
+  select j.id, d.id, d.owner_id, j.input, app.read_uuid(p.part -> 'id'), p.part, p.n
+  from public.jobs as j
+  join app.drama_runs as r on r.run_id = any (array[j.root_id])
+  join public.dramas as d on d.id = any (array[r.drama_id])
+  cross join lateral jsonb_array_elements(
+    case jsonb_typeof(j.output -> read_output_parts.list)
+      when 'array' then j.output -> read_output_parts.list
+      else '[]'
+    end
+  ) with ordinality as p (part, n)
+  where j.id = any (read_output_parts.job_ids)
+    and j.type = read_output_parts.type
+    and app.read_uuid(p.part -> 'id') is not null
+    and p.n <= 500;
+end
+$$;
+
+comment on function app.read_output_parts(bigint[], text, text) is
+  'What a list in the outputs of steps of one type holds, each with its id and the drama that the run may write to.';
+
+revoke execute on function app.read_text(jsonb, integer) from public;
+revoke execute on function app.read_uuid(jsonb) from public;
+revoke execute on function app.read_url(jsonb) from public;
+revoke execute on function app.read_output_parts(bigint[], text, text) from public;

@@ -1,0 +1,106 @@
+-- app.regenerate_asset, public.regenerate_asset
+--
+-- Called by   the owner; service_role
+-- Writes      drama_runs; *_job_id of what is made anew; what app.submit_run writes; rate_limits
+-- Errors      PT404 drama_not_found, PT422 asset_kind_unknown, prompt_missing, idempotency_key_invalid, PT429 rate_limited
+-- Idempotent  same idempotency_key, same owner: gives the first run and changes nothing
+-- Locks       the drama, then lanes
+-- Why         an asset takes the result of the job that stands in its *_job_id: whichever was asked for last wins, and one that
+--             is still at work for an earlier request changes nothing any more
+create or replace function app.regenerate_asset(target_id uuid, kind text, prompt text, idempotency_key text)
+  returns bigint
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_input jsonb;
+  v_drama public.dramas;
+  v_drama_id uuid;
+  v_run_id bigint;
+begin
+  if regenerate_asset.kind is null or regenerate_asset.kind not in ('portrait', 'image', 'video') then
+    perform app.fail(
+      422, 'asset_kind_unknown', 'There is no such kind of asset.', 'Send portrait (of a character), image or video (of a scene).'
+    );
+  end if;
+  if char_length(regenerate_asset.idempotency_key) not between 1 and 180 then
+    perform app.fail(
+      422, 'idempotency_key_invalid', 'An idempotency key has 1 to 180 characters.', 'Send a shorter one, or none.'
+    );
+  end if;
+
+  v_drama_id := case
+    when regenerate_asset.kind = 'portrait'
+      then (select c.drama_id from public.drama_characters as c where c.id = regenerate_asset.target_id)
+    else (select s.drama_id from public.scenes as s where s.id = regenerate_asset.target_id)
+  end;
+  v_drama := app.require_drama(v_drama_id);
+  v_input := app.describe_asset(v_drama, regenerate_asset.target_id, regenerate_asset.kind, regenerate_asset.prompt);
+
+  v_run_id := app.submit_run(
+    jsonb_build_object(
+      'key', regenerate_asset.kind,
+      'type', case regenerate_asset.kind when 'video' then 'generate_video' else 'generate_image' end,
+      'input', v_input
+    ),
+    v_drama.owner_id,
+    'regenerate_asset:' || regenerate_asset.idempotency_key
+  );
+  insert into app.drama_runs (run_id, drama_id)
+  values (v_run_id, v_drama.id)
+  on conflict do nothing;
+  if not found then
+    return v_run_id;
+  end if;
+
+  if regenerate_asset.kind = 'portrait' then
+    update public.drama_characters as c
+    set portrait_job_id = v_run_id
+    where c.id = regenerate_asset.target_id;
+  elsif regenerate_asset.kind = 'image' then
+    update public.scenes as s
+    set image_job_id = v_run_id
+    where s.id = regenerate_asset.target_id;
+  else
+    update public.scenes as s
+    set video_job_id = v_run_id
+    where s.id = regenerate_asset.target_id;
+  end if;
+  if auth.role() is distinct from 'service_role' then
+    perform app.take_rate(
+      'drama_assets', app.caller_key(), (select s.drama_assets_per_day from app.settings as s), interval '1 day'
+    );
+  end if;
+
+  return v_run_id;
+end
+$$;
+
+comment on function app.regenerate_asset(uuid, text, text, text) is 'Has one image or video made anew; see public.regenerate_asset.';
+
+create or replace function public.regenerate_asset(
+  target_id uuid,
+  kind text,
+  prompt text default null,
+  idempotency_key text default null
+)
+  returns bigint
+  language sql
+  volatile
+  set search_path = ''
+return app.regenerate_asset(target_id, kind, prompt, idempotency_key);
+
+comment on function public.regenerate_asset(uuid, text, text, text) is
+$$Has one image or video of a drama made anew; it replaces the one that is there when it is done.
+
+target_id: a character (kind portrait) or a scene (kind image or video). prompt: what is to be seen this time; by default what
+stands in the character or the scene. idempotency_key: the same key gives the first run.
+Returns the id of the job, for job_tree, cancel_job and retry_job. Of several for the same asset, the last one counts.
+404 drama_not_found. 422 asset_kind_unknown, prompt_missing, idempotency_key_invalid. 429 rate_limited.$$;
+
+revoke execute on function app.regenerate_asset(uuid, text, text, text) from public;
+revoke execute on function public.regenerate_asset(uuid, text, text, text) from public;
+grant execute on function app.regenerate_asset(uuid, text, text, text) to authenticated, service_role;
+grant execute on function public.regenerate_asset(uuid, text, text, text) to authenticated, service_role;

@@ -1,0 +1,57 @@
+-- app.require_drama_fits
+--
+-- Called by   app.save_drama_complete, before anything else reads the document
+-- Errors      PT413 drama_too_large, PT422 drama_invalid
+create or replace function app.require_drama_fits(drama json)
+  returns void
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+declare
+  v_fault text;
+begin
+  if octet_length(require_drama_fits.drama::text) > 4194304 then
+    perform app.fail(413, 'drama_too_large', 'A drama may have 4 MiB at most.', 'Keep large texts elsewhere, and their URLs here.');
+  end if;
+
+  v_fault := app.find_drama_fault(require_drama_fits.drama);
+  if v_fault is null then
+    v_fault := (
+      select format('the id %s stands there twice', min(p.part ->> 'id'))
+      from app.list_drama_parts(require_drama_fits.drama) as p
+      where p.part ->> 'id' is not null
+      group by p.kind, lower(p.part ->> 'id')
+      having count(*) > 1
+      limit 1
+    );
+  end if;
+  if v_fault is null then
+    v_fault := (
+      select format('%s: "character_ids" names %s, which is none of the characters', p.path, left(i.id, 36))
+      from app.list_drama_parts(require_drama_fits.drama) as p
+      cross join lateral json_array_elements_text(coalesce(p.part -> 'character_ids', '[]')) as i (id)
+      where p.kind = 'scene' and lower(i.id) <> all (
+        array(
+          select lower(c.part ->> 'id')
+          from app.list_drama_parts(require_drama_fits.drama) as c
+          where c.kind = 'character' and c.part ->> 'id' is not null
+        )
+      )
+      limit 1
+    );
+  end if;
+  if v_fault is not null then
+    perform app.fail(
+      422,
+      'drama_invalid',
+      format('This is no drama: %s.', v_fault),
+      'docs/drama.schema.json says what a drama is.'
+    );
+  end if;
+end
+$$;
+
+comment on function app.require_drama_fits(json) is 'Refuses what is no drama, naming the field.';
+
+revoke execute on function app.require_drama_fits(json) from public;

@@ -1,0 +1,37 @@
+-- app.require_drama_owner
+--
+-- Called by   app.save_drama_complete, app.list_dramas
+-- Errors      PT401 not_signed_in, PT404 owner_not_found, PT422 owner_missing
+create or replace function app.require_drama_owner(owner_id uuid)
+  returns uuid
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_user_id uuid;
+begin
+  if auth.role() = 'service_role' then
+    if require_drama_owner.owner_id is null then
+      perform app.fail(422, 'owner_missing', 'service_role acts for a user, and names none.', 'Send owner_id.');
+    end if;
+    v_user_id := (select u.id from public.users as u where u.id = require_drama_owner.owner_id);
+  else
+    v_user_id := app.require_user();
+    if require_drama_owner.owner_id <> v_user_id then
+      v_user_id := null;
+    end if;
+  end if;
+
+  if v_user_id is null then
+    perform app.fail(404, 'owner_not_found', 'There is no such user.', 'Send the id of a user, or null.');
+  end if;
+
+  return v_user_id;
+end
+$$;
+
+comment on function app.require_drama_owner(uuid) is
+  'Whose dramas a request is about: the signed-in user''s own, or whom service_role names.';
+
+revoke execute on function app.require_drama_owner(uuid) from public;

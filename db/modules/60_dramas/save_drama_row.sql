@@ -1,0 +1,90 @@
+-- app.save_drama_row
+--
+-- Called by   app.save_drama_complete, first: it holds the drama's lock from here on
+-- Writes      dramas
+-- Errors      PT404 drama_not_found, PT409 drama_changed
+create or replace function app.save_drama_row(drama json, owner_id uuid)
+  returns uuid
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_new record;
+  v_old public.dramas;
+begin
+  select
+    coalesce(n.id, gen_random_uuid()) as id,
+    n.external_id,
+    coalesce(n.title, '') as title,
+    coalesce(n.premise, '') as premise,
+    coalesce(n.logline, '') as logline,
+    coalesce(n.genre, '') as genre,
+    coalesce(n.language, '') as language,
+    coalesce(n.style, '') as style,
+    coalesce(n.model, '') as model,
+    n.cover_url,
+    coalesce(n.extra, '{}') as extra,
+    n.updated_at
+  into v_new
+  from json_to_record(save_drama_row.drama) as n (
+    id uuid, external_id text, title text, premise text, logline text, genre text, language text, style text, model text,
+    cover_url text, extra json, updated_at timestamptz
+  );
+
+  insert into public.dramas (
+    id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url, extra
+  )
+  values (
+    v_new.id, save_drama_row.owner_id, v_new.external_id, v_new.title, v_new.premise, v_new.logline, v_new.genre,
+    v_new.language, v_new.style, v_new.model, v_new.cover_url, v_new.extra
+  )
+  on conflict on constraint dramas_pkey do nothing;
+  if found then
+    return v_new.id;
+  end if;
+
+  -- What stands there is locked first, and judged afterwards.
+  select d.* into v_old
+  from public.dramas as d
+  where d.id = v_new.id
+  for no key update;
+  if v_old.owner_id is distinct from save_drama_row.owner_id then
+    perform app.fail(404, 'drama_not_found', 'There is no such drama, or not all that it names is its own.');
+  end if;
+  if v_new.updated_at is distinct from v_old.updated_at then
+    perform app.fail(
+      409,
+      'drama_changed',
+      'The drama is not as it was when it was opened.',
+      'Open it again, and repeat the change.'
+    );
+  end if;
+
+  update public.dramas as d
+  set
+    external_id = v_new.external_id,
+    title = v_new.title,
+    premise = v_new.premise,
+    logline = v_new.logline,
+    genre = v_new.genre,
+    language = v_new.language,
+    style = v_new.style,
+    model = v_new.model,
+    cover_url = v_new.cover_url,
+    extra = v_new.extra
+  where d.id = v_new.id
+    and (
+      d.external_id, d.title, d.premise, d.logline, d.genre, d.language, d.style, d.model, d.cover_url, d.extra::text
+    ) is distinct from (
+      v_new.external_id, v_new.title, v_new.premise, v_new.logline, v_new.genre, v_new.language, v_new.style, v_new.model,
+      v_new.cover_url, v_new.extra::text
+    );
+
+  return v_new.id;
+end
+$$;
+
+comment on function app.save_drama_row(json, uuid) is 'Inserts a drama, or locks it and writes what has changed in it; returns its id.';
+
+revoke execute on function app.save_drama_row(json, uuid) from public;

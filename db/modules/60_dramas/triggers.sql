@@ -1,0 +1,92 @@
+create or replace trigger _050_generate
+  before insert on public.dramas
+  for each row
+  when (current_user = 'authenticated')
+  execute function app.tg_dramas__generate();
+
+create or replace trigger _200_record_run
+  after insert on public.dramas
+  for each row
+  when (new.run_id is not null)
+  execute function app.tg_dramas__record_run();
+
+create or replace trigger _100_touch_updated_at
+  before update on public.dramas
+  for each row
+  execute function app.tg__touch_updated_at();
+
+create or replace trigger _100_touch_updated_at
+  before update on public.drama_characters
+  for each row
+  execute function app.tg__touch_updated_at();
+
+create or replace trigger _200_touch_dramas
+  after insert on public.drama_characters
+  referencing new table as changed_rows
+  for each statement
+  execute function app.tg__touch_dramas();
+
+create or replace trigger _210_touch_dramas
+  after update on public.drama_characters
+  referencing new table as changed_rows
+  for each statement
+  execute function app.tg__touch_dramas();
+
+create or replace trigger _220_touch_dramas
+  after delete on public.drama_characters
+  referencing old table as changed_rows
+  for each statement
+  execute function app.tg__touch_dramas();
+
+create or replace trigger _100_touch_updated_at
+  before update on public.episodes
+  for each row
+  execute function app.tg__touch_updated_at();
+
+create or replace trigger _200_touch_dramas
+  after insert on public.episodes
+  referencing new table as changed_rows
+  for each statement
+  execute function app.tg__touch_dramas();
+
+create or replace trigger _210_touch_dramas
+  after update on public.episodes
+  referencing new table as changed_rows
+  for each statement
+  execute function app.tg__touch_dramas();
+
+create or replace trigger _220_touch_dramas
+  after delete on public.episodes
+  referencing old table as changed_rows
+  for each statement
+  execute function app.tg__touch_dramas();
+
+create or replace trigger _100_touch_updated_at
+  before update on public.scenes
+  for each row
+  execute function app.tg__touch_updated_at();
+
+create or replace trigger _200_touch_dramas
+  after insert on public.scenes
+  referencing new table as changed_rows
+  for each statement
+  execute function app.tg__touch_dramas();
+
+create or replace trigger _210_touch_dramas
+  after update on public.scenes
+  referencing new table as changed_rows
+  for each statement
+  execute function app.tg__touch_dramas();
+
+create or replace trigger _220_touch_dramas
+  after delete on public.scenes
+  referencing old table as changed_rows
+  for each statement
+  execute function app.tg__touch_dramas();
+
+-- Not by row: a batch may hand in results of several dramas, and these are locked lowest id first.
+create or replace trigger _100_apply_drama_outputs
+  after update on public.jobs
+  referencing new table as new_jobs
+  for each statement
+  execute function app.tg_jobs__apply_drama_outputs();

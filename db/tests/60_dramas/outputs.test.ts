@@ -1,0 +1,120 @@
+import * as fc from 'fast-check'
+import type { Client } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+
+// Whatever a worker says a step has made: the step is completed, its neighbours too, and the drama stays one.
+let database: TestDatabase
+let client: Client
+const owner = crypto.randomUUID()
+const worker = crypto.randomUUID()
+
+beforeAll(async () => {
+  database = await createDatabase()
+  client = await database.connect()
+  await client.query('insert into auth.users (id, email) values ($1, $2)', [owner, 'ana@example.com'])
+  await client.query('update app.settings set drama_writes_per_minute = 1000000')
+  await client.query(`select set_config('request.jwt.claims', $1, false)`, [
+    JSON.stringify({ sub: owner, role: 'authenticated' }),
+  ])
+})
+afterAll(() => database.drop())
+
+const known = Array.from({ length: 3 }, () => crypto.randomUUID())
+const id = fc.oneof(fc.constantFrom(...known), fc.uuid(), fc.constantFrom('x', '', null, 1))
+const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ minLength: 600, maxLength: 700 }), fc.constant(7))
+const any = fc.jsonValue({ maxDepth: 3 })
+const url = fc.oneof(fc.webUrl(), fc.constantFrom('javascript:alert(1)', 'https://a b', '', null, {}))
+const part = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record(
+      { id, title: text, name: text, summary: text, character_ids: fc.oneof(fc.array(id), any) },
+      { requiredKeys: [] },
+    ),
+  },
+  any,
+)
+const parts = fc.oneof(fc.array(part, { maxLength: 6 }), any)
+const output = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record(
+      {
+        title: text,
+        logline: text,
+        script: text,
+        text,
+        image_prompt: text,
+        url,
+        episodes: parts,
+        characters: parts,
+        scenes: parts,
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  any,
+)
+const input = fc.oneof(
+  fc.record({ episode_id: id, scene_id: id, target_id: id, kind: fc.constantFrom('image', 'portrait', 1) }),
+  any,
+)
+const type = fc.constantFrom(
+  'write_outline',
+  'write_cast',
+  'write_script',
+  'write_scene',
+  'generate_image',
+  'generate_video',
+)
+
+test('no output, however odd, stops the batch that it comes in', async () => {
+  await client.query("insert into job_types (name) values ('noop')")
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(type, input, output), { minLength: 1, maxLength: 5 }), async (made) => {
+      // What a run that failed left behind would be somebody else's.
+      await client.query('delete from dramas')
+      const { rows } = await client.query(
+        `select (save_drama_complete(json_build_object(
+           'characters', json_build_array(json_build_object('id', $1::uuid)),
+           'episodes', json_build_array(json_build_object('id', $2::uuid, 'scenes', json_build_array(json_build_object('id', $3::uuid))))
+         ))::json ->> 'id')::uuid as id`,
+        known,
+      )
+      const steps = [['noop', {}, { fine: true }] as const, ...made].map(([type, input], n) => ({
+        key: `s${n}`,
+        type,
+        input,
+      }))
+      const plain = (value: unknown) => JSON.stringify(value).replaceAll('\\u0000', '')
+      const run = await client.query('select app.submit_run($1, $2, null) as id', [
+        plain({ key: 'root', type: 'group', steps }),
+        owner,
+      ])
+      await client.query('insert into app.drama_runs (run_id, drama_id) values ($1, $2)', [run.rows[0].id, rows[0].id])
+      const taken = await client.query("select worker.exchange_steps($1, '[]', 100) as answer", [worker])
+      const results = taken.rows[0].answer.steps.map(
+        ({ id, fence, key }: { id: number; fence: number; key: string }) => ({
+          id,
+          fence,
+          outcome: 'completed',
+          output: key === 's0' ? { fine: true } : made[Number(key.slice(1)) - 1]?.[2],
+        }),
+      )
+      const answer = await client.query('select worker.exchange_steps($1, $2, 0) as answer', [worker, plain(results)])
+      expect(answer.rows[0].answer.refused).toEqual([])
+      const ended = await client.query('select distinct status from jobs where root_id = $1', [run.rows[0].id])
+      expect(ended.rows).toEqual([{ status: 'completed' }])
+      const opened = await client.query('select get_drama_complete($1) as drama', [rows[0].id])
+      // And can be saved again as it is.
+      const saved = await client.query('select save_drama_complete($1) as drama', [
+        JSON.stringify(opened.rows[0].drama),
+      ])
+      // (Which closes gaps in position that parts left out have made.)
+      expect({ ...saved.rows[0].drama, updated_at: 0 }).toEqual({ ...opened.rows[0].drama, updated_at: 0 })
+      await client.query('select delete_drama($1)', [rows[0].id])
+    }),
+    { numRuns: 150 },
+  )
+}, 60_000)

@@ -1,0 +1,208 @@
+import type { Client } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { untilWaiting } from '../../../scripts/testing/waiting.ts'
+
+// Two sessions at the same moment: people who save, and workers who hand in what a drama is made of.
+let database: TestDatabase
+let a: Client
+let b: Client
+let watcher: Client
+const owner = crypto.randomUUID()
+const worker = crypto.randomUUID()
+
+type Step = { id: number; fence: number; key: string; run_id: number }
+
+beforeAll(async () => {
+  database = await createDatabase()
+  ;[a, b, watcher] = await Promise.all([database.connect(), database.connect(), database.connect()])
+  await watcher.query('insert into auth.users (id, email) values ($1, $2)', [owner, 'ana@example.com'])
+  for (const client of [a, b, watcher]) {
+    await client.query(`select set_config('request.jwt.claims', $1, false)`, [
+      JSON.stringify({ sub: owner, role: 'authenticated' }),
+    ])
+    await client.query("set lock_timeout = '10s'")
+  }
+})
+afterAll(() => database.drop())
+
+// biome-ignore lint/suspicious/noExplicitAny: any document
+type Drama = any
+
+const generate = async () =>
+  (await watcher.query("select (d).* from (select generate_drama('A lighthouse') as d) as made")).rows[0]
+const take = async (want = 100): Promise<Step[]> =>
+  (await watcher.query("select worker.exchange_steps($1, '[]', $2) as answer", [worker, want])).rows[0].answer.steps
+const handIn = (client: Client, results: [Step, object, object[]?][]) =>
+  client.query('select worker.exchange_steps($1, $2, 0) as answer', [
+    worker,
+    JSON.stringify(
+      results.map(([{ id, fence }, output, children = []]) => ({ id, fence, outcome: 'completed', output, children })),
+    ),
+  ])
+const save = async (client: Client, drama: Drama) =>
+  (await client.query('select save_drama_complete($1) as drama', [JSON.stringify(drama)])).rows[0].drama
+const open = async (id: string): Promise<Drama> =>
+  (await watcher.query('select get_drama_complete($1) as drama', [id])).rows[0].drama
+const outline = (title: string) => ({
+  title,
+  logline: '',
+  genre: '',
+  episodes: [{ id: crypto.randomUUID(), title: 'One' }],
+})
+
+/** What opens must be what the rows say, whichever way it is read. */
+async function requirePackageIsTrue(id: string): Promise<void> {
+  const { rows } = await watcher.query(
+    `select app.build_drama(d.id)::text as rows, p.package::text as package, p.updated_at = d.updated_at as is_current
+     from dramas as d left join app.drama_packages as p on p.drama_id = d.id where d.id = $1`,
+    [id],
+  )
+  if (rows[0].is_current) expect(rows[0].package).toBe(rows[0].rows)
+  expect(JSON.stringify(await open(id))).toBe(JSON.stringify(JSON.parse(rows[0].rows)))
+}
+
+test('a save against a worker: the second waits, and loses if it is the save', async () => {
+  const drama = await generate()
+  const opened = await open(drama.id)
+  const [step] = await take()
+  await a.query('begin')
+  await handIn(a, [[step as Step, outline('Theirs')]])
+  const saving = save(b, { ...opened, title: 'Mine' }).catch((error: { code: string }) => error)
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  expect(await saving).toMatchObject({ code: 'PT409', detail: 'drama_changed' })
+  expect(await open(drama.id)).toMatchObject({ title: 'Theirs', episodes: [{ title: 'One' }] })
+  await requirePackageIsTrue(drama.id)
+})
+
+test('a worker against a save: both count, and what a person wrote stays', async () => {
+  const drama = await generate()
+  const opened = await open(drama.id)
+  const [step] = await take()
+  await a.query('begin')
+  await save(a, { ...opened, title: 'Mine', episodes: [{ title: 'Zero' }] })
+  const handing = handIn(b, [[step as Step, outline('Theirs')]])
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await handing
+  const result = await open(drama.id)
+  expect(result).toMatchObject({ title: 'Mine', episodes: [{ title: 'Zero' }, { title: 'One' }] })
+  await requirePackageIsTrue(drama.id)
+})
+
+test('two workers with results of the same two dramas, in opposite order: none is lost', async () => {
+  const portraits = async (id: string) => {
+    const saved = await save(watcher, { ...(await open(id)), characters: [{ name: 'A' }, { name: 'B' }] })
+    return saved.characters.map((one: { id: string }) => one.id) as string[]
+  }
+  const dramas = [(await generate()).id, (await generate()).id]
+  await watcher.query("update app.job_queue set status = 'blocked', waits = 9 where status = 'queued'")
+  const targets = [await portraits(dramas[0]), await portraits(dramas[1])]
+  // Runs in one order for one worker, and in the other for the other.
+  const order = [targets[0]?.[0], targets[1]?.[0], targets[1]?.[1], targets[0]?.[1]]
+  for (let round = 0; round < 15; round++) {
+    for (const id of order) await watcher.query("select regenerate_asset($1, 'portrait')", [id])
+    const steps = (await take()).sort((one, other) => one.run_id - other.run_id)
+    expect(steps).toHaveLength(4)
+    const url = (n: number) => ({ url: `https://cdn.example.com/${round}/${n}.png` })
+    await Promise.all([
+      handIn(a, [
+        [steps[0] as Step, url(0)],
+        [steps[1] as Step, url(1)],
+      ]),
+      handIn(b, [
+        [steps[2] as Step, url(2)],
+        [steps[3] as Step, url(3)],
+      ]),
+    ])
+    const shown: string[][] = []
+    for (const id of dramas) shown.push((await open(id)).characters.map((one: Drama) => one.portrait_url))
+    expect(shown).toEqual([
+      [url(0).url, url(3).url],
+      [url(1).url, url(2).url],
+    ])
+  }
+  for (const id of dramas) await requirePackageIsTrue(id)
+})
+
+test('deleting against a worker: whichever is first, nothing is left and nobody fails', async () => {
+  for (const isWorkerFirst of [true, false]) {
+    const drama = await generate()
+    const [step] = (await take()).filter(({ run_id }) => run_id === Number(drama.run_id))
+    await a.query('begin')
+    const remove = (client: Client) => client.query('select delete_drama($1)', [drama.id])
+    const hand = (client: Client) =>
+      handIn(client, [[step as Step, outline('x'), [{ key: 'cast', type: 'write_cast' }]]])
+    await (isWorkerFirst ? hand(a) : remove(a))
+    const second = isWorkerFirst ? remove(b) : hand(b)
+    await untilWaiting(watcher, b)
+    await a.query('commit')
+    await second
+    expect((await watcher.query('select from dramas where id = $1', [drama.id])).rowCount).toBe(0)
+    expect((await watcher.query('select from app.job_queue where run_id = $1', [drama.run_id])).rowCount).toBe(0)
+    expect((await watcher.query('select status from jobs where id = $1', [drama.run_id])).rows[0].status).toBe(
+      'cancelled',
+    )
+  }
+})
+
+test('regenerating against a save, and against itself: what was asked for last counts', async () => {
+  const drama = await save(watcher, { characters: [{ name: 'A' }] })
+  const id = drama.characters[0].id
+  await a.query('begin')
+  await a.query("select regenerate_asset($1, 'portrait')", [id])
+  const second = b.query("select regenerate_asset($1, 'portrait') as run", [id])
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  const run = Number((await second).rows[0].run)
+  expect((await open(drama.id)).characters[0].portrait_job_id).toBe(run)
+  // A person chooses a picture while both are made: neither replaces it.
+  const chosen = 'https://example.com/chosen.png'
+  const opened = await open(drama.id)
+  await save(watcher, { ...opened, characters: [{ ...opened.characters[0], portrait_url: chosen }] })
+  for (const step of await take()) await handIn(a, [[step, { url: 'https://cdn.example.com/late.png' }]])
+  expect((await open(drama.id)).characters[0]).toMatchObject({ portrait_url: chosen, portrait_job_id: null })
+  await requirePackageIsTrue(drama.id)
+})
+
+test('readers beside writers see whole dramas, and the same one under the same updated_at', async () => {
+  let drama = await save(watcher, { characters: [{ name: '0' }], episodes: [{ title: '0' }] })
+  const seen: Drama[] = []
+  let isDone = false
+  const reading = (async () => {
+    while (!isDone) {
+      const { rows } = await b.query('select get_drama_complete($1) as drama', [drama.id])
+      seen.push(rows[0].drama)
+    }
+  })()
+  for (let n = 1; n <= 100; n++) {
+    if (n % 2) {
+      const title = String(n)
+      drama = await save(a, {
+        ...drama,
+        title,
+        characters: [{ ...drama.characters[0], name: title }],
+        episodes: [{ ...drama.episodes[0], title }],
+      })
+    } else {
+      // As a worker does: rows, and no package.
+      await a.query('begin')
+      await a.query('update episodes set title = $2 where drama_id = $1', [drama.id, String(n)])
+      await a.query('update drama_characters set name = $2 where drama_id = $1', [drama.id, String(n)])
+      await a.query('commit')
+      drama = await open(drama.id)
+    }
+  }
+  isDone = true
+  await reading
+  const versions = new Map<string, string>()
+  for (const one of seen) {
+    expect(one.characters[0].name).toBe(one.episodes[0].title)
+    const text = JSON.stringify(one)
+    expect(versions.get(one.updated_at) ?? text).toBe(text)
+    versions.set(one.updated_at, text)
+  }
+  expect(versions.size).toBeGreaterThan(3)
+  await requirePackageIsTrue(drama.id)
+})

@@ -1,0 +1,197 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * Makes of a `drama.json` of the old storage the document that save_drama_complete takes. That storage has no published form, so
+ * fields are known by the names that such files use, in camel case or snake case; whatever is not known is kept in `extra`.
+ * Ids that are UUIDs stay; others become UUIDs that are the same at every import.
+ */
+export function mapDrama(externalId: string, source: unknown, ownerId: string): Record<string, unknown> {
+  if (!isObject(source)) throw new Error('it is no JSON object')
+  const name = (path: string) => uuidOf(`${ownerId}/${externalId}/${path}`)
+  const top = new Fields(source)
+  top.take('id', 'drama_id')
+  const found = top.list('characters', 'cast')
+  const characters = found.map((one, n) => mapCharacter(one, n, name))
+  const who = new Map<string, string>()
+  for (const { keys, document } of characters) for (const key of keys) who.set(key, document.id)
+
+  const episodes = top.list('episodes')
+  const loose = top.list('scenes')
+  // Scenes that belong to no episode make one.
+  if (loose.length > 0) episodes.push({ scenes: loose })
+  return {
+    id: isUuid(externalId) ? externalId.toLowerCase() : name(''),
+    external_id: externalId,
+    title: top.text('title', 'name'),
+    premise: top.text('premise', 'prompt', 'idea'),
+    logline: top.text('logline', 'tagline', 'synopsis', 'summary', 'description'),
+    genre: top.text('genre', 'genres'),
+    language: top.text('language', 'lang'),
+    style: top.text('style', 'art_style', 'visual_style'),
+    model: top.text('model', 'llm_model'),
+    cover_url: top.url('cover_url', 'cover_image_url', 'cover', 'thumbnail_url', 'poster_url', 'image_url'),
+    characters: characters.map(({ document }) => document),
+    episodes: episodes.map((one, n) => mapEpisode(one, n, name, who)),
+    extra: top.rest(),
+  }
+}
+
+type Name = (path: string) => string
+
+function mapCharacter(source: unknown, n: number, name: Name) {
+  const fields = new Fields(isObject(source) ? source : { name: source })
+  const id = fields.id('id', 'character_id')
+  const called = fields.text('name', 'title')
+  const document = {
+    id: isUuid(id) ? id.toLowerCase() : name(`characters/${id ?? n}`),
+    name: called,
+    role: fields.text('role', 'archetype'),
+    description: fields.text('description', 'personality', 'bio', 'backstory'),
+    appearance: fields.text('appearance', 'visual_description', 'look', 'image_prompt'),
+    portrait_url: fields.url('portrait_url', 'image_url', 'avatar_url', 'portrait', 'image'),
+    extra: fields.rest(isUuid(id) ? undefined : id),
+  }
+  return { document, keys: [id, called].filter((key) => key !== undefined && key !== '') as string[] }
+}
+
+function mapEpisode(source: unknown, n: number, name: Name, who: Map<string, string>) {
+  const fields = new Fields(isObject(source) ? source : { title: source })
+  const id = fields.id('id', 'episode_id')
+  const path = `episodes/${id ?? n}`
+  return {
+    id: isUuid(id) ? id.toLowerCase() : name(path),
+    title: fields.text('title', 'name'),
+    summary: fields.text('summary', 'synopsis', 'description', 'logline'),
+    script: fields.text('script', 'outline'),
+    scenes: fields.list('scenes', 'shots').map((one, m) => mapScene(one, m, path, name, who)),
+    extra: fields.rest(isUuid(id) ? undefined : id),
+  }
+}
+
+function mapScene(source: unknown, n: number, path: string, name: Name, who: Map<string, string>) {
+  const fields = new Fields(isObject(source) ? source : { text: source })
+  const id = fields.id('id', 'scene_id')
+  return {
+    id: isUuid(id) ? id.toLowerCase() : name(`${path}/scenes/${id ?? n}`),
+    title: fields.text('title', 'heading', 'name'),
+    summary: fields.text('summary', 'description', 'action'),
+    text: fields.text('text', 'content', 'dialogue', 'script', 'narration'),
+    image_prompt: fields.text('image_prompt', 'visual_prompt', 'visual_description'),
+    video_prompt: fields.text('video_prompt', 'motion_prompt'),
+    character_ids: fields.references(who, 'character_ids', 'characters', 'cast'),
+    image_url: fields.url('image_url', 'image', 'thumbnail_url'),
+    video_url: fields.url('video_url', 'video'),
+    audio_url: fields.url('audio_url', 'audio', 'voice_url'),
+    extra: fields.rest(isUuid(id) ? undefined : id),
+  }
+}
+
+/** The fields of an object, each taken once; what nobody takes is the rest. */
+class Fields {
+  private readonly left: Map<string, unknown>
+
+  constructor(source: Record<string, unknown>) {
+    this.left = new Map(Object.entries(source))
+  }
+
+  /** The value of the first of these fields that is there and fits; it is taken. */
+  take(...names: string[]): unknown {
+    return this.find(names, (value) => value)
+  }
+
+  id(...names: string[]): string | undefined {
+    return this.find(names, (value) =>
+      typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined,
+    )
+  }
+
+  text(...names: string[]): string {
+    return this.find(names, toText) ?? ''
+  }
+
+  url(...names: string[]): string | null {
+    return (
+      this.find(names, (value) =>
+        typeof value === 'string' && /^https?:\/\/[^\s"<>]+$/.test(value) ? value : undefined,
+      ) ?? null
+    )
+  }
+
+  list(...names: string[]): unknown[] {
+    return (
+      this.find(names, (value) => (Array.isArray(value) ? value : isObject(value) ? listByKey(value) : undefined)) ?? []
+    )
+  }
+
+  /** Ids of characters, named by id or by name; taken where all of them are known. */
+  references(who: Map<string, string>, ...names: string[]): string[] {
+    return (
+      this.find(names, (value) => {
+        if (!Array.isArray(value)) return undefined
+        const ids = value.map((one) => {
+          const key = isObject(one) ? (one['id'] ?? one['character_id'] ?? one['name']) : one
+          return who.get(String(key))
+        })
+        return ids.every((id) => id !== undefined) ? [...new Set(ids)] : undefined
+      }) ?? []
+    )
+  }
+
+  /** What nobody has taken, with the id that was no UUID. */
+  rest(originalId?: string): Record<string, unknown> {
+    return { ...Object.fromEntries(this.left), ...(originalId !== undefined && { original_id: originalId }) }
+  }
+
+  private find<Value>(names: string[], read: (value: unknown) => Value | undefined): Value | undefined {
+    for (const name of names) {
+      for (const key of [name, name.replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase())]) {
+        const value = read(this.left.get(key))
+        if (value !== undefined) {
+          this.left.delete(key)
+          return value
+        }
+      }
+    }
+    return undefined
+  }
+}
+
+/** A text: also of a list of texts, and of lines that somebody says. */
+function toText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (!Array.isArray(value) || value.length === 0) return undefined
+  const lines = value.map((line) => {
+    if (typeof line === 'string') return line
+    if (!isObject(line) || Object.keys(line).length !== 2) return undefined
+    const speaker = line['character'] ?? line['speaker'] ?? line['name']
+    const said = line['line'] ?? line['text'] ?? line['content']
+    return typeof speaker === 'string' && typeof said === 'string' ? `${speaker}: ${said}` : undefined
+  })
+  return lines.every((line) => line !== undefined) ? lines.join('\n') : undefined
+}
+
+/** `{ "1": { … }, "2": { … } }` is a list, too. */
+function listByKey(value: Record<string, unknown>): unknown[] | undefined {
+  const entries = Object.entries(value)
+  return entries.every(([, one]) => isObject(one))
+    ? entries.map(([key, one]) => ({ id: key, ...(one as object) }))
+    : undefined
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isUuid(value: string | undefined): value is string {
+  return value !== undefined && /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value)
+}
+
+/** A UUID of version 5, in a namespace of our own. */
+export function uuidOf(name: string): string {
+  const namespace = Buffer.from('6f1d9c5a7b3e4c0f9a2d8e5b1c7f4a60', 'hex')
+  const bytes = createHash('sha1').update(namespace).update(name).digest().subarray(0, 16)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  const hex = bytes.toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}

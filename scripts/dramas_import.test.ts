@@ -1,0 +1,262 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import { createClient } from '@supabase/supabase-js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mapDrama } from './dramas/map_drama.ts'
+import { type Api, createDatabase, startApi, type TestDatabase } from './testing/database.ts'
+import { startTestStore, type TestStore } from './testing/store.ts'
+
+let database: TestDatabase
+let api: Api
+let store: TestStore
+const home = mkdtempSync(join(tmpdir(), 'plinth-import-'))
+const owner = crypto.randomUUID()
+
+beforeAll(async () => {
+  database = await createDatabase()
+  const client = await database.connect()
+  await client.query('insert into auth.users (id, email) values ($1, $2)', [owner, 'ana@example.com'])
+  ;[api, store] = await Promise.all([startApi(database), startTestStore()])
+})
+afterAll(async () => {
+  await Promise.all([api.stop(), store.stop()])
+  await database.drop()
+  rmSync(home, { recursive: true, force: true })
+})
+
+/** The command as a person runs it; its end, whatever that is. */
+async function run(args: string[], env: Record<string, string> = {}) {
+  return promisify(execFile)(
+    process.execPath,
+    [join(import.meta.dirname, 'dramas_import.ts'), '--bucket', 'plinth-assets', '--owner', owner, ...args],
+    {
+      cwd: home,
+      env: {
+        PATH: process.env['PATH'],
+        PLINTH_HOME: home,
+        S3_ENDPOINT: `http://127.0.0.1:${store.port}`,
+        S3_ACCESS_KEY_ID: 'S3RVER',
+        S3_SECRET_ACCESS_KEY: 'S3RVER',
+        SUPABASE_URL: api.url,
+        SUPABASE_SERVICE_ROLE_KEY: api.serviceKey,
+        ...env,
+      },
+    },
+  ).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+  )
+}
+
+const put = (key: string, text: string) =>
+  store.store.put({
+    key,
+    open: () => Readable.from([Buffer.from(text)]),
+    length: Buffer.byteLength(text),
+    contentType: 'application/json',
+    cacheControl: 'no-cache',
+  })
+
+const old = {
+  id: 'drama_1',
+  title: 'The last light',
+  premise: 'A lighthouse',
+  coverUrl: 'https://r2.example.com/dramas/drama_1/cover.png',
+  createdAt: '2025-01-01T00:00:00Z',
+  characters: [{ id: 'char_1', name: 'Mira', imageUrl: 'https://r2.example.com/mira.png', age: 60 }],
+  episodes: [
+    {
+      id: 'ep_1',
+      title: 'One',
+      scenes: [
+        {
+          id: 'sc_1',
+          dialogue: [{ character: 'Mira', line: 'Who is there?' }],
+          characters: ['Mira'],
+          image_url: 'r2://bucket/relative.png',
+          video_url: 'https://r2.example.com/1.mp4',
+          duration: 8,
+        },
+      ],
+    },
+  ],
+}
+
+describe('mapping', () => {
+  test('keeps what it knows where it belongs, and everything else beside it', () => {
+    const mapped = mapDrama('drama_1', old, owner)
+    expect(mapped).toEqual(mapDrama('drama_1', old, owner))
+    expect(mapped).toMatchObject({
+      external_id: 'drama_1',
+      title: 'The last light',
+      cover_url: old.coverUrl,
+      extra: { createdAt: '2025-01-01T00:00:00Z' },
+      characters: [
+        { name: 'Mira', portrait_url: 'https://r2.example.com/mira.png', extra: { age: 60, original_id: 'char_1' } },
+      ],
+      episodes: [
+        {
+          scenes: [
+            {
+              text: 'Mira: Who is there?',
+              image_url: null,
+              video_url: 'https://r2.example.com/1.mp4',
+              extra: { duration: 8, image_url: 'r2://bucket/relative.png', original_id: 'sc_1' },
+            },
+          ],
+        },
+      ],
+    })
+    const [character] = mapped['characters'] as { id: string }[]
+    expect(mapped['episodes']).toMatchObject([{ scenes: [{ character_ids: [character?.id] }] }])
+    expect(character?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(mapDrama('drama_1', old, crypto.randomUUID())['id']).not.toBe(mapped['id'])
+    const id = crypto.randomUUID()
+    expect(mapDrama(id, {}, owner)['id']).toBe(id)
+  })
+
+  test.each([[null], [[]], ['x'], [1]])('%j is no drama', (source) => {
+    expect(() => mapDrama('x', source, owner)).toThrow('it is no JSON object')
+  })
+
+  test('odd forms lose nothing', () => {
+    const odd = {
+      genres: ['a', 'b'],
+      characters: { m: { name: 'Mira' } },
+      scenes: ['Night.'],
+      episodes: 'none',
+      title: 7,
+    }
+    expect(mapDrama('x', odd, owner)).toMatchObject({
+      genre: 'a\nb',
+      title: '',
+      characters: [{ name: 'Mira', extra: { original_id: 'm' } }],
+      episodes: [{ scenes: [{ text: 'Night.' }] }],
+      extra: { title: 7, episodes: 'none' },
+    })
+  })
+})
+
+test('imports what is right, says why it refuses the rest, and can be repeated', { timeout: 60_000 }, async () => {
+  await put('dramas/drama_1/drama.json', JSON.stringify(old))
+  await put('dramas/drama_1/cover.png', 'no JSON at all')
+  const uuid = crypto.randomUUID()
+  await put(`dramas/${uuid}/drama.json`, JSON.stringify({ title: 'Kept id' }))
+  await put('dramas/ünï 2/drama.json', JSON.stringify({ title: 'Odd name' }))
+  await put('dramas/broken/drama.json', '{"title": ')
+  await put('dramas/list/drama.json', '[]')
+  await put('dramas/long/drama.json', JSON.stringify({ title: 'x'.repeat(501) }))
+  await put('dramas/nul/drama.json', JSON.stringify({ title: 'a\u0000b' }))
+  await put('dramas/missing/image.png', 'x')
+  await put('dramas/huge/drama.json', JSON.stringify({ premise: 'x'.repeat(9 * 2 ** 20) }))
+  await put('dramas/twice/drama.json', JSON.stringify({ characters: [{ id: uuid }, { id: uuid }] }))
+  await put('other/x/drama.json', '{}')
+
+  const dry = await run(['--dry-run'])
+  expect(dry.stdout).toContain('Would be imported: 6. Already there: 0. Refused: 4.')
+  const service = createClient(api.url, api.serviceKey)
+  const count = async () => (await service.from('dramas').select('id', { count: 'exact', head: true })).count
+  expect(await count()).toBe(0)
+
+  const first = await run([])
+  expect(first.stderr).toContain('10 of 10')
+  expect(first.stdout).toContain('Imported: 3. Already there: 0. Refused: 7.')
+  expect(first.code).toBe(1)
+  const refused = readFileSync(join(home, 'dramas_import_report.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(Object.fromEntries(refused.map(({ id, reason }) => [id, reason]))).toEqual({
+    broken: 'drama.json is no JSON',
+    list: 'it is no JSON object',
+    long: expect.stringContaining('drama_invalid: This is no drama: the drama: "title" must be a text of up to 500'),
+    nul: expect.stringContaining('22P05'),
+    missing: 'there is no drama.json',
+    huge: 'drama.json has more than 8 MiB',
+    twice: expect.stringContaining('stands there twice'),
+  })
+
+  // Somebody edits one; importing again changes nothing, and brings what came since.
+  const { data } = await service.from('dramas').select('id, title').eq('external_id', 'drama_1').single()
+  const { data: drama } = await service.rpc('get_drama_complete', { drama_id: data?.id })
+  await service.rpc('save_drama_complete', { drama: { ...drama, title: 'Edited' }, owner_id: owner })
+  await put('dramas/broken/drama.json', '{"title": "Mended"}')
+  expect((await run([])).stdout).toContain('Imported: 1. Already there: 3. Refused: 6.')
+  expect((await service.from('dramas').select('title').order('title')).data?.map(({ title }) => title)).toEqual([
+    'Edited',
+    'Kept id',
+    'Mended',
+    'Odd name',
+  ])
+})
+
+test('what it cannot work with is said at once', async () => {
+  expect(await run(['--owner', 'x'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--owner must be a UUID'),
+  })
+  expect(await run(['--owner', crypto.randomUUID()])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('is no user'),
+  })
+  expect(await run([], { SUPABASE_SERVICE_ROLE_KEY: '' })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('SUPABASE_SERVICE_ROLE_KEY is missing'),
+  })
+})
+
+test('memory stays flat over 10,000 files', { timeout: 300_000 }, async () => {
+  // A store of 10,000 files of 10 KB, made as they are read.
+  const many = await startManyFiles()
+  many.files = 10_000
+  try {
+    // A heap in which 100 MB have no room: what is read must be let go of, and a list of 10 KB a file would end it.
+    const { stdout, stderr } = await run(['--dry-run', '--concurrency', '16'], {
+      S3_ENDPOINT: many.url,
+      NODE_OPTIONS: '--max-old-space-size=48',
+    })
+    expect(stdout, stderr).toContain('Would be imported: 10000. Already there: 0. Refused: 0.')
+    const peak = Number(/Memory at most: (\d+) MiB/.exec(stdout)?.[1])
+    console.log(`memory at most: ${peak} MiB for 10,000 files of 10 KB`)
+    expect(peak).toBeLessThan(256)
+  } finally {
+    many.server.closeAllConnections()
+    many.server.close()
+  }
+})
+
+async function startManyFiles(): Promise<{ url: string; files: number; server: Server }> {
+  const body = JSON.stringify({
+    title: 'Many',
+    episodes: Array.from({ length: 4 }, () => ({
+      scenes: Array.from({ length: 10 }, () => ({ text: 'The lamp turns. '.repeat(15) })),
+    })),
+  })
+  const server = createServer((request, response) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://store')
+    if (!searchParams.has('list-type')) {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
+      return
+    }
+    const from = Number(searchParams.get('continuation-token') ?? 0)
+    const to = Math.min(from + 1000, many.files)
+    const folders = Array.from(
+      { length: to - from },
+      (_, n) => `<CommonPrefixes><Prefix>dramas/d${from + n}/</Prefix></CommonPrefixes>`,
+    )
+    response.writeHead(200, { 'content-type': 'application/xml' })
+    response.end(
+      `<?xml version="1.0"?><ListBucketResult><IsTruncated>${to < many.files}</IsTruncated>${folders.join('')}` +
+        `<NextContinuationToken>${to}</NextContinuationToken></ListBucketResult>`,
+    )
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const many = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, files: 0, server }
+  return many
+}

@@ -1,0 +1,230 @@
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { createClient } from '@supabase/supabase-js'
+import { mapDrama } from './dramas/map_drama.ts'
+import { homeFolder, readEnv } from './local/home.ts'
+
+/**
+ * `npm run dramas:import -- --bucket … --prefix dramas/ --owner …`: reads `<prefix><id>/drama.json` from an S3-compatible store and
+ * saves each as a drama of the owner. What is there already (by its id in the store) is passed over, so it can be repeated
+ * and goes on where it ended. Images and videos stay where they are.
+ */
+const usage = `Usage: npm run dramas:import -- --bucket <bucket> --prefix dramas/ --owner <user id>
+  --dry-run            reads and maps everything, and saves nothing
+  --report <file>      where refused files are listed, one JSON object a line (dramas_import_report.jsonl)
+  --concurrency <n>    files at a time (4)
+S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY say where; by default
+the local stack that runs.`
+
+const { values: options } = parseArgs({
+  options: {
+    bucket: { type: 'string' },
+    prefix: { type: 'string', default: 'dramas/' },
+    owner: { type: 'string' },
+    'dry-run': { type: 'boolean', default: false },
+    report: { type: 'string', default: 'dramas_import_report.jsonl' },
+    concurrency: { type: 'string', default: '4' },
+  },
+})
+const local = readEnv(homeFolder()) ?? {}
+const bucket = options.bucket ?? stop('--bucket is missing.')
+const owner = options.owner ?? stop('--owner is missing: the id of the user who is to have them.')
+if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(owner)) stop('--owner must be a UUID.')
+const concurrency = Number(options.concurrency)
+if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 50) stop('--concurrency must be 1 to 50.')
+const isDry = options['dry-run']
+const fileMaxBytes = 8 * 2 ** 20
+
+const variables = {
+  S3_ENDPOINT: process.env['S3_ENDPOINT'] || local['S3_ENDPOINT'],
+  S3_REGION: process.env['S3_REGION'] || local['S3_REGION'] || 'auto',
+  S3_ACCESS_KEY_ID: process.env['S3_ACCESS_KEY_ID'] || local['S3_ACCESS_KEY_ID'],
+  S3_SECRET_ACCESS_KEY: process.env['S3_SECRET_ACCESS_KEY'] || local['S3_SECRET_ACCESS_KEY'],
+  SUPABASE_URL: process.env['SUPABASE_URL'] || local['SUPABASE_URL'],
+  SUPABASE_SERVICE_ROLE_KEY: process.env['SUPABASE_SERVICE_ROLE_KEY'] || local['SUPABASE_SERVICE_ROLE_KEY'],
+}
+const env = (name: keyof typeof variables) => variables[name] ?? stop(`${name} is missing.`)
+const store = new S3Client({
+  endpoint: env('S3_ENDPOINT'),
+  region: env('S3_REGION'),
+  credentials: { accessKeyId: env('S3_ACCESS_KEY_ID'), secretAccessKey: env('S3_SECRET_ACCESS_KEY') },
+  forcePathStyle: true,
+  requestChecksumCalculation: 'WHEN_REQUIRED',
+  responseChecksumValidation: 'WHEN_REQUIRED',
+  requestHandler: { connectionTimeout: 5000, socketTimeout: 30_000 },
+})
+const supabase = createClient(env('SUPABASE_URL'), env('SUPABASE_SERVICE_ROLE_KEY'), {
+  auth: { persistSession: false, autoRefreshToken: false },
+})
+
+/** What is wrong with one file; the next one may be right. */
+class Refusal extends Error {}
+/** The store or the API does not answer: nothing is wrong with the file. */
+class Outage extends Error {}
+
+const counts = { found: 0, imported: 0, already: 0, refused: 0 }
+const reasons = new Map<string, number>()
+const isTerminal = process.stderr.isTTY
+const startedAt = Date.now()
+let shownAt = 0
+const report = createWriteStream(options.report, { flags: 'w' })
+
+try {
+  await requireOwner()
+  // Counted first, for the bar: one request a thousand.
+  for await (const ids of listIds()) counts.found += ids.length
+  for await (const ids of listIds()) await importPage(ids)
+} catch (error) {
+  showProgress(true)
+  console.error(`\n${error instanceof Outage ? error.message : (error as Error).stack}`)
+  console.error('What is imported stays; repeat the command to go on.')
+  process.exitCode = 1
+} finally {
+  await new Promise((resolve) => report.end(resolve))
+}
+showProgress(true)
+console.log(
+  `\n${isDry ? 'Would be imported' : 'Imported'}: ${counts.imported}. Already there: ${counts.already}. Refused: ${counts.refused}.` +
+    ` Memory at most: ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB.`,
+)
+for (const [reason, times] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`  ${times} × ${reason}`)
+if (counts.refused > 0) {
+  console.log(`Which ones: ${options.report}`)
+  process.exitCode = 1
+}
+
+async function requireOwner(): Promise<void> {
+  const answer = await calling('The API', () => supabase.from('users').select('id').eq('id', owner))
+  if (answer.data?.length !== 1) stop('--owner is no user.')
+}
+
+/** Ids, page by page: the folders below the prefix, whatever else is in them. */
+async function* listIds(): AsyncGenerator<string[]> {
+  let ContinuationToken: string | undefined
+  do {
+    const page = await calling('The store', () =>
+      store.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: options.prefix, Delimiter: '/', ContinuationToken }),
+      ),
+    )
+    yield (page.CommonPrefixes ?? []).flatMap(({ Prefix }) =>
+      Prefix === undefined ? [] : [Prefix.slice(options.prefix.length, -1)],
+    )
+    ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined
+  } while (ContinuationToken !== undefined)
+}
+
+async function importPage(ids: string[]): Promise<void> {
+  for (let from = 0; from < ids.length; from += 100) {
+    const some = ids.slice(from, from + 100)
+    const known = await findKnown(some)
+    counts.already += known.size
+    const waiting = some.filter((id) => !known.has(id))
+    await Promise.all(
+      Array.from({ length: concurrency }, async () => {
+        for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) await importOne(id)
+      }),
+    )
+    showProgress()
+  }
+}
+
+/** Which of these the owner has already. */
+async function findKnown(ids: string[]): Promise<Set<string>> {
+  const answer = await calling('The API', () =>
+    supabase.from('dramas').select('external_id').eq('owner_id', owner).in('external_id', ids),
+  )
+  return new Set(answer.data?.map((row) => row.external_id))
+}
+
+async function importOne(id: string): Promise<void> {
+  try {
+    const drama = mapDrama(id, parse(await load(id)), owner)
+    if (!isDry) await save(drama)
+    counts.imported += 1
+  } catch (error) {
+    if (error instanceof Outage) throw error
+    // Whatever it is, it is this file's: mapping has no other input.
+    const reason = error instanceof Error ? error.message : String(error)
+    counts.refused += 1
+    // By kind, so that a million of them take no room.
+    const kind = reason.replace(/"[^"]*"|\d+|[0-9a-f-]{36}/g, '…').slice(0, 120)
+    if (reasons.has(kind) || reasons.size < 50) reasons.set(kind, (reasons.get(kind) ?? 0) + 1)
+    if (!report.write(`${JSON.stringify({ id, reason })}\n`)) await once(report, 'drain')
+  }
+  showProgress()
+}
+
+async function load(id: string): Promise<string> {
+  return calling('The store', async () => {
+    try {
+      const file = await store.send(new GetObjectCommand({ Bucket: bucket, Key: `${options.prefix}${id}/drama.json` }))
+      if ((file.ContentLength ?? 0) > fileMaxBytes) {
+        ;(file.Body as { destroy?: () => void } | undefined)?.destroy?.()
+        throw new Refusal(`drama.json has more than ${fileMaxBytes / 2 ** 20} MiB`)
+      }
+      return (await file.Body?.transformToString('utf8')) ?? ''
+    } catch (error) {
+      if ((error as Error).name === 'NoSuchKey') throw new Refusal('there is no drama.json', { cause: error })
+      throw error
+    }
+  })
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Refusal('drama.json is no JSON', { cause })
+  }
+}
+
+async function save(drama: unknown): Promise<void> {
+  await calling('The API', async () => {
+    const { error, status } = await supabase.rpc('save_drama_complete', { drama, owner_id: owner })
+    if (error === null) return
+    if (status === 0 || status >= 500 || status === 429) throw new Error(`${status} ${error.message}`)
+    throw new Refusal(`${error.code.startsWith('PT') ? error.details : error.code}: ${error.message}`)
+  })
+}
+
+/** Tries again for half a minute: a store or an API may be away for a moment. */
+async function calling<Result>(what: string, call: () => PromiseLike<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const result = await call()
+      const failed = (result as { error?: { message: string } | null } | undefined)?.error
+      if (failed) throw new Error(failed.message)
+      return result
+    } catch (error) {
+      if (error instanceof Refusal) throw error
+      if (attempt === 6) throw new Outage(`${what} does not answer: ${(error as Error).message}`, { cause: error })
+      await sleep(250 * 2 ** attempt)
+    }
+  }
+}
+
+/** A bar on a terminal; elsewhere a line now and then. */
+function showProgress(isLast = false): void {
+  const now = Date.now()
+  if (!isLast && now - shownAt < (isTerminal ? 100 : 5000)) return
+  shownAt = now
+  const done = counts.imported + counts.already + counts.refused
+  const share = counts.found === 0 ? 0 : done / counts.found
+  const perSecond = Math.round(done / Math.max((now - startedAt) / 1000, 0.001))
+  const numbers = `${done} of ${counts.found}, ${counts.refused} refused, ${perSecond}/s`
+  if (isTerminal) {
+    const bar = '█'.repeat(Math.round(share * 30)).padEnd(30, '░')
+    process.stderr.write(`\r${bar} ${Math.round(share * 100)}%  ${numbers}   `)
+  } else {
+    console.error(`${Math.round(share * 100)}%  ${numbers}`)
+  }
+}
+
+function stop(message: string): never {
+  console.error(`${message}\n\n${usage}`)
+  process.exit(2)
+}

@@ -1,0 +1,320 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { crc32, deflateSync } from 'node:zlib'
+
+/**
+ * A stand-in for Gemini, for development and tests: it speaks the wire format and thinks nothing. Texts satisfy the schema
+ * that is asked for, images are real PNGs derived from the prompt, videos take a few polls; the same request has the same
+ * answer. `PUT /stand-in` with a {@link Behaviour} changes how it behaves, `GET /stand-in` tells what it was asked.
+ */
+export type Behaviour = {
+  /** How long each answer takes. */
+  latencyMs: number
+  /** How often a video is polled before it is there. */
+  videoPolls: number
+  /** Each request takes the first of these that is due, so that `{ every: 1, times: 1 }` is the next one. */
+  faults: Fault[]
+}
+
+export type Fault = {
+  kind: 'rate' | 'unavailable' | 'hang' | 'blocked' | 'truncated' | 'broken_json' | 'safety' | 'empty' | 'bad_request'
+  /** Of the requests that it is for, which ones: 3 is every third. */
+  every: number
+  /** How often in all; for ever by default. */
+  times?: number
+  /** Only requests whose path contains this, such as a model's name. */
+  path?: string
+  /** What a 429 says of the delay; "none" leaves it out. */
+  retryDelay?: string
+}
+
+export type StandIn = {
+  url: string
+  behave(behaviour: Partial<Behaviour>): void
+  /** Paths of the requests so far. */
+  requests: string[]
+  stop(): Promise<void>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a stand-in reads what it needs, of whatever it is sent
+type Any = any
+
+type Operation = { polls: number; prompt: string }
+
+export async function startGemini(options: { port?: number; log?: (line: string) => void } = {}): Promise<StandIn> {
+  const behaviour: Behaviour = { latencyMs: 0, videoPolls: 3, faults: [] }
+  const requests: string[] = []
+  const seen = new Map<Fault, number>()
+  const operations = new Map<string, Operation>()
+  const log = options.log ?? (() => {})
+
+  const behave = (change: Partial<Behaviour>) => {
+    Object.assign(behaviour, change)
+    if (change.faults !== undefined) seen.clear()
+  }
+
+  /** The fault that this request meets, if any. */
+  function meetFault(path: string): Fault | undefined {
+    return behaviour.faults.find((fault) => {
+      if (fault.path !== undefined && !path.includes(fault.path)) return false
+      const count = (seen.get(fault) ?? 0) + 1
+      seen.set(fault, count)
+      return count % fault.every === 0 && count / fault.every <= (fault.times ?? Number.POSITIVE_INFINITY)
+    })
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = new URL(request.url ?? '/', 'http://stand-in').pathname
+    const body = await readBody(request)
+    if (path === '/stand-in') {
+      if (request.method === 'PUT') behave(JSON.parse(body))
+      return send(response, 200, { behaviour, requests: requests.length })
+    }
+    requests.push(path)
+    if (!request.headers['x-goog-api-key']) {
+      return refuse(response, 403, 'PERMISSION_DENIED', "Method doesn't allow unregistered callers.")
+    }
+    await sleep(behaviour.latencyMs)
+    const fault = meetFault(path)
+    if (fault !== undefined) {
+      log(`fault ${fault.kind}: ${path}`)
+      if (await misbehave(fault, response)) return
+    }
+    log(`${request.method} ${path}`)
+    const [, model, verb] = /^\/v1beta\/models\/([^/:]+):(\w+)$/.exec(path) ?? []
+    if (request.method === 'POST' && model !== undefined && verb === 'generateContent') {
+      return send(response, 200, generate(model, JSON.parse(body), fault))
+    }
+    if (request.method === 'POST' && model !== undefined && verb === 'predictLongRunning') {
+      const name = `models/${model}/operations/${crypto.randomUUID()}`
+      operations.set(name, { polls: 0, prompt: JSON.parse(body).instances?.[0]?.prompt ?? '' })
+      return send(response, 200, { name })
+    }
+    const name = path.replace('/v1beta/', '')
+    const operation = operations.get(name.replace(/^files\//, 'models/').replace(/:download$/, ''))
+    if (operation === undefined) return refuse(response, 404, 'NOT_FOUND', `${name} is not found.`)
+    if (path.endsWith(':download')) {
+      const bytes = makeVideo(operation.prompt)
+      response.writeHead(200, { 'content-type': 'video/mp4', 'content-length': bytes.length })
+      response.end(bytes)
+      return
+    }
+    operation.polls += 1
+    if (operation.polls < behaviour.videoPolls) return send(response, 200, { name, metadata: {} })
+    if (fault?.kind === 'safety') {
+      const raiMediaFilteredReasons = ['The prompt was filtered.']
+      return send(response, 200, { name, done: true, response: { generateVideoResponse: { raiMediaFilteredReasons } } })
+    }
+    const uri = `http://${request.headers.host}/v1beta/${name.replace(/^models\//, 'files/')}:download?alt=media`
+    send(response, 200, {
+      name,
+      done: true,
+      response: { generateVideoResponse: { generatedSamples: [{ video: { uri } }] } },
+    })
+  }
+
+  const server: Server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      log(`failed: ${String(error)}`)
+      if (!response.headersSent) refuse(response, 400, 'INVALID_ARGUMENT', String(error))
+      else response.destroy()
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port ?? 0, '127.0.0.1', resolve)
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url,
+    behave,
+    requests,
+    stop: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Answers as a Gemini in trouble would; false where the fault is in the answer's content. */
+async function misbehave(fault: Fault, response: ServerResponse): Promise<boolean> {
+  switch (fault.kind) {
+    case 'rate':
+      refuse(response, 429, 'RESOURCE_EXHAUSTED', 'You exceeded your current quota.', [
+        ...(fault.retryDelay === 'none'
+          ? []
+          : [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: fault.retryDelay ?? '1s' }]),
+      ])
+      return true
+    case 'unavailable':
+      refuse(response, 503, 'UNAVAILABLE', 'The model is overloaded. Please try again later.')
+      return true
+    case 'bad_request':
+      refuse(response, 400, 'INVALID_ARGUMENT', 'The request is invalid.')
+      return true
+    case 'hang':
+      await new Promise((resolve) => response.once('close', resolve))
+      return true
+    default:
+      return false
+  }
+}
+
+function generate(model: string, body: Any, fault: Fault | undefined): unknown {
+  const parts: Any[] = (body.contents ?? []).flatMap((content: Any) => content.parts ?? [])
+  const prompt = parts.map((part) => part.text ?? '').join('\n')
+  const config = body.generationConfig ?? {}
+  const promptTokenCount = Math.ceil(JSON.stringify(parts).length / 4)
+  const reply = (part: object, finishReason = 'STOP') => {
+    const candidatesTokenCount = Math.ceil(JSON.stringify(part).length / 4)
+    return {
+      candidates: [{ content: { role: 'model', parts: [part] }, finishReason, index: 0 }],
+      usageMetadata: {
+        promptTokenCount,
+        candidatesTokenCount,
+        totalTokenCount: promptTokenCount + candidatesTokenCount,
+      },
+      modelVersion: model,
+    }
+  }
+  if (fault?.kind === 'blocked') {
+    return { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' }, usageMetadata: { promptTokenCount } }
+  }
+  if (fault?.kind === 'empty') return { usageMetadata: { promptTokenCount } }
+  if (fault?.kind === 'safety') return { candidates: [{ finishReason: 'SAFETY', index: 0 }] }
+  if (config.responseModalities?.includes('IMAGE')) {
+    return reply({ inlineData: { mimeType: 'image/png', data: makePng(prompt).toString('base64') } })
+  }
+  const schema = config.responseJsonSchema ?? config.responseSchema
+  const text = schema === undefined ? makeText(prompt, 200) : JSON.stringify(makeValue(schema, schema, prompt))
+  if (fault?.kind === 'truncated') return reply({ text: text.slice(0, text.length / 2) }, 'MAX_TOKENS')
+  if (fault?.kind === 'broken_json') return reply({ text: text.slice(0, text.length / 2) })
+  return reply({ text })
+}
+
+/** A value as a JSON Schema asks for; what it is made of comes from the prompt, and from where it stands. */
+function makeValue(schema: Any, root: Any, seed: string): unknown {
+  if (schema.$ref !== undefined) {
+    const target = schema.$ref
+      .split('/')
+      .slice(1)
+      .reduce((node: Any, key: string) => node?.[key], root)
+    return makeValue(target, root, seed)
+  }
+  if (schema.const !== undefined) return schema.const
+  if (schema.enum !== undefined) return schema.enum[digest(seed).readUInt32BE() % schema.enum.length]
+  const [choice] = schema.anyOf ?? schema.oneOf ?? []
+  if (choice !== undefined) return makeValue(choice, root, seed)
+  const type = Array.isArray(schema.type) ? schema.type.find((one: string) => one !== 'null') : schema.type
+  switch (type) {
+    case 'object':
+      return Object.fromEntries(
+        Object.entries(schema.properties ?? {}).map(([key, value]) => [key, makeValue(value, root, `${seed}/${key}`)]),
+      )
+    case 'array': {
+      const length = Math.min(schema.minItems ?? 2, schema.maxItems ?? 100)
+      return Array.from({ length }, (_, n) => makeValue(schema.items ?? {}, root, `${seed}/${n}`))
+    }
+    case 'integer':
+    case 'number': {
+      const [least, most] = [schema.minimum ?? 0, schema.maximum ?? 100]
+      return least + (digest(seed).readUInt32BE() % (Math.floor(most - least) + 1))
+    }
+    case 'boolean':
+      return digest(seed).readUInt8() % 2 === 0
+    case 'null':
+      return null
+    default:
+      if (schema.format === 'uuid') return makeUuid(seed)
+      if (schema.format === 'uri') return `https://example.com/${digest(seed).toString('hex').slice(0, 16)}`
+      return makeText(seed, schema.maxLength ?? 200, schema.minLength ?? 0)
+  }
+}
+
+const words =
+  'the lamp turns over black water and a keeper reads what nobody sent while rain writes on the glass a door opens someone says your name'.split(
+    ' ',
+  )
+
+function makeText(seed: string, maxLength: number, minLength = 0): string {
+  const bytes = digest(seed)
+  const title = seed.split('/').at(-1)?.slice(0, 40) ?? ''
+  let text = `${title}: ${Array.from(bytes.subarray(0, 12), (byte) => words[byte % words.length]).join(' ')}`
+  while (text.length < minLength) text += ` ${words[text.length % words.length]}`
+  return text.slice(0, maxLength)
+}
+
+function makeUuid(seed: string): string {
+  const hex = digest(seed).toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+const digest = (seed: string) => createHash('sha256').update(seed).digest()
+
+/** A real PNG, 160 × 90, in colours that the prompt gives. */
+export function makePng(prompt: string): Buffer {
+  const [width, height] = [160, 90]
+  const [r = 0, g = 0, b = 0, dr = 0, dg = 0, db = 0] = digest(prompt)
+  const rows = Buffer.alloc((width * 3 + 1) * height)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = y * (width * 3 + 1) + 1 + x * 3
+      rows[at] = (r + ((x * dr) >> 6)) & 255
+      rows[at + 1] = (g + ((y * dg) >> 6)) & 255
+      rows[at + 2] = (b + (((x + y) * db) >> 7)) & 255
+    }
+  }
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width, 0)
+  header.writeUInt32BE(height, 4)
+  header.set([8, 2, 0, 0, 0], 8)
+  const chunk = (type: string, data: Buffer) => {
+    const named = Buffer.concat([Buffer.from(type, 'latin1'), data])
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)]
+    length.writeUInt32BE(data.length)
+    sum.writeUInt32BE(crc32(named))
+    return Buffer.concat([length, named, sum])
+  }
+  return Buffer.concat([
+    Buffer.from('89504e470d0a1a0a', 'hex'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(rows)),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
+/** The boxes of an MP4, with nothing to be seen. */
+function makeVideo(prompt: string): Buffer {
+  const box = (type: string, data: Buffer) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(data.length + 8)
+    return Buffer.concat([length, Buffer.from(type, 'latin1'), data])
+  }
+  return Buffer.concat([
+    box('ftyp', Buffer.concat([Buffer.from('isom', 'latin1'), Buffer.alloc(4), Buffer.from('isommp41', 'latin1')])),
+    box('mdat', Buffer.concat(Array.from({ length: 64 }, (_, n) => digest(`${prompt}/${n}`)))),
+  ])
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=UTF-8' })
+  response.end(JSON.stringify(body))
+}
+
+function refuse(
+  response: ServerResponse,
+  code: number,
+  status: string,
+  message: string,
+  details: unknown[] = [],
+): void {
+  send(response, code, { error: { code, message, status, details } })
+}

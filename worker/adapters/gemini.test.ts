@@ -1,0 +1,225 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileTypeFromBuffer } from 'file-type'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { type Fault, type StandIn, startGemini } from '../../scripts/local/gemini.ts'
+import { dramaDocuments } from '../handlers/drama_documents.ts'
+import { createGemini, type Gemini } from './gemini.ts'
+
+// The SDK as it is, against the stand-in, which speaks the wire format.
+let standIn: StandIn
+let gemini: Gemini
+const model = 'gemini-3-pro-preview'
+const never = new AbortController().signal
+
+beforeAll(async () => {
+  standIn = await startGemini()
+  gemini = createGemini({ GEMINI_API_KEY: 'key', GEMINI_BASE_URL: standIn.url, GEMINI_TIMEOUT_SECONDS: 5 })
+})
+beforeEach(() => standIn.behave({ latencyMs: 0, videoPolls: 3, faults: [] }))
+afterAll(() => standIn.stop())
+
+const outline = z.object({
+  title: z.string().max(60),
+  mood: z.enum(['dark', 'light']),
+  year: z.int().min(1900).max(2000),
+  subtitle: z.string().nullable(),
+  episodes: z.array(z.object({ title: z.string() })).length(3),
+})
+const write = (signal = never) => gemini.writeJson({ model, prompt: 'A lighthouse', schema: outline, signal })
+const meet = (kind: Fault['kind'], more: Partial<Fault> = {}) =>
+  standIn.behave({ faults: [{ kind, every: 1, ...more }] })
+
+describe('text', () => {
+  test('is as the schema asks, with what it has cost, and the same for the same prompt', async () => {
+    const { value, usage } = await write()
+    expect(outline.parse(value)).toEqual(value)
+    expect(value.episodes).toHaveLength(3)
+    expect(usage).toEqual({
+      model,
+      prompt_tokens: expect.any(Number),
+      output_tokens: expect.any(Number),
+      total_tokens: usage.prompt_tokens + usage.output_tokens,
+    })
+    expect(usage.output_tokens).toBeGreaterThan(0)
+    expect((await write()).value).toEqual(value)
+    expect(standIn.requests.at(-1)).toBe(`/v1beta/models/${model}:generateContent`)
+  })
+
+  test('can be asked for by the schema of every text step', async () => {
+    const { write_outline, write_cast, write_script, write_scene } = dramaDocuments
+    const schemas = [write_outline, write_cast, write_script, write_scene].map(({ output }) => output as z.ZodType)
+    for (const schema of schemas) {
+      const { value } = await gemini.writeJson({ model, prompt: 'x', schema, signal: never })
+      expect(schema.safeParse(value).success).toBe(true)
+    }
+  })
+})
+
+describe('what goes wrong', () => {
+  test.each<[string, Partial<Fault> & { kind: Fault['kind'] }, object]>([
+    [
+      'a rate limit with a delay',
+      { kind: 'rate', retryDelay: '7s' },
+      { slug: 'provider_busy', isPermanent: false, retryInMs: 7000 },
+    ],
+    ['a fraction of a second', { kind: 'rate', retryDelay: '0.25s' }, { retryInMs: 250 }],
+    [
+      'a rate limit without one',
+      { kind: 'rate', retryDelay: 'none' },
+      { slug: 'provider_busy', isPermanent: false, retryInMs: undefined },
+    ],
+    ['overload', { kind: 'unavailable' }, { slug: 'provider_unavailable', isPermanent: false }],
+    [
+      'a blocked prompt',
+      { kind: 'blocked' },
+      { slug: 'prompt_blocked', isPermanent: true, message: expect.stringContaining('prohibited content') },
+    ],
+    [
+      'a blocked answer',
+      { kind: 'safety' },
+      { slug: 'provider_refused', isPermanent: true, message: expect.stringContaining('safety') },
+    ],
+    ['an answer that is cut off', { kind: 'truncated' }, { slug: 'answer_truncated', isPermanent: true }],
+    ['an answer that is no JSON', { kind: 'broken_json' }, { slug: 'provider_answer_invalid', isPermanent: false }],
+    ['an empty answer', { kind: 'empty' }, { slug: 'provider_answer_invalid', isPermanent: false }],
+    [
+      'a request that is refused',
+      { kind: 'bad_request' },
+      { slug: 'provider_refused', isPermanent: true, message: expect.stringContaining('The request is invalid.') },
+    ],
+  ])('%s', async (_what, fault, expected) => {
+    meet(fault.kind, fault)
+    await expect(write()).rejects.toMatchObject(expected)
+    standIn.behave({ faults: [] })
+    await expect(write()).resolves.toBeDefined()
+  })
+
+  test('an answer of another form than was asked for', async () => {
+    const other = z.object({ title: z.string().regex(/^\d+$/) })
+    await expect(gemini.writeJson({ model, prompt: 'x', schema: other, signal: never })).rejects.toMatchObject({
+      slug: 'provider_answer_invalid',
+      isPermanent: false,
+    })
+  })
+
+  test('no answer: after the timeout, or as soon as the caller stops', async () => {
+    meet('hang')
+    const hasty = createGemini({ GEMINI_API_KEY: 'key', GEMINI_BASE_URL: standIn.url, GEMINI_TIMEOUT_SECONDS: 0.2 })
+    const request = { model, prompt: 'x', schema: outline }
+    await expect(hasty.writeJson({ ...request, signal: never })).rejects.toMatchObject({
+      slug: 'provider_timed_out',
+      isPermanent: false,
+    })
+    const stop = new AbortController()
+    setTimeout(() => stop.abort(new Error('The run was cancelled')), 100)
+    const from = performance.now()
+    await expect(write(stop.signal)).rejects.toThrow('The run was cancelled')
+    expect(performance.now() - from).toBeLessThan(1000)
+    const asked = standIn.requests.length
+    await expect(write(AbortSignal.abort(new Error('Already')))).rejects.toThrow('Already')
+    expect(standIn.requests).toHaveLength(asked)
+  })
+
+  test('nobody there, no key, a key that is refused, a model that is not known', async () => {
+    const to = (config: object) =>
+      createGemini({
+        GEMINI_API_KEY: 'key',
+        GEMINI_BASE_URL: standIn.url,
+        GEMINI_TIMEOUT_SECONDS: 5,
+        ...config,
+      }).writeJson({ model, prompt: 'x', schema: outline, signal: never })
+    await expect(to({ GEMINI_BASE_URL: 'http://127.0.0.1:9' })).rejects.toMatchObject({
+      slug: 'provider_unreachable',
+      isPermanent: false,
+    })
+    await expect(to({ GEMINI_API_KEY: undefined })).rejects.toMatchObject({
+      slug: 'provider_not_configured',
+      isPermanent: true,
+    })
+    const page = (status: number, body: string) => (server: Server) =>
+      new Promise<string>((resolve) => {
+        server.on('request', (_request, response) => response.writeHead(status).end(body))
+        server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+      })
+    for (const [status, expected] of [
+      [403, { slug: 'provider_key_refused', isPermanent: true }],
+      [404, { slug: 'provider_model_unknown', isPermanent: true }],
+      [502, { slug: 'provider_unavailable', isPermanent: false }],
+    ] as const) {
+      const server = createServer()
+      const url = await page(status, '<html>a proxy</html>')(server)
+      await expect(to({ GEMINI_BASE_URL: url })).rejects.toMatchObject(expected)
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+})
+
+describe('images and videos', () => {
+  test('an image is a picture, another one for another prompt or reference', async () => {
+    const draw = (prompt: string, references: { bytes: Buffer; mimeType: string }[] = []) =>
+      gemini.drawImage({ model: 'gemini-3-pro-image-preview', prompt, references, signal: never })
+    const first = await draw('A lamp')
+    expect(first.mimeType).toBe('image/png')
+    expect(await fileTypeFromBuffer(first.bytes)).toMatchObject({ mime: 'image/png' })
+    expect((await draw('A lamp')).bytes.equals(first.bytes)).toBe(true)
+    expect((await draw('A storm', [first])).bytes.equals(first.bytes)).toBe(false)
+    expect(first.usage.total_tokens).toBeGreaterThan(0)
+    meet('safety')
+    await expect(draw('x')).rejects.toMatchObject({ slug: 'provider_refused', isPermanent: true })
+  })
+
+  test('an answer without a picture', async () => {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ candidates: [{ content: { parts: [{ text: 'No.' }] }, finishReason: 'STOP' }] }))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const other = createGemini({ GEMINI_API_KEY: 'key', GEMINI_BASE_URL: url, GEMINI_TIMEOUT_SECONDS: 5 })
+    await expect(other.drawImage({ model, prompt: 'x', signal: never })).rejects.toMatchObject({
+      slug: 'provider_answer_invalid',
+    })
+    server.closeAllConnections()
+    server.close()
+  })
+
+  test('a video is begun, polled, and loaded', async () => {
+    const image = await gemini.drawImage({ model: 'gemini-3-pro-image-preview', prompt: 'A lamp', signal: never })
+    const start = () =>
+      gemini.startVideo({ model: 'veo-3.1-generate-preview', prompt: 'It turns', image, signal: never })
+    const operation = await start()
+    expect(operation).toContain('operations/')
+    const polls: (string | undefined)[] = []
+    while (polls.at(-1) === undefined) polls.push(await gemini.pollVideo({ operation, signal: never }))
+    expect(polls.slice(0, -1)).toEqual([undefined, undefined])
+    const video = await gemini.loadVideo({ uri: polls.at(-1) ?? '', signal: never })
+    expect(video.mimeType).toBe('video/mp4')
+    expect(await fileTypeFromBuffer(video.bytes)).toMatchObject({ mime: 'video/mp4' })
+    standIn.behave({ videoPolls: 1, faults: [{ kind: 'safety', every: 1, path: 'operations' }] })
+    await expect(gemini.pollVideo({ operation: await start(), signal: never })).rejects.toMatchObject({
+      slug: 'provider_refused',
+      isPermanent: true,
+      message: expect.stringContaining('The prompt was filtered.'),
+    })
+    await expect(gemini.pollVideo({ operation: 'models/veo/operations/none', signal: never })).rejects.toMatchObject({
+      isPermanent: true,
+    })
+  })
+
+  test('the key is not sent to where an answer points', async () => {
+    const keys: unknown[] = []
+    const server = createServer((request, response) => {
+      keys.push(request.headers['x-goog-api-key'])
+      response.writeHead(200, { 'content-type': 'video/mp4' }).end('bytes')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/video`
+    expect((await gemini.loadVideo({ uri, signal: never })).bytes.toString()).toBe('bytes')
+    expect(keys).toEqual([undefined])
+    server.closeAllConnections()
+    server.close()
+  })
+})

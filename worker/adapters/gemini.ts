@@ -1,0 +1,383 @@
+import { ApiError, GenerateVideosOperation, GoogleGenAI } from '@google/genai'
+import { z } from 'zod'
+import { StepError } from '../define_handler.ts'
+
+/** Where Gemini is: part of the worker's environment. */
+export const geminiVariables = {
+  /** Without it, steps that need Gemini fail, and everything else runs. */
+  GEMINI_API_KEY: z.string().optional(),
+  GEMINI_BASE_URL: z
+    .url({ protocol: /^https?$/, error: 'must be a URL like https://generativelanguage.googleapis.com' })
+    .default('https://generativelanguage.googleapis.com'),
+  /** How long an answer may take. */
+  GEMINI_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 600').min(1).max(600).default(120),
+}
+
+const environment = z.object(geminiVariables)
+
+export type GeminiConfig = z.output<typeof environment>
+
+/** What a call has cost, as it is kept with the job. */
+export type GeminiUsage = { model: string; prompt_tokens: number; output_tokens: number; total_tokens: number }
+
+export type Picture = { bytes: Buffer; mimeType: string }
+
+/**
+ * Gemini. Each call ends in a bounded time, and throws a StepError when it fails: permanent where the next attempt would be
+ * given the same, with a reason for people; with `retryInMs` where Gemini says when it takes requests again. A call that
+ * `signal` aborts throws the signal's reason.
+ */
+export type Gemini = {
+  /** An answer as this schema has it, which Gemini is given as JSON Schema. */
+  writeJson<Schema extends z.ZodType>(request: {
+    model: string
+    prompt: string
+    system?: string
+    schema: Schema
+    signal: AbortSignal
+  }): Promise<{ value: z.output<Schema>; usage: GeminiUsage }>
+  /** A picture of what the prompt says, with those that it is to resemble. */
+  drawImage(request: {
+    model: string
+    prompt: string
+    references?: Picture[]
+    signal: AbortSignal
+  }): Promise<Picture & { usage: GeminiUsage }>
+  /** Begins a video, from a first picture if there is one; the operation's name is all that is needed to go on. */
+  startVideo(request: { model: string; prompt: string; image?: Picture; signal: AbortSignal }): Promise<string>
+  /** Where the video is; undefined while it is being made. */
+  pollVideo(request: { operation: string; signal: AbortSignal }): Promise<string | undefined>
+  /** The bytes of a video that {@link pollVideo} has found. */
+  loadVideo(request: { uri: string; signal: AbortSignal }): Promise<Picture>
+}
+
+const apiVersion = 'v1beta'
+const videoMaxBytes = 100 * 2 ** 20
+
+const answers = z.object({
+  candidates: z
+    .array(
+      z.object({
+        content: z
+          .object({
+            parts: z
+              .array(
+                z.object({
+                  text: z.string().optional(),
+                  thought: z.boolean().optional(),
+                  inlineData: z.object({ mimeType: z.string(), data: z.base64() }).optional(),
+                }),
+              )
+              .optional(),
+          })
+          .optional(),
+        finishReason: z.string().optional(),
+      }),
+    )
+    .optional(),
+  promptFeedback: z.object({ blockReason: z.string().optional() }).optional(),
+  usageMetadata: z
+    .object({
+      promptTokenCount: z.int().nonnegative().default(0),
+      candidatesTokenCount: z.int().nonnegative().default(0),
+      thoughtsTokenCount: z.int().nonnegative().default(0),
+      totalTokenCount: z.int().nonnegative().default(0),
+    })
+    .optional(),
+})
+
+const operations = z.object({
+  name: z.string().min(1),
+  done: z.boolean().optional(),
+  error: z.object({ message: z.string().optional(), code: z.number().optional() }).optional(),
+  response: z
+    .object({
+      generatedVideos: z.array(z.object({ video: z.object({ uri: z.url() }).optional() })).optional(),
+      raiMediaFilteredReasons: z.array(z.string()).optional(),
+    })
+    .optional(),
+})
+
+/** What Gemini says of an error, inside the message of the SDK's ApiError. */
+const refusals = z.object({
+  error: z.object({
+    message: z.string().optional(),
+    details: z.array(z.looseObject({ '@type': z.string().optional(), retryDelay: z.string().optional() })).optional(),
+  }),
+})
+
+export function createGemini(config: GeminiConfig): Gemini {
+  const { GEMINI_API_KEY: apiKey, GEMINI_BASE_URL: baseUrl } = config
+  const timeoutMs = config.GEMINI_TIMEOUT_SECONDS * 1000
+  const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion } })
+
+  /** Neither a silent Gemini nor one that is slow keeps a step waiting for ever. */
+  async function within<Result>(signal: AbortSignal, call: (abortSignal: AbortSignal) => Promise<Result>) {
+    if (apiKey === undefined) {
+      throw permanent('provider_not_configured', 'This server has no key for Gemini.')
+    }
+    signal.throwIfAborted()
+    const timeout = AbortSignal.timeout(timeoutMs)
+    try {
+      return await call(AbortSignal.any([signal, timeout]))
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      if (timeout.aborted) {
+        throw new StepError('provider_timed_out', `Gemini gave no answer within ${timeoutMs / 1000} s.`, {
+          cause: error,
+        })
+      }
+      throw explain(error)
+    }
+  }
+
+  async function generate(request: {
+    model: string
+    parts: object[]
+    config: object
+    signal: AbortSignal
+  }): Promise<{ parts: Part[]; usage: GeminiUsage }> {
+    const { model, parts, signal } = request
+    const answer = await within(signal, (abortSignal) =>
+      client.models.generateContent({
+        model,
+        contents: [{ role: 'user', parts }],
+        config: { ...request.config, abortSignal },
+      }),
+    )
+    return readAnswer(model, answer)
+  }
+
+  return {
+    async writeJson({ model, prompt, system, schema, signal }) {
+      const { $schema: _, ...responseJsonSchema } = z.toJSONSchema(schema)
+      const { parts, usage } = await generate({
+        model,
+        parts: [{ text: prompt }],
+        config: {
+          responseMimeType: 'application/json',
+          responseJsonSchema,
+          ...(system !== undefined && { systemInstruction: system }),
+        },
+        signal,
+      })
+      const text = parts.flatMap((part) => (part.thought ? [] : [part.text ?? ''])).join('')
+      return { value: readJson(text, schema), usage }
+    },
+
+    async drawImage({ model, prompt, references = [], signal }) {
+      const { parts, usage } = await generate({
+        model,
+        parts: [...references.map(toPart), { text: prompt }],
+        config: { responseModalities: ['IMAGE'] },
+        signal,
+      })
+      const drawn = parts.find((part) => part.inlineData !== undefined && !part.thought)?.inlineData
+      if (drawn === undefined) throw unreadable('it holds no picture')
+      if (!/^image\/(png|jpeg|webp)$/.test(drawn.mimeType)) throw unreadable(`it holds ${drawn.mimeType.slice(0, 100)}`)
+      return { bytes: Buffer.from(drawn.data, 'base64'), mimeType: drawn.mimeType, usage }
+    },
+
+    // By hand: the SDK begins videos on Google's enterprise platform only, though it polls them here.
+    async startVideo({ model, prompt, image, signal }) {
+      const answer = await within(signal, async (abortSignal) => {
+        const response = await fetch(
+          new URL(`/${apiVersion}/models/${encodeURIComponent(model)}:predictLongRunning`, baseUrl),
+          {
+            method: 'POST',
+            headers: { 'content-type': 'application/json', 'x-goog-api-key': apiKey ?? '' },
+            body: JSON.stringify({
+              instances: [
+                {
+                  prompt,
+                  ...(image && {
+                    image: { bytesBase64Encoded: image.bytes.toString('base64'), mimeType: image.mimeType },
+                  }),
+                },
+              ],
+            }),
+            signal: abortSignal,
+          },
+        )
+        return JSON.parse(await requireOk(response))
+      })
+      return check(operations, answer).name
+    },
+
+    async pollVideo({ operation, signal }) {
+      const asked = new GenerateVideosOperation()
+      asked.name = operation
+      const answer = await within(signal, (abortSignal) =>
+        client.operations.getVideosOperation({ operation: asked, config: { abortSignal } }),
+      )
+      const { done, error, response } = check(operations, answer)
+      if (error !== undefined) {
+        // The codes of google.rpc.Code: 8 resource exhausted, 13 internal, 14 unavailable.
+        const isPermanent = ![8, 13, 14].includes(error.code ?? 0)
+        throw new StepError('provider_refused', `Gemini made no video: ${error.message ?? 'it gave no reason'}`, {
+          isPermanent,
+        })
+      }
+      if (!done) return undefined
+      const uri = response?.generatedVideos?.[0]?.video?.uri
+      if (uri !== undefined) return uri
+      const [reason] = response?.raiMediaFilteredReasons ?? []
+      if (reason !== undefined) throw permanent('provider_refused', `Gemini made no video: ${reason}`)
+      throw unreadable('it holds no video')
+    },
+
+    loadVideo: ({ uri, signal }) =>
+      within(signal, async (abortSignal) => {
+        // The key goes to Gemini alone, not to where its answers point.
+        let url = new URL(uri)
+        for (let hop = 0; hop < 4; hop++) {
+          const isGemini = url.origin === new URL(baseUrl).origin
+          const response = await fetch(url, {
+            ...(isGemini && { headers: { 'x-goog-api-key': apiKey ?? '' } }),
+            redirect: 'manual',
+            signal: abortSignal,
+          })
+          const next = response.headers.get('location')
+          if (response.status >= 300 && response.status < 400 && next !== null) {
+            await response.body?.cancel()
+            url = new URL(next, url)
+            continue
+          }
+          if (!response.ok) await requireOk(response)
+          return {
+            bytes: await readBody(response, videoMaxBytes),
+            mimeType: response.headers.get('content-type')?.split(';')[0] ?? 'video/mp4',
+          }
+        }
+        throw unreadable('its video is nowhere')
+      }),
+  }
+}
+
+type Part = {
+  text?: string | undefined
+  thought?: boolean | undefined
+  inlineData?: { mimeType: string; data: string } | undefined
+}
+
+const toPart = ({ bytes, mimeType }: Picture) => ({ inlineData: { mimeType, data: bytes.toString('base64') } })
+
+function readAnswer(model: string, answer: unknown): { parts: Part[]; usage: GeminiUsage } {
+  const { candidates = [], promptFeedback, usageMetadata: cost } = check(answers, answer)
+  if (promptFeedback?.blockReason !== undefined) {
+    throw permanent('prompt_blocked', `Gemini refuses the prompt: ${inWords(promptFeedback.blockReason)}. Reword it.`)
+  }
+  const [candidate] = candidates
+  if (candidate === undefined) throw unreadable('it is empty')
+  const { finishReason = 'STOP' } = candidate
+  if (finishReason === 'MAX_TOKENS') {
+    throw permanent('answer_truncated', 'The answer was cut off: it is longer than the model may write. Ask for less.')
+  }
+  // What a model says of what it may not show: asked again, it says the same.
+  if (finishReason !== 'STOP') {
+    throw permanent('provider_refused', `Gemini gives no answer to this: ${inWords(finishReason)}. Reword it.`)
+  }
+  return {
+    parts: candidate.content?.parts ?? [],
+    usage: {
+      model,
+      prompt_tokens: cost?.promptTokenCount ?? 0,
+      output_tokens: (cost?.candidatesTokenCount ?? 0) + (cost?.thoughtsTokenCount ?? 0),
+      total_tokens: cost?.totalTokenCount ?? 0,
+    },
+  }
+}
+
+const inWords = (reason: string) => reason.toLowerCase().replaceAll('_', ' ').slice(0, 100)
+
+/** What is no JSON, or another one than was asked for: the next attempt may do better. */
+function readJson<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw unreadable('it is no JSON', cause)
+  }
+  return check(schema, value)
+}
+
+function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw unreadable(z.prettifyError(parsed.error).slice(0, 500), parsed.error)
+}
+
+/** Why a call failed, and whether another one may do better. */
+function explain(error: unknown): unknown {
+  if (error instanceof StepError) return error
+  if (!(error instanceof ApiError)) {
+    const { message, cause } = error as Error
+    const reason = (cause as NodeJS.ErrnoException | undefined)?.code ?? message
+    return new StepError('provider_unreachable', `Gemini cannot be reached: ${reason}`, { cause: error })
+  }
+  const { status } = error
+  const said = readRefusal(error.message)
+  if (status === 429) {
+    return new StepError('provider_busy', 'Gemini takes no more requests for now.', {
+      cause: error,
+      ...(said.retryInMs !== undefined && { retryInMs: said.retryInMs }),
+    })
+  }
+  if ([408, 500, 502, 503, 504].includes(status)) {
+    return new StepError('provider_unavailable', `Gemini does not answer at the moment (${status}).`, {
+      cause: error,
+      ...(said.retryInMs !== undefined && { retryInMs: said.retryInMs }),
+    })
+  }
+  if (status === 401 || status === 403) {
+    return permanent('provider_key_refused', 'Gemini refuses the key of this server.', error)
+  }
+  if (status === 404)
+    return permanent('provider_model_unknown', `Gemini does not know the model: ${said.message}`, error)
+  return permanent('provider_refused', `Gemini refuses the request (${status}): ${said.message}`, error)
+}
+
+function readRefusal(text: string): { message: string; retryInMs?: number } {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // A proxy's page, say: its status tells enough.
+    return { message: 'it gave no reason' }
+  }
+  const parsed = refusals.safeParse(value)
+  if (!parsed.success) return { message: 'it gave no reason' }
+  const delay = parsed.data.error.details
+    ?.find((detail) => detail['@type']?.endsWith('google.rpc.RetryInfo'))
+    ?.retryDelay?.match(/^(\d+(?:\.\d+)?)s$/)?.[1]
+  return {
+    message: parsed.data.error.message?.slice(0, 500) ?? 'it gave no reason',
+    ...(delay !== undefined && { retryInMs: Math.ceil(Number(delay) * 1000) }),
+  }
+}
+
+/** The text of an answer; of a refusal an error as the SDK makes it. */
+async function requireOk(response: Response): Promise<string> {
+  const text = await response.text()
+  if (!response.ok) throw new ApiError({ status: response.status, message: text.slice(0, 20_000) })
+  return text
+}
+
+async function readBody(response: Response, maxBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw permanent('video_too_large', `The video has more than ${maxBytes / 2 ** 20} MiB.`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function unreadable(reason: string, cause?: unknown): StepError {
+  return new StepError('provider_answer_invalid', `Gemini’s answer cannot be used: ${reason}.`, { cause })
+}
+
+function permanent(slug: string, message: string, cause?: unknown): StepError {
+  return new StepError(slug, message, { isPermanent: true, cause })
+}
