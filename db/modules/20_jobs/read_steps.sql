@@ -87,7 +87,7 @@ begin
     array_agg(r.parent_id),
     array_agg(r.spec ->> 'key'),
     array_agg(r.type),
-    array_agg(r.spec - 'steps'),
+    array_agg(case when jsonb_typeof(r.spec) = 'object' then r.spec - 'steps' end),
     array_agg(coalesce(r.spec ->> 'on_failure', r.on_failure)),
     array_agg(r.children),
     array_agg(case when r.is_open then 0 else 1 end),

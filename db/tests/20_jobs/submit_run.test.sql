@@ -1,5 +1,5 @@
 begin;
-select plan(29);
+select plan(30);
 
 insert into job_types (name) values ('noop');
 create temporary table users_of as select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -104,6 +104,7 @@ select is(
   'step_cycle', 'nor in a circle'
 );
 select is(tests.steps('{"key": "a", "type": "noop", "steps": 1}'), 'step_invalid', 'children are a list');
+select is(tests.steps('{"key": "a", "type": "noop", "steps": [1, "b", null, [], true]}'), 'step_invalid', 'of objects');
 select is(tests.steps('{"key": "a", "type": "noop", "retries": 1}'), 'step_invalid', 'unknown fields are refused');
 reset role;
 update app.settings set run_steps_max = 3;
