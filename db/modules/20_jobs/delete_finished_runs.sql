@@ -1,7 +1,7 @@
 -- app.delete_finished_runs
 --
 -- Called by   schedule delete-finished-runs
--- Writes      runs, and by foreign key jobs; job_events
+-- Writes      runs, and by trigger their steps
 -- Locks       runs, passing over those that somebody holds, such as one who retries
 create or replace function app.delete_finished_runs()
   returns integer
@@ -29,8 +29,6 @@ begin
     ) as b
     where b.before < 5000
   );
-  delete from app.job_events as e
-  where e.run_id = any (v_run_ids);
   delete from app.runs as r
   where r.id = any (v_run_ids);
 

@@ -19,7 +19,8 @@ create or replace function app.submit_run(spec jsonb, owner_id uuid, idempotency
 as $$
 declare
   v_run_id bigint;
-  v_steps_max integer := (select s.run_steps_max from app.settings as s);
+  v_steps_max integer;
+  v_keeps_events boolean;
   v_new record;
 begin
   if jsonb_typeof(submit_run.spec) is distinct from 'object' then
@@ -36,6 +37,9 @@ begin
     perform app.fail(404, 'owner_not_found', 'There is no such user.', 'Send the id of a user, or null.');
   end if;
 
+  select s.run_steps_max, s.job_events_are_kept
+  into v_steps_max, v_keeps_events
+  from app.settings as s;
   v_run_id := nextval('public.jobs_id_seq');
   -- Waits for another request with the same key, and finds its run.
   insert into app.runs (id, owner_id, idempotency_key, steps, created_at)
@@ -54,7 +58,9 @@ begin
   update app.runs as r
   set steps = v_new.total
   where r.id = v_run_id;
-  perform app.record_events(array[v_run_id], 'submitted');
+  if v_keeps_events then
+    perform app.record_events(array[v_run_id], 'submitted');
+  end if;
   if v_new.emptied <> '{}' then
     v_new.queued := v_new.queued || app.settle_steps('{}', '{}', v_new.emptied);
   end if;
