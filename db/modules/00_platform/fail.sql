@@ -14,13 +14,16 @@ create or replace function app.fail(
   volatile
   set search_path = ''
 as $$
+declare
+  -- It may quote what came in, and PostgREST sends it in the status line, which a line break would end.
+  v_message text := regexp_replace(fail.message, '[[:cntrl:]]+', ' ', 'g');
 begin
   if fail.headers is not null then
     raise exception using
       errcode = 'PGRST',
       message = json_build_object(
         'code', format('PT%s', fail.status),
-        'message', fail.message,
+        'message', v_message,
         'details', fail.slug,
         'hint', fail.hint
       )::text,
@@ -29,7 +32,7 @@ begin
 
   raise exception using
     errcode = format('PT%s', fail.status),
-    message = fail.message,
+    message = v_message,
     detail = fail.slug,
     hint = coalesce(fail.hint, '');
 end

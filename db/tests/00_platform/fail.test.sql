@@ -1,11 +1,18 @@
 begin;
-select plan(3);
+select plan(4);
 
 select throws_ok(
   $$ select app.fail(404, 'thing_missing', 'There is no thing.', 'Make one.') $$,
   'PT404',
   'There is no thing.',
   'raises the status as SQLSTATE'
+);
+
+select throws_ok(
+  $$ select app.fail(404, 'thing_missing', e'There is no "a\r\nb\u0085".') $$,
+  'PT404',
+  'There is no "a b ".',
+  'keeps line breaks out of the status line'
 );
 
 create function pg_temp.refusal(call text, out code text, out message text, out detail text, out hint text)
