@@ -1,16 +1,24 @@
 import { Reschedule, StepError, WithChildren } from './define_handler.ts'
 
 /** Serializes a result for `worker.exchange_steps`; one that Postgres could not store fails for good. */
-export function describeResult(step: { id: number; fence: number }, result: unknown): string {
-  const { id, fence } = step
+export function describeResult(step: { id: number; fence: number; max_output_bytes: number }, result: unknown): string {
+  const { id, fence, max_output_bytes: max } = step
   const fields =
     result instanceof Reschedule
-      ? { outcome: 'rescheduled', state: result.state, retry_in_ms: Math.max(0, Math.round(result.delayMs)) }
+      ? { outcome: 'rescheduled', state: result.state, retry_in_ms: toDelay(result.delayMs) }
       : result instanceof WithChildren
         ? { outcome: 'completed', output: result.output, children: result.children }
         : { outcome: 'completed', output: result }
   try {
     const text = JSON.stringify({ id, fence, ...fields })
+    // Before it is sent: what is far too large, Postgres could not even read.
+    if (text.length > max) {
+      const bytes = Buffer.byteLength(JSON.stringify('output' in fields ? (fields.output ?? null) : null))
+      if (bytes > max) {
+        const message = `The output has ${bytes} bytes; ${max} are allowed.`
+        return describeFailure(step, new StepError('output_too_large', message, { isPermanent: true }))
+      }
+    }
     // The character that jsonb cannot hold, and halves of a surrogate pair: JSON.stringify writes both as escapes.
     if (!/(^|[^\\])(\\\\)*\\u(0000|d[89a-f])/.test(text)) return text
     return describeFailure(step, unstorable('It holds a character that cannot be stored.'))
@@ -28,7 +36,7 @@ export function describeFailure({ id, fence }: { id: number; fence: number }, er
     outcome: 'failed',
     error: { slug: known?.slug ?? 'handler_failed', message: toPlainText(error) },
     is_permanent: known?.isPermanent ?? false,
-    retry_in_ms: known?.retryInMs === undefined ? undefined : Math.max(0, Math.round(known.retryInMs)),
+    retry_in_ms: known?.retryInMs === undefined ? undefined : toDelay(known.retryInMs),
   })
 }
 
@@ -42,7 +50,17 @@ function unstorable(reason: string): StepError {
   return new StepError('output_invalid', `The output cannot be stored. ${reason}`, { isPermanent: true })
 }
 
+/** Whole milliseconds, a day at most, as SQL has it. */
+function toDelay(ms: number): number {
+  return Number.isNaN(ms) ? 0 : Math.round(Math.min(Math.max(ms, 0), 86_400_000))
+}
+
+/** Whatever was thrown: it may be no error, and hold anything. */
 function toPlainText(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
-  return message.replaceAll('\u0000', '').slice(0, 2000).toWellFormed()
+  try {
+    const message: unknown = error instanceof Error ? error.message : error
+    return String(message).replaceAll('\u0000', '').slice(0, 2000).toWellFormed()
+  } catch {
+    return 'The handler threw something that cannot be read.'
+  }
 }

@@ -16,6 +16,7 @@ type Step = {
   state: unknown
   failures: number
   timeout_ms: number
+  max_output_bytes: number
   outputs: [string[], unknown][] | null
 }
 type Answer = { refused: { index: number; id: number; reason: string }[]; steps: Step[]; wake_in_ms: number | null }
@@ -142,14 +143,19 @@ export function createSteps(options: {
       })
       return rows[0]?.exchange_steps as Answer
     } catch (error) {
-      // What Postgres cannot read is one result's fault: alone, it fails; its neighbours go on.
+      // What Postgres cannot take (22: data, 54: its limits) is one result's fault: alone, it fails; its neighbours go on.
       const { code } = (error as Error).cause as { code?: string }
-      if (!code?.startsWith('22')) throw error
+      if (!/^(22|54)/.test(code ?? '') || batch.length === 0) throw error
       if (batch.length > 1) {
         for (const one of batch) await call([one], 0)
         return call([], want)
       }
-      const { id, fence } = JSON.parse(batch[0] ?? '{}')
+      const { id, fence, outcome } = JSON.parse(batch[0] ?? '{}')
+      if (outcome === 'failed') {
+        // Not even that: the step's lease frees it.
+        logger.error({ step: id, err: error }, 'Result cannot be handed in')
+        return call([], want)
+      }
       const failure = new StepError('output_invalid', 'The output cannot be stored.', { isPermanent: true })
       return call([describeFailure({ id, fence }, failure)], want)
     }
@@ -175,6 +181,8 @@ export function createSteps(options: {
   }
 
   function startWaiting(): void {
+    // What a call brought that was under way when the worker was told to stop.
+    if (isStopping) for (const { step } of waiting.splice(0)) results.push(describeReturn(step))
     while (running.size < concurrency) {
       const next = waiting.shift()
       if (next === undefined) return
@@ -186,7 +194,8 @@ export function createSteps(options: {
   async function run(one: Running): Promise<void> {
     const { step } = one
     const startedAt = performance.now()
-    const result = await settleStep(one)
+    // Never without a result, or the step would be held for as long as this process lives.
+    const result = await settleStep(one).catch((error) => describeFailure(step, error))
     averageMs += (performance.now() - startedAt - averageMs) / 20
     running.delete(step.fence)
     results.push(result)
@@ -222,7 +231,9 @@ export function createSteps(options: {
         logger: logger.child({ step: step.id, key: step.key, type: step.type }),
         deps,
         progress: (fraction) => {
-          one.progress = fraction
+          one.progress = Number.isFinite(fraction)
+            ? Math.round(Math.min(Math.max(fraction, 0), 1) * 10_000) / 10_000
+            : 0
         },
       })
       return describeResult(step, await Promise.race([work, giveUp(abort.signal)]))
@@ -270,7 +281,7 @@ export function createSteps(options: {
         list.map(({ step, progress }) => ({
           id: step.id,
           fence: step.fence,
-          progress: Number.isFinite(progress) ? progress : 0,
+          progress,
         })),
       ),
     })
@@ -309,6 +320,8 @@ export function createSteps(options: {
       for (const { abort } of running.values()) abort.abort(new Error('The worker is stopping.'))
       plan()
       for (const end = Date.now() + 1500; !isIdle() && Date.now() < end; ) await sleep(10)
+      // A call under way may still bring steps, which go back with the others.
+      while (isCalling) await sleep(10)
       // A handler that does not heed its signal: its step goes to others now, its result is refused.
       const late = [...running.values()].map(({ step }) => describeReturn(step))
       if (late.length > 0 || results.length > 0) {
@@ -332,16 +345,25 @@ function giveUp(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** Leaves with their paths, as one object: what a step collects stands inside its own output. */
+/**
+ * Leaves with their paths, as one object: what a step collects stands inside its own output. A key is whatever a step is
+ * called, `__proto__` too, so that nothing is read or written but own properties.
+ */
 function merge(leaves: [string[], unknown][]): Record<string, unknown> {
   const all: Record<string, unknown> = {}
   for (const [path, value] of leaves) {
     let at = all
     for (const key of path.slice(0, -1)) {
-      const next = at[key]
-      at = at[key] = (typeof next === 'object' && next !== null ? next : {}) as Record<string, unknown>
+      const next = Object.hasOwn(at, key) ? at[key] : undefined
+      const isObject = typeof next === 'object' && next !== null && !Array.isArray(next)
+      at = put(at, key, isObject ? next : {}) as Record<string, unknown>
     }
-    at[path.at(-1) ?? ''] = value
+    put(at, path.at(-1) ?? '', value)
   }
   return all
+}
+
+function put(at: object, key: string, value: unknown): unknown {
+  Object.defineProperty(at, key, { value, writable: true, enumerable: true, configurable: true })
+  return value
 }

@@ -33,12 +33,13 @@ create table public.job_types (
   constraint job_types_name_is_a_slug check (name ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint job_types_on_failure_is_known check (on_failure in ('fail_run', 'skip_dependents', 'continue')),
   constraint job_types_max_failures_is_positive check (max_failures > 0),
-  constraint job_types_backoff_is_positive check (backoff > '0' and backoff_max >= backoff),
-  constraint job_types_timeout_is_positive check (timeout > '0'),
+  constraint job_types_backoff_is_positive check (backoff > '0' and backoff_max >= backoff and backoff_max <= '30 days'),
+  -- Node's timers reach to 24 days.
+  constraint job_types_timeout_is_positive check (timeout > '0' and timeout <= '20 days'),
   constraint job_types_running_limit_is_not_negative check (running_limit >= 0),
   constraint job_types_owner_running_limit_is_not_negative check (owner_running_limit >= 0),
   constraint job_types_rate_is_whole check (
-    (rate_limit is null) = (rate_window is null) and rate_limit > 0 and rate_window > '0'
+    (rate_limit is null) = (rate_window is null) and rate_limit > 0 and rate_window > '0' and rate_window <= '30 days'
   ),
   constraint job_types_max_output_bytes_is_positive check (max_output_bytes > 0)
 );
@@ -137,7 +138,8 @@ comment on column public.jobs.error_message is 'What went wrong, for people.';
 
 create table app.lanes (
   id bigint generated always as identity primary key,
-  owner_id uuid references public.users (id) on delete cascade,
+  -- Without a foreign key, which would have a worker wait for whoever deletes the user, who waits for the worker.
+  owner_id uuid,
   type text not null references public.job_types (name),
   wake_at timestamptz not null default 'infinity',
   not_before timestamptz not null default '-infinity',

@@ -73,6 +73,11 @@ begin
     end if;
   end loop;
 
+  -- All new lanes at once, so that two batches make them in the same order.
+  if jsonb_path_exists(apply_results.results, '$[*].children[*]') then
+    perform app.add_lanes(apply_results.results);
+  end if;
+
   for v_one in
     select
       g.n,
@@ -196,11 +201,8 @@ begin
   if v_failing_ids is not null then
     perform app.wind_down_runs(v_failing_ids);
   end if;
-  if v_queued_ids <> '{}' then
-    perform app.wake_lanes(v_queued_ids);
-  end if;
-  if v_held_lane_ids <> '{}' then
-    perform app.hold_lanes(v_held_lane_ids, v_held_until);
+  if v_queued_ids <> '{}' or v_held_lane_ids <> '{}' then
+    perform app.wake_lanes(v_queued_ids, v_held_lane_ids, v_held_until);
   end if;
   if v_again_ids <> '{}' then
     perform app.enqueue_pump((select min(a.run_at) from unnest(v_again_at) as a (run_at)));

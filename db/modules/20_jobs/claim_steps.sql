@@ -14,17 +14,22 @@ as $$
 declare
   v_now timestamptz := app.now();
   v_left integer := least(claim_steps.want, 1000);
-  v_lanes integer := 0;
-  v_is_limited boolean := false;
+  v_page integer;
+  v_lanes integer;
+  v_lanes_seen integer := 0;
+  v_has_more boolean;
+  v_is_limited boolean;
+  v_after_at timestamptz := '-infinity'::timestamptz;
+  v_after_id bigint := 0::bigint;
   v_active integer;
   v_share integer;
   v_take integer;
   v_at integer;
   v_limits record;
   v_one record;
-  v_lane_ids bigint[] := '{}'::bigint[];
-  v_lane_types text[] := '{}'::text[];
-  v_owner_limits integer[] := '{}'::integer[];
+  v_lane_ids bigint[];
+  v_lane_types text[];
+  v_owner_limits integer[];
   v_rooms integer[];
   v_takes integer[];
   v_taken integer[];
@@ -34,113 +39,127 @@ declare
 begin
   v_limits := app.lock_type_limits();
 
-  for v_one in
-    select l.id, l.type, t.owner_running_limit
-    from app.lanes as l
-    join public.job_types as t on t.name = any (array[l.type])
-    where l.wake_at < 'infinity'
-      and l.wake_at <= v_now
-      and l.not_before <= v_now
-      and (v_limits.closed_types is null or l.type <> all (v_limits.closed_types))
-      and (t.owner_running_limit is null or app.count_running(l.id) < t.owner_running_limit)
-    order by l.served_at, l.id
-    limit v_left
-  loop
-    v_lanes := v_lanes + 1;
-    v_lane_ids := v_lane_ids || v_one.id;
-    v_lane_types := v_lane_types || v_one.type;
-    v_owner_limits := v_owner_limits || v_one.owner_running_limit;
-    v_is_limited := v_is_limited or v_one.owner_running_limit is not null;
-  end loop;
-  if v_lanes = 0 then
-    return '[]'::jsonb;
-  end if;
-
-  if v_is_limited then
-    v_rooms := app.lock_owner_limits(v_lane_ids, v_owner_limits);
-  else
-    v_rooms := array_fill(v_left, array[v_lanes]);
-  end if;
-
-  -- In rounds: from each lane an equal share, and what some leave comes from the others.
-  v_active := v_lanes;
-  while v_active > 0 and v_left > 0 loop
-    v_share := greatest(1, v_left / v_active);
-    v_takes := array_fill(0, array[v_lanes]);
-    v_taken := v_takes;
-    for v_lane in 1 .. v_lanes loop
-      v_take := least(v_share, v_left, v_rooms[v_lane]);
-      v_at := array_position(v_limits.types, v_lane_types[v_lane]);
-      if v_at is not null then
-        v_take := least(v_take, v_limits.rooms[v_at]);
-        v_limits.rooms[v_at] := v_limits.rooms[v_at] - v_take;
-      end if;
-      v_takes[v_lane] := v_take;
-      v_left := v_left - v_take;
-    end loop;
-
+  -- As many lanes as steps are wanted; where they give less, the next ones, some times.
+  for v_turn in 1 .. 10 loop
+    v_page := v_left;
+    v_lanes := 0;
+    v_has_more := false;
+    v_is_limited := false;
+    v_lane_ids := '{}';
+    v_lane_types := '{}';
+    v_owner_limits := '{}';
     for v_one in
-      update app.job_queue as q
-      set
-        status = 'running',
-        fence = nextval('app.step_fences'),
-        worker_id = claim_steps.worker_id,
-        claimed_at = v_now
-      where q.job_id = any (
-        array(
-          select p.job_id
-          from (select unnest(v_lane_ids) as lane_id, unnest(v_takes) as take) as a
-          cross join lateral (
-            select r.job_id
-            from app.job_queue as r
-            where r.lane_id = a.lane_id and r.status = 'queued' and r.run_at <= v_now
-            order by r.priority, r.run_at, r.job_id
-            limit a.take
-            for update skip locked
-          ) as p
-        )
-      )
-      returning q.job_id, q.lane_id
+      select l.id, l.type, l.served_at, t.owner_running_limit
+      from app.lanes as l
+      join public.job_types as t on t.name = any (array[l.type])
+      where l.wake_at < 'infinity'
+        and l.wake_at <= v_now
+        and l.not_before <= v_now
+        and (l.served_at, l.id) > (v_after_at, v_after_id)
+        and (v_limits.closed_types is null or l.type <> all (v_limits.closed_types))
+        and (t.owner_running_limit is null or app.count_running(l.id) < t.owner_running_limit)
+      order by l.served_at, l.id
+      limit v_page + 1
     loop
-      v_at := array_position(v_lane_ids, v_one.lane_id);
-      v_taken[v_at] := v_taken[v_at] + 1;
-      v_ids := v_ids || v_one.job_id;
-      v_taken_ids := v_taken_ids || v_one.lane_id;
+      v_lanes_seen := v_lanes_seen + 1;
+      v_has_more := v_lanes = v_page;
+      exit when v_has_more;
+      v_lanes := v_lanes + 1;
+      v_lane_ids := v_lane_ids || v_one.id;
+      v_lane_types := v_lane_types || v_one.type;
+      v_owner_limits := v_owner_limits || v_one.owner_running_limit;
+      v_is_limited := v_is_limited or v_one.owner_running_limit is not null;
+      v_after_at := v_one.served_at;
+      v_after_id := v_one.id;
     end loop;
+    exit when v_lanes = 0;
+    if v_is_limited then
+      v_rooms := app.lock_owner_limits(v_lane_ids, v_owner_limits);
+    else
+      v_rooms := array_fill(v_left, array[v_lanes]);
+    end if;
 
-    v_active := 0;
-    for v_lane in 1 .. v_lanes loop
-      if v_taken[v_lane] < v_takes[v_lane] then
-        v_short_ids := v_short_ids || v_lane_ids[v_lane];
-        v_rooms[v_lane] := 0;
-        v_left := v_left + v_takes[v_lane] - v_taken[v_lane];
+    -- In rounds: from each lane an equal share, and what some leave comes from the others.
+    v_active := v_lanes;
+    while v_active > 0 and v_left > 0 loop
+      v_share := greatest(1, v_left / v_active);
+      v_takes := array_fill(0, array[v_lanes]);
+      v_taken := v_takes;
+      for v_lane in 1 .. v_lanes loop
+        v_take := least(v_share, v_left, v_rooms[v_lane]);
         v_at := array_position(v_limits.types, v_lane_types[v_lane]);
         if v_at is not null then
-          v_limits.rooms[v_at] := v_limits.rooms[v_at] + v_takes[v_lane] - v_taken[v_lane];
+          v_take := least(v_take, v_limits.rooms[v_at]);
+          v_limits.rooms[v_at] := v_limits.rooms[v_at] - v_take;
         end if;
-      elsif v_takes[v_lane] = 0 then
-        v_rooms[v_lane] := 0;
-      else
-        v_rooms[v_lane] := v_rooms[v_lane] - v_takes[v_lane];
-        v_active := v_active + case when v_rooms[v_lane] > 0 then 1 else 0 end;
-      end if;
+        v_takes[v_lane] := v_take;
+        v_left := v_left - v_take;
+      end loop;
+
+      for v_one in
+        update app.job_queue as q
+        set
+          status = 'running',
+          fence = nextval('app.step_fences'),
+          worker_id = claim_steps.worker_id,
+          claimed_at = v_now
+        where q.job_id = any (
+          array(
+            select p.job_id
+            from (select unnest(v_lane_ids) as lane_id, unnest(v_takes) as take) as a
+            cross join lateral (
+              select r.job_id
+              from app.job_queue as r
+              where r.lane_id = a.lane_id and r.status = 'queued' and r.run_at <= v_now
+              order by r.priority, r.run_at, r.job_id
+              limit a.take
+              for update skip locked
+            ) as p
+          )
+        )
+        returning q.job_id, q.lane_id
+      loop
+        v_at := array_position(v_lane_ids, v_one.lane_id);
+        v_taken[v_at] := v_taken[v_at] + 1;
+        v_ids := v_ids || v_one.job_id;
+        v_taken_ids := v_taken_ids || v_one.lane_id;
+      end loop;
+
+      v_active := 0;
+      for v_lane in 1 .. v_lanes loop
+        if v_taken[v_lane] < v_takes[v_lane] then
+          v_short_ids := v_short_ids || v_lane_ids[v_lane];
+          v_rooms[v_lane] := 0;
+          v_left := v_left + v_takes[v_lane] - v_taken[v_lane];
+          v_at := array_position(v_limits.types, v_lane_types[v_lane]);
+          if v_at is not null then
+            v_limits.rooms[v_at] := v_limits.rooms[v_at] + v_takes[v_lane] - v_taken[v_lane];
+          end if;
+        elsif v_takes[v_lane] = 0 then
+          v_rooms[v_lane] := 0;
+        else
+          v_rooms[v_lane] := v_rooms[v_lane] - v_takes[v_lane];
+          v_active := v_active + case when v_rooms[v_lane] > 0 then 1 else 0 end;
+        end if;
+      end loop;
     end loop;
+    exit when v_left = 0 or not v_has_more;
   end loop;
 
   -- A lane that is alone keeps its turn, and stays awake while it gives anything: a chain would else move it at each step.
-  if v_lanes > 1 then
+  if v_lanes_seen > 1 then
     update app.lanes as l
     set served_at = clock_timestamp()
     where l.id = any (
       array(
         select o.id
         from app.lanes as o
-        where o.id = any (v_taken_ids)
+        where o.id = any (v_taken_ids || v_short_ids)
         for no key update skip locked
       )
     );
   end if;
-  if v_short_ids <> '{}' and (v_lanes > 1 or v_ids = '{}') then
+  if v_short_ids <> '{}' and (v_lanes_seen > 1 or v_ids = '{}') then
     perform app.rest_lanes(v_short_ids);
   end if;
   if v_ids = '{}' then

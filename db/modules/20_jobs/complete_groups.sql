@@ -20,8 +20,10 @@ begin
     finished_at = v_now,
     output_bytes = case
       when j.collects
-        then j.output_bytes
-          + (select coalesce(sum(c.output_bytes), 0) from public.jobs as c where c.parent_id = j.id)::integer
+        then least(
+          j.output_bytes + (select coalesce(sum(c.output_bytes), 0) from public.jobs as c where c.parent_id = j.id),
+          2147483647
+        )::integer
       else j.output_bytes
     end
   where j.id = any (complete_groups.job_ids);

@@ -30,3 +30,28 @@ $$;
 comment on function app.tg_runs__delete_steps() is 'Deletes the steps of runs that are deleted, and their timelines.';
 
 revoke execute on function app.tg_runs__delete_steps() from public;
+
+-- app.tg_users__delete_lanes
+--
+-- Called by   a trigger on users, when some are deleted, after their runs have gone
+-- Writes      lanes
+create or replace function app.tg_users__delete_lanes()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+as $$
+begin
+  delete from app.lanes as l
+  where l.owner_id = any (array(select u.id from old_users as u));
+
+  return null;
+end
+$$;
+
+comment on function app.tg_users__delete_lanes() is 'Deletes the lanes of users who are deleted.';
+
+revoke execute on function app.tg_users__delete_lanes() from public;

@@ -1,21 +1,37 @@
 -- app.find_wake
 --
 -- Called by   worker.exchange_steps, worker.heartbeat
+-- Why         of very many lanes it looks at some, and has the worker ask again within a second
 create or replace function app.find_wake()
   returns bigint
   language plpgsql
   stable
   set search_path = ''
 as $$
+declare
+  v_lanes bigint;
+  v_wake_ms bigint;
 begin
-  return (
-    select ceil(extract(epoch from min(greatest(l.wake_at, l.not_before, app.now())) - app.now()) * 1000)::bigint
+  select
+    coalesce(max(l.n), 0),
+    ceil(
+      extract(
+        epoch from min(greatest(l.wake_at, l.not_before, app.now())) filter (
+          where t.running_limit is distinct from 0
+            and (t.owner_running_limit is null or app.count_running(l.id) < t.owner_running_limit)
+        ) - app.now()
+      ) * 1000
+    )::bigint
+  into v_lanes, v_wake_ms
+  from (
+    select l.id, l.type, l.wake_at, l.not_before, row_number() over () as n
     from app.lanes as l
-    join public.job_types as t on t.name = any (array[l.type])
     where l.wake_at < 'infinity'
-      and (t.owner_running_limit is null or app.count_running(l.id) < t.owner_running_limit)
-      and t.running_limit is distinct from 0
-  );
+    limit 1000
+  ) as l
+  join public.job_types as t on t.name = any (array[l.type]);
+
+  return case when v_lanes = 1000 then least(coalesce(v_wake_ms, 1000), 1000) else v_wake_ms end;
 end
 $$;
 

@@ -61,7 +61,7 @@ begin
     started_at = coalesce(j.started_at, p.claimed_at),
     progress = greatest(j.progress, p.progress)
   from (
-    select q.job_id, q.claimed_at, least(greatest((h.step ->> 'progress')::numeric, 0), 1)::real as progress
+    select q.job_id, q.claimed_at, round(least(greatest((h.step ->> 'progress')::numeric, 0), 1), 4)::real as progress
     from jsonb_array_elements(heartbeat.running) as h (step)
     join app.job_queue as q
       on q.job_id = any (array[app.read_bigint(h.step -> 'id')])
@@ -91,6 +91,8 @@ create or replace function worker.leave(worker_id uuid)
   set search_path = ''
 as $$
 begin
+  -- After an exchange of its own that is still under way.
+  perform pg_advisory_xact_lock(hashtextextended('worker ' || leave.worker_id, 0));
   -- One that still has steps is left to the sweep.
   delete from app.workers as w
   where w.id = leave.worker_id

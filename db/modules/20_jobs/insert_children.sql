@@ -34,7 +34,8 @@ begin
     insert_children.parent_id,
     insert_children.steps,
     insert_children.is_open,
-    insert_children.steps_max - v_run.steps
+    insert_children.steps_max - v_run.steps,
+    app.count_levels(insert_children.parent_id)
   ) as n;
 
   update app.runs as r
@@ -47,3 +48,29 @@ comment on function app.insert_children(bigint, bigint, jsonb, boolean, integer)
   'Puts the children that a completion brings under their parent.';
 
 revoke execute on function app.insert_children(bigint, bigint, jsonb, boolean, integer) from public;
+
+create or replace function app.count_levels(job_id bigint)
+  returns integer
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+begin
+  return (
+    with recursive line as (
+      select count_levels.job_id as id
+      union all
+      select j.parent_id
+      from line as l
+      join public.jobs as j on j.id = any (array[l.id])
+      where j.parent_id is not null
+    )
+    select count(*)::integer
+    from line as l
+  );
+end
+$$;
+
+comment on function app.count_levels(bigint) is 'How many levels there are down to a job, its own included.';
+
+revoke execute on function app.count_levels(bigint) from public;

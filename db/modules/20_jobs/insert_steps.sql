@@ -12,6 +12,7 @@ create or replace function app.insert_steps(
   steps jsonb,
   is_open boolean,
   room integer,
+  level integer,
   out total integer,
   out direct integer,
   out queued bigint[],
@@ -33,7 +34,8 @@ declare
   v_lanes record;
 begin
   v_new := app.read_steps(
-    insert_steps.run_id, insert_steps.parent_id, insert_steps.steps, insert_steps.is_open, insert_steps.room
+    insert_steps.run_id, insert_steps.parent_id, insert_steps.steps, insert_steps.is_open, insert_steps.room,
+    insert_steps.level
   );
   total := coalesce(cardinality(v_new.ids), 0);
   direct := jsonb_array_length(insert_steps.steps);
@@ -42,7 +44,7 @@ begin
   if total = 0 then
     return;
   end if;
-  if v_new.has_edges then
+  if v_new.edges > 0 then
     v_edges := app.read_edges(v_new.ids, v_new.parent_ids, v_new.keys, v_new.specs);
     v_from_ids := v_edges.from_ids;
     v_to_ids := v_edges.to_ids;
@@ -107,9 +109,9 @@ begin
 end
 $$;
 
-comment on function app.insert_steps(bigint, uuid, bigint, jsonb, boolean, integer) is
+comment on function app.insert_steps(bigint, uuid, bigint, jsonb, boolean, integer, integer) is
   'Puts a list of steps and all below them into a run, beside each other under parent_id. is_open: they do not wait '
-  'for it. room: how many the run has room for. Returns how many came in total and directly, those that can run at once, and groups '
+  'for it. room: how many the run has room for. level: how deep the list lies. Returns how many came in total and directly, those that can run at once, and groups '
   'that wait for nothing and have nothing: app.settle_steps completes them.';
 
-revoke execute on function app.insert_steps(bigint, uuid, bigint, jsonb, boolean, integer) from public;
+revoke execute on function app.insert_steps(bigint, uuid, bigint, jsonb, boolean, integer, integer) from public;

@@ -23,11 +23,11 @@ create or replace function app.judge_result(
 as $$
 declare
   v_said text := judge_result.result ->> 'outcome';
-  v_delay interval := app.read_bigint(judge_result.result -> 'retry_in_ms') * interval '1 ms';
+  v_delay_ms bigint := app.read_bigint(judge_result.result -> 'retry_in_ms');
+  v_delay interval;
 begin
-  -- A day at most; null where nothing is said (least would take null for no limit).
-  if v_delay > '1 day' then
-    v_delay := '1 day';
+  if v_delay_ms is not null then
+    v_delay := least(v_delay_ms, 86400000) * interval '1 ms';
   end if;
 
   if v_said = 'completed' then

@@ -23,7 +23,7 @@ begin
   select
     array_agg(e.from_id order by e.to_id, e.from_id),
     array_agg(e.to_id order by e.to_id, e.from_id),
-    min(e.key) filter (where e.to_id is null)
+    min(coalesce(e.key, 'null')) filter (where e.to_id is null)
   into from_ids, to_ids, v_fault
   from (
     select distinct n.id as from_id, o.id as to_id, d.key

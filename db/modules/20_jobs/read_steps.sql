@@ -1,7 +1,8 @@
 -- app.read_steps
 --
 -- Called by   app.insert_steps
--- Errors      PT422 step_invalid, step_key_invalid, step_key_taken, step_type_unknown, too_many_steps
+-- Errors      PT422 step_invalid, step_key_invalid, step_key_taken, step_type_unknown, too_many_steps,
+--             too_many_dependencies
 -- Why         one statement reads the whole tree. Hash joins only: a plan made for few steps would compare each key with
 --             each other
 create or replace function app.read_steps(
@@ -10,6 +11,7 @@ create or replace function app.read_steps(
   steps jsonb,
   is_open boolean,
   room integer,
+  level integer,
   out ids bigint[],
   out parent_ids bigint[],
   out keys text[],
@@ -22,7 +24,7 @@ create or replace function app.read_steps(
   out queued bigint[],
   out emptied bigint[],
   out handled text[],
-  out has_edges boolean
+  out edges bigint
 )
   returns record
   language plpgsql
@@ -48,7 +50,8 @@ begin
       read_steps.parent_id as parent_id,
       s.spec,
       read_steps.is_open as is_open,
-      array_position(v_names, s.spec ->> 'type') as type
+      array_position(v_names, s.spec ->> 'type') as type,
+      read_steps.level as level
     from jsonb_array_elements(read_steps.steps) as s (spec)
     union all
     select
@@ -57,19 +60,22 @@ begin
       s.spec,
       -- The own work of a group that waits for nothing is done at once.
       p.is_open and not v_have_handlers[p.type] and coalesce(jsonb_array_length(p.spec -> 'depends_on') = 0, true),
-      array_position(v_names, s.spec ->> 'type')
+      array_position(v_names, s.spec ->> 'type'),
+      p.level + 1
     from tree as p
     cross join lateral jsonb_array_elements(
       case jsonb_typeof(p.spec -> 'steps') when 'array' then p.spec -> 'steps' else '[]' end
     ) as s (spec)
-    -- What is no list is a fault, and found below.
-    where jsonb_typeof(coalesce(p.spec -> 'depends_on', '[]')) = 'array'
+    -- What is no list, or too deep, is a fault, and found below.
+    where p.level <= 100
+      and jsonb_typeof(coalesce(p.spec -> 'depends_on', '[]')) = 'array'
   ),
   read as (
     select
       t.id,
       t.parent_id,
       t.spec,
+      t.level,
       t.is_open,
       v_names[t.type] as type,
       v_have_handlers[t.type] as has_handler,
@@ -80,7 +86,7 @@ begin
       coalesce(jsonb_array_length(
         case jsonb_typeof(t.spec -> 'steps') when 'array' then t.spec -> 'steps' end
       ), 0) as children
-    from (select * from tree limit read_steps.room + 1) as t
+    from (select * from tree limit greatest(read_steps.room, 0) + 1) as t
   )
   select
     array_agg(r.id),
@@ -104,10 +110,11 @@ begin
       array_agg(r.id) filter (where r.is_open and r.depends = 0 and not r.has_handler and r.children = 0), '{}'
     ),
     array_agg(distinct r.type) filter (where r.has_handler),
-    bool_or(r.depends > 0),
+    sum(r.depends),
     min(
       case
         when jsonb_typeof(r.spec) <> 'object' then 'invalid a step is no object'
+        when r.level > 100 then 'invalid steps are nested 100 levels deep at most'
         when jsonb_typeof(r.spec -> 'key') is distinct from 'string' or r.spec ->> 'key' !~ '^[a-z0-9_.:-]+$'
           or octet_length(r.spec ->> 'key') > 80
           then 'key ' || coalesce(left(r.spec ->> 'key', 80), '')
@@ -125,7 +132,7 @@ begin
       end
     )
   into
-    ids, parent_ids, keys, types, specs, policies, children, waits, statuses, queued, emptied, handled, has_edges, v_fault
+    ids, parent_ids, keys, types, specs, policies, children, waits, statuses, queued, emptied, handled, edges, v_fault
   from read as r;
 
   if ids is null then
@@ -141,6 +148,14 @@ begin
   end if;
   if v_fault is not null then
     perform app.refuse_step_fault(v_fault);
+  end if;
+  if edges > 100000 then
+    perform app.fail(
+      422,
+      'too_many_dependencies',
+      'The steps name more than 100000 dependencies.',
+      'Put a step between, on which the many depend.'
+    );
   end if;
 
   -- Of the children that are there already, those with the same key count too.
@@ -171,9 +186,9 @@ begin
 end
 $$;
 
-comment on function app.read_steps(bigint, bigint, jsonb, boolean, integer) is
+comment on function app.read_steps(bigint, bigint, jsonb, boolean, integer, integer) is
   'Reads a list of steps and all below them, parents first, with an id for each: see app.insert_steps. waits: 1 where it waits '
   'for its parent''s own work. children: how many it has. queued, emptied: those that can run at once, and groups that wait for '
-  'nothing and have nothing. handled: the types that have a handler. has_edges: whether any step depends on another.';
+  'nothing and have nothing. handled: the types that have a handler. edges: how many dependencies they name.';
 
-revoke execute on function app.read_steps(bigint, bigint, jsonb, boolean, integer) from public;
+revoke execute on function app.read_steps(bigint, bigint, jsonb, boolean, integer, integer) from public;

@@ -11,6 +11,7 @@ create or replace function app.reopen_steps(run_id bigint)
 as $$
 declare
   v_now timestamptz := app.now();
+  v_owner_id uuid := (select r.owner_id from app.runs as r where r.id = reopen_steps.run_id);
   v_ids bigint[];
 begin
   -- What did not complete, and the parents above it, whose own work stays done.
@@ -60,7 +61,7 @@ begin
   from public.jobs as j
   left join public.jobs as p on p.id = j.parent_id
   join public.job_types as t on t.name = j.type
-  left join app.lanes as l on t.has_handler and l.type = j.type and coalesce(l.owner_id, '00000000-0000-0000-0000-000000000000') = coalesce(j.owner_id, '00000000-0000-0000-0000-000000000000')
+  left join app.lanes as l on t.has_handler and l.type = j.type and l.owner_id is not distinct from v_owner_id
   left join (
     select o.parent_id, count(*)::integer as children
     from public.jobs as o

@@ -14,6 +14,7 @@ create or replace function app.retry_job(job_id bigint)
   set search_path = ''
   set plan_cache_mode = force_generic_plan
   set jit = off
+  set enable_seqscan = off
   set enable_mergejoin = off
 as $$
 declare

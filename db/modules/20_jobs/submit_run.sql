@@ -31,10 +31,15 @@ begin
     perform app.fail(422, 'idempotency_key_invalid', 'An idempotency key has 1 to 200 characters.', 'Send a shorter one, or none.');
   end if;
 
-  if submit_run.owner_id is not null
-    and not exists (select from public.users as u where u.id = submit_run.owner_id)
-  then
-    perform app.fail(404, 'owner_not_found', 'There is no such user.', 'Send the id of a user, or null.');
+  if submit_run.owner_id is not null then
+    -- Who is being deleted is waited for, and gone then.
+    perform
+    from public.users as u
+    where u.id = submit_run.owner_id
+    for key share;
+    if not found then
+      perform app.fail(404, 'owner_not_found', 'There is no such user.', 'Send the id of a user, or null.');
+    end if;
   end if;
 
   select s.run_steps_max, s.job_events_are_kept
@@ -53,7 +58,7 @@ begin
   end if;
 
   v_new := app.insert_steps(
-    v_run_id, submit_run.owner_id, null, jsonb_build_array(submit_run.spec), true, v_steps_max
+    v_run_id, submit_run.owner_id, null, jsonb_build_array(submit_run.spec), true, v_steps_max, 0
   );
   update app.runs as r
   set steps = v_new.total
@@ -91,7 +96,7 @@ priority }. A step starts when its dependencies are settled and its parent's own
 dependencies. key: 1 to 80 of a-z, 0-9, _.:- and unique among siblings. priority: -100 to 100, lower first.
 owner_id: the user who can see the run, or null. idempotency_key: the same key of the same owner gives the first run.
 422 spec_invalid, step_invalid, step_key_invalid, step_key_taken, step_type_unknown, step_dependency_unknown, step_cycle,
-too_many_steps, idempotency_key_invalid. 404 owner_not_found. For service_role only. Seed 002.$$;
+too_many_steps, too_many_dependencies, idempotency_key_invalid. Steps can be nested 100 levels deep. 404 owner_not_found. For service_role only. Seed 002.$$;
 
 revoke execute on function app.submit_run(jsonb, uuid, text) from public;
 revoke execute on function public.submit_run(jsonb, uuid, text) from public;

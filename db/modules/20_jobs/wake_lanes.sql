@@ -1,11 +1,15 @@
 -- app.wake_lanes
 --
 -- Called by   whatever queues steps, when they are queued
--- Writes      lanes that sleep until later
+-- Writes      lanes that sleep until later, and those that a provider holds
 -- Locks       the steps' lanes, lowest id first, for key share, so that none is put to sleep meanwhile (app.rest_lanes); what
---             a lock gives is the newest version. Those that sleep are changed
+--             a lock gives is the newest version. Those that sleep or are held are changed, in the same order
 -- Why         a lane that is awake is left alone, so that submitting, completing and claiming never wait for each other
-create or replace function app.wake_lanes(queued_ids bigint[])
+create or replace function app.wake_lanes(
+  queued_ids bigint[],
+  held_lane_ids bigint[] default '{}',
+  held_until timestamptz[] default '{}'
+)
   returns void
   language plpgsql
   volatile
@@ -17,19 +21,31 @@ begin
   for v_one in
     select l.id, l.wake_at
     from app.lanes as l
-    where l.id = any (array(select q.lane_id from app.job_queue as q where q.job_id = any (wake_lanes.queued_ids)))
+    where l.id = any (
+      array(select q.lane_id from app.job_queue as q where q.job_id = any (wake_lanes.queued_ids))
+        || wake_lanes.held_lane_ids
+    )
     order by l.id + 0
     for key share
   loop
-    if v_one.wake_at > app.now() then
+    if v_one.wake_at > app.now() or v_one.id = any (wake_lanes.held_lane_ids) then
       update app.lanes as l
       set
+        -- least and greatest pass over null.
         wake_at = least(
           l.wake_at,
           (
             select min(q.run_at)
             from app.job_queue as q
             where q.job_id = any (wake_lanes.queued_ids) and q.lane_id = v_one.id
+          )
+        ),
+        not_before = greatest(
+          l.not_before,
+          (
+            select max(h.until)
+            from unnest(wake_lanes.held_lane_ids, wake_lanes.held_until) as h (lane_id, until)
+            where h.lane_id = v_one.id
           )
         )
       where l.id = v_one.id;
@@ -38,6 +54,8 @@ begin
 end
 $$;
 
-comment on function app.wake_lanes(bigint[]) is 'Has these steps, which are queued now, found by claims when they are due.';
+comment on function app.wake_lanes(bigint[], bigint[], timestamptz[]) is
+  'Has these steps, which are queued now, found by claims when they are due. held_lane_ids, held_until: lanes whose provider '
+  'said when to come back.';
 
-revoke execute on function app.wake_lanes(bigint[]) from public;
+revoke execute on function app.wake_lanes(bigint[], bigint[], timestamptz[]) from public;

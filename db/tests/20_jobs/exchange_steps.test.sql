@@ -1,6 +1,6 @@
 -- Every arrow of docs/states.md, allowed and refused, through the worker's door.
 begin;
-select plan(45);
+select plan(48);
 
 insert into job_types (name, max_failures, backoff, backoff_max) values ('noop', 2, '10 s', '10 s');
 create temporary table me as select '7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11'::uuid as worker;
@@ -124,6 +124,27 @@ select results_eq(
   'a result that is wrong fails alone, with a readable error'
 );
 select throws_ok($$ select worker.exchange_steps((select worker from me), '{}', 1) $$, 'PT422', null, 'only a list is taken');
+
+select tests.submit('{"key": "y1", "type": "noop", "on_failure": "continue"}, {"key": "y2", "type": "noop", "on_failure": "continue"}, {"key": "y3", "type": "noop"}, {"key": "y4", "type": "noop"}');
+select tests.exchange('[]', 10);
+update app.settings set run_steps_max = 3;
+select tests.exchange(
+  (select jsonb_agg(jsonb_build_object('id', id, 'fence', fence) || case key
+      when 'y1' then '{"outcome": "completed", "children": [5, null, "x"]}'
+      when 'y2' then '{"outcome": "completed", "children": [{"key": "z", "type": "noop"}]}'
+      when 'y3' then '{"outcome": "rescheduled", "retry_in_ms": 100000000000000000}'
+      else '{"outcome": "completed", "output": "fine"}' end::jsonb order by key) from held where key ~ '^y'),
+  0
+);
+update app.settings set run_steps_max = default;
+select results_eq(
+  $$ select key collate "default", status, error_slug from jobs where key ~ '^y' order by key $$,
+  $$ values ('y1', 'failed', 'children_invalid'), ('y2', 'failed', 'children_invalid'), ('y3', 'queued', null), ('y4', 'completed', null) $$,
+  'whatever is wrong with it: children that are no steps, or too many, a pause of a million years'
+);
+select is((select run_at - app.now() from app.job_queue as q join jobs as j on j.id = q.job_id where j.key = 'y3'), '1 day'::interval, 'which is a day at most');
+select lives_ok($$ select worker.heartbeat(gen_random_uuid(), (select jsonb_agg(jsonb_build_object('id', id, 'fence', fence, 'progress', '1e-60'::jsonb)) from held where key = 'x3')) $$, 'progress may be as small as it likes');
+delete from app.runs where finished_at is null;
 
 -- Silent workers, the sweep
 select tests.submit('{"key": "l", "type": "noop"}');

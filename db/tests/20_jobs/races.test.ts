@@ -227,6 +227,41 @@ test('retry against retry: one does it', async () => {
   await requireInvariants(watcher)
 })
 
+test('leave against claim: who leaves in the middle of an exchange waits, and stays while it holds something', async () => {
+  await submit(['a'])
+  await a.query('begin')
+  await exchange(a, first, [], 1)
+  const left = b.query('select worker.leave($1)', [first])
+  await untilWaiting(b)
+  await a.query('commit')
+  await left
+  const { rows } = await watcher.query('select id from app.workers')
+  expect(rows).toEqual([{ id: first }])
+})
+
+test('the deletion of a user against children that need a new lane: one waits, and both end', async () => {
+  const owner = crypto.randomUUID()
+  await watcher.query('insert into auth.users (id, email) values ($1, $2)', [owner, `${owner}@example.com`])
+  const { rows } = await watcher.query(`select app.submit_run('{"key": "root", "type": "noop"}', $1, null) as id`, [
+    owner,
+  ])
+  const { steps } = await exchange(a, first, [], 1)
+  await a.query('begin')
+  // Locks the run, as handing in does first.
+  await a.query('select from app.runs where id = $1 for update', [rows[0].id])
+  const gone = b.query('delete from auth.users where id = $1', [owner])
+  await untilWaiting(b)
+  const children = [{ key: 'c', type: 'scarce' }]
+  await exchange(a, first, [{ ...complete(steps[0] as Step), children }], 0)
+  await a.query('commit')
+  await gone
+  const left = await watcher.query(
+    'select (select count(*) from jobs where owner_id = $1) + (select count(*) from app.lanes where owner_id = $1) as rows',
+    [owner],
+  )
+  expect(Number(left.rows[0].rows)).toBe(0)
+})
+
 test('sweep against sweep: one returns the steps, and neither waits', async () => {
   await watcher.query("update job_types set max_failures = 3 where name = 'noop'")
   await submit(['a', 'b'])

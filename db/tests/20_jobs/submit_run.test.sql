@@ -1,5 +1,5 @@
 begin;
-select plan(30);
+select plan(34);
 
 insert into job_types (name) values ('noop');
 create temporary table users_of as select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -104,6 +104,21 @@ select is(
   'step_cycle', 'nor in a circle'
 );
 select is(tests.steps('{"key": "a", "type": "noop", "steps": 1}'), 'step_invalid', 'children are a list');
+select is(tests.steps('{"key": "a", "type": "noop", "depends_on": [null]}'), 'step_dependency_unknown', 'dependencies are named');
+select is(tests.steps('{"key": "a", "type": "noop", "depends_on": [1, {}, []]}'), 'step_dependency_unknown', 'by their keys');
+select is(
+  (with recursive deep as (
+    select 1 as n, '{"key": "a", "type": "group"}'::jsonb as spec
+    union all
+    select n + 1, jsonb_build_object('key', 'a', 'type', 'group', 'steps', jsonb_build_array(spec)) from deep where n < 101
+  )
+  select tests.steps(spec::text) from deep where n = 101),
+  'step_invalid', 'a hundred levels are enough'
+);
+select is(
+  tests.steps((select string_agg(format('{"key": "s%s", "type": "noop", "depends_on": %s}', n, (select coalesce(jsonb_agg('s' || m), '[]') from generate_series(1, n - 1) as m)), ', ') from generate_series(1, 460) as n)),
+  'too_many_dependencies', 'so are a hundred thousand dependencies'
+);
 select is(tests.steps('{"key": "a", "type": "noop", "steps": [1, "b", null, [], true]}'), 'step_invalid', 'of objects');
 select is(tests.steps('{"key": "a", "type": "noop", "retries": 1}'), 'step_invalid', 'unknown fields are refused');
 reset role;
