@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { type Handler, type HandlerDeps, StepError } from './define_handler.ts'
 import type { Db } from './deps.ts'
+import { mergeOutputs } from './merge_outputs.ts'
 import { describeFailure, describeResult, describeReturn } from './step_result.ts'
 
 /** A step as `worker.exchange_steps` gives it. */
@@ -218,7 +219,7 @@ export function createSteps(options: {
       step.timeout_ms,
     )
     try {
-      const outputs = merge(step.outputs ?? (await readOutputs(step)))
+      const outputs = mergeOutputs(step.outputs ?? (await readOutputs(step)))
       const work = handler(step.input, {
         id: step.id,
         runId: step.run_id,
@@ -343,27 +344,4 @@ function giveUp(signal: AbortSignal): Promise<never> {
       setTimeout(() => reject(new Error('The handler did not heed its signal.')), graceMs).unref()
     })
   })
-}
-
-/**
- * Leaves with their paths, as one object: what a step collects stands inside its own output. A key is whatever a step is
- * called, `__proto__` too, so that nothing is read or written but own properties.
- */
-function merge(leaves: [string[], unknown][]): Record<string, unknown> {
-  const all: Record<string, unknown> = {}
-  for (const [path, value] of leaves) {
-    let at = all
-    for (const key of path.slice(0, -1)) {
-      const next = Object.hasOwn(at, key) ? at[key] : undefined
-      const isObject = typeof next === 'object' && next !== null && !Array.isArray(next)
-      at = put(at, key, isObject ? next : {}) as Record<string, unknown>
-    }
-    put(at, path.at(-1) ?? '', value)
-  }
-  return all
-}
-
-function put(at: object, key: string, value: unknown): unknown {
-  Object.defineProperty(at, key, { value, writable: true, enumerable: true, configurable: true })
-  return value
 }
