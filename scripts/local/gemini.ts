@@ -35,6 +35,8 @@ export type StandIn = {
   behave(behaviour: Partial<Behaviour>): void
   /** Paths of the requests so far. */
   requests: string[]
+  /** What Gemini would have sold: a digest of each request, polls aside, that it has answered in full, or cut off. */
+  sold: string[]
   stop(): Promise<void>
 }
 
@@ -46,6 +48,7 @@ type Operation = { polls: number; prompt: string }
 export async function startGemini(options: { port?: number; log?: (line: string) => void } = {}): Promise<StandIn> {
   const behaviour: Behaviour = { latencyMs: 0, videoPolls: 3, faults: [] }
   const requests: string[] = []
+  const sold: string[] = []
   const seen = new Map<Fault, number>()
   const operations = new Map<string, Operation>()
   const log = options.log ?? (() => {})
@@ -70,7 +73,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     const body = await readBody(request)
     if (path === '/stand-in') {
       if (request.method === 'PUT') behave(JSON.parse(body))
-      return send(response, 200, { behaviour, requests: requests.length })
+      return send(response, 200, { behaviour, requests: requests.length, sold: sold.length })
     }
     requests.push(path)
     if (!request.headers['x-goog-api-key']) {
@@ -84,6 +87,9 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     }
     log(`${request.method} ${path}`)
     const [, model, verb] = /^\/v1beta\/models\/([^/:]+):(\w+)$/.exec(path) ?? []
+    if (request.method === 'POST' && !['blocked', 'safety', 'empty'].includes(fault?.kind ?? '')) {
+      sold.push(digest(`${path} ${body}`).toString('hex'))
+    }
     if (request.method === 'POST' && model !== undefined && verb === 'generateContent') {
       return send(response, 200, generate(model, JSON.parse(body), fault))
     }
@@ -131,6 +137,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     url,
     behave,
     requests,
+    sold,
     stop: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
