@@ -19,7 +19,17 @@ export type Behaviour = {
 }
 
 export type Fault = {
-  kind: 'rate' | 'unavailable' | 'hang' | 'blocked' | 'truncated' | 'broken_json' | 'safety' | 'empty' | 'bad_request'
+  kind:
+    | 'rate'
+    | 'unavailable'
+    | 'hang'
+    | 'blocked'
+    | 'truncated'
+    | 'broken_json'
+    | 'safety'
+    | 'empty'
+    | 'bad_request'
+    | 'video_failed'
   /** Of the requests that it is for, which ones: 3 is every third. */
   every: number
   /** How often in all; for ever by default. */
@@ -109,6 +119,9 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     }
     operation.polls += 1
     if (operation.polls < behaviour.videoPolls) return send(response, 200, { name, metadata: {} })
+    if (fault?.kind === 'video_failed') {
+      return send(response, 200, { name, done: true, error: { code: 13, message: 'Internal error.' } })
+    }
     if (fault?.kind === 'safety') {
       const raiMediaFilteredReasons = ['The prompt was filtered.']
       return send(response, 200, { name, done: true, response: { generateVideoResponse: { raiMediaFilteredReasons } } })

@@ -57,7 +57,7 @@ export function createDramaAssets(store: Store, publicUrl: string): DramaAssets 
         } catch (error) {
           signal.throwIfAborted()
           if (attempt === attempts) throw unavailable(error)
-          await sleep(250 * 2 ** attempt, undefined, { signal })
+          await sleep(250 * 2 ** attempt, undefined, { signal }).catch(() => signal.throwIfAborted())
         }
       }
     },
