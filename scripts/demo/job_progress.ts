@@ -32,7 +32,7 @@ export function showProgress(): { draw(tree: JobNode, title: string): void } {
         `   ${bar(tree.progress, 40)} ${String(Math.round(tree.progress * 100)).padStart(3)} %  ${title}`,
         ...rows.map(({ name, parts, isDone }) => `   ${isDone ? '✓' : '·'} ${name.padEnd(12)} ${parts}`),
       ]
-      const width = Math.max(20, (process.stdout.columns ?? 80) - 1)
+      const width = Math.max(20, (process.stdout.columns || 80) - 1)
       // Up to the first line, and each one cleared before it is written: nothing flickers.
       process.stdout.write(
         `${drawn > 0 ? `\x1b[${drawn}A` : ''}${lines.map((line) => `\x1b[2K${line.slice(0, width)}\n`).join('')}`,
@@ -45,7 +45,9 @@ export function showProgress(): { draw(tree: JobNode, title: string): void } {
 function describe(tree: JobNode): Row[] {
   const [outline] = tree.children
   if (outline === undefined) return []
-  const rows: Row[] = [{ name: 'Outline', parts: isWritten(outline) ? 'written' : outline.status, isDone: isWritten(outline) }]
+  const rows: Row[] = [
+    { name: 'Outline', parts: isWritten(outline) ? 'written' : outline.status, isDone: isWritten(outline) },
+  ]
   for (const part of outline.children) {
     const made = part.children
     if (part.type === 'write_cast') {
