@@ -273,7 +273,7 @@ function makeUuid(seed: string): string {
 
 const digest = (seed: string) => createHash('sha256').update(seed).digest()
 
-/** A real PNG, 160 × 90, in colours that the prompt gives. */
+/** A real PNG, 160 × 90, of squares in colours that the prompt gives: a kilobyte. */
 export function makePng(prompt: string): Buffer {
   const [width, height] = [160, 90]
   const [r = 0, g = 0, b = 0, dr = 0, dg = 0, db = 0] = digest(prompt)
@@ -281,9 +281,10 @@ export function makePng(prompt: string): Buffer {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const at = y * (width * 3 + 1) + 1 + x * 3
-      rows[at] = (r + ((x * dr) >> 6)) & 255
-      rows[at + 1] = (g + ((y * dg) >> 6)) & 255
-      rows[at + 2] = (b + (((x + y) * db) >> 7)) & 255
+      const [column, row] = [x >> 4, y >> 4]
+      rows[at] = (r + column * dr) & 255
+      rows[at + 1] = (g + row * dg) & 255
+      rows[at + 2] = (b + (column + row) * db) & 255
     }
   }
   const header = Buffer.alloc(13)

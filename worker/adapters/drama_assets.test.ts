@@ -39,7 +39,12 @@ test('what is put can be loaded by anybody and by us, and lies where it lay when
   expect(response.headers.get('content-type')).toBe('image/png')
   expect(response.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
   expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true)
-  expect(await assets.load(url, signal)).toEqual({ bytes, mimeType: 'image/png' })
+  // Another process has to load it, and does so once; the one that has put it does not.
+  const other = createDramaAssets(store, assetsUrl(real.port))
+  for (const one of [other, other, assets]) {
+    expect(await one.load(url, signal)).toEqual({ bytes, mimeType: 'image/png' })
+  }
+  expect(faulty.requests('GET')).toBe(1)
   expect(await assets.put({ dramaId, bytes, mimeType: 'image/png', signal })).toBe(url)
   expect(await real.keys()).toHaveLength(1)
 })

@@ -29,8 +29,33 @@ const extensions: Record<string, string> = {
 }
 const pictureMaxBytes = 20 * 2 ** 20
 const attempts = 4
+const rememberedMaxBytes = 32 * 2 ** 20
 
 export function createDramaAssets(store: Store, publicUrl: string): DramaAssets {
+  // What was put or loaded lately: a portrait is wanted for each of its scenes, and what lies under a hash stays as it is.
+  const remembered = new Map<string, Picture>()
+  let rememberedBytes = 0
+
+  function remember(key: string, picture: Picture): void {
+    if (!key.startsWith('drama-assets/') || remembered.has(key)) return
+    remembered.set(key, picture)
+    rememberedBytes += picture.bytes.length
+    for (const [oldest, { bytes }] of remembered) {
+      if (rememberedBytes <= rememberedMaxBytes) break
+      remembered.delete(oldest)
+      rememberedBytes -= bytes.length
+    }
+  }
+
+  function recall(key: string): Picture | undefined {
+    const picture = remembered.get(key)
+    if (picture === undefined) return undefined
+    // The last one to be forgotten.
+    remembered.delete(key)
+    remembered.set(key, picture)
+    return picture
+  }
+
   return {
     async put({ dramaId, bytes, mimeType, signal }) {
       const extension = extensions[mimeType]
@@ -53,6 +78,7 @@ export function createDramaAssets(store: Store, publicUrl: string): DramaAssets 
             },
             signal,
           )
+          if (mimeType.startsWith('image/')) remember(key, { bytes, mimeType })
           return `${publicUrl}/${key}`
         } catch (error) {
           signal.throwIfAborted()
@@ -65,10 +91,14 @@ export function createDramaAssets(store: Store, publicUrl: string): DramaAssets 
     async load(url, signal) {
       const key = url.startsWith(`${publicUrl}/`) ? url.slice(publicUrl.length + 1) : ''
       if (!/^(drama|shared)-assets\/[a-z0-9-]+(\/[a-z0-9-]+)*\.[a-z0-9]+$/i.test(key)) return undefined
+      const known = recall(key)
+      if (known !== undefined) return known
       try {
         const bytes = await store.get(key, pictureMaxBytes, signal)
         const mimeType = (await fileTypeFromBuffer(bytes))?.mime
-        return mimeType && /^image\/(png|jpeg|webp)$/.test(mimeType) ? { bytes, mimeType } : undefined
+        if (!mimeType || !/^image\/(png|jpeg|webp)$/.test(mimeType)) return undefined
+        remember(key, { bytes, mimeType })
+        return { bytes, mimeType }
       } catch (error) {
         signal.throwIfAborted()
         const cause = error instanceof StoreError ? (error.cause as Error | undefined) : undefined
