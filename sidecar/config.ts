@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { spacesVariables } from '../worker/adapters/spaces.ts'
+import { assetsVariables, spacesVariables } from '../worker/adapters/spaces.ts'
 import { logLevel, parseEnv, port, postgresUrl } from '../worker/service.ts'
 
 const schema = z.object({
@@ -20,10 +20,7 @@ const schema = z.object({
   /** Each upload may take as much disk as the largest file. */
   SIDECAR_UPLOADS_AT_ONCE: z.coerce.number('must be a number from 1 to 10000').int().min(1).max(10_000).default(200),
   SIDECAR_UPLOAD_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 3600').min(1).max(3600).default(120),
-  /** Where clients load what the bucket holds. */
-  ASSETS_CDN_URL: z
-    .url({ protocol: /^https?$/, error: 'must be a URL like https://cdn.example.com' })
-    .regex(/^https?:\/\/[^?#@\s]*[^/?#@\s]$/, 'must have no query, no user and no slash at its end'),
+  ...assetsVariables,
   ...spacesVariables,
   LOG_LEVEL: logLevel,
 })

@@ -18,7 +18,6 @@ test('the sidecar answers at once, says 503 until Postgres is there, and survive
       PATH: process.env['PATH'],
       DATABASE_URL: databaseUrl(cluster, 'plinth', 'sidecar'),
       SIDECAR_PORT: String(port),
-      ASSETS_CDN_URL: 'http://127.0.0.1:1/bucket',
       // Nothing listens there: the store is no part of this test.
       ...spacesEnv(1),
     },

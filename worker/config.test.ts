@@ -9,6 +9,7 @@ const needed = {
   SPACES_BUCKET: 'plinth-assets',
   SPACES_ACCESS_KEY_ID: 'id',
   SPACES_SECRET_ACCESS_KEY: 's3cret',
+  ASSETS_CDN_URL: 'https://cdn.example.com',
 }
 
 test('only the database and the bucket have to be named', () => {
@@ -19,6 +20,7 @@ test('only the database and the bucket have to be named', () => {
     SPACES_TIMEOUT_SECONDS: 15,
     GEMINI_BASE_URL: 'https://generativelanguage.googleapis.com',
     GEMINI_TIMEOUT_SECONDS: 120,
+    GEMINI_VIDEO_POLL_SECONDS: 10,
     WORKER_CONCURRENCY: 10,
     WORKER_STEP_CONCURRENCY: 10,
     WORKER_HEALTH_HOST: '127.0.0.1',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { geminiVariables } from './adapters/gemini.ts'
-import { spacesVariables } from './adapters/spaces.ts'
+import { assetsVariables, spacesVariables } from './adapters/spaces.ts'
 import { logLevel, parseEnv, port, postgresUrl } from './service.ts'
 import { requireStore, templatesVariables } from './templates/config.ts'
 
@@ -14,6 +14,7 @@ const variables = z.object({
   WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
   /** 0 takes any free port, and the log names it. */
   WORKER_HEALTH_PORT: port.default(3002),
+  ...assetsVariables,
   ...spacesVariables,
   ...templatesVariables,
   ...geminiVariables,

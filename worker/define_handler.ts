@@ -1,11 +1,16 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import type { DramaAssets } from './adapters/drama_assets.ts'
+import type { Gemini } from './adapters/gemini.ts'
 import type { Templates } from './templates/resolver.ts'
 
 /** What the process has for its handlers. */
 export type HandlerDeps = {
   /** The prompts: versions, in a language. */
   templates: Templates
+  gemini: Gemini
+  /** Where the images and videos of dramas are put. */
+  assets: DramaAssets
 }
 
 /** What a handler is told of its step, beside its input. */

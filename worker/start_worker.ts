@@ -1,3 +1,5 @@
+import { createDramaAssets } from './adapters/drama_assets.ts'
+import { createGemini } from './adapters/gemini.ts'
 import { createSpaces } from './adapters/spaces.ts'
 import { parseConfig } from './config.ts'
 import type { Handler } from './define_handler.ts'
@@ -28,7 +30,7 @@ export async function startWorker(handlers: Record<string, Handler>): Promise<vo
     db,
     logger,
     handlers,
-    deps: { templates },
+    deps: { templates, gemini: createGemini(config), assets: createDramaAssets(store, config.ASSETS_CDN_URL) },
     concurrency: config.WORKER_STEP_CONCURRENCY,
   })
   const queue = createQueue({ pool, db, store, templateStore, logger, steps, concurrency: config.WORKER_CONCURRENCY })

@@ -1,22 +1,24 @@
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import pg from 'pg'
-import { openHome } from '../local/home.ts'
+import { openHome, type Secrets } from '../local/home.ts'
 import { signApiKey, signUserToken } from '../local/jwt.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
 import { freePort, startChild, stopStale, waitFor } from '../local/process.ts'
 import { startPostgrest } from '../local/services.ts'
 import { databaseUrl, prepareDatabase } from '../testing/cluster.ts'
+import { measureRuns } from './drama_run.ts'
 import { type LoadResult, startGenerator } from './load.ts'
 import { atLeast, atMost, type Bar, type Figure, machine, median, print } from './report.ts'
 import { sampleDrama } from './sample_drama.ts'
 
 /**
  * `npm run bench:dramas`: opening a drama, Plinth against the repository of the seed, both on the same tables, Postgres and
- * PostgREST, in alternating rounds; and what the trigger on jobs costs steps that are no drama's. `-- --json` prints one
+ * PostgREST, in alternating rounds; what the trigger on jobs costs steps that are no drama's; and how long it takes to generate
+ * one, against what its calls alone would take. `-- --json` prints one
  * object.
  */
 
@@ -26,6 +28,8 @@ const { values: options } = parseArgs({
     dramas: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
+    /** opening or generating: one of the two alone. */
+    only: { type: 'string' },
   },
 })
 const rounds = Number(options.rounds)
@@ -66,16 +70,6 @@ try {
 
   const user = { id: crypto.randomUUID(), email: 'ana@example.com' }
   await admin.query('insert into auth.users (id, email) values ($1, $2)', [user.id, user.email])
-  say(`Preparing ${options.dramas} dramas …`)
-  const ids: string[] = []
-  await db.query(`select set_config('request.jwt.claims', '{"role": "service_role"}', false)`)
-  for (let n = 0; n < Number(options.dramas); n++) {
-    const drama = sampleDrama(n)
-    await db.query('select public.save_drama_complete($1, $2)', [JSON.stringify(drama), user.id])
-    ids.push(drama.id)
-  }
-  await admin.query('vacuum analyze')
-
   const restPort = await freePort()
   const api = `http://127.0.0.1:${restPort}`
   await startPostgrest({
@@ -86,6 +80,75 @@ try {
     jwtSecret: secrets.jwtSecret,
     publicUrl: api,
   })
+  const headers = {
+    apikey: signApiKey('anon', secrets.jwtSecret),
+    authorization: `Bearer ${signUserToken(user, secrets.jwtSecret)}`,
+  }
+  const bars: Bar[] = []
+  const figures: Figure[] = []
+  if (options.only !== 'generating') {
+    const opening = await measureOpening({ home, secrets, user, db, admin, api, headers })
+    bars.push(...opening.bars)
+    figures.push(...opening.figures)
+  }
+  if (options.only !== 'opening') {
+    say('Generating: a warm-up, then rounds …')
+    const workerUrl = databaseUrl(cluster, 'plinth', 'worker')
+    const generating = await measureRuns({ home, db, workerUrl, api, headers, rounds, say })
+    bars.push(
+      atMost(
+        'generating a drama of 8 characters, 6 episodes, 60 scenes: time, against its bound',
+        generating.ratio,
+        1.3,
+      ),
+    )
+    figures.push(...generating.figures)
+  }
+  print(
+    {
+      title: 'bench:dramas',
+      bars,
+      figures,
+      environment: {
+        ...environment,
+        load_after: loadavg()[0] ?? 0,
+        connections,
+        rounds,
+        seconds_per_round: seconds,
+        dramas: Number(options.dramas),
+        load: 'autocannon in a process of its own, on the same machine',
+        generating: 'one worker process, the stand-in, an S3 server, Postgres: each a process on the same machine',
+      },
+    },
+    options.json,
+  )
+} finally {
+  await generator.close()
+  await Promise.allSettled(clients.map((client) => client.end()))
+  await clear()
+}
+
+/** Opening a drama, Plinth and the seed's repository in turns; and the trigger on jobs. */
+async function measureOpening(stage: {
+  home: string
+  secrets: Secrets
+  user: { id: string }
+  db: pg.Client
+  admin: pg.Client
+  api: string
+  headers: Record<string, string>
+}): Promise<{ bars: Bar[]; figures: Figure[] }> {
+  const { home, secrets, user, db, admin, api, headers } = stage
+  say(`Preparing ${options.dramas} dramas …`)
+  const ids: string[] = []
+  await db.query(`select set_config('request.jwt.claims', '{"role": "service_role"}', false)`)
+  for (let n = 0; n < Number(options.dramas); n++) {
+    const drama = sampleDrama(n)
+    await db.query('select public.save_drama_complete($1, $2)', [JSON.stringify(drama), user.id])
+    ids.push(drama.id)
+  }
+  await admin.query('vacuum analyze')
+
   const backend = `http://127.0.0.1:${await freePort()}`
   const child = startChild(home, 'drama_backend', process.execPath, [join(import.meta.dirname, 'drama_backend.ts')], {
     env: {
@@ -99,10 +162,6 @@ try {
   const theirs = (id: string) => `/users/${user.id}/dramas/${id}`
   await waitFor(child, 15, async () => (await fetch(`${backend}${theirs(ids[0] ?? '')}`)).ok)
 
-  const headers = {
-    apikey: signApiKey('anon', secrets.jwtSecret),
-    authorization: `Bearer ${signUserToken(user, secrets.jwtSecret)}`,
-  }
   const ours = (id: string) => `/rpc/get_drama_complete?drama_id=${id}`
   const [mine, its] = await Promise.all([
     fetch(`${api}${ours(ids[0] ?? '')}`, { headers }),
@@ -136,7 +195,7 @@ try {
 
   const ratio = (those: keyof typeof results, figure: 'perSecond' | 'p99') =>
     median(results.plinth.map((one, n) => one[figure] / (results[those][n]?.[figure] ?? Number.NaN)))
-  const figures = (name: keyof typeof results, label: string): Figure[] => [
+  const figuresOf = (name: keyof typeof results, label: string): Figure[] => [
     { name: `${label}: requests per second`, value: median(results[name].map((one) => one.perSecond)), unit: '/s' },
     { name: `${label}: p50`, value: median(results[name].map((one) => one.p50)), unit: 'ms' },
     { name: `${label}: p99`, value: median(results[name].map((one) => one.p99)), unit: 'ms' },
@@ -149,33 +208,17 @@ try {
     ),
     atMost('steps of other types: time with the trigger on jobs, against without', trigger.ratio, 1.05),
   ]
-  print(
-    {
-      title: 'bench:dramas',
-      bars,
-      figures: [
-        ...figures('plinth', 'get_drama_complete'),
-        ...figures('unpacked', 'get_drama_complete while the drama grows'),
-        ...figures('seed', 'the seed’s repository'),
-        { name: 'size of the document', value: text.length / 1024, unit: 'KiB' },
-        { name: 'a step of another type, with the trigger', value: trigger.withIt, unit: 'µs' },
-        { name: 'a step of another type, without it', value: trigger.without, unit: 'µs' },
-      ],
-      environment: {
-        ...environment,
-        connections,
-        rounds,
-        seconds_per_round: seconds,
-        dramas: ids.length,
-        load: 'autocannon in a process of its own, on the same machine',
-      },
-    },
-    options.json,
-  )
-} finally {
-  await generator.close()
-  await Promise.allSettled(clients.map((client) => client.end()))
-  await clear()
+  return {
+    bars,
+    figures: [
+      ...figuresOf('plinth', 'get_drama_complete'),
+      ...figuresOf('unpacked', 'get_drama_complete while the drama grows'),
+      ...figuresOf('seed', 'the seed’s repository'),
+      { name: 'size of the document', value: text.length / 1024, unit: 'KiB' },
+      { name: 'a step of another type, with the trigger', value: trigger.withIt, unit: 'µs' },
+      { name: 'a step of another type, without it', value: trigger.without, unit: 'µs' },
+    ],
+  }
 }
 
 /** A fan of no-op steps through the worker's door, by one session, in turns with the trigger and without it. */

@@ -8,6 +8,9 @@ import { parseArgs, promisify } from 'node:util'
 import { Logger as RunnerLogger, run, type TaskList } from 'graphile-worker'
 import pg from 'pg'
 import { pino } from 'pino'
+import { z } from 'zod'
+import { createDramaAssets } from '../../worker/adapters/drama_assets.ts'
+import { createGemini, geminiVariables } from '../../worker/adapters/gemini.ts'
 import { createSpaces } from '../../worker/adapters/spaces.ts'
 import type { StepSpec } from '../../worker/define_handler.ts'
 import { createDb } from '../../worker/deps.ts'
@@ -18,6 +21,7 @@ import { createTemplates } from '../../worker/templates/resolver.ts'
 import { openHome } from '../local/home.ts'
 import { startPostgres } from '../local/postgres.ts'
 import { freePort, stopStale } from '../local/process.ts'
+import { assetsUrl } from '../local/services.ts'
 import { databaseUrl, prepareDatabase } from '../testing/cluster.ts'
 import { testHandlers, testTypes } from '../testing/handlers.ts'
 import { spacesConfig } from '../testing/store.ts'
@@ -114,9 +118,12 @@ async function main(): Promise<void> {
     // No step of this benchmark has prompts.
     const cache = createCache(home, { ttlMs: 0 })
     const templates = createTemplates({ isRemote: false, db, store: undefined, cache, logger: silent })
-    const steps = createSteps({ db, logger: silent, handlers: testHandlers, deps: { templates }, concurrency })
-    // No step of this benchmark has files.
+    // No step of this benchmark has files, or asks Gemini.
     const store = createSpaces(spacesConfig(1))
+    const assets = createDramaAssets(store, assetsUrl(1))
+    const gemini = createGemini(z.object(geminiVariables).parse({}))
+    const deps = { templates, assets, gemini }
+    const steps = createSteps({ db, logger: silent, handlers: testHandlers, deps, concurrency })
     const queue = createQueue({ pool, db, store, templateStore: undefined, logger: silent, steps, concurrency: 10 })
     queue.start()
     steps.start()

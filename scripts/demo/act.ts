@@ -4,6 +4,8 @@ export type Stage = {
   anonKey: string
   /** All that `$PLINTH_HOME/env` holds: for what operators and workers do. */
   env: Record<string, string>
+  /** The stack's folder. */
+  home: string
   /** A user's token; the user is created if needed. */
   tokenFor(email: string): Promise<string>
   step(what: string, ms?: number): void

@@ -3,6 +3,7 @@ import { explain } from '../local/process.ts'
 import { type Stack, startStack } from '../local/stack.ts'
 import { tokenForEmail } from '../local/user.ts'
 import { apiKeys } from './api_keys.ts'
+import { generateDrama } from './drama.ts'
 import { shareFlow } from './share_flow.ts'
 import { shareSession } from './share_session.ts'
 import { resolveTemplates } from './templates.ts'
@@ -12,6 +13,7 @@ const acts = [
   { title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow },
   { title: 'Sharing: cards and sessions, and the files that they show', play: shareSession },
   { title: 'Templates: prompts that are published once and found whatever fails', play: resolveTemplates },
+  { title: 'Dramas: a premise becomes a document, by a tree of jobs', play: generateDrama },
   { title: 'API keys: a program acts as its owner, and no further', play: apiKeys },
 ]
 
@@ -32,6 +34,7 @@ try {
       url,
       anonKey,
       env,
+      home,
       tokenFor,
       step: (what, ms) =>
         console.log(`   ${what.padEnd(72)} ${ms === undefined ? '' : `${ms.toFixed(1).padStart(8)} ms`}`),

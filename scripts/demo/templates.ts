@@ -48,6 +48,9 @@ export async function resolveTemplates({ env, step }: Stage): Promise<void> {
     must(proofs.filter((line) => line.includes('[PROOF]')).length === 3, 'a resolution left no proof in the log')
     const prompt = render(second.value.artifacts['outline_prompt']?.text ?? '', {
       premise: 'Two sisters, one lighthouse.',
+      character_count: 3,
+      episode_count: 2,
+      language: 'English',
     })
     step(
       `  → ${prompt

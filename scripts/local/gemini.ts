@@ -19,7 +19,17 @@ export type Behaviour = {
 }
 
 export type Fault = {
-  kind: 'rate' | 'unavailable' | 'hang' | 'blocked' | 'truncated' | 'broken_json' | 'safety' | 'empty' | 'bad_request'
+  kind:
+    | 'rate'
+    | 'unavailable'
+    | 'hang'
+    | 'blocked'
+    | 'truncated'
+    | 'broken_json'
+    | 'safety'
+    | 'empty'
+    | 'bad_request'
+    | 'video_failed'
   /** Of the requests that it is for, which ones: 3 is every third. */
   every: number
   /** How often in all; for ever by default. */
@@ -35,6 +45,8 @@ export type StandIn = {
   behave(behaviour: Partial<Behaviour>): void
   /** Paths of the requests so far. */
   requests: string[]
+  /** What Gemini would have sold: a digest of each request, polls aside, that it has answered in full, or cut off. */
+  sold: string[]
   stop(): Promise<void>
 }
 
@@ -46,6 +58,7 @@ type Operation = { polls: number; prompt: string }
 export async function startGemini(options: { port?: number; log?: (line: string) => void } = {}): Promise<StandIn> {
   const behaviour: Behaviour = { latencyMs: 0, videoPolls: 3, faults: [] }
   const requests: string[] = []
+  const sold: string[] = []
   const seen = new Map<Fault, number>()
   const operations = new Map<string, Operation>()
   const log = options.log ?? (() => {})
@@ -70,7 +83,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     const body = await readBody(request)
     if (path === '/stand-in') {
       if (request.method === 'PUT') behave(JSON.parse(body))
-      return send(response, 200, { behaviour, requests: requests.length })
+      return send(response, 200, { behaviour, requests: requests.length, sold: sold.length })
     }
     requests.push(path)
     if (!request.headers['x-goog-api-key']) {
@@ -84,6 +97,9 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     }
     log(`${request.method} ${path}`)
     const [, model, verb] = /^\/v1beta\/models\/([^/:]+):(\w+)$/.exec(path) ?? []
+    if (request.method === 'POST' && !['blocked', 'safety', 'empty'].includes(fault?.kind ?? '')) {
+      sold.push(digest(`${path} ${body}`).toString('hex'))
+    }
     if (request.method === 'POST' && model !== undefined && verb === 'generateContent') {
       return send(response, 200, generate(model, JSON.parse(body), fault))
     }
@@ -103,6 +119,9 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     }
     operation.polls += 1
     if (operation.polls < behaviour.videoPolls) return send(response, 200, { name, metadata: {} })
+    if (fault?.kind === 'video_failed') {
+      return send(response, 200, { name, done: true, error: { code: 13, message: 'Internal error.' } })
+    }
     if (fault?.kind === 'safety') {
       const raiMediaFilteredReasons = ['The prompt was filtered.']
       return send(response, 200, { name, done: true, response: { generateVideoResponse: { raiMediaFilteredReasons } } })
@@ -131,6 +150,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     url,
     behave,
     requests,
+    sold,
     stop: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -253,7 +273,7 @@ function makeUuid(seed: string): string {
 
 const digest = (seed: string) => createHash('sha256').update(seed).digest()
 
-/** A real PNG, 160 × 90, in colours that the prompt gives. */
+/** A real PNG, 160 × 90, of squares in colours that the prompt gives: a kilobyte. */
 export function makePng(prompt: string): Buffer {
   const [width, height] = [160, 90]
   const [r = 0, g = 0, b = 0, dr = 0, dg = 0, db = 0] = digest(prompt)
@@ -261,9 +281,10 @@ export function makePng(prompt: string): Buffer {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const at = y * (width * 3 + 1) + 1 + x * 3
-      rows[at] = (r + ((x * dr) >> 6)) & 255
-      rows[at + 1] = (g + ((y * dg) >> 6)) & 255
-      rows[at + 2] = (b + (((x + y) * db) >> 7)) & 255
+      const [column, row] = [x >> 4, y >> 4]
+      rows[at] = (r + column * dr) & 255
+      rows[at + 1] = (g + row * dg) & 255
+      rows[at + 2] = (b + (column + row) * db) & 255
     }
   }
   const header = Buffer.alloc(13)

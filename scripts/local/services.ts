@@ -43,7 +43,7 @@ export async function startPostgrest(options: {
   return child
 }
 
-/** What worker and sidecar need to use the local S3 server; it takes any keys. */
+/** What worker and sidecar need to use the local S3 server, and to say where it is; it takes any keys. */
 export function spacesEnv(port: number): Record<string, string> {
   return {
     SPACES_ENDPOINT: `http://127.0.0.1:${port}`,
@@ -51,6 +51,7 @@ export function spacesEnv(port: number): Record<string, string> {
     SPACES_ACCESS_KEY_ID: 'S3RVER',
     SPACES_SECRET_ACCESS_KEY: 'S3RVER',
     SPACES_FORCE_PATH_STYLE: 'true',
+    ASSETS_CDN_URL: assetsUrl(port),
   }
 }
 

@@ -9,7 +9,6 @@ import { adminConfig, startPostgres } from './postgres.ts'
 import { type Child, choosePort, claimHome, freePort, releaseHome, stopStale } from './process.ts'
 import {
   assetBucket,
-  assetsUrl,
   spacesEnv,
   startGeminiStandIn,
   startObjectStore,
@@ -61,7 +60,11 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     const standInPort = await freePort()
     const gemini: Record<string, string> = geminiKey
       ? { GEMINI_API_KEY: geminiKey }
-      : { GEMINI_API_KEY: 'stand-in', GEMINI_BASE_URL: `http://127.0.0.1:${standInPort}` }
+      : {
+          GEMINI_API_KEY: 'stand-in',
+          GEMINI_BASE_URL: `http://127.0.0.1:${standInPort}`,
+          GEMINI_VIDEO_POLL_SECONDS: '0.5',
+        }
     const [objectStore, standIn] = await Promise.all([
       startObjectStore(home, ports.s3),
       geminiKey ? undefined : startGeminiStandIn(home, standInPort),
@@ -106,7 +109,6 @@ export async function startStack(home: string, say: (line: string) => void): Pro
           DATABASE_URL: url('sidecar', secrets.sidecarPassword),
           SIDECAR_PORT: String(ports.sidecar),
           SIDECAR_CORS_ORIGINS: '*',
-          ASSETS_CDN_URL: assetsUrl(ports.s3),
           ...spacesEnv(ports.s3),
         },
         `http://127.0.0.1:${ports.sidecar}/api/health`,

@@ -89,7 +89,12 @@ export const testHandlers: Record<string, Handler> = {
         jobId: id,
         signal,
       })
-      const prompt = render(artifacts['outline_prompt']?.text ?? '', variables)
+      const prompt = render(artifacts['outline_prompt']?.text ?? '', {
+        character_count: 2,
+        episode_count: 3,
+        language: 'English',
+        ...variables,
+      })
       return { version, source, prompt, usage: { input_tokens: prompt.length, output_tokens: 1 } }
     },
   }),

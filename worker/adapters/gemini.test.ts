@@ -15,7 +15,12 @@ const never = new AbortController().signal
 
 beforeAll(async () => {
   standIn = await startGemini()
-  gemini = createGemini({ GEMINI_API_KEY: 'key', GEMINI_BASE_URL: standIn.url, GEMINI_TIMEOUT_SECONDS: 5 })
+  gemini = createGemini({
+    GEMINI_API_KEY: 'key',
+    GEMINI_BASE_URL: standIn.url,
+    GEMINI_TIMEOUT_SECONDS: 5,
+    GEMINI_VIDEO_POLL_SECONDS: 1,
+  })
 })
 beforeEach(() => standIn.behave({ latencyMs: 0, videoPolls: 3, faults: [] }))
 afterAll(() => standIn.stop())
@@ -38,9 +43,8 @@ describe('text', () => {
     expect(value.episodes).toHaveLength(3)
     expect(usage).toEqual({
       model,
-      prompt_tokens: expect.any(Number),
+      input_tokens: expect.any(Number),
       output_tokens: expect.any(Number),
-      total_tokens: usage.prompt_tokens + usage.output_tokens,
     })
     expect(usage.output_tokens).toBeGreaterThan(0)
     expect((await write()).value).toEqual(value)
@@ -106,7 +110,12 @@ describe('what goes wrong', () => {
 
   test('no answer: after the timeout, or as soon as the caller stops', async () => {
     meet('hang')
-    const hasty = createGemini({ GEMINI_API_KEY: 'key', GEMINI_BASE_URL: standIn.url, GEMINI_TIMEOUT_SECONDS: 0.2 })
+    const hasty = createGemini({
+      GEMINI_API_KEY: 'key',
+      GEMINI_BASE_URL: standIn.url,
+      GEMINI_TIMEOUT_SECONDS: 0.2,
+      GEMINI_VIDEO_POLL_SECONDS: 1,
+    })
     const request = { model, prompt: 'x', schema: outline }
     await expect(hasty.writeJson({ ...request, signal: never })).rejects.toMatchObject({
       slug: 'provider_timed_out',
@@ -127,6 +136,7 @@ describe('what goes wrong', () => {
       createGemini({
         GEMINI_API_KEY: 'key',
         GEMINI_BASE_URL: standIn.url,
+        GEMINI_VIDEO_POLL_SECONDS: 1,
         GEMINI_TIMEOUT_SECONDS: 5,
         ...config,
       }).writeJson({ model, prompt: 'x', schema: outline, signal: never })
@@ -166,7 +176,7 @@ describe('images and videos', () => {
     expect(await fileTypeFromBuffer(first.bytes)).toMatchObject({ mime: 'image/png' })
     expect((await draw('A lamp')).bytes.equals(first.bytes)).toBe(true)
     expect((await draw('A storm', [first])).bytes.equals(first.bytes)).toBe(false)
-    expect(first.usage.total_tokens).toBeGreaterThan(0)
+    expect(first.usage.output_tokens).toBeGreaterThan(0)
     meet('safety')
     await expect(draw('x')).rejects.toMatchObject({ slug: 'provider_refused', isPermanent: true })
   })
@@ -178,7 +188,12 @@ describe('images and videos', () => {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const other = createGemini({ GEMINI_API_KEY: 'key', GEMINI_BASE_URL: url, GEMINI_TIMEOUT_SECONDS: 5 })
+    const other = createGemini({
+      GEMINI_API_KEY: 'key',
+      GEMINI_BASE_URL: url,
+      GEMINI_TIMEOUT_SECONDS: 5,
+      GEMINI_VIDEO_POLL_SECONDS: 1,
+    })
     await expect(other.drawImage({ model, prompt: 'x', signal: never })).rejects.toMatchObject({
       slug: 'provider_answer_invalid',
     })

@@ -11,6 +11,8 @@ export const geminiVariables = {
     .default('https://generativelanguage.googleapis.com'),
   /** How long an answer may take. */
   GEMINI_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 600').min(1).max(600).default(120),
+  /** How long to wait before asking again whether a video is there. */
+  GEMINI_VIDEO_POLL_SECONDS: z.coerce.number('must be a number from 0.01 to 300').min(0.01).max(300).default(10),
 }
 
 const environment = z.object(geminiVariables)
@@ -18,7 +20,7 @@ const environment = z.object(geminiVariables)
 export type GeminiConfig = z.output<typeof environment>
 
 /** What a call has cost, as it is kept with the job. */
-export type GeminiUsage = { model: string; prompt_tokens: number; output_tokens: number; total_tokens: number }
+export type GeminiUsage = { model: string; input_tokens: number; output_tokens: number }
 
 export type Picture = { bytes: Buffer; mimeType: string }
 
@@ -45,10 +47,12 @@ export type Gemini = {
   }): Promise<Picture & { usage: GeminiUsage }>
   /** Begins a video, from a first picture if there is one; the operation's name is all that is needed to go on. */
   startVideo(request: { model: string; prompt: string; image?: Picture; signal: AbortSignal }): Promise<string>
-  /** Where the video is; undefined while it is being made. */
+  /** Where the video is; undefined while it is being made. `video_failed`: another operation may do better. */
   pollVideo(request: { operation: string; signal: AbortSignal }): Promise<string | undefined>
   /** The bytes of a video that {@link pollVideo} has found. */
   loadVideo(request: { uri: string; signal: AbortSignal }): Promise<Picture>
+  /** How long to wait between two polls. */
+  videoPollMs: number
 }
 
 const apiVersion = 'v1beta'
@@ -81,7 +85,6 @@ const answers = z.object({
       promptTokenCount: z.int().nonnegative().default(0),
       candidatesTokenCount: z.int().nonnegative().default(0),
       thoughtsTokenCount: z.int().nonnegative().default(0),
-      totalTokenCount: z.int().nonnegative().default(0),
     })
     .optional(),
 })
@@ -149,6 +152,8 @@ export function createGemini(config: GeminiConfig): Gemini {
   }
 
   return {
+    videoPollMs: config.GEMINI_VIDEO_POLL_SECONDS * 1000,
+
     async writeJson({ model, prompt, system, schema, signal }) {
       const { $schema: _, ...responseJsonSchema } = z.toJSONSchema(schema)
       const { parts, usage } = await generate({
@@ -212,11 +217,10 @@ export function createGemini(config: GeminiConfig): Gemini {
       )
       const { done, error, response } = check(operations, answer)
       if (error !== undefined) {
+        const reason = `Gemini made no video: ${error.message ?? 'it gave no reason'}`
         // The codes of google.rpc.Code: 8 resource exhausted, 13 internal, 14 unavailable.
-        const isPermanent = ![8, 13, 14].includes(error.code ?? 0)
-        throw new StepError('provider_refused', `Gemini made no video: ${error.message ?? 'it gave no reason'}`, {
-          isPermanent,
-        })
+        if ([8, 13, 14].includes(error.code ?? 0)) throw new StepError('video_failed', reason)
+        throw permanent('provider_refused', reason)
       }
       if (!done) return undefined
       const uri = response?.generatedVideos?.[0]?.video?.uri
@@ -281,9 +285,8 @@ function readAnswer(model: string, answer: unknown): { parts: Part[]; usage: Gem
     parts: candidate.content?.parts ?? [],
     usage: {
       model,
-      prompt_tokens: cost?.promptTokenCount ?? 0,
+      input_tokens: cost?.promptTokenCount ?? 0,
       output_tokens: (cost?.candidatesTokenCount ?? 0) + (cost?.thoughtsTokenCount ?? 0),
-      total_tokens: cost?.totalTokenCount ?? 0,
     },
   }
 }

@@ -23,6 +23,13 @@ export const spacesVariables = {
   SPACES_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 60').min(1).max(60).default(15),
 }
 
+/** Where clients load what the bucket holds; for worker and sidecar. */
+export const assetsVariables = {
+  ASSETS_CDN_URL: z
+    .url({ protocol: /^https?$/, error: 'must be a URL like https://cdn.example.com' })
+    .regex(/^https?:\/\/[^?#@\s]*[^/?#@\s]$/, 'must have no query, no user and no slash at its end'),
+}
+
 const environment = z.object(spacesVariables)
 
 export type SpacesConfig = z.output<typeof environment>

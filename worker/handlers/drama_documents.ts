@@ -16,9 +16,8 @@ const model = z.string().min(1).max(100)
 /** What a call of a provider has cost; kept with the job. */
 export const usage = z.object({
   model,
-  prompt_tokens: z.int().nonnegative(),
+  input_tokens: z.int().nonnegative(),
   output_tokens: z.int().nonnegative(),
-  total_tokens: z.int().nonnegative(),
 })
 export type Usage = z.output<typeof usage>
 
@@ -89,6 +88,8 @@ export const dramaDocuments = {
       target_id: id,
       kind: z.enum(['portrait', 'image']),
       model,
+      /** Of its prompt: it was not always said. */
+      language: z.string().default(''),
       style: z.string(),
       prompt: z.string().min(1),
       references: z.array(url).max(8),
@@ -101,6 +102,8 @@ export const dramaDocuments = {
       target_id: id,
       kind: z.literal('video'),
       model,
+      /** Of its prompt: it was not always said. */
+      language: z.string().default(''),
       style: z.string(),
       prompt: z.string().min(1),
       references: z.array(url).max(8),

@@ -1,4 +1,17 @@
 import type { Handler } from '../define_handler.ts'
+import generateImage from './generate_image.ts'
+import generateVideo from './generate_video.ts'
+import writeCast from './write_cast.ts'
+import writeOutline from './write_outline.ts'
+import writeScene from './write_scene.ts'
+import writeScript from './write_script.ts'
 
 /** Every job type that this worker can run, under its name in `job_types`. */
-export const handlers: Record<string, Handler> = {}
+export const handlers: Record<string, Handler> = {
+  write_outline: writeOutline,
+  write_cast: writeCast,
+  write_script: writeScript,
+  write_scene: writeScene,
+  generate_image: generateImage,
+  generate_video: generateVideo,
+}

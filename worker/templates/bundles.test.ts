@@ -8,18 +8,21 @@ const { bundles, faults } = await readBundles()
 const variables = {
   premise: 'A lighthouse keeper <finds> "a radio" & a voice {{title}}.',
   style: 'Muted blues, 35 mm.',
+  language: 'English',
   title: 'Night Signal',
-  outline: { episodes: 2 },
+  logline: 'A voice knows her name.',
+  genre: 'mystery',
+  episodes: [{ title: 'Static', summary: 'A voice.' }],
   character_count: 3,
   episode_count: 2,
   scene_count: 4,
-  character: { name: 'Ada', role: 'protagonist', description: 'Keeper.', appearance: 'Grey coat.' },
   characters: [
     { name: 'Ada', role: 'protagonist', description: 'Keeper.', appearance: 'Grey coat.' },
     { name: 'Ben', role: 'ally', description: 'Pilot.', appearance: 'Red scarf.' },
   ],
-  episode: { title: 'Static', synopsis: 'A voice.', position: 1 },
-  scene: { title: 'The voice', setting: 'Night.', action: 'She listens.', dialogue: 'Who is there?' },
+  episode: { title: 'Static', summary: 'A voice.', position: 1 },
+  scene: { title: 'The voice', summary: 'She listens.' },
+  prompt: 'A woman at a radio.',
 }
 
 test('the bundles that there are', () => {
@@ -49,7 +52,7 @@ test('every prompt of drama can be filled in, with and without what may be left 
   const drama = bundles.find(({ template }) => template === 'drama')
   const files = drama?.versions['1.0.0']?.files ?? []
   expect(files).toHaveLength(14)
-  const { style: _style, character_count: _c, episode_count: _e, scene_count: _s, ...needed } = variables
+  const { style: _style, ...needed } = variables
   for (const { file, name } of files) {
     const text = (await drama?.read('1.0.0', file))?.toString('utf8') ?? ''
     for (const given of [variables, needed]) {

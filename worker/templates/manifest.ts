@@ -102,6 +102,8 @@ export async function readBundle(folder: string, root = bundlesFolder): Promise<
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message
     throw new Error(`The manifest ${path} cannot be used: ${reason}`, { cause })
   }
+  // They come with the code, and are read for every prompt.
+  const contents = new Map<string, Promise<Buffer>>()
   return {
     folder,
     template: parsed.template,
@@ -118,7 +120,14 @@ export async function readBundle(folder: string, root = bundlesFolder): Promise<
         },
       ]),
     ),
-    read: (version, name) => readFile(join(root, folder, `v${version}`, name)),
+    read: (version, name) => {
+      const file = join(root, folder, `v${version}`, name)
+      const content = contents.get(file) ?? readFile(file)
+      contents.set(file, content)
+      // What could not be read is read again next time.
+      content.catch(() => contents.delete(file))
+      return content
+    },
   }
 }
 

@@ -57,6 +57,7 @@ begin
     'drama_id', (describe_asset.drama).id,
     'target_id', describe_asset.target_id,
     'kind', describe_asset.kind,
+    'language', (describe_asset.drama).language,
     'style', (describe_asset.drama).style,
     -- What it was generated with may be gone since: then the default.
     'model', (

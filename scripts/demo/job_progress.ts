@@ -1,0 +1,87 @@
+/** A node of `job_tree`. */
+export type JobNode = {
+  id: number
+  key: string
+  type: string
+  status: string
+  progress: number
+  error: { slug: string; message: string } | null
+  children: JobNode[]
+}
+
+/** One line of the display: what it is about, how much of it is done, and what there is to say. */
+type Row = { name: string; parts: string; isDone: boolean }
+
+/** Draws a drama's run as it goes on: in place in a terminal, else a line for each part that is done. */
+export function showProgress(): { draw(tree: JobNode, title: string): void } {
+  const isLive = process.stdout.isTTY === true
+  let drawn = 0
+  const told = new Set<string>()
+  return {
+    draw(tree, title) {
+      const rows = describe(tree)
+      if (!isLive) {
+        for (const { name, parts, isDone } of rows) {
+          if (!isDone || told.has(name)) continue
+          told.add(name)
+          console.log(`   ${name.padEnd(12)} ${parts}`)
+        }
+        return
+      }
+      const lines = [
+        `   ${bar(tree.progress, 40)} ${String(Math.round(tree.progress * 100)).padStart(3)} %  ${title}`,
+        ...rows.map(({ name, parts, isDone }) => `   ${isDone ? '✓' : '·'} ${name.padEnd(12)} ${parts}`),
+      ]
+      const width = Math.max(20, (process.stdout.columns || 80) - 1)
+      // Up to the first line, and each one cleared before it is written: nothing flickers.
+      process.stdout.write(
+        `${drawn > 0 ? `\x1b[${drawn}A` : ''}${lines.map((line) => `\x1b[2K${line.slice(0, width)}\n`).join('')}`,
+      )
+      drawn = lines.length
+    },
+  }
+}
+
+function describe(tree: JobNode): Row[] {
+  const [outline] = tree.children
+  if (outline === undefined) return []
+  const rows: Row[] = [
+    { name: 'Outline', parts: isWritten(outline) ? 'written' : outline.status, isDone: isWritten(outline) },
+  ]
+  for (const part of outline.children) {
+    const made = part.children
+    if (part.type === 'write_cast') {
+      rows.push({
+        name: 'Cast',
+        parts: counts(made, { portraits: 'generate_image' }),
+        isDone: part.status === 'completed',
+      })
+    } else {
+      const pictures = made.flatMap((scene) => scene.children)
+      rows.push({
+        name: part.key.replace('script-', 'Episode '),
+        parts: `${counts(made, { scenes: 'write_scene' })}  ${counts(pictures, { images: 'generate_image', videos: 'generate_video' })}`,
+        isDone: part.status === 'completed',
+      })
+    }
+  }
+  return rows
+}
+
+/** Its own work is done; children may be under way. */
+const isWritten = ({ status }: JobNode) => status === 'joining' || status === 'completed'
+
+function counts(nodes: JobNode[], kinds: Record<string, string>): string {
+  return Object.entries(kinds)
+    .flatMap(([name, type]) => {
+      const some = nodes.filter((node) => node.type === type)
+      const done = some.filter(isWritten).length
+      return some.length === 0 ? [] : [`${name} ${bar(done / some.length, some.length)} ${done}/${some.length}`]
+    })
+    .join('  ')
+}
+
+function bar(fraction: number, width: number): string {
+  const full = Math.round(fraction * width)
+  return '█'.repeat(full) + '░'.repeat(width - full)
+}
