@@ -55,6 +55,8 @@ export function createSteps(options: {
 }): Steps {
   const { db, logger, handlers, deps, concurrency } = options
   const workerId = crypto.randomUUID()
+  // A step of a type that this process does not know stays for one that does.
+  const types = Object.keys(handlers)
   const running = new Map<number, Running>()
   const waiting: Running[] = []
   let results: string[] = []
@@ -141,6 +143,7 @@ export function createSteps(options: {
         worker_id: workerId,
         results: `[${batch.join(',')}]`,
         want,
+        types,
       })
       return rows[0]?.exchange_steps as Answer
     } catch (error) {
@@ -285,6 +288,7 @@ export function createSteps(options: {
           progress,
         })),
       ),
+      types,
     })
     const answer = rows[0]?.heartbeat
     for (const { fence } of answer?.stop ?? []) {

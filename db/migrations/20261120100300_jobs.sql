@@ -131,7 +131,7 @@ comment on column public.jobs.status is
 comment on column public.jobs.progress is 'From 0 to 1, as the handler tells it.';
 comment on column public.jobs.worked_at is 'When its own work was done; its children come after that.';
 comment on column public.jobs.output_bytes is 'The size of what dependents get of it, its collected children included.';
-comment on column public.jobs.collects is 'Whether its output carries { key: output } of its children.';
+comment on column public.jobs.collects is 'Whether what dependents get of it carries { key: output } of its children.';
 comment on column public.jobs.depends_on is 'The siblings that it waits for, and whose outputs it gets.';
 comment on column public.jobs.error_slug is 'What went wrong, for programs.';
 comment on column public.jobs.error_message is 'What went wrong, for people.';
@@ -195,11 +195,13 @@ create sequence app.step_fences;
 create table app.workers (
   id uuid primary key,
   heartbeat_at timestamptz not null,
-  started_at timestamptz not null
+  started_at timestamptz not null,
+  types text[]
 );
 create index workers_heartbeat_at_idx on app.workers (heartbeat_at);
 alter table app.workers enable row level security;
 comment on table app.workers is 'Worker processes that run steps.';
+comment on column app.workers.types is 'What it has handlers for; it takes nothing else. Null: everything.';
 
 create table app.job_events (
   id bigint generated always as identity primary key,

@@ -30,11 +30,15 @@ begin
       detail = json_build_object('status', fail.status, 'headers', fail.headers)::text;
   end if;
 
+  if fail.hint is null then
+    raise exception using errcode = format('PT%s', fail.status), message = v_message, detail = fail.slug;
+  end if;
+
   raise exception using
     errcode = format('PT%s', fail.status),
     message = v_message,
     detail = fail.slug,
-    hint = coalesce(fail.hint, '');
+    hint = fail.hint;
 end
 $$;
 

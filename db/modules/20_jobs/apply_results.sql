@@ -47,6 +47,8 @@ declare
   v_again_failures integer[] := '{}'::integer[];
   v_again_at timestamptz[] := '{}'::timestamptz[];
   v_again_states jsonb[] := '{}'::jsonb[];
+  v_again_slugs text[] := '{}'::text[];
+  v_again_messages text[] := '{}'::text[];
   v_held_lane_ids bigint[] := '{}'::bigint[];
   v_held_until timestamptz[] := '{}'::timestamptz[];
 begin
@@ -158,6 +160,8 @@ begin
       v_again_ids := v_again_ids || v_one.job_id;
       v_again_failures := v_again_failures || v_verdict.failures;
       v_again_states := v_again_states || v_verdict.state;
+      v_again_slugs := v_again_slugs || v_verdict.slug;
+      v_again_messages := v_again_messages || v_verdict.message;
       v_again_at := v_again_at || (v_now + v_verdict.pause);
     else
       v_failed_ids := v_failed_ids || v_one.job_id;
@@ -188,7 +192,9 @@ begin
     perform app.finish_work(v_done_ids, v_done_outputs, v_done_bytes, v_done_since, v_done_children);
   end if;
   if v_again_ids <> '{}' then
-    perform app.queue_again(v_again_ids, v_again_failures, v_again_at, v_again_states);
+    perform app.queue_again(
+      v_again_ids, v_again_failures, v_again_at, v_again_states, v_again_slugs, v_again_messages
+    );
     v_queued_ids := v_queued_ids || v_again_ids;
   end if;
   if v_failed_ids <> '{}' then

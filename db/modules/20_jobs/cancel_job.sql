@@ -29,7 +29,7 @@ begin
     return v_status;
   end if;
   if v_status in ('completed', 'failed') then
-    perform app.fail(409, 'job_finished', format('The job is %s.', v_status), 'Nothing is left to cancel.');
+    perform app.fail(409, 'job_finished', format('The job is %s.', v_status), 'Nothing is left to cancel; retry_job runs again what has failed.');
   end if;
 
   with gone as (

@@ -5,7 +5,7 @@
 -- Locks       job_types and lanes that have limits, job_queue, lanes: each with skip locked, so it waits for nobody
 -- Why         lanes are served in turn: one owner's ten thousand steps are one lane beside another's single step. What has
 --             no limit is claimed without a lock on its lane, by any number of workers at once.
-create or replace function app.claim_steps(worker_id uuid, want integer)
+create or replace function app.claim_steps(worker_id uuid, want integer, wanted_types text[])
   returns jsonb
   language plpgsql
   volatile
@@ -56,6 +56,7 @@ begin
         and l.wake_at <= v_now
         and l.not_before <= v_now
         and (l.served_at, l.id) > (v_after_at, v_after_id)
+        and (claim_steps.wanted_types is null or l.type = any (claim_steps.wanted_types))
         and (v_limits.closed_types is null or l.type <> all (v_limits.closed_types))
         and (t.owner_running_limit is null or app.count_running(l.id) < t.owner_running_limit)
       order by l.served_at, l.id
@@ -175,7 +176,7 @@ begin
 end
 $$;
 
-comment on function app.claim_steps(uuid, integer) is
-  'Gives a worker up to want steps that are ready, with what their handlers need: see worker.exchange_steps.';
+comment on function app.claim_steps(uuid, integer, text[]) is
+  'Gives a worker up to want steps of these types (null: any) that are ready, with what their handlers need: see worker.exchange_steps.';
 
-revoke execute on function app.claim_steps(uuid, integer) from public;
+revoke execute on function app.claim_steps(uuid, integer, text[]) from public;

@@ -5,7 +5,12 @@
 -- Errors      PT422 results_invalid
 -- Idempotent  a result that was taken is refused the second time (step_lost) and changes nothing
 -- Locks       the worker, by a shared advisory lock, so that it is not swept meanwhile; what results lock; what a claim locks
-create or replace function worker.exchange_steps(worker_id uuid, results jsonb, want integer)
+create or replace function worker.exchange_steps(
+  worker_id uuid,
+  results jsonb,
+  want integer,
+  types text[] default null
+)
   returns jsonb
   language plpgsql
   volatile
@@ -36,26 +41,26 @@ begin
     v_refused := app.apply_results(exchange_steps.results);
   end if;
   if exchange_steps.want > 0 then
-    v_steps := app.claim_steps(exchange_steps.worker_id, exchange_steps.want);
+    v_steps := app.claim_steps(exchange_steps.worker_id, exchange_steps.want, exchange_steps.types);
   end if;
 
   return jsonb_build_object(
     'refused', v_refused,
     'steps', v_steps,
-    'wake_in_ms', case when v_steps = '[]' and exchange_steps.want > 0 then app.find_wake() end
+    'wake_in_ms', case when v_steps = '[]' and exchange_steps.want > 0 then app.find_wake(exchange_steps.types) end
   );
 end
 $$;
 
-comment on function worker.exchange_steps(uuid, jsonb, integer) is
+comment on function worker.exchange_steps(uuid, jsonb, integer, text[]) is
 $$Hands in results and takes up to want ready steps, in one transaction.
 
 results: [{ id, fence, outcome, … }], in any number. outcome completed: output, children (steps as submit_run has them).
 failed: error { slug, message }, is_permanent, retry_in_ms (a provider's delay, which holds the whole lane). rescheduled: state,
 retry_in_ms. returned: nothing is counted. Each is judged by itself; a completed one whose output is too large or whose children
-are malformed fails for good.
+are malformed fails for good. types: those that the worker has handlers for; null: all.
 Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id, owner_id, key, type, input,
 state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]] | null }], wake_in_ms: where there are none now, when there are; null: none are queued }.$$;
 
-revoke execute on function worker.exchange_steps(uuid, jsonb, integer) from public;
-grant execute on function worker.exchange_steps(uuid, jsonb, integer) to worker;
+revoke execute on function worker.exchange_steps(uuid, jsonb, integer, text[]) from public;
+grant execute on function worker.exchange_steps(uuid, jsonb, integer, text[]) to worker;

@@ -2,7 +2,7 @@
 --
 -- Called by   worker.exchange_steps, worker.heartbeat
 -- Why         of very many lanes it looks at some, and has the worker ask again within a second
-create or replace function app.find_wake()
+create or replace function app.find_wake(wanted_types text[])
   returns bigint
   language plpgsql
   stable
@@ -26,7 +26,7 @@ begin
   from (
     select l.id, l.type, l.wake_at, l.not_before, row_number() over () as n
     from app.lanes as l
-    where l.wake_at < 'infinity'
+    where l.wake_at < 'infinity' and (find_wake.wanted_types is null or l.type = any (find_wake.wanted_types))
     limit 1000
   ) as l
   join public.job_types as t on t.name = any (array[l.type]);
@@ -35,6 +35,6 @@ begin
 end
 $$;
 
-comment on function app.find_wake() is 'In how many milliseconds a step is due; 0: now, or as soon as a limit allows; null: none.';
+comment on function app.find_wake(text[]) is 'In how many milliseconds a step of these types is due; 0: now, or as soon as a limit allows; null: none.';
 
-revoke execute on function app.find_wake() from public;
+revoke execute on function app.find_wake(text[]) from public;

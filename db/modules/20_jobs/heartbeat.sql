@@ -4,7 +4,7 @@
 -- Writes      workers; jobs, where a step is first seen running or tells its progress; what app.return_lost_steps writes
 -- Locks       silent workers and their steps' runs; then, with skip locked, the runs of what it publishes: a run that is
 --             being changed is published a second later
-create or replace function worker.heartbeat(worker_id uuid, running jsonb)
+create or replace function worker.heartbeat(worker_id uuid, running jsonb, types text[] default null)
   returns jsonb
   language plpgsql
   volatile
@@ -25,9 +25,9 @@ begin
     perform app.fail(422, 'results_invalid', 'A worker sends its id and a list of results.');
   end if;
 
-  insert into app.workers as w (id, heartbeat_at, started_at)
-  values (heartbeat.worker_id, v_now, v_now)
-  on conflict on constraint workers_pkey do update set heartbeat_at = v_now;
+  insert into app.workers as w (id, heartbeat_at, started_at, types)
+  values (heartbeat.worker_id, v_now, v_now, heartbeat.types)
+  on conflict on constraint workers_pkey do update set heartbeat_at = v_now, types = excluded.types;
   perform app.return_lost_steps();
 
   -- What is gone, has another fence, or belongs to a run that is failing.
@@ -72,12 +72,12 @@ begin
   ) as p
   where j.id = any (array[p.job_id]) and (j.status <> 'running' or p.progress > j.progress);
 
-  return jsonb_build_object('stop', coalesce(v_stop, '[]'), 'wake_in_ms', app.find_wake());
+  return jsonb_build_object('stop', coalesce(v_stop, '[]'), 'wake_in_ms', app.find_wake(heartbeat.types));
 end
 $$;
 
-comment on function worker.heartbeat(uuid, jsonb) is
-$$Says that a worker lives, and what it runs: [{ id, fence, progress }].
+comment on function worker.heartbeat(uuid, jsonb, text[]) is
+$$Says that a worker lives, what it runs, [{ id, fence, progress }], and the types that it has handlers for (null: all).
 
 Clients see those steps as running from then on, with their progress. Steps of workers that were silent for longer than
 app.settings.job_lease go back to the queue. Returns { stop: [{ id, fence }], wake_in_ms }: handlers to stop, whose results
@@ -102,7 +102,7 @@ $$;
 
 comment on function worker.leave(uuid) is 'Says that a worker ends, and has handed in everything.';
 
-revoke execute on function worker.heartbeat(uuid, jsonb) from public;
+revoke execute on function worker.heartbeat(uuid, jsonb, text[]) from public;
 revoke execute on function worker.leave(uuid) from public;
-grant execute on function worker.heartbeat(uuid, jsonb) to worker;
+grant execute on function worker.heartbeat(uuid, jsonb, text[]) to worker;
 grant execute on function worker.leave(uuid) to worker;

@@ -48,6 +48,8 @@ begin
     pause := coalesce(v_delay, '0');
   elsif v_said = 'failed' then
     hold := v_delay;
+    slug := left(coalesce(substring(judge_result.result #>> '{error,slug}' from '^[a-z][a-z0-9_]*$'), 'handler_failed'), 80);
+    message := left(coalesce(judge_result.result #>> '{error,message}', 'The handler gave no reason.'), 2000);
     if judge_result.result -> 'is_permanent' is distinct from 'true'
       and judge_result.failures + 1 < judge_result.max_failures
     then
@@ -61,8 +63,6 @@ begin
       failures := judge_result.failures + 1;
     else
       outcome := 'failed';
-      slug := left(coalesce(substring(judge_result.result #>> '{error,slug}' from '^[a-z][a-z0-9_]*$'), 'handler_failed'), 80);
-      message := left(coalesce(judge_result.result #>> '{error,message}', 'The handler gave no reason.'), 2000);
     end if;
   else
     outcome := 'invalid';
@@ -71,7 +71,7 @@ end
 $$;
 
 comment on function app.judge_result(jsonb, integer, integer, integer, interval, interval) is
-  'What becomes of a step by its result: done, again (after pause, with failures and state), failed (slug, message), or '
-  'invalid. hold: for how long its lane''s provider takes nothing. bytes: the size of its output.';
+  'What becomes of a step by its result: done, again (after pause, with failures and state), failed, or '
+  'invalid. slug, message: why it failed, this time or for good. hold: for how long its lane''s provider takes nothing. bytes: the size of its output.';
 
 revoke execute on function app.judge_result(jsonb, integer, integer, integer, interval, interval) from public;

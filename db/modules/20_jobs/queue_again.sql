@@ -1,12 +1,14 @@
 -- app.queue_again
 --
 -- Called by   app.apply_results
--- Writes      job_queue; jobs, where clients have seen them running
+-- Writes      job_queue; jobs, where clients have seen them running, or they have failed
 create or replace function app.queue_again(
   job_ids bigint[],
   failures integer[],
   run_at timestamptz[],
-  states jsonb[]
+  states jsonb[],
+  slugs text[],
+  messages text[]
 )
   returns void
   language plpgsql
@@ -26,14 +28,20 @@ begin
     as a (id, failures, run_at, state)
   where q.job_id = any (array[a.id]);
 
+  -- What went wrong stays visible until it goes well.
   update public.jobs as j
-  set status = 'queued'
-  where j.id = any (queue_again.job_ids) and j.status <> 'queued';
+  set
+    status = 'queued',
+    error_slug = coalesce(a.slug, j.error_slug),
+    error_message = case when a.slug is null then j.error_message else a.message end
+  from unnest(queue_again.job_ids, queue_again.slugs, queue_again.messages) as a (id, slug, message)
+  where j.id = any (array[a.id]) and (j.status <> 'queued' or a.slug is not null);
   perform app.record_events(queue_again.job_ids, 'queued');
 end
 $$;
 
-comment on function app.queue_again(bigint[], integer[], timestamptz[], jsonb[]) is
-  'Puts running steps back into the queue, due at run_at. A null state keeps the one that was saved before.';
+comment on function app.queue_again(bigint[], integer[], timestamptz[], jsonb[], text[], text[]) is
+  'Puts running steps back into the queue, due at run_at. A null state keeps the one that was saved before. '
+  'slugs, messages: why it has failed, or null.';
 
-revoke execute on function app.queue_again(bigint[], integer[], timestamptz[], jsonb[]) from public;
+revoke execute on function app.queue_again(bigint[], integer[], timestamptz[], jsonb[], text[], text[]) from public;

@@ -115,20 +115,32 @@ begin
       case
         when jsonb_typeof(r.spec) <> 'object' then 'invalid a step is no object'
         when r.level > 100 then 'invalid steps are nested 100 levels deep at most'
-        when jsonb_typeof(r.spec -> 'key') is distinct from 'string' or r.spec ->> 'key' !~ '^[a-z0-9_.:-]+$'
+        when r.spec -> 'key' is null then 'invalid a step has no key'
+        when jsonb_typeof(r.spec -> 'key') <> 'string' or r.spec ->> 'key' !~ '^[a-z0-9_.:-]+$'
           or octet_length(r.spec ->> 'key') > 80
           then 'key ' || coalesce(left(r.spec ->> 'key', 80), '')
+        when r.spec -> 'type' is null then format('invalid "%s" has no type', r.spec ->> 'key')
         when r.type is null then 'type ' || coalesce(left(r.spec ->> 'type', 80), '')
         when jsonb_typeof(coalesce(r.spec -> 'steps', '[]')) <> 'array'
           or jsonb_typeof(coalesce(r.spec -> 'depends_on', '[]')) <> 'array'
-          then 'invalid steps and depends_on are lists'
+          then format('invalid steps and depends_on of "%s" are lists', r.spec ->> 'key')
         when coalesce(r.spec ->> 'on_failure', 'continue') not in ('fail_run', 'skip_dependents', 'continue')
-          then 'invalid on_failure is fail_run, skip_dependents or continue'
-        when coalesce(r.spec ->> 'collect', 'children') <> 'children' then 'invalid collect is children'
+          then format('invalid on_failure of "%s" is fail_run, skip_dependents or continue', r.spec ->> 'key')
+        when coalesce(r.spec ->> 'collect', 'children') <> 'children'
+          then format('invalid collect of "%s" is children', r.spec ->> 'key')
         when coalesce(r.spec ->> 'priority', '0') !~ '^(0|-?[1-9][0-9]?|-?100)$'
-          then 'invalid priority is a whole number from -100 to 100'
+          then format('invalid priority of "%s" is a whole number from -100 to 100', r.spec ->> 'key')
         when r.spec - '{key,type,input,depends_on,steps,on_failure,collect,priority}'::text[] <> '{}'
-          then 'invalid a step has key, type, input, depends_on, steps, on_failure, collect and priority'
+          then format(
+            'invalid "%s" has a field "%s"; there are key, type, input, depends_on, steps, on_failure, collect and priority',
+            r.spec ->> 'key',
+            (
+              select left(min(f.name), 80)
+              from jsonb_object_keys(
+                r.spec - '{key,type,input,depends_on,steps,on_failure,collect,priority}'::text[]
+              ) as f (name)
+            )
+          )
       end
     )
   into
@@ -142,7 +154,7 @@ begin
     perform app.fail(
       422,
       'too_many_steps',
-      'The run has too many steps.',
+      format('The run has more steps than the %s that it may have.', (select s.run_steps_max from app.settings as s)),
       'Submit several runs, or raise app.settings.run_steps_max.'
     );
   end if;

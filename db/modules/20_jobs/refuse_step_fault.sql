@@ -27,7 +27,7 @@ begin
       'Use a name of job_types.'
     );
   elsif v_kind is not null then
-    perform app.fail(422, 'step_invalid', format('The steps are malformed: %s.', v_rest));
+    perform app.fail(422, 'step_invalid', format('The steps are malformed: %s.', v_rest), 'See the comment of submit_run.');
   end if;
 end
 $$;

@@ -91,12 +91,17 @@ return app.submit_run(spec, owner_id, idempotency_key);
 comment on function public.submit_run(jsonb, uuid, text) is
 $$Makes a run of background steps and returns its id.
 
-spec: the root, { key, type, input, depends_on: [keys of siblings], steps: [children], on_failure, collect: "children",
-priority }. A step starts when its dependencies are settled and its parent's own work is done; it gets { key: output } of its
-dependencies. key: 1 to 80 of a-z, 0-9, _.:- and unique among siblings. priority: -100 to 100, lower first.
-owner_id: the user who can see the run, or null. idempotency_key: the same key of the same owner gives the first run.
+spec: the root, { key, type, input, depends_on, steps, on_failure, collect, priority }, of which key and type are needed; steps are
+its children, of the same form, 100 levels deep at most. type: a name of job_types; "group" does nothing itself. key: 1 to 80 of
+a-z, 0-9, _.:- and unique among siblings. depends_on: keys of siblings. A step starts when those are settled and its parent's own
+work is done; its handler gets their outputs as { key: output }. on_failure: fail_run (the run fails), skip_dependents, or continue
+(dependents get { "error": slug }); the type's by default. collect: "children" lets dependents get the children's outputs within
+its own, where a child's key wins. priority: -100 to 100, lower first.
+Example: { "key": "report", "type": "group", "steps": [{ "key": "a", "type": "group" }, { "key": "b", "type": "group",
+"depends_on": ["a"] }] }.
+owner_id: the user who can see the run, or null. idempotency_key: the same key of the same owner gives the first run, whatever spec.
 422 spec_invalid, step_invalid, step_key_invalid, step_key_taken, step_type_unknown, step_dependency_unknown, step_cycle,
-too_many_steps, too_many_dependencies, idempotency_key_invalid. Steps can be nested 100 levels deep. 404 owner_not_found. For service_role only. Seed 002.$$;
+too_many_steps, too_many_dependencies, idempotency_key_invalid. 404 owner_not_found. For service_role only.$$;
 
 revoke execute on function app.submit_run(jsonb, uuid, text) from public;
 revoke execute on function public.submit_run(jsonb, uuid, text) from public;

@@ -1,6 +1,6 @@
 -- Fairness between lanes: nobody's many steps keep another's from their turn, however few are wanted at a time.
 begin;
-select plan(10);
+select plan(12);
 
 insert into job_types (name) values ('noop'), ('other');
 create temporary table me as select '7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11'::uuid as worker;
@@ -52,6 +52,12 @@ select tests.claim(5);
 select is((select count(*)::int from app.lanes where wake_at < 'infinity'), 1, 'one that is alone stays awake while it gives anything');
 select tests.claim(5);
 select is((select count(*)::int from app.lanes where wake_at < 'infinity'), 0, 'and sleeps once it is found empty');
+
+-- A worker that knows some types only
+select tests.clear();
+select tests.submit(ana, 1, 'other'), tests.submit(ben, 1) from users_of;
+select is(jsonb_array_length(worker.exchange_steps((select worker from me), '[]', 5, array['other']) -> 'steps'), 1, 'a worker gets what it has handlers for');
+select is(worker.exchange_steps((select worker from me), '[]', 5, array['other']) ->> 'wake_in_ms', null, 'and waits for nothing else');
 
 -- Limits per owner: a lane at its limit takes no place
 update job_types set owner_running_limit = 1 where name = 'other';

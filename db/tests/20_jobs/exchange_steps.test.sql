@@ -1,6 +1,6 @@
 -- Every arrow of docs/states.md, allowed and refused, through the worker's door.
 begin;
-select plan(48);
+select plan(49);
 
 insert into job_types (name, max_failures, backoff, backoff_max) values ('noop', 2, '10 s', '10 s');
 create temporary table me as select '7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11'::uuid as worker;
@@ -59,6 +59,7 @@ select is(tests.exchange('[]', 1), 't', 'it comes when it is due');
 select is((select step -> 'state' from held where key = 't' order by fence desc limit 1), '{"tick": 1}', 'with what it saved');
 select tests.hand_in('t', '{"outcome": "failed", "error": {"slug": "flaked", "message": "Again."}}');
 select is((select failures from app.job_queue where job_id = (select max(id) from held)), 1, 'a failure counts');
+select is((select concat_ws(' ', status, error_slug, error_message) from jobs where id = (select max(id) from held)), 'queued flaked Again.', 'and says why');
 select is(tests.exchange('[]', 1), null, 'and has a pause');
 select tests.travel('80 seconds');
 select is(tests.exchange('[]', 1), 't', 'after which it is tried again');
