@@ -38,7 +38,7 @@ const pulseMs = 1000
 const graceMs = 2000
 const pumpMs = 180_000
 /** What is fetched ahead should be done in this time, whoever else waits for it. */
-const aheadMs = 50
+const aheadMs = 100
 const batchMax = 500
 const bytesMax = 4 * 2 ** 20
 
@@ -167,7 +167,9 @@ export function createSteps(options: {
 
   /** Nothing more for now: until the next nudge, or until something is due. */
   function rest(wakeInMs: number | null): void {
-    isWanting = false
+    // What ended during the call may release more: its results ask again.
+    isWanting = results.length > 0
+    if (isWanting) return
     // Where nothing is known of, once more: what was submitted beside a pump that was just ending has none of its own.
     if (isStopping || (wakeInMs === null && emptyTurns > 0)) return
     clearTimeout(wake)
