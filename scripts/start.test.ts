@@ -307,7 +307,7 @@ describe('npm run token', () => {
 })
 
 describe('npm run demo', () => {
-  test('plays every act on the running stack', async () => {
+  test('plays every act on the running stack', { timeout: 90_000 }, async () => {
     const home = newHome()
     await start(home)
     const demo = run('scripts/demo/demo.ts', home)

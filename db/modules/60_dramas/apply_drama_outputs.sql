@@ -51,7 +51,8 @@ create or replace function app.apply_drama_outputs(job_ids bigint[])
   set search_path = ''
 as $$
 declare
-  v_taken_ids bigint[];
+  v_types text[] := array(select distinct j.type from public.jobs as j where j.id = any (apply_drama_outputs.job_ids));
+  v_taken_ids bigint[] := '{}'::bigint[];
 begin
   perform
   from public.dramas as d
@@ -66,11 +67,22 @@ begin
   order by d.id
   for no key update;
 
-  v_taken_ids := app.apply_outlines(apply_drama_outputs.job_ids)
-    || app.apply_casts(apply_drama_outputs.job_ids)
-    || app.apply_scripts(apply_drama_outputs.job_ids)
-    || app.apply_scenes(apply_drama_outputs.job_ids)
-    || app.apply_drama_assets(apply_drama_outputs.job_ids);
+  -- A batch has two or three types: the statements of the others would cost as much as these.
+  if 'write_outline' = any (v_types) then
+    v_taken_ids := v_taken_ids || app.apply_outlines(apply_drama_outputs.job_ids);
+  end if;
+  if 'write_cast' = any (v_types) then
+    v_taken_ids := v_taken_ids || app.apply_casts(apply_drama_outputs.job_ids);
+  end if;
+  if 'write_script' = any (v_types) then
+    v_taken_ids := v_taken_ids || app.apply_scripts(apply_drama_outputs.job_ids);
+  end if;
+  if 'write_scene' = any (v_types) then
+    v_taken_ids := v_taken_ids || app.apply_scenes(apply_drama_outputs.job_ids);
+  end if;
+  if v_types && '{generate_image,generate_video}'::text[] then
+    v_taken_ids := v_taken_ids || app.apply_drama_assets(apply_drama_outputs.job_ids);
+  end if;
 
   update public.jobs as j
   set
