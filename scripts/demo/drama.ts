@@ -69,8 +69,11 @@ export async function generateDrama({ url, anonKey, env, home, tokenFor, step }:
 
     const drawn = await timed(async () => {
       const { data } = await ana.rpc('job_graph', { job_id: run_id }).throwOnError()
-      // Without the font that it would load from elsewhere.
-      const svg = renderMermaidSVG(data as string).replace(/^ *@import .*\n/m, '')
+      // Without the font that it would load from elsewhere, and with colours that every viewer understands.
+      const svg = renderMermaidSVG(data as string)
+        .replace(/^ *@import .*\n/m, '')
+        .replaceAll('var(--_line)', '#71717a')
+        .replaceAll('var(--_arrow)', '#3f3f46')
       writeFileSync(join(home, 'drama.svg'), svg)
     })
     step(`The graph of its jobs: ${join(home, 'drama.svg')}`, drawn.ms)
