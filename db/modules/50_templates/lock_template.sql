@@ -17,7 +17,8 @@ begin
   select * into v_template
   from public.templates as t
   where t.name = lock_template.name
-  for update;
+  -- Jobs refer to its key, and note what they used while somebody publishes.
+  for no key update;
   if not found then
     perform app.fail(
       404,

@@ -122,6 +122,19 @@ test('a file does not slip into a version that is being published', async () => 
   await expect(late).rejects.toMatchObject({ detail: 'template_version_published' })
 })
 
+test('while an operator takes time over a template, jobs note what they used', async () => {
+  await publish(a, '1.0.0')
+  await b.query("insert into job_types (name) values ('noting') on conflict do nothing")
+  const { rows } = await b.query(`select app.submit_run('{"key": "a", "type": "noting"}', null, null)::integer as id`)
+  await a.query('begin')
+  await setDefault(a, '1.0.0')
+  await b.query("set statement_timeout = '2s'")
+  const noted = await b.query('select worker.record_template_use($1, $2, $3) as is_new', [rows[0].id, name, '1.0.0'])
+  await a.query('rollback')
+  await b.query('reset statement_timeout')
+  expect(noted.rows).toEqual([{ is_new: true }])
+})
+
 test('two workers sweep at once: each object goes to one of them', async () => {
   await watcher.query(
     `insert into app.template_uploads (storage_path, upload_id, sha256, started_at)
