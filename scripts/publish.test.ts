@@ -228,6 +228,9 @@ describe('another content under the same version', () => {
     await expect(publishDemo('Second.', { isDraft: true, setDefault: true })).rejects.toMatchObject({
       cause: { detail: 'template_version_not_stable' },
     })
+    // The second was uploaded, and refused at its registration.
+    await expect(publishDemo('Third.')).rejects.toMatchObject({ cause: { detail: 'template_upload_busy' } })
+    await travel('61 seconds')
     expect(await publishDemo('Third.')).toMatchObject({ status: 'stable', is_new: true })
     expect(await rows('select sha256 from artifacts')).toEqual([{ sha256: hash(Buffer.from('Third.')) }])
     await expect(publishDemo('Fourth.', { isDraft: true })).rejects.toMatchObject({
@@ -314,6 +317,29 @@ test('while somebody uploads a version, nobody publishes it with objects that ar
   faultyStore.release()
   expect(await uploading).toMatchObject({ is_new: true })
   expect(await rows('select sha256 from artifacts')).toEqual([{ sha256: hash(Buffer.from('Second.')) }])
+})
+
+test('what a publisher without connection still writes does not meet other files', async () => {
+  faultyStore.fail('hold', { method: 'PUT', times: 1 })
+  author('First.')
+  const client = await database.connect()
+  const plan = await planVersion(await findBundle('demo', home), '1.0.0')
+  const first = publish({ db: createDb(client as unknown as pg.Pool), store: through }, plan, { setDefault: false })
+  first.catch(() => {})
+  await faultyStore.held()
+  await client.end()
+  // Its lock is free as soon as Postgres has seen the connection end.
+  await expect
+    .poll(
+      async () =>
+        await publishDemo('Second.').catch((error: Error) => (error.cause as pg.DatabaseError | undefined)?.message),
+    )
+    .toBe('Other files of this version were being uploaded a moment ago.')
+  faultyStore.release()
+  await expect(first).rejects.toThrow()
+  await travel('61 seconds')
+  expect(await publishDemo('Second.')).toMatchObject({ is_new: true })
+  expect(await store.templates.get('demo/v1.0.0/main.md', 100)).toEqual(Buffer.from('Second.'))
 })
 
 test('a connection that is lost during the upload ends it, with a sentence', async () => {

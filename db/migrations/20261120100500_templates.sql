@@ -173,7 +173,7 @@ create index template_uses_run_id_idx on app.template_uses (run_id);
 create index template_uses_template_id_idx on app.template_uses (template_id);
 create index template_uses_template_version_id_idx on app.template_uses (template_version_id);
 alter table app.template_uses enable row level security;
-comment on table app.template_uses is 'Which version of a template a job was given last. Goes with its run.';
+comment on table app.template_uses is 'Which version of a template a job used last. Goes with its run.';
 
 create table app.template_uploads (
   storage_path text primary key,

@@ -46,6 +46,23 @@ begin
     return null;
   end if;
 
+  -- Of a publisher whose connection is gone a last object may be on its way; the same bytes do no harm.
+  if exists (
+    select
+    from app.template_uploads as u
+    join app.read_template_files(
+      reserve_template_upload.version, reserve_template_upload.artifacts, reserve_template_upload.prompts
+    ) as f on f.storage_path = u.storage_path
+    where u.sha256 <> f.sha256 and u.started_at > app.now() - interval '1 minute'
+  ) then
+    perform app.fail(
+      409,
+      'template_upload_busy',
+      'Other files of this version were being uploaded a moment ago.',
+      'Try again in a minute.'
+    );
+  end if;
+
   insert into app.template_uploads as u (storage_path, upload_id, sha256, started_at)
   select f.storage_path, v_upload_id, f.sha256, app.now()
   from app.read_template_files(
