@@ -1,16 +1,17 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { JobHelpers } from 'graphile-worker'
 import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { createSpaces, type Store } from '../worker/adapters/spaces.ts'
-import { createDb } from '../worker/deps.ts'
+import { createSpaces, type NewObject, type Store } from '../worker/adapters/spaces.ts'
+import { createDb, type Db } from '../worker/deps.ts'
 import type { Steps } from '../worker/steps.ts'
 import sweepTemplateUploads from '../worker/tasks/sweep_template_uploads.ts'
 import { hash } from '../worker/templates/manifest.ts'
@@ -132,6 +133,20 @@ test('upload-bundle publishes, is safe to repeat, and --dry-run changes nothing'
 
   const listed = await command('templates_list.ts', [])
   expect(listed.stdout).toMatch(/section7-ai-formatter\s+1\.0\.0\s+stable\s+yes\s+9/)
+  expect((await command('templates_list.ts', ['--template', 'section7'])).stdout).toBe(listed.stdout)
+
+  // What the store has lost, changed or let grow is put back.
+  const path = 'section7/v1.0.0/section7_user.md'
+  const before = await store.templates.get(path, 10_000)
+  await overwrite(path, `${before} And more.`)
+  await overwrite('section7/v1.0.0/section7_golden.md', 'x'.repeat(1_100_000))
+  await store.templates.delete('section7/v1.0.0/section7_master.md')
+  const repaired = await upload('--template', 'section7')
+  expect(repaired.stdout).toContain('3 of its objects, which the store had lost or changed, were put back.')
+  expect(await store.templates.get(path, 10_000)).toEqual(before)
+  expect(await keys()).toHaveLength(9)
+  faultyStore.fail('error', { method: 'GET', key: 'section7_user.md' })
+  expect(await upload('--template', 'section7')).toMatchObject({ code: 1, stdout: '' })
 })
 
 test.each([
@@ -145,6 +160,10 @@ test.each([
   [[], {}, 'Which bundle? Say --template <folder>.', 2],
   [['--tmplate', 'drama'], {}, "Unknown option '--tmplate'", 2],
   [['--template', 'drama', '--draft', '--set-default'], {}, 'A draft cannot be the default version.', 2],
+  [['--template', 'drama', '--created-by', 'bob'], {}, 'Who publishes? --created-by takes the id of a user.', 2],
+  [['--template', 'drama', '--created-by', crypto.randomUUID()], {}, "created_by is nobody's id.", 1],
+  [['--template', 'drama', '--created-by', crypto.randomUUID(), '--dry-run'], {}, "created_by is nobody's id.", 1],
+  [['--template', 'drama', '--version', 'constructor'], {}, 'Bundle "drama" has no version constructor.', 2],
   [['--template', 'drama'], { TEMPLATES_STORE_ENDPOINT: '' }, 'Which store? Set TEMPLATES_STORE_ENDPOINT', 2],
   [
     ['--template', 'drama'],
@@ -159,6 +178,18 @@ test.each([
   expect(outcome.stderr).toContain(message)
   expect([outcome.code, await keys(), await published()]).toEqual([code, [], []])
 })
+
+async function overwrite(key: string, text: string): Promise<void> {
+  const bytes = Buffer.from(text)
+  await store.templates.put({
+    key,
+    open: () => Readable.from(bytes, { objectMode: false }),
+    length: bytes.length,
+    contentType: 'text/markdown',
+    cacheControl: 'private',
+    isPrivate: true,
+  })
+}
 
 /** A bundle of one file. */
 function author(text: string, version = '1.0.0'): string {
@@ -197,12 +228,41 @@ describe('another content under the same version', () => {
     await expect(publishDemo('Second.', { isDraft: true, setDefault: true })).rejects.toMatchObject({
       cause: { detail: 'template_version_not_stable' },
     })
+    // The second was uploaded, and refused at its registration.
+    await expect(publishDemo('Third.')).rejects.toMatchObject({ cause: { detail: 'template_upload_busy' } })
+    await travel('61 seconds')
     expect(await publishDemo('Third.')).toMatchObject({ status: 'stable', is_new: true })
     expect(await rows('select sha256 from artifacts')).toEqual([{ sha256: hash(Buffer.from('Third.')) }])
     await expect(publishDemo('Fourth.', { isDraft: true })).rejects.toMatchObject({
       cause: { detail: 'template_version_taken' },
     })
   })
+})
+
+test.each([
+  ['a content type with parameters', { content_type: 'text/markdown; charset=utf-8' }],
+  ['a kind twice', { file: 'second.md' }],
+  ['a file for two kinds', { kind: 'other' }],
+  ['one language of two', { kind: 'other', file: 'second.md', locale: 'fr' }],
+])('%s is refused by --dry-run, and before any object is written', async (_what, second) => {
+  author('First.')
+  writeFileSync(join(home, 'demo/v1.0.0/second.md'), 'Second.')
+  const path = join(home, 'demo/manifest.json')
+  const manifest = JSON.parse(readFileSync(path, 'utf8'))
+  const [first] = manifest.versions['1.0.0'].artifacts
+  const isOther = 'locale' in second
+  manifest.versions['1.0.0'].artifacts = [
+    ...('content_type' in second ? [] : [{ ...first, locale: isOther ? 'en' : null }]),
+    { ...first, ...second },
+  ]
+  writeFileSync(path, JSON.stringify(manifest))
+  const client = await database.connect()
+  const db = createDb(client as unknown as pg.Pool)
+  const plan = await planVersion(await findBundle('demo', home), '1.0.0')
+  const refusal = { cause: { code: 'PT422', detail: 'template_invalid' } }
+  await expect(isPublished(db, plan)).rejects.toMatchObject(refusal)
+  await expect(publish({ db, store: through }, plan, { setDefault: false })).rejects.toMatchObject(refusal)
+  expect([await keys(), await rows('select * from app.template_uploads')]).toEqual([[], []])
 })
 
 test('who publishes is kept with the version', async () => {
@@ -217,7 +277,6 @@ test('a place belongs to one template', async () => {
   await publishDemo('First.')
   author('Second.')
   const path = join(home, 'demo/manifest.json')
-  const { readFileSync } = await import('node:fs')
   writeFileSync(path, readFileSync(path, 'utf8').replace('"demo"', '"other"'))
   const client = await database.connect()
   const plan = await planVersion(await findBundle('other', home), '1.0.0')
@@ -236,6 +295,70 @@ test('two publications to one place at a time: the second is told, and touches n
   faultyStore.release()
   expect(await first).toMatchObject({ is_new: true })
   expect(await store.templates.get('demo/v1.0.0/main.md', 100)).toEqual(Buffer.from('First.'))
+})
+
+test('while somebody uploads a version, nobody publishes it with objects that are there', async () => {
+  faultyStore.fail('hold', { method: 'PUT' })
+  const uploading = publishDemo('Second.')
+  await faultyStore.held()
+  const files = JSON.stringify([
+    {
+      kind: 'main',
+      locale: null,
+      storage_path: 'demo/v1.0.0/main.md',
+      sha256: hash(Buffer.from('First.')),
+      size_bytes: 6,
+      content_type: 'text/markdown',
+    },
+  ])
+  await expect(rows("select public.publish_template_version('demo', '1.0.0', $1)", [files])).rejects.toMatchObject({
+    detail: 'template_upload_busy',
+  })
+  faultyStore.release()
+  expect(await uploading).toMatchObject({ is_new: true })
+  expect(await rows('select sha256 from artifacts')).toEqual([{ sha256: hash(Buffer.from('Second.')) }])
+})
+
+test('what a publisher without connection still writes does not meet other files', async () => {
+  faultyStore.fail('hold', { method: 'PUT', times: 1 })
+  author('First.')
+  const client = await database.connect()
+  const plan = await planVersion(await findBundle('demo', home), '1.0.0')
+  const first = publish({ db: createDb(client as unknown as pg.Pool), store: through }, plan, { setDefault: false })
+  first.catch(() => {})
+  await faultyStore.held()
+  await client.end()
+  // Its lock is free as soon as Postgres has seen the connection end.
+  await expect
+    .poll(
+      async () =>
+        await publishDemo('Second.').catch((error: Error) => (error.cause as pg.DatabaseError | undefined)?.message),
+    )
+    .toBe('Other files of this version were being uploaded a moment ago.')
+  faultyStore.release()
+  await expect(first).rejects.toThrow()
+  await travel('61 seconds')
+  expect(await publishDemo('Second.')).toMatchObject({ is_new: true })
+  expect(await store.templates.get('demo/v1.0.0/main.md', 100)).toEqual(Buffer.from('Second.'))
+})
+
+test('a connection that is lost during the upload ends it, with a sentence', async () => {
+  faultyStore.fail('hold', { method: 'PUT', key: 'script_prompt.fr.md' })
+  const uploading = upload('--template', 'drama', '--set-default')
+  await faultyStore.held()
+  await rows(
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'plinth-templates' and datname = current_database()",
+  )
+  const startedAt = performance.now()
+  const outcome = await uploading
+  expect(performance.now() - startedAt).toBeLessThan(3000)
+  expect([outcome.code, outcome.stdout]).toEqual([1, ''])
+  expect(outcome.stderr).toContain('\nThe connection to the database was lost. It is safe to run the command again.\n')
+  expect(outcome.stderr).not.toMatch(/\n {4}at /)
+  expect(await published()).toEqual([])
+  faultyStore.heal()
+  expect((await upload('--template', 'drama')).code).toBe(0)
+  expect(await published()).toEqual([{ semver: '1.0.0', status: 'stable', files: 14 }])
 })
 
 test('what the store does not give back as it was written is not published', async () => {
@@ -358,13 +481,12 @@ describe('the sweep', () => {
   test('and a publication exclude each other', async () => {
     await leave()
     const worker = await database.connect('worker')
-    expect((await worker.query('select * from worker.claim_template_uploads(10)')).rows).toEqual([
-      { storage_path: 'demo/v1.0.0/main.md' },
-    ])
+    const { rows: claimed } = await worker.query('select * from worker.claim_template_uploads(10)')
+    expect(claimed).toEqual([{ storage_path: 'demo/v1.0.0/main.md', claim_id: expect.any(String) }])
     // From now on a delete may come at any moment.
     await expect(publishDemo('First.')).rejects.toMatchObject({ cause: { detail: 'template_upload_busy' } })
     expect((await worker.query('select * from worker.claim_template_uploads(10)')).rows).toEqual([])
-    await worker.query("select worker.forget_template_uploads(array['demo/v1.0.0/main.md'])")
+    await worker.query("select worker.forget_template_uploads(array['demo/v1.0.0/main.md'], $1)", [claimed[0].claim_id])
     expect(await publishDemo('First.')).toMatchObject({ is_new: true })
     expect(await rows('select 1 from worker.claim_template_uploads(10)')).toEqual([])
   })
@@ -394,6 +516,94 @@ describe('the sweep', () => {
     expect([isSwept, await keys(), await published()]).toEqual([true, [], []])
   })
 
+  test('that slept does not delete what has been published since', async () => {
+    await leave()
+    const pool = new pg.Pool({ connectionString: database.url('worker') })
+    const db = createDb(pool)
+    let hasSlept = false
+    const sleepy: Db = {
+      call: async (name, args) => {
+        const answer = await db.call(name, args)
+        if (name === 'worker.claim_template_uploads' && !hasSlept) {
+          hasSlept = true
+          await travel('11 minutes')
+          await sweep()
+          await publishDemo('First.')
+        }
+        return answer as never
+      },
+    }
+    const services = { db: sleepy, store: {} as Store, templateStore: store.templates, steps: {} as Steps }
+    const helpers = { job: { id: '1', task_identifier: 'sweep' }, abortSignal: new AbortController().signal }
+    await sweepTemplateUploads({ ...services, logger: pino({ level: 'silent' }) })({}, helpers as JobHelpers)
+    await pool.end()
+    expect([hasSlept, await keys()]).toEqual([true, ['demo/v1.0.0/main.md']])
+  })
+
+  test('deletes what a draft had and the version has not, and what a deleted draft had', async () => {
+    author('First.')
+    writeFileSync(join(home, 'demo/v1.0.0/extra.md'), 'Extra.')
+    const path = join(home, 'demo/manifest.json')
+    const manifest = JSON.parse(readFileSync(path, 'utf8'))
+    manifest.versions['1.0.0'].artifacts.push({
+      ...manifest.versions['1.0.0'].artifacts[0],
+      kind: 'x',
+      file: 'extra.md',
+    })
+    writeFileSync(path, JSON.stringify(manifest))
+    const client = await database.connect()
+    const plan = await planVersion(await findBundle('demo', home), '1.0.0')
+    const db = createDb(client as unknown as pg.Pool)
+    await publish({ db, store: through }, plan, { setDefault: false, isDraft: true })
+    await client.end()
+    await publishDemo('First.')
+    await publishDemo('Draft.', { version: '2.0.0', isDraft: true })
+    await rows("delete from artifacts where storage_path like 'demo/v2.0.0/%'")
+    await rows("delete from template_versions where semver = '2.0.0'")
+    expect(await keys()).toHaveLength(3)
+    await travel('61 minutes')
+    await sweep()
+    expect([await keys(), await rows('select * from app.template_uploads')]).toEqual([['demo/v1.0.0/main.md'], []])
+  })
+
+  test('that came in the middle of an upload finds what was written after it', async () => {
+    author('First.')
+    for (const file of ['a', 'b', 'c', 'd', 'e', 'f']) writeFileSync(join(home, `demo/v1.0.0/${file}.md`), file)
+    const path = join(home, 'demo/manifest.json')
+    const manifest = JSON.parse(readFileSync(path, 'utf8'))
+    const [first] = manifest.versions['1.0.0'].artifacts
+    manifest.versions['1.0.0'].artifacts = ['a', 'b', 'c', 'd', 'e', 'f'].map((kind) => ({
+      ...first,
+      kind,
+      file: `${kind}.md`,
+    }))
+    writeFileSync(path, JSON.stringify(manifest))
+    const client = await database.connect()
+    const plan = await planVersion(await findBundle('demo', home), '1.0.0')
+    let puts = 0
+    const slow = new Proxy(through, {
+      get: (target, name) =>
+        name !== 'put'
+          ? Reflect.get(target, name)
+          : async (object: NewObject) => {
+              puts += 1
+              if (puts === 3) {
+                await travel('61 minutes')
+                await sweep()
+              }
+              return target.put(object)
+            },
+    })
+    const publishing = publish({ db: createDb(client as unknown as pg.Pool), store: slow }, plan, { setDefault: false })
+    await expect(publishing).rejects.toThrow(/given up|took too long/)
+    await client.end()
+    const known = (await rows('select storage_path from app.template_uploads')).map(({ storage_path }) => storage_path)
+    expect(known).toEqual(expect.arrayContaining(await keys()))
+    await travel('61 minutes')
+    await sweep()
+    expect([await keys(), await published(), await rows('select * from app.template_uploads')]).toEqual([[], [], []])
+  })
+
   test('that cannot delete fails, and comes again', async () => {
     await leave()
     faultyStore.fail('error', { method: 'DELETE' })
@@ -409,6 +619,8 @@ describe('the sweep', () => {
 
 test('a rollback goes to the version before, or to the one that is named', async () => {
   for (const version of ['1.0.0', '1.1.0', '1.10.0']) await publishDemo(version, { version, setDefault: true })
+  // From a release one does not go back to what was tried before it.
+  await publishDemo('rc', { version: '1.10.0-rc.1' })
   const first = await command('templates_rollback.ts', ['--template', 'demo'])
   expect(first.stdout).toBe('1.1.0 is the default version of demo; before, it was 1.10.0.\n')
   const second = await command('templates_rollback.ts', ['--template', 'demo', '--version', '1.0.0'])

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import pg from 'pg'
 import { z } from 'zod'
-import type { Store } from '../worker/adapters/spaces.ts'
+import { type Store, StoreError } from '../worker/adapters/spaces.ts'
 import { createDb, type Db } from '../worker/deps.ts'
 import { parseEnv } from '../worker/service.ts'
 import { openTemplateStore, type TemplatesConfig, templatesVariables } from '../worker/templates/config.ts'
@@ -34,6 +34,8 @@ export type Published = {
   status: string
   is_new: boolean
   is_default: boolean
+  /** How many objects of a version that was published already had to be written again. */
+  repaired: number
 }
 
 /** The bundle in this folder, or of this template. */
@@ -47,7 +49,7 @@ export async function findBundle(name: string, bundlesFolder?: string): Promise<
 
 /** Reads and hashes all files of a version. */
 export async function planVersion(bundle: Bundle, version: string): Promise<Plan> {
-  const planned = bundle.versions[version]
+  const planned = Object.hasOwn(bundle.versions, version) ? bundle.versions[version] : undefined
   if (planned === undefined) {
     const versions = Object.keys(bundle.versions).join(', ')
     throw new UsageError(`Bundle "${bundle.folder}" has no version ${version}. Its manifest has: ${versions}.`)
@@ -93,15 +95,23 @@ export async function planVersion(bundle: Bundle, version: string): Promise<Plan
   }
 }
 
-/** Whether the same is published already; throws where it contradicts what is. Changes nothing. */
-export async function isPublished(db: Db, plan: Plan): Promise<boolean> {
-  const [row] = await db.call<{ check_publication: boolean }>('app.check_publication', sqlArguments(plan))
+/** The name of a template, where that of its bundle's folder may be given. */
+export async function templateOf(given: string): Promise<string> {
+  const { bundles } = await readBundles()
+  return bundles.find(({ folder }) => folder === given)?.template ?? given
+}
+
+/** Whether the same is published already; throws where it cannot be published. Changes nothing. */
+export async function isPublished(db: Db, plan: Plan, createdBy?: string): Promise<boolean> {
+  const args = { ...sqlArguments(plan), created_by: createdBy ?? null }
+  const [row] = await db.call<{ check_publication: boolean }>('app.check_publication', args)
   return row?.check_publication ?? false
 }
 
 /**
  * Publishes a version: announces its objects, writes them, reads each back, and registers it in one transaction. Safe to
- * repeat; killed at any point, it has published all or nothing, and the worker deletes what it left.
+ * repeat; killed at any point, it has published all or nothing, and the worker deletes what it left. Of a version that is
+ * published already it puts back the objects that the store has lost or changed.
  */
 export async function publish(
   { db, store }: { db: Db; store: Store },
@@ -112,52 +122,125 @@ export async function publish(
     /** The user who publishes. */
     createdBy?: string | undefined
     onProgress?: (done: number, total: number) => void
+    /** Aborts when the connection is lost, whose locks keep others away: nothing more is written then. */
+    signal?: AbortSignal
   },
 ): Promise<Published> {
-  const [reserved] = await db.call<{ reserve_template_upload: string | null }>(
-    'app.reserve_template_upload',
-    sqlArguments(plan),
-  )
+  const createdBy = options.createdBy ?? null
+  const [reserved] = await db.call<{ reserve_template_upload: string | null }>('app.reserve_template_upload', {
+    ...sqlArguments(plan),
+    created_by: createdBy,
+  })
   const uploadId = reserved?.reserve_template_upload ?? null
-  if (uploadId !== null) {
-    let done = 0
-    options.onProgress?.(0, plan.files.length)
-    const rest = plan.files.values()
-    const lane = async () => {
-      for (const file of rest) {
-        await upload(store, file)
+  // One at a time: it is one connection.
+  let renewing: Promise<boolean> | undefined
+  const renew = () => {
+    renewing ??= db
+      .call<{ renew_template_upload: boolean }>('app.renew_template_upload', {
+        ...fileArguments(plan),
+        upload_id: uploadId,
+      })
+      .then(([row]) => row?.renew_template_upload ?? false)
+      .finally(() => {
+        renewing = undefined
+      })
+    return renewing
+  }
+  try {
+    let repaired = 0
+    if (uploadId === null) {
+      await eachFile(plan.files, options.signal, async (file, signal) => {
+        if (await isStored(store, file, signal)) return
+        await upload(store, file, signal)
+        repaired += 1
+      })
+    } else {
+      let done = 0
+      options.onProgress?.(0, plan.files.length)
+      await eachFile(plan.files, options.signal, async (file, signal) => {
+        if (!(await renew())) throw new UsageError('This upload took too long and was given up: run the command again.')
+        await upload(store, file, signal)
         done += 1
         options.onProgress?.(done, plan.files.length)
-      }
+      })
     }
-    await Promise.all(Array.from({ length: 4 }, lane))
+    const [row] = await db.call<{ publish_template_version: Omit<Published, 'repaired'> }>(
+      'app.publish_template_version',
+      {
+        ...sqlArguments(plan),
+        changelog: plan.changelog,
+        status: options.isDraft ? 'draft' : 'stable',
+        set_default: options.setDefault,
+        created_by: createdBy,
+        upload_id: uploadId,
+      },
+    )
+    if (row === undefined) throw new Error('app.publish_template_version gave no row')
+    return { ...row.publish_template_version, repaired }
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    // What was written late is announced once more. Where that fails, the first failure is the one to tell.
+    if (uploadId !== null) await renew().catch(() => {})
+    throw error
   }
-  const [row] = await db.call<{ publish_template_version: Published }>('app.publish_template_version', {
-    ...sqlArguments(plan),
-    changelog: plan.changelog,
-    status: options.isDraft ? 'draft' : 'stable',
-    set_default: options.setDefault,
-    created_by: options.createdBy ?? null,
-    upload_id: uploadId,
-  })
-  return row?.publish_template_version as Published
 }
 
-async function upload(store: Store, { path, bytes, contentType }: PlannedFile): Promise<void> {
-  await store.put({
+/** Four files at a time; what fails stops the others, and all have ended when it throws. */
+async function eachFile(
+  files: PlannedFile[],
+  signal: AbortSignal | undefined,
+  work: (file: PlannedFile, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stopping = new AbortController()
+  const both = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal
+  const rest = files.values()
+  const lane = async () => {
+    for (const file of rest) {
+      both.throwIfAborted()
+      await work(file, both)
+    }
+  }
+  const lanes = Array.from({ length: 4 }, () =>
+    lane().catch((error: Error) => {
+      stopping.abort(error)
+      throw error
+    }),
+  )
+  await Promise.allSettled(lanes)
+  // The first failure: the others were stopped by it.
+  both.throwIfAborted()
+}
+
+async function upload(store: Store, { path, bytes, contentType }: PlannedFile, signal: AbortSignal): Promise<void> {
+  const object = {
     key: path,
     open: () => Readable.from(bytes, { objectMode: false }),
     length: bytes.length,
     contentType,
     cacheControl: 'private, max-age=31536000, immutable',
     isPrivate: true,
-  })
-  const stored = await store.get(path, artifactMaxBytes)
+  }
+  await store.put(object, signal)
+  const stored = await store.get(path, artifactMaxBytes, signal)
   if (!stored.equals(bytes)) throw new Error(`The store gave back something else than was written to ${path}.`)
 }
 
-function sqlArguments({ template, version, artifacts, prompts }: Plan): Record<string, unknown> {
-  return { name: template, version, artifacts: JSON.stringify(artifacts), prompts: JSON.stringify(prompts) }
+/** Whether the store has these very bytes. */
+async function isStored(store: Store, { path, bytes }: PlannedFile, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await store.get(path, artifactMaxBytes, signal)).equals(bytes)
+  } catch (error) {
+    if (error instanceof StoreError && (error.isMissing || error.isTooLarge)) return false
+    throw error
+  }
+}
+
+function sqlArguments(plan: Plan): Record<string, unknown> {
+  return { name: plan.template, ...fileArguments(plan) }
+}
+
+function fileArguments({ version, artifacts, prompts }: Plan): Record<string, unknown> {
+  return { version, artifacts: JSON.stringify(artifacts), prompts: JSON.stringify(prompts) }
 }
 
 /** Refuses to publish into another region than the configured one. */
@@ -185,18 +268,22 @@ export function requireTemplateStore(config: TemplatesConfig): Store {
 }
 
 /** Runs a command on one connection, as postgres; what goes wrong is a sentence on stderr: code 2 for a wrong command, else 1. */
-export async function runCommand(work: (db: Db) => Promise<void>): Promise<void> {
+export async function runCommand(work: (db: Db, signal: AbortSignal) => Promise<void>): Promise<void> {
   let client: pg.Client | undefined
+  const lost = new AbortController()
   try {
     const url = findDatabaseUrl()
     if (url === undefined) {
       throw new UsageError('Which database? Set DATABASE_URL, or start the local stack with npm start.')
     }
     client = new pg.Client({ connectionString: url, application_name: 'plinth-templates' })
+    client.on('error', (cause) => {
+      lost.abort(new Error('The connection to the database was lost. It is safe to run the command again.', { cause }))
+    })
     await client.connect()
-    await work(createDb(client as unknown as pg.Pool))
+    await work(createDb(client as unknown as pg.Pool), lost.signal)
   } catch (error) {
-    console.error(describeFailure(error))
+    console.error(describeFailure(lost.signal.reason ?? error))
     process.exitCode = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE') ? 2 : 1
   } finally {
     await client?.end()

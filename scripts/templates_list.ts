@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { runCommand } from './publish.ts'
+import { runCommand, templateOf } from './publish.ts'
 
 type Row = {
   template: string
@@ -11,10 +11,11 @@ type Row = {
   created_at: Date
 }
 
-/** `npm run templates:list`: every version of every template, or with `--template <name>` of one. */
+/** `npm run templates:list`: every version of every template, or with `--template <folder or name>` of one. */
 await runCommand(async (db) => {
   const { values } = parseArgs({ options: { template: { type: 'string' } } })
-  const rows = await db.call<Row>('app.list_template_versions', { name: values.template ?? null })
+  const name = values.template === undefined ? null : await templateOf(values.template)
+  const rows = await db.call<Row>('app.list_template_versions', { name })
   if (rows.length === 0) {
     console.log('Nothing is published. npm run upload-bundle -- --template <folder> publishes a bundle.')
     return

@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util'
-import { readBundles } from '../worker/templates/manifest.ts'
-import { runCommand, UsageError } from './publish.ts'
+import { runCommand, templateOf, UsageError } from './publish.ts'
 
 /**
  * `npm run templates:rollback -- --template section7`: makes the stable version below the default one the default, or the
@@ -8,9 +7,8 @@ import { runCommand, UsageError } from './publish.ts'
  */
 await runCommand(async (db) => {
   const { values } = parseArgs({ options: { template: { type: 'string' }, version: { type: 'string' } } })
-  if (values.template === undefined) throw new UsageError('Which template? Say --template <name>.')
-  const { bundles } = await readBundles()
-  const name = bundles.find(({ folder }) => folder === values.template)?.template ?? values.template
+  if (values.template === undefined) throw new UsageError('Which template? Say --template <folder or name>.')
+  const name = await templateOf(values.template)
   const version = values.version ?? (await findPrevious(name))
   const [row] = await db.call<{ set_default_version: { previous: string | null } }>('app.set_default_version', {
     name,

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { z } from 'zod'
 import {
   findBundle,
   isPublished,
@@ -16,7 +17,7 @@ import {
  * `--version` the manifest's default. `--draft` registers it as a draft, `--created-by <user id>` says who publishes it,
  * `--dry-run` says what would be done.
  */
-await runCommand(async (db) => {
+await runCommand(async (db, signal) => {
   const { values: options } = parseArgs({
     options: {
       template: { type: 'string' },
@@ -28,6 +29,10 @@ await runCommand(async (db) => {
     },
   })
   if (options.template === undefined) throw new UsageError('Which bundle? Say --template <folder>.')
+  const createdBy = options['created-by']
+  if (createdBy !== undefined && !z.guid().safeParse(createdBy).success) {
+    throw new UsageError('Who publishes? --created-by takes the id of a user.')
+  }
   if (options.draft && options['set-default']) throw new UsageError('A draft cannot be the default version.')
 
   const bundle = await findBundle(options.template)
@@ -39,14 +44,15 @@ await runCommand(async (db) => {
     await requireRegion(store, config)
     if (options['dry-run']) {
       for (const { path, bytes } of plan.files) console.log(`${String(bytes.length).padStart(8)} bytes  ${path}`)
-      const known = await isPublished(db, plan)
+      const known = await isPublished(db, plan, createdBy)
       console.log(known ? `${what} is published already, with these files.` : `${what} would be published.`)
       return
     }
     const published = await publish({ db, store }, plan, {
       setDefault: options['set-default'],
       isDraft: options.draft,
-      createdBy: options['created-by'],
+      createdBy,
+      signal,
       onProgress: showProgress,
     })
     console.log(
@@ -54,6 +60,9 @@ await runCommand(async (db) => {
         ? `${what} is published: ${plan.files.length} files, ${published.status}.`
         : `${what} was published already, with the same files (${published.status}).`,
     )
+    if (published.repaired > 0) {
+      console.log(`${published.repaired} of its objects, which the store had lost or changed, were put back.`)
+    }
     if (options['set-default']) console.log(`${plan.version} is the default version of ${plan.template}.`)
   } finally {
     store.close()

@@ -173,7 +173,7 @@ create index template_uses_run_id_idx on app.template_uses (run_id);
 create index template_uses_template_id_idx on app.template_uses (template_id);
 create index template_uses_template_version_id_idx on app.template_uses (template_version_id);
 alter table app.template_uses enable row level security;
-comment on table app.template_uses is 'Which version of a template a job was given last. Goes with its run.';
+comment on table app.template_uses is 'Which version of a template a job used last. Goes with its run.';
 
 create table app.template_uploads (
   storage_path text primary key,
@@ -181,10 +181,14 @@ create table app.template_uploads (
   sha256 text not null,
   started_at timestamptz not null,
   claimed_at timestamptz,
+  claim_id uuid,
+  constraint template_uploads_claim_has_time check ((claim_id is null) = (claimed_at is null)),
   constraint template_uploads_sha256_is_sha256 check (sha256 ~ '^[0-9a-f]{64}$')
 );
 create index template_uploads_started_at_idx on app.template_uploads (started_at);
 alter table app.template_uploads enable row level security;
 comment on table app.template_uploads is
-  'Objects of versions that are being published: written before the objects, so that what a broken publication leaves is known.';
-comment on column app.template_uploads.claimed_at is 'When the worker set out to delete the object.';
+  'Objects that no version has: of versions that are being published, written before the objects, so that what a broken '
+  'publication leaves is known; and those that a draft had. The worker deletes them an hour later.';
+comment on column app.template_uploads.claimed_at is 'When a worker last set out to delete the object.';
+comment on column app.template_uploads.claim_id is 'Which claim that was: a worker that slept knows by it that another came.';

@@ -1,4 +1,4 @@
-import { addAbortSignal, type Readable } from 'node:stream'
+import { addAbortSignal, pipeline, type Readable, Transform } from 'node:stream'
 import {
   DeleteObjectCommand,
   GetBucketLocationCommand,
@@ -70,7 +70,27 @@ export class StoreError extends Error {
     super(message, options)
     this.isUncertain = options.isUncertain
   }
+
+  /** Whether the store gave no answer at all: it hangs, or is not to be reached. */
+  get isSilence(): boolean {
+    return statusOf(this.cause) === undefined && !(this.cause instanceof TooLargeError)
+  }
+
+  /** Whether the store says that there is no such object. */
+  get isMissing(): boolean {
+    return statusOf(this.cause) === 404
+  }
+
+  /** Whether there is more of it than was to be read. */
+  get isTooLarge(): boolean {
+    return this.cause instanceof TooLargeError
+  }
 }
+
+class TooLargeError extends Error {}
+
+/** What the store says of itself is XML: a page of a list, the largest, has a thousand keys. */
+const answerMaxBytes = 8_388_608
 
 /** A bucket of DigitalOcean Spaces, or of any other server that speaks S3. */
 export function createSpaces(config: SpacesConfig, options: { sockets?: number } = {}): Store {
@@ -93,6 +113,18 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
     },
   })
   const Bucket = config.SPACES_BUCKET
+  // The SDK collects whatever is no object's body in memory, errors included.
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const output = await next(args)
+      const response = output.response as { statusCode: number; body?: Readable }
+      const isObject = context.commandName === 'GetObjectCommand' && response.statusCode < 300
+      if (response.body && !isObject) response.body = limit(response.body, answerMaxBytes)
+      return output
+    },
+    // Next to the wire, before anybody reads.
+    { step: 'deserialize', priority: 'low' },
+  )
 
   /** Neither a silent store nor one that drips keeps anybody waiting for ever. */
   async function within<Result>(
@@ -160,7 +192,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
         for await (const chunk of addAbortSignal(abortSignal, Body as Readable)) {
           chunks.push(chunk)
           length += chunk.length
-          if (length > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`)
+          if (length > maxBytes) throw new TooLargeError(`it has more than ${maxBytes} bytes`)
         }
         return Buffer.concat(chunks)
       })
@@ -198,6 +230,18 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
 
     close: () => client.destroy(),
   }
+}
+
+/** Ends with an error after so many bytes, and hangs up. */
+function limit(body: Readable, maxBytes: number): Transform {
+  let length = 0
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      length += chunk.length
+      done(length > maxBytes ? new TooLargeError(`its answer has more than ${maxBytes} bytes`) : null, chunk)
+    },
+  })
+  return pipeline(body, counted, () => {})
 }
 
 /**

@@ -69,6 +69,15 @@ test('a prompt with a hole is not made', () => {
   expect(render('{{#name}}x{{/name}}{{^name}}nobody{{/name}}', {})).toBe('nobody')
 })
 
+test('a prompt knows what was given and nothing else, and includes nothing', () => {
+  for (const name of ['constructor', 'toString', '__proto__', 'given.constructor', 'given.length.x', 'call']) {
+    expect(() => render(`{{${name}}}`, { given: {}, call: () => 'called' })).toThrow('was not given')
+  }
+  expect(render('{{#constructor}}x{{/constructor}}{{^toString}}y{{/toString}}', {})).toBe('y')
+  expect(render('{{a.b}} {{#list}}{{.}}{{a.b}}{{/list}}', { a: { b: 1 }, list: [2, 3] })).toBe('1 2131')
+  expect(() => render('a {{> hole}}', { hole: 'x' })).toThrow('wants to include "hole"')
+})
+
 test('languages are those of the tables', () => {
   expect(locale.options).toEqual(['fr', 'en'])
 })

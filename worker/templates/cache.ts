@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
@@ -17,8 +17,8 @@ export type CacheKey = { template: string; version: string; name: string; locale
 
 /** Downloaded artifacts on this machine's disk, for any number of processes. */
 export type Cache = {
-  /** Checks what is there against the hash that it should have. */
-  read(key: CacheKey, sha256: string): Promise<Cached>
+  /** Checks what is there against the hash that it should have; what has more than `maxBytes` is not read. */
+  read(key: CacheKey, sha256: string, maxBytes: number): Promise<Cached>
   write(key: CacheKey, bytes: Buffer): Promise<void>
   drop(key: CacheKey): Promise<void>
   /** Deletes what nobody has used for a month, and what a crash left half written. */
@@ -27,6 +27,8 @@ export type Cache = {
 
 const monthMs = 30 * 86_400_000
 const hourMs = 3_600_000
+/** Room for the first line. */
+const headerMaxBytes = 1000
 
 /**
  * An entry is one file, `{template}/{version}/{kind}_{locale}`: a line of JSON with hash and time, then the bytes. It is
@@ -38,9 +40,13 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
     join(folder, template, version, `${name}_${locale ?? 'all'}`)
 
   return {
-    async read(key, sha256) {
+    async read(key, sha256, maxBytes) {
       let content: Buffer
       try {
+        // Reading a pipe would wait for ever.
+        const found = lstatSync(pathOf(key))
+        if (!found.isFile()) return { state: 'corrupt', reason: 'it is no regular file' }
+        if (found.size > maxBytes + headerMaxBytes) return { state: 'corrupt', reason: `it has ${found.size} bytes` }
         // From the page cache that takes 20 µs; four trips through the thread pool would take ten times that.
         content = readFileSync(pathOf(key))
       } catch (error) {
@@ -78,7 +84,7 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
     },
 
     async drop(key) {
-      await rm(pathOf(key), { force: true })
+      await rm(pathOf(key), { force: true, recursive: true })
     },
 
     async tidy() {

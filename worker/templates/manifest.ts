@@ -64,7 +64,10 @@ const bundleManifest = z
     versions: z.record(
       semver,
       z.strictObject({
-        changelog: z.string().max(10_000).default(''),
+        changelog: z
+          .string()
+          .refine((text) => Buffer.byteLength(text) <= 10_000, 'has more than 10,000 bytes')
+          .default(''),
         artifacts: z
           .array(z.strictObject({ kind, locale: locale.nullable(), file, content_type: z.string().max(100) }))
           .min(1),
@@ -72,7 +75,7 @@ const bundleManifest = z
       }),
     ),
   })
-  .refine((manifest) => manifest.default_version in manifest.versions, {
+  .refine((manifest) => Object.hasOwn(manifest.versions, manifest.default_version), {
     path: ['default_version'],
     message: 'is none of the versions',
   })

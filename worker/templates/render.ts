@@ -3,6 +3,27 @@ import mustache from 'mustache'
 type Token = Parameters<typeof mustache.Writer.prototype.escapedValue>[0]
 type View = InstanceType<typeof mustache.Context>
 
+/** Knows what was given, and nothing that JavaScript adds to it, such as `constructor`. */
+class OwnContext extends mustache.Context {
+  override push(view: unknown): OwnContext {
+    return new OwnContext(view, this)
+  }
+  override lookup(name: string): unknown {
+    if (name === '.') return this.view
+    const names = name.split('.')
+    for (let context: View | undefined = this; context !== undefined; context = context.parent) {
+      let value: unknown = context.view
+      const isThere = names.every((one) => {
+        if (typeof value !== 'object' || value === null || !Object.hasOwn(value, one)) return false
+        value = (value as Record<string, unknown>)[one]
+        return true
+      })
+      if (isThere) return typeof value === 'function' ? undefined : value
+    }
+    return undefined
+  }
+}
+
 /** Nothing is escaped: a prompt is no HTML. */
 class StrictWriter extends mustache.Writer {
   override escapedValue(token: Token, context: View): string {
@@ -12,6 +33,9 @@ class StrictWriter extends mustache.Writer {
   }
   override unescapedValue(token: Token, context: View): string {
     return this.escapedValue(token, context)
+  }
+  override renderPartial(token: Token): string {
+    throw new Error(`The prompt wants to include "${token[1]}", and prompts include nothing`)
   }
 }
 
@@ -23,5 +47,5 @@ const writer = new StrictWriter()
  * JSON. What is filled in is never read as a template.
  */
 export function render(text: string, variables: Record<string, unknown>): string {
-  return writer.render(text, variables)
+  return writer.render(text, new OwnContext(variables))
 }

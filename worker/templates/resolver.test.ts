@@ -1,7 +1,20 @@
-import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { pino } from 'pino'
@@ -211,6 +224,10 @@ describe('without the flag', () => {
       ['local', '2.0.0-rc.1', '2.0.0-rc.1'],
       ['local', '9.9.9', '1.0.0'],
     ])
+    expect(proofs().map(({ level }) => level)).toEqual([30, 30, 40])
+    expect(proofs()[2]?.['reasons']).toEqual(['bundle: its default, 1.0.0, is used instead of 9.9.9'])
+    // A name that every object has.
+    expect((await templates.resolve(ask(name, 'constructor'))).version).toBe('1.0.0')
   })
 
   test('what is not there at all fails with its reason', async () => {
@@ -282,19 +299,88 @@ describe('when something fails', () => {
     expect(String(proofs()[0]?.['reasons'])).toMatch(/^Postgres: worker\.template_manifest failed/)
   })
 
-  test('Postgres hanging, the bundle serves within some seconds', async () => {
+  test('Postgres hanging, the bundle serves within some seconds, a job as well', async () => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0', true)
     await operator.query('begin')
     await operator.query('lock table templates in access exclusive mode')
     const startedAt = performance.now()
-    const got = await make()
-      .resolve(ask(name))
-      .finally(() => operator.query('rollback'))
-    expect(got.source).toBe('local')
+    const stopping = new AbortController()
+    const stopped = make().resolve({ ...ask(name), jobId: 1, signal: stopping.signal })
+    // Stopped while it notes what was used.
+    setTimeout(() => stopping.abort(new Error('Enough.')), 3300)
+    const got = await Promise.all([
+      make().resolve(ask(name)),
+      make().resolve({ ...ask(name), jobId: 1 }),
+      expect(stopped).rejects.toThrow('Enough.'),
+    ]).finally(() => operator.query('rollback'))
     expect(performance.now() - startedAt).toBeLessThan(5000)
+    expect(got.slice(0, 2)).toMatchObject([{ source: 'local' }, { source: 'local' }])
+    expect(proofs().map(({ msg }) => msg)).toEqual([
+      '[PROOF] Template was resolved',
+      '[PROOF] Template was not resolved',
+      '[PROOF] Template was resolved',
+    ])
     expect(String(proofs()[0]?.['reasons'])).toContain('Postgres: no answer within 3 s')
+    expect(lines.find(({ msg }) => msg === 'Template use was not recorded')).toMatchObject({
+      reason: 'no answer within 1 s',
+    })
+  })
+
+  test('the store with no answer, it is left alone for some seconds: nobody else waits for it', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '1.0.0', true)
+    const templates = make({ cache: cache(0) })
+    await templates.resolve(ask(name))
+    faultyStore.fail('hang', { method: 'GET' })
+    expect((await templates.resolve(ask(name))).source).toBe('cache')
+    const asked = faultyStore.requests('GET')
+    const startedAt = performance.now()
+    expect((await templates.resolve(ask(name))).source).toBe('cache')
+    rmSync(join(home, 'cache'), { recursive: true })
+    expect((await templates.resolve(ask(name))).source).toBe('filesystem')
+    expect(performance.now() - startedAt).toBeLessThan(500)
+    expect(faultyStore.requests('GET')).toBe(asked)
+    expect(String(proofs().at(-1)?.['reasons'])).toContain('gave no answer some seconds ago')
+  })
+
+  test.each([200, 403, 404, 503])('a store whose answer of %d has no end, it is not collected', async (status) => {
+    const name = write(authored, { '1.0.0': texts })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '1.0.0', true)
+    let sent = 0
+    const chunk = Buffer.alloc(65_536, 'a')
+    const server = createServer((request, response) => {
+      request.resume()
+      response.writeHead(status, { 'content-type': 'application/xml' })
+      const pump = () => {
+        for (let fits = true; fits && !response.destroyed && sent < 1e9; sent += chunk.length)
+          fits = response.write(chunk)
+      }
+      response.on('drain', pump)
+      pump()
+    })
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+    const endless = createSpaces(spacesConfig((server.address() as AddressInfo).port, templateBucket))
+    const got = await make({ store: endless }).resolve(ask(name))
+    endless.close()
+    server.closeAllConnections()
+    server.close()
+    expect(got.source).toBe('filesystem')
+    expect(String(proofs()[0]?.['reasons'])).toMatch(/has more than \d+ bytes/)
+    // Three files, each asked for twice at most.
+    expect(sent).toBeLessThan(150_000_000)
+  })
+
+  test("a text in one language, the other one is nobody's to give in part", async () => {
+    const name = write(authored, { '1.0.0': texts })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '1.0.0', true)
+    await expect(make().resolve({ ...ask(name), locale: 'fr' })).rejects.toThrow(
+      /Postgres: .+ Version 1\.0\.0 is not there in "fr"\.; bundle: version 1\.0\.0 has no main_prompt in fr/,
+    )
   })
 
   test('everything, the error names each source and why', async () => {
@@ -334,10 +420,25 @@ describe('integrity', () => {
       'a folder',
       (path: string) => {
         rmSync(path)
-        mkdirSync(path)
+        mkdirSync(join(path, 'deep'), { recursive: true })
       },
     ],
-  ])('a cached file that is %s is dropped and loaded again', async (what, harm) => {
+    [
+      'a pipe',
+      (path: string) => {
+        rmSync(path)
+        execFileSync('mkfifo', [path])
+      },
+    ],
+    [
+      'a link',
+      (path: string) => {
+        rmSync(path)
+        symlinkSync('/etc/hostname', path)
+      },
+    ],
+    ['huge', (path: string) => truncateSync(path, 1_900_000_000)],
+  ])('a cached file that is %s is dropped and loaded again', async (_what, harm) => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     const templates = make()
@@ -349,7 +450,7 @@ describe('integrity', () => {
     expect(got.artifacts['main_prompt']).toMatchObject({ text: texts.main_prompt, source: 'remote' })
     expect(got.artifacts['example']).toMatchObject({ source: 'cache' })
     expect(lines.filter(({ msg }) => msg === 'Cached artifact was dropped')).toHaveLength(1)
-    if (what !== 'a folder') expect((await templates.resolve(ask(name))).source).toBe('cache')
+    expect((await templates.resolve(ask(name))).source).toBe('cache')
   })
 
   test('an object that was changed in the store is not used: the bundled file of the same version is', async () => {
@@ -502,6 +603,23 @@ describe('a job', () => {
     faultyStore.fail('refuse')
     expect((await make().resolve({ ...ask(name), jobId: rows[0].id })).version).toBe('1.0.0')
     expect(await used()).toEqual([{ semver: '1.0.0' }])
+  })
+
+  test('has no version recorded that it did not get, however late Postgres answers', async () => {
+    const name = write(authored, { '2.0.0': texts })
+    write(bundled, { '1.0.0': texts }, name)
+    await upload(name, '2.0.0', true)
+    await operator.query("insert into job_types (name) values ('prompting') on conflict do nothing")
+    const { rows } = await operator.query(
+      `select app.submit_run('{"key": "a", "type": "prompting"}', null, null)::integer as id`,
+    )
+    await operator.query('begin')
+    await operator.query('lock table templates in access exclusive mode')
+    const got = await make().resolve({ ...ask(name), jobId: rows[0].id })
+    await operator.query('rollback')
+    await sleep(500)
+    expect(got.version).toBe('1.0.0')
+    expect((await operator.query('select 1 from app.template_uses where job_id = $1', [rows[0].id])).rows).toEqual([])
   })
 
   test('that is stopped gets no answer, at once', async () => {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Store } from '../adapters/spaces.ts'
 import type { Db } from '../deps.ts'
+import { createArtifactSource, type Got, type Source, type Wanted } from './artifact_source.ts'
 import type { Cache } from './cache.ts'
 import {
   artifactMaxBytes,
@@ -14,19 +15,14 @@ import {
   type RemoteManifest,
   type Role,
   readBundles,
-  remoteManifest,
   semver,
   templateName,
 } from './manifest.ts'
+import { createManifestSource, type Question } from './manifest_source.ts'
 
+export type { Source } from './artifact_source.ts'
 export type { Locale, Role } from './manifest.ts'
 export { render } from './render.ts'
-
-/**
- * Where bytes came from: downloaded now, the cache, the bundle (as its own manifest has it), or the bundle in place of
- * what could not be downloaded.
- */
-export type Source = 'remote' | 'cache' | 'local' | 'filesystem'
 
 /** Which prompts are wanted. */
 export type TemplateRequest = {
@@ -37,7 +33,7 @@ export type TemplateRequest = {
   locale: Locale
   /** Who asks, such as the owner's id: under canary weights the same key gets the same version. */
   key?: string | null
-  /** The step that asks; the version is recorded with it. */
+  /** The step that asks; the version that it really got is recorded with it. */
   jobId?: number
   signal?: AbortSignal
 }
@@ -78,11 +74,6 @@ const request = z.object({
   locale,
 })
 
-/** How long Postgres may take to say which version. */
-const manifestTimeoutMs = 3000
-
-type Wanted = { name: string; locale: Locale | null; path: string; sha256: string; maxBytes: number }
-type Got = { name: string; locale: Locale | null; bytes: Buffer; sha256: string; source: Source }
 type Outcome = { version: string; versionId: string | null; source: Source; texts: Got[] }
 
 /** Which version's manifest, then which bytes. Remote sources are used only where `isRemote` says so. */
@@ -95,9 +86,9 @@ export function createTemplates(options: {
   bundlesFolder?: string
 }): Templates {
   const { isRemote, db, store, cache, bundlesFolder } = options
+  const manifests = createManifestSource(db)
+  const artifacts = createArtifactSource({ store, cache, findBundle })
   let bundles: ReturnType<typeof readBundles> | undefined
-  /** Downloads under way, by path and hash: many steps that begin at once load a file once. */
-  const downloads = new Map<string, Promise<{ bytes: Buffer; source: Source }>>()
 
   async function findBundle(template: string): Promise<Bundle> {
     bundles ??= readBundles(bundlesFolder)
@@ -114,122 +105,16 @@ export function createTemplates(options: {
     }
   }
 
-  /** What Postgres gave last, by what was asked: a version's manifest never changes, so only another version is sent again. */
-  const known = new Map<string, RemoteManifest>()
-
-  async function askPostgres(asked: Required<Omit<TemplateRequest, 'signal' | 'jobId'>>, jobId: number | undefined) {
-    const question = `${asked.template} ${asked.version} ${asked.locale}`
-    const before = known.get(question)
-    const call = db.call<{ template_manifest: unknown }>('worker.template_manifest', {
-      name: asked.template,
-      version: asked.version,
-      locale: asked.locale,
-      key: asked.key,
-      job_id: jobId ?? null,
-      known_version_id: before?.version_id ?? null,
-    })
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(
-      () => reject(new Error(`no answer within ${manifestTimeoutMs / 1000} s`)),
-      manifestTimeoutMs,
-    )
-    // When it is late, nobody waits for its failure.
-    call.catch(() => {})
-    try {
-      const [row] = await Promise.race([call, late])
-      const answer = row?.template_manifest as RemoteManifest | undefined
-      if (before !== undefined && answer?.version_id === before.version_id) return before
-      const manifest = remoteManifest.parse(answer)
-      known.set(question, manifest)
-      return manifest
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  async function download(wanted: Wanted, logger: Logger): Promise<Buffer> {
-    if (store === undefined) throw new Error('no store is configured')
-    for (let attempt = 1; ; attempt++) {
-      const bytes = await store.get(wanted.path, wanted.maxBytes)
-      const actual = hash(bytes)
-      if (actual === wanted.sha256) return bytes
-      const facts = { path: wanted.path, expected: wanted.sha256, actual, attempt }
-      logger.warn(facts, 'Downloaded artifact was not what was published')
-      if (attempt === 2) throw new Error(`its SHA-256 is ${actual} instead of ${wanted.sha256}`)
-    }
-  }
-
-  /** Cache, then storage, then what the cache still has, then the bundled file of the same version; all of them verified. */
-  async function obtain(manifest: RemoteManifest, wanted: Wanted, logger: Logger, reasons: string[]): Promise<Got> {
-    const { name, locale, sha256 } = wanted
-    const { template, version } = manifest
-    const key = { template, version, name, locale }
-    const got = (bytes: Buffer, source: Source): Got => ({ name, locale, sha256, bytes, source })
-
-    const cached = await cache.read(key, sha256)
-    if (cached.state === 'fresh') return got(cached.bytes, 'cache')
-    if (cached.state === 'corrupt') {
-      logger.warn({ ...key, reason: cached.reason }, 'Cached artifact was dropped')
-      await cache.drop(key).catch((err: Error) => logger.warn({ ...key, err }, 'Cached artifact could not be dropped'))
-    }
-    const why = (source: string, reason: string) =>
-      reasons.push(`${source} of ${name}${locale ? `_${locale}` : ''}@${version}: ${reason}`)
-    why(
-      'cache',
-      cached.state === 'corrupt' ? cached.reason : cached.state === 'stale' ? 'it is old' : 'it is not there',
-    )
-
-    const fetch = async () => {
-      // Another step's download may have ended since.
-      const now = await cache.read(key, sha256)
-      if (now.state === 'fresh') return { bytes: now.bytes, source: 'cache' as const }
-      const bytes = await download(wanted, logger)
-      await cache.write(key, bytes).catch((err: Error) => logger.warn({ ...key, err }, 'Artifact was not cached'))
-      return { bytes, source: 'remote' as const }
-    }
-    const id = `${wanted.path} ${sha256}`
-    let pending = downloads.get(id)
-    if (pending === undefined) {
-      pending = fetch().finally(() => downloads.delete(id))
-      downloads.set(id, pending)
-    }
-    try {
-      const { bytes, source } = await pending
-      return got(bytes, source)
-    } catch (error) {
-      why('storage', (error as Error).message)
-    }
-    if (cached.state === 'stale') return got(cached.bytes, 'cache')
-
-    try {
-      const bundle = await findBundle(template)
-      const files = bundle.versions[version]?.files ?? []
-      const file = files.find((one) => one.name === name && one.locale === locale)
-      if (file === undefined) throw new Error('it is not in the bundle')
-      const bytes = await bundle.read(version, file.file)
-      const actual = hash(bytes)
-      if (actual !== sha256) {
-        logger.warn({ ...key, expected: sha256, actual }, 'Bundled artifact is not what was published')
-        throw new Error(`its SHA-256 is ${actual} instead of ${sha256}`)
-      }
-      return got(bytes, 'filesystem')
-    } catch (error) {
-      why('bundled file', (error as Error).message)
-      throw error
-    }
-  }
-
   async function resolveRemote(
-    asked: Required<Omit<TemplateRequest, 'signal' | 'jobId'>>,
-    jobId: number | undefined,
+    asked: Question,
     logger: Logger,
     reasons: string[],
   ): Promise<{ outcome?: Outcome; hasManifest: boolean }> {
     let manifest: RemoteManifest
     try {
-      manifest = await askPostgres(asked, jobId)
+      manifest = await manifests.ask(asked)
     } catch (error) {
-      reasons.push(`Postgres: ${describe(error)}`)
+      reasons.push(`Postgres: ${(error as Error).message}`)
       return { hasManifest: false }
     }
     const wanted: Wanted[] = [
@@ -250,7 +135,7 @@ export function createTemplates(options: {
       reasons.push(`Postgres: version ${manifest.version} has nothing in ${asked.locale}`)
       return { hasManifest: true }
     }
-    const settled = await Promise.allSettled(wanted.map((one) => obtain(manifest, one, logger, reasons)))
+    const settled = await Promise.allSettled(wanted.map((one) => artifacts.obtain(manifest, one, logger, reasons)))
     const texts = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     // Texts of different versions do not belong together: all of one, or none.
     if (texts.length < wanted.length) return { hasManifest: true }
@@ -263,16 +148,21 @@ export function createTemplates(options: {
 
   /** The bundle's files as they are: of the version asked for where nobody else knows it, else of the bundle's default. */
   async function resolveLocal(
-    asked: Required<Omit<TemplateRequest, 'signal' | 'jobId'>>,
+    asked: Question,
     source: 'local' | 'filesystem',
     reasons: string[],
   ): Promise<Outcome | undefined> {
     try {
       const bundle = await findBundle(asked.template)
-      const isThere = source === 'local' && asked.version in bundle.versions
+      const isThere = source === 'local' && Object.hasOwn(bundle.versions, asked.version)
       const version = isThere ? asked.version : bundle.defaultVersion
-      const files = chooseLocale<BundleFile>(bundle.versions[version]?.files ?? [], asked.locale)
-      if (files.length === 0) throw new Error(`version ${version} has nothing in ${asked.locale}`)
+      if (asked.version !== 'default' && asked.version !== version) {
+        reasons.push(`bundle: its default, ${version}, is used instead of ${asked.version}`)
+      }
+      const all = bundle.versions[version]?.files ?? []
+      const files = chooseLocale<BundleFile>(all, asked.locale)
+      const missing = all.find(({ name }) => files.every((one) => one.name !== name))
+      if (missing) throw new Error(`version ${version} has no ${missing.name} in ${asked.locale}`)
       const texts = await Promise.all(
         files.map(async ({ name, locale, file }): Promise<Got> => {
           const bytes = await bundle.read(version, file)
@@ -286,12 +176,12 @@ export function createTemplates(options: {
     }
   }
 
-  /** What Postgres wrote down beforehand was the version that it named. */
+  /** After it is known what was used. A note that cannot be made costs a second at most, and no answer. */
   async function recordUse(jobId: number, template: string, version: string, logger: Logger): Promise<void> {
     try {
-      await db.call('worker.record_template_use', { job_id: jobId, name: template, version })
+      await manifests.recordUse(jobId, template, version)
     } catch (error) {
-      logger.warn({ job: jobId, template, version, reason: (error as Error).message }, 'Template use was not recorded')
+      logger.warn({ job: jobId, version, reason: (error as Error).message }, 'Template use was not recorded')
     }
   }
 
@@ -300,20 +190,19 @@ export function createTemplates(options: {
     const logger = options.logger.child({ template: asked.template, asked: asked.version, locale: asked.locale })
     const reasons: string[] = []
     const work = async (): Promise<Outcome> => {
-      const remote = isRemote ? await resolveRemote(asked, jobId, logger, reasons) : { hasManifest: false }
+      const remote = isRemote ? await resolveRemote(asked, logger, reasons) : { hasManifest: false }
       const outcome =
         remote.outcome ?? (await resolveLocal(asked, remote.hasManifest ? 'filesystem' : 'local', reasons))
       if (outcome === undefined) throw new TemplateError(asked.template, asked.version, reasons)
+      signal?.throwIfAborted()
+      if (isRemote && jobId !== undefined) await recordUse(jobId, asked.template, outcome.version, logger)
       return outcome
     }
     try {
       request.parse(asked)
       signal?.throwIfAborted()
       const outcome = await unlessAborted(work(), signal)
-      const { version, versionId, source, texts } = outcome
-      if (isRemote && versionId === null && jobId !== undefined) {
-        await recordUse(jobId, asked.template, version, logger)
-      }
+      const { version, source, texts } = outcome
       const hashes = Object.fromEntries(
         texts.map((one) => [one.locale ? `${one.name}_${one.locale}` : one.name, `${one.source} ${one.sha256}`]),
       )
@@ -363,10 +252,4 @@ async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal 
     signal.removeEventListener('abort', abort)
     work.catch(() => {})
   }
-}
-
-/** What went wrong, with the slug of a refusal. */
-function describe(error: unknown): string {
-  if (error instanceof z.ZodError) return `its answer does not fit: ${z.prettifyError(error)}`
-  return (error as Error).message
 }

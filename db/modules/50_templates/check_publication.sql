@@ -1,8 +1,14 @@
 -- app.check_publication
 --
 -- Called by   app.reserve_template_upload, app.publish_template_version; npm run upload-bundle -- --dry-run
--- Errors      PT409 template_version_taken, storage_path_taken, and those of app.read_template_files
-create or replace function app.check_publication(name text, version text, artifacts jsonb, prompts jsonb)
+-- Errors      PT409 template_version_taken, storage_path_taken, PT422 template_invalid
+create or replace function app.check_publication(
+  name text,
+  version text,
+  artifacts jsonb,
+  prompts jsonb,
+  created_by uuid default null
+)
   returns boolean
   language plpgsql
   stable
@@ -10,9 +16,17 @@ create or replace function app.check_publication(name text, version text, artifa
 as $$
 declare
   v_version public.template_versions;
-  v_path text;
+  v_owner text;
   v_is_same boolean;
 begin
+  if check_publication.created_by is not null
+    and not exists (select from public.users as u where u.id = check_publication.created_by)
+  then
+    perform app.fail(
+      422, 'template_invalid', 'created_by is nobody''s id.', 'Send the id of a user, or leave it out.'
+    );
+  end if;
+
   select v.* into v_version
   from public.templates as t
   join public.template_versions as v on v.template_id = t.id
@@ -59,26 +73,19 @@ begin
     return true;
   end if;
 
-  -- An object belongs to one version: whoever wrote it again would change the other.
-  select f.storage_path into v_path
-  from app.read_template_files(
-    check_publication.version, check_publication.artifacts, check_publication.prompts
-  ) as f
-  where exists (
-      select from public.artifacts as a
-      where a.storage_path = f.storage_path and a.template_version_id is distinct from v_version.id
-    )
-    or exists (
-      select from public.prompts as p
-      where p.storage_path = f.storage_path and p.template_version_id is distinct from v_version.id
-    )
-  order by f.storage_path
+  -- With the version in the path, an object then belongs to one version: whoever wrote it again would change another.
+  select t.name into v_owner
+  from public.artifacts as a
+  join public.template_versions as v on v.id = a.template_version_id
+  join public.templates as t on t.id = v.template_id
+  where t.name <> check_publication.name
+    and split_part(a.storage_path, '/', 1) = split_part(check_publication.artifacts -> 0 ->> 'storage_path', '/', 1)
   limit 1;
   if found then
     perform app.fail(
       409,
       'storage_path_taken',
-      format('%s belongs to another version.', v_path),
+      format('The folder of these files belongs to template "%s".', v_owner),
       'Take another folder for this template.'
     );
   end if;
@@ -87,7 +94,7 @@ begin
 end
 $$;
 
-comment on function app.check_publication(text, text, jsonb, jsonb) is
+comment on function app.check_publication(text, text, jsonb, jsonb, uuid) is
   'Whether this version is published already, with the same files; refuses what contradicts what is published.';
 
-revoke execute on function app.check_publication(text, text, jsonb, jsonb) from public;
+revoke execute on function app.check_publication(text, text, jsonb, jsonb, uuid) from public;

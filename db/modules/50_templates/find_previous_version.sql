@@ -14,11 +14,13 @@ begin atomic
   where t.name = find_previous_version.name
     and v.status = 'stable'
     and v.precedence < d.precedence
+    -- From a release one goes back to a release.
+    and (strpos(v.semver, '-') = 0 or strpos(d.semver, '-') > 0)
   order by v.precedence desc
   limit 1;
 end;
 
 comment on function app.find_previous_version(text) is
-  'The highest stable version below the default one; null where there is none.';
+  'The highest stable version below the default one, for a release a release; null where there is none.';
 
 revoke execute on function app.find_previous_version(text) from public;

@@ -17,7 +17,8 @@ begin
   select * into v_template
   from public.templates as t
   where t.name = lock_template.name
-  for update;
+  -- Jobs refer to its key, and note what they used while somebody publishes.
+  for no key update;
   if not found then
     perform app.fail(
       404,
@@ -77,5 +78,23 @@ $$;
 
 comment on function app.require_stable_version(public.templates, text) is 'The id of a stable version, by its semver.';
 
+-- app.lock_template_folder
+--
+-- Called by   app.publish_template_version, app.reserve_template_upload
+-- Locks       the folder that the files lie in, to the transaction's end (advisory): of two who want it, one comes second
+create or replace function app.lock_template_folder(artifacts jsonb)
+  returns void
+  language sql
+  volatile
+  set search_path = ''
+begin atomic
+  select pg_advisory_xact_lock(
+    hashtextextended('template folder ' || split_part(lock_template_folder.artifacts -> 0 ->> 'storage_path', '/', 1), 0)
+  );
+end;
+
+comment on function app.lock_template_folder(jsonb) is 'Has publications into one folder of the bucket follow one another.';
+
 revoke execute on function app.lock_template(text) from public;
+revoke execute on function app.lock_template_folder(jsonb) from public;
 revoke execute on function app.require_stable_version(public.templates, text) from public;

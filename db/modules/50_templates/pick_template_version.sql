@@ -3,8 +3,9 @@
 -- Called by   app.template_manifest, worker.template_manifest
 -- Errors      PT404 template_not_found, template_version_not_found
 -- Why         under weights each version draws a lot from the caller's key, of exponential distribution with its weight as
---             rate, and the smallest wins: the shares come out as the weights, and when a weight changes, only those
---             callers move that come to this version or leave it (weighted rendezvous hashing)
+--             rate, and the smallest wins: the shares come out as the weights, and a weight that rises takes callers
+--             from all others, and one that falls, such as what is left for the default, loses callers to all others
+--             (weighted rendezvous hashing)
 create or replace function app.pick_template_version(name text, version text, key text)
   returns public.template_versions
   language plpgsql

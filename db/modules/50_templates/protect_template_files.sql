@@ -1,8 +1,28 @@
--- app.tg_template_versions__protect, app.tg__protect_template_files, app.tg__refuse_truncate
+-- app.tg_templates__protect, app.tg_template_versions__protect, app.tg__protect_template_files,
+-- app.tg__leave_template_objects, app.tg__refuse_truncate
 --
 -- Called by   triggers `_200_protect` and `_100_refuse_truncate`, whoever writes
 -- Errors      PT409 template_version_published, template_status_refused
 -- Locks       the version, for share, when its files change: a publication comes before or after
+create or replace function app.tg_templates__protect()
+  returns trigger
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  if (old.id, old.name, old.created_at) is distinct from (new.id, new.name, new.created_at) then
+    perform app.fail(
+      409, 'template_version_published', 'A template keeps its name: jobs ask for it.', 'Publish another template.'
+    );
+  end if;
+
+  return new;
+end
+$$;
+
+comment on function app.tg_templates__protect() is 'Keeps the names of templates as they are.';
+
 create or replace function app.tg_template_versions__protect()
   returns trigger
   language plpgsql
@@ -38,11 +58,21 @@ begin
     or old.status <> 'draft' and (
       old.changelog is distinct from new.changelog
       -- A user's account may go; who published it is then no longer known.
-      or new.created_by is distinct from old.created_by and new.created_by is not null
+      or new.created_by is distinct from old.created_by
+        and (new.created_by is not null or exists (select from public.users as u where u.id = old.created_by))
     )
   then
     perform app.fail(
       409, 'template_version_published', 'A published version does not change.', 'Publish another version.'
+    );
+  end if;
+
+  if old.status = 'draft'
+    and new.status = 'stable'
+    and not exists (select from public.artifacts as a where a.template_version_id = new.id)
+  then
+    perform app.fail(
+      409, 'template_status_refused', 'A version without files is not published.', 'Use publish_template_version.'
     );
   end if;
 
@@ -87,6 +117,26 @@ $$;
 
 comment on function app.tg__protect_template_files() is 'Keeps the files of published versions as they are.';
 
+create or replace function app.tg__leave_template_objects()
+  returns trigger
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  insert into app.template_uploads (storage_path, upload_id, sha256, started_at)
+  select g.storage_path, gen_random_uuid(), g.sha256, app.now()
+  from gone as g
+  order by g.storage_path
+  on conflict on constraint template_uploads_pkey do nothing;
+
+  return null;
+end
+$$;
+
+comment on function app.tg__leave_template_objects() is
+  'Leaves the objects of files that a draft has no more to the sweep.';
+
 create or replace function app.tg__refuse_truncate()
   returns trigger
   language plpgsql
@@ -102,6 +152,8 @@ $$;
 
 comment on function app.tg__refuse_truncate() is 'Keeps a table from being emptied at once.';
 
+revoke execute on function app.tg_templates__protect() from public;
 revoke execute on function app.tg_template_versions__protect() from public;
+revoke execute on function app.tg__leave_template_objects() from public;
 revoke execute on function app.tg__protect_template_files() from public;
 revoke execute on function app.tg__refuse_truncate() from public;

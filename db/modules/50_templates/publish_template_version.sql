@@ -5,7 +5,7 @@
 -- Errors      PT409 template_upload_expired, and those of app.check_publication and app.set_default_version;
 --             PT422 template_status_unknown
 -- Idempotent  an identical published version stays as it is
--- Locks       the template, then the upload's rows
+-- Locks       the template, then the folder (advisory), then the upload's rows
 create or replace function app.publish_template_version(
   name text,
   version text,
@@ -36,15 +36,17 @@ begin
   values (publish_template_version.name)
   on conflict on constraint templates_name_is_unique do nothing;
   v_template := app.lock_template(publish_template_version.name);
+  perform app.lock_template_folder(publish_template_version.artifacts);
   v_is_published := app.check_publication(
     v_template.name,
     publish_template_version.version,
     publish_template_version.artifacts,
-    publish_template_version.prompts
+    publish_template_version.prompts,
+    publish_template_version.created_by
   );
 
   if not v_is_published then
-    perform app.take_template_upload(
+    perform app.require_template_upload(
       publish_template_version.version,
       publish_template_version.artifacts,
       publish_template_version.prompts,
@@ -77,6 +79,13 @@ begin
       publish_template_version.version, publish_template_version.artifacts, publish_template_version.prompts
     ) as f
     where f.role is not null;
+
+    -- They are the version's from now on. What a draft had and the version has not is left to be swept, by trigger.
+    delete from app.template_uploads as u
+    using app.read_template_files(
+      publish_template_version.version, publish_template_version.artifacts, publish_template_version.prompts
+    ) as f
+    where u.storage_path = f.storage_path;
 
     if publish_template_version.status = 'stable' then
       update public.template_versions as v
@@ -133,7 +142,8 @@ $$Registers a version of a template, whose files are in bucket template-artifact
 
 artifacts: [{ kind, locale, storage_path, sha256, size_bytes, content_type }], 1 to 100. prompts: [{ role, locale,
 storage_path, sha256 }]. storage_path: <folder>/v<version>/<file>. status: stable, or draft, which may be published again
-until it is stable. created_by: the user who publishes. upload_id: from app.reserve_template_upload.
+until it is stable. Of each kind and role there is one file for all languages (locale null), or one in each language that
+the version has; a folder belongs to one template. created_by: the user who publishes. upload_id: from app.reserve_template_upload.
 Returns { template, version, version_id, status, is_new, is_default }. Repeating it with the same files changes nothing.
 409 template_version_taken: published with other files; storage_path_taken; template_upload_busy, template_upload_expired;
 template_version_not_stable: a draft cannot be the default. 422 template_invalid, template_status_unknown. For service_role

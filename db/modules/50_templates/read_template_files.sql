@@ -1,6 +1,6 @@
 -- app.read_template_files
 --
--- Called by   app.publish_template_version, app.reserve_template_upload
+-- Called by   app.publish_template_version, app.check_publication and what belongs to an upload
 -- Errors      PT422 template_invalid
 -- Why         artifacts and prompts as one list: what they share is checked and compared once
 create or replace function app.read_template_files(version text, artifacts jsonb, prompts jsonb)
@@ -38,6 +38,21 @@ begin
     when f.file ->> 'storage_path' is null
       or not starts_with(f.file ->> 'storage_path', format('%s/v%s/', v_folder, read_template_files.version))
     then format('has a storage_path that is not <folder>/v%s/<file>, in one folder for all', read_template_files.version)
+    -- As the constraints of the tables have it: what they would refuse is refused before an object is written.
+    when f.file ->> 'storage_path' !~ '^[a-z0-9][a-z0-9_-]*/v[0-9A-Za-z.-]+/[A-Za-z0-9][A-Za-z0-9._-]*$'
+      or octet_length(f.file ->> 'storage_path') > 300
+    then 'has a storage_path that is not plain: a-z, 0-9, _ and - in the folder, letters, digits, ., _ and - in the file'
+    when coalesce(f.file ->> 'sha256', '') !~ '^[0-9a-f]{64}$' then 'has a sha256 that is none'
+    when f.file ->> 'locale' not in ('fr', 'en') then 'has a locale that is not fr, en or null'
+    when f.n > jsonb_array_length(read_template_files.artifacts) then case
+      when coalesce(f.file ->> 'role', '') not in ('system', 'manager', 'user')
+      then 'has a role that is not system, manager or user'
+    end
+    when coalesce(f.file ->> 'kind', '') !~ '^[a-z][a-z0-9_]{0,62}$' then 'has a kind that is not plain: a-z, 0-9 and _'
+    when coalesce((f.file ->> 'size_bytes')::integer, 0) not between 1 and 1048576
+    then 'has a size_bytes that is not from 1 to 1048576'
+    when coalesce(f.file ->> 'content_type', '') !~ '^[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}$'
+    then 'has a content_type that is not like text/markdown, without parameters'
   end
   into v_fault
   from jsonb_array_elements(read_template_files.artifacts || read_template_files.prompts) with ordinality as f (file, n)
@@ -45,6 +60,43 @@ begin
   limit 1;
   if v_fault is not null then
     perform app.fail(422, 'template_invalid', format('A file %s.', v_fault), 'See publish_template_version.');
+  end if;
+
+  with files as (
+    select
+      'kind ' || (f.file ->> 'kind') as kind,
+      f.file ->> 'locale' as locale,
+      f.file ->> 'storage_path' as storage_path
+    from jsonb_array_elements(read_template_files.artifacts) as f (file)
+    union all
+    select 'role ' || (f.file ->> 'role'), f.file ->> 'locale', f.file ->> 'storage_path'
+    from jsonb_array_elements(read_template_files.prompts) as f (file)
+  ),
+  languages as (
+    select distinct f.locale from files as f where f.locale is not null
+  ),
+  faults (fault) as (
+    select format('%s is there twice: a file serves one kind or role', f.storage_path)
+    from files as f
+    group by f.storage_path
+    having count(*) > 1
+    union all
+    select format('There are two files of %s in %s', f.kind, coalesce(f.locale, 'every language'))
+    from files as f
+    group by f.kind, f.locale
+    having count(*) > 1
+    union all
+    select format('There is no file of %s in %s, and none for every language', f.kind, l.locale)
+    from files as f
+    cross join languages as l
+    group by f.kind, l.locale
+    having not bool_or(f.locale is null or f.locale = l.locale)
+  )
+  select f.fault into v_fault from faults as f order by 1 limit 1;
+  if v_fault is not null then
+    perform app.fail(
+      422, 'template_invalid', v_fault || '.', 'Send of each kind and role one file for all, or one in each language.'
+    );
   end if;
 
   return query

@@ -1,34 +1,8 @@
--- app.record_template_use, worker.record_template_use
+-- worker.record_template_use
 --
--- Called by   worker.template_manifest; the worker's resolver, when it used another version than it was told
+-- Called by   the worker's resolver, when it knows which version's texts a job gets
 -- Writes      template_uses
 -- Idempotent  the last version that a job was given stands
-create or replace function app.record_template_use(job_id bigint, template_id uuid, template_version_id uuid)
-  returns boolean
-  language plpgsql
-  volatile
-  set search_path = ''
-as $$
-begin
-  -- A note that a crash of Postgres loses is no loss, and no prompt waits for a disk.
-  perform set_config('synchronous_commit', 'off', true);
-
-  insert into app.template_uses as u (job_id, template_id, template_version_id, run_id, used_at)
-  select j.id, record_template_use.template_id, record_template_use.template_version_id, j.root_id, app.now()
-  from public.jobs as j
-  where j.id = record_template_use.job_id
-  on conflict on constraint template_uses_pkey do update
-  set template_version_id = excluded.template_version_id, used_at = excluded.used_at
-  -- A step that polls asks again and again.
-  where u.template_version_id <> excluded.template_version_id;
-
-  return found;
-end
-$$;
-
-comment on function app.record_template_use(bigint, uuid, uuid) is
-  'Notes which version of a template a job was given; a job that is not there any more is passed over.';
-
 create or replace function worker.record_template_use(job_id bigint, name text, version text)
   returns boolean
   language plpgsql
@@ -39,6 +13,9 @@ as $$
 declare
   v_version public.template_versions;
 begin
+  -- A note that a crash of Postgres loses is no loss, and no prompt waits for a disk.
+  perform set_config('synchronous_commit', 'off', true);
+
   select v.* into v_version
   from public.templates as t
   join public.template_versions as v on v.template_id = t.id
@@ -51,13 +28,22 @@ begin
     return false;
   end if;
 
-  return app.record_template_use(record_template_use.job_id, v_version.template_id, v_version.id);
+  insert into app.template_uses as u (job_id, template_id, template_version_id, run_id, used_at)
+  select j.id, v_version.template_id, v_version.id, j.root_id, app.now()
+  from public.jobs as j
+  where j.id = record_template_use.job_id
+  on conflict on constraint template_uses_pkey do update
+  set template_version_id = excluded.template_version_id, used_at = excluded.used_at
+  -- A step that polls asks again and again.
+  where u.template_version_id <> excluded.template_version_id;
+
+  return found;
 end
 $$;
 
 comment on function worker.record_template_use(bigint, text, text) is
-  'Notes which version of a template a job really used; false when that changed nothing, or the version was never published.';
+  'Notes which version of a template a job really used; false when that changed nothing, the job is gone, or the version was '
+  'never published.';
 
-revoke execute on function app.record_template_use(bigint, uuid, uuid) from public;
 revoke execute on function worker.record_template_use(bigint, text, text) from public;
 grant execute on function worker.record_template_use(bigint, text, text) to worker;

@@ -76,7 +76,8 @@ $$Says which share of callers gets which version.
 
 channel: default, which callers get who ask for none; or a name of your own, which then can be asked for like a version.
 weights: { semver: percent }; what is left of 100 gets the default version. One version with 100 is an alias; {} ends the
-channel. The same key always gets the same version, and a change of weights moves as few as possible.
+channel. As long as the weights stay, the same key always gets the same version. Who has a version keeps it when its weight
+alone is raised; those who come to it come from every other version, and some of the default's go to those.
 Returns { template, channel, weights }.
 404 template_not_found, template_version_not_found. 409 template_version_not_stable. 422 template_channel_invalid. For
 service_role only. Seed 001, phases 3 and 4.$$;

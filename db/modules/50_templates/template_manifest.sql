@@ -1,7 +1,6 @@
 -- app.template_manifest, public.template_manifest, worker.template_manifest
 --
--- Called by   clients; the worker's resolver (worker/templates/resolver.ts)
--- Writes      template_uses, where the worker names a job
+-- Called by   clients; the worker's resolver (worker/templates/manifest_source.ts)
 -- Errors      PT404 template_not_found, template_version_not_found, PT422 locale_unknown
 create or replace function app.build_template_manifest(name text, version public.template_versions, locale text)
   returns json
@@ -13,6 +12,32 @@ begin
   if build_template_manifest.locale not in ('fr', 'en') then
     perform app.fail(
       422, 'locale_unknown', format('There is no locale "%s".', left(build_template_manifest.locale, 100)), 'Use fr or en.'
+    );
+  end if;
+
+  -- A part of the texts would be worse than none.
+  if exists (
+      select
+      from public.artifacts as a
+      where a.template_version_id = (build_template_manifest.version).id
+      group by a.kind
+      having not bool_or(a.locale is null or a.locale = build_template_manifest.locale)
+    )
+    or exists (
+      select
+      from public.prompts as p
+      where p.template_version_id = (build_template_manifest.version).id
+      group by p.role
+      having not bool_or(p.locale is null or p.locale = build_template_manifest.locale)
+    )
+  then
+    perform app.fail(
+      404,
+      'template_version_not_found',
+      format(
+        'Version %s is not there in "%s".', (build_template_manifest.version).semver, build_template_manifest.locale
+      ),
+      'Ask for its other language, or for a version that has this one.'
     );
   end if;
 
@@ -112,19 +137,19 @@ one for all; without it everything. key: under canary weights the same key alway
 default.
 Returns { template, version, version_id, status, changelog, artifacts: [{ kind, locale, storage_path, sha256, size_bytes,
 content_type }], prompts: [{ role, locale, storage_path, sha256 }] }; the files are in bucket template-artifacts.
-404 template_not_found, template_version_not_found. 422 locale_unknown. Seed 001.$$;
+404 template_not_found, template_version_not_found (nor is a version there in a language in which it lacks a text). 422
+locale_unknown. Seed 001.$$;
 
 create or replace function worker.template_manifest(
   name text,
   version text,
   locale text,
   key text,
-  job_id bigint default null,
   known_version_id uuid default null
 )
   returns json
   language plpgsql
-  volatile
+  stable
   security definer
   set search_path = ''
 as $$
@@ -133,10 +158,6 @@ declare
     template_manifest.name, template_manifest.version, template_manifest.key
   );
 begin
-  if template_manifest.job_id is not null then
-    perform app.record_template_use(template_manifest.job_id, v_version.template_id, v_version.id);
-  end if;
-
   -- A published version does not change, so who has its manifest needs to be told no more than that.
   if v_version.id = template_manifest.known_version_id then
     return json_build_object('version_id', v_version.id);
@@ -146,14 +167,14 @@ begin
 end
 $$;
 
-comment on function worker.template_manifest(text, text, text, text, bigint, uuid) is
+comment on function worker.template_manifest(text, text, text, text, uuid) is
   'What a version of a template consists of, as public.template_manifest; of the version whose manifest is known, only '
-  '{ version_id }. With a job, the version is recorded with it.';
+  '{ version_id }. What a job then really uses, record_template_use notes.';
 
 revoke execute on function app.build_template_manifest(text, public.template_versions, text) from public;
 revoke execute on function app.template_manifest(text, text, text, text) from public;
 revoke execute on function public.template_manifest(text, text, text, text) from public;
-revoke execute on function worker.template_manifest(text, text, text, text, bigint, uuid) from public;
+revoke execute on function worker.template_manifest(text, text, text, text, uuid) from public;
 grant execute on function app.template_manifest(text, text, text, text) to authenticated, service_role;
 grant execute on function public.template_manifest(text, text, text, text) to authenticated, service_role;
-grant execute on function worker.template_manifest(text, text, text, text, bigint, uuid) to worker;
+grant execute on function worker.template_manifest(text, text, text, text, uuid) to worker;

@@ -14,7 +14,7 @@ grant select on executable to public;
 select set_eq(
   $$ select function from executable where role = 'worker' $$,
   array[
-    'worker.claim_orphaned_assets', 'worker.claim_template_uploads', 'worker.exchange_steps',
+    'worker.claim_orphaned_assets', 'worker.claim_template_uploads', 'worker.confirm_template_claim', 'worker.exchange_steps',
     'worker.find_unknown_objects', 'worker.forget_assets', 'worker.forget_template_uploads', 'worker.heartbeat',
     'worker.leave', 'worker.list_schedules', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
     'worker.record_template_use', 'worker.run_schedule', 'worker.template_manifest'

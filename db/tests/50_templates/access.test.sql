@@ -90,11 +90,11 @@ select j.key, j.id from public.jobs as j where j.parent_id = (select run from id
 grant select on steps to public;
 set local role worker;
 select is(
-  (select worker.template_manifest('shown', 'default', 'en', null, s.id) ->> 'version' from steps as s where s.key = 'a'),
-  '1.0.0', 'the worker gets a manifest and names the job'
+  worker.template_manifest('shown', 'default', 'en', null) ->> 'version', '1.0.0', 'the worker gets a manifest'
 );
-select worker.template_manifest('shown', '1.1.0', 'en', null, s.id) from steps as s where s.key in ('b', 'c');
-select lives_ok($$ select worker.template_manifest('shown', '1.1.0', 'en', null, -1) $$, 'a job that is gone does no harm');
+select worker.record_template_use(s.id, 'shown', '1.0.0') from steps as s where s.key = 'a';
+select worker.record_template_use(s.id, 'shown', '1.1.0') from steps as s where s.key in ('b', 'c');
+select is(worker.record_template_use(-1, 'shown', '1.1.0'), false, 'a job that is gone does no harm');
 select is(
   (select worker.record_template_use(s.id, 'shown', '9.9.9') from steps as s where s.key = 'c'), false,
   'what was never published is not recorded'

@@ -1,6 +1,6 @@
 -- Publishing, choosing and reading versions, as those who may and those who may not.
 begin;
-select plan(66);
+select plan(81);
 
 create function tests.files(version text, hash text default 'a', folder text default 'demo') returns jsonb language sql as $$
   select jsonb_agg(jsonb_build_object(
@@ -40,23 +40,53 @@ select throws_ok(
   'PT409', null, 'and so are fewer files'
 );
 select throws_ok(
-  $$ select public.publish_template_version('another', '1.0.0', tests.files('1.0.0')) $$,
-  'PT409', 'demo/v1.0.0/config.all.md belongs to another version.', 'an object belongs to one version'
+  $$ select public.publish_template_version('another', '8.0.0', tests.files('8.0.0')) $$,
+  'PT409', 'The folder of these files belongs to template "demo".', 'a folder belongs to one template'
 );
 select throws_ok(
-  format('select public.publish_template_version(''bad'', ''1.0.0'', %L::jsonb)', files), code, null, 'refuses ' || left(files, 80)
+  format('select public.publish_template_version(''bad'', ''1.0.0'', %L::jsonb)', files), code, null, 'refuses ' || left(files, 80) || right(files, 60)
 )
 from (values
   ('{}', 'PT422'), ('[]', 'PT422'), ('null', 'PT422'), ('[1]', 'PT422'), ('[{}]', 'PT422'), ('[[]]', 'PT422'),
   ('[{"storage_path": 1}]', 'PT422'), ('[{"storage_path": "bad/v2.0.0/x"}]', 'PT422'),
   ('[{"storage_path": "bad/v1.0.0/x", "size_bytes": "1e9"}]', 'PT422'),
   ('[{"storage_path": "bad/v1.0.0/x", "kind": {"a": 1}}]', 'PT422'),
-  ('[{"storage_path": "bad/v1.0.0/x"}]', '23502'),
-  ('[{"storage_path": "bad/v1.0.0/../x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', '23514'),
-  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "xyz", "size_bytes": 1, "content_type": "text/plain"}]', '23514'),
-  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 2000000, "content_type": "text/plain"}]', '23514'),
-  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "locale": "de", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', '23514')
+  ('[{"storage_path": "bad/v1.0.0/x"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/../x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "xyz", "size_bytes": 1, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 2000000, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "locale": "de", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/markdown; charset=utf-8"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "K", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 0, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": null, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "Bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/' || repeat('x', 300) || '", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}, {"storage_path": "bad/v1.0.0/x", "kind": "other", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}, {"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('b', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}, {"storage_path": "bad/v1.0.0/y", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain", "locale": "en"}, {"storage_path": "bad/v1.0.0/y", "kind": "l", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain", "locale": "fr"}]', 'PT422'),
+  ('[{"storage_path": "bad/v1.0.0/x", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain", "locale": "en"}, {"storage_path": "bad/v1.0.0/y", "kind": "k", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain", "locale": "fr"}, {"storage_path": "bad/v1.0.0/z", "kind": "l", "sha256": "' || repeat('a', 64) || '", "size_bytes": 1, "content_type": "text/plain", "locale": "fr"}]', 'PT422')
 ) as bad (files, code);
+select throws_ok(
+  $$ select public.publish_template_version('bad', '1.0.0', tests.files('1.0.0', 'a', 'bad'), created_by => gen_random_uuid()) $$,
+  'PT422', null, 'refuses a publisher who is nobody'
+);
+select throws_ok(
+  $$ select public.publish_template_version('bad', '1.0.0', tests.files('1.0.0', 'a', 'bad'),
+    jsonb_build_array(tests.prompts('1.0.0') -> 0 || '{"storage_path": "bad/v1.0.0/x", "role": "god"}')) $$,
+  'PT422', null, 'refuses an unknown role'
+);
+select throws_ok(
+  $$ select public.publish_template_version('bad', '1.0.0', tests.files('1.0.0', 'a', 'bad'),
+    jsonb_build_array(tests.prompts('1.0.0') -> 0 || '{"storage_path": "bad/v1.0.0/main.en.md"}')) $$,
+  'PT422', 'bad/v1.0.0/main.en.md is there twice: a file serves one kind or role.', 'refuses a file for a kind and a role'
+);
+select throws_ok(
+  $$ select public.publish_template_version('bad', '1.0.0', tests.files('1.0.0', 'a', 'bad'),
+    jsonb_build_array(tests.prompts('1.0.0') -> 0 || '{"storage_path": "bad/v1.0.0/s.md", "locale": "en"}')) $$,
+  'PT422', 'There is no file of role system in fr, and none for every language.', 'refuses a role that lacks a language'
+);
 select throws_ok(
   $$ select public.publish_template_version('bad', '1.0.0', tests.files('1.0.0', 'a', 'bad'), status => 'deprecated') $$,
   'PT422', null, 'refuses to begin as deprecated'

@@ -122,6 +122,40 @@ test('a file does not slip into a version that is being published', async () => 
   await expect(late).rejects.toMatchObject({ detail: 'template_version_published' })
 })
 
+test('while an operator takes time over a template, jobs note what they used', async () => {
+  await publish(a, '1.0.0')
+  await b.query("insert into job_types (name) values ('noting') on conflict do nothing")
+  const { rows } = await b.query(`select app.submit_run('{"key": "a", "type": "noting"}', null, null)::integer as id`)
+  await a.query('begin')
+  await setDefault(a, '1.0.0')
+  await b.query("set statement_timeout = '2s'")
+  const noted = await b.query('select worker.record_template_use($1, $2, $3) as is_new', [rows[0].id, name, '1.0.0'])
+  await a.query('rollback')
+  await b.query('reset statement_timeout')
+  expect(noted.rows).toEqual([{ is_new: true }])
+})
+
+test('two templates that want one folder at once: the second does not get it', async () => {
+  await a.query('begin')
+  await publish(a, '1.0.0')
+  const second = b.query('select publish_template_version($1, $2, $3)', [`${name}-other`, '2.0.0', files('2.0.0', 'a')])
+  second.catch(() => {})
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await expect(second).rejects.toMatchObject({ code: 'PT409', detail: 'storage_path_taken' })
+})
+
+test('an upload that begins while the version is being published is refused', async () => {
+  await a.query('begin')
+  await publish(a, '1.0.0')
+  const late = b.query("select app.reserve_template_upload($1, '1.0.0', $2, '[]')", [name, files('1.0.0', 'b')])
+  late.catch(() => {})
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await expect(late).rejects.toMatchObject({ detail: 'template_version_taken' })
+  await b.query('select pg_advisory_unlock_all()')
+})
+
 test('two workers sweep at once: each object goes to one of them', async () => {
   await watcher.query(
     `insert into app.template_uploads (storage_path, upload_id, sha256, started_at)

@@ -1,6 +1,6 @@
 -- The tables: what a version may be called, how versions are ordered, what never changes, whoever writes.
 begin;
-select plan(50);
+select plan(54);
 
 insert into public.templates (name) values ('demo'), ('other');
 create function pg_temp.template(name text) returns uuid language sql as $$
@@ -112,15 +112,42 @@ select throws_ok(
 -- A user's account may go
 insert into public.template_versions (template_id, semver, created_by)
 values (pg_temp.template('demo'), '5.0.0', tests.create_user('publisher@example.com'));
+select throws_ok(
+  $$ update public.template_versions set status = 'stable' where semver = '5.0.0' $$,
+  'PT409', null, 'a version without files is not published'
+);
+insert into public.artifacts (template_version_id, kind, storage_path, sha256, size_bytes, content_type)
+select pg_temp.version('5.0.0'), 'main', 'demo/v5.0.0/main.md', repeat('a', 64), 10, 'text/markdown';
 update public.template_versions set status = 'stable' where semver = '5.0.0';
 select throws_ok(
   format('update public.template_versions set created_by = %L where semver = ''5.0.0''', tests.create_user('b@example.com')),
   'PT409', null, 'who published a version does not change'
 );
+select throws_ok(
+  $$ update public.template_versions set created_by = null where semver = '5.0.0' $$,
+  'PT409', null, 'nor is it forgotten'
+);
+select throws_ok(
+  $$ update public.templates set name = 'renamed' where name = 'demo' $$, 'PT409', null, 'a template keeps its name'
+);
 delete from auth.users where email = 'publisher@example.com';
 select is(
   (select v.created_by from public.template_versions as v where v.semver = '5.0.0'),
   null, 'a version outlives the account of who published it'
+);
+
+-- The objects of a draft that is deleted by hand
+insert into public.artifacts (template_version_id, kind, storage_path, sha256, size_bytes, content_type)
+select pg_temp.version('1.2.0'), 'main', 'demo/v1.2.0/main.md', repeat('d', 64), 10, 'text/markdown';
+insert into public.prompts (template_version_id, role, storage_path, sha256)
+select pg_temp.version('1.2.0'), 'user', 'demo/v1.2.0/user.md', repeat('e', 64);
+delete from public.artifacts where template_version_id = pg_temp.version('1.2.0');
+delete from public.prompts where template_version_id = pg_temp.version('1.2.0');
+delete from public.template_versions where semver = '1.2.0';
+select results_eq(
+  $$ select storage_path, sha256 from app.template_uploads order by 1 $$,
+  $$ values ('demo/v1.2.0/main.md', repeat('d', 64)), ('demo/v1.2.0/user.md', repeat('e', 64)) $$,
+  'are left to the sweep'
 );
 
 select * from finish();

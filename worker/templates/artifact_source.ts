@@ -1,0 +1,120 @@
+import type { Logger } from 'pino'
+import { type Store, StoreError } from '../adapters/spaces.ts'
+import type { Cache } from './cache.ts'
+import { type Bundle, hash, type Locale, type RemoteManifest } from './manifest.ts'
+
+/**
+ * Where bytes came from: downloaded now, the cache, the bundle (as its own manifest has it), or the bundle in place of
+ * what could not be downloaded.
+ */
+export type Source = 'remote' | 'cache' | 'local' | 'filesystem'
+
+/** A file that a published manifest names. */
+export type Wanted = { name: string; locale: Locale | null; path: string; sha256: string; maxBytes: number }
+export type Got = { name: string; locale: Locale | null; bytes: Buffer; sha256: string; source: Source }
+
+/** How long a store that gave no answer is left alone. */
+const pauseMs = 5000
+
+/** The bytes of published files. */
+export type ArtifactSource = {
+  /** Verified bytes; why a source gave none is added to the reasons. Throws when none did. */
+  obtain(manifest: RemoteManifest, wanted: Wanted, logger: Logger, reasons: string[]): Promise<Got>
+}
+
+/** Cache, then storage, then what the cache still has, then the bundled file of the same version; all of them verified. */
+export function createArtifactSource(options: {
+  store: Store | undefined
+  cache: Cache
+  findBundle(template: string): Promise<Bundle>
+}): ArtifactSource {
+  const { store, cache, findBundle } = options
+  /** Downloads under way, by path and hash: many steps that begin at once load a file once. */
+  const downloads = new Map<string, Promise<{ bytes: Buffer; source: Source }>>()
+  let silence: { until: number; reason: string } | undefined
+
+  async function download(wanted: Wanted, logger: Logger): Promise<Buffer> {
+    if (store === undefined) throw new Error('no store is configured')
+    if (silence !== undefined && Date.now() < silence.until) {
+      throw new Error(`not asked, for it gave no answer some seconds ago: ${silence.reason}`)
+    }
+    for (let attempt = 1; ; attempt++) {
+      const bytes = await store.get(wanted.path, wanted.maxBytes).catch((error: Error) => {
+        if (error instanceof StoreError && error.isSilence) {
+          silence = { until: Date.now() + pauseMs, reason: error.message }
+        }
+        throw error
+      })
+      silence = undefined
+      const actual = hash(bytes)
+      if (actual === wanted.sha256) return bytes
+      const facts = { path: wanted.path, expected: wanted.sha256, actual, attempt }
+      logger.warn(facts, 'Downloaded artifact was not what was published')
+      if (attempt === 2) throw new Error(`its SHA-256 is ${actual} instead of ${wanted.sha256}`)
+    }
+  }
+
+  async function readBundled({ template, version }: RemoteManifest, { name, locale, sha256 }: Wanted, logger: Logger) {
+    const bundle = await findBundle(template)
+    const files = Object.hasOwn(bundle.versions, version) ? (bundle.versions[version]?.files ?? []) : []
+    const file = files.find((one) => one.name === name && one.locale === locale)
+    if (file === undefined) throw new Error('it is not in the bundle')
+    const bytes = await bundle.read(version, file.file)
+    const actual = hash(bytes)
+    if (actual === sha256) return bytes
+    const facts = { template, version, name, locale, expected: sha256, actual }
+    logger.warn(facts, 'Bundled artifact is not what was published')
+    throw new Error(`its SHA-256 is ${actual} instead of ${sha256}`)
+  }
+
+  async function obtain(manifest: RemoteManifest, wanted: Wanted, logger: Logger, reasons: string[]): Promise<Got> {
+    const { name, locale, sha256, maxBytes } = wanted
+    const { template, version } = manifest
+    const key = { template, version, name, locale }
+    const got = (bytes: Buffer, source: Source): Got => ({ name, locale, sha256, bytes, source })
+
+    const cached = await cache.read(key, sha256, maxBytes)
+    if (cached.state === 'fresh') return got(cached.bytes, 'cache')
+    if (cached.state === 'corrupt') {
+      logger.warn({ ...key, reason: cached.reason }, 'Cached artifact was dropped')
+      await cache.drop(key).catch((err: Error) => logger.warn({ ...key, err }, 'Cached artifact could not be dropped'))
+    }
+    const why = (source: string, reason: string) =>
+      reasons.push(`${source} of ${name}${locale ? `_${locale}` : ''}@${version}: ${reason}`)
+    why(
+      'cache',
+      cached.state === 'corrupt' ? cached.reason : cached.state === 'stale' ? 'it is old' : 'it is not there',
+    )
+
+    const fetch = async () => {
+      // Another step's download may have ended since.
+      const now = await cache.read(key, sha256, maxBytes)
+      if (now.state === 'fresh') return { bytes: now.bytes, source: 'cache' as const }
+      const bytes = await download(wanted, logger)
+      await cache.write(key, bytes).catch((err: Error) => logger.warn({ ...key, err }, 'Artifact was not cached'))
+      return { bytes, source: 'remote' as const }
+    }
+    const id = `${wanted.path} ${sha256}`
+    let pending = downloads.get(id)
+    if (pending === undefined) {
+      pending = fetch().finally(() => downloads.delete(id))
+      downloads.set(id, pending)
+    }
+    try {
+      const { bytes, source } = await pending
+      return got(bytes, source)
+    } catch (error) {
+      why('storage', (error as Error).message)
+    }
+    if (cached.state === 'stale') return got(cached.bytes, 'cache')
+
+    try {
+      return got(await readBundled(manifest, wanted, logger), 'filesystem')
+    } catch (error) {
+      why('bundled file', (error as Error).message)
+      throw error
+    }
+  }
+
+  return { obtain }
+}
