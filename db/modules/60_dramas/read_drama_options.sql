@@ -83,7 +83,12 @@ begin
     'episodes', 3, 'scenes_per_episode', 4, 'characters', 4, 'with_video', false, 'language', 'English', 'style', ''
   ) || v_options || jsonb_build_object(
     'image_model', app.require_model('image', v_options ->> 'image_model'),
-    'video_model', app.require_model('video', v_options ->> 'video_model')
+    'video_model', case
+      when (v_options -> 'with_video')::boolean or v_options ? 'video_model'
+        then app.require_model('video', v_options ->> 'video_model')
+      -- Nobody asks it for anything: the steps only need a name.
+      else coalesce((select m.name from public.ai_models as m where m.kind = 'video' and m.is_default), 'none')
+    end
   );
 end
 $$;

@@ -5,7 +5,7 @@
 create or replace function app.require_drama_fits(drama json)
   returns void
   language plpgsql
-  immutable
+  stable
   set search_path = ''
 as $$
 declare
@@ -15,7 +15,15 @@ begin
     perform app.fail(413, 'drama_too_large', 'A drama may have 4 MiB at most.', 'Keep large texts elsewhere, and their URLs here.');
   end if;
 
-  v_fault := app.find_drama_fault(require_drama_fits.drama);
+  if (
+    select count(*)
+    from app.list_drama_parts(require_drama_fits.drama) as p
+    where p.kind = 'scene'
+  ) > 2000 then
+    v_fault := 'it has more than 2000 scenes';
+  else
+    v_fault := app.find_drama_fault(require_drama_fits.drama);
+  end if;
   if v_fault is null then
     v_fault := (
       select format('the id %s stands there twice', min(p.part ->> 'id'))
