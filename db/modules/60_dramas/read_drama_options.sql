@@ -22,10 +22,10 @@ begin
     perform app.fail(
       422,
       'model_unknown',
-      coalesce(
-        format('There is no %s model "%s".', require_model.kind, left(require_model.name, 100)),
-        format('There is no %s model by default.', require_model.kind)
-      ),
+      case
+        when require_model.name is null then format('There is no %s model by default.', require_model.kind)
+        else format('There is no %s model "%s".', require_model.kind, left(require_model.name, 100))
+      end,
       'Table ai_models lists those that can be asked for.'
     );
   end if;
@@ -50,7 +50,10 @@ begin
     v_wrong := 'they are no object';
   else
     v_wrong := (
-      select coalesce(format('"%s" is %s', o.key, k.said), format('there is none called "%s"', left(o.key, 80)))
+      select case
+        when k.said is null then format('there is none called "%s"', left(o.key, 80))
+        else format('"%s" must be %s', o.key, k.said)
+      end
       from jsonb_each(v_options) as o (key, value)
       left join (
         values

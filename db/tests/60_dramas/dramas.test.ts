@@ -442,6 +442,14 @@ describe('bad input', () => {
     expect(checked).toBeGreaterThan(25)
   })
 
+  test('as many ids as 4 MiB hold are saved in time', async () => {
+    const characters = Array.from({ length: 200 }, () => ({ id: crypto.randomUUID() }))
+    const character_ids = characters.map((one) => one.id)
+    const { error, data } = await save(ana, { characters, episodes: [{ scenes: Array(490).fill({ character_ids }) }] })
+    expect(error).toBeNull()
+    expect(data.episodes[0].scenes[489].character_ids).toEqual(character_ids)
+  }, 20_000)
+
   test('what is too deep to be read is a 4xx', async () => {
     const body = `{"drama":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
     expect((await send(anaUser, 'rpc/save_drama_complete', {}, body)).status).toBe(413)
@@ -610,6 +618,15 @@ describe('generating', () => {
     }
   })
 
+  test.each([
+    [{ options: { lots: 1 } }, 'there is none called "lots"'],
+    [{ options: { episodes: 25 } }, '"episodes" must be a number from 1 to 24'],
+    [{ options: { image_model: 'x' } }, 'There is no image model "x".'],
+  ])('%j: the message says why', async (wanted, message) => {
+    const { error } = await ana.rpc('generate_drama', { premise: 'x', ...wanted })
+    expect(error?.message).toContain(message)
+  })
+
   test('the longest options fit, in any script', async () => {
     for (const letter of ['灯', '😀', '\n', '\u0001']) {
       const options = { style: letter.repeat(2000), language: letter.repeat(100) }
@@ -626,7 +643,9 @@ describe('generating', () => {
     try {
       const generate = (options: object) => ana.rpc('generate_drama', { premise: 'x', options })
       expect((await generate({})).error).toBeNull()
-      expect(await generate({ with_video: true })).toMatchObject({ error: { details: 'model_unknown' } })
+      expect(await generate({ with_video: true })).toMatchObject({
+        error: { details: 'model_unknown', message: 'There is no video model by default.' },
+      })
       expect(await generate({ video_model: 'veo-3.1-generate-preview' })).toMatchObject({
         error: { details: 'model_unknown' },
       })
