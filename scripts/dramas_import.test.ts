@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -125,6 +125,22 @@ describe('mapping', () => {
     expect(() => mapDrama('x', source, owner)).toThrow('it is no JSON object')
   })
 
+  test('what has no id is never taken for what has one', () => {
+    const some = [{ id: 1 }, { id: 2 }, { id: '#4' }, {}, { id: '2/scenes/1' }]
+    const mapped = mapDrama(
+      'x',
+      { characters: some, episodes: [{ id: 2, scenes: some }, { id: 1 }], scenes: [{}] },
+      owner,
+    )
+    const ids: string[] = []
+    JSON.stringify(mapped, (key, value) => {
+      if (key === 'id') ids.push(value)
+      return value
+    })
+    expect(ids).toHaveLength(1 + 5 + 3 + 5 + 1)
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
   test('odd forms lose nothing', () => {
     const odd = {
       genres: ['a', 'b'],
@@ -209,6 +225,127 @@ test('what it cannot work with is said at once', async () => {
     code: 2,
     stderr: expect.stringContaining('SUPABASE_SERVICE_ROLE_KEY is missing'),
   })
+})
+
+const startServer = async (answer: (request: IncomingMessage, response: ServerResponse) => void) => {
+  const server = createServer(answer)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+const list = (ids: string[]) =>
+  `<?xml version="1.0"?><ListBucketResult><IsTruncated>false</IsTruncated>${ids
+    .map((id) => `<CommonPrefixes><Prefix>dramas/${id}/</Prefix></CommonPrefixes>`)
+    .join('')}</ListBucketResult>`
+const reported = () =>
+  Object.fromEntries(
+    readFileSync(join(home, 'dramas_import_report.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+      .map(({ id, reason }) => [id, reason]),
+  )
+
+test('one bad file is a line in the report, and takes no other along', { timeout: 120_000 }, async () => {
+  const bad: Record<string, (response: ServerResponse) => void> = {
+    forbidden: (response) => {
+      response.writeHead(403, { 'content-type': 'application/xml' })
+      response.end('<Error><Code>InvalidObjectState</Code><Message>It is archived.</Message></Error>')
+    },
+    gone: (response) => response.writeHead(404).end(),
+    cut: (response) => {
+      response.writeHead(200, { 'content-length': 1000 }).write('{')
+      setTimeout(() => response.destroy(), 20)
+    },
+    endless: (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      const write = () => {
+        while (!response.destroyed) if (!response.write('x'.repeat(2 ** 20))) return response.once('drain', write)
+        return response
+      }
+      write()
+    },
+    deep: (response) => {
+      response.writeHead(200).end(`{"foo":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)
+    },
+  }
+  const server = await startServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://store')
+    const name = Object.keys(bad).find((one) => pathname.includes(`/${one}/`))
+    if (searchParams.has('list-type')) {
+      response.writeHead(200, { 'content-type': 'application/xml' }).end(list([...Object.keys(bad), 'bad_1', 'bad_2']))
+    } else if (name !== undefined) bad[name]?.(response)
+    else response.writeHead(200).end('{"title":"Good"}')
+  })
+  try {
+    const { stdout, stderr } = await run(['--concurrency', '5'], {
+      S3_ENDPOINT: server.url,
+      NODE_OPTIONS: '--max-old-space-size=128',
+    })
+    expect(stdout, stderr).toContain('Imported: 2. Already there: 0. Refused: 5.')
+    expect(reported()).toEqual({
+      forbidden: expect.stringContaining('403 InvalidObjectState'),
+      gone: expect.stringMatching(/no drama.json|404/),
+      cut: expect.stringContaining('drama.json cannot be read'),
+      endless: 'drama.json has more than 8 MiB',
+      deep: expect.stringContaining('nested too deeply'),
+    })
+  } finally {
+    server.stop()
+  }
+})
+
+test('many long names, and names with every sign', { timeout: 60_000 }, async () => {
+  const odd = ['a,b', 'a(b)', 'a"b,c', 'x\\y,z', "it's", 'a:b', '100%', 'a+b']
+  const ids = [...odd, ...Array.from({ length: 300 }, (_, n) => `${'灯台の光と黒い水の物語最後の夜'.repeat(4)}${n}`)]
+  const asXml = (id: string) => id.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
+  const server = await startServer((request, response) => {
+    const isList = request.url?.includes('list-type')
+    response.writeHead(200).end(isList ? list(ids.map(asXml)) : '{}')
+  })
+  try {
+    const first = await run([], { S3_ENDPOINT: server.url })
+    expect(first.stdout, first.stderr).toContain('Imported: 308. Already there: 0. Refused: 0.')
+    const again = await run([], { S3_ENDPOINT: server.url })
+    expect(again.stdout, again.stderr).toContain('Imported: 0. Already there: 308. Refused: 0.')
+  } finally {
+    server.stop()
+  }
+})
+
+test('what was saved by an attempt whose answer was lost is imported', { timeout: 60_000 }, async () => {
+  await put('lost/lost_1/drama.json', '{"title":"Once"}')
+  let lost = 0
+  const proxy = await startServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const headers = Object.fromEntries(
+      Object.entries(request.headers).filter(
+        ([key]) => !/^(host|connection|content-length|transfer-encoding)$/.test(key),
+      ),
+    ) as Record<string, string>
+    const answer = await fetch(`${api.url}${request.url}`, {
+      method: request.method ?? 'GET',
+      headers,
+      ...(chunks.length > 0 && { body: Buffer.concat(chunks) }),
+    })
+    const text = await answer.text()
+    if (request.url?.includes('save_drama_complete') && lost++ === 0) return response.destroy()
+    return response.writeHead(answer.status, { 'content-type': 'application/json' }).end(text)
+  })
+  try {
+    const { stdout, stderr } = await run(['--prefix', 'lost/'], { SUPABASE_URL: proxy.url })
+    expect(stdout, stderr).toContain('Imported: 1. Already there: 0. Refused: 0.')
+    expect(lost).toBe(2)
+  } finally {
+    proxy.stop()
+  }
 })
 
 test('memory stays flat over 10,000 files', { timeout: 300_000 }, async () => {

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { GetObjectCommand, ListObjectsV2Command, S3Client, type S3ServiceException } from '@aws-sdk/client-s3'
 import { createClient } from '@supabase/supabase-js'
 import { mapDrama } from './dramas/map_drama.ts'
 import { homeFolder, readEnv } from './local/home.ts'
@@ -37,6 +38,7 @@ const concurrency = Number(options.concurrency)
 if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 50) stop('--concurrency must be 1 to 50.')
 const isDry = options['dry-run']
 const fileMaxBytes = 8 * 2 ** 20
+const attemptsMax = 6
 
 const variables = {
   S3_ENDPOINT: process.env['S3_ENDPOINT'] || local['S3_ENDPOINT'],
@@ -118,32 +120,62 @@ async function* listIds(): AsyncGenerator<string[]> {
 }
 
 async function importPage(ids: string[]): Promise<void> {
-  for (let from = 0; from < ids.length; from += 100) {
-    const some = ids.slice(from, from + 100)
+  for (const some of splitIds(ids)) {
     const known = await findKnown(some)
     counts.already += known.size
     const waiting = some.filter((id) => !known.has(id))
-    await Promise.all(
+    const ends = await Promise.allSettled(
       Array.from({ length: concurrency }, async () => {
-        for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) await importOne(id)
+        try {
+          for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) await importOne(id)
+        } catch (error) {
+          waiting.length = 0
+          throw error
+        }
       }),
     )
+    // Once nobody writes to the report any more.
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
     showProgress()
   }
 }
 
 /** Which of these the owner has already. */
 async function findKnown(ids: string[]): Promise<Set<string>> {
+  const list = ids.map(quote).join(',')
   const answer = await calling('The API', () =>
-    supabase.from('dramas').select('external_id').eq('owner_id', owner).in('external_id', ids),
+    supabase.from('dramas').select('external_id').eq('owner_id', owner).filter('external_id', 'in', `(${list})`),
   )
   return new Set(answer.data?.map((row) => row.external_id))
+}
+
+/** As PostgREST has it in a list; supabase-js leaves quotes and backslashes as they are. */
+function quote(id: string): string {
+  return `"${id.replace(/[\\"]/g, '\\$&')}"`
+}
+
+/** A hundred at a time, or fewer: they stand in a URL, in which a letter may take nine bytes. */
+function* splitIds(ids: string[]): Generator<string[]> {
+  let some: string[] = []
+  let bytes = 0
+  for (const id of ids) {
+    const more = encodeURIComponent(quote(id)).length + 3
+    if (some.length === 100 || (some.length > 0 && bytes + more > 4000)) {
+      yield some
+      some = []
+      bytes = 0
+    }
+    some.push(id)
+    bytes += more
+  }
+  if (some.length > 0) yield some
 }
 
 async function importOne(id: string): Promise<void> {
   try {
     const drama = mapDrama(id, parse(await load(id)), owner)
-    if (!isDry) await save(drama)
+    requireWritable(drama)
+    if (!isDry) await save(id, drama)
     counts.imported += 1
   } catch (error) {
     if (error instanceof Outage) throw error
@@ -151,7 +183,7 @@ async function importOne(id: string): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error)
     counts.refused += 1
     // By kind, so that a million of them take no room.
-    const kind = reason.replace(/"[^"]*"|\d+|[0-9a-f-]{36}/g, '…').slice(0, 120)
+    const kind = reason.replace(/"[^"]*"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+/gi, '…').slice(0, 120)
     if (reasons.has(kind) || reasons.size < 50) reasons.set(kind, (reasons.get(kind) ?? 0) + 1)
     if (!report.write(`${JSON.stringify({ id, reason })}\n`)) await once(report, 'drain')
   }
@@ -159,19 +191,50 @@ async function importOne(id: string): Promise<void> {
 }
 
 async function load(id: string): Promise<string> {
-  return calling('The store', async () => {
+  return calling('The store', async (isLast) => {
     try {
       const file = await store.send(new GetObjectCommand({ Bucket: bucket, Key: `${options.prefix}${id}/drama.json` }))
-      if ((file.ContentLength ?? 0) > fileMaxBytes) {
-        ;(file.Body as { destroy?: () => void } | undefined)?.destroy?.()
-        throw new Refusal(`drama.json has more than ${fileMaxBytes / 2 ** 20} MiB`)
-      }
-      return (await file.Body?.transformToString('utf8')) ?? ''
+      return await readFile(file.Body as Readable | undefined, file.ContentLength)
     } catch (error) {
-      if ((error as Error).name === 'NoSuchKey') throw new Refusal('there is no drama.json', { cause: error })
+      if (error instanceof Refusal) throw error
+      const { name, message, $metadata } = error as S3ServiceException
+      if (name === 'NoSuchKey' || name === 'NotFound') throw new Refusal('there is no drama.json', { cause: error })
+      const status = $metadata?.httpStatusCode ?? 0
+      // Of this file, the store says so itself: the list was to be had, and the next file may be.
+      if (isLast || (status >= 400 && status < 500 && status !== 408 && status !== 429)) {
+        if (!(await isStoreThere())) throw error
+        throw new Refusal(`drama.json cannot be read: ${status || ''} ${name}: ${message}`, { cause: error })
+      }
       throw error
     }
   })
+}
+
+/** Its size is counted as it comes: not every answer says it, or says what is true. */
+async function readFile(body: Readable | undefined, length = 0): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = length
+  if (bytes <= fileMaxBytes) {
+    bytes = 0
+    for await (const chunk of body ?? []) {
+      bytes += chunk.length
+      if (bytes > fileMaxBytes) break
+      chunks.push(chunk)
+    }
+  }
+  if (bytes > fileMaxBytes) {
+    body?.destroy()
+    throw new Refusal(`drama.json has more than ${fileMaxBytes / 2 ** 20} MiB`)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** Whether it still lists: then a file that cannot be read is that file's trouble. */
+async function isStoreThere(): Promise<boolean> {
+  return store.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: options.prefix, MaxKeys: 1 })).then(
+    () => true,
+    () => false,
+  )
 }
 
 function parse(text: string): unknown {
@@ -182,26 +245,46 @@ function parse(text: string): unknown {
   }
 }
 
-async function save(drama: unknown): Promise<void> {
-  await calling('The API', async () => {
+function requireWritable(drama: unknown): void {
+  try {
+    JSON.stringify(drama)
+  } catch (cause) {
+    throw new Refusal(`drama.json is nested too deeply: ${(cause as Error).message}`, { cause })
+  }
+}
+
+async function save(id: string, drama: unknown): Promise<void> {
+  await calling('The API', async (isLast, attempt) => {
     const { error, status } = await supabase.rpc('save_drama_complete', { drama, owner_id: owner })
     if (error === null) return
-    if (status === 0 || status >= 500 || status === 429) throw new Error(`${status} ${error.message}`)
+    const reason = `${status} ${error.message}`
+    if (status >= 500 && isLast) {
+      // While the API answers others, it is this drama's trouble, such as one that takes too long; else this is an outage.
+      await findKnown([id])
+      throw new Refusal(reason)
+    }
+    if (status === 0 || status >= 500 || status === 429) throw new Error(reason)
+    // An earlier attempt was saved, and its answer lost.
+    if (status === 409 && attempt > 1 && (await findKnown([id])).has(id)) return
     throw new Refusal(`${error.code.startsWith('PT') ? error.details : error.code}: ${error.message}`)
   })
 }
 
 /** Tries again for half a minute: a store or an API may be away for a moment. */
-async function calling<Result>(what: string, call: () => PromiseLike<Result>): Promise<Result> {
+async function calling<Result>(
+  what: string,
+  call: (isLast: boolean, attempt: number) => PromiseLike<Result>,
+): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const result = await call()
+      const result = await call(attempt === attemptsMax, attempt)
       const failed = (result as { error?: { message: string } | null } | undefined)?.error
       if (failed) throw new Error(failed.message)
       return result
     } catch (error) {
       if (error instanceof Refusal) throw error
-      if (attempt === 6) throw new Outage(`${what} does not answer: ${(error as Error).message}`, { cause: error })
+      if (attempt === attemptsMax)
+        throw new Outage(`${what} does not answer: ${(error as Error).message}`, { cause: error })
       await sleep(250 * 2 ** attempt)
     }
   }

@@ -32,7 +32,9 @@ comment on column public.ai_models.is_default is 'Whether it is taken where none
 -- Texts are never null, URLs are null where there is none. Every limit here stands in docs/drama.schema.json too.
 create table public.dramas (
   id uuid primary key default gen_random_uuid(),
-  owner_id uuid not null references public.users (id) on delete cascade,
+  -- No foreign key: a transaction that updates a drama twice would ask for its owner again, while it holds the run and the
+  -- drama that the deletion of this owner waits for. Who makes a drama holds the owner first; a trigger deletes it with them.
+  owner_id uuid not null,
   external_id text,
   title text not null default '',
   premise text not null default '',
@@ -56,8 +58,8 @@ create table public.dramas (
   constraint dramas_language_is_short check (char_length(language) <= 100),
   constraint dramas_style_is_short check (char_length(style) <= 2000),
   constraint dramas_model_is_short check (char_length(model) <= 100),
-  constraint dramas_cover_url_is_http check (cover_url ~ '^https?://[^[:space:]"<>]+$' and octet_length(cover_url) <= 2000),
-  constraint dramas_options_is_small check (jsonb_typeof(options) = 'object' and octet_length(options::text) <= 4000),
+  constraint dramas_cover_url_is_http check (cover_url ~ '^https?://[^\t-\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"<>]+$' and octet_length(cover_url) <= 2000),
+  constraint dramas_options_is_small check (jsonb_typeof(options) = 'object' and octet_length(options::text) <= 16384),
   constraint dramas_extra_fits check (json_typeof(extra) = 'object' and octet_length(extra::text) <= 262144),
   constraint dramas_has_no_nul check (
     case when strpos(extra::text, '\u0000') = 0 then true else extra::text !~ '(^|[^\\])(\\\\)*\\u0000' end
@@ -100,7 +102,7 @@ create table public.drama_characters (
   constraint drama_characters_description_is_short check (char_length(description) <= 10000),
   constraint drama_characters_appearance_is_short check (char_length(appearance) <= 10000),
   constraint drama_characters_portrait_url_is_http
-    check (portrait_url ~ '^https?://[^[:space:]"<>]+$' and octet_length(portrait_url) <= 2000),
+    check (portrait_url ~ '^https?://[^\t-\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"<>]+$' and octet_length(portrait_url) <= 2000),
   constraint drama_characters_extra_fits check (json_typeof(extra) = 'object' and octet_length(extra::text) <= 262144),
   constraint drama_characters_has_no_nul check (
     case when strpos(extra::text, '\u0000') = 0 then true else extra::text !~ '(^|[^\\])(\\\\)*\\u0000' end
@@ -171,9 +173,9 @@ create table public.scenes (
   constraint scenes_image_prompt_is_short check (char_length(image_prompt) <= 10000),
   constraint scenes_video_prompt_is_short check (char_length(video_prompt) <= 10000),
   constraint scenes_character_ids_are_few check (cardinality(character_ids) <= 200),
-  constraint scenes_image_url_is_http check (image_url ~ '^https?://[^[:space:]"<>]+$' and octet_length(image_url) <= 2000),
-  constraint scenes_video_url_is_http check (video_url ~ '^https?://[^[:space:]"<>]+$' and octet_length(video_url) <= 2000),
-  constraint scenes_audio_url_is_http check (audio_url ~ '^https?://[^[:space:]"<>]+$' and octet_length(audio_url) <= 2000),
+  constraint scenes_image_url_is_http check (image_url ~ '^https?://[^\t-\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"<>]+$' and octet_length(image_url) <= 2000),
+  constraint scenes_video_url_is_http check (video_url ~ '^https?://[^\t-\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"<>]+$' and octet_length(video_url) <= 2000),
+  constraint scenes_audio_url_is_http check (audio_url ~ '^https?://[^\t-\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"<>]+$' and octet_length(audio_url) <= 2000),
   constraint scenes_extra_fits check (json_typeof(extra) = 'object' and octet_length(extra::text) <= 262144),
   constraint scenes_has_no_nul check (
     case when strpos(extra::text, '\u0000') = 0 then true else extra::text !~ '(^|[^\\])(\\\\)*\\u0000' end

@@ -38,12 +38,17 @@ export function mapDrama(externalId: string, source: unknown, ownerId: string): 
 
 type Name = (path: string) => string
 
+/** A part's name below its parent: its id, or where it has none, its place, which no id looks like. */
+function nameOf(id: string | undefined, n: number): string {
+  return id === undefined ? `#${n + 1}` : id.replace(/[%#/]/g, encodeURIComponent)
+}
+
 function mapCharacter(source: unknown, n: number, name: Name) {
   const fields = new Fields(isObject(source) ? source : { name: source })
   const id = fields.id('id', 'character_id')
   const called = fields.text('name', 'title')
   const document = {
-    id: isUuid(id) ? id.toLowerCase() : name(`characters/${id ?? n}`),
+    id: isUuid(id) ? id.toLowerCase() : name(`characters/${nameOf(id, n)}`),
     name: called,
     role: fields.text('role', 'archetype'),
     description: fields.text('description', 'personality', 'bio', 'backstory'),
@@ -57,7 +62,7 @@ function mapCharacter(source: unknown, n: number, name: Name) {
 function mapEpisode(source: unknown, n: number, name: Name, who: Map<string, string>) {
   const fields = new Fields(isObject(source) ? source : { title: source })
   const id = fields.id('id', 'episode_id')
-  const path = `episodes/${id ?? n}`
+  const path = `episodes/${nameOf(id, n)}`
   return {
     id: isUuid(id) ? id.toLowerCase() : name(path),
     title: fields.text('title', 'name'),
@@ -72,7 +77,7 @@ function mapScene(source: unknown, n: number, path: string, name: Name, who: Map
   const fields = new Fields(isObject(source) ? source : { text: source })
   const id = fields.id('id', 'scene_id')
   return {
-    id: isUuid(id) ? id.toLowerCase() : name(`${path}/scenes/${id ?? n}`),
+    id: isUuid(id) ? id.toLowerCase() : name(`${path}/scenes/${nameOf(id, n)}`),
     title: fields.text('title', 'heading', 'name'),
     summary: fields.text('summary', 'description', 'action'),
     text: fields.text('text', 'content', 'dialogue', 'script', 'narration'),

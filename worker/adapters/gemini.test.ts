@@ -1,10 +1,11 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
 import { fileTypeFromBuffer } from 'file-type'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { type Fault, type StandIn, startGemini } from '../../scripts/local/gemini.ts'
-import { dramaDocuments } from '../handlers/drama_documents.ts'
+import { type Fault, makePng, type StandIn, startGemini } from '../../scripts/local/gemini.ts'
+import { dramaDocuments, usage as dramaUsage } from '../handlers/drama_documents.ts'
 import { createGemini, type Gemini } from './gemini.ts'
 
 // The SDK as it is, against the stand-in, which speaks the wire format.
@@ -12,6 +13,7 @@ let standIn: StandIn
 let gemini: Gemini
 const model = 'gemini-3-pro-preview'
 const never = new AbortController().signal
+const mp4 = Buffer.concat([Buffer.from('0000001c667479706d703432', 'hex'), Buffer.alloc(64)])
 
 beforeAll(async () => {
   standIn = await startGemini()
@@ -68,7 +70,11 @@ describe('what goes wrong', () => {
       { kind: 'rate', retryDelay: '7s' },
       { slug: 'provider_busy', isPermanent: false, retryInMs: 7000 },
     ],
-    ['a fraction of a second', { kind: 'rate', retryDelay: '0.25s' }, { retryInMs: 250 }],
+    ['no delay at all', { kind: 'rate', retryDelay: '0s' }, { slug: 'provider_busy', retryInMs: undefined }],
+    ['a fraction of a second', { kind: 'rate', retryDelay: '0.0001s' }, { retryInMs: undefined }],
+    ['a second and a half', { kind: 'rate', retryDelay: '1.5s' }, { retryInMs: 1500 }],
+    ['a delay of a day', { kind: 'rate', retryDelay: '86400s' }, { retryInMs: 600_000 }],
+    ['a delay without end', { kind: 'rate', retryDelay: `${'9'.repeat(400)}s` }, { retryInMs: 600_000 }],
     [
       'a rate limit without one',
       { kind: 'rate', retryDelay: 'none' },
@@ -228,13 +234,166 @@ describe('images and videos', () => {
     const keys: unknown[] = []
     const server = createServer((request, response) => {
       keys.push(request.headers['x-goog-api-key'])
-      response.writeHead(200, { 'content-type': 'video/mp4' }).end('bytes')
+      response.writeHead(200, { 'content-type': 'text/plain' }).end(mp4)
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/video`
-    expect((await gemini.loadVideo({ uri, signal: never })).bytes.toString()).toBe('bytes')
+    expect(await gemini.loadVideo({ uri, signal: never })).toEqual({ bytes: mp4, mimeType: 'video/mp4' })
     expect(keys).toEqual([undefined])
     server.closeAllConnections()
     server.close()
+  })
+})
+
+describe('an answer is looked at before it is passed on', () => {
+  type Answer = (request: IncomingMessage, response: ServerResponse) => void
+  let answer: Answer
+  let server: Server
+  let other: Gemini
+  let base: string
+  const key = 'AIzaSECRET'
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      request.resume().on('end', () => answer(request, response))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    other = createGemini({
+      GEMINI_API_KEY: key,
+      GEMINI_BASE_URL: base,
+      GEMINI_VIDEO_POLL_SECONDS: 1,
+      GEMINI_TIMEOUT_SECONDS: 5,
+    })
+  })
+  afterAll(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  const json = (value: unknown, status = 200) => {
+    answer = (_request, response) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+    }
+  }
+  const text = (body: string | Buffer, contentType: string) => {
+    answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': contentType }).end(body)
+    }
+  }
+  const part = (one: object, more: object = {}) => ({
+    candidates: [{ content: { parts: [one] }, finishReason: 'STOP' }],
+    ...more,
+  })
+  const asking = {
+    writeJson: () => other.writeJson({ model, prompt: 'x', schema: z.object({ a: z.string() }), signal: never }),
+    drawImage: () => other.drawImage({ model, prompt: 'x', signal: never }),
+    startVideo: () => other.startVideo({ model, prompt: 'x', signal: never }),
+    pollVideo: () => other.pollVideo({ operation: 'models/m/operations/x', signal: never }),
+  }
+  const calls: [string, () => Promise<unknown>][] = Object.entries(asking)
+  const unusable = { slug: 'provider_answer_invalid', isPermanent: false }
+
+  test.each(calls)('%s refuses pages, nothing, null, lists and other forms', async (_name, call) => {
+    for (const [body, type] of [
+      ['<html>a proxy</html>', 'text/html'],
+      ['', 'application/json'],
+      ['null', 'application/json'],
+      ['[]', 'application/json'],
+      ['{"candidates": null}', 'application/json'],
+      ['{"candidates": [null], "name": 5}', 'application/json'],
+      ['{"candidates": 7, "name": null, "response": 5, "done": true}', 'application/json'],
+    ] as const) {
+      text(body, type)
+      await expect(call(), body).rejects.toMatchObject(unusable)
+    }
+  })
+
+  test.each(calls)('%s sends the key nowhere else', async (_name, call) => {
+    const keys: unknown[] = []
+    const elsewhere = createServer((request, response) => {
+      keys.push(request.headers['x-goog-api-key'])
+      response.end('{}')
+    })
+    await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
+    const location = `http://localhost:${(elsewhere.address() as AddressInfo).port}/x`
+    answer = (_request, response) => response.writeHead(307, { location }).end()
+    await expect(call()).rejects.toMatchObject({ slug: 'provider_unreachable', isPermanent: false })
+    expect(keys).toEqual([])
+    elsewhere.closeAllConnections()
+    elsewhere.close()
+  })
+
+  test.each(calls)('%s never says the key', async (_name, call) => {
+    for (const status of [400, 403, 404, 429, 500]) {
+      json({ error: { code: status, message: `Consumer 'api_key:${key}' has been suspended.` } }, status)
+      const error = await call().catch((error: unknown) => error)
+      expect(error).toBeInstanceOf(Error)
+      expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(key)
+    }
+    json({ name: key, done: true, error: { code: 3, message: key }, promptFeedback: { blockReason: key } })
+    const said = await call().catch((error: unknown) => error)
+    if (said instanceof Error) expect(inspect(said, { depth: 9, showHidden: true })).not.toContain(key)
+  })
+
+  test('a key that is invalid is the server’s trouble, not the prompt’s', async () => {
+    const details = [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' }]
+    json({ error: { code: 400, message: 'API key not valid.', details } }, 400)
+    await expect(asking.writeJson()).rejects.toMatchObject({ slug: 'provider_key_refused', isPermanent: true })
+  })
+
+  test.each([
+    [null],
+    [{ promptTokenCount: 1.5 }],
+    [{ promptTokenCount: -1, totalTokenCount: 1e300 }],
+    [{ promptTokenCount: '7' }],
+    [[]],
+  ])('a paid answer is taken with a usage of %j', async (usageMetadata) => {
+    json(part({ text: '{"a":"b"}' }, { usageMetadata }))
+    const { value, usage } = await asking.writeJson()
+    expect(value).toEqual({ a: 'b' })
+    expect(dramaUsage.parse(usage)).toEqual(usage)
+  })
+
+  test.each([
+    ['no bytes', ''],
+    ['a page', '<html></html>'],
+    ['an SVG', '<svg xmlns="http://www.w3.org/2000/svg"></svg>'],
+    ['a video', 'mp4'],
+  ])('a picture is a picture: %s', async (_what, body) => {
+    const data = (body === 'mp4' ? mp4 : Buffer.from(body)).toString('base64')
+    json(part({ inlineData: { mimeType: 'image/png', data } }))
+    await expect(asking.drawImage()).rejects.toMatchObject(unusable)
+  })
+
+  test('a picture is what its bytes say', async () => {
+    json(part({ inlineData: { mimeType: 'image/jpeg', data: makePng('x').toString('base64') } }))
+    expect(await asking.drawImage()).toMatchObject({ mimeType: 'image/png' })
+  })
+
+  test.each([
+    ['a page', '<html></html>', 'text/html'],
+    ['a page that is called a video', '<html></html>', 'video/mp4'],
+    ['nothing', '', 'video/mp4'],
+  ])('a video is a video: %s', async (_what, body, type) => {
+    text(body, type)
+    await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject(unusable)
+  })
+
+  test('a video is on the web, and arrives whole', async () => {
+    for (const uri of ['javascript:alert(1)', 'data:video/mp4;base64,AAAA', 'file:///etc/passwd', 'x']) {
+      json({ name: 'x', done: true, response: { generateVideoResponse: { generatedSamples: [{ video: { uri } }] } } })
+      await expect(asking.pollVideo(), uri).rejects.toMatchObject(unusable)
+      await expect(other.loadVideo({ uri, signal: never }), uri).rejects.toMatchObject(unusable)
+    }
+    answer = (_request, response) => response.writeHead(302, { location: 'data:video/mp4;base64,AAAA' }).end()
+    await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject(unusable)
+    answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'video/mp4', 'content-length': mp4.length + 1 }).write(mp4)
+      setTimeout(() => response.destroy(), 50)
+    }
+    await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject({
+      slug: 'provider_unreachable',
+    })
   })
 })

@@ -1,4 +1,5 @@
 import { ApiError, GenerateVideosOperation, GoogleGenAI } from '@google/genai'
+import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
 import { StepError } from '../define_handler.ts'
 
@@ -10,7 +11,7 @@ export const geminiVariables = {
     .url({ protocol: /^https?$/, error: 'must be a URL like https://generativelanguage.googleapis.com' })
     .default('https://generativelanguage.googleapis.com'),
   /** How long an answer may take. */
-  GEMINI_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 600').min(1).max(600).default(120),
+  GEMINI_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 300').min(1).max(300).default(120),
   /** How long to wait before asking again whether a video is there. */
   GEMINI_VIDEO_POLL_SECONDS: z.coerce.number('must be a number from 0.01 to 300').min(0.01).max(300).default(10),
 }
@@ -57,6 +58,10 @@ export type Gemini = {
 
 const apiVersion = 'v1beta'
 const videoMaxBytes = 100 * 2 ** 20
+const retryMaxSeconds = 600
+
+/** What has been paid for is not refused for how it is counted. */
+const tokens = z.number().nonnegative().max(Number.MAX_SAFE_INTEGER).transform(Math.round).catch(0)
 
 const answers = z.object({
   candidates: z
@@ -67,26 +72,27 @@ const answers = z.object({
             parts: z
               .array(
                 z.object({
-                  text: z.string().optional(),
-                  thought: z.boolean().optional(),
-                  inlineData: z.object({ mimeType: z.string(), data: z.base64() }).optional(),
+                  text: z.string().nullish(),
+                  thought: z.boolean().nullish(),
+                  inlineData: z.object({ mimeType: z.string(), data: z.base64() }).nullish(),
                 }),
               )
-              .optional(),
+              .nullish(),
           })
-          .optional(),
-        finishReason: z.string().optional(),
+          .nullish(),
+        finishReason: z.string().nullish(),
       }),
     )
-    .optional(),
-  promptFeedback: z.object({ blockReason: z.string().optional() }).optional(),
+    .nullish(),
+  promptFeedback: z.object({ blockReason: z.string().nullish() }).nullish(),
   usageMetadata: z
     .object({
-      promptTokenCount: z.int().nonnegative().default(0),
-      candidatesTokenCount: z.int().nonnegative().default(0),
-      thoughtsTokenCount: z.int().nonnegative().default(0),
+      promptTokenCount: tokens,
+      candidatesTokenCount: tokens,
+      thoughtsTokenCount: tokens,
     })
-    .optional(),
+    .optional()
+    .catch(undefined),
 })
 
 const operations = z.object({
@@ -95,7 +101,9 @@ const operations = z.object({
   error: z.object({ message: z.string().optional(), code: z.number().optional() }).optional(),
   response: z
     .object({
-      generatedVideos: z.array(z.object({ video: z.object({ uri: z.url() }).optional() })).optional(),
+      generatedVideos: z
+        .array(z.object({ video: z.object({ uri: z.url({ protocol: /^https?$/ }) }).optional() }))
+        .optional(),
       raiMediaFilteredReasons: z.array(z.string()).optional(),
     })
     .optional(),
@@ -105,14 +113,22 @@ const operations = z.object({
 const refusals = z.object({
   error: z.object({
     message: z.string().optional(),
-    details: z.array(z.looseObject({ '@type': z.string().optional(), retryDelay: z.string().optional() })).optional(),
+    details: z
+      .array(
+        z.looseObject({
+          '@type': z.unknown().optional(),
+          reason: z.unknown().optional(),
+          retryDelay: z.unknown().optional(),
+        }),
+      )
+      .optional(),
   }),
 })
 
 export function createGemini(config: GeminiConfig): Gemini {
   const { GEMINI_API_KEY: apiKey, GEMINI_BASE_URL: baseUrl } = config
   const timeoutMs = config.GEMINI_TIMEOUT_SECONDS * 1000
-  const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion } })
+  const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion, fetch: ask } })
 
   /** Neither a silent Gemini nor one that is slow keeps a step waiting for ever. */
   async function within<Result>(signal: AbortSignal, call: (abortSignal: AbortSignal) => Promise<Result>) {
@@ -130,9 +146,20 @@ export function createGemini(config: GeminiConfig): Gemini {
           cause: error,
         })
       }
-      throw explain(error)
+      throw hide(explain(error))
     }
   }
+
+  /** Neither a log nor a client sees the key, whoever has sent it back. */
+  function hide(error: unknown): unknown {
+    for (let one = error; one instanceof Error; one = one.cause) {
+      one.message = withoutKey(one.message)
+      if (one.stack !== undefined) one.stack = withoutKey(one.stack)
+    }
+    return error
+  }
+
+  const withoutKey = (text: string) => (apiKey ? text.replaceAll(apiKey, '…') : text)
 
   async function generate(request: {
     model: string
@@ -141,14 +168,16 @@ export function createGemini(config: GeminiConfig): Gemini {
     signal: AbortSignal
   }): Promise<{ parts: Part[]; usage: GeminiUsage }> {
     const { model, parts, signal } = request
-    const answer = await within(signal, (abortSignal) =>
-      client.models.generateContent({
+    return within(signal, async (abortSignal) =>
+      readAnswer(
         model,
-        contents: [{ role: 'user', parts }],
-        config: { ...request.config, abortSignal },
-      }),
+        await client.models.generateContent({
+          model,
+          contents: [{ role: 'user', parts }],
+          config: { ...request.config, abortSignal },
+        }),
+      ),
     )
-    return readAnswer(model, answer)
   }
 
   return {
@@ -167,7 +196,7 @@ export function createGemini(config: GeminiConfig): Gemini {
         signal,
       })
       const text = parts.flatMap((part) => (part.thought ? [] : [part.text ?? ''])).join('')
-      return { value: readJson(text, schema), usage }
+      return { value: readJson(withoutKey(text), schema), usage }
     },
 
     async drawImage({ model, prompt, references = [], signal }) {
@@ -177,16 +206,15 @@ export function createGemini(config: GeminiConfig): Gemini {
         config: { responseModalities: ['IMAGE'] },
         signal,
       })
-      const drawn = parts.find((part) => part.inlineData !== undefined && !part.thought)?.inlineData
-      if (drawn === undefined) throw unreadable('it holds no picture')
-      if (!/^image\/(png|jpeg|webp)$/.test(drawn.mimeType)) throw unreadable(`it holds ${drawn.mimeType.slice(0, 100)}`)
-      return { bytes: Buffer.from(drawn.data, 'base64'), mimeType: drawn.mimeType, usage }
+      const drawn = parts.find((part) => part.inlineData && !part.thought)?.inlineData
+      if (!drawn) throw unreadable('it holds no picture')
+      return { ...(await look(Buffer.from(drawn.data, 'base64'), /^image\/(png|jpeg|webp)$/)), usage }
     },
 
     // By hand: the SDK begins videos on Google's enterprise platform only, though it polls them here.
     async startVideo({ model, prompt, image, signal }) {
-      const answer = await within(signal, async (abortSignal) => {
-        const response = await fetch(
+      return within(signal, async (abortSignal) => {
+        const response = await ask(
           new URL(`/${apiVersion}/models/${encodeURIComponent(model)}:predictLongRunning`, baseUrl),
           {
             method: 'POST',
@@ -204,54 +232,55 @@ export function createGemini(config: GeminiConfig): Gemini {
             signal: abortSignal,
           },
         )
-        return JSON.parse(await requireOk(response))
+        return check(operations, JSON.parse(await requireOk(response))).name
       })
-      return check(operations, answer).name
     },
 
-    async pollVideo({ operation, signal }) {
-      const asked = new GenerateVideosOperation()
-      asked.name = operation
-      const answer = await within(signal, (abortSignal) =>
-        client.operations.getVideosOperation({ operation: asked, config: { abortSignal } }),
-      )
-      const { done, error, response } = check(operations, answer)
-      if (error !== undefined) {
-        const reason = `Gemini made no video: ${error.message ?? 'it gave no reason'}`
-        // The codes of google.rpc.Code: 8 resource exhausted, 13 internal, 14 unavailable.
-        if ([8, 13, 14].includes(error.code ?? 0)) throw new StepError('video_failed', reason)
-        throw permanent('provider_refused', reason)
-      }
-      if (!done) return undefined
-      const uri = response?.generatedVideos?.[0]?.video?.uri
-      if (uri !== undefined) return uri
-      const [reason] = response?.raiMediaFilteredReasons ?? []
-      if (reason !== undefined) throw permanent('provider_refused', `Gemini made no video: ${reason}`)
-      throw unreadable('it holds no video')
-    },
+    pollVideo: ({ operation, signal }) =>
+      within(signal, async (abortSignal) => {
+        const asked = new GenerateVideosOperation()
+        asked.name = operation
+        const { done, error, response } = check(
+          operations,
+          await client.operations.getVideosOperation({ operation: asked, config: { abortSignal } }),
+        )
+        if (error !== undefined) {
+          // The codes of google.rpc.Code: 8 resource exhausted, 13 internal, 14 unavailable.
+          const reason = `Gemini made no video: ${error.message?.slice(0, 500) ?? 'it gave no reason'}`
+          if ([8, 13, 14].includes(error.code ?? 0)) throw new StepError('video_failed', reason)
+          throw permanent('provider_refused', reason)
+        }
+        if (!done) return undefined
+        const uri = response?.generatedVideos?.[0]?.video?.uri
+        if (uri !== undefined) return uri
+        const [reason] = response?.raiMediaFilteredReasons ?? []
+        if (reason !== undefined) throw permanent('provider_refused', `Gemini made no video: ${reason.slice(0, 500)}`)
+        throw unreadable('it holds no video')
+      }),
 
     loadVideo: ({ uri, signal }) =>
       within(signal, async (abortSignal) => {
         // The key goes to Gemini alone, not to where its answers point.
-        let url = new URL(uri)
+        let url = readUrl(uri)
         for (let hop = 0; hop < 4; hop++) {
+          if (!/^https?:$/.test(url.protocol)) throw unreadable('its video is nowhere on the web')
           const isGemini = url.origin === new URL(baseUrl).origin
-          const response = await fetch(url, {
-            ...(isGemini && { headers: { 'x-goog-api-key': apiKey ?? '' } }),
-            redirect: 'manual',
-            signal: abortSignal,
-          })
+          const response = await reach(() =>
+            fetch(url, {
+              ...(isGemini && { headers: { 'x-goog-api-key': apiKey ?? '' } }),
+              redirect: 'manual',
+              signal: abortSignal,
+            }),
+          )
           const next = response.headers.get('location')
           if (response.status >= 300 && response.status < 400 && next !== null) {
             await response.body?.cancel()
-            url = new URL(next, url)
+            url = readUrl(next, url)
             continue
           }
           if (!response.ok) await requireOk(response)
-          return {
-            bytes: await readBody(response, videoMaxBytes),
-            mimeType: response.headers.get('content-type')?.split(';')[0] ?? 'video/mp4',
-          }
+          // What it is called counts for nothing: a proxy may call its page a video.
+          return look(await reach(() => readBody(response, videoMaxBytes)), /^video\//)
         }
         throw unreadable('its video is nowhere')
       }),
@@ -259,21 +288,68 @@ export function createGemini(config: GeminiConfig): Gemini {
 }
 
 type Part = {
-  text?: string | undefined
-  thought?: boolean | undefined
-  inlineData?: { mimeType: string; data: string } | undefined
+  text?: string | null | undefined
+  thought?: boolean | null | undefined
+  inlineData?: { mimeType: string; data: string } | null | undefined
+}
+
+/**
+ * Gemini's answer, whole: what fails later is its form. The key goes to Gemini alone, not to where it redirects; and what is
+ * no JSON object, such as the page of a proxy, is no answer.
+ */
+const ask: typeof fetch = async (input, init) => {
+  const { response, text } = await reach(async () => {
+    const response = await fetch(input, { ...init, redirect: 'error' })
+    return { response, text: await response.text() }
+  })
+  if (response.ok && !isJsonObject(text)) throw unreadable('it is no JSON object')
+  return new Response(text || null, { status: response.status, headers: response.headers })
+}
+
+/** Whatever fails on the way. */
+async function reach<Result>(call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call()
+  } catch (error) {
+    if (error instanceof StepError) throw error
+    const { message, cause } = error as Error
+    const { code, message: why } = (cause ?? {}) as { code?: string; message?: string }
+    throw new StepError('provider_unreachable', `Gemini cannot be reached: ${code ?? why ?? message}`, { cause: error })
+  }
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+  } catch {
+    return false
+  }
+}
+
+/** What bytes are, by the bytes themselves. */
+async function look(bytes: Buffer, wanted: RegExp): Promise<Picture> {
+  const mimeType = (await fileTypeFromBuffer(bytes))?.mime ?? 'nothing that is known'
+  if (!wanted.test(mimeType)) throw unreadable(`it holds ${bytes.length === 0 ? 'no bytes' : mimeType}`)
+  return { bytes, mimeType }
+}
+
+function readUrl(text: string, base?: URL): URL {
+  const url = URL.parse(text, base?.href)
+  if (url === null) throw unreadable('its video is nowhere on the web')
+  return url
 }
 
 const toPart = ({ bytes, mimeType }: Picture) => ({ inlineData: { mimeType, data: bytes.toString('base64') } })
 
 function readAnswer(model: string, answer: unknown): { parts: Part[]; usage: GeminiUsage } {
-  const { candidates = [], promptFeedback, usageMetadata: cost } = check(answers, answer)
-  if (promptFeedback?.blockReason !== undefined) {
+  const { candidates, promptFeedback, usageMetadata: cost } = check(answers, answer)
+  if (promptFeedback?.blockReason) {
     throw permanent('prompt_blocked', `Gemini refuses the prompt: ${inWords(promptFeedback.blockReason)}. Reword it.`)
   }
-  const [candidate] = candidates
+  const [candidate] = candidates ?? []
   if (candidate === undefined) throw unreadable('it is empty')
-  const { finishReason = 'STOP' } = candidate
+  const finishReason = candidate.finishReason ?? 'STOP'
   if (finishReason === 'MAX_TOKENS') {
     throw permanent('answer_truncated', 'The answer was cut off: it is longer than the model may write. Ask for less.')
   }
@@ -313,11 +389,8 @@ function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.outp
 /** Why a call failed, and whether another one may do better. */
 function explain(error: unknown): unknown {
   if (error instanceof StepError) return error
-  if (!(error instanceof ApiError)) {
-    const { message, cause } = error as Error
-    const reason = (cause as NodeJS.ErrnoException | undefined)?.code ?? message
-    return new StepError('provider_unreachable', `Gemini cannot be reached: ${reason}`, { cause: error })
-  }
+  // The SDK stumbles over an answer of another form than it knows.
+  if (!(error instanceof ApiError)) return unreadable('it has another form than an answer has', error)
   const { status } = error
   const said = readRefusal(error.message)
   if (status === 429) {
@@ -332,7 +405,7 @@ function explain(error: unknown): unknown {
       ...(said.retryInMs !== undefined && { retryInMs: said.retryInMs }),
     })
   }
-  if (status === 401 || status === 403) {
+  if (status === 401 || status === 403 || said.isKeyInvalid) {
     return permanent('provider_key_refused', 'Gemini refuses the key of this server.', error)
   }
   if (status === 404)
@@ -340,7 +413,7 @@ function explain(error: unknown): unknown {
   return permanent('provider_refused', `Gemini refuses the request (${status}): ${said.message}`, error)
 }
 
-function readRefusal(text: string): { message: string; retryInMs?: number } {
+function readRefusal(text: string): { message: string; isKeyInvalid?: boolean; retryInMs?: number } {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -350,12 +423,14 @@ function readRefusal(text: string): { message: string; retryInMs?: number } {
   }
   const parsed = refusals.safeParse(value)
   if (!parsed.success) return { message: 'it gave no reason' }
-  const delay = parsed.data.error.details
-    ?.find((detail) => detail['@type']?.endsWith('google.rpc.RetryInfo'))
-    ?.retryDelay?.match(/^(\d+(?:\.\d+)?)s$/)?.[1]
+  const { message, details = [] } = parsed.data.error
+  const delay = details.find((detail) => String(detail['@type']).endsWith('google.rpc.RetryInfo'))?.retryDelay
+  const seconds = Number(/^(\d+(?:\.\d+)?)s$/.exec(String(delay))?.[1] ?? 0)
   return {
-    message: parsed.data.error.message?.slice(0, 500) ?? 'it gave no reason',
-    ...(delay !== undefined && { retryInMs: Math.ceil(Number(delay) * 1000) }),
+    message: message?.slice(0, 500) ?? 'it gave no reason',
+    isKeyInvalid: details.some(({ reason }) => reason === 'API_KEY_INVALID'),
+    // Less than a second would have a step fail for good within a moment; and nothing waits for ever.
+    ...(seconds >= 1 && { retryInMs: Math.ceil(Math.min(seconds, retryMaxSeconds) * 1000) }),
   }
 }
 

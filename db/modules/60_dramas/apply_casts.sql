@@ -17,8 +17,7 @@ begin
     p.id,
     p.drama_id,
     p.owner_id,
-    coalesce((select max(c.position) from public.drama_characters as c where c.drama_id = p.drama_id), 0)
-      + row_number() over (partition by p.drama_id order by p.job_id, p.n),
+    coalesce((select max(c.position) from public.drama_characters as c where c.drama_id = p.drama_id), 0) + p.place,
     app.read_text(p.part -> 'name', 500),
     app.read_text(p.part -> 'role', 500),
     app.read_text(p.part -> 'description', 10000),
@@ -28,7 +27,12 @@ begin
       from public.jobs as c
       where c.parent_id = p.job_id and c.type = 'generate_image' and app.read_uuid(c.input -> 'target_id') = p.id
     )
-  from app.read_output_parts(apply_casts.job_ids, 'write_cast', 'characters') as p
+  from (
+    select p.*, row_number() over (partition by p.drama_id order by p.job_id, p.n) as place
+    from app.read_output_parts(apply_casts.job_ids, 'write_cast', 'characters') as p
+  ) as p
+  -- No more than can be saved.
+  where p.place + (select count(*) from public.drama_characters as c where c.drama_id = p.drama_id) <= 200
   on conflict on constraint drama_characters_pkey do nothing;
 
   return array(

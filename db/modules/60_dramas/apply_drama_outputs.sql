@@ -52,6 +52,7 @@ create or replace function app.apply_drama_outputs(job_ids bigint[])
 as $$
 declare
   v_types text[] := array(select distinct j.type from public.jobs as j where j.id = any (apply_drama_outputs.job_ids));
+  v_fitting_ids bigint[];
   v_taken_ids bigint[] := '{}'::bigint[];
 begin
   perform
@@ -67,27 +68,28 @@ begin
   order by d.id
   for no key update;
 
+  v_fitting_ids := app.pick_fitting_outputs(apply_drama_outputs.job_ids);
   -- A batch has two or three types: the statements of the others would cost as much as these.
   if 'write_outline' = any (v_types) then
-    v_taken_ids := v_taken_ids || app.apply_outlines(apply_drama_outputs.job_ids);
+    v_taken_ids := v_taken_ids || app.apply_outlines(v_fitting_ids);
   end if;
   if 'write_cast' = any (v_types) then
-    v_taken_ids := v_taken_ids || app.apply_casts(apply_drama_outputs.job_ids);
+    v_taken_ids := v_taken_ids || app.apply_casts(v_fitting_ids);
   end if;
   if 'write_script' = any (v_types) then
-    v_taken_ids := v_taken_ids || app.apply_scripts(apply_drama_outputs.job_ids);
+    v_taken_ids := v_taken_ids || app.apply_scripts(v_fitting_ids);
   end if;
   if 'write_scene' = any (v_types) then
-    v_taken_ids := v_taken_ids || app.apply_scenes(apply_drama_outputs.job_ids);
+    v_taken_ids := v_taken_ids || app.apply_scenes(v_fitting_ids);
   end if;
   if v_types && '{generate_image,generate_video}'::text[] then
-    v_taken_ids := v_taken_ids || app.apply_drama_assets(apply_drama_outputs.job_ids);
+    v_taken_ids := v_taken_ids || app.apply_drama_assets(v_fitting_ids);
   end if;
 
   update public.jobs as j
   set
     error_slug = 'output_not_taken',
-    error_message = 'The drama did not take it: it is malformed, or what it was made for has changed meanwhile or is gone.'
+    error_message = 'The drama did not take it: it is malformed, or too much, or what it was made for has changed meanwhile or is gone.'
   where j.id = any (apply_drama_outputs.job_ids)
     and j.id <> all (v_taken_ids)
     -- A run that makes pictures for something else is none of ours.

@@ -17,11 +17,15 @@ begin
     p.id,
     p.drama_id,
     p.owner_id,
-    coalesce((select max(e.position) from public.episodes as e where e.drama_id = p.drama_id), 0)
-      + row_number() over (partition by p.drama_id order by p.job_id, p.n),
+    coalesce((select max(e.position) from public.episodes as e where e.drama_id = p.drama_id), 0) + p.place,
     app.read_text(p.part -> 'title', 500),
     app.read_text(p.part -> 'summary', 10000)
-  from app.read_output_parts(apply_outlines.job_ids, 'write_outline', 'episodes') as p
+  from (
+    select p.*, row_number() over (partition by p.drama_id order by p.job_id, p.n) as place
+    from app.read_output_parts(apply_outlines.job_ids, 'write_outline', 'episodes') as p
+  ) as p
+  -- No more than can be saved.
+  where p.place + (select count(*) from public.episodes as e where e.drama_id = p.drama_id) <= 500
   on conflict on constraint episodes_pkey do nothing;
 
   with outlined as (

@@ -14,7 +14,8 @@ declare
 begin
   with scripted as (
     update public.episodes as e
-    set script = app.read_text(j.output -> 'script', 100000)
+    -- What somebody has written meanwhile stays.
+    set script = coalesce(nullif(e.script, ''), app.read_text(j.output -> 'script', 100000))
     from public.jobs as j
     join app.drama_runs as r on r.run_id = j.root_id
     where j.id = any (apply_scripts.job_ids)
@@ -31,10 +32,9 @@ begin
   select
     p.id,
     p.drama_id,
-    e.id,
+    p.episode_id,
     p.owner_id,
-    coalesce((select max(s.position) from public.scenes as s where s.episode_id = e.id), 0)
-      + row_number() over (partition by e.id order by p.job_id, p.n),
+    coalesce((select max(s.position) from public.scenes as s where s.episode_id = p.episode_id), 0) + p.place,
     app.read_text(p.part -> 'title', 500),
     app.read_text(p.part -> 'summary', 10000),
     array(
@@ -44,8 +44,18 @@ begin
       order by c.position
       limit 200
     )
-  from app.read_output_parts(v_ids, 'write_script', 'scenes') as p
-  join public.episodes as e on e.id = app.read_uuid(p.input -> 'episode_id') and e.drama_id = p.drama_id
+  from (
+    select
+      p.*,
+      e.id as episode_id,
+      row_number() over (partition by e.id order by p.job_id, p.n) as place,
+      row_number() over (partition by p.drama_id order by p.job_id, p.n) as drama_place
+    from app.read_output_parts(v_ids, 'write_script', 'scenes') as p
+    join public.episodes as e on e.id = app.read_uuid(p.input -> 'episode_id') and e.drama_id = p.drama_id
+  ) as p
+  -- No more than can be saved.
+  where p.place + (select count(*) from public.scenes as s where s.episode_id = p.episode_id) <= 500
+    and p.drama_place + (select count(*) from public.scenes as s where s.drama_id = p.drama_id) <= 2000
   on conflict on constraint scenes_pkey do nothing;
 
   return v_ids;
@@ -66,15 +76,20 @@ begin
   with written as (
     update public.scenes as s
     set
-      text = app.read_text(j.output -> 'text', 100000),
-      image_prompt = app.read_text(j.output -> 'image_prompt', 10000),
-      video_prompt = app.read_text(j.output -> 'video_prompt', 10000),
-      image_job_id = coalesce(
-        (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_image'), s.image_job_id
-      ),
-      video_job_id = coalesce(
-        (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_video'), s.video_job_id
-      )
+      -- What somebody has written, chosen or asked for meanwhile stays.
+      text = coalesce(nullif(s.text, ''), app.read_text(j.output -> 'text', 100000)),
+      image_prompt = coalesce(nullif(s.image_prompt, ''), app.read_text(j.output -> 'image_prompt', 10000)),
+      video_prompt = coalesce(nullif(s.video_prompt, ''), app.read_text(j.output -> 'video_prompt', 10000)),
+      image_job_id = case
+        when s.image_url is null and s.image_job_id is null
+          then (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_image')
+        else s.image_job_id
+      end,
+      video_job_id = case
+        when s.video_url is null and s.video_job_id is null
+          then (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_video')
+        else s.video_job_id
+      end
     from public.jobs as j
     join app.drama_runs as r on r.run_id = j.root_id
     where j.id = any (apply_scenes.job_ids)

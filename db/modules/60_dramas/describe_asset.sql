@@ -1,7 +1,20 @@
--- app.describe_asset
+-- app.describe_asset, app.trim_text
 --
 -- Called by   app.regenerate_asset
--- Errors      PT404 drama_not_found, PT422 prompt_missing
+-- Errors      PT404 drama_not_found, PT422 prompt_missing, model_unknown
+create or replace function app.trim_text(text text)
+  returns text
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+begin
+  return btrim(trim_text.text, E' \t\n\v\f\r');
+end
+$$;
+
+comment on function app.trim_text(text) is 'A text without the spaces and line breaks around it.';
+
 create or replace function app.describe_asset(drama public.dramas, target_id uuid, kind text, prompt text)
   returns jsonb
   language plpgsql
@@ -14,7 +27,8 @@ begin
   if describe_asset.kind = 'portrait' then
     select jsonb_build_object(
       'prompt', coalesce(
-        nullif(btrim(left(describe_asset.prompt, 10000)), ''), nullif(c.appearance, ''), nullif(c.description, ''), c.name
+        nullif(app.trim_text(left(describe_asset.prompt, 10000)), ''), nullif(app.trim_text(c.appearance), ''),
+        nullif(app.trim_text(c.description), ''), app.trim_text(c.name)
       ),
       'references', '[]'::jsonb
     )
@@ -24,10 +38,10 @@ begin
   else
     select jsonb_build_object(
       'prompt', coalesce(
-        nullif(btrim(left(describe_asset.prompt, 10000)), ''),
-        nullif(case describe_asset.kind when 'video' then s.video_prompt else s.image_prompt end, ''),
-        nullif(s.summary, ''),
-        left(s.text, 10000)
+        nullif(app.trim_text(left(describe_asset.prompt, 10000)), ''),
+        nullif(app.trim_text(case describe_asset.kind when 'video' then s.video_prompt else s.image_prompt end), ''),
+        nullif(app.trim_text(s.summary), ''),
+        app.trim_text(left(s.text, 10000))
       ),
       'references', case describe_asset.kind
         when 'video' then to_jsonb(array_remove(array[s.image_url], null))
@@ -53,7 +67,7 @@ begin
     perform app.fail(422, 'prompt_missing', 'Nothing says what is to be seen.', 'Send prompt, or fill in the scene or character.');
   end if;
 
-  return v_described || jsonb_build_object(
+  v_described := v_described || jsonb_build_object(
     'drama_id', (describe_asset.drama).id,
     'target_id', describe_asset.target_id,
     'kind', describe_asset.kind,
@@ -72,6 +86,16 @@ begin
       limit 1
     )
   );
+  if v_described ->> 'model' is null then
+    perform app.fail(
+      422,
+      'model_unknown',
+      format('There is no %s model at the moment.', case describe_asset.kind when 'video' then 'video' else 'image' end),
+      'Table ai_models lists those that can be asked for.'
+    );
+  end if;
+
+  return v_described;
 end
 $$;
 
@@ -79,3 +103,4 @@ comment on function app.describe_asset(public.dramas, uuid, text, text) is
   'The input of generate_image or generate_video for what a character or a scene shows.';
 
 revoke execute on function app.describe_asset(public.dramas, uuid, text, text) from public;
+revoke execute on function app.trim_text(text) from public;

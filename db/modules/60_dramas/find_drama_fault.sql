@@ -1,4 +1,4 @@
--- app.find_drama_fault, app.list_drama_parts
+-- app.find_drama_fault, app.list_drama_parts, app.is_time
 --
 -- Called by   app.require_drama_fits
 -- Why         the rules of docs/drama.schema.json, so that a refusal names the field; the constraints of the tables say the
@@ -41,10 +41,27 @@ $$;
 
 comment on function app.list_drama_parts(json) is 'A drama and every object below it, each with its path and kind.';
 
+create or replace function app.is_time(text text)
+  returns boolean
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+begin
+  return is_time.text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' and is_time.text::timestamptz is not null;
+exception
+  -- The 31st of February has the form of a time, too.
+  when datetime_field_overflow or invalid_datetime_format or invalid_time_zone_displacement_value then
+    return false;
+end
+$$;
+
+comment on function app.is_time(text) is 'Whether a text is a time as JSON has it, with its zone.';
+
 create or replace function app.find_drama_fault(drama json)
   returns text
   language plpgsql
-  immutable
+  stable
   set search_path = ''
 as $$
 begin
@@ -128,7 +145,7 @@ begin
       or not coalesce(
         case f.form
           when 'text' then f.type = 'string' and char_length(f.text) <= k.size
-          when 'url' then f.type = 'null' or f.type = 'string' and f.text ~ '^https?://[^[:space:]"<>]+$' and octet_length(f.text) <= k.size
+          when 'url' then f.type = 'null' or f.type = 'string' and f.text ~ '^https?://[^\t-\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"<>]+$' and octet_length(f.text) <= k.size
           when 'id' then f.type = 'string' and app.is_uuid(f.text)
           when 'ids' then f.type = 'array' and case f.type when 'array' then
             json_array_length(e.value) <= k.size and coalesce((
@@ -136,7 +153,7 @@ begin
               from json_array_elements(e.value) as i (value)
             ), true) end
           when 'name' then f.type = 'null' or f.type = 'string' and octet_length(f.text) between 1 and k.size
-          when 'time' then f.type = 'null' or f.type = 'string' and f.text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$'
+          when 'time' then f.type = 'null' or f.type = 'string' and app.is_time(f.text)
           when 'list' then case f.type when 'array' then json_array_length(e.value) <= k.size end
           when 'object' then f.type = 'object' and octet_length(f.text) <= k.size
           when 'given' then true
@@ -152,4 +169,5 @@ comment on function app.find_drama_fault(json) is
   'What is wrong with the first field that is not as docs/drama.schema.json says; null where none is.';
 
 revoke execute on function app.list_drama_parts(json) from public;
+revoke execute on function app.is_time(text) from public;
 revoke execute on function app.find_drama_fault(json) from public;

@@ -22,10 +22,10 @@ begin
     perform app.fail(
       422,
       'model_unknown',
-      coalesce(
-        format('There is no %s model "%s".', require_model.kind, left(require_model.name, 100)),
-        format('There is no %s model by default.', require_model.kind)
-      ),
+      case
+        when require_model.name is null then format('There is no %s model by default.', require_model.kind)
+        else format('There is no %s model "%s".', require_model.kind, left(require_model.name, 100))
+      end,
       'Table ai_models lists those that can be asked for.'
     );
   end if;
@@ -50,7 +50,10 @@ begin
     v_wrong := 'they are no object';
   else
     v_wrong := (
-      select coalesce(format('"%s" is %s', o.key, k.said), format('there is none called "%s"', left(o.key, 80)))
+      select case
+        when k.said is null then format('there is none called "%s"', left(o.key, 80))
+        else format('"%s" must be %s', o.key, k.said)
+      end
       from jsonb_each(v_options) as o (key, value)
       left join (
         values
@@ -83,7 +86,12 @@ begin
     'episodes', 3, 'scenes_per_episode', 4, 'characters', 4, 'with_video', false, 'language', 'English', 'style', ''
   ) || v_options || jsonb_build_object(
     'image_model', app.require_model('image', v_options ->> 'image_model'),
-    'video_model', app.require_model('video', v_options ->> 'video_model')
+    'video_model', case
+      when (v_options -> 'with_video')::boolean or v_options ? 'video_model'
+        then app.require_model('video', v_options ->> 'video_model')
+      -- Nobody asks it for anything: the steps only need a name.
+      else coalesce((select m.name from public.ai_models as m where m.kind = 'video' and m.is_default), 'none')
+    end
   );
 end
 $$;

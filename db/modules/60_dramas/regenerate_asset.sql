@@ -2,9 +2,9 @@
 --
 -- Called by   the owner; service_role
 -- Writes      drama_runs; *_job_id of what is made anew; what app.submit_run writes; rate_limits
--- Errors      PT404 drama_not_found, PT422 asset_kind_unknown, prompt_missing, idempotency_key_invalid, PT429 rate_limited
+-- Errors      PT404 drama_not_found, PT422 asset_kind_unknown, prompt_missing, model_unknown, model_unknown, idempotency_key_invalid, PT429 rate_limited
 -- Idempotent  same idempotency_key, same owner: gives the first run and changes nothing
--- Locks       the drama, then lanes
+-- Locks       the owner, then the drama, then lanes
 -- Why         an asset takes the result of the job that stands in its *_job_id: whichever was asked for last wins, and one that
 --             is still at work for an earlier request changes nothing any more
 create or replace function app.regenerate_asset(target_id uuid, kind text, prompt text, idempotency_key text)
@@ -36,6 +36,10 @@ begin
       then (select c.drama_id from public.drama_characters as c where c.id = regenerate_asset.target_id)
     else (select s.drama_id from public.scenes as s where s.id = regenerate_asset.target_id)
   end;
+  -- The owner before the drama: submitting a run asks for the owner, too.
+  perform app.hold_drama_owner(d.owner_id)
+  from public.dramas as d
+  where d.id = v_drama_id and (d.owner_id = auth.uid() or auth.role() = 'service_role');
   v_drama := app.require_drama(v_drama_id);
   v_input := app.describe_asset(v_drama, regenerate_asset.target_id, regenerate_asset.kind, regenerate_asset.prompt);
 
@@ -98,7 +102,7 @@ $$Has one image or video of a drama made anew; it replaces the one that is there
 target_id: a character (kind portrait) or a scene (kind image or video). prompt: what is to be seen this time; by default what
 stands in the character or the scene. idempotency_key: the same key gives the first run.
 Returns the id of the job, for job_tree, cancel_job and retry_job. Of several for the same asset, the last one counts.
-404 drama_not_found. 422 asset_kind_unknown, prompt_missing, idempotency_key_invalid. 429 rate_limited.$$;
+404 drama_not_found. 422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid. 429 rate_limited.$$;
 
 revoke execute on function app.regenerate_asset(uuid, text, text, text) from public;
 revoke execute on function public.regenerate_asset(uuid, text, text, text) from public;

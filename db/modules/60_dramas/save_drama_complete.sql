@@ -2,10 +2,11 @@
 --
 -- Called by   clients for themselves; service_role for an owner; npm run dramas:import
 -- Writes      dramas, drama_characters, episodes, scenes, drama_packages; rate_limits
--- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found, PT409 drama_changed, PT413 drama_too_large,
+-- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found, PT409 drama_changed,
+--             external_id_taken, PT413 drama_too_large,
 --             PT422 drama_invalid, owner_missing, PT429 rate_limited
 -- Idempotent  saving what stands there changes nothing, its updated_at included
--- Locks       the drama, then the rows below it, then the caller's row of rate_limits
+-- Locks       the owner, then the drama, then the rows below it, then the caller's row of rate_limits
 create or replace function app.save_drama_complete(drama json, owner_id uuid)
   returns json
   language plpgsql
@@ -22,6 +23,7 @@ begin
   perform app.require_read_committed();
   perform app.require_drama_fits(save_drama_complete.drama);
 
+  perform app.hold_drama_owner(v_owner_id);
   v_id := app.save_drama_row(save_drama_complete.drama, v_owner_id);
   perform app.save_drama_characters(v_id, v_owner_id, coalesce(save_drama_complete.drama -> 'characters', '[]'));
   perform app.save_drama_episodes(v_id, v_owner_id, coalesce(save_drama_complete.drama -> 'episodes', '[]'));
@@ -64,7 +66,7 @@ has changed is updated, what is not in it is deleted; lists keep their order. up
 be left out for a new drama only. options, run_id, *_job_id and created_at are passed over. owner_id: for service_role,
 which must name it.
 Returns the drama as it stands then. 404 drama_not_found: it, or something in it, is not the owner's. 409 drama_changed: it
-was changed meanwhile. 413 drama_too_large. 422 drama_invalid, owner_missing. 404 owner_not_found. 429 rate_limited.
+was changed or deleted meanwhile. 409 external_id_taken. 413 drama_too_large. 422 drama_invalid, owner_missing. 404 owner_not_found. 429 rate_limited.
 400 22P05: the character \u0000. Seed 002.$$;
 
 revoke execute on function app.save_drama_complete(json, uuid) from public;

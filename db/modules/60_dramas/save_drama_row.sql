@@ -2,7 +2,7 @@
 --
 -- Called by   app.save_drama_complete, first: it holds the drama's lock from here on
 -- Writes      dramas
--- Errors      PT404 drama_not_found, PT409 drama_changed
+-- Errors      PT404 drama_not_found, PT409 drama_changed, external_id_taken
 create or replace function app.save_drama_row(drama json, owner_id uuid)
   returns uuid
   language plpgsql
@@ -25,7 +25,8 @@ begin
     coalesce(n.model, '') as model,
     n.cover_url,
     coalesce(n.extra, '{}') as extra,
-    n.updated_at
+    n.updated_at,
+    n.id is null or n.updated_at is null as may_be_new
   into v_new
   from json_to_record(save_drama_row.drama) as n (
     id uuid, external_id text, title text, premise text, logline text, genre text, language text, style text, model text,
@@ -35,11 +36,12 @@ begin
   insert into public.dramas (
     id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url, extra
   )
-  values (
+  select
     v_new.id, save_drama_row.owner_id, v_new.external_id, v_new.title, v_new.premise, v_new.logline, v_new.genre,
     v_new.language, v_new.style, v_new.model, v_new.cover_url, v_new.extra
-  )
-  on conflict on constraint dramas_pkey do nothing;
+  -- What was opened is not made again when it was deleted since.
+  where v_new.may_be_new
+  on conflict do nothing;
   if found then
     return v_new.id;
   end if;
@@ -49,10 +51,22 @@ begin
   from public.dramas as d
   where d.id = v_new.id
   for no key update;
-  if v_old.owner_id is distinct from save_drama_row.owner_id then
+  if v_old.owner_id <> save_drama_row.owner_id then
     perform app.fail(404, 'drama_not_found', 'There is no such drama, or not all that it names is its own.');
   end if;
-  if v_new.updated_at is distinct from v_old.updated_at then
+  if exists (
+    select
+    from public.dramas as d
+    where d.owner_id = save_drama_row.owner_id and d.external_id = v_new.external_id and d.id <> v_new.id
+  ) then
+    perform app.fail(
+      409,
+      'external_id_taken',
+      'Another drama of this owner has this external_id.',
+      'Take another one, or null; or save the drama that has it.'
+    );
+  end if;
+  if v_old.id is null or v_new.updated_at is distinct from v_old.updated_at then
     perform app.fail(
       409,
       'drama_changed',

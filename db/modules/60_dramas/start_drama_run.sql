@@ -2,8 +2,8 @@
 --
 -- Called by   app.generate_drama; trigger _050_generate on dramas
 -- Writes      what app.submit_run writes
--- Errors      PT422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid
--- Locks       lanes, as app.submit_run does: call it before what else takes long
+-- Errors      PT404 owner_not_found, PT422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid
+-- Locks       the owner, then lanes, as app.submit_run does: call it before what else takes long
 create or replace function app.start_drama_run(drama public.dramas, idempotency_key text)
   returns public.dramas
   language plpgsql
@@ -24,6 +24,7 @@ begin
     );
   end if;
 
+  perform app.hold_drama_owner(v_drama.owner_id);
   v_drama.model := app.require_model('text', nullif(v_drama.model, ''));
   v_drama.options := app.read_drama_options(v_drama.options);
   v_drama.language := v_drama.options ->> 'language';

@@ -84,6 +84,12 @@ create or replace trigger _220_touch_dramas
   for each statement
   execute function app.tg__touch_dramas();
 
+create or replace trigger _110_delete_dramas
+  after delete on public.users
+  referencing old table as old_users
+  for each statement
+  execute function app.tg_users__delete_dramas();
+
 -- Not by row: a batch may hand in results of several dramas, and these are locked lowest id first.
 create or replace trigger _100_apply_drama_outputs
   after update on public.jobs

@@ -381,7 +381,17 @@ describe('bad input', () => {
     ['\\u0000 in a text', { title: 'a\u0000b' }, 400, ''],
     ['\\u0000 in extra', { extra: { a: '\u0000' } }, 400, ''],
     ['\\u0000 in a key', { extra: { 'a\u0000': 1 } }, 400, ''],
-    ['a month that is none', { updated_at: '2026-13-01T00:00:00Z' }, 400, ''],
+    ['a month that is none', { updated_at: '2026-13-01T00:00:00Z' }, 422, '"updated_at" must be a time'],
+    ['a day that is none', { updated_at: '2026-02-31T00:00:00Z' }, 422, '"updated_at" must be a time'],
+    ['a zone that is none', { updated_at: '2026-02-21T00:00:00+99:99' }, 422, '"updated_at" must be a time'],
+    ['a URL with another space', { cover_url: 'https://a\u2003b\ufeff' }, 422, '"cover_url" must be an http(s) URL'],
+    [
+      'too many scenes in all',
+      { episodes: [...Array(5).fill({ scenes: Array(400).fill({}) }), { scenes: [{}] }] },
+      422,
+      'more than 2000 scenes',
+    ],
+    ['as many scenes as may be', { episodes: Array(5).fill({ scenes: Array(400).fill({}) }) }, 200, ''],
     ['more than 4 MiB', { extra: {}, title: 'x'.repeat(4_200_000) }, 413, '4 MiB'],
     ['a large extra', { extra: { a: 'x'.repeat(270_000) } }, 422, '"extra"'],
     ['a deep extra', { extra: deep(1000) }, 200, ''],
@@ -432,9 +442,44 @@ describe('bad input', () => {
     expect(checked).toBeGreaterThan(25)
   })
 
+  test('as many ids as 4 MiB hold are saved in time', async () => {
+    const characters = Array.from({ length: 200 }, () => ({ id: crypto.randomUUID() }))
+    const character_ids = characters.map((one) => one.id)
+    const { error, data } = await save(ana, { characters, episodes: [{ scenes: Array(490).fill({ character_ids }) }] })
+    expect(error).toBeNull()
+    expect(data.episodes[0].scenes[489].character_ids).toEqual(character_ids)
+  }, 20_000)
+
   test('what is too deep to be read is a 4xx', async () => {
     const body = `{"drama":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
     expect((await send(anaUser, 'rpc/save_drama_complete', {}, body)).status).toBe(413)
+  })
+})
+
+describe('conflicts', () => {
+  test('what was deleted since it was opened is not made again', async () => {
+    const { data } = await save(ana, small())
+    expect((await ana.rpc('delete_drama', { drama_id: data.id })).error).toBeNull()
+    expect(await save(ana, { ...data, title: 'Again' })).toMatchObject({
+      status: 409,
+      error: { details: 'drama_changed' },
+    })
+    expect((await open(ana, data.id)).status).toBe(404)
+    // As a new one it may be saved.
+    const { updated_at: _, ...fresh } = data
+    expect((await save(ana, fresh)).status).toBe(200)
+  })
+
+  test('an external_id is one drama’s, by inserting and by updating, and each owner’s own', async () => {
+    const external_id = crypto.randomUUID()
+    const taken = { status: 409, error: { details: 'external_id_taken' } }
+    expect((await save(ana, { external_id })).status).toBe(200)
+    expect(await save(ana, { external_id })).toMatchObject(taken)
+    expect(await save(ana, { id: crypto.randomUUID(), external_id })).toMatchObject(taken)
+    const { data } = await save(ana, { title: 'Other' })
+    expect(await save(ana, { ...data, external_id })).toMatchObject(taken)
+    expect((await open(ana, data.id)).data).toEqual(data)
+    expect((await save(ben, { external_id })).status).toBe(200)
   })
 })
 
@@ -571,6 +616,67 @@ describe('generating', () => {
     if (idempotency_key === undefined && row['premise'] !== null) {
       expect((await ana.from('dramas').insert(row)).error).toMatchObject({ details: slug })
     }
+  })
+
+  test.each([
+    [{ options: { lots: 1 } }, 'there is none called "lots"'],
+    [{ options: { episodes: 25 } }, '"episodes" must be a number from 1 to 24'],
+    [{ options: { image_model: 'x' } }, 'There is no image model "x".'],
+  ])('%j: the message says why', async (wanted, message) => {
+    const { error } = await ana.rpc('generate_drama', { premise: 'x', ...wanted })
+    expect(error?.message).toContain(message)
+  })
+
+  test('the longest options fit, in any script', async () => {
+    for (const letter of ['灯', '😀', '\n', '\u0001']) {
+      const options = { style: letter.repeat(2000), language: letter.repeat(100) }
+      const { data, error } = await ana.rpc('generate_drama', { premise: 'x', options })
+      expect(error).toBeNull()
+      expect(data.options).toMatchObject(options)
+    }
+  })
+
+  test('a video model is needed for videos only', async () => {
+    const client = await database.connect()
+    const { data } = await save(ana, { episodes: [{ scenes: [{ summary: 'S' }] }] })
+    await client.query("update ai_models set is_enabled = false where kind = 'video'")
+    try {
+      const generate = (options: object) => ana.rpc('generate_drama', { premise: 'x', options })
+      expect((await generate({})).error).toBeNull()
+      expect(await generate({ with_video: true })).toMatchObject({
+        error: { details: 'model_unknown', message: 'There is no video model by default.' },
+      })
+      expect(await generate({ video_model: 'veo-3.1-generate-preview' })).toMatchObject({
+        error: { details: 'model_unknown' },
+      })
+      const target_id = data.episodes[0].scenes[0].id
+      const before = await ana.from('jobs').select('id', { count: 'exact', head: true })
+      expect(await ana.rpc('regenerate_asset', { target_id, kind: 'video' })).toMatchObject({
+        status: 422,
+        error: { details: 'model_unknown' },
+      })
+      expect((await ana.from('jobs').select('id', { count: 'exact', head: true })).count).toBe(before.count)
+      expect((await ana.rpc('regenerate_asset', { target_id, kind: 'image' })).error).toBeNull()
+    } finally {
+      await client.query("update ai_models set is_enabled = true where kind = 'video'")
+    }
+  })
+
+  test('a prompt of line breaks is none', async () => {
+    const { data } = await save(ana, { characters: [{ name: ' Mira\n' }, { appearance: '\n' }] })
+    const asked = await ana.rpc('regenerate_asset', {
+      target_id: data.characters[0].id,
+      kind: 'portrait',
+      prompt: '\n\t',
+    })
+    expect((await ana.rpc('job_tree', { job_id: asked.data })).error).toBeNull()
+    const client = await database.connect()
+    const { rows } = await client.query("select input ->> 'prompt' as prompt from jobs where id = $1", [asked.data])
+    expect(rows).toEqual([{ prompt: 'Mira' }])
+    expect(await ana.rpc('regenerate_asset', { target_id: data.characters[1].id, kind: 'portrait' })).toMatchObject({
+      status: 422,
+      error: { details: 'prompt_missing' },
+    })
   })
 
   test('no other column can be inserted, and \\u0000 is a 400', async () => {

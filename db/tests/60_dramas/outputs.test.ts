@@ -118,3 +118,86 @@ test('no output, however odd, stops the batch that it comes in', async () => {
     { numRuns: 150 },
   )
 }, 60_000)
+
+type Step = { id: number; fence: number; key: string }
+type Result = [Step, object, object[]?]
+
+test('what is generated can be saved as it was opened, however much it is', async () => {
+  const generate = async () =>
+    (await client.query("select (d).* from (select generate_drama('A lighthouse') as d) as made")).rows[0]
+  const open = async (id: string) => (await client.query('select get_drama_complete($1) as drama', [id])).rows[0].drama
+  const save = async (drama: unknown) =>
+    (await client.query('select save_drama_complete($1) as drama', [JSON.stringify(drama)])).rows[0].drama
+  const take = async () =>
+    (await client.query("select worker.exchange_steps($1, '[]', 1000) as answer", [worker])).rows[0].answer.steps
+  const handIn = (results: Result[]) =>
+    client.query('select worker.exchange_steps($1, $2, 0)', [
+      worker,
+      JSON.stringify(
+        results.map(([{ id, fence }, output, children = []]) => ({
+          id,
+          fence,
+          outcome: 'completed',
+          output,
+          children,
+        })),
+      ),
+    ])
+  const some = (count: number) =>
+    Array.from({ length: count }, () => ({ id: crypto.randomUUID(), title: 'x', name: 'x' }))
+
+  // As many as may be, beside those of a person.
+  const drama = await generate()
+  const [outline] = await take()
+  const episodes = some(5)
+  const scripts = episodes.map(({ id }, n) => ({ key: `s${n}`, type: 'write_script', input: { episode_id: id } }))
+  await handIn([[outline, { title: 'T', episodes }, [{ key: 'cast', type: 'write_cast' }, ...scripts]]])
+  const steps = await take()
+  const opened = await open(drama.id)
+  await save({ ...opened, characters: Array(198).fill({}), episodes: [...opened.episodes, ...Array(494).fill({})] })
+  await handIn(
+    steps.map(
+      (step: Step): Result =>
+        step.key === 'cast' ? [step, { characters: some(4) }] : [step, { script: 'S', scenes: some(450) }],
+    ),
+  )
+  const full = await open(drama.id)
+  expect(full.characters).toHaveLength(200)
+  expect(full.episodes.map(({ scenes }: { scenes: object[] }) => scenes.length).slice(0, 5)).toEqual([
+    450, 450, 450, 450, 200,
+  ])
+  expect({ ...(await save(full)), updated_at: 0 }).toEqual({ ...full, updated_at: 0 })
+
+  // And as long as may be, in letters that take six bytes, in one batch and in several.
+  const large = await generate()
+  const [first] = await take()
+  const [episode] = some(1)
+  await handIn([
+    [
+      first,
+      { title: 'T', episodes: [episode] },
+      [{ key: 's', type: 'write_script', input: { episode_id: episode?.id } }],
+    ],
+  ])
+  const [script] = await take()
+  const scenes = some(60)
+  const children = scenes.map(({ id }, n) => ({ key: `s${n}`, type: 'write_scene', input: { scene_id: id } }))
+  await handIn([[script, { script: 'S', scenes }, children]])
+  let written = 0
+  for (let writing = await take(); writing.length > 0; writing = await take()) {
+    const results = writing.map((step: Step): Result => [step, { text: '\u0001'.repeat(18_000) }])
+    for (let from = 0; from < results.length; from += 4) await handIn(results.slice(from, from + 4))
+    written += writing.length
+  }
+  expect(written).toBe(60)
+  const largest = await open(large.id)
+  expect(JSON.stringify(largest).length).toBeGreaterThan(3_900_000)
+  expect({ ...(await save(largest)), updated_at: 0 }).toEqual({ ...largest, updated_at: 0 })
+  const left = await client.query(
+    "select count(*)::integer as count from jobs where root_id = $1 and error_slug = 'output_not_taken'",
+    [large.run_id],
+  )
+  const empty = largest.episodes[0].scenes.filter(({ text }: { text: string }) => text === '')
+  expect(left.rows[0].count).toBe(empty.length)
+  expect(empty.length).toBeGreaterThan(10)
+}, 60_000)

@@ -206,3 +206,166 @@ test('readers beside writers see whole dramas, and the same one under the same u
   expect(versions.size).toBeGreaterThan(3)
   await requirePackageIsTrue(drama.id)
 })
+
+test('what a person writes, chooses or asks for while a drama is generated stays', async () => {
+  const drama = await generate()
+  const mine = async (): Promise<Step> => {
+    const steps = (await take()).filter(({ run_id }) => run_id === Number(drama.run_id))
+    expect(steps).toHaveLength(1)
+    return steps[0] as Step
+  }
+  const [episode_id, scene_id, other_id] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()]
+  const episodes = [{ id: episode_id, title: 'One' }]
+  await handIn(a, [
+    [await mine(), { title: 'T', episodes }, [{ key: 'script', type: 'write_script', input: { episode_id } }]],
+  ])
+  const script = await mine()
+  let opened = await open(drama.id)
+  await save(watcher, { ...opened, episodes: [{ ...opened.episodes[0], script: 'Mine' }] })
+  await handIn(a, [
+    [
+      script,
+      { script: 'Theirs', scenes: [{ id: scene_id }, { id: other_id, summary: 'S' }] },
+      [
+        { key: 'scene', type: 'write_scene', input: { scene_id } },
+        { key: 'other', type: 'write_scene', input: { scene_id: other_id }, depends_on: ['scene'] },
+      ],
+    ],
+  ])
+  const scene = await mine()
+  opened = await open(drama.id)
+  expect(opened.episodes[0].script).toBe('Mine')
+  const written = { text: 'Mine', image_prompt: 'Mine', image_url: 'https://example.com/mine.png' }
+  const [first, second] = opened.episodes[0].scenes
+  await save(watcher, { ...opened, episodes: [{ ...opened.episodes[0], scenes: [{ ...first, ...written }, second] }] })
+  const assets = (target_id: string) => [
+    { key: 'image', type: 'generate_image', input: { target_id } },
+    { key: 'video', type: 'generate_video', input: { target_id } },
+  ]
+  const theirs = { text: 'Theirs', image_prompt: 'Theirs', video_prompt: 'Theirs' }
+  await handIn(a, [[scene, theirs, assets(scene_id)]])
+  const url = 'https://cdn.example.com/theirs.png'
+  const others: Step[] = []
+  for (const step of (await take()).filter(({ run_id }) => run_id === Number(drama.run_id))) {
+    if (step.key === 'other') others.push(step)
+    else await handIn(a, [[step, { url }]])
+  }
+  for (const step of await take()) {
+    if (step.key === 'other') others.push(step)
+  }
+  opened = await open(drama.id)
+  expect(opened.episodes[0].scenes[0]).toMatchObject({
+    ...written,
+    image_job_id: null,
+    video_prompt: 'Theirs',
+    video_url: url,
+  })
+
+  // Asked for before the scene is written: that one counts, whichever is done last.
+  await watcher.query("select regenerate_asset($1, 'image', 'Mine')", [other_id])
+  const asked = (await take())[0] as Step
+  await handIn(a, [[others[0] as Step, theirs, assets(other_id)]])
+  await handIn(a, [[asked, { url: 'https://cdn.example.com/asked.png' }]])
+  for (const step of await take()) await handIn(a, [[step, { url }]])
+  expect((await open(drama.id)).episodes[0].scenes[1]).toMatchObject({
+    text: 'Theirs',
+    image_url: 'https://cdn.example.com/asked.png',
+    video_url: url,
+  })
+})
+
+test('deleting a user against workers, saves and requests for pictures: nobody waits in a circle, nothing is left', async () => {
+  const newUser = async () => {
+    const id = crypto.randomUUID()
+    await watcher.query('insert into auth.users (id, email) values ($1, $2)', [id, `${id}@example.com`])
+    for (const client of [a, watcher]) await be(client, id)
+    return id
+  }
+  const be = (client: Client, sub: string) =>
+    client.query(`select set_config('request.jwt.claims', $1, false)`, [JSON.stringify({ sub, role: 'authenticated' })])
+  const remove = (id: string) => b.query('delete from auth.users where id = $1', [id])
+  const requireGone = async (id: string) => {
+    for (const table of ['dramas', 'drama_characters', 'episodes', 'scenes', 'app.runs', 'jobs']) {
+      expect((await watcher.query(`select from ${table} where owner_id = $1`, [id])).rowCount, table).toBe(0)
+    }
+    // Nobody's drama is made after they have gone.
+    await expect(save(watcher, { title: 'late' })).rejects.toMatchObject({
+      detail: expect.stringMatching(/found|signed/),
+    })
+  }
+  const meanwhile: [string, (drama: Drama) => Promise<() => Promise<unknown>>][] = [
+    [
+      'a worker that hands in twice',
+      async (drama) => {
+        const { rows } = await watcher.query(`select app.submit_run($1, $2, null) as id`, [
+          { key: 'r', type: 'group', steps: ['x', 'y'].map((key) => ({ key, type: 'write_outline' })) },
+          drama.owner_id,
+        ])
+        await watcher.query('insert into app.drama_runs (run_id, drama_id) values ($1, $2)', [rows[0].id, drama.id])
+        const steps = (await take()).filter(({ run_id }) => run_id === Number(rows[0].id))
+        expect(steps).toHaveLength(2)
+        await a.query('begin')
+        await handIn(a, [[steps[0] as Step, outline('x')]])
+        return () => handIn(a, [[steps[1] as Step, outline('y')]])
+      },
+    ],
+    [
+      'a save in two parts',
+      async (drama) => {
+        const opened = await open(drama.id)
+        await a.query('begin')
+        const saved = await save(a, { ...opened, title: 'x' })
+        return () => save(a, { ...saved, title: 'y', episodes: [{ title: 'z' }] })
+      },
+    ],
+    [
+      'a request for a portrait after a save',
+      async (drama) => {
+        const opened = await open(drama.id)
+        await a.query('begin')
+        await a.query('select from dramas where id = $1 for no key update', [drama.id])
+        await save(a, opened)
+        return () => a.query("select regenerate_asset($1, 'portrait')", [drama.characters[0].id])
+      },
+    ],
+  ]
+  for (const [, begin] of meanwhile) {
+    const id = await newUser()
+    const drama = { ...(await save(watcher, { characters: [{ name: 'A' }] })), owner_id: id }
+    const goOn = await begin(drama)
+    const removing = remove(id)
+    await untilWaiting(watcher, b)
+    await goOn()
+    await a.query('commit')
+    await removing
+    await requireGone(id)
+  }
+
+  // And as it comes, many times.
+  const c = await database.connect()
+  for (let round = 0; round < 30; round++) {
+    const id = await newUser()
+    await be(c, id)
+    const saved = await save(watcher, {
+      characters: [{ name: 'A' }],
+      episodes: Array(20).fill({ scenes: Array(10).fill({}) }),
+    })
+    const runs = [await generate(), await generate(), await generate()].map(({ run_id }) => Number(run_id))
+    const steps = (await take()).filter(({ run_id }) => runs.includes(run_id))
+    expect(steps).toHaveLength(3)
+    const children = [{ key: 'cast', type: 'write_cast' }]
+    const ends = await Promise.allSettled([
+      handIn(
+        a,
+        steps.map((step) => [step, outline('x'), children]),
+      ),
+      save(c, { ...saved, episodes: saved.episodes.map((one: Drama) => ({ ...one, title: 'x' })) }),
+      new Promise((resolve) => setTimeout(resolve, round)).then(() => remove(id)),
+    ])
+    const codes = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason.code] : []))
+    for (const code of codes) expect(code).toMatch(/^PT/)
+    expect(ends[2]?.status).toBe('fulfilled')
+    await requireGone(id)
+  }
+  for (const client of [a, watcher]) await be(client, owner)
+}, 60_000)
