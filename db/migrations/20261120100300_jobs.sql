@@ -179,6 +179,8 @@ create table app.job_queue (
 )
 with (fillfactor = 70);
 create index job_queue_run_id_idx on app.job_queue (run_id);
+-- For counting a lane's running steps. Who asks for one step asks whether worker_id is set, which is the same: by status, a
+-- plan made while the table is empty would read this index from end to end for each.
 create index job_queue_running_idx on app.job_queue (lane_id) where status = 'running';
 create index job_queue_queued_idx on app.job_queue (lane_id, priority, run_at, job_id) where status = 'queued';
 alter table app.job_queue enable row level security;

@@ -101,7 +101,7 @@ begin
     left join app.job_queue as q
       on q.job_id = any (array[app.read_bigint(g.result -> 'id')])
       and q.fence = app.read_bigint(g.result -> 'fence')
-      and q.status = 'running'
+      and q.worker_id is not null
     left join app.lanes as l on l.id = any (array[q.lane_id])
     left join public.job_types as t on t.name = any (array[l.type])
     order by g.n

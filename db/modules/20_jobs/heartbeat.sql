@@ -39,7 +39,7 @@ begin
     join app.runs as r on r.id = q.run_id
     where q.job_id = any (array[app.read_bigint(h.step -> 'id')])
       and q.fence = app.read_bigint(h.step -> 'fence')
-      and q.status = 'running'
+      and q.worker_id is not null
       and r.failing_step_id is null
   );
 
@@ -66,7 +66,7 @@ begin
     join app.job_queue as q
       on q.job_id = any (array[app.read_bigint(h.step -> 'id')])
       and q.fence = app.read_bigint(h.step -> 'fence')
-      and q.status = 'running'
+      and q.worker_id is not null
       and q.run_id = any (v_run_ids)
     where jsonb_typeof(coalesce(h.step -> 'progress', '0')) = 'number'
   ) as p

@@ -20,7 +20,7 @@ begin
   select coalesce(j.depends_on, '{}') into v_ids
   from app.job_queue as q
   join public.jobs as j on j.id = q.job_id
-  where q.job_id = read_outputs.job_id and q.fence = read_outputs.fence and q.status = 'running';
+  where q.job_id = read_outputs.job_id and q.fence = read_outputs.fence and q.worker_id is not null;
   if not found then
     perform app.fail(409, 'step_lost', 'The step is not this worker''s any more.', 'Stop its handler.');
   end if;

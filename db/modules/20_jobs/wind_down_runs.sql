@@ -35,7 +35,7 @@ begin
       and q.status <> 'running'
       and not exists (
         select from app.job_queue as o
-        where o.run_id = q.job_id and o.status = 'running'
+        where o.run_id = q.job_id and o.worker_id is not null
       )
     returning q.job_id
   )
