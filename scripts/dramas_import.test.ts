@@ -118,11 +118,15 @@ describe('mapping', () => {
     expect(character?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(mapDrama('drama_1', old, crypto.randomUUID())['id']).not.toBe(mapped['id'])
     const id = crypto.randomUUID()
-    expect(mapDrama(id, {}, owner)['id']).toBe(id)
+    expect(mapDrama(id, { title: 'Kept id' }, owner)['id']).toBe(id)
   })
 
   test.each([[null], [[]], ['x'], [1]])('%j is no drama', (source) => {
     expect(() => mapDrama('x', source, owner)).toThrow('it is no JSON object')
+  })
+
+  test.each([[{}], [{ id: 'drama_1' }], [{ version: 1, scenes: [] }]])('%j has nothing of a drama', (source) => {
+    expect(() => mapDrama('x', source, owner)).toThrow("none of its fields is a drama's")
   })
 
   test('what has no id is never taken for what has one', () => {
@@ -272,7 +276,7 @@ test('one bad file is a line in the report, and takes no other along', { timeout
       write()
     },
     deep: (response) => {
-      response.writeHead(200).end(`{"foo":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)
+      response.writeHead(200).end(`{"title":"x","foo":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)
     },
   }
   const server = await startServer((request, response) => {
@@ -307,7 +311,7 @@ test('many long names, and names with every sign', { timeout: 60_000 }, async ()
   const asXml = (id: string) => id.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
   const server = await startServer((request, response) => {
     const isList = request.url?.includes('list-type')
-    response.writeHead(200).end(isList ? list(ids.map(asXml)) : '{}')
+    response.writeHead(200).end(isList ? list(ids.map(asXml)) : '{"title":"Good"}')
   })
   try {
     const first = await run([], { S3_ENDPOINT: server.url })

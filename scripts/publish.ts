@@ -56,7 +56,12 @@ export async function planVersion(bundle: Bundle, version: string): Promise<Plan
   }
   const files = await Promise.all(
     planned.files.map(async (one) => {
-      const bytes = await bundle.read(version, one.file)
+      const bytes = await bundle.read(version, one.file).catch((cause: Error) => {
+        throw new UsageError(
+          `The manifest names ${one.file}, which cannot be read: ${cause.message}. Add it, or take its line out.`,
+          { cause },
+        )
+      })
       if (bytes.length < 1 || bytes.length > artifactMaxBytes) {
         throw new UsageError(`${one.file} has ${bytes.length} bytes; a file may have 1 to ${artifactMaxBytes}.`)
       }

@@ -17,13 +17,18 @@ export function mapDrama(externalId: string, source: unknown, ownerId: string): 
 
   const episodes = top.list('episodes')
   const loose = top.list('scenes')
+  const [title, premise] = [top.text('title', 'name'), top.text('premise', 'prompt', 'idea')]
+  // All of it would go into extra, and what is there once is passed over later.
+  if (!title && !premise && characters.length + episodes.length + loose.length === 0) {
+    throw new Error("none of its fields is a drama's: no title, premise, characters, episodes or scenes")
+  }
   // Scenes that belong to no episode make one.
   if (loose.length > 0) episodes.push({ scenes: loose })
   return {
     id: isUuid(externalId) ? externalId.toLowerCase() : name(''),
     external_id: externalId,
-    title: top.text('title', 'name'),
-    premise: top.text('premise', 'prompt', 'idea'),
+    title,
+    premise,
     logline: top.text('logline', 'tagline', 'synopsis', 'summary', 'description'),
     genre: top.text('genre', 'genres'),
     language: top.text('language', 'lang'),
