@@ -11,7 +11,7 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { createSpaces, type NewObject, type Store } from '../worker/adapters/spaces.ts'
-import { createDb, type Db } from '../worker/deps.ts'
+import { createDb, type Db } from '../worker/db.ts'
 import type { Steps } from '../worker/steps.ts'
 import sweepTemplateUploads from '../worker/tasks/sweep_template_uploads.ts'
 import { hash } from '../worker/templates/manifest.ts'
@@ -580,6 +580,8 @@ describe('the sweep', () => {
     writeFileSync(path, JSON.stringify(manifest))
     const client = await database.connect()
     const plan = await planVersion(await findBundle('demo', home), '1.0.0')
+    // The first objects are on their way when it comes, and written when it has gone.
+    const swept = Promise.withResolvers<void>()
     let puts = 0
     const slow = new Proxy(through, {
       get: (target, name) =>
@@ -590,7 +592,9 @@ describe('the sweep', () => {
               if (puts === 3) {
                 await travel('61 minutes')
                 await sweep()
+                swept.resolve()
               }
+              await swept.promise
               return target.put(object)
             },
     })

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { fileTypeFromBuffer } from 'file-type'
 import type { Logger } from 'pino'
 import { type Store, StoreError } from '../worker/adapters/spaces.ts'
-import type { Db } from '../worker/deps.ts'
+import type { Db } from '../worker/db.ts'
 import { Refusal, refusal, refusalOf } from './problem.ts'
 import { openSpool, type Spool, SpoolError, type Spooled } from './spool.ts'
 

@@ -1,5 +1,5 @@
 import { createSpaces } from '../worker/adapters/spaces.ts'
-import { createDb, openPool } from '../worker/deps.ts'
+import { createDb, openPool } from '../worker/db.ts'
 import { createLogger, exitOnSignal, orExit } from '../worker/service.ts'
 import { parseConfig } from './config.ts'
 import { buildServer } from './server.ts'

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { spacesEnv } from '../scripts/local/services.ts'
 import { createSpaces } from '../worker/adapters/spaces.ts'
-import { createDb } from '../worker/deps.ts'
+import { createDb } from '../worker/db.ts'
 import { parseConfig } from './config.ts'
 import { buildServer } from './server.ts'
 

@@ -2,7 +2,10 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { DramaAssets } from './adapters/drama_assets.ts'
 import type { Gemini } from './adapters/gemini.ts'
+import { Reschedule, StepError, WithChildren } from './step_outcome.ts'
 import type { Templates } from './templates/resolver.ts'
+
+export { Reschedule, StepError, type StepSpec, WithChildren } from './step_outcome.ts'
 
 /** What the process has for its handlers. */
 export type HandlerDeps = {
@@ -31,55 +34,6 @@ export type StepContext = {
   deps: HandlerDeps
   /** From 0 to 1; clients see it within a second or two. */
   progress(fraction: number): void
-}
-
-/** A step as SQL and `submit_run` have it. */
-export type StepSpec = {
-  key: string
-  type: string
-  input?: unknown
-  depends_on?: string[]
-  steps?: StepSpec[]
-  on_failure?: 'fail_run' | 'skip_dependents' | 'continue'
-  collect?: 'children'
-  priority?: number
-}
-
-/** Ends a step that brings children: they start now, and it joins them. */
-export class WithChildren {
-  readonly output: unknown
-  readonly children: StepSpec[]
-  constructor(output: unknown, children: StepSpec[]) {
-    this.output = output
-    this.children = children
-  }
-}
-
-/** Ends a step for now: it comes again later, with this state, and holds no slot meanwhile. */
-export class Reschedule {
-  readonly state: unknown
-  readonly delayMs: number
-  constructor(state: unknown, delayMs: number) {
-    this.state = state
-    this.delayMs = delayMs
-  }
-}
-
-/** A failure with a name. Permanent ones are not tried again; `retryInMs` is a provider's delay, and holds the whole lane. */
-export class StepError extends Error {
-  readonly slug: string
-  readonly isPermanent: boolean
-  readonly retryInMs: number | undefined
-  constructor(
-    slug: string,
-    message: string,
-    options: { isPermanent?: boolean; retryInMs?: number; cause?: unknown } = {},
-  ) {
-    super(message, { cause: options.cause })
-    this.slug = slug
-    this.isPermanent = options.isPermanent ?? false
-    this.retryInMs = options.retryInMs
-  }
 }
 
 /** A handler as the pump runs it. */

@@ -3,8 +3,8 @@ import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
 import { ZodError, z } from 'zod'
 import type { Store } from './adapters/spaces.ts'
+import { createDb } from './db.ts'
 import { defineTask } from './define_task.ts'
-import { createDb } from './deps.ts'
 
 const steps = { pump: vi.fn(), start: vi.fn(), stop: vi.fn() }
 const services = {

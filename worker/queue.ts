@@ -11,7 +11,7 @@ import {
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Store } from './adapters/spaces.ts'
-import type { Db } from './deps.ts'
+import type { Db } from './db.ts'
 import { makePatient } from './patient_pool.ts'
 import { followSchedules } from './schedules.ts'
 import type { Steps } from './steps.ts'

@@ -1,6 +1,6 @@
 import { type ParsedCronItem, parseCronItem } from 'graphile-worker'
 import type { Logger } from 'pino'
-import type { Db } from './deps.ts'
+import type { Db } from './db.ts'
 
 type Schedule = { name: string; cron: string }
 

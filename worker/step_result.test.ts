@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Reschedule, StepError } from './define_handler.ts'
+import { Reschedule, StepError } from './step_outcome.ts'
 import { describeFailure, describeResult } from './step_result.ts'
 
 const step = { id: 1, fence: 2, max_output_bytes: 100 }

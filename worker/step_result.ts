@@ -1,4 +1,4 @@
-import { Reschedule, StepError, WithChildren } from './define_handler.ts'
+import { Reschedule, StepError, WithChildren } from './step_outcome.ts'
 
 /** Serializes a result for `worker.exchange_steps`; one that Postgres could not store fails for good. */
 export function describeResult(step: { id: number; fence: number; max_output_bytes: number }, result: unknown): string {

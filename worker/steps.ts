@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type Handler, type HandlerDeps, StepError } from './define_handler.ts'
-import type { Db } from './deps.ts'
+import type { Db } from './db.ts'
+import type { Handler, HandlerDeps } from './define_handler.ts'
 import { mergeOutputs } from './merge_outputs.ts'
+import { StepError } from './step_outcome.ts'
 import { describeFailure, describeResult, describeReturn } from './step_result.ts'
 
 /** A step as `worker.exchange_steps` gives it. */

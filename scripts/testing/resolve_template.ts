@@ -1,5 +1,5 @@
 import { parseConfig } from '../../worker/config.ts'
-import { createDb, openPool } from '../../worker/deps.ts'
+import { createDb, openPool } from '../../worker/db.ts'
 import { createLogger } from '../../worker/service.ts'
 import { createCache } from '../../worker/templates/cache.ts'
 import { cacheFolder, openTemplateStore } from '../../worker/templates/config.ts'

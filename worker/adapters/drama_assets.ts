@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileTypeFromBuffer } from 'file-type'
-import { StepError } from '../define_handler.ts'
+import { StepError } from '../step_outcome.ts'
 import type { Picture } from './gemini.ts'
 import { type Store, StoreError } from './spaces.ts'
 

@@ -1,7 +1,7 @@
 import { ApiError, GenerateVideosOperation, GoogleGenAI } from '@google/genai'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
-import { StepError } from '../define_handler.ts'
+import { StepError } from '../step_outcome.ts'
 
 /** Where Gemini is: part of the worker's environment. */
 export const geminiVariables = {

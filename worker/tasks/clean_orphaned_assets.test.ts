@@ -16,7 +16,7 @@ import {
   type TestStore,
 } from '../../scripts/testing/store.ts'
 import { createSpaces, type Store } from '../adapters/spaces.ts'
-import { createDb } from '../deps.ts'
+import { createDb } from '../db.ts'
 import type { Steps } from '../steps.ts'
 import cleanOrphanedAssets from './clean_orphaned_assets.ts'
 

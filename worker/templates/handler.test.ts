@@ -10,7 +10,7 @@ import { findBundle, planVersion, publish } from '../../scripts/publish.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { testTypes } from '../../scripts/testing/handlers.ts'
 import { startTestStore, type TestStore } from '../../scripts/testing/store.ts'
-import { createDb } from '../deps.ts'
+import { createDb } from '../db.ts'
 import { bundlesFolder } from './manifest.ts'
 
 // A real worker process, whose steps fill in prompts: published, changed, tried on some, rolled back.

@@ -31,7 +31,7 @@ import {
   type TestStore,
 } from '../../scripts/testing/store.ts'
 import { createSpaces, type Store } from '../adapters/spaces.ts'
-import { createDb } from '../deps.ts'
+import { createDb } from '../db.ts'
 import { createCache } from './cache.ts'
 import { hash } from './manifest.ts'
 import { createTemplates, type TemplateRequest, type Templates } from './resolver.ts'

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { createDb } from './deps.ts'
+import { createDb } from './db.ts'
 
 const query = vi.fn(async (_config: { name: string; text: string; values: unknown[] }) => ({ rows: [{ n: 1 }] }))
 const db = createDb({ query: query as never })
