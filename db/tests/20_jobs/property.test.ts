@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -17,6 +18,7 @@ beforeAll(async () => {
     insert into job_types (name, max_failures, backoff, owner_running_limit, running_limit) values
       ('free', 3, '1 ms', null, null), ('narrow', 3, '1 ms', 2, null), ('scarce', 3, '1 ms', null, 3)
   `)
+  await admin.query(watchArrows)
 })
 afterAll(() => database.drop())
 
@@ -31,7 +33,7 @@ type Spec = {
 }
 type Step = { id: number; fence: number; outputs: [string[], unknown][] | null }
 
-const type = fc.constantFrom('free', 'free', 'narrow', 'scarce', 'group')
+const type = fc.constantFrom('free', 'free', 'narrow', 'scarce', 'group', 'group')
 const shape = fc.letrec<{ steps: Spec[] }>((tie) => ({
   steps: fc
     .array(
@@ -99,7 +101,7 @@ const action = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash'), worker }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('heartbeat'), worker }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel'), run: fc.nat(1) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('retry'), run: fc.nat(1) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('retry'), run: fc.nat(1) }) },
 ) as fc.Arbitrary<{ kind: string; worker: number; want: number; run: number; outcomes: Record<string, unknown>[] }>
 
 class Simulation {
@@ -229,7 +231,8 @@ test('whatever workers do, nothing starts early, nothing completes twice, no cou
   await fc.assert(
     fc.asyncProperty(
       fc.array(run, { minLength: 1, maxLength: 2 }),
-      fc.array(action, { maxLength: 40 }),
+      // As long as that: by default most would be of a few actions, and nothing would be cancelled and retried.
+      fc.array(action, { maxLength: 60, size: 'max' }),
       async (specs, actions) => {
         const simulation = new Simulation()
         await admin.query('delete from app.runs')
@@ -246,4 +249,44 @@ test('whatever workers do, nothing starts early, nothing completes twice, no cou
     ),
     { numRuns: 150, endOnFailure: true },
   )
+  // What has happened on the way is what docs/states.md says can happen: nothing else, and all of it.
+  const { rows } = await admin.query('select distinct arrow from tests.arrows order by 1')
+  expect(rows.map(({ arrow }) => arrow)).toEqual(listArrows())
 })
+
+/** Notes each change of a step's status: the queue's while it is open, the job's when it ends and when it is opened again. */
+const watchArrows = `
+  create schema tests;
+  create table tests.arrows (arrow text);
+  create table tests.last_status (job_id bigint primary key, status text);
+  create function tests.tg_queue() returns trigger language plpgsql security definer as $$
+  begin
+    if tg_op = 'INSERT' then
+      insert into tests.arrows select '[*] --> ' || new.status
+      where not exists (select from tests.last_status as s where s.job_id = new.job_id);
+    -- A root that has failed goes last; its job says so already.
+    elsif old.status <> new.status and not exists (select from public.jobs as j where j.id = new.job_id and j.finished_at is not null) then
+      insert into tests.arrows values (old.status || ' --> ' || new.status);
+    end if;
+    insert into tests.last_status as s values (new.job_id, new.status) on conflict (job_id) do update set status = excluded.status;
+    return null;
+  end $$;
+  create function tests.tg_jobs() returns trigger language plpgsql security definer as $$
+  begin
+    if old.finished_at is not null and new.finished_at is null then
+      insert into tests.arrows values (old.status || ' --> ' || new.status);
+    elsif old.finished_at is null and new.finished_at is not null then
+      insert into tests.arrows select s.status || ' --> ' || new.status from tests.last_status as s where s.job_id = new.id;
+    end if;
+    return null;
+  end $$;
+  create trigger watch after insert or update on app.job_queue for each row execute function tests.tg_queue();
+  create trigger watch after update on jobs for each row execute function tests.tg_jobs();
+`
+
+/** The arrows of the diagram of a step. */
+function listArrows(): string[] {
+  const states = readFileSync(new URL('../../../docs/states.md', import.meta.url), 'utf8')
+  const [diagram = ''] = states.slice(states.indexOf('## Step ')).split('```\n\n')
+  return [...new Set([...diagram.matchAll(/^ {2}(\S+ --> \S+):/gm)].map(([, arrow]) => arrow as string))].sort()
+}
