@@ -42,7 +42,10 @@ export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException
   if (code?.startsWith('E') && 'syscall' in error) return `The database does not answer: ${error.message}`
-  return withHint(error)
+  const { code: state } = (error.cause ?? error) as pg.DatabaseError
+  // A schema, a function or a table of ours that is not there.
+  const isBehind = state !== undefined && ['3F000', '42883', '42P01'].includes(state)
+  return isBehind ? `${withHint(error)}\nIs it migrated? npm run db:migrate` : withHint(error)
 }
 
 function withHint(error: Error): string {

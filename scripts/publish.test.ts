@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
@@ -89,6 +90,7 @@ const published = async () =>
   await rows(
     'select semver, status, (select count(*)::integer from artifacts where template_version_id = v.id) as files from template_versions as v',
   )
+const unnamed = { createdBy: undefined, setDefault: false }
 const travel = (distance: string) => rows('update app.test_clock set ahead = ahead + $1::interval', [distance])
 
 async function sweep(templateStore = store.templates): Promise<void> {
@@ -260,7 +262,7 @@ test.each([
   const db = createDb(client as unknown as pg.Pool)
   const plan = await planVersion(await findBundle('demo', home), '1.0.0')
   const refusal = { cause: { code: 'PT422', detail: 'template_invalid' } }
-  await expect(isPublished(db, plan)).rejects.toMatchObject(refusal)
+  await expect(isPublished(db, plan, unnamed)).rejects.toMatchObject(refusal)
   await expect(publish({ db, store: through }, plan, { setDefault: false })).rejects.toMatchObject(refusal)
   expect([await keys(), await rows('select * from app.template_uploads')]).toEqual([[], []])
 })
@@ -281,7 +283,7 @@ test('a place belongs to one template', async () => {
   const client = await database.connect()
   const plan = await planVersion(await findBundle('other', home), '1.0.0')
   const db = createDb(client as unknown as pg.Pool)
-  await expect(isPublished(db, plan)).rejects.toMatchObject({ cause: { detail: 'storage_path_taken' } })
+  await expect(isPublished(db, plan, unnamed)).rejects.toMatchObject({ cause: { detail: 'storage_path_taken' } })
   await expect(publish({ db, store: through }, plan, { setDefault: false })).rejects.toMatchObject({
     cause: { detail: 'storage_path_taken' },
   })
@@ -631,10 +633,42 @@ test('a rollback goes to the version before, or to the one that is named', async
   expect(second.stdout).toBe('1.0.0 is the default version of demo; before, it was 1.1.0.\n')
   expect(await command('templates_rollback.ts', ['--template', 'demo'])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('demo has no stable version below its default one.'),
+    stderr: expect.stringContaining('No stable version is below the default one of demo.'),
   })
   expect(await command('templates_rollback.ts', ['--template', 'demo', '--version', '9.9.9'])).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('template_version_not_found'),
   })
+  const nope = await command('templates_rollback.ts', ['--template', 'nope'])
+  expect(nope).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no template nope.') })
+  expect((await command('templates_list.ts', ['--template', 'nope'])).stdout).toContain('Nothing of nope is published.')
+})
+
+test('a dry run refuses as default what cannot be it', async () => {
+  for (const args of [['--set-default'], ['--version', '1.0.0']]) await upload('--template', 'section7', ...args)
+  await publishDemo('First.', { setDefault: true })
+  await operator.query("update templates set default_version_id = null where name = 'section7-ai-formatter'")
+  await operator.query("select deprecate_template_version('section7-ai-formatter', '1.0.0')")
+  expect((await upload('--template', 'section7', '--dry-run')).code).toBe(0)
+  expect(await upload('--template', 'section7', '--set-default', '--dry-run')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('template_version_not_stable'),
+  })
+})
+
+test('a database that says nothing is given up, and so is a template that somebody holds', {
+  timeout: 60_000,
+}, async () => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const url = `postgres://postgres@127.0.0.1:${(silent.address() as AddressInfo).port}/postgres`
+  expect(await command('templates_list.ts', [], { DATABASE_URL: url })).toMatchObject({ code: 1 })
+  silent.close()
+
+  await publishDemo('First.')
+  await operator.query('begin')
+  await operator.query('select from templates for update')
+  const held = await command('templates_rollback.ts', ['--template', 'demo', '--version', '1.0.0'])
+  await operator.query('rollback')
+  expect(held).toMatchObject({ code: 1, stderr: expect.stringContaining('lock timeout') })
 })

@@ -107,8 +107,12 @@ export async function templateOf(given: string): Promise<string> {
 }
 
 /** Whether the same is published already; throws where it cannot be published. Changes nothing. */
-export async function isPublished(db: Db, plan: Plan, createdBy?: string): Promise<boolean> {
-  const args = { ...sqlArguments(plan), created_by: createdBy ?? null }
+export async function isPublished(
+  db: Db,
+  plan: Plan,
+  options: { createdBy: string | undefined; setDefault: boolean },
+): Promise<boolean> {
+  const args = { ...sqlArguments(plan), created_by: options.createdBy ?? null, set_default: options.setDefault }
   const [row] = await db.call<{ check_publication: boolean }>('app.check_publication', args)
   return row?.check_publication ?? false
 }
@@ -281,7 +285,15 @@ export async function runCommand(work: (db: Db, signal: AbortSignal) => Promise<
     if (url === undefined) {
       throw new UsageError('Which database? Set DATABASE_URL, or start the local stack with npm start.')
     }
-    client = new pg.Client({ connectionString: url, application_name: 'plinth-templates' })
+    client = new pg.Client({
+      connectionString: url,
+      application_name: 'plinth-templates',
+      connectionTimeoutMillis: 5000,
+      keepAlive: true,
+      // Somebody's open transaction, and a database that says nothing, are said so instead of waited for.
+      lock_timeout: 10_000,
+      query_timeout: 30_000,
+    })
     client.on('error', (cause) => {
       lost.abort(new Error('The connection to the database was lost. It is safe to run the command again.', { cause }))
     })

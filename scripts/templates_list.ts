@@ -17,7 +17,8 @@ await runCommand(async (db) => {
   const name = values.template === undefined ? null : await templateOf(values.template)
   const rows = await db.call<Row>('app.list_template_versions', { name })
   if (rows.length === 0) {
-    console.log('Nothing is published. npm run upload-bundle -- --template <folder> publishes a bundle.')
+    const what = name === null ? 'Nothing' : `Nothing of ${name}`
+    console.log(`${what} is published. npm run upload-bundle -- --template <folder> publishes a bundle.`)
     return
   }
   const lines = [

@@ -21,8 +21,13 @@ await runCommand(async (db) => {
   async function findPrevious(name: string): Promise<string> {
     const [found] = await db.call<{ find_previous_version: string | null }>('app.find_previous_version', { name })
     if (found?.find_previous_version) return found.find_previous_version
-    throw new UsageError(
-      `${name} has no stable version below its default one. npm run templates:list shows what there is.`,
-    )
+    const versions = await db.call<{ is_default: boolean }>('app.list_template_versions', { name })
+    const what =
+      versions.length === 0
+        ? 'There is no template'
+        : versions.some((one) => one.is_default)
+          ? 'No stable version is below the default one of'
+          : 'There is no default version of'
+    throw new UsageError(`${what} ${name}. npm run templates:list shows what there is; --version names one.`)
   }
 })

@@ -44,7 +44,7 @@ await runCommand(async (db, signal) => {
     await requireRegion(store, config)
     if (options['dry-run']) {
       for (const { path, bytes } of plan.files) console.log(`${String(bytes.length).padStart(8)} bytes  ${path}`)
-      const known = await isPublished(db, plan, createdBy)
+      const known = await isPublished(db, plan, { createdBy, setDefault: options['set-default'] })
       console.log(known ? `${what} is published already, with these files.` : `${what} would be published.`)
       return
     }
@@ -58,7 +58,7 @@ await runCommand(async (db, signal) => {
     console.log(
       published.is_new
         ? `${what} is published: ${plan.files.length} files, ${published.status}.`
-        : `${what} was published already, with the same files (${published.status}).`,
+        : `${what} was published already, with the same files (${published.status}); they and its changelog stay as they are.`,
     )
     if (published.repaired > 0) {
       console.log(`${published.repaired} of its objects, which the store had lost or changed, were put back.`)

@@ -47,7 +47,9 @@ export async function startWorker(handlers: Record<string, Handler>): Promise<vo
     health.close()
   })
   if (isRemote) {
-    cache.tidy().catch((err: Error) => logger.warn({ err }, 'Template cache could not be tidied'))
+    const tidy = () => cache.tidy().catch((err: Error) => logger.warn({ err }, 'Template cache could not be tidied'))
+    void tidy()
+    setInterval(tidy, 86_400_000).unref()
   }
   queue.start()
   steps.start()

@@ -72,7 +72,9 @@ create table public.template_versions (
 create index template_versions_created_by_idx on public.template_versions (created_by);
 alter table public.template_versions enable row level security;
 comment on table public.template_versions is
-  'Versions of templates. One that is no draft any more never changes, but for its status, and is kept for ever.';
+  'Versions of templates. One that is no draft any more never changes, but for its status, and is kept for ever. Who published '
+  'one is not for users to read, so name the columns: select=id,template_id,semver,status,changelog,created_at. Two keys join it '
+  'with templates: template_versions!template_versions_template_id_fkey(semver,status).';
 comment on column public.template_versions.semver is
   'SemVer 2.0.0. Without build metadata: versions that differ in it alone would be of the same rank.';
 comment on column public.template_versions.precedence is 'Sorts versions as SemVer does.';

@@ -73,7 +73,12 @@ export class StoreError extends Error {
 
   /** Whether the store gave no answer at all: it hangs, or is not to be reached. */
   get isSilence(): boolean {
-    return statusOf(this.cause) === undefined && !(this.cause instanceof TooLargeError)
+    return statusOf(this.cause) === undefined && !this.isTooLarge && !this.isBroken
+  }
+
+  /** Whether the store began to answer, and broke off: asked again, it may get to the end. */
+  get isBroken(): boolean {
+    return this.cause instanceof BrokenOffError
   }
 
   /** Whether the store says that there is no such object. */
@@ -88,6 +93,7 @@ export class StoreError extends Error {
 }
 
 class TooLargeError extends Error {}
+class BrokenOffError extends Error {}
 
 /** What the store says of itself is XML: a page of a list, the largest, has a thousand keys. */
 const answerMaxBytes = 8_388_608
@@ -138,7 +144,11 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
       return await call(signal ? AbortSignal.any([signal, timeout]) : timeout)
     } catch (cause) {
       const { message, code, name } = cause as NodeJS.ErrnoException
-      const reason = timeout.aborted ? `no answer within ${ms / 1000} s` : message || code || name
+      const reason = timeout.aborted
+        ? `no answer within ${ms / 1000} s`
+        : /XML parse error/.test(message)
+          ? 'what answers does not speak S3'
+          : message || code || name
       throw new StoreError(`${what} failed: ${reason}`, { cause, isUncertain: isUncertain(cause) })
     }
   }
@@ -189,10 +199,15 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
         const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }), { abortSignal })
         const chunks: Buffer[] = []
         let length = 0
-        for await (const chunk of addAbortSignal(abortSignal, Body as Readable)) {
-          chunks.push(chunk)
-          length += chunk.length
-          if (length > maxBytes) throw new TooLargeError(`it has more than ${maxBytes} bytes`)
+        try {
+          for await (const chunk of addAbortSignal(abortSignal, Body as Readable)) {
+            chunks.push(chunk)
+            length += chunk.length
+            if (length > maxBytes) throw new TooLargeError(`it has more than ${maxBytes} bytes`)
+          }
+        } catch (cause) {
+          if (abortSignal.aborted || cause instanceof TooLargeError) throw cause
+          throw new BrokenOffError(`it broke off after ${length} bytes`, { cause })
         }
         return Buffer.concat(chunks)
       })

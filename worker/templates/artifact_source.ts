@@ -39,18 +39,29 @@ export function createArtifactSource(options: {
       throw new Error(`not asked, for it gave no answer some seconds ago: ${silence.reason}`)
     }
     for (let attempt = 1; ; attempt++) {
-      const bytes = await store.get(wanted.path, wanted.maxBytes).catch((error: Error) => {
-        if (error instanceof StoreError && error.isSilence) {
-          silence = { until: Date.now() + pauseMs, reason: error.message }
-        }
-        throw error
-      })
+      const got = await get(store, wanted)
+      if (got.bytes) return got.bytes
+      const facts = { path: wanted.path, expected: wanted.sha256, reason: got.reason, attempt }
+      logger.warn(facts, 'Downloaded artifact was not what was published')
+      if (attempt === 2) throw new Error(got.reason)
+    }
+  }
+
+  /** The bytes, or what is wrong with those that came, which may be right the next time. */
+  async function get(
+    store: Store,
+    { path, maxBytes, sha256 }: Wanted,
+  ): Promise<{ bytes: Buffer; reason?: never } | { bytes?: never; reason: string }> {
+    try {
+      const bytes = await store.get(path, maxBytes)
       silence = undefined
       const actual = hash(bytes)
-      if (actual === wanted.sha256) return bytes
-      const facts = { path: wanted.path, expected: wanted.sha256, actual, attempt }
-      logger.warn(facts, 'Downloaded artifact was not what was published')
-      if (attempt === 2) throw new Error(`its SHA-256 is ${actual} instead of ${wanted.sha256}`)
+      return actual === sha256 ? { bytes } : { reason: `its SHA-256 is ${actual} instead of ${sha256}` }
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      if (error.isTooLarge || error.isBroken) return { reason: error.message }
+      if (error.isSilence) silence = { until: Date.now() + pauseMs, reason: error.message }
+      throw error
     }
   }
 
@@ -76,8 +87,10 @@ export function createArtifactSource(options: {
     const cached = await cache.read(key, sha256, maxBytes)
     if (cached.state === 'fresh') return got(cached.bytes, 'cache')
     if (cached.state === 'corrupt') {
-      logger.warn({ ...key, reason: cached.reason }, 'Cached artifact was dropped')
-      await cache.drop(key).catch((err: Error) => logger.warn({ ...key, err }, 'Cached artifact could not be dropped'))
+      await cache.drop(key).then(
+        () => logger.warn({ ...key, reason: cached.reason }, 'Cached artifact was dropped'),
+        (err: Error) => logger.warn({ ...key, reason: cached.reason, err }, 'Cached artifact could not be dropped'),
+      )
     }
     const why = (source: string, reason: string) =>
       reasons.push(`${source} of ${name}${locale ? `_${locale}` : ''}@${version}: ${reason}`)

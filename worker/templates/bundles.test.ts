@@ -1,3 +1,4 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
 import { locale, readBundles } from './manifest.ts'
 import { render } from './render.ts'
@@ -63,6 +64,40 @@ test('every prompt of drama can be filled in, with and without what may be left 
     }
   }
 })
+
+test.each(['fr', 'en'] as const)(
+  'the golden example of section7 does what prompt and configuration ask for, in %s',
+  async (language) => {
+    const section7 = bundles.find(({ template }) => template === 'section7-ai-formatter')
+    const read = async (name: string) => {
+      const files = section7?.versions['1.0.0']?.files ?? []
+      const file = files.find((one) => one.name === name && (one.locale ?? language) === language)
+      return (await section7?.read('1.0.0', file?.file ?? ''))?.toString('utf8') ?? ''
+    }
+    const [golden, config] = [await read('golden_example'), JSON.parse(await read('json_config'))]
+    const notes = golden.slice(golden.indexOf('<notes>'), golden.indexOf('</notes>'))
+    const answer = JSON.parse(golden.slice(golden.indexOf('\n{')))
+    const isAnswer = new Ajv2020().compile(config.answer)
+    expect(isAnswer(answer), JSON.stringify(isAnswer.errors)).toBe(true)
+
+    const [heading, ...paragraphs] = (answer.text as string).split('\n\n')
+    expect(heading).toBe(config.headings[language])
+    for (const paragraph of paragraphs) {
+      // Subject, date, verb: one event.
+      const [subject = '', date = '', rest = ''] = paragraph.split(/, ((?:le|en|on|in) .*? ?20\d\d(?: \[[^\]]+\])?), /)
+      expect(config.subjects[language]).toContain(subject)
+      expect(notes).toContain(/20\d\d/.exec(date)?.[0])
+      expect(config.verbs[language], paragraph).toContain(rest.split(' ')[0])
+      expect(paragraph.split(/\s+/).length).toBeLessThanOrEqual(config.paragraph.words_max)
+    }
+    for (const { passage } of answer.to_verify) expect(answer.text).toContain(passage)
+    expect(answer.to_verify).toHaveLength(answer.text.split('[').length - 1)
+    const [open, close] = config.quotes[language]
+    for (const quote of (answer.text as string).matchAll(new RegExp(`${open}(.*?)${close}`, 'g'))) {
+      expect(notes).toContain(quote[1])
+    }
+  },
+)
 
 test('a prompt with a hole is not made', () => {
   expect(() => render('Hello {{name}}', {})).toThrow('The prompt needs "name", which was not given')

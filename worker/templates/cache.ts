@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { hash } from './manifest.ts'
 
@@ -39,6 +39,24 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
   const pathOf = ({ template, version, name, locale }: CacheKey) =>
     join(folder, template, version, `${name}_${locale ?? 'all'}`)
 
+  /** What stands in the place of a folder of ours, a file or a link to nowhere, is removed. */
+  async function makeFolder({ template, version }: CacheKey): Promise<void> {
+    const wanted = join(folder, template, version)
+    try {
+      await mkdir(wanted, { recursive: true })
+    } catch (error) {
+      if (!['ENOTDIR', 'EEXIST', 'ELOOP', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+      for (const one of [join(folder, template), wanted]) {
+        const isFolder = await stat(one).then(
+          (found) => found.isDirectory(),
+          () => false,
+        )
+        if (!isFolder) await rm(one, { force: true })
+      }
+      await mkdir(wanted, { recursive: true })
+    }
+  }
+
   return {
     async read(key, sha256, maxBytes) {
       let content: Buffer
@@ -67,7 +85,7 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
     async write(key, bytes) {
       const path = pathOf(key)
       const part = `${path}.${crypto.randomUUID()}.part`
-      await mkdir(dirname(path), { recursive: true })
+      await makeFolder(key)
       try {
         const file = await open(part, 'wx', 0o600)
         try {

@@ -9,8 +9,8 @@ export type Question = { template: string; version: string; locale: Locale; key:
 export type ManifestSource = {
   /** The manifest of the version that this question means. */
   ask(question: Question): Promise<RemoteManifest>
-  /** Notes which version a job really used. */
-  recordUse(jobId: number, template: string, version: string): Promise<void>
+  /** Notes which version a job really used, if its texts are those that were published. */
+  recordUse(use: { jobId: number; template: string; version: string; hashes: string[] }): Promise<void>
 }
 
 /** How long Postgres may take to say which version. */
@@ -44,8 +44,9 @@ export function createManifestSource(db: Db): ManifestSource {
       return parsed.data
     },
 
-    async recordUse(jobId, template, version) {
-      await within(recordTimeoutMs, db.call('worker.record_template_use', { job_id: jobId, name: template, version }))
+    async recordUse({ jobId, template, version, hashes }) {
+      const args = { job_id: jobId, name: template, version, hashes }
+      await within(recordTimeoutMs, db.call('worker.record_template_use', args))
     },
   }
 }

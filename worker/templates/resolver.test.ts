@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
@@ -120,6 +120,15 @@ async function upload(name: string, version: string, setDefault = false): Promis
   } finally {
     await client.end()
   }
+}
+
+/** A job that builds prompts. */
+async function someJob(): Promise<number> {
+  await operator.query("insert into job_types (name) values ('prompting') on conflict do nothing")
+  const { rows } = await operator.query(
+    `select app.submit_run('{"key": "a", "type": "prompting"}', null, null)::integer as id`,
+  )
+  return rows[0].id
 }
 
 const someName = () => `t${crypto.randomUUID().slice(0, 8)}`
@@ -470,7 +479,24 @@ describe('integrity', () => {
     await upload(name, '1.0.0', true)
     faultyStore.fail('corrupt', { method: 'GET', times: 1 })
     expect((await make().resolve(ask(name))).source).toBe('remote')
+    faultyStore.fail('truncate', { method: 'GET', times: 1 })
+    rmSync(join(home, 'cache'), { recursive: true })
+    expect((await make().resolve(ask(name))).source).toBe('remote')
   })
+
+  test.each(['truncate', 'corrupt'] as const)(
+    'nor does a download that went wrong once (%s) keep other files from being loaded',
+    async (fault) => {
+      const name = write(authored, { '1.0.0': texts })
+      const other = write(authored, { '1.0.0': texts })
+      await upload(name, '1.0.0', true)
+      await upload(other, '1.0.0', true)
+      const templates = make()
+      faultyStore.fail(fault, { method: 'GET', key: 'main_prompt', times: 2 })
+      await expect(templates.resolve(ask(name))).rejects.toThrow(/storage of main_prompt_en@1\.0\.0/)
+      expect((await templates.resolve(ask(other))).source).toBe('remote')
+    },
+  )
 
   test('an object that has grown is not read to its end', async () => {
     const name = write(authored, { '1.0.0': texts })
@@ -486,6 +512,7 @@ describe('integrity', () => {
       isPrivate: true,
     })
     await expect(make().resolve(ask(name))).rejects.toThrow('it has more than')
+    expect(lines.map(({ msg }) => msg)).toContain('Downloaded artifact was not what was published')
   })
 
   test('a bundled file that is not what was published is not taken for it', async () => {
@@ -496,6 +523,19 @@ describe('integrity', () => {
     const got = await make().resolve(ask(name))
     expect([got.version, got.artifacts['main_prompt']?.text]).toEqual(['0.9.0', 'Old.'])
     expect(lines.map(({ msg }) => msg)).toContain('Bundled artifact is not what was published')
+    expect(proofs()).toMatchObject([{ asked: 'default', named: '1.0.0', version: '0.9.0' }])
+  })
+
+  test('where there is nothing else it is used, and called what it is', async () => {
+    const name = write(authored, { '1.0.0': texts })
+    write(bundled, { '1.0.0': { ...texts, main_prompt: 'Edited.' } }, name)
+    await upload(name, '1.0.0', true)
+    faultyStore.fail('refuse')
+    const got = await make().resolve({ ...ask(name), jobId: await someJob() })
+    expect([got.version, got.versionId, got.artifacts['main_prompt']?.text]).toEqual(['1.0.0', null, 'Edited.'])
+    expect(proofs()[0]?.['reasons']).toContain('bundle: its own 1.0.0, which is not the published one, is used')
+    const used = 'select from app.template_uses as u join templates as t on t.id = u.template_id where t.name = $1'
+    expect((await operator.query(used, [name])).rowCount).toBe(0)
   })
 })
 
@@ -521,6 +561,22 @@ describe('the cache', () => {
     expect((await make().resolve(ask(name))).source).toBe('remote')
     expect(lines.filter(({ msg }) => msg === 'Artifact was not cached')).toHaveLength(3)
     expect((await make().resolve(ask(name))).source).toBe('remote')
+  })
+
+  test.each([
+    ['a file', (path: string) => writeFileSync(path, 'in the way')],
+    ['a link to nowhere', (path: string) => symlinkSync('/nowhere/at/all', path)],
+    ['a link to itself', (path: string) => symlinkSync(path, path)],
+  ])('makes room where %s stands in the place of its folder', async (_what, block) => {
+    const name = write(authored, { '1.0.0': texts })
+    await upload(name, '1.0.0', true)
+    for (const path of [join(home, 'cache', name), join(home, 'cache', name, '1.0.0')]) {
+      rmSync(join(home, 'cache'), { recursive: true, force: true })
+      mkdirSync(dirname(path), { recursive: true })
+      block(path)
+      expect((await make().resolve(ask(name))).source).toBe('remote')
+      expect((await make().resolve(ask(name))).source).toBe('cache')
+    }
   })
 
   test('many resolutions at once load each file once', async () => {
@@ -586,22 +642,19 @@ describe('a job', () => {
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0')
     await upload(name, '1.1.0', true)
-    await operator.query("insert into job_types (name) values ('prompting') on conflict do nothing")
-    const { rows } = await operator.query(
-      `select app.submit_run('{"key": "a", "type": "prompting"}', null, null)::integer as id`,
-    )
+    const jobId = await someJob()
     const used = async () =>
       (
         await operator.query(
           'select v.semver from app.template_uses as u join template_versions as v on v.id = u.template_version_id where job_id = $1',
-          [rows[0].id],
+          [jobId],
         )
       ).rows
-    await make().resolve({ ...ask(name), jobId: rows[0].id })
+    await make().resolve({ ...ask(name), jobId })
     expect(await used()).toEqual([{ semver: '1.1.0' }])
     rmSync(join(home, 'cache'), { recursive: true })
     faultyStore.fail('refuse')
-    expect((await make().resolve({ ...ask(name), jobId: rows[0].id })).version).toBe('1.0.0')
+    expect((await make().resolve({ ...ask(name), jobId })).version).toBe('1.0.0')
     expect(await used()).toEqual([{ semver: '1.0.0' }])
   })
 
@@ -609,17 +662,14 @@ describe('a job', () => {
     const name = write(authored, { '2.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '2.0.0', true)
-    await operator.query("insert into job_types (name) values ('prompting') on conflict do nothing")
-    const { rows } = await operator.query(
-      `select app.submit_run('{"key": "a", "type": "prompting"}', null, null)::integer as id`,
-    )
+    const jobId = await someJob()
     await operator.query('begin')
     await operator.query('lock table templates in access exclusive mode')
-    const got = await make().resolve({ ...ask(name), jobId: rows[0].id })
+    const got = await make().resolve({ ...ask(name), jobId })
     await operator.query('rollback')
     await sleep(500)
     expect(got.version).toBe('1.0.0')
-    expect((await operator.query('select 1 from app.template_uses where job_id = $1', [rows[0].id])).rows).toEqual([])
+    expect((await operator.query('select 1 from app.template_uses where job_id = $1', [jobId])).rows).toEqual([])
   })
 
   test('that is stopped gets no answer, at once', async () => {

@@ -109,14 +109,15 @@ export function createTemplates(options: {
     asked: Question,
     logger: Logger,
     reasons: string[],
-  ): Promise<{ outcome?: Outcome; hasManifest: boolean }> {
+  ): Promise<{ outcome?: Outcome; named?: string }> {
     let manifest: RemoteManifest
     try {
       manifest = await manifests.ask(asked)
     } catch (error) {
       reasons.push(`Postgres: ${(error as Error).message}`)
-      return { hasManifest: false }
+      return {}
     }
+    const named = manifest.version
     const wanted: Wanted[] = [
       ...manifest.artifacts.map((one) => ({
         name: one.kind,
@@ -132,37 +133,43 @@ export function createTemplates(options: {
       })),
     ]
     if (wanted.length === 0) {
-      reasons.push(`Postgres: version ${manifest.version} has nothing in ${asked.locale}`)
-      return { hasManifest: true }
+      reasons.push(`Postgres: version ${named} has nothing in ${asked.locale}`)
+      return { named }
     }
     const settled = await Promise.allSettled(wanted.map((one) => artifacts.obtain(manifest, one, logger, reasons)))
     const texts = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     // Texts of different versions do not belong together: all of one, or none.
-    if (texts.length < wanted.length) return { hasManifest: true }
+    if (texts.length < wanted.length) return { named }
     const source = (['filesystem', 'remote'] as const).find((one) => texts.some((text) => text.source === one))
     return {
-      hasManifest: true,
-      outcome: { version: manifest.version, versionId: manifest.version_id, source: source ?? 'cache', texts },
+      named,
+      outcome: { version: named, versionId: manifest.version_id, source: source ?? 'cache', texts },
     }
   }
 
-  /** The bundle's files as they are: of the version asked for where nobody else knows it, else of the bundle's default. */
+  /**
+   * The bundle's files as they are: of the version asked for where nobody else knows it; else of the bundle's default, in place of
+   * the one that Postgres has named.
+   */
   async function resolveLocal(
     asked: Question,
-    source: 'local' | 'filesystem',
+    named: string | undefined,
     reasons: string[],
   ): Promise<Outcome | undefined> {
     try {
       const bundle = await findBundle(asked.template)
-      const isThere = source === 'local' && Object.hasOwn(bundle.versions, asked.version)
+      const isThere = named === undefined && Object.hasOwn(bundle.versions, asked.version)
       const version = isThere ? asked.version : bundle.defaultVersion
-      if (asked.version !== 'default' && asked.version !== version) {
-        reasons.push(`bundle: its default, ${version}, is used instead of ${asked.version}`)
+      if (version === named) {
+        reasons.push(`bundle: its own ${version}, which is not the published one, is used`)
+      } else if (named !== undefined || (asked.version !== 'default' && asked.version !== version)) {
+        reasons.push(`bundle: its default, ${version}, is used instead of ${named ?? asked.version}`)
       }
       const all = bundle.versions[version]?.files ?? []
       const files = chooseLocale<BundleFile>(all, asked.locale)
       const missing = all.find(({ name }) => files.every((one) => one.name !== name))
       if (missing) throw new Error(`version ${version} has no ${missing.name} in ${asked.locale}`)
+      const source = named === undefined ? 'local' : 'filesystem'
       const texts = await Promise.all(
         files.map(async ({ name, locale, file }): Promise<Got> => {
           const bytes = await bundle.read(version, file)
@@ -177,9 +184,14 @@ export function createTemplates(options: {
   }
 
   /** After it is known what was used. A note that cannot be made costs a second at most, and no answer. */
-  async function recordUse(jobId: number, template: string, version: string, logger: Logger): Promise<void> {
+  async function recordUse(
+    jobId: number,
+    template: string,
+    { version, texts }: Outcome,
+    logger: Logger,
+  ): Promise<void> {
     try {
-      await manifests.recordUse(jobId, template, version)
+      await manifests.recordUse({ jobId, template, version, hashes: texts.map(({ sha256 }) => sha256) })
     } catch (error) {
       logger.warn({ job: jobId, version, reason: (error as Error).message }, 'Template use was not recorded')
     }
@@ -189,13 +201,14 @@ export function createTemplates(options: {
     const asked = { version: 'default', key: null, ...rest }
     const logger = options.logger.child({ template: asked.template, asked: asked.version, locale: asked.locale })
     const reasons: string[] = []
+    let named: string | undefined
     const work = async (): Promise<Outcome> => {
-      const remote = isRemote ? await resolveRemote(asked, logger, reasons) : { hasManifest: false }
-      const outcome =
-        remote.outcome ?? (await resolveLocal(asked, remote.hasManifest ? 'filesystem' : 'local', reasons))
+      const remote = isRemote ? await resolveRemote(asked, logger, reasons) : {}
+      named = remote.named
+      const outcome = remote.outcome ?? (await resolveLocal(asked, named, reasons))
       if (outcome === undefined) throw new TemplateError(asked.template, asked.version, reasons)
       signal?.throwIfAborted()
-      if (isRemote && jobId !== undefined) await recordUse(jobId, asked.template, outcome.version, logger)
+      if (isRemote && jobId !== undefined) await recordUse(jobId, asked.template, outcome, logger)
       return outcome
     }
     try {
@@ -207,7 +220,14 @@ export function createTemplates(options: {
         texts.map((one) => [one.locale ? `${one.name}_${one.locale}` : one.name, `${one.source} ${one.sha256}`]),
       )
       logger[reasons.length > 0 && source !== 'remote' ? 'warn' : 'info'](
-        { source, version, ...(jobId !== undefined && { job: jobId }), hashes, ...(reasons.length > 0 && { reasons }) },
+        {
+          source,
+          ...(named !== undefined && { named }),
+          version,
+          ...(jobId !== undefined && { job: jobId }),
+          hashes,
+          ...(reasons.length > 0 && { reasons }),
+        },
         '[PROOF] Template was resolved',
       )
       return assemble(asked.template, outcome)

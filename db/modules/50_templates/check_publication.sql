@@ -1,13 +1,14 @@
 -- app.check_publication
 --
 -- Called by   app.reserve_template_upload, app.publish_template_version; npm run upload-bundle -- --dry-run
--- Errors      PT409 template_version_taken, storage_path_taken, PT422 template_invalid
+-- Errors      PT409 template_version_taken, template_version_not_stable, storage_path_taken, PT422 template_invalid
 create or replace function app.check_publication(
   name text,
   version text,
   artifacts jsonb,
   prompts jsonb,
-  created_by uuid default null
+  created_by uuid default null,
+  set_default boolean default false
 )
   returns boolean
   language plpgsql
@@ -70,6 +71,11 @@ begin
         'Publish these under another version.'
       );
     end if;
+    if check_publication.set_default then
+      perform app.require_stable_version(t, check_publication.version)
+      from public.templates as t
+      where t.id = v_version.template_id;
+    end if;
     return true;
   end if;
 
@@ -94,7 +100,8 @@ begin
 end
 $$;
 
-comment on function app.check_publication(text, text, jsonb, jsonb, uuid) is
-  'Whether this version is published already, with the same files; refuses what contradicts what is published.';
+comment on function app.check_publication(text, text, jsonb, jsonb, uuid, boolean) is
+  'Whether this version is published already, with the same files; refuses what contradicts what is published. set_default: it '
+  'must be one that can be the default version, too.';
 
-revoke execute on function app.check_publication(text, text, jsonb, jsonb, uuid) from public;
+revoke execute on function app.check_publication(text, text, jsonb, jsonb, uuid, boolean) from public;

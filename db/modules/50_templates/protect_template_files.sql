@@ -67,6 +67,10 @@ begin
     );
   end if;
 
+  if old.status = 'draft' and new.status = 'stable' then
+    -- An older snapshot would still see the files that another session has just deleted.
+    perform app.require_read_committed();
+  end if;
   if old.status = 'draft'
     and new.status = 'stable'
     and not exists (select from public.artifacts as a where a.template_version_id = new.id)

@@ -3,7 +3,7 @@
 -- Called by   the worker's resolver, when it knows which version's texts a job gets
 -- Writes      template_uses
 -- Idempotent  the last version that a job was given stands
-create or replace function worker.record_template_use(job_id bigint, name text, version text)
+create or replace function worker.record_template_use(job_id bigint, name text, version text, hashes text[])
   returns boolean
   language plpgsql
   volatile
@@ -19,9 +19,17 @@ begin
   select v.* into v_version
   from public.templates as t
   join public.template_versions as v on v.template_id = t.id
-  where t.name = record_template_use.name and v.semver = record_template_use.version and v.status <> 'draft';
+  where t.name = record_template_use.name
+    and v.semver = record_template_use.version
+    and v.status <> 'draft'
+    and record_template_use.hashes <@ array(
+      select a.sha256 from public.artifacts as a where a.template_version_id = v.id
+      union all
+      select p.sha256 from public.prompts as p where p.template_version_id = v.id
+    );
   if not found then
-    -- What was used was never published: then nothing is known of it rather than the wrong thing.
+    -- What was used was never published, such as a bundled file under a number that is another's: then nothing is known of it
+    -- rather than the wrong thing.
     delete from app.template_uses as u
     using public.templates as t
     where u.job_id = record_template_use.job_id and t.name = record_template_use.name and u.template_id = t.id;
@@ -41,9 +49,9 @@ begin
 end
 $$;
 
-comment on function worker.record_template_use(bigint, text, text) is
-  'Notes which version of a template a job really used; false when that changed nothing, the job is gone, or the version was '
-  'never published.';
+comment on function worker.record_template_use(bigint, text, text, text[]) is
+  'Notes which version of a template a job really used. hashes: the SHA-256 of each of its texts, in hex. False when that changed '
+  'nothing, the job is gone, or these texts were never published under this version.';
 
-revoke execute on function worker.record_template_use(bigint, text, text) from public;
-grant execute on function worker.record_template_use(bigint, text, text) to worker;
+revoke execute on function worker.record_template_use(bigint, text, text, text[]) from public;
+grant execute on function worker.record_template_use(bigint, text, text, text[]) to worker;

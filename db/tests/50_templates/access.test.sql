@@ -1,6 +1,6 @@
 -- Who sees what, in the tables and in the bucket; what jobs used, and what operators see of it.
 begin;
-select plan(29);
+select plan(30);
 
 create function pg_temp.files(folder text, version text) returns jsonb language sql as $$
   select jsonb_build_array(jsonb_build_object(
@@ -88,15 +88,22 @@ update ids set run = app.submit_run(
 create temporary table steps as
 select j.key, j.id from public.jobs as j where j.parent_id = (select run from ids);
 grant select on steps to public;
+create temporary table shown_file as
+select a.sha256 from public.artifacts as a where a.storage_path = 'shown/v1.0.0/main.md';
+grant select on shown_file to public;
 set local role worker;
 select is(
   worker.template_manifest('shown', 'default', 'en', null) ->> 'version', '1.0.0', 'the worker gets a manifest'
 );
-select worker.record_template_use(s.id, 'shown', '1.0.0') from steps as s where s.key = 'a';
-select worker.record_template_use(s.id, 'shown', '1.1.0') from steps as s where s.key in ('b', 'c');
-select is(worker.record_template_use(-1, 'shown', '1.1.0'), false, 'a job that is gone does no harm');
 select is(
-  (select worker.record_template_use(s.id, 'shown', '9.9.9') from steps as s where s.key = 'c'), false,
+  (select worker.record_template_use(s.id, 'shown', '1.0.0', array[repeat('f', 64)]) from steps as s where s.key = 'a'), false,
+  'other texts under a version''s number are not its use'
+);
+select worker.record_template_use(s.id, 'shown', '1.0.0', (select array[f.sha256] from shown_file as f)) from steps as s where s.key = 'a';
+select worker.record_template_use(s.id, 'shown', '1.1.0', '{}') from steps as s where s.key in ('b', 'c');
+select is(worker.record_template_use(-1, 'shown', '1.1.0', '{}'), false, 'a job that is gone does no harm');
+select is(
+  (select worker.record_template_use(s.id, 'shown', '9.9.9', '{}') from steps as s where s.key = 'c'), false,
   'what was never published is not recorded'
 );
 reset role;

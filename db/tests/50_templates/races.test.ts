@@ -129,7 +129,11 @@ test('while an operator takes time over a template, jobs note what they used', a
   await a.query('begin')
   await setDefault(a, '1.0.0')
   await b.query("set statement_timeout = '2s'")
-  const noted = await b.query('select worker.record_template_use($1, $2, $3) as is_new', [rows[0].id, name, '1.0.0'])
+  const noted = await b.query("select worker.record_template_use($1, $2, $3, '{}') as is_new", [
+    rows[0].id,
+    name,
+    '1.0.0',
+  ])
   await a.query('rollback')
   await b.query('reset statement_timeout')
   expect(noted.rows).toEqual([{ is_new: true }])
