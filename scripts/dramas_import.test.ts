@@ -8,6 +8,7 @@ import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { createClient } from '@supabase/supabase-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseExactly } from './dramas/exact_json.ts'
 import { mapDrama } from './dramas/map_drama.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from './testing/database.ts'
 import { startTestStore, type TestStore } from './testing/store.ts'
@@ -145,6 +146,28 @@ describe('mapping', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
+  test('a number stays as it is written, and an id is one', () => {
+    const text =
+      '{"title":"x","seed":12345678901234567890,"rate":1.0,"characters":[{"id":9007199254740993,"name":"M"}]}'
+    const mapped = JSON.stringify(mapDrama('x', parseExactly(text), owner))
+    expect(mapped).toContain('"seed":12345678901234567890,"rate":1.0')
+    expect(mapped).toContain('"original_id":"9007199254740993"')
+  })
+
+  test('an id counts more than a name', () => {
+    const characters = [
+      { id: 'A', name: 'B' },
+      { id: 'B', name: 'A' },
+    ]
+    const mapped = mapDrama('x', { characters, scenes: [{ characters: ['A'] }] }, owner)
+    const [first] = mapped['characters'] as { id: string }[]
+    expect(mapped['episodes']).toMatchObject([{ scenes: [{ character_ids: [first?.id] }] }])
+  })
+
+  test('what a drama of ours keeps beside it stays there', () => {
+    expect(mapDrama('x', { title: 'x', extra: { a: 1 }, b: 2 }, owner)['extra']).toEqual({ a: 1, b: 2 })
+  })
+
   test('odd forms lose nothing', () => {
     const odd = {
       genres: ['a', 'b'],
@@ -229,6 +252,51 @@ test('what it cannot work with is said at once', async () => {
     code: 2,
     stderr: expect.stringContaining('SUPABASE_SERVICE_ROLE_KEY is missing'),
   })
+  expect(await run(['--help'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/--help[\s\S]*Usage: /) })
+  expect(await run(['--report', '/nowhere/at/all.jsonl'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--report cannot be written'),
+  })
+  expect(await run(['--prefix', 'drama'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('There is no folder below drama/ in bucket'),
+  })
+  expect(await run(['--bucket', 'nowhere'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('There is no bucket nowhere.'),
+  })
+})
+
+test.each([
+  ['text/html', '<h1>Too large</h1>'],
+  ['application/json', '{"message": "Too large."}'],
+  ['application/json', '{"error": "Too large."}'],
+])('what a gateway refuses, as %s, is a line in the report', { timeout: 60_000 }, async (type, body) => {
+  const names = Array.from({ length: 5 }, (_, n) => `gateway_${crypto.randomUUID()}_${n}`)
+  const server = await startServer((request, response) => {
+    if (request.url?.includes('list-type')) response.writeHead(200).end(list(names))
+    else response.writeHead(200).end(JSON.stringify({ title: request.url?.includes('_2/') ? 'Refused' : 'Good' }))
+  })
+  const gateway = await startServer(async (request, response) => {
+    const sent = Buffer.concat(await request.toArray())
+    if (sent.includes('"Refused"')) return response.writeHead(413, { 'content-type': type }).end(body)
+    const answer = await fetch(`${api.url}${request.url}`, {
+      method: request.method ?? 'GET',
+      headers: Object.entries(request.headers).flatMap(([name, value]) =>
+        typeof value === 'string' && !['host', 'connection', 'content-length'].includes(name) ? [[name, value]] : [],
+      ) as [string, string][],
+      ...(sent.length > 0 && { body: sent }),
+    })
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
+  })
+  try {
+    const { stdout, stderr } = await run([], { S3_ENDPOINT: server.url, SUPABASE_URL: gateway.url })
+    expect(stdout, stderr).toContain('Imported: 4. Already there: 0. Refused: 1.')
+    expect(Object.values(reported())).toEqual([expect.stringMatching(/^413: /)])
+  } finally {
+    server.stop()
+    gateway.stop()
+  }
 })
 
 const startServer = async (answer: (request: IncomingMessage, response: ServerResponse) => void) => {
@@ -278,6 +346,13 @@ test('one bad file is a line in the report, and takes no other along', { timeout
     deep: (response) => {
       response.writeHead(200).end(`{"title":"x","foo":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)
     },
+    // As deep as JSON.stringify still writes it, from a shallower stack than that of the client of the API.
+    deepish: (response) => {
+      response.writeHead(200).end(`{"title":"x","foo":${'['.repeat(3000)}${']'.repeat(3000)}}`)
+    },
+    latin: (response) => {
+      response.writeHead(200).end(Buffer.from('{"title":"\xff\xfe"}', 'latin1'))
+    },
   }
   const server = await startServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://store')
@@ -292,13 +367,15 @@ test('one bad file is a line in the report, and takes no other along', { timeout
       S3_ENDPOINT: server.url,
       NODE_OPTIONS: '--max-old-space-size=128',
     })
-    expect(stdout, stderr).toContain('Imported: 2. Already there: 0. Refused: 5.')
+    expect(stdout, stderr).toContain('Imported: 2. Already there: 0. Refused: 7.')
     expect(reported()).toEqual({
       forbidden: expect.stringContaining('403 InvalidObjectState'),
       gone: expect.stringMatching(/no drama.json|404/),
       cut: expect.stringContaining('drama.json cannot be read'),
       endless: 'drama.json has more than 8 MiB',
       deep: expect.stringContaining('nested too deeply'),
+      deepish: expect.stringContaining('nested too deeply'),
+      latin: 'drama.json is not UTF-8',
     })
   } finally {
     server.stop()

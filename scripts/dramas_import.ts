@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { GetObjectCommand, ListObjectsV2Command, S3Client, type S3ServiceException } from '@aws-sdk/client-s3'
 import { createClient } from '@supabase/supabase-js'
+import { parseExactly } from './dramas/exact_json.ts'
 import { mapDrama } from './dramas/map_drama.ts'
 import { homeFolder, readEnv } from './local/home.ts'
 
@@ -20,16 +21,9 @@ const usage = `Usage: npm run dramas:import -- --bucket <bucket> --prefix dramas
 S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY say where; by default
 the local stack that runs.`
 
-const { values: options } = parseArgs({
-  options: {
-    bucket: { type: 'string' },
-    prefix: { type: 'string', default: 'dramas/' },
-    owner: { type: 'string' },
-    'dry-run': { type: 'boolean', default: false },
-    report: { type: 'string', default: 'dramas_import_report.jsonl' },
-    concurrency: { type: 'string', default: '4' },
-  },
-})
+const options = readOptions()
+/** A folder's, with or without its slash. */
+const prefix = options.prefix === '' || options.prefix.endsWith('/') ? options.prefix : `${options.prefix}/`
 const local = readEnv(homeFolder()) ?? {}
 const bucket = options.bucket ?? stop('--bucket is missing.')
 const owner = options.owner ?? stop('--owner is missing: the id of the user who is to have them.')
@@ -39,6 +33,7 @@ if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 50) stop(
 const isDry = options['dry-run']
 const fileMaxBytes = 8 * 2 ** 20
 const attemptsMax = 6
+const levelsMax = 500
 
 const variables = {
   S3_ENDPOINT: process.env['S3_ENDPOINT'] || local['S3_ENDPOINT'],
@@ -72,10 +67,11 @@ const reasons = new Map<string, number>()
 const isTerminal = process.stderr.isTTY
 const startedAt = Date.now()
 let shownAt = 0
-const report = createWriteStream(options.report, { flags: 'w' })
 
+await requireOwner()
+const report = createWriteStream(options.report, { flags: 'w' })
+await once(report, 'open').catch((error: Error) => stop(`--report cannot be written: ${error.message}.`))
 try {
-  await requireOwner()
   // Counted first, for the bar: one request a thousand.
   for await (const ids of listIds()) counts.found += ids.length
   for await (const ids of listIds()) await importPage(ids)
@@ -92,15 +88,41 @@ console.log(
   `\n${isDry ? 'Would be imported' : 'Imported'}: ${counts.imported}. Already there: ${counts.already}. Refused: ${counts.refused}.` +
     ` Memory at most: ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB.`,
 )
+if (counts.found === 0 && process.exitCode === undefined) {
+  console.error(`There is no folder below ${prefix || 'the root'} in bucket ${bucket}.`)
+  process.exitCode = 1
+}
 for (const [reason, times] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`  ${times} × ${reason}`)
 if (counts.refused > 0) {
   console.log(`Which ones: ${options.report}`)
   process.exitCode = 1
 }
 
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        bucket: { type: 'string' },
+        prefix: { type: 'string', default: 'dramas/' },
+        owner: { type: 'string' },
+        'dry-run': { type: 'boolean', default: false },
+        report: { type: 'string', default: 'dramas_import_report.jsonl' },
+        concurrency: { type: 'string', default: '4' },
+      },
+    }).values
+  } catch (error) {
+    return stop((error as Error).message)
+  }
+}
+
 async function requireOwner(): Promise<void> {
-  const answer = await calling('The API', () => supabase.from('users').select('id').eq('id', owner))
-  if (answer.data?.length !== 1) stop('--owner is no user.')
+  try {
+    const answer = await calling('The API', () => supabase.from('users').select('id').eq('id', owner))
+    if (answer.data?.length !== 1) stop('--owner is no user.')
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exit(1)
+  }
 }
 
 /** Ids, page by page: the folders below the prefix, whatever else is in them. */
@@ -108,12 +130,10 @@ async function* listIds(): AsyncGenerator<string[]> {
   let ContinuationToken: string | undefined
   do {
     const page = await calling('The store', () =>
-      store.send(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: options.prefix, Delimiter: '/', ContinuationToken }),
-      ),
+      store.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: '/', ContinuationToken })),
     )
     yield (page.CommonPrefixes ?? []).flatMap(({ Prefix }) =>
-      Prefix === undefined ? [] : [Prefix.slice(options.prefix.length, -1)],
+      Prefix === undefined ? [] : [Prefix.slice(prefix.length, -1)],
     )
     ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined
   } while (ContinuationToken !== undefined)
@@ -193,7 +213,7 @@ async function importOne(id: string): Promise<void> {
 async function load(id: string): Promise<string> {
   return calling('The store', async (isLast) => {
     try {
-      const file = await store.send(new GetObjectCommand({ Bucket: bucket, Key: `${options.prefix}${id}/drama.json` }))
+      const file = await store.send(new GetObjectCommand({ Bucket: bucket, Key: `${prefix}${id}/drama.json` }))
       return await readFile(file.Body as Readable | undefined, file.ContentLength)
     } catch (error) {
       if (error instanceof Refusal) throw error
@@ -226,12 +246,16 @@ async function readFile(body: Readable | undefined, length = 0): Promise<string>
     body?.destroy()
     throw new Refusal(`drama.json has more than ${fileMaxBytes / 2 ** 20} MiB`)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+  } catch (cause) {
+    throw new Refusal('drama.json is not UTF-8', { cause })
+  }
 }
 
 /** Whether it still lists: then a file that cannot be read is that file's trouble. */
 async function isStoreThere(): Promise<boolean> {
-  return store.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: options.prefix, MaxKeys: 1 })).then(
+  return store.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 })).then(
     () => true,
     () => false,
   )
@@ -239,17 +263,19 @@ async function isStoreThere(): Promise<boolean> {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactly(text)
   } catch (cause) {
+    if (cause instanceof RangeError) throw new Refusal(`drama.json is nested too deeply: ${cause.message}`, { cause })
     throw new Refusal('drama.json is no JSON', { cause })
   }
 }
 
+/** Whoever writes it as JSON, there or here, does so by recursion. */
 function requireWritable(drama: unknown): void {
-  try {
-    JSON.stringify(drama)
-  } catch (cause) {
-    throw new Refusal(`drama.json is nested too deeply: ${(cause as Error).message}`, { cause })
+  let level = [drama]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levelsMax) throw new Refusal(`drama.json is nested too deeply: more than ${levelsMax} levels`)
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []))
   }
 }
 
@@ -266,7 +292,9 @@ async function save(id: string, drama: unknown): Promise<void> {
     if (status === 0 || status >= 500 || status === 429) throw new Error(reason)
     // An earlier attempt was saved, and its answer lost.
     if (status === 409 && attempt > 1 && (await findKnown([id])).has(id)) return
-    throw new Refusal(`${error.code.startsWith('PT') ? error.details : error.code}: ${error.message}`)
+    // What a gateway says for itself has no code.
+    const { code = '', details } = error
+    throw new Refusal(`${(code.startsWith('PT') ? details : code) || status}: ${error.message}`)
   })
 }
 
@@ -283,6 +311,11 @@ async function calling<Result>(
       return result
     } catch (error) {
       if (error instanceof Refusal) throw error
+      const { name, message, $metadata } = error as S3ServiceException
+      if (name === 'NoSuchBucket') stop(`There is no bucket ${bucket}.`)
+      // It does answer, and will say the same again.
+      if ($metadata?.httpStatusCode === 403 && attempt > 1)
+        throw new Outage(`${what} refuses: ${message}.`, { cause: error })
       if (attempt === attemptsMax)
         throw new Outage(`${what} does not answer: ${(error as Error).message}`, { cause: error })
       await sleep(250 * 2 ** attempt)

@@ -20,7 +20,7 @@ export class WithChildren {
   }
 }
 
-/** Ends a step for now: it comes again later, with this state, and holds no slot meanwhile. */
+/** Ends a step for now: it comes again later, with this state, and holds no slot meanwhile. Its progress stays visible. */
 export class Reschedule {
   readonly state: unknown
   readonly delayMs: number
@@ -30,7 +30,10 @@ export class Reschedule {
   }
 }
 
-/** A failure with a name. Permanent ones are not tried again; `retryInMs` is a provider's delay, and holds the whole lane. */
+/**
+ * A failure with a name. Permanent ones are not tried again; `retryInMs` is a provider's delay: it holds the whole lane, and counts
+ * apart from other failures.
+ */
 export class StepError extends Error {
   readonly slug: string
   readonly isPermanent: boolean

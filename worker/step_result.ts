@@ -1,11 +1,15 @@
 import { Reschedule, StepError, WithChildren } from './step_outcome.ts'
 
 /** Serializes a result for `worker.exchange_steps`; one that Postgres could not store fails for good. */
-export function describeResult(step: { id: number; fence: number; max_output_bytes: number }, result: unknown): string {
+export function describeResult(
+  step: { id: number; fence: number; max_output_bytes: number },
+  result: unknown,
+  progress = 0,
+): string {
   const { id, fence, max_output_bytes: max } = step
   const fields =
     result instanceof Reschedule
-      ? { outcome: 'rescheduled', state: result.state, retry_in_ms: toDelay(result.delayMs) }
+      ? { outcome: 'rescheduled', state: result.state, retry_in_ms: toDelay(result.delayMs), progress }
       : result instanceof WithChildren
         ? { outcome: 'completed', output: result.output, children: result.children }
         : { outcome: 'completed', output: result }

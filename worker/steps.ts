@@ -243,7 +243,7 @@ export function createSteps(options: {
             : 0
         },
       })
-      return describeResult(step, await Promise.race([work, giveUp(abort.signal)]))
+      return describeResult(step, await Promise.race([work, giveUp(abort.signal)]), one.progress)
     } catch (error) {
       const reason: unknown = abort.signal.reason
       // Stopped by us: given back, uncounted, whatever the handler made of it. A timeout counts.

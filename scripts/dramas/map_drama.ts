@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isExactNumber } from './exact_json.ts'
 
 /**
  * Makes of a `drama.json` of the old storage the document that save_drama_complete takes. That storage has no published form, so
@@ -13,14 +14,18 @@ export function mapDrama(externalId: string, source: unknown, ownerId: string): 
   const found = top.list('characters', 'cast')
   const characters = found.map((one, n) => mapCharacter(one, n, name))
   const who = new Map<string, string>()
-  for (const { keys, document } of characters) for (const key of keys) who.set(key, document.id)
+  // Where somebody is called what another one has as id, the id counts.
+  for (const { called, document } of characters) if (called !== '') who.set(called, document.id)
+  for (const { id, document } of characters) if (id !== undefined) who.set(id, document.id)
 
   const episodes = top.list('episodes')
   const loose = top.list('scenes')
   const [title, premise] = [top.text('title', 'name'), top.text('premise', 'prompt', 'idea')]
   // All of it would go into extra, and what is there once is passed over later.
   if (!title && !premise && characters.length + episodes.length + loose.length === 0) {
-    throw new Error("none of its fields is a drama's: no title, premise, characters, episodes or scenes")
+    throw new Error(
+      "none of its fields is a drama's: no title or premise that is a text, no characters, episodes or scenes",
+    )
   }
   // Scenes that belong to no episode make one.
   if (loose.length > 0) episodes.push({ scenes: loose })
@@ -61,7 +66,7 @@ function mapCharacter(source: unknown, n: number, name: Name) {
     portrait_url: fields.url('portrait_url', 'image_url', 'avatar_url', 'portrait', 'image'),
     extra: fields.rest(isUuid(id) ? undefined : id),
   }
-  return { document, keys: [id, called].filter((key) => key !== undefined && key !== '') as string[] }
+  return { document, id, called }
 }
 
 function mapEpisode(source: unknown, n: number, name: Name, who: Map<string, string>) {
@@ -111,7 +116,11 @@ class Fields {
 
   id(...names: string[]): string | undefined {
     return this.find(names, (value) =>
-      typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined,
+      isExactNumber(value)
+        ? JSON.stringify(value)
+        : typeof value === 'number' || (typeof value === 'string' && value !== '')
+          ? String(value)
+          : undefined,
     )
   }
 
@@ -149,7 +158,8 @@ class Fields {
 
   /** What nobody has taken, with the id that was no UUID. */
   rest(originalId?: string): Record<string, unknown> {
-    return { ...Object.fromEntries(this.left), ...(originalId !== undefined && { original_id: originalId }) }
+    const own = this.find(['extra'], (value) => (isObject(value) ? value : undefined))
+    return { ...own, ...Object.fromEntries(this.left), ...(originalId !== undefined && { original_id: originalId }) }
   }
 
   private find<Value>(names: string[], read: (value: unknown) => Value | undefined): Value | undefined {
@@ -189,7 +199,7 @@ function listByKey(value: Record<string, unknown>): unknown[] | undefined {
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isExactNumber(value)
 }
 
 function isUuid(value: string | undefined): value is string {

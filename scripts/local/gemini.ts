@@ -30,6 +30,7 @@ export type Fault = {
     | 'empty'
     | 'bad_request'
     | 'video_failed'
+    | 'video_lost'
   /** Of the requests that it is for, which ones: 3 is every third. */
   every: number
   /** How often in all; for ever by default. */
@@ -109,7 +110,12 @@ export async function startGemini(options: { port?: number; log?: (line: string)
       return send(response, 200, { name })
     }
     const name = path.replace('/v1beta/', '')
-    const operation = operations.get(name.replace(/^files\//, 'models/').replace(/:download$/, ''))
+    const known = name.replace(/^files\//, 'models/').replace(/:download$/, '')
+    // One of before a restart, which lost it, goes on: a local stack is restarted more often than Gemini.
+    if (/^models\/[^/]+\/operations\/[0-9a-f-]{36}$/.test(known) && !operations.has(known)) {
+      operations.set(known, { polls: 0, prompt: known })
+    }
+    const operation = fault?.kind === 'video_lost' ? undefined : operations.get(known)
     if (operation === undefined) return refuse(response, 404, 'NOT_FOUND', `${name} is not found.`)
     if (path.endsWith(':download')) {
       const bytes = makeVideo(operation.prompt)

@@ -70,15 +70,15 @@ describe('what goes wrong', () => {
       { kind: 'rate', retryDelay: '7s' },
       { slug: 'provider_busy', isPermanent: false, retryInMs: 7000 },
     ],
-    ['no delay at all', { kind: 'rate', retryDelay: '0s' }, { slug: 'provider_busy', retryInMs: undefined }],
-    ['a fraction of a second', { kind: 'rate', retryDelay: '0.0001s' }, { retryInMs: undefined }],
+    ['no delay at all', { kind: 'rate', retryDelay: '0s' }, { slug: 'provider_busy', retryInMs: 5000 }],
+    ['a fraction of a second', { kind: 'rate', retryDelay: '0.0001s' }, { retryInMs: 5000 }],
     ['a second and a half', { kind: 'rate', retryDelay: '1.5s' }, { retryInMs: 1500 }],
     ['a delay of a day', { kind: 'rate', retryDelay: '86400s' }, { retryInMs: 600_000 }],
     ['a delay without end', { kind: 'rate', retryDelay: `${'9'.repeat(400)}s` }, { retryInMs: 600_000 }],
     [
       'a rate limit without one',
       { kind: 'rate', retryDelay: 'none' },
-      { slug: 'provider_busy', isPermanent: false, retryInMs: undefined },
+      { slug: 'provider_busy', isPermanent: false, retryInMs: 5000 },
     ],
     ['overload', { kind: 'unavailable' }, { slug: 'provider_unavailable', isPermanent: false }],
     [
@@ -226,8 +226,42 @@ describe('images and videos', () => {
       message: expect.stringContaining('The prompt was filtered.'),
     })
     await expect(gemini.pollVideo({ operation: 'models/veo/operations/none', signal: never })).rejects.toMatchObject({
-      isPermanent: true,
+      slug: 'video_failed',
+      isPermanent: false,
     })
+    const gone = `${standIn.url}/v1beta/files/none:download`
+    await expect(gemini.loadVideo({ uri: gone, signal: never })).rejects.toMatchObject({ slug: 'video_failed' })
+  })
+
+  test('what Gemini says is not collected without an end, and the key is not in it, wherever it is cut', async () => {
+    const key = `key-${crypto.randomUUID()}`
+    let answer: (response: import('node:http').ServerResponse) => void = () => {}
+    const server = createServer((_request, response) => answer(response))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const other = createGemini({
+      GEMINI_API_KEY: key,
+      GEMINI_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      GEMINI_TIMEOUT_SECONDS: 20,
+      GEMINI_VIDEO_POLL_SECONDS: 1,
+    })
+    const failure = () => other.drawImage({ model, prompt: 'x', signal: never }).catch((error: Error) => error as Error)
+    answer = (response) => {
+      response.writeHead(200)
+      const write = () => {
+        while (!response.destroyed) if (!response.write(Buffer.alloc(2 ** 20, 32))) return response.once('drain', write)
+        return response
+      }
+      write()
+    }
+    expect(await failure()).toMatchObject({ message: expect.stringContaining('more than 64 MiB') })
+    answer = (response) =>
+      response.writeHead(400).end(JSON.stringify({ error: { message: `${'x'.repeat(465)}${key}` } }))
+    expect(JSON.stringify(((await failure()) as Error).message)).not.toContain(key.slice(0, 12))
+    answer = (response) =>
+      response.end(JSON.stringify({ candidates: [{ finishReason: key.toUpperCase().toLowerCase() }] }))
+    expect(((await failure()) as Error).message).not.toContain(key.slice(4, 12))
+    server.closeAllConnections()
+    server.close()
   })
 
   test('the key is not sent to where an answer points', async () => {

@@ -58,6 +58,10 @@ export type Gemini = {
 
 const apiVersion = 'v1beta'
 const videoMaxBytes = 100 * 2 ** 20
+const answerMaxBytes = 64 * 2 ** 20
+const refusalMaxBytes = 2 ** 20
+/** Where Gemini takes no more for now, and does not say until when. */
+const busyMs = 5000
 const retryMaxSeconds = 600
 
 /** What has been paid for is not refused for how it is counted. */
@@ -159,7 +163,37 @@ export function createGemini(config: GeminiConfig): Gemini {
     return error
   }
 
-  const withoutKey = (text: string) => (apiKey ? text.replaceAll(apiKey, '…') : text)
+  /** As soon as it comes: what is cut, or put into lower case, is not recognised any more. */
+  function withoutKey(text: string): string {
+    return apiKey ? text.replaceAll(apiKey, '…') : text
+  }
+
+  /**
+   * Gemini's answer, whole: what fails later is its form. The key goes to Gemini alone, not to where it redirects; and what is
+   * no JSON object, such as the page of a proxy, is no answer.
+   */
+  async function ask(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const { response, text } = await reach(async () => {
+      const response = await fetch(input, { ...init, redirect: 'error' })
+      return { response, text: await readText(response) }
+    })
+    if (response.ok && !isJsonObject(text)) throw unreadable('it is no JSON object')
+    return new Response(text || null, { status: response.status, headers: response.headers })
+  }
+
+  /** Of an answer, all of it; of a refusal, as much as somebody may want to read. */
+  async function readText(response: Response): Promise<string> {
+    const max = response.ok ? answerMaxBytes : refusalMaxBytes
+    const bytes = await readBody(response, max, () => unreadable(`it has more than ${max / 2 ** 20} MiB`))
+    return withoutKey(bytes.toString('utf8'))
+  }
+
+  /** The text of an answer; of a refusal an error as the SDK makes it. */
+  async function requireOk(response: Response): Promise<string> {
+    const text = await readText(response)
+    if (!response.ok) throw new ApiError({ status: response.status, message: text.slice(0, 20_000) })
+    return text
+  }
 
   async function generate(request: {
     model: string
@@ -242,7 +276,7 @@ export function createGemini(config: GeminiConfig): Gemini {
         asked.name = operation
         const { done, error, response } = check(
           operations,
-          await client.operations.getVideosOperation({ operation: asked, config: { abortSignal } }),
+          await client.operations.getVideosOperation({ operation: asked, config: { abortSignal } }).catch(notLost),
         )
         if (error !== undefined) {
           // The codes of google.rpc.Code: 8 resource exhausted, 13 internal, 14 unavailable.
@@ -278,9 +312,14 @@ export function createGemini(config: GeminiConfig): Gemini {
             url = readUrl(next, url)
             continue
           }
-          if (!response.ok) await requireOk(response)
+          if (!response.ok) await requireOk(response).catch(notLost)
           // What it is called counts for nothing: a proxy may call its page a video.
-          return look(await reach(() => readBody(response, videoMaxBytes)), /^video\//)
+          const bytes = await reach(() =>
+            readBody(response, videoMaxBytes, () =>
+              permanent('video_too_large', `The video has more than ${videoMaxBytes / 2 ** 20} MiB.`),
+            ),
+          )
+          return look(bytes, /^video\//)
         }
         throw unreadable('its video is nowhere')
       }),
@@ -293,17 +332,12 @@ type Part = {
   inlineData?: { mimeType: string; data: string } | null | undefined
 }
 
-/**
- * Gemini's answer, whole: what fails later is its form. The key goes to Gemini alone, not to where it redirects; and what is
- * no JSON object, such as the page of a proxy, is no answer.
- */
-const ask: typeof fetch = async (input, init) => {
-  const { response, text } = await reach(async () => {
-    const response = await fetch(input, { ...init, redirect: 'error' })
-    return { response, text: await response.text() }
-  })
-  if (response.ok && !isJsonObject(text)) throw unreadable('it is no JSON object')
-  return new Response(text || null, { status: response.status, headers: response.headers })
+/** Operations and their files are kept for some days only: who asks later is told that there is none, or that it is not theirs. */
+function notLost(error: unknown): never {
+  if (error instanceof ApiError && [403, 404, 410].includes(error.status)) {
+    throw new StepError('video_failed', 'Gemini has lost the video.', { cause: error })
+  }
+  throw error
 }
 
 /** Whatever fails on the way. */
@@ -396,7 +430,7 @@ function explain(error: unknown): unknown {
   if (status === 429) {
     return new StepError('provider_busy', 'Gemini takes no more requests for now.', {
       cause: error,
-      ...(said.retryInMs !== undefined && { retryInMs: said.retryInMs }),
+      retryInMs: said.retryInMs ?? busyMs,
     })
   }
   if ([408, 500, 502, 503, 504].includes(status)) {
@@ -434,19 +468,12 @@ function readRefusal(text: string): { message: string; isKeyInvalid?: boolean; r
   }
 }
 
-/** The text of an answer; of a refusal an error as the SDK makes it. */
-async function requireOk(response: Response): Promise<string> {
-  const text = await response.text()
-  if (!response.ok) throw new ApiError({ status: response.status, message: text.slice(0, 20_000) })
-  return text
-}
-
-async function readBody(response: Response, maxBytes: number): Promise<Buffer> {
+async function readBody(response: Response, maxBytes: number, tooLarge: () => StepError): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength
-    if (bytes > maxBytes) throw permanent('video_too_large', `The video has more than ${maxBytes / 2 ** 20} MiB.`)
+    if (bytes > maxBytes) throw tooLarge()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

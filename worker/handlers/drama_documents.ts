@@ -6,7 +6,8 @@ import { z } from 'zod'
  * it makes are the ids of the rows, so that its children can name them at once.
  */
 
-const id = z.uuid()
+/** As Postgres has them: whatever version and variant. */
+const id = z.guid()
 const url = z
   .string()
   .regex(/^https?:\/\/[^\s"<>]+$/)

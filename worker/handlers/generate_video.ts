@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Picture } from '../adapters/gemini.ts'
 import { defineHandler, Reschedule, StepError } from '../define_handler.ts'
 import { buildPrompt, loadReferences } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
@@ -34,25 +35,28 @@ export default defineHandler({
     }
 
     const { operation } = state
-    const uri = await deps.gemini.pollVideo({ operation, signal }).catch((error: Error) => error)
-    if (uri instanceof Error) {
+    let video: Picture
+    try {
+      const uri = await deps.gemini.pollVideo({ operation, signal })
+      if (uri === undefined) {
+        if (Date.now() - state.started_at > maxMs) {
+          throw new StepError('provider_timed_out', 'Gemini has not made the video within an hour.', {
+            isPermanent: true,
+          })
+        }
+        progress(0.5)
+        return new Reschedule(state, deps.gemini.videoPollMs)
+      }
+      progress(0.9)
+      video = await deps.gemini.loadVideo({ uri, signal })
+    } catch (error) {
       // Asked again, this operation would say the same.
-      const isOver = uri instanceof StepError && uri.slug === 'video_failed'
-      if (!isOver || state.failed + 1 === operationsMax) throw isOver ? giveUp(uri) : uri
-      context.logger.warn({ err: uri }, 'Video is begun anew')
+      if (!(error instanceof StepError && error.slug === 'video_failed')) throw error
+      if (state.failed + 1 === operationsMax) throw giveUp(error)
+      context.logger.warn({ err: error }, 'Video is begun anew')
       return new Reschedule({ ...none, failed: state.failed + 1 }, deps.gemini.videoPollMs)
     }
-    if (uri === undefined) {
-      if (Date.now() - state.started_at > maxMs) {
-        throw new StepError('provider_timed_out', 'Gemini has not made the video within an hour.', {
-          isPermanent: true,
-        })
-      }
-      progress(0.5)
-      return new Reschedule(state, deps.gemini.videoPollMs)
-    }
-    progress(0.9)
-    const { bytes, mimeType } = await deps.gemini.loadVideo({ uri, signal })
+    const { bytes, mimeType } = video
     const url = await deps.assets.put({ dramaId: drama_id, bytes, mimeType, signal })
     return { url, mime_type: mimeType, bytes: bytes.length }
   },

@@ -1,5 +1,5 @@
 import { lstatSync, readFileSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { hash } from './manifest.ts'
@@ -51,7 +51,8 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
           (found) => found.isDirectory(),
           () => false,
         )
-        if (!isFolder) await rm(one, { force: true })
+        // Another file of the version may have made room, and the folder, meanwhile.
+        if (!isFolder) await unlink(one).catch(() => {})
       }
       await mkdir(wanted, { recursive: true })
     }

@@ -42,10 +42,12 @@ declare
   v_settled_ids bigint[] := '{}'::bigint[];
   v_skipping_ids bigint[] := '{}'::bigint[];
   v_ending_ids bigint[] := '{}'::bigint[];
-  -- To run again: ids, failures, when, and what they saved.
+  -- To run again: ids, failures, delays, when, how far they are, and what they saved.
   v_again_ids bigint[] := '{}'::bigint[];
   v_again_failures integer[] := '{}'::integer[];
+  v_again_delays integer[] := '{}'::integer[];
   v_again_at timestamptz[] := '{}'::timestamptz[];
+  v_again_progress real[] := '{}'::real[];
   v_again_states jsonb[] := '{}'::jsonb[];
   v_again_slugs text[] := '{}'::text[];
   v_again_messages text[] := '{}'::text[];
@@ -90,6 +92,7 @@ begin
       q.lane_id,
       q.fence,
       q.failures,
+      q.delays,
       q.claimed_at,
       q.open_children,
       q.parent_id,
@@ -116,7 +119,7 @@ begin
     end if;
 
     v_verdict := app.judge_result(
-      v_one.result, v_one.failures, v_one.max_failures, v_one.max_output_bytes, v_one.backoff, v_one.backoff_max
+      v_one.result, v_one.failures, v_one.delays, v_one.max_failures, v_one.max_output_bytes, v_one.backoff, v_one.backoff_max
     );
     v_direct := 0;
     v_new_queued_ids := '{}';
@@ -159,6 +162,8 @@ begin
     elsif v_verdict.outcome = 'again' then
       v_again_ids := v_again_ids || v_one.job_id;
       v_again_failures := v_again_failures || v_verdict.failures;
+      v_again_delays := v_again_delays || v_verdict.delays;
+      v_again_progress := v_again_progress || v_verdict.progress;
       v_again_states := v_again_states || v_verdict.state;
       v_again_slugs := v_again_slugs || v_verdict.slug;
       v_again_messages := v_again_messages || v_verdict.message;
@@ -193,7 +198,8 @@ begin
   end if;
   if v_again_ids <> '{}' then
     perform app.queue_again(
-      v_again_ids, v_again_failures, v_again_at, v_again_states, v_again_slugs, v_again_messages
+      v_again_ids, v_again_failures, v_again_delays, v_again_at, v_again_progress, v_again_states, v_again_slugs,
+      v_again_messages
     );
     v_queued_ids := v_queued_ids || v_again_ids;
   end if;

@@ -57,7 +57,7 @@ $$Hands in results and takes up to want ready steps, in one transaction.
 
 results: [{ id, fence, outcome, … }], in any number. outcome completed: output, children (steps as submit_run has them).
 failed: error { slug, message }, is_permanent, retry_in_ms (a provider's delay, which holds the whole lane). rescheduled: state,
-retry_in_ms. returned: nothing is counted. Each is judged by itself; a completed one whose output is too large or whose children
+retry_in_ms, progress. returned: nothing is counted. Each is judged by itself; a completed one whose output is too large or whose children
 are malformed fails for good. types: those that the worker has handlers for; null: all.
 Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id, owner_id, key, type, input,
 state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]] | null }], wake_in_ms: where there are none now, when there are; null: none are queued }.$$;

@@ -61,7 +61,7 @@ begin
         left join app.job_queue as q on q.job_id = j.id
         cross join lateral (
           select case
-            when j.status in ('completed', 'skipped') then 1
+            when j.status = 'completed' then 1
             else coalesce((v_level #>> array[j.id::text, 'progress'])::numeric, j.progress::numeric)
           end as progress
         ) as p
@@ -89,7 +89,8 @@ comment on function public.job_tree(bigint) is
 $$A job and all below it, as it stands at this moment.
 
 Returns { id, key, type, status, progress, created_at, started_at, finished_at, error: { slug, message } | null, children: […] }.
-progress: 0 to 1; of a parent, the mean of its children. 404 job_not_found. Seed 002.$$;
+progress: 0 to 1; of a parent that is not completed, the mean of its children. A run may complete with steps that have failed
+(on_failure continue): they stand in the tree, and retry_job tries them again. 404 job_not_found. Seed 002.$$;
 
 revoke execute on function app.job_tree(bigint) from public;
 revoke execute on function public.job_tree(bigint) from public;

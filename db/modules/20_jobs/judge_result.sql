@@ -4,6 +4,7 @@
 create or replace function app.judge_result(
   result jsonb,
   inout failures integer,
+  inout delays integer,
   max_failures integer,
   max_output_bytes integer,
   backoff interval,
@@ -13,6 +14,7 @@ create or replace function app.judge_result(
   out slug text,
   out message text,
   out state jsonb,
+  out progress real,
   out pause interval,
   out hold interval
 )
@@ -45,22 +47,32 @@ begin
   elsif v_said = 'rescheduled' or v_said = 'returned' then
     outcome := 'again';
     state := case v_said when 'rescheduled' then judge_result.result -> 'state' end;
+    progress := case
+      when jsonb_typeof(judge_result.result -> 'progress') = 'number'
+        then round(least(greatest((judge_result.result ->> 'progress')::numeric, 0), 1), 4)
+    end;
     pause := coalesce(v_delay, '0');
   elsif v_said = 'failed' then
     hold := v_delay;
     slug := left(coalesce(substring(judge_result.result #>> '{error,slug}' from '^[a-z][a-z0-9_]*$'), 'handler_failed'), 80);
     message := left(coalesce(judge_result.result #>> '{error,message}', 'The handler gave no reason.'), 2000);
+    -- Who is told when to come back has not failed: many may share a quota that lets a few through at a time.
+    if v_delay is null then
+      failures := judge_result.failures + 1;
+    else
+      delays := judge_result.delays + 1;
+    end if;
     if judge_result.result -> 'is_permanent' is distinct from 'true'
-      and judge_result.failures + 1 < judge_result.max_failures
+      and failures < judge_result.max_failures
+      and delays < 100
     then
       outcome := 'again';
       -- Half of it by chance, so that what failed together does not come back together.
       pause := coalesce(
         v_delay,
-        least(judge_result.backoff * power(2, least(judge_result.failures, 30)), judge_result.backoff_max)
+        least(judge_result.backoff * power(2, least(failures - 1, 30)), judge_result.backoff_max)
           * (0.5 + random() / 2)
       );
-      failures := judge_result.failures + 1;
     else
       outcome := 'failed';
     end if;
@@ -70,8 +82,8 @@ begin
 end
 $$;
 
-comment on function app.judge_result(jsonb, integer, integer, integer, interval, interval) is
-  'What becomes of a step by its result: done, again (after pause, with failures and state), failed, or '
-  'invalid. slug, message: why it failed, this time or for good. hold: for how long its lane''s provider takes nothing. bytes: the size of its output.';
+comment on function app.judge_result(jsonb, integer, integer, integer, integer, interval, interval) is
+  'What becomes of a step by its result: done, again (after pause, with failures, delays and state), failed, or '
+  'invalid. slug, message: why it failed, this time or for good. progress: how far it says that it is, or null. hold: for how long its lane''s provider takes nothing. bytes: the size of its output.';
 
-revoke execute on function app.judge_result(jsonb, integer, integer, integer, interval, interval) from public;
+revoke execute on function app.judge_result(jsonb, integer, integer, integer, integer, interval, interval) from public;

@@ -1,9 +1,9 @@
 -- app.retry_job, public.retry_job
 --
 -- Called by   the owner; service_role
--- Writes      jobs, job_queue, runs, lanes; the queue: a pump
--- Errors      PT404 job_not_found, PT409 job_is_step, job_not_finished, job_completed
--- Locks       the run; then lanes
+-- Writes      jobs, job_queue, runs, lanes; the queue: a pump; rate_limits
+-- Errors      PT404 job_not_found, PT409 job_is_step, job_not_finished, job_completed, job_closed, PT429 rate_limited
+-- Locks       the run; then lanes; then the caller's row of rate_limits
 -- Why         what has no row in the queue is built anew from jobs, counted rather than remembered. Hash joins: it looks
 --             at a whole run at once
 create or replace function app.retry_job(job_id bigint)
@@ -26,6 +26,10 @@ begin
     perform app.fail(409, 'job_not_finished', 'The job is not finished.', 'Wait for its end, or cancel it.');
   end if;
 
+  if exists (select from app.runs as r where r.id = retry_job.job_id and r.is_closed) then
+    perform app.fail(409, 'job_closed', 'What the job worked on is gone.', 'Start a new one.');
+  end if;
+
   if not app.reopen_steps(retry_job.job_id) then
     perform app.fail(409, 'job_completed', 'Every step of the job is completed.', 'Start a new one.');
   end if;
@@ -36,6 +40,12 @@ begin
   v_queued_ids := app.start_steps(retry_job.job_id);
   perform app.wake_lanes(v_queued_ids);
   perform app.enqueue_pump();
+  -- Who has the service key is trusted.
+  if auth.role() is distinct from 'service_role' then
+    perform app.take_rate(
+      'job_retries', app.caller_key(), (select s.job_retries_per_hour from app.settings as s), interval '1 hour'
+    );
+  end if;
 
   return (select j.status from public.jobs as j where j.id = retry_job.job_id);
 end
@@ -51,10 +61,10 @@ create or replace function public.retry_job(job_id bigint)
 return app.retry_job(job_id);
 
 comment on function public.retry_job(bigint) is
-$$Runs again what of a finished run has failed, was skipped or cancelled.
+$$Runs again what of a finished run has failed, was skipped or cancelled; also of one that completed without it.
 
 job_id: the root. What is completed keeps its output and does not run again. Returns the job's status.
-404 job_not_found. 409 job_is_step, job_not_finished, job_completed.$$;
+404 job_not_found. 409 job_is_step, job_not_finished, job_completed, job_closed. 429 rate_limited.$$;
 
 revoke execute on function app.retry_job(bigint) from public;
 revoke execute on function public.retry_job(bigint) from public;

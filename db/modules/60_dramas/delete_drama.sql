@@ -1,7 +1,7 @@
 -- app.delete_drama, public.delete_drama, app.tg_users__delete_dramas
 --
 -- Called by   the owner; service_role; trigger _110_delete_dramas on users
--- Writes      dramas and all below it; what app.cancel_job writes
+-- Writes      dramas and all below it; runs, which are closed; what app.cancel_job writes
 -- Errors      PT404 drama_not_found, PT409 drama_changed
 -- Locks       its runs, lowest id first; then the drama: so does a worker that hands in results
 create or replace function app.delete_drama(drama_id uuid)
@@ -23,10 +23,12 @@ begin
     join app.runs as r on r.id = o.run_id
     where d.id = delete_drama.drama_id
       and (d.owner_id = auth.uid() or auth.role() = 'service_role')
-      and r.finished_at is null
     order by o.run_id
   loop
-    perform app.lock_run(v_run_id);
+    -- Nobody may pay for a drama that is not there any more.
+    update app.runs as r
+    set is_closed = true
+    where r.id = v_run_id;
     if exists (select from app.runs as r where r.id = v_run_id and r.finished_at is null) then
       perform app.cancel_job(v_run_id);
     end if;

@@ -53,6 +53,9 @@ begin
             'scenes', (select count(*) from public.scenes as s where s.drama_id = p.id),
             'run_id', p.run_id,
             'status', (select j.status from public.jobs as j where j.id = p.run_id),
+            'failed_steps', (
+              select count(*) from public.jobs as j where j.root_id = p.run_id and j.status = 'failed' and j.parent_id is not null
+            ),
             'created_at', p.created_at,
             'updated_at', p.updated_at
           ) order by p.n
@@ -85,7 +88,8 @@ $$Lists dramas, the newest first.
 
 page_size: 1 to 100, 20 by default. after: next of the page before. owner_id: for service_role, which must name it.
 Returns { dramas: [{ id, external_id, title, premise, cover_url, model, characters, episodes, scenes (how many), run_id,
-status (of its run, or null), created_at, updated_at }], next (null at the end) }. 422 page_invalid, owner_missing.
+status (of its run, or null), failed_steps (of
+its run, which may complete without an image: retry_job tries them again), created_at, updated_at }], next (null at the end) }. 422 page_invalid, owner_missing.
 404 owner_not_found. Seed 002.$$;
 
 revoke execute on function app.list_dramas(integer, text, uuid) from public;

@@ -2,7 +2,8 @@
 --
 -- Called by   the owner; service_role
 -- Writes      drama_runs; *_job_id of what is made anew; what app.submit_run writes; rate_limits
--- Errors      PT404 drama_not_found, PT422 asset_kind_unknown, prompt_missing, model_unknown, model_unknown, idempotency_key_invalid, PT429 rate_limited
+-- Errors      PT404 drama_not_found, PT409 idempotency_key_taken,
+--             PT422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid, PT429 rate_limited
 -- Idempotent  same idempotency_key, same owner: gives the first run and changes nothing
 -- Locks       the owner, then the drama, then lanes
 -- Why         an asset takes the result of the job that stands in its *_job_id: whichever was asked for last wins, and one that
@@ -40,6 +41,14 @@ begin
   perform app.hold_drama_owner(d.owner_id)
   from public.dramas as d
   where d.id = v_drama_id and (d.owner_id = auth.uid() or auth.role() = 'service_role');
+  if not found then
+    perform app.fail(
+      404,
+      'drama_not_found',
+      format('There is no such %s.', case regenerate_asset.kind when 'portrait' then 'character' else 'scene' end),
+      'portrait takes the id of a character, image and video that of a scene.'
+    );
+  end if;
   v_drama := app.require_drama(v_drama_id);
   v_input := app.describe_asset(v_drama, regenerate_asset.target_id, regenerate_asset.kind, regenerate_asset.prompt);
 
@@ -52,6 +61,18 @@ begin
     v_drama.owner_id,
     'regenerate_asset:' || regenerate_asset.idempotency_key
   );
+  if not exists (
+    select
+    from public.jobs as j
+    where j.id = v_run_id and j.input @> jsonb_build_object('target_id', regenerate_asset.target_id, 'kind', regenerate_asset.kind)
+  ) then
+    perform app.fail(
+      409,
+      'idempotency_key_taken',
+      'This key was sent with another image or video before.',
+      'Send a key of its own for each.'
+    );
+  end if;
   insert into app.drama_runs (run_id, drama_id)
   values (v_run_id, v_drama.id)
   on conflict do nothing;
@@ -102,7 +123,7 @@ $$Has one image or video of a drama made anew; it replaces the one that is there
 target_id: a character (kind portrait) or a scene (kind image or video). prompt: what is to be seen this time; by default what
 stands in the character or the scene. idempotency_key: the same key gives the first run.
 Returns the id of the job, for job_tree, cancel_job and retry_job. Of several for the same asset, the last one counts.
-404 drama_not_found. 422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid. 429 rate_limited.$$;
+404 drama_not_found. 409 idempotency_key_taken. 422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid. 429 rate_limited.$$;
 
 revoke execute on function app.regenerate_asset(uuid, text, text, text) from public;
 revoke execute on function public.regenerate_asset(uuid, text, text, text) from public;

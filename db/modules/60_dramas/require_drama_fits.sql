@@ -12,7 +12,8 @@ declare
   v_fault text;
   v_characters jsonb;
 begin
-  if octet_length(require_drama_fits.drama::text) > 4194304 then
+  -- A little more than a drama may have: as it is sent, it may be written with more room.
+  if octet_length(require_drama_fits.drama::text) > 4718592 then
     perform app.fail(413, 'drama_too_large', 'A drama may have 4 MiB at most.', 'Keep large texts elsewhere, and their URLs here.');
   end if;
 

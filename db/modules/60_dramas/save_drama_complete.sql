@@ -43,6 +43,10 @@ begin
   select p.* into v_saved
   from app.drama_packages as p
   where p.drama_id = v_id;
+  -- What is read must be savable as it was read.
+  if octet_length(v_saved.package::text) > 4194304 then
+    perform app.fail(413, 'drama_too_large', 'A drama may have 4 MiB at most.', 'Keep large texts elsewhere, and their URLs here.');
+  end if;
   perform app.send_drama(v_saved.updated_at);
   return v_saved.package;
 end
@@ -61,7 +65,7 @@ return app.save_drama_complete(drama, owner_id);
 comment on function public.save_drama_complete(json, uuid) is
 $$Writes a drama with its characters, episodes and scenes: all of it, or nothing.
 
-drama: the document that docs/drama.schema.json describes, 4 MiB at most. What is new is inserted (ids may be left out), what
+drama: the document that docs/drama.schema.json describes, 4 MiB at most as get_drama_complete sends it. What is new is inserted (ids may be left out), what
 has changed is updated, what is not in it is deleted; lists keep their order. updated_at: as get_drama_complete gave it; it may
 be left out for a new drama only. options, run_id, *_job_id and created_at are passed over. owner_id: for service_role,
 which must name it.

@@ -66,6 +66,14 @@ begin
       'Take another one, or null; or save the drama that has it.'
     );
   end if;
+  if v_old.id is not null and v_new.updated_at is null then
+    perform app.fail(
+      409,
+      'drama_changed',
+      'There is such a drama already, and updated_at is missing: it says which state was changed.',
+      'Send updated_at as get_drama_complete gave it.'
+    );
+  end if;
   if v_old.id is null or v_new.updated_at is distinct from v_old.updated_at then
     perform app.fail(
       409,

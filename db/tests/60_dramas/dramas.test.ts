@@ -392,7 +392,13 @@ describe('bad input', () => {
       'more than 2000 scenes',
     ],
     ['as many scenes as may be', { episodes: Array(5).fill({ scenes: Array(400).fill({}) }) }, 200, ''],
-    ['more than 4 MiB', { extra: {}, title: 'x'.repeat(4_200_000) }, 413, '4 MiB'],
+    ['more than 4 MiB', { extra: {}, title: 'x'.repeat(4_800_000) }, 413, '4 MiB'],
+    [
+      'more than 4 MiB as it would be read',
+      { episodes: Array(4).fill({ scenes: Array(500).fill({ text: 'x'.repeat(1900) }) }) },
+      413,
+      '4 MiB',
+    ],
     ['a large extra', { extra: { a: 'x'.repeat(270_000) } }, 422, '"extra"'],
     ['a deep extra', { extra: deep(1000) }, 200, ''],
   ])('%s', async (_what, drama, status, message) => {
