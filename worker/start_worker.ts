@@ -19,7 +19,9 @@ export async function startWorker(handlers: Record<string, Handler>): Promise<vo
 
   // Beside the jobs: one connection listens, one serves cron and schedules, one health, two the steps.
   const max = config.WORKER_CONCURRENCY + 5
-  const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, logger })
+  // Longer than Postgres lets a statement of this role run: what has no answer by then, nobody will answer.
+  const queryTimeoutMs = 40_000
+  const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, queryTimeoutMs, logger })
   const db = createDb(pool)
   const store = createSpaces(config)
   const templateStore = openTemplateStore(config)

@@ -38,8 +38,12 @@ export function describeFailure({ id, fence }: { id: number; fence: number }, er
     id,
     fence,
     outcome: 'failed',
-    error: { slug: known?.slug ?? 'handler_failed', message: toPlainText(error) },
-    is_permanent: known?.isPermanent ?? false,
+    // Whatever a handler puts there: a failure must always be one that Postgres takes.
+    error: {
+      slug: /^[a-z][a-z0-9_]{0,79}$/.test(known?.slug ?? '') ? known?.slug : 'handler_failed',
+      message: toPlainText(error),
+    },
+    is_permanent: known?.isPermanent === true,
     retry_in_ms: known?.retryInMs === undefined ? undefined : toDelay(known.retryInMs),
   })
 }

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { type Child, freePort, startChild } from '../scripts/local/process.ts'
 import { spacesEnv } from '../scripts/local/services.ts'
 import { createDatabase, type TestDatabase } from '../scripts/testing/database.ts'
+import { startFaultyDatabase } from '../scripts/testing/faulty_database.ts'
 import { testTypes } from '../scripts/testing/handlers.ts'
 import type { StepSpec } from './define_handler.ts'
 
@@ -30,7 +31,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true })
 })
 
-async function startWorker(): Promise<Child> {
+async function startWorker(url = database.url('worker')): Promise<Child> {
   const child = startChild(
     home,
     'worker',
@@ -39,7 +40,7 @@ async function startWorker(): Promise<Child> {
     {
       env: {
         PATH: process.env['PATH'],
-        DATABASE_URL: database.url('worker'),
+        DATABASE_URL: url,
         WORKER_HEALTH_PORT: String(await freePort()),
         // No step of these tests has files.
         ...spacesEnv(1),
@@ -169,4 +170,18 @@ test('a worker that was paused and goes on changes nothing with its stale fences
   expect((await jobs(id))['nap']).toMatchObject({ status: 'completed', output: { napped: 2500 } })
   await until('both are well', async () => (await client.query('select from app.workers')).rowCount === 2)
   expect(other.pid).not.toBe(paused.pid)
+})
+
+test('steps whose answer got lost on its way come again, though their worker lives', { timeout: 60_000 }, async () => {
+  const faulty = await startFaultyDatabase(inject('cluster').port)
+  try {
+    await startWorker(faulty.through(database.url('worker')))
+    await ended(await submit([{ key: 'first', type: 'noop' }]))
+    faulty.breakAt('worker.exchange_steps', 'after', 1)
+    const id = await submit([{ key: 'a', type: 'noop' }])
+    await until('the run ends', () => ended(id), 30)
+    expect((await jobs(id))['a']).toMatchObject({ status: 'completed' })
+  } finally {
+    faulty.stop()
+  }
 })

@@ -23,7 +23,9 @@ type Step = {
 }
 type Answer = { refused: { index: number; id: number; reason: string }[]; steps: Step[]; wake_in_ms: number | null }
 type Pulse = { stop: { id: number; fence: number }[]; wake_in_ms: number | null }
-type Running = { step: Step; abort: AbortController; progress: number; takenAt: number }
+type Held = { step: Step; abort: AbortController; progress: number; takenAt: number }
+/** What became of a step, as text for the database. */
+type Result = { fence: number; text: string }
 
 /** Steps of runs, as this process runs them. */
 export type Steps = {
@@ -58,9 +60,11 @@ export function createSteps(options: {
   const workerId = crypto.randomUUID()
   // A step of a type that this process does not know stays for one that does.
   const types = Object.keys(handlers)
-  const running = new Map<number, Running>()
-  const waiting: Running[] = []
-  let results: string[] = []
+  /** Each by its fence, until the database has its result: what this process does not name, it is taken not to have. */
+  const held = new Map<number, Held>()
+  const running = new Map<number, Held>()
+  const waiting: Held[] = []
+  let results: Result[] = []
   let isWanting = false
   let isStopping = false
   let isCalling = false
@@ -69,6 +73,7 @@ export function createSteps(options: {
   let wake: NodeJS.Timeout | undefined
   let pulse: NodeJS.Timeout | undefined
   let retryMs = 0
+  let wantMax = batchMax
   let emptyTurns = 0
   const idlers = new Set<() => void>()
 
@@ -94,9 +99,9 @@ export function createSteps(options: {
   /** Steps that are over within milliseconds are fetched ahead; others only as there is room to run them. */
   function countWanted(): number {
     if (!isWanting || isStopping) return 0
-    const held = running.size + waiting.length
+    const mine = running.size + waiting.length
     const ahead = Math.round(concurrency * Math.min(aheadMs / Math.max(averageMs, 0.25), 20))
-    return Math.max(0, Math.min(Math.max(concurrency, ahead), batchMax) - held)
+    return Math.max(0, Math.min(Math.min(Math.max(concurrency, ahead), batchMax) - mine, wantMax))
   }
 
   async function exchange(): Promise<void> {
@@ -108,15 +113,21 @@ export function createSteps(options: {
     try {
       const answer = await call(batch, want)
       retryMs = 0
+      wantMax = Math.min(wantMax * 2, batchMax)
+      for (const { fence } of batch) held.delete(fence)
       for (const { id, reason } of answer.refused) logger.warn({ step: id, reason }, 'Result was refused')
       for (const step of answer.steps) {
-        waiting.push({ step, abort: new AbortController(), progress: 0, takenAt: performance.now() })
+        const one = { step, abort: new AbortController(), progress: 0, takenAt: performance.now() }
+        held.set(step.fence, one)
+        waiting.push(one)
       }
       if (answer.steps.length > 0) emptyTurns = 0
       if (want > 0 && answer.steps.length < want) rest(answer.wake_in_ms)
       startWaiting()
     } catch (error) {
       results = [...batch, ...results]
+      // So many steps are too much for one answer, perhaps.
+      if (isTooMuch(error)) wantMax = Math.max(1, Math.floor(Math.min(want, wantMax) / 2))
       retryMs = Math.min(Math.max(50, retryMs * 2), 1000)
       logger.warn({ reason: (error as Error).message, retry_in_ms: retryMs }, 'Results could not be handed in')
       await sleep(retryMs)
@@ -127,9 +138,9 @@ export function createSteps(options: {
     else settle()
   }
 
-  function takeBatch(): string[] {
+  function takeBatch(): Result[] {
     let bytes = 0
-    const fits = results.findIndex((text, index) => {
+    const fits = results.findIndex(({ text }, index) => {
       bytes += text.length
       return index === batchMax || (index > 0 && bytes > bytesMax)
     })
@@ -138,31 +149,38 @@ export function createSteps(options: {
     return batch
   }
 
-  async function call(batch: string[], want: number): Promise<Answer> {
+  async function call(batch: Result[], want: number): Promise<Answer> {
     try {
       const rows = await db.call<{ exchange_steps: Answer }>('worker.exchange_steps', {
         worker_id: workerId,
-        results: `[${batch.join(',')}]`,
+        results: `[${batch.map(({ text }) => text).join(',')}]`,
         want,
         types,
       })
       return rows[0]?.exchange_steps as Answer
     } catch (error) {
-      // What Postgres cannot take (22: data, 54: its limits) is one result's fault: alone, it fails; its neighbours go on.
-      const { code } = (error as Error).cause as { code?: string }
-      if (!/^(22|54)/.test(code ?? '') || batch.length === 0) throw error
+      // What Postgres cannot take is one result's fault, if it is not the answer that is too much: alone, it fails; its
+      // neighbours go on.
+      if (!isTooMuch(error) || batch.length === 0) throw error
+      if (want > 0) {
+        await call(batch, 0)
+        return call([], want)
+      }
       if (batch.length > 1) {
-        for (const one of batch) await call([one], 0)
-        return call([], want)
+        const refused: Answer['refused'] = []
+        for (const one of batch) refused.push(...(await call([one], 0)).refused)
+        return { refused, steps: [], wake_in_ms: null }
       }
-      const { id, fence, outcome } = JSON.parse(batch[0] ?? '{}')
+      const { id, fence, outcome } = JSON.parse(batch[0]?.text ?? '{}')
       if (outcome === 'failed') {
-        // Not even that: the step's lease frees it.
+        // Not even that: it is not named any more, and its lease frees it.
         logger.error({ step: id, err: error }, 'Result cannot be handed in')
-        return call([], want)
+        return { refused: [], steps: [], wake_in_ms: null }
       }
-      const failure = new StepError('output_invalid', 'The output cannot be stored.', { isPermanent: true })
-      return call([describeFailure({ id, fence }, failure)], want)
+      // What took too long may go better at another time.
+      const isPermanent = codeOf(error) !== '57014'
+      const failure = new StepError('output_invalid', 'The output cannot be stored.', { isPermanent })
+      return call([{ fence, text: describeFailure({ id, fence }, failure) }], 0)
     }
   }
 
@@ -189,7 +207,7 @@ export function createSteps(options: {
 
   function startWaiting(): void {
     // What a call brought that was under way when the worker was told to stop.
-    if (isStopping) for (const { step } of waiting.splice(0)) results.push(describeReturn(step))
+    if (isStopping) giveBack(waiting.splice(0))
     while (running.size < concurrency) {
       const next = waiting.shift()
       if (next === undefined) return
@@ -198,14 +216,18 @@ export function createSteps(options: {
     }
   }
 
-  async function run(one: Running): Promise<void> {
+  function giveBack(list: Held[]): void {
+    for (const { step } of list) results.push({ fence: step.fence, text: describeReturn(step) })
+  }
+
+  async function run(one: Held): Promise<void> {
     const { step } = one
     const startedAt = performance.now()
     // Never without a result, or the step would be held for as long as this process lives.
-    const result = await settleStep(one).catch((error) => describeFailure(step, error))
+    const text = await settleStep(one).catch((error) => describeFailure(step, error))
     averageMs += (performance.now() - startedAt - averageMs) / 20
     running.delete(step.fence)
-    results.push(result)
+    results.push({ fence: step.fence, text })
     startWaiting()
     // A slot is free again: others may have left something.
     if (!isStopping && waiting.length === 0) isWanting = true
@@ -213,7 +235,7 @@ export function createSteps(options: {
   }
 
   /** What becomes of a step, as text for the database; never throws. */
-  async function settleStep(one: Running): Promise<string> {
+  async function settleStep(one: Held): Promise<string> {
     const { step, abort } = one
     const handler = handlers[step.type]
     if (handler === undefined) {
@@ -225,7 +247,9 @@ export function createSteps(options: {
       step.timeout_ms,
     )
     try {
-      const outputs = mergeOutputs(step.outputs ?? (await readOutputs(step)))
+      const leaves = step.outputs ?? (await Promise.race([readOutputs(step, abort.signal), rejectAt(abort.signal, 0)]))
+      const outputs = mergeOutputs(leaves)
+      abort.signal.throwIfAborted()
       const work = handler(step.input, {
         id: step.id,
         runId: step.run_id,
@@ -243,7 +267,7 @@ export function createSteps(options: {
             : 0
         },
       })
-      return describeResult(step, await Promise.race([work, giveUp(abort.signal)]), one.progress)
+      return describeResult(step, await Promise.race([work, rejectAt(abort.signal, graceMs)]), one.progress)
     } catch (error) {
       const reason: unknown = abort.signal.reason
       // Stopped by us: given back, uncounted, whatever the handler made of it. A timeout counts.
@@ -256,9 +280,9 @@ export function createSteps(options: {
     }
   }
 
-  async function readOutputs(step: Step): Promise<[string[], unknown][]> {
+  async function readOutputs(step: Step, signal: AbortSignal): Promise<[string[], unknown][]> {
     const all: [string[], unknown][] = []
-    for (let after: number | null = 0; after !== null; ) {
+    for (let after: number | null = 0; after !== null && !signal.aborted; ) {
       const rows: { read_outputs: { outputs: [string[], unknown][]; after_id: number | null } }[] = await db.call(
         'worker.read_outputs',
         { job_id: step.id, fence: step.fence, after_id: after },
@@ -273,29 +297,24 @@ export function createSteps(options: {
   async function beat(): Promise<void> {
     // What was fetched ahead and does not get its turn goes back to others.
     const stale = waiting.filter(({ takenAt }) => performance.now() - takenAt > pulseMs)
-    for (const one of stale) {
-      waiting.splice(waiting.indexOf(one), 1)
-      results.push(describeReturn(one.step))
-    }
+    for (const one of stale) waiting.splice(waiting.indexOf(one), 1)
+    giveBack(stale)
     if (stale.length > 0) {
       averageMs = Math.max(averageMs, aheadMs)
       plan()
     }
-    const list = [...running.values(), ...waiting]
     const rows = await db.call<{ heartbeat: Pulse }>('worker.heartbeat', {
       worker_id: workerId,
       running: JSON.stringify(
-        list.map(({ step, progress }) => ({
-          id: step.id,
-          fence: step.fence,
-          progress,
-        })),
+        Array.from(held.values(), ({ step, progress }) => ({ id: step.id, fence: step.fence, progress })),
       ),
       types,
     })
     const answer = rows[0]?.heartbeat
     for (const { fence } of answer?.stop ?? []) {
       running.get(fence)?.abort.abort(new Error('The step is not wanted any more.'))
+      const place = waiting.findIndex(({ step }) => step.fence === fence)
+      if (place !== -1) giveBack(waiting.splice(place, 1))
     }
     if (answer?.wake_in_ms === 0 && running.size + waiting.length < concurrency) nudge()
   }
@@ -324,31 +343,34 @@ export function createSteps(options: {
       clearTimeout(wake)
       clearTimeout(pulse)
       for (const done of idlers) done()
-      for (const { step } of waiting.splice(0)) results.push(describeReturn(step))
+      giveBack(waiting.splice(0))
       for (const { abort } of running.values()) abort.abort(new Error('The worker is stopping.'))
       plan()
       for (const end = Date.now() + 1500; !isIdle() && Date.now() < end; ) await sleep(10)
       // A call under way may still bring steps, which go back with the others.
       while (isCalling) await sleep(10)
       // A handler that does not heed its signal: its step goes to others now, its result is refused.
-      const late = [...running.values()].map(({ step }) => describeReturn(step))
-      if (late.length > 0 || results.length > 0) {
-        await db.call('worker.exchange_steps', {
-          worker_id: workerId,
-          results: `[${[...results, ...late].join(',')}]`,
-          want: 0,
-        })
-      }
+      giveBack([...running.values()])
+      while (results.length > 0) await call(takeBatch(), 0)
       await db.call('worker.leave', { worker_id: workerId })
     },
   }
 }
 
-/** Rejects some time after the signal has aborted, for handlers that do not heed it. */
-function giveUp(signal: AbortSignal): Promise<never> {
+/** Rejects so long after the signal has aborted, for what does not heed it. */
+function rejectAt(signal: AbortSignal, ms: number): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => {
-      setTimeout(() => reject(new Error('The handler did not heed its signal.')), graceMs).unref()
-    })
+    const begin = () => void setTimeout(() => reject(new Error('The handler did not heed its signal.')), ms).unref()
+    if (signal.aborted) begin()
+    else signal.addEventListener('abort', begin, { once: true })
   })
+}
+
+/** Whether Postgres cannot take it, or not so much at once: data (22), its limits (54), its patience (57014). */
+function isTooMuch(error: unknown): boolean {
+  return /^(22|54|57014$)/.test(codeOf(error))
+}
+
+function codeOf(error: unknown): string {
+  return ((error as Error).cause as { code?: string } | undefined)?.code ?? ''
 }

@@ -59,7 +59,8 @@ comment on column public.job_types.backoff is 'The pause after the first failure
 comment on column public.job_types.timeout is 'After which a handler is stopped; counts as a failure.';
 comment on column public.job_types.running_limit is 'How many may run at a time, of all owners. 0 stops the type.';
 comment on column public.job_types.owner_running_limit is 'How many of one owner may run at a time.';
-comment on column public.job_types.rate_limit is 'How many may start per rate_window, of all owners.';
+comment on column public.job_types.rate_limit is
+  'How many may start per rate_window, of all owners, on the long run; and how many at once after a pause (a token bucket).';
 comment on column public.job_types.rate_spent_until is 'Until when what was started is spent (generic cell rate algorithm).';
 
 -- A group is all that the engine itself needs.

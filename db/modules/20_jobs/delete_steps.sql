@@ -55,3 +55,29 @@ $$;
 comment on function app.tg_users__delete_lanes() is 'Deletes the lanes of users who are deleted.';
 
 revoke execute on function app.tg_users__delete_lanes() from public;
+
+-- app.tg_users__lock_runs
+--
+-- Called by   a trigger on users, before one is deleted
+-- Locks       their runs, lowest id first, as everybody does: the cascade would take them as they lie
+create or replace function app.tg_users__lock_runs()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  perform
+  from app.runs as r
+  where r.owner_id = old.id
+  order by r.id
+  for update;
+
+  return old;
+end
+$$;
+
+comment on function app.tg_users__lock_runs() is 'Locks the runs of a user who is deleted, in the order in which all lock them.';
+
+revoke execute on function app.tg_users__lock_runs() from public;

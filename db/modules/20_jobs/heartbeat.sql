@@ -2,7 +2,7 @@
 --
 -- Called by   each worker process, once a second, and at its end
 -- Writes      workers; jobs, where a step is first seen running or tells its progress; what app.return_lost_steps writes
--- Locks       silent workers and their steps' runs; then, with skip locked, the runs of what it publishes: a run that is
+-- Locks       silent workers, and the runs of steps that are lost; then, with skip locked, the runs of what it publishes: a run that is
 --             being changed is published a second later
 create or replace function worker.heartbeat(worker_id uuid, running jsonb, types text[] default null)
   returns jsonb
@@ -28,7 +28,7 @@ begin
   insert into app.workers as w (id, heartbeat_at, started_at, types)
   values (heartbeat.worker_id, v_now, v_now, heartbeat.types)
   on conflict on constraint workers_pkey do update set heartbeat_at = v_now, types = excluded.types;
-  perform app.return_lost_steps();
+  perform app.return_lost_steps(heartbeat.worker_id, heartbeat.running);
 
   -- What is gone, has another fence, or belongs to a run that is failing.
   select jsonb_agg(jsonb_build_object('id', h.step -> 'id', 'fence', h.step -> 'fence')) into v_stop
@@ -77,10 +77,11 @@ end
 $$;
 
 comment on function worker.heartbeat(uuid, jsonb, text[]) is
-$$Says that a worker lives, what it runs, [{ id, fence, progress }], and the types that it has handlers for (null: all).
+$$Says that a worker lives, what it holds, [{ id, fence, progress }], results that are not handed in yet included, and the types that it has handlers for (null: all).
 
 Clients see those steps as running from then on, with their progress. Steps of workers that were silent for longer than
-app.settings.job_lease go back to the queue. Returns { stop: [{ id, fence }], wake_in_ms }: handlers to stop, whose results
+app.settings.job_lease go back to the queue, and so do steps of this one that it does not name, and was given longer ago: it
+never got them. Returns { stop: [{ id, fence }], wake_in_ms }: handlers to stop, whose results
 will not count; and in how many milliseconds a step is due (null: none).$$;
 
 create or replace function worker.leave(worker_id uuid)

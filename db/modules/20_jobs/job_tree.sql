@@ -2,7 +2,8 @@
 --
 -- Called by   the owner; service_role
 -- Errors      PT404 job_not_found
--- Why         the queue knows what clients' rows do not show yet. Levels from below: each is built once
+-- Why         the queue knows what clients' rows do not show yet. Progress comes from below, level by level; the text is written
+--             from the top, each node once, however deep it lies
 create or replace function app.job_tree(job_id bigint)
   returns jsonb
   language plpgsql
@@ -13,11 +14,14 @@ as $$
 declare
   v_ids bigint[] := '{}'::bigint[];
   v_depths integer[] := '{}'::integer[];
-  v_level jsonb := '{}'::jsonb;
-  v_deepest integer;
+  v_progress numeric[] := '{}'::numeric[];
+  v_below_ids bigint[] := '{}'::bigint[];
+  v_below_progress numeric[] := '{}'::numeric[];
+  v_level record;
 begin
   perform app.require_job(job_tree.job_id);
 
+  -- The deepest first, level by level, as progress is found.
   with recursive tree as (
     select job_tree.job_id as id, 0 as depth
     union all
@@ -25,53 +29,82 @@ begin
     from tree as t
     join public.jobs as j on j.parent_id = t.id
   )
-  select array_agg(t.id), array_agg(t.depth), max(t.depth)
-  into v_ids, v_depths, v_deepest
+  select array_agg(t.id order by t.depth desc, t.id), array_agg(t.depth order by t.depth desc, t.id)
+  into v_ids, v_depths
   from tree as t;
 
-  -- A level as { parent: { nodes, progress } }; only the one below is needed for the next.
-  for v_depth in reverse v_deepest .. 0 loop
-    select jsonb_object_agg(l.parent, l.nodes)
-    into v_level
+  -- Of a level, how far each of its nodes is; what its parents are then the mean of.
+  for v_level in
+    select array_agg(t.id) as ids
+    from unnest(v_ids, v_depths) as t (id, depth)
+    group by t.depth
+    order by t.depth desc
+  loop
+    select
+      array_agg(l.progress order by l.id),
+      array_agg(l.id order by l.id)
+    into v_below_progress, v_below_ids
     from (
       select
-        case when v_depth = 0 then 0 else n.parent_id end as parent,
-        jsonb_build_object('nodes', jsonb_agg(n.node order by n.id), 'progress', avg(n.progress)) as nodes
-      from (
-        select
-          j.id,
-          j.parent_id,
-          p.progress,
-          jsonb_build_object(
-            'id', j.id,
-            'key', j.key,
-            'type', j.type,
-            'status', coalesce(q.status, j.status),
-            'progress', round(p.progress, 4),
-            'created_at', j.created_at,
-            'started_at', coalesce(j.started_at, q.claimed_at),
-            'finished_at', j.finished_at,
-            'error', case
-              when j.error_slug is not null then jsonb_build_object('slug', j.error_slug, 'message', j.error_message)
-            end,
-            'children', coalesce(v_level #> array[j.id::text, 'nodes'], '[]')
-          ) as node
-        from unnest(v_ids, v_depths) as t (id, depth)
-        join public.jobs as j on j.id = t.id
-        left join app.job_queue as q on q.job_id = j.id
-        cross join lateral (
-          select case
-            when j.status = 'completed' then 1
-            else coalesce((v_level #>> array[j.id::text, 'progress'])::numeric, j.progress::numeric)
-          end as progress
-        ) as p
-        where t.depth = v_depth
-      ) as n
-      group by 1
+        j.id,
+        case
+          when j.status = 'completed' then 1
+          else coalesce(b.progress, j.progress::numeric)
+        end as progress
+      from unnest(v_level.ids) as t (id)
+      join public.jobs as j on j.id = t.id
+      left join (
+        select c.parent_id, avg(u.progress) as progress
+        from unnest(v_below_ids, v_below_progress) as u (id, progress)
+        join public.jobs as c on c.id = u.id
+        group by c.parent_id
+      ) as b on b.parent_id = j.id
     ) as l;
+    v_progress := v_progress || v_below_progress;
   end loop;
 
-  return v_level #> '{0,nodes,0}';
+  return (
+    with recursive placed as (
+      select job_tree.job_id as id, 0 as depth, array[job_tree.job_id] as path
+      union all
+      select j.id, p.depth + 1, p.path || j.id
+      from placed as p
+      join public.jobs as j on j.parent_id = p.id
+    ),
+    nodes as (
+      select
+        p.path,
+        p.depth,
+        lag(p.depth) over by_path as depth_before,
+        lead(p.depth) over by_path as depth_after,
+        jsonb_build_object(
+          'id', j.id,
+          'key', j.key,
+          'type', j.type,
+          'status', coalesce(q.status, j.status),
+          'progress', round(k.progress, 4),
+          'created_at', j.created_at,
+          'started_at', coalesce(j.started_at, q.claimed_at),
+          'finished_at', j.finished_at,
+          'error', case
+            when j.error_slug is not null then jsonb_build_object('slug', j.error_slug, 'message', j.error_message)
+          end
+        )::text as node
+      from placed as p
+      join unnest(v_ids, v_progress) as k (id, progress) on k.id = p.id
+      join public.jobs as j on j.id = p.id
+      left join app.job_queue as q on q.job_id = j.id
+      window by_path as (order by p.path)
+    )
+    -- A node stays open for its children: the next one closes it, and those above it that have no more.
+    select string_agg(
+      case when n.depth_before >= n.depth then ',' else '' end
+        || left(n.node, -1) || ', "children": ['
+        || repeat(']}', n.depth - coalesce(n.depth_after, 0) + 1),
+      '' order by n.path
+    )::jsonb
+    from nodes as n
+  );
 end
 $$;
 

@@ -44,6 +44,10 @@ begin
       slug := 'children_invalid';
       message := 'The children are no list of steps.';
     end if;
+  elsif v_said = 'rescheduled' and octet_length((judge_result.result -> 'state')::text) > 1048576 then
+    outcome := 'failed';
+    slug := 'state_too_large';
+    message := 'What the step saved for its next turn has more than 1 MiB.';
   elsif v_said = 'rescheduled' or v_said = 'returned' then
     outcome := 'again';
     state := case v_said when 'rescheduled' then judge_result.result -> 'state' end;
@@ -70,8 +74,11 @@ begin
       -- Half of it by chance, so that what failed together does not come back together.
       pause := coalesce(
         v_delay,
-        least(judge_result.backoff * power(2, least(failures - 1, 30)), judge_result.backoff_max)
-          * (0.5 + random() / 2)
+        -- As numbers: an interval of 3 days, doubled 30 times, is none any more.
+        least(
+          extract(epoch from judge_result.backoff)::double precision * power(2, least(failures - 1, 30)),
+          extract(epoch from judge_result.backoff_max)::double precision
+        ) * (0.5 + random() / 2) * interval '1 second'
       );
     else
       outcome := 'failed';

@@ -12,7 +12,7 @@ create or replace function app.lock_type_limits(out closed_types text[], out typ
   set search_path = ''
 as $$
 declare
-  v_now timestamptz := app.now();
+  v_now timestamptz;
   v_locked text[];
 begin
   closed_types := array(
@@ -33,6 +33,8 @@ begin
     order by t.name
     for no key update skip locked
   );
+  -- The clock's: this transaction may have waited for a run since it began, and others have spent meanwhile.
+  v_now := app.now() + (clock_timestamp() - now());
   select array_agg(r.name), array_agg(r.room)
   into types, rooms
   from (
@@ -73,7 +75,7 @@ create or replace function app.spend_type_rates(types text[], taken_lane_ids big
   set search_path = ''
 as $$
 declare
-  v_now timestamptz := app.now();
+  v_now timestamptz := app.now() + (clock_timestamp() - now());
 begin
   update public.job_types as t
   set rate_spent_until = greatest(t.rate_spent_until, v_now) + n.taken * (t.rate_window / t.rate_limit)

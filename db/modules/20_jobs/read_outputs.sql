@@ -26,17 +26,36 @@ begin
   end if;
 
   return (
+    with listed as (
+      select o.id, o.path, o.size, sum(o.size) over (order by o.id) - o.size as before, max(o.id) over () as last_id
+      from app.list_outputs(v_ids, read_outputs.after_id) as o
+    ),
+    page as (
+      select l.id, l.path, l.last_id
+      from listed as l
+      -- One at least, or a page would never end.
+      where l.before = 0 or l.before + l.size <= 1048576
+      order by l.id
+      limit 10000
+    )
     select jsonb_build_object(
-      'outputs', coalesce(jsonb_agg(jsonb_build_array(p.path, p.output) order by p.id), '[]'),
+      'outputs', coalesce(
+        jsonb_agg(
+          jsonb_build_array(
+            p.path,
+            case j.status
+              when 'failed' then jsonb_build_object('error', j.error_slug)
+              else coalesce(j.output, case when j.collects then '{}' else 'null' end::jsonb)
+            end
+          )
+          order by p.id
+        ),
+        '[]'
+      ),
       'after_id', nullif(max(p.id), max(p.last_id))
     )
-    from (
-      -- One at least, or a page would never end.
-      select o.*, sum(o.size) over (order by o.id) - o.size as before, max(o.id) over () as last_id
-      from app.list_outputs(v_ids, read_outputs.after_id) as o
-      limit 10000
-    ) as p
-    where p.before = 0 or p.before + p.size <= 1048576
+    from page as p
+    join public.jobs as j on j.id = any (array[p.id])
   );
 end
 $$;

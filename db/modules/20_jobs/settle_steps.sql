@@ -112,6 +112,6 @@ $$;
 comment on function app.settle_steps(bigint[], bigint[], bigint[]) is
   'Carries on what steps have reached: those that are settled (their dependents go on, their parents count them), whose own '
   'work is done (their children go on), and groups that are complete. Returns the steps that are queued by it; the caller '
-  'counts them in their lanes.';
+  'wakes their lanes.';
 
 revoke execute on function app.settle_steps(bigint[], bigint[], bigint[]) from public;

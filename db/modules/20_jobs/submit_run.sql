@@ -4,7 +4,7 @@
 -- Writes      runs, jobs, job_queue, lanes; the queue: a pump
 -- Errors      PT404 owner_not_found, PT422 idempotency_key_invalid, spec_invalid, and those of app.insert_steps
 -- Idempotent  same idempotency_key, same owner: gives the first run and changes nothing
--- Locks       rows that nobody else knows, then lanes
+-- Locks       the owner, for key share; rows that nobody else knows; then lanes
 create or replace function app.submit_run(spec jsonb, owner_id uuid, idempotency_key text)
   returns bigint
   language plpgsql
@@ -54,6 +54,10 @@ begin
     select r.id into v_run_id
     from app.runs as r
     where r.owner_id is not distinct from submit_run.owner_id and r.idempotency_key = submit_run.idempotency_key;
+    if not found then
+      -- Deleted between the two statements: then this is the first.
+      return app.submit_run(submit_run.spec, submit_run.owner_id, submit_run.idempotency_key);
+    end if;
     return v_run_id;
   end if;
 
@@ -84,14 +88,15 @@ create or replace function public.submit_run(spec jsonb, owner_id uuid default n
   returns bigint
   language sql
   volatile
-  set statement_timeout = '10s'
+  -- Twenty thousand groups that wait for one another, and complete at once, take ten seconds.
+  set statement_timeout = '60s'
   set search_path = ''
 return app.submit_run(spec, owner_id, idempotency_key);
 
 comment on function public.submit_run(jsonb, uuid, text) is
 $$Makes a run of background steps and returns its id.
 
-spec: the root, { key, type, input, depends_on, steps, on_failure, collect, priority }, of which key and type are needed; steps are
+spec: the root, { key, type, input, depends_on, steps, on_failure, collect, priority }, of which key and type are needed; input is any JSON, 1 MiB at most; steps are
 its children, of the same form, 100 levels deep at most. type: a name of job_types; "group" does nothing itself. key: 1 to 80 of
 a-z, 0-9, _.:- and unique among siblings. depends_on: keys of siblings. A step starts when those are settled and its parent's own
 work is done; its handler gets their outputs as { key: output }. on_failure: fail_run (the run fails), skip_dependents, or continue

@@ -1,6 +1,6 @@
 -- Every arrow of docs/states.md, allowed and refused, through the worker's door.
 begin;
-select plan(49);
+select plan(57);
 
 insert into job_types (name, max_failures, backoff, backoff_max) values ('noop', 2, '10 s', '10 s');
 create temporary table me as select '7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11'::uuid as worker;
@@ -106,6 +106,52 @@ select is(tests.hand_in('m2', '{"outcome": "completed", "output": 2}', 5), 'n', 
 select is((select step -> 'outputs' from held where key = 'n'), 'null', 'whose outputs come in pages');
 select is((select worker.read_outputs(id, fence) -> 'outputs' from held where key = 'n'), '[[["m"], {"own": 1}], [["m", "m0"], 0], [["m", "m1"], 1], [["m", "m2"], 2]]', 'whose output carries theirs');
 select tests.hand_in('n', '{"outcome": "completed"}');
+
+-- What a provider delays counts apart, and what comes again says how far it is
+select tests.submit('{"key": "busy", "type": "noop"}');
+select tests.exchange('[]', 1);
+select tests.hand_in('busy', '{"outcome": "failed", "error": {"slug": "provider_busy"}, "retry_in_ms": 1000}'), tests.travel('2 seconds'), tests.exchange('[]', 1)
+from generate_series(1, 5);
+select results_eq(
+  $$ select q.failures, q.delays, q.status from app.job_queue as q join jobs as j on j.id = q.job_id where j.key = 'busy' $$,
+  $$ values (0, 5, 'running') $$, 'who is told when to come back has not failed'
+);
+select tests.hand_in('busy', '{"outcome": "rescheduled", "progress": 0.25, "retry_in_ms": 0}');
+select is((select progress from jobs where key = 'busy'), 0.25::real, 'what comes again says how far it is');
+select tests.exchange('[]', 1);
+update app.job_queue set delays = 99 where job_id = (select id from jobs where key = 'busy');
+select tests.hand_in('busy', '{"outcome": "failed", "error": {"slug": "provider_busy"}, "retry_in_ms": 1000}');
+select is(tests.status('busy'), 'failed', 'a hundred times are enough');
+
+-- A worker that lives and never got its steps
+select tests.submit('{"key": "lost", "type": "noop"}, {"key": "kept", "type": "noop"}');
+select tests.exchange('[]', 2);
+select tests.travel('29 seconds');
+select worker.heartbeat((select worker from me), '[]');
+select is(tests.status('lost'), 'running', 'its answer may be on its way');
+select tests.travel('2 seconds');
+select worker.heartbeat((select worker from me), (select jsonb_agg(jsonb_build_object('id', id, 'fence', fence)) from held where key = 'kept'));
+select results_eq(
+  $$ select j.key collate "default", q.status, q.failures, j.error_slug from app.job_queue as q join jobs as j on j.id = q.job_id where j.key in ('lost', 'kept') order by 1 $$,
+  $$ values ('kept', 'running', 0, null), ('lost', 'queued', 1, 'worker_lost') $$, 'what it does not name after its lease goes back'
+);
+select tests.hand_in('kept', '{"outcome": "completed"}');
+select cancel_job((select max(id) from app.runs)) from (select set_config('request.jwt.claims', '{"role": "service_role"}', true)) as s;
+
+-- Outputs of a batch
+select tests.submit('{"key": "large", "type": "noop"}, ' || (select string_agg(format('{"key": "w%s", "type": "noop", "depends_on": ["large"]}', n), ', ') from generate_series(1, 20) as n));
+select tests.exchange('[]', 1);
+select tests.hand_in('large', jsonb_build_object('outcome', 'completed', 'output', repeat('x', 1000000)), 20);
+select is(
+  (select count(*)::int from held where key ~ '^w' and jsonb_typeof(step -> 'outputs') = 'array'), 4,
+  'a batch carries 4 MiB of outputs; the others are read in pages'
+);
+select is(
+  (select min(octet_length(worker.read_outputs(id, fence)::text)) > 1000000 from held where key ~ '^w'), true, 'as they can be'
+);
+select tests.hand_in('w1', jsonb_build_object('outcome', 'rescheduled', 'state', repeat('x', 1100000)));
+select is((select error_slug from jobs where key = 'w1'), 'state_too_large', 'what a step saves has a size, too');
+select cancel_job((select max(id) from app.runs where finished_at is null)) where exists (select from app.runs where finished_at is null);
 
 -- One bad result never spoils its neighbours
 select tests.submit('{"key": "x1", "type": "noop", "on_failure": "continue"}, {"key": "x2", "type": "noop", "on_failure": "continue"}, {"key": "x3", "type": "noop"}');

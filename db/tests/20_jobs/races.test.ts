@@ -8,6 +8,7 @@ import { requireInvariants } from './invariants.ts'
 let database: TestDatabase
 let a: Client
 let b: Client
+let c: Client
 let watcher: Client
 const [first, second] = [crypto.randomUUID(), crypto.randomUUID()]
 
@@ -16,7 +17,8 @@ type Answer = { steps: Step[]; refused: { reason: string }[] }
 
 beforeAll(async () => {
   database = await createDatabase()
-  ;[a, b, watcher] = await Promise.all([database.connect(), database.connect(), database.connect()])
+  const session = () => database.connect()
+  ;[a, b, c, watcher] = await Promise.all([session(), session(), session(), session()])
   await watcher.query("insert into job_types (name, max_failures) values ('noop', 1)")
   await watcher.query("insert into job_types (name, running_limit) values ('scarce', 3)")
   for (const client of [a, b]) {
@@ -260,6 +262,55 @@ test('the deletion of a user against children that need a new lane: one waits, a
     [owner],
   )
   expect(Number(left.rows[0].rows)).toBe(0)
+})
+
+test('the deletion of a user against results of several runs: both take the runs in their order', async () => {
+  const owner = crypto.randomUUID()
+  await watcher.query('insert into auth.users (id, email) values ($1, $2)', [owner, `${owner}@example.com`])
+  const ids: number[] = []
+  for (let n = 0; n < 30; n++) {
+    const { rows } = await watcher.query(
+      `select app.submit_run('{"key": "root", "type": "noop"}', $1, null)::integer as id`,
+      [owner],
+    )
+    ids.push(rows[0].id)
+  }
+  const [lowest = 0, next = 0] = ids
+  // The lowest now lies behind the others.
+  await verb(a, 'cancel', lowest)
+  await verb(a, 'retry', lowest)
+  const { steps } = await exchange(a, first, [], 100)
+  const two = steps.filter(({ id }) => id === lowest || id === next)
+  expect(two).toHaveLength(2)
+  await c.query('begin')
+  await c.query('select from app.runs where id = $1 for update', [lowest])
+  const handedIn = exchange(a, first, two.map(complete), 0)
+  await untilWaiting(a)
+  const gone = b.query('delete from auth.users where id = $1', [owner])
+  await untilWaiting(b)
+  await c.query('commit')
+  expect((await handedIn).refused).toEqual([])
+  await gone
+  await requireInvariants(watcher)
+})
+
+test('a claim that has waited takes from a rate what others have left since', async () => {
+  await watcher.query("insert into job_types (name, rate_limit, rate_window) values ('rated', 3, '2 seconds')")
+  const run = await submit(['a'])
+  const { steps } = await exchange(a, first, [], 1)
+  await submit(
+    Array.from({ length: 9 }, (_one, n) => `r${n}`),
+    'rated',
+  )
+  await c.query('begin')
+  await c.query('select from app.runs where id = $1 for update', [run])
+  const slow = exchange(a, first, [complete(steps[0] as Step)], 9)
+  await untilWaiting(a)
+  await new Promise((resolve) => setTimeout(resolve, 2100))
+  await c.query('commit')
+  expect((await slow).steps).toHaveLength(3)
+  expect((await exchange(b, second, [], 9)).steps).toHaveLength(0)
+  await watcher.query('delete from app.runs')
 })
 
 test('sweep against sweep: one returns the steps, and neither waits', async () => {

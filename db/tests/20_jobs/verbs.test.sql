@@ -1,6 +1,6 @@
 -- cancel_job, retry_job, job_tree, job_graph, read_outputs, limits, retention.
 begin;
-select plan(29);
+select plan(32);
 
 insert into job_types (name) values ('noop');
 insert into job_types (name, owner_running_limit, running_limit, rate_limit, rate_window)
@@ -70,6 +70,18 @@ select tests.finish_all('completed');
 select tests.sign_in((select ana from users_of));
 select is((select status from jobs where id = (select id from made)), 'completed', 'and completes');
 select throws_ok('select retry_job((select id from made))', 'PT409', null, 'then there is nothing to retry');
+reset role;
+update jobs set status = 'failed' where id = (select id + 1 from made);
+update app.settings set job_retries_per_hour = 2;
+select tests.sign_in((select ana from users_of));
+select lives_ok('select retry_job((select id from made))', 'a user retries');
+select cancel_job((select id from made));
+select throws_ok('select retry_job((select id from made))', 'PT429', null, 'but not for ever');
+reset role;
+update app.runs set is_closed = true where id = (select id from made);
+update app.settings set job_retries_per_hour = default;
+select tests.sign_in((select ana from users_of));
+select throws_ok('select retry_job((select id from made))', 'PT409', 'What the job worked on is gone.', 'and not what is closed');
 select throws_ok('select cancel_job((select id from made))', 'PT409', null, 'and nothing to cancel');
 
 -- Limits and fairness
