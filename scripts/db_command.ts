@@ -50,6 +50,8 @@ export function describeFailure(error: unknown): string {
 
 function withHint(error: Error): string {
   const source = error.cause instanceof pg.DatabaseError ? error.cause : error
-  const { detail, hint } = source as pg.DatabaseError
-  return [error.message, detail, hint].filter(Boolean).join('\n')
+  const { detail, hint, code } = source as pg.DatabaseError
+  // What a function of ours says is a sentence as it is.
+  const message = code?.startsWith('PT') ? source.message : error.message
+  return [message, detail, hint].filter(Boolean).join('\n')
 }

@@ -3,7 +3,12 @@ import { runOnDatabase } from './db_command.ts'
 import { migrate, setPassword } from './migrate.ts'
 
 await runOnDatabase(async (databaseUrl) => {
-  const { migrations, modules } = await migrate(databaseUrl)
+  const { migrations, modules, strangers } = await migrate(databaseUrl)
+  for (const name of strangers) {
+    console.error(
+      `db/migrations/${name}.sql has run, and is no file: undo it by another one; a database of your own: npm run reset.`,
+    )
+  }
   const applied = [...migrations.map((name) => `db/migrations/${name}.sql`), ...modules].map(
     (path) => `Applied ${path}`,
   )

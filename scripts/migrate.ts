@@ -13,7 +13,12 @@ export const migrationsFolder = join(dbFolder, 'migrations')
 const migrationLock = 7_203_001
 
 /** What a run of {@link migrate} changed. */
-export type Migrated = { migrations: string[]; modules: string[] }
+export type Migrated = {
+  migrations: string[]
+  modules: string[]
+  /** Migrations that have run, and that no file has. */
+  strangers: string[]
+}
 
 /**
  * Brings a database to what the files say: graphile-worker's schema, `db/migrations` once each and in order, then
@@ -25,7 +30,8 @@ export async function migrate(databaseUrl: string): Promise<Migrated> {
   try {
     await takeLock(client)
     await installQueue(databaseUrl)
-    return { migrations: await runMigrations(client), modules: await applyModules(client) }
+    const migrations = await runMigrations(client)
+    return { migrations, modules: await applyModules(client), strangers: await listStrangers(client) }
   } finally {
     await client.end()
   }
@@ -121,6 +127,12 @@ async function runMigrations(client: pg.Client): Promise<string[]> {
   }
 }
 
+async function listStrangers(client: pg.Client): Promise<string[]> {
+  const files = new Set((await sqlFiles(migrationsFolder)).map(({ path }) => basename(path, '.sql')))
+  const { rows } = await client.query<{ name: string }>('select name from app.migrations order by id')
+  return rows.flatMap(({ name }) => (files.has(name) ? [] : [name]))
+}
+
 async function applyModules(client: pg.Client): Promise<string[]> {
   // A new graphile-worker may bring new tables, so its schema's version counts as a change of every file.
   const queue = await client.query<{ version: number }>('select max(id) as version from graphile_worker.migrations')
@@ -178,5 +190,7 @@ async function execute(client: pg.Client, path: string, text: string): Promise<v
 /** What Postgres said of a file, with the line where it said where. */
 function describe({ path, text }: SqlFile, cause: pg.DatabaseError): Error {
   const line = cause.position ? `:${text.slice(0, Number(cause.position)).split('\n').length}` : ''
-  return new Error(`${path}${line}: ${cause.message}`, { cause })
+  // A function of another signature.
+  const advice = cause.code === '42P13' ? '. Drop it in a migration; a database of your own: npm run reset' : ''
+  return new Error(`${path}${line}: ${cause.message}${advice}`, { cause })
 }

@@ -1,6 +1,11 @@
 -- The doors, the roles behind them, and the few tables that every module stands on.
 set local lock_timeout = '5s';
 
+-- The title of the OpenAPI document, and what it says first.
+comment on schema public is 'Plinth
+
+The database is the API: tables under row level security, and functions. Each says here what it takes, what it gives, and its errors, which docs/errors.md explains. "Seed" numbers name the documents that Plinth was born from; docs/deviations.md says where it differs from them.';
+
 -- Nothing is exposed by default: every grant in this project is written out beside its object.
 -- (The revokes in schema public undo what hosted projects grant to the API roles by default.)
 alter default privileges revoke execute on functions from public;

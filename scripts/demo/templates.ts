@@ -28,9 +28,9 @@ export async function resolveTemplates({ env, step }: Stage): Promise<void> {
   try {
     const plan = await planVersion(await findBundle('drama'), '1.0.0')
     const db = createDb(operator as unknown as pg.Pool)
-    const published = await timed(() => publish({ db, store }, plan, { setDefault: false }))
-    step(`The operator publishes drama 1.0.0: ${plan.files.length} files, each read back`, published.ms)
-    const again = await timed(() => publish({ db, store }, plan, { setDefault: false }))
+    const published = await timed(() => publish({ db, store }, plan, { setDefault: true }))
+    step(`The operator publishes drama 1.0.0, as default: ${plan.files.length} files, each read back`, published.ms)
+    const again = await timed(() => publish({ db, store }, plan, { setDefault: true }))
     must(!again.value.is_new, 'the same version was published twice')
     step('… once more: nothing to do', again.ms)
 

@@ -389,26 +389,34 @@ test('videos are begun, polled without a slot, and put; begun once even if the w
   }
 })
 
-test('a video that Gemini loses is begun anew; one that it filters has its reason', { timeout: 60_000 }, async () => {
-  gemini.behave({ videoPolls: 1, faults: [{ kind: 'video_failed', every: 1, times: 1, path: '/operations/' }] })
-  await startWorker()
-  const options = { episodes: 1, scenes_per_episode: 1, characters: 1, with_video: true }
-  const { id, runId } = await generate('A door in the water.', options)
-  await ended(runId)
-  expect(gemini.requests.filter((path) => path.includes(':predictLongRunning'))).toHaveLength(2)
-  const [scene] = (await open(id)).episodes[0]?.scenes ?? []
-  expect(scene?.video_url).toMatch(/\.mp4$/)
+test.each([
+  ['makes none of', { kind: 'video_failed', every: 1, times: 1, path: '/operations/' }],
+  ['loses, when it is asked for it,', { kind: 'video_lost', every: 1, times: 1, path: '/operations/' }],
+  ['loses, when it is loaded,', { kind: 'video_lost', every: 1, times: 1, path: ':download' }],
+] as const)(
+  'a video that Gemini %s is begun anew; one that it filters has its reason',
+  { timeout: 60_000 },
+  async (_how, fault) => {
+    gemini.behave({ videoPolls: 1, faults: [fault] })
+    await startWorker()
+    const options = { episodes: 1, scenes_per_episode: 1, characters: 1, with_video: true }
+    const { id, runId } = await generate('A door in the water.', options)
+    await ended(runId)
+    expect(gemini.requests.filter((path) => path.includes(':predictLongRunning'))).toHaveLength(2)
+    const [scene] = (await open(id)).episodes[0]?.scenes ?? []
+    expect(scene?.video_url).toMatch(/\.mp4$/)
 
-  gemini.behave({ faults: [{ kind: 'safety', every: 1, path: '/operations/' }] })
-  const { data: videoId } = await ana.rpc('regenerate_asset', { target_id: scene?.id, kind: 'video' }).throwOnError()
-  await ended(videoId, 'failed')
-  expect((await tree(videoId)).error).toMatchObject({
-    slug: 'provider_refused',
-    message: expect.stringContaining('filtered'),
-  })
-  // The one that there was stays.
-  expect((await open(id)).episodes[0]?.scenes[0]?.video_url).toBe(scene?.video_url)
-})
+    gemini.behave({ faults: [{ kind: 'safety', every: 1, path: '/operations/' }] })
+    const { data: videoId } = await ana.rpc('regenerate_asset', { target_id: scene?.id, kind: 'video' }).throwOnError()
+    await ended(videoId, 'failed')
+    expect((await tree(videoId)).error).toMatchObject({
+      slug: 'provider_refused',
+      message: expect.stringContaining('filtered'),
+    })
+    // The one that there was stays.
+    expect((await open(id)).episodes[0]?.scenes[0]?.video_url).toBe(scene?.video_url)
+  },
+)
 
 test('one portrait and one scene are made anew, and nothing is fetched that is not ours', {
   timeout: 60_000,

@@ -7,8 +7,8 @@ export type Question = { template: string; version: string; locale: Locale; key:
 
 /** Postgres, as far as templates go. Each call ends in a bounded time. */
 export type ManifestSource = {
-  /** The manifest of the version that this question means. */
-  ask(question: Question): Promise<RemoteManifest>
+  /** The manifest of the version that this question means; undefined where the template is not published, or is disabled. */
+  ask(question: Question): Promise<RemoteManifest | undefined>
   /** Notes which version a job really used, if its texts are those that were published. */
   recordUse(use: { jobId: number; template: string; version: string; hashes: string[] }): Promise<void>
 }
@@ -36,7 +36,8 @@ export function createManifestSource(db: Db): ManifestSource {
           known_version_id: before?.version_id ?? null,
         }),
       )
-      const answer = row?.template_manifest as RemoteManifest | undefined
+      const answer = row?.template_manifest as RemoteManifest | null | undefined
+      if (answer === null) return undefined
       if (before !== undefined && answer?.version_id === before.version_id) return before
       const parsed = remoteManifest.safeParse(answer)
       if (!parsed.success) throw new Error(`its answer does not fit: ${z.prettifyError(parsed.error)}`)

@@ -109,14 +109,16 @@ export function createTemplates(options: {
     asked: Question,
     logger: Logger,
     reasons: string[],
-  ): Promise<{ outcome?: Outcome; named?: string }> {
-    let manifest: RemoteManifest
+  ): Promise<{ outcome?: Outcome; named?: string; isUnpublished?: boolean }> {
+    let manifest: RemoteManifest | undefined
     try {
       manifest = await manifests.ask(asked)
     } catch (error) {
       reasons.push(`Postgres: ${(error as Error).message}`)
       return {}
     }
+    if (manifest === undefined) return { isUnpublished: true }
+    const known = manifest
     const named = manifest.version
     const wanted: Wanted[] = [
       ...manifest.artifacts.map((one) => ({
@@ -136,7 +138,7 @@ export function createTemplates(options: {
       reasons.push(`Postgres: version ${named} has nothing in ${asked.locale}`)
       return { named }
     }
-    const settled = await Promise.allSettled(wanted.map((one) => artifacts.obtain(manifest, one, logger, reasons)))
+    const settled = await Promise.allSettled(wanted.map((one) => artifacts.obtain(known, one, logger, reasons)))
     const texts = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     // Texts of different versions do not belong together: all of one, or none.
     if (texts.length < wanted.length) return { named }
@@ -201,11 +203,10 @@ export function createTemplates(options: {
     const asked = { version: 'default', key: null, ...rest }
     const logger = options.logger.child({ template: asked.template, asked: asked.version, locale: asked.locale })
     const reasons: string[] = []
-    let named: string | undefined
+    let remote: Awaited<ReturnType<typeof resolveRemote>> = {}
     const work = async (): Promise<Outcome> => {
-      const remote = isRemote ? await resolveRemote(asked, logger, reasons) : {}
-      named = remote.named
-      const outcome = remote.outcome ?? (await resolveLocal(asked, named, reasons))
+      if (isRemote) remote = await resolveRemote(asked, logger, reasons)
+      const outcome = remote.outcome ?? (await resolveLocal(asked, remote.named, reasons))
       if (outcome === undefined) throw new TemplateError(asked.template, asked.version, reasons)
       signal?.throwIfAborted()
       if (isRemote && jobId !== undefined) await recordUse(jobId, asked.template, outcome, logger)
@@ -222,7 +223,8 @@ export function createTemplates(options: {
       logger[reasons.length > 0 && source !== 'remote' ? 'warn' : 'info'](
         {
           source,
-          ...(named !== undefined && { named }),
+          ...(remote.named !== undefined && { named: remote.named }),
+          ...(remote.isUnpublished && { is_published: false }),
           version,
           ...(jobId !== undefined && { job: jobId }),
           hashes,

@@ -45,8 +45,9 @@ create or replace function public.deprecate_template_version(name text, version 
 return app.deprecate_template_version(name, version);
 
 comment on function public.deprecate_template_version(text, text) is
-$$Takes a stable version out of use: latest and stable pass over it, channels lose it, and one that has no other ends; who asks for
-it by its number still gets it.
+$$Takes a stable version out of use.
+
+latest and stable pass over it, channels lose it, and one that has no other ends; who asks for it by its number still gets it.
 
 404 template_not_found, template_version_not_found. 409 template_version_is_default, template_version_not_stable. For
 service_role only. Seed 001.$$;

@@ -154,10 +154,14 @@ create or replace function worker.template_manifest(
   set search_path = ''
 as $$
 declare
-  v_version public.template_versions := app.pick_template_version(
-    template_manifest.name, template_manifest.version, template_manifest.key
-  );
+  v_version public.template_versions;
 begin
+  -- No error: a worker whose templates were never published would fill Postgres' log with it.
+  if not exists (select from public.templates as t where t.name = template_manifest.name and t.enabled) then
+    return null;
+  end if;
+
+  v_version := app.pick_template_version(template_manifest.name, template_manifest.version, template_manifest.key);
   -- A published version does not change, so who has its manifest needs to be told no more than that.
   if v_version.id = template_manifest.known_version_id then
     return json_build_object('version_id', v_version.id);
@@ -169,7 +173,7 @@ $$;
 
 comment on function worker.template_manifest(text, text, text, text, uuid) is
   'What a version of a template consists of, as public.template_manifest; of the version whose manifest is known, only '
-  '{ version_id }. What a job then really uses, record_template_use notes.';
+  '{ version_id }; null where there is no such template, or it is disabled. What a job then really uses, record_template_use notes.';
 
 revoke execute on function app.build_template_manifest(text, public.template_versions, text) from public;
 revoke execute on function app.template_manifest(text, text, text, text) from public;

@@ -254,7 +254,10 @@ describe('a drama', () => {
       error: { details: 'drama_changed' },
     })
     const { updated_at: _, ...without } = second.data
-    expect((await save(ana, without)).status).toBe(409)
+    expect(await save(ana, without)).toMatchObject({
+      status: 409,
+      error: { details: 'drama_changed', message: expect.stringContaining('updated_at is missing') },
+    })
     expect((await open(ana, data.id)).data.title).toBe('Second')
   })
 
@@ -597,6 +600,11 @@ describe('generating', () => {
     const runId = made[0]?.data.run_id
     expect((await ana.rpc('delete_drama', { drama_id: made[0]?.data.id })).error).toBeNull()
     expect((await ana.rpc('job_tree', { job_id: runId })).data.status).toBe('cancelled')
+    // Nobody pays for a drama that is not there.
+    expect(await ana.rpc('retry_job', { job_id: runId })).toMatchObject({
+      status: 409,
+      error: { details: 'job_closed' },
+    })
     expect(await ana.rpc('generate_drama', wanted)).toMatchObject({ status: 404 })
   })
 
@@ -665,6 +673,30 @@ describe('generating', () => {
       expect((await ana.rpc('regenerate_asset', { target_id, kind: 'image' })).error).toBeNull()
     } finally {
       await client.query("update ai_models set is_enabled = true where kind = 'video'")
+    }
+  })
+
+  test('a key is of one image: with another one it is refused, also when the first is gone', async () => {
+    const one = (await save(ana, { characters: [{ name: 'Mira' }, { name: 'Ben' }] })).data
+    const other = (await save(ana, { characters: [{ name: 'Ada' }] })).data
+    const ask = (drama: { characters: { id: string }[] }, n = 0) =>
+      ana.rpc('regenerate_asset', { target_id: drama.characters[n]?.id, kind: 'portrait', idempotency_key: 'k' })
+    const first = await ask(one)
+    expect((await ask(one)).data).toBe(first.data)
+    const refusal = { status: 409, error: { details: 'idempotency_key_taken' } }
+    expect(await ask(one, 1)).toMatchObject(refusal)
+    expect((await ana.rpc('delete_drama', { drama_id: one.id })).error).toBeNull()
+    expect(await ask(other)).toMatchObject(refusal)
+    expect((await open(ana, other.id)).data.characters[0].portrait_job_id).toBeNull()
+  })
+
+  test('what has no such image is said to have none', async () => {
+    const { data } = await save(ana, { episodes: [{ scenes: [{ text: 'x' }] }] })
+    for (const target_id of [data.episodes[0].scenes[0].id, data.id, crypto.randomUUID()]) {
+      expect((await ana.rpc('regenerate_asset', { target_id, kind: 'portrait' })).error).toMatchObject({
+        details: 'drama_not_found',
+        message: 'There is no such character.',
+      })
     }
   })
 
