@@ -61,22 +61,31 @@ export async function startGemini(options: { port?: number; log?: (line: string)
   const requests: string[] = []
   const sold: string[] = []
   const seen = new Map<Fault, number>()
+  /** What was refused is refused again. */
+  const blocked = new Map<string, Fault>()
   const operations = new Map<string, Operation>()
   const log = options.log ?? (() => {})
 
   const behave = (change: Partial<Behaviour>) => {
     Object.assign(behaviour, change)
-    if (change.faults !== undefined) seen.clear()
+    if (change.faults === undefined) return
+    seen.clear()
+    blocked.clear()
   }
 
   /** The fault that this request meets, if any. */
-  function meetFault(path: string): Fault | undefined {
-    return behaviour.faults.find((fault) => {
+  function meetFault(path: string, body: string): Fault | undefined {
+    const request = digest(`${path} ${body}`).toString('hex')
+    const before = blocked.get(request)
+    if (before !== undefined) return before
+    const met = behaviour.faults.find((fault) => {
       if (fault.path !== undefined && !path.includes(fault.path)) return false
       const count = (seen.get(fault) ?? 0) + 1
       seen.set(fault, count)
       return count % fault.every === 0 && count / fault.every <= (fault.times ?? Number.POSITIVE_INFINITY)
     })
+    if (met?.kind === 'blocked') blocked.set(request, met)
+    return met
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -91,7 +100,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
       return refuse(response, 403, 'PERMISSION_DENIED', "Method doesn't allow unregistered callers.")
     }
     await sleep(behaviour.latencyMs)
-    const fault = meetFault(path)
+    const fault = meetFault(path, body)
     if (fault !== undefined) {
       log(`fault ${fault.kind}: ${path}`)
       if (await misbehave(fault, response)) return

@@ -243,6 +243,7 @@ test('a drama becomes whole, whatever Gemini does, and whoever dies over it; wha
     ...scenes.filter(({ image_url }) => image_url === null).map((one) => ['image', one.id] as const),
   ]
   expect(lacking).toHaveLength(1)
+  gemini.behave({ faults: [] })
   const bought = gemini.sold.length
   const [[kind, target_id]] = lacking as [readonly [string, string]]
   await ended((await ana.rpc('regenerate_asset', { target_id, kind }).throwOnError()).data)

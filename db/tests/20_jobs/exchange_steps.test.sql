@@ -110,8 +110,8 @@ select tests.hand_in('n', '{"outcome": "completed"}');
 -- What a provider delays counts apart, and what comes again says how far it is
 select tests.submit('{"key": "busy", "type": "noop"}');
 select tests.exchange('[]', 1);
-select tests.hand_in('busy', '{"outcome": "failed", "error": {"slug": "provider_busy"}, "retry_in_ms": 1000}'), tests.travel('2 seconds'), tests.exchange('[]', 1)
-from generate_series(1, 5);
+select tests.hand_in('busy', '{"outcome": "failed", "error": {"slug": "provider_busy"}, "retry_in_ms": 1000}'), tests.travel((111 + 2 * n) * interval '1 second'), tests.exchange('[]', 1)
+from generate_series(1, 5) as n;
 select results_eq(
   $$ select q.failures, q.delays, q.status from app.job_queue as q join jobs as j on j.id = q.job_id where j.key = 'busy' $$,
   $$ values (0, 5, 'running') $$, 'who is told when to come back has not failed'
@@ -125,11 +125,12 @@ select is(tests.status('busy'), 'failed', 'a hundred times are enough');
 
 -- A worker that lives and never got its steps
 select tests.submit('{"key": "lost", "type": "noop"}, {"key": "kept", "type": "noop"}');
+select tests.travel('130 seconds');
 select tests.exchange('[]', 2);
-select tests.travel('29 seconds');
+select tests.travel('159 seconds');
 select worker.heartbeat((select worker from me), '[]');
 select is(tests.status('lost'), 'running', 'its answer may be on its way');
-select tests.travel('2 seconds');
+select tests.travel('161 seconds');
 select worker.heartbeat((select worker from me), (select jsonb_agg(jsonb_build_object('id', id, 'fence', fence)) from held where key = 'kept'));
 select results_eq(
   $$ select j.key collate "default", q.status, q.failures, j.error_slug from app.job_queue as q join jobs as j on j.id = q.job_id where j.key in ('lost', 'kept') order by 1 $$,
