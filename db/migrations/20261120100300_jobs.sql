@@ -134,6 +134,12 @@ alter table public.jobs enable row level security;
 comment on table public.jobs is
   'Background work as its owner sees it: a run is a tree of steps. Watch it through Realtime, or read job_tree. Steps that '
   'are over within a second are never seen as running.';
+comment on column public.jobs.key is 'What it is called, beside its siblings.';
+comment on column public.jobs.type is 'Its kind: a name of job_types.';
+comment on column public.jobs.on_failure is 'What its failure does: fail_run, skip_dependents or continue.';
+comment on column public.jobs.priority is 'From -100 to 100, lower first; among the steps of its owner and type.';
+comment on column public.jobs.input is 'What its handler is given.';
+comment on column public.jobs.output is 'What it has made.';
 comment on column public.jobs.root_id is 'The run: the id of its root.';
 comment on column public.jobs.status is
   'blocked, queued, running, joining (own work done, children open), completed, failed, cancelled or skipped.';

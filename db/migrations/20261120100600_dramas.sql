@@ -185,6 +185,11 @@ create index scenes_drama_id_idx on public.scenes (drama_id, episode_id, owner_i
 alter table public.scenes enable row level security;
 comment on table public.scenes is 'The scenes of an episode.';
 comment on column public.scenes.position is 'Their order in the episode; it may have gaps.';
+comment on column public.scenes.image_prompt is 'What its image shows.';
+comment on column public.scenes.video_prompt is 'What moves in its video.';
+comment on column public.scenes.image_url is 'Its image; null until there is one.';
+comment on column public.scenes.video_url is 'Its video; null until there is one.';
+comment on column public.scenes.audio_url is 'Its sound, where a client has put one.';
 comment on column public.scenes.text is 'What is said and done.';
 comment on column public.scenes.character_ids is 'Who is in it, of the drama''s characters.';
 comment on column public.scenes.image_job_id is 'The job that makes the image, or made it last: only its result is taken.';
@@ -226,5 +231,8 @@ begin
   if exists (select from pg_catalog.pg_available_extensions where name = 'pg_graphql') then
     create extension if not exists pg_graphql;
   end if;
+exception
+  when insufficient_privilege or feature_not_supported then
+    raise notice 'pg_graphql is here, and this role may not create it: %', sqlerrm;
 end
 $$;

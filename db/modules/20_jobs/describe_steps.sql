@@ -7,30 +7,32 @@ create or replace function app.describe_steps(job_ids bigint[])
   stable
   set search_path = ''
 as $$
+declare
+  v_paged_ids bigint[] := '{}'::bigint[];
 begin
-  return (
-    -- 4 MiB of outputs a batch: a thousand steps that wait for the same one would else carry it a thousand times.
-    with sized as (
-      select
-        q.job_id,
-        d.bytes,
-        sum(d.bytes) over (order by q.priority, q.run_at, q.job_id) as total
-      from app.job_queue as q
-      join public.jobs as j on j.id = any (array[q.job_id])
-      cross join lateral (
-        select
-          -- Of those that collect, the outputs are many rows: they are read in pages, too.
-          case when bool_or(o.collects) then 1048577 else coalesce(sum(o.output_bytes), 0) end as bytes
-        from public.jobs as o
-        where o.id = any (j.depends_on) and o.status in ('completed', 'failed')
-      ) as d
-      where q.job_id = any (describe_steps.job_ids) and j.depends_on is not null
-    ),
-    paged as (
+  -- 4 MiB of outputs a batch: a thousand steps that wait for the same one would else carry it a thousand times.
+  if cardinality(describe_steps.job_ids) > 4 then
+    v_paged_ids := array(
       select s.job_id
-      from sized as s
-      where s.bytes > 1048576 or s.total > 4194304
-    )
+      from (
+        select
+          q.job_id,
+          sum(
+            (
+              select coalesce(sum(d.output_bytes), 0)
+              from public.jobs as d
+              where d.id = any (j.depends_on) and d.status in ('completed', 'failed')
+            )
+          ) over (order by q.priority, q.run_at, q.job_id) as total
+        from app.job_queue as q
+        join public.jobs as j on j.id = any (array[q.job_id])
+        where q.job_id = any (describe_steps.job_ids) and j.depends_on is not null
+      ) as s
+      where s.total > 4194304
+    );
+  end if;
+
+  return (
     select jsonb_agg(
       jsonb_build_object(
         'id', q.job_id,
@@ -46,19 +48,23 @@ begin
         'max_output_bytes', t.max_output_bytes,
         'outputs', case
           when j.depends_on is null then '[]'
-          when q.job_id not in (select p.job_id from paged as p) then (
-            select coalesce(
-              jsonb_agg(
-                jsonb_build_array(
-                  array[d.key],
-                  case d.status
-                    when 'failed' then jsonb_build_object('error', d.error_slug)
-                    else coalesce(d.output, 'null')
-                  end
+          when q.job_id <> all (v_paged_ids) then (
+            select
+              case
+                when sum(d.output_bytes) > 1048576 or bool_or(d.collects) then null
+                else coalesce(
+                  jsonb_agg(
+                    jsonb_build_array(
+                      array[d.key],
+                      case d.status
+                        when 'failed' then jsonb_build_object('error', d.error_slug)
+                        else coalesce(d.output, 'null')
+                      end
+                    )
+                  ),
+                  '[]'
                 )
-              ),
-              '[]'
-            )
+              end
             from public.jobs as d
             where d.id = any (j.depends_on) and d.status in ('completed', 'failed')
           )

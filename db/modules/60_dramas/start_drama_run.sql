@@ -13,7 +13,7 @@ as $$
 declare
   v_drama public.dramas := start_drama_run.drama;
 begin
-  if not coalesce(v_drama.premise ~ '[^[:space:]]' and char_length(v_drama.premise) <= 10000, false) then
+  if not coalesce(app.trim_text(v_drama.premise) <> '' and char_length(v_drama.premise) <= 10000, false) then
     perform app.fail(
       422, 'premise_invalid', 'A premise has 1 to 10,000 characters.', 'Say in a sentence or two what the drama is about.'
     );

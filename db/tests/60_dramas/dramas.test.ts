@@ -611,6 +611,7 @@ describe('generating', () => {
   test.each([
     [{ premise: '' }, 'premise_invalid'],
     [{ premise: ' \n' }, 'premise_invalid'],
+    [{ premise: ' \u00a0\u2003\n' }, 'premise_invalid'],
     [{ premise: null }, 'premise_invalid'],
     [{ premise: 'x'.repeat(10_001) }, 'premise_invalid'],
     [{ premise: 'x', model: 'gpt' }, 'model_unknown'],
