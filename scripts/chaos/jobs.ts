@@ -9,6 +9,7 @@ import type { StepSpec } from '../../worker/define_handler.ts'
 import { type Child, freePort, startChild } from '../local/process.ts'
 import { spacesEnv } from '../local/services.ts'
 import { databaseUrl, prepareDatabase, startCluster } from '../testing/cluster.ts'
+import { startFaultyDatabase } from '../testing/faulty_database.ts'
 import { testTypes } from '../testing/handlers.ts'
 
 const { values } = parseArgs({
@@ -22,15 +23,17 @@ const { values } = parseArgs({
 const runs = Number(values.runs)
 const restarts = Number(values.restarts)
 
-// Real worker processes, killed and paused at random, while Postgres is restarted: at the end everything has happened
-// exactly once. Prints one line; exits with 1 where it has not.
+// Real worker processes, killed and paused at random, whose connections break before or after Postgres has heard them, while
+// Postgres is restarted: at the end everything has happened exactly once. Prints one line; exits with 1 where it has not.
 const cluster = await startCluster()
+const faulty = await startFaultyDatabase(cluster.port)
 const home = mkdtempSync(join(tmpdir(), 'plinth-chaos-'))
 const workers: Child[] = []
 const paused = new Set<Child>()
 let started = 0
 let killed = 0
 let pauses = 0
+let breaks = 0
 let failure: string | undefined
 const startedAt = performance.now()
 
@@ -58,15 +61,14 @@ async function makeChaos(): Promise<void> {
     if (Date.now() > end) throw new Error(`Only ${done} of ${runs} runs finished in time.`)
     await sleep(200 + Math.random() * 400)
     // Once all is under way, the rest goes in peace, or some step would be unlucky too often.
-    if (done < runs * 0.8) {
-      await harm()
-      if (restarted < restarts && done >= (runs * 0.7 * (restarted + 1)) / (restarts + 1)) {
-        restarted += 1
-        await cluster.halt()
-        await sleep(500)
-        await cluster.resume()
-      }
-    } else for (const worker of [...paused]) resume(worker)
+    if (restarted < restarts && done >= (runs * 0.7 * (restarted + 1)) / (restarts + 1)) {
+      restarted += 1
+      await cluster.halt()
+      await sleep(500)
+      await cluster.resume()
+    }
+    if (done < runs * 0.8) await harm()
+    else for (const worker of [...paused]) resume(worker)
     done = Number(
       (await query('select count(*) as done from app.runs where finished_at is not null'))[0]?.['done'] ?? done,
     )
@@ -88,7 +90,7 @@ async function makeChaos(): Promise<void> {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   console.log(
     `${done} runs, ${end?.['steps']} steps, ${end?.['repeated']} attempts more, ${started} workers started, ${killed} killed, ` +
-      `${pauses} paused, ${restarted} restarts of Postgres, ${seconds} s: ${end?.['open']} open, ` +
+      `${pauses} paused, ${breaks} connections broken, ${restarted} restarts of Postgres, ${seconds} s: ${end?.['open']} open, ` +
       `${end?.['uncompleted']} not completed, ${end?.['twice']} completed twice, ${end?.['early']} without their inputs`,
   )
   for (const wrong of ['open', 'uncompleted', 'twice', 'early']) {
@@ -97,6 +99,11 @@ async function makeChaos(): Promise<void> {
 }
 
 async function harm(): Promise<void> {
+  if (Math.random() < 0.3) {
+    // The answer is lost, or the call: of what was committed, or of what never came.
+    faulty.breakAt('worker.exchange_steps', Math.random() < 0.5 ? 'before' : 'after', 1)
+    breaks += 1
+  }
   const victim = workers[Math.floor(Math.random() * workers.length)]
   if (victim === undefined) return
   const dice = Math.random()
@@ -130,7 +137,7 @@ async function startWorker(): Promise<void> {
     {
       env: {
         PATH: process.env['PATH'],
-        DATABASE_URL: databaseUrl(cluster, 'plinth', 'worker'),
+        DATABASE_URL: faulty.through(databaseUrl(cluster, 'plinth', 'worker')),
         WORKER_HEALTH_PORT: String(await freePort()),
         ...spacesEnv(1),
         LOG_LEVEL: 'warn',
@@ -143,7 +150,8 @@ async function startWorker(): Promise<void> {
 async function submitAll(): Promise<void> {
   for (let n = 0; n < runs; n++) {
     await query('select app.submit_run($1, null, $2)', [JSON.stringify(makeRun(n)), `run-${n}`])
-    await sleep(20)
+    // Few of them, too, are under way for some seconds.
+    await sleep(Math.max(20, 4000 / runs))
   }
 }
 
@@ -196,6 +204,7 @@ async function query(text: string, args: unknown[] = []): Promise<Record<string,
 async function clear(): Promise<void> {
   for (const worker of paused) process.kill(worker.pid, 'SIGCONT')
   await Promise.all(workers.map((worker) => worker.stop('SIGKILL', 100)))
+  faulty.stop()
   await cluster.stop()
   if (failure !== undefined) console.error(`${failure} The workers' logs are in ${home}/logs.`)
   else rmSync(home, { recursive: true, force: true })

@@ -53,7 +53,7 @@ begin
     state := case v_said when 'rescheduled' then judge_result.result -> 'state' end;
     progress := case
       when jsonb_typeof(judge_result.result -> 'progress') = 'number'
-        then round(least(greatest((judge_result.result ->> 'progress')::numeric, 0), 1), 4)
+        then round(least(greatest((judge_result.result ->> 'progress')::numeric, 0), 1), 4)::real
     end;
     pause := coalesce(v_delay, '0');
   elsif v_said = 'failed' then
