@@ -2,6 +2,20 @@ import { ApiError, GenerateVideosOperation, GoogleGenAI } from '@google/genai'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
 import { StepError } from '../step_outcome.ts'
+import {
+  check,
+  explain,
+  type GeminiUsage,
+  notLost,
+  operations,
+  type Part,
+  permanent,
+  readAnswer,
+  readJson,
+  unreadable,
+} from './gemini_answers.ts'
+
+export type { GeminiUsage } from './gemini_answers.ts'
 
 /** Where Gemini is: part of the worker's environment. */
 export const geminiVariables = {
@@ -19,9 +33,6 @@ export const geminiVariables = {
 const environment = z.object(geminiVariables)
 
 export type GeminiConfig = z.output<typeof environment>
-
-/** What a call has cost, as it is kept with the job. */
-export type GeminiUsage = { model: string; input_tokens: number; output_tokens: number }
 
 export type Picture = { bytes: Buffer; mimeType: string }
 
@@ -60,74 +71,6 @@ const apiVersion = 'v1beta'
 const videoMaxBytes = 100 * 2 ** 20
 const answerMaxBytes = 64 * 2 ** 20
 const refusalMaxBytes = 2 ** 20
-/** Where Gemini takes no more for now, and does not say until when. */
-const busyMs = 5000
-const retryMaxSeconds = 600
-
-/** What has been paid for is not refused for how it is counted. */
-const tokens = z.number().nonnegative().max(Number.MAX_SAFE_INTEGER).transform(Math.round).catch(0)
-
-const answers = z.object({
-  candidates: z
-    .array(
-      z.object({
-        content: z
-          .object({
-            parts: z
-              .array(
-                z.object({
-                  text: z.string().nullish(),
-                  thought: z.boolean().nullish(),
-                  inlineData: z.object({ mimeType: z.string(), data: z.base64() }).nullish(),
-                }),
-              )
-              .nullish(),
-          })
-          .nullish(),
-        finishReason: z.string().nullish(),
-      }),
-    )
-    .nullish(),
-  promptFeedback: z.object({ blockReason: z.string().nullish() }).nullish(),
-  usageMetadata: z
-    .object({
-      promptTokenCount: tokens,
-      candidatesTokenCount: tokens,
-      thoughtsTokenCount: tokens,
-    })
-    .optional()
-    .catch(undefined),
-})
-
-const operations = z.object({
-  name: z.string().min(1),
-  done: z.boolean().optional(),
-  error: z.object({ message: z.string().optional(), code: z.number().optional() }).optional(),
-  response: z
-    .object({
-      generatedVideos: z
-        .array(z.object({ video: z.object({ uri: z.url({ protocol: /^https?$/ }) }).optional() }))
-        .optional(),
-      raiMediaFilteredReasons: z.array(z.string()).optional(),
-    })
-    .optional(),
-})
-
-/** What Gemini says of an error, inside the message of the SDK's ApiError. */
-const refusals = z.object({
-  error: z.object({
-    message: z.string().optional(),
-    details: z
-      .array(
-        z.looseObject({
-          '@type': z.unknown().optional(),
-          reason: z.unknown().optional(),
-          retryDelay: z.unknown().optional(),
-        }),
-      )
-      .optional(),
-  }),
-})
 
 export function createGemini(config: GeminiConfig): Gemini {
   const { GEMINI_API_KEY: apiKey, GEMINI_BASE_URL: baseUrl } = config
@@ -326,20 +269,6 @@ export function createGemini(config: GeminiConfig): Gemini {
   }
 }
 
-type Part = {
-  text?: string | null | undefined
-  thought?: boolean | null | undefined
-  inlineData?: { mimeType: string; data: string } | null | undefined
-}
-
-/** Operations and their files are kept for some days only: who asks later is told that there is none, or that it is not theirs. */
-function notLost(error: unknown): never {
-  if (error instanceof ApiError && [403, 404, 410].includes(error.status)) {
-    throw new StepError('video_failed', 'Gemini has lost the video.', { cause: error })
-  }
-  throw error
-}
-
 /** Whatever fails on the way. */
 async function reach<Result>(call: () => Promise<Result>): Promise<Result> {
   try {
@@ -376,98 +305,6 @@ function readUrl(text: string, base?: URL): URL {
 
 const toPart = ({ bytes, mimeType }: Picture) => ({ inlineData: { mimeType, data: bytes.toString('base64') } })
 
-function readAnswer(model: string, answer: unknown): { parts: Part[]; usage: GeminiUsage } {
-  const { candidates, promptFeedback, usageMetadata: cost } = check(answers, answer)
-  if (promptFeedback?.blockReason) {
-    throw permanent('prompt_blocked', `Gemini refuses the prompt: ${inWords(promptFeedback.blockReason)}. Reword it.`)
-  }
-  const [candidate] = candidates ?? []
-  if (candidate === undefined) throw unreadable('it is empty')
-  const finishReason = candidate.finishReason ?? 'STOP'
-  if (finishReason === 'MAX_TOKENS') {
-    throw permanent('answer_truncated', 'The answer was cut off: it is longer than the model may write. Ask for less.')
-  }
-  // What a model says of what it may not show: asked again, it says the same.
-  if (finishReason !== 'STOP') {
-    throw permanent('provider_refused', `Gemini gives no answer to this: ${inWords(finishReason)}. Reword it.`)
-  }
-  return {
-    parts: candidate.content?.parts ?? [],
-    usage: {
-      model,
-      input_tokens: cost?.promptTokenCount ?? 0,
-      output_tokens: (cost?.candidatesTokenCount ?? 0) + (cost?.thoughtsTokenCount ?? 0),
-    },
-  }
-}
-
-const inWords = (reason: string) => reason.toLowerCase().replaceAll('_', ' ').slice(0, 100)
-
-/** What is no JSON, or another one than was asked for: the next attempt may do better. */
-function readJson<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw unreadable('it is no JSON', cause)
-  }
-  return check(schema, value)
-}
-
-function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  throw unreadable(z.prettifyError(parsed.error).slice(0, 500), parsed.error)
-}
-
-/** Why a call failed, and whether another one may do better. */
-function explain(error: unknown): unknown {
-  if (error instanceof StepError) return error
-  // The SDK stumbles over an answer of another form than it knows.
-  if (!(error instanceof ApiError)) return unreadable('it has another form than an answer has', error)
-  const { status } = error
-  const said = readRefusal(error.message)
-  if (status === 429) {
-    return new StepError('provider_busy', 'Gemini takes no more requests for now.', {
-      cause: error,
-      retryInMs: said.retryInMs ?? busyMs,
-    })
-  }
-  if ([408, 500, 502, 503, 504].includes(status)) {
-    return new StepError('provider_unavailable', `Gemini does not answer at the moment (${status}).`, {
-      cause: error,
-      ...(said.retryInMs !== undefined && { retryInMs: said.retryInMs }),
-    })
-  }
-  if (status === 401 || status === 403 || said.isKeyInvalid) {
-    return permanent('provider_key_refused', 'Gemini refuses the key of this server.', error)
-  }
-  if (status === 404)
-    return permanent('provider_model_unknown', `Gemini does not know the model: ${said.message}`, error)
-  return permanent('provider_refused', `Gemini refuses the request (${status}): ${said.message}`, error)
-}
-
-function readRefusal(text: string): { message: string; isKeyInvalid?: boolean; retryInMs?: number } {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    // A proxy's page, say: its status tells enough.
-    return { message: 'it gave no reason' }
-  }
-  const parsed = refusals.safeParse(value)
-  if (!parsed.success) return { message: 'it gave no reason' }
-  const { message, details = [] } = parsed.data.error
-  const delay = details.find((detail) => String(detail['@type']).endsWith('google.rpc.RetryInfo'))?.retryDelay
-  const seconds = Number(/^(\d+(?:\.\d+)?)s$/.exec(String(delay))?.[1] ?? 0)
-  return {
-    message: message?.slice(0, 500) ?? 'it gave no reason',
-    isKeyInvalid: details.some(({ reason }) => reason === 'API_KEY_INVALID'),
-    // Less than a second would have a step fail for good within a moment; and nothing waits for ever.
-    ...(seconds >= 1 && { retryInMs: Math.ceil(Math.min(seconds, retryMaxSeconds) * 1000) }),
-  }
-}
-
 async function readBody(response: Response, maxBytes: number, tooLarge: () => StepError): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -477,12 +314,4 @@ async function readBody(response: Response, maxBytes: number, tooLarge: () => St
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
-}
-
-function unreadable(reason: string, cause?: unknown): StepError {
-  return new StepError('provider_answer_invalid', `Gemini’s answer cannot be used: ${reason}.`, { cause })
-}
-
-function permanent(slug: string, message: string, cause?: unknown): StepError {
-  return new StepError(slug, message, { isPermanent: true, cause })
 }

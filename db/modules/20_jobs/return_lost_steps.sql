@@ -12,6 +12,10 @@ create or replace function app.return_lost_steps(worker_id uuid, running jsonb)
 as $$
 declare
   v_lost_before timestamptz := app.now() - (select s.job_lease from app.settings as s);
+  v_named_fences bigint[] := array(
+    select app.read_bigint(h.step -> 'fence')
+    from jsonb_array_elements(return_lost_steps.running) as h (step)
+  );
   v_worker_ids uuid[];
   v_results jsonb;
 begin
@@ -48,11 +52,7 @@ begin
       -- The answer that brought it to this worker got lost.
       or q.worker_id = return_lost_steps.worker_id
         and q.claimed_at < v_lost_before
-        and not exists (
-          select
-          from jsonb_array_elements(return_lost_steps.running) as h (step)
-          where app.read_bigint(h.step -> 'fence') = q.fence
-        )
+        and q.fence <> all (array_remove(v_named_fences, null))
     );
   if v_results is not null then
     perform app.apply_results(v_results);
