@@ -252,7 +252,8 @@ test('what it cannot work with is said at once', async () => {
     code: 2,
     stderr: expect.stringContaining('SUPABASE_SERVICE_ROLE_KEY is missing'),
   })
-  expect(await run(['--help'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/--help[\s\S]*Usage: /) })
+  expect(await run(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: ') })
+  expect(await run(['--zzz'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/--zzz[\s\S]*Usage: /) })
   expect(await run(['--report', '/nowhere/at/all.jsonl'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('--report cannot be written'),

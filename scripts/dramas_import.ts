@@ -99,6 +99,10 @@ if (counts.refused > 0) {
 }
 
 function readOptions() {
+  if (process.argv.includes('--help')) {
+    console.log(usage)
+    process.exit()
+  }
   try {
     return parseArgs({
       options: {
@@ -111,7 +115,8 @@ function readOptions() {
       },
     }).values
   } catch (error) {
-    return stop((error as Error).message)
+    console.error(`${(error as Error).message}\n\n${usage}`)
+    return process.exit(2)
   }
 }
 
@@ -341,6 +346,6 @@ function showProgress(isLast = false): void {
 }
 
 function stop(message: string): never {
-  console.error(`${message}\n\n${usage}`)
+  console.error(`${message} (--help says more.)`)
   process.exit(2)
 }

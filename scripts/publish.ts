@@ -276,8 +276,9 @@ export function requireTemplateStore(config: TemplatesConfig): Store {
   )
 }
 
-/** Runs a command on one connection, as postgres; what goes wrong is a sentence on stderr: code 2 for a wrong command, else 1. */
-export async function runCommand(work: (db: Db, signal: AbortSignal) => Promise<void>): Promise<void> {
+/** Runs a command on one connection, as postgres, or says how it is used; what goes wrong is a sentence on stderr: code 2 for a wrong command, else 1. */
+export async function runCommand(usage: string, work: (db: Db, signal: AbortSignal) => Promise<void>): Promise<void> {
+  if (process.argv.includes('--help')) return console.log(usage)
   let client: pg.Client | undefined
   const lost = new AbortController()
   try {
@@ -300,8 +301,9 @@ export async function runCommand(work: (db: Db, signal: AbortSignal) => Promise<
     await client.connect()
     await work(createDb(client as unknown as pg.Pool), lost.signal)
   } catch (error) {
-    console.error(describeFailure(lost.signal.reason ?? error))
-    process.exitCode = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE') ? 2 : 1
+    const isUnknown = (error as { code?: string }).code?.startsWith('ERR_PARSE')
+    console.error(`${describeFailure(lost.signal.reason ?? error)}${isUnknown ? `\n\n${usage}` : ''}`)
+    process.exitCode = error instanceof UsageError || isUnknown ? 2 : 1
   } finally {
     await client?.end()
   }

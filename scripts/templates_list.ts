@@ -12,7 +12,7 @@ type Row = {
 }
 
 /** `npm run templates:list`: every version of every template, or with `--template <folder or name>` of one. */
-await runCommand(async (db) => {
+await runCommand('Usage: npm run templates:list -- [--template <folder or name>]', async (db) => {
   const { values } = parseArgs({ options: { template: { type: 'string' } } })
   const name = values.template === undefined ? null : await templateOf(values.template)
   const rows = await db.call<Row>('app.list_template_versions', { name })

@@ -5,7 +5,8 @@ import { runCommand, templateOf, UsageError } from './publish.ts'
  * `npm run templates:rollback -- --template section7`: makes the stable version below the default one the default, or the
  * one that `--version` names. Ends a canary of the default, too.
  */
-await runCommand(async (db) => {
+const usage = 'Usage: npm run templates:rollback -- --template <folder or name> [--version 1.0.0]'
+await runCommand(usage, async (db) => {
   const { values } = parseArgs({ options: { template: { type: 'string' }, version: { type: 'string' } } })
   if (values.template === undefined) throw new UsageError('Which template? Say --template <folder or name>.')
   const name = await templateOf(values.template)

@@ -17,7 +17,12 @@ import {
  * `--version` the manifest's default. `--draft` registers it as a draft, `--created-by <user id>` says who publishes it,
  * `--dry-run` says what would be done.
  */
-await runCommand(async (db, signal) => {
+const usage = `Usage: npm run upload-bundle -- --template <folder> [--version 1.0.0]
+  --set-default        makes it the version that everybody gets who asks for none
+  --draft              registers it as a draft, which nobody resolves
+  --created-by <id>    the user who publishes it
+  --dry-run            says what would be done, and does nothing`
+await runCommand(usage, async (db, signal) => {
   const { values: options } = parseArgs({
     options: {
       template: { type: 'string' },

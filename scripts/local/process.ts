@@ -195,7 +195,9 @@ function startTime(pid: number): string | undefined {
 
 function listRecords(home: string): string[] {
   try {
-    return readdirSync(join(home, 'run')).filter((file) => file.endsWith('.json') && file !== 'stack.json')
+    const files = readdirSync(join(home, 'run')).filter((file) => file.endsWith('.json') && file !== 'stack.json')
+    // Postgres last: who works gives back what is under way.
+    return files.sort((a, b) => Number(a === 'postgres.json') - Number(b === 'postgres.json'))
   } catch {
     return []
   }

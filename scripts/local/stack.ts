@@ -27,6 +27,13 @@ export type Stack = {
   stop(): Promise<void>
 }
 
+const standInKey = 'stand-in'
+
+/** Those of these variables that this process was given, for one of the stack's. */
+function given(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+}
+
 /** Brings up the whole platform in a home folder; if a part does not start, what did start is stopped again. */
 export async function startStack(home: string, say: (line: string) => void): Promise<Stack> {
   claimHome(home)
@@ -56,12 +63,13 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     children.push(postgres.child)
     const url = (role: string, password: string) =>
       `postgres://${role}:${password}@127.0.0.1:${ports.postgres}/postgres`
-    const geminiKey = process.env['GEMINI_API_KEY']
+    // The stand-in's own is in the env file of a stack, which may have been exported.
+    const geminiKey = process.env['GEMINI_API_KEY'] === standInKey ? undefined : process.env['GEMINI_API_KEY']
     const standInPort = await freePort()
     const gemini: Record<string, string> = geminiKey
-      ? { GEMINI_API_KEY: geminiKey }
+      ? { GEMINI_API_KEY: geminiKey, ...given('GEMINI_BASE_URL', 'GEMINI_VIDEO_POLL_SECONDS') }
       : {
-          GEMINI_API_KEY: 'stand-in',
+          GEMINI_API_KEY: standInKey,
           GEMINI_BASE_URL: `http://127.0.0.1:${standInPort}`,
           GEMINI_VIDEO_POLL_SECONDS: '0.5',
         }
@@ -74,6 +82,8 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     if (standIn !== undefined) {
       children.push(standIn)
       say('GEMINI_API_KEY is not set: a stand-in for Gemini makes up what it writes and draws.')
+    } else {
+      say(`GEMINI_API_KEY is set: dramas ask ${gemini['GEMINI_BASE_URL'] ?? 'Gemini'}, which costs money.`)
     }
 
     const gatewayUrl = `http://127.0.0.1:${ports.gateway}`
@@ -98,6 +108,13 @@ export async function startStack(home: string, say: (line: string) => void): Pro
           // Here what is published counts at once.
           FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: process.env['FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE'] || 'true',
           PLINTH_HOME: home,
+          ...given(
+            'LOG_LEVEL',
+            'WORKER_CONCURRENCY',
+            'WORKER_STEP_CONCURRENCY',
+            'TEMPLATES_CACHE_TTL_SECONDS',
+            'GEMINI_TIMEOUT_SECONDS',
+          ),
           ...gemini,
         },
         workerHealth,
@@ -109,6 +126,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
           DATABASE_URL: url('sidecar', secrets.sidecarPassword),
           SIDECAR_PORT: String(ports.sidecar),
           SIDECAR_CORS_ORIGINS: '*',
+          ...given('LOG_LEVEL', 'SIDECAR_CORS_ORIGINS', 'SIDECAR_UPLOADS_AT_ONCE', 'SIDECAR_UPLOAD_TIMEOUT_SECONDS'),
           ...spacesEnv(ports.s3),
         },
         `http://127.0.0.1:${ports.sidecar}/api/health`,

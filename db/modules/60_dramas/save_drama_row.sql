@@ -74,7 +74,15 @@ begin
       'Send updated_at as get_drama_complete gave it.'
     );
   end if;
-  if v_old.id is null or v_new.updated_at is distinct from v_old.updated_at then
+  if v_old.id is null then
+    perform app.fail(
+      409,
+      'drama_changed',
+      'There is no such drama, or not any more; updated_at says that there was one.',
+      'Leave updated_at out of a new one.'
+    );
+  end if;
+  if v_new.updated_at is distinct from v_old.updated_at then
     perform app.fail(
       409,
       'drama_changed',
