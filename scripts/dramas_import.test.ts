@@ -152,6 +152,15 @@ describe('mapping', () => {
     const mapped = JSON.stringify(mapDrama('x', parseExactly(text), owner))
     expect(mapped).toContain('"seed":12345678901234567890,"rate":1.0')
     expect(mapped).toContain('"original_id":"9007199254740993"')
+    const named =
+      '{"title":"x","characters":[{"id":9007199254740993,"name":"M"},{"id":1.0,"name":"N"}],' +
+      '"scenes":[{"character_ids":[9007199254740993,1]},{"characters":[{"id":1.0}]}]}'
+    const { characters, episodes } = mapDrama('x', parseExactly(named), owner) as {
+      characters: { id: string }[]
+      episodes: { scenes: { character_ids: string[] }[] }[]
+    }
+    const ids = characters.map(({ id }) => id)
+    expect(episodes[0]?.scenes.map(({ character_ids }) => character_ids)).toEqual([ids, [ids[1]]])
   })
 
   test('an id counts more than a name', () => {

@@ -165,3 +165,18 @@ test('a result that Postgres cannot take fails alone, whatever a handler has put
     { id: 3, outcome: 'completed' },
   ])
 })
+
+test('a result that takes too long to hand in is kept, and handed in later', async () => {
+  let slow = 3
+  const { results, beats } = open({
+    steps: [step(1)],
+    handler: async () => ({ paid: 'result' }),
+    exchange: (handedIn) => {
+      if (handedIn.length === 0 || slow === 0) return
+      slow -= 1
+      throw Object.assign(new Error('failed'), { cause: { code: '57014' } })
+    },
+  })
+  await expect.poll(() => results, { timeout: 5000 }).toMatchObject([{ id: 1, outcome: 'completed' }])
+  expect(beats.every((ids) => ids.length <= 1)).toBe(true)
+})

@@ -25,7 +25,7 @@ type Answer = { refused: { index: number; id: number; reason: string }[]; steps:
 type Pulse = { stop: { id: number; fence: number }[]; wake_in_ms: number | null }
 type Held = { step: Step; abort: AbortController; progress: number; takenAt: number }
 /** What became of a step, as text for the database. */
-type Result = { fence: number; text: string }
+type Result = { fence: number; text: string; timeouts?: number }
 
 /** Steps of runs, as this process runs them. */
 export type Steps = {
@@ -44,6 +44,7 @@ const pumpMs = 180_000
 const aheadMs = 100
 const batchMax = 500
 const bytesMax = 4 * 2 ** 20
+const timeoutsMax = 10
 
 /**
  * The pump: takes steps in batches, runs `concurrency` of them side by side, and hands results in and takes the next in one
@@ -177,9 +178,16 @@ export function createSteps(options: {
         logger.error({ step: id, err: error }, 'Result cannot be handed in')
         return { refused: [], steps: [], wake_in_ms: null }
       }
-      // What took too long may go better at another time.
-      const isPermanent = codeOf(error) !== '57014'
-      const failure = new StepError('output_invalid', 'The output cannot be stored.', { isPermanent })
+      // What took too long says nothing against the result: it is kept, and goes better at another time. Not for ever.
+      const [only] = batch
+      if (only && codeOf(error) === '57014') {
+        only.timeouts = (only.timeouts ?? 0) + 1
+        if (only.timeouts < timeoutsMax) throw error
+      }
+      const failure =
+        codeOf(error) === '57014'
+          ? new StepError('result_timed_out', 'Handing it in took too long, again and again.')
+          : new StepError('output_invalid', 'The output cannot be stored.', { isPermanent: true })
       return call([{ fence, text: describeFailure({ id, fence }, failure) }], 0)
     }
   }

@@ -15,7 +15,13 @@ export function parseExactly(text: string): unknown {
   )
 }
 
+/** A number as an id: the same for all ways to write it. */
+export function numberText(value: object): string {
+  const text = JSON.stringify(value)
+  return Number.isSafeInteger(Number(text)) ? String(Number(text)) : text
+}
+
 /** Whether this is a number that stayed as it was written. */
-export function isExactNumber(value: unknown): boolean {
+export function isExactNumber(value: unknown): value is object {
   return exact.isRawJSON(value)
 }

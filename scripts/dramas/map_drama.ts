@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { isExactNumber } from './exact_json.ts'
+import { isExactNumber, numberText } from './exact_json.ts'
 
 /**
  * Makes of a `drama.json` of the old storage the document that save_drama_complete takes. That storage has no published form, so
@@ -115,13 +115,7 @@ class Fields {
   }
 
   id(...names: string[]): string | undefined {
-    return this.find(names, (value) =>
-      isExactNumber(value)
-        ? JSON.stringify(value)
-        : typeof value === 'number' || (typeof value === 'string' && value !== '')
-          ? String(value)
-          : undefined,
-    )
+    return this.find(names, toId)
   }
 
   text(...names: string[]): string {
@@ -149,7 +143,7 @@ class Fields {
         if (!Array.isArray(value)) return undefined
         const ids = value.map((one) => {
           const key = isObject(one) ? (one['id'] ?? one['character_id'] ?? one['name']) : one
-          return who.get(String(key))
+          return who.get(toId(key) ?? '')
         })
         return ids.every((id) => id !== undefined) ? [...new Set(ids)] : undefined
       }) ?? []
@@ -174,6 +168,12 @@ class Fields {
     }
     return undefined
   }
+}
+
+/** What names something: a text, or a number. */
+function toId(value: unknown): string | undefined {
+  if (isExactNumber(value)) return numberText(value)
+  return typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined
 }
 
 /** A text: also of a list of texts, and of lines that somebody says. */

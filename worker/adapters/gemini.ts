@@ -126,8 +126,9 @@ export function createGemini(config: GeminiConfig): Gemini {
 
   /** Of an answer, all of it; of a refusal, as much as somebody may want to read. */
   async function readText(response: Response): Promise<string> {
-    const max = response.ok ? answerMaxBytes : refusalMaxBytes
-    const bytes = await readBody(response, max, () => unreadable(`it has more than ${max / 2 ** 20} MiB`))
+    const bytes = response.ok
+      ? await readBody(response, answerMaxBytes, () => unreadable(`it has more than ${answerMaxBytes / 2 ** 20} MiB`))
+      : await readBody(response, refusalMaxBytes)
     return withoutKey(bytes.toString('utf8'))
   }
 
@@ -255,6 +256,10 @@ export function createGemini(config: GeminiConfig): Gemini {
             url = readUrl(next, url)
             continue
           }
+          if (!response.ok && !isGemini) {
+            await response.body?.cancel()
+            throw unreadable(`its video cannot be loaded (${response.status})`)
+          }
           if (!response.ok) await requireOk(response).catch(notLost)
           // What it is called counts for nothing: a proxy may call its page a video.
           const bytes = await reach(() =>
@@ -305,12 +310,14 @@ function readUrl(text: string, base?: URL): URL {
 
 const toPart = ({ bytes, mimeType }: Picture) => ({ inlineData: { mimeType, data: bytes.toString('base64') } })
 
-async function readBody(response: Response, maxBytes: number, tooLarge: () => StepError): Promise<Buffer> {
+/** Its bytes; of one that has more, what `tooLarge` says, or the first ones. */
+async function readBody(response: Response, maxBytes: number, tooLarge?: () => StepError): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength
-    if (bytes > maxBytes) throw tooLarge()
+    if (bytes > maxBytes && tooLarge) throw tooLarge()
+    if (bytes > maxBytes) break
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

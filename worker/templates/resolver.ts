@@ -207,6 +207,9 @@ export function createTemplates(options: {
     const work = async (): Promise<Outcome> => {
       if (isRemote) remote = await resolveRemote(asked, logger, reasons)
       const outcome = remote.outcome ?? (await resolveLocal(asked, remote.named, reasons))
+      if (outcome === undefined && remote.isUnpublished) {
+        reasons.unshift('Postgres: there is no such template, or it is disabled')
+      }
       if (outcome === undefined) throw new TemplateError(asked.template, asked.version, reasons)
       signal?.throwIfAborted()
       if (isRemote && jobId !== undefined) await recordUse(jobId, asked.template, outcome, logger)

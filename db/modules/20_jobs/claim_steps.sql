@@ -103,7 +103,8 @@ begin
           status = 'running',
           fence = nextval('app.step_fences'),
           worker_id = claim_steps.worker_id,
-          claimed_at = v_now
+          -- The clock's: this transaction may have waited for a run since it began.
+          claimed_at = v_now + (clock_timestamp() - now())
         where q.job_id = any (
           array(
             select p.job_id

@@ -56,28 +56,36 @@ comment on function app.tg_users__delete_lanes() is 'Deletes the lanes of users 
 
 revoke execute on function app.tg_users__delete_lanes() from public;
 
--- app.tg_users__lock_runs
+-- app.tg_users__delete_runs
 --
--- Called by   a trigger on users, before one is deleted
--- Locks       their runs, lowest id first, as everybody does: the cascade would take them as they lie
-create or replace function app.tg_users__lock_runs()
+-- Called by   a trigger on users, when some are deleted, before their lanes go
+-- Writes      runs, and by trigger their steps
+-- Locks       their runs, lowest id first, as everybody does
+create or replace function app.tg_users__delete_runs()
   returns trigger
   language plpgsql
   volatile
   security definer
   set search_path = ''
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
 as $$
+declare
+  v_run_ids bigint[] := array(
+    select r.id
+    from app.runs as r
+    where r.owner_id = any (array(select u.id from old_users as u))
+    order by r.id
+    for update
+  );
 begin
-  perform
-  from app.runs as r
-  where r.owner_id = old.id
-  order by r.id
-  for update;
+  delete from app.runs as r
+  where r.id = any (v_run_ids);
 
-  return old;
+  return null;
 end
 $$;
 
-comment on function app.tg_users__lock_runs() is 'Locks the runs of a user who is deleted, in the order in which all lock them.';
+comment on function app.tg_users__delete_runs() is 'Deletes the runs of users who are deleted.';
 
-revoke execute on function app.tg_users__lock_runs() from public;
+revoke execute on function app.tg_users__delete_runs() from public;

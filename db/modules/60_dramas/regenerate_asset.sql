@@ -64,12 +64,13 @@ begin
   if not exists (
     select
     from public.jobs as j
+    join app.runs as r on r.id = j.root_id and not r.is_closed
     where j.id = v_run_id and j.input @> jsonb_build_object('target_id', regenerate_asset.target_id, 'kind', regenerate_asset.kind)
   ) then
     perform app.fail(
       409,
       'idempotency_key_taken',
-      'This key was sent with another image or video before.',
+      'This key was sent with another image or video before, or with one of a drama that was deleted.',
       'Send a key of its own for each.'
     );
   end if;

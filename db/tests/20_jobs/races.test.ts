@@ -294,6 +294,28 @@ test('the deletion of a user against results of several runs: both take the runs
   await requireInvariants(watcher)
 })
 
+test('the deletion of a user against a transaction that changes a run twice: it waits, and both end', async () => {
+  const owner = crypto.randomUUID()
+  await watcher.query('insert into auth.users (id, email) values ($1, $2)', [owner, `${owner}@example.com`])
+  const steps = ['a', 'b'].map((key) => ({ key, type: 'noop' }))
+  await watcher.query('select app.submit_run($1, $2, null)', [
+    JSON.stringify({ key: 'root', type: 'group', steps }),
+    owner,
+  ])
+  const held = (await exchange(a, first, [], 2)).steps
+  await a.query('begin')
+  const children = [{ key: 'c', type: 'noop' }]
+  await exchange(a, first, [{ ...complete(held[0] as Step), children }], 0)
+  const gone = b.query('delete from auth.users where id = $1', [owner])
+  await untilWaiting(b)
+  const failed = { ...complete(held[1] as Step), outcome: 'failed', is_permanent: true }
+  expect((await exchange(a, first, [failed], 0)).refused).toEqual([])
+  await a.query('commit')
+  await gone
+  expect((await watcher.query('select from app.runs where owner_id = $1', [owner])).rowCount).toBe(0)
+  expect((await watcher.query('select from jobs where owner_id = $1', [owner])).rowCount).toBe(0)
+})
+
 test('a claim that has waited takes from a rate what others have left since', async () => {
   await watcher.query("insert into job_types (name, rate_limit, rate_window) values ('rated', 3, '2 seconds')")
   const run = await submit(['a'])

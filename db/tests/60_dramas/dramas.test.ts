@@ -689,6 +689,10 @@ describe('generating', () => {
     expect((await ana.rpc('delete_drama', { drama_id: one.id })).error).toBeNull()
     expect(await ask(other)).toMatchObject(refusal)
     expect((await open(ana, other.id)).data.characters[0].portrait_job_id).toBeNull()
+    // Saved anew under its ids, it has nothing to do with the run of the one that was deleted.
+    const { updated_at: _, ...again } = one
+    expect((await save(ana, again)).error).toBeNull()
+    expect(await ask(one)).toMatchObject(refusal)
   })
 
   test('what has no such image is said to have none', async () => {
