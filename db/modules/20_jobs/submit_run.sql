@@ -46,27 +46,29 @@ begin
   into v_steps_max, v_keeps_events
   from app.settings as s;
   v_run_id := nextval('public.jobs_id_seq');
-  -- Waits for another request with the same key, and finds its run.
-  insert into app.runs (id, owner_id, idempotency_key, steps, created_at)
-  values (v_run_id, submit_run.owner_id, submit_run.idempotency_key, 0, app.now())
-  on conflict do nothing;
-  if not found then
-    select r.id into v_run_id
-    from app.runs as r
-    where r.owner_id is not distinct from submit_run.owner_id and r.idempotency_key = submit_run.idempotency_key;
+  if submit_run.idempotency_key is not null then
+    -- Waits for another request with the same key, and finds its run.
+    insert into app.runs (id, owner_id, idempotency_key, steps, created_at)
+    values (v_run_id, submit_run.owner_id, submit_run.idempotency_key, 0, app.now())
+    on conflict do nothing;
     if not found then
-      -- Deleted between the two statements: then this is the first.
-      return app.submit_run(submit_run.spec, submit_run.owner_id, submit_run.idempotency_key);
+      select r.id into v_run_id
+      from app.runs as r
+      where r.owner_id is not distinct from submit_run.owner_id and r.idempotency_key = submit_run.idempotency_key;
+      if not found then
+        -- Deleted between the two statements: then this is the first.
+        return app.submit_run(submit_run.spec, submit_run.owner_id, submit_run.idempotency_key);
+      end if;
+      return v_run_id;
     end if;
-    return v_run_id;
   end if;
 
   v_new := app.insert_steps(
     v_run_id, submit_run.owner_id, null, jsonb_build_array(submit_run.spec), true, v_steps_max, 0
   );
-  update app.runs as r
-  set steps = v_new.total
-  where r.id = v_run_id;
+  insert into app.runs (id, owner_id, steps, created_at)
+  values (v_run_id, submit_run.owner_id, v_new.total, app.now())
+  on conflict on constraint runs_pkey do update set steps = excluded.steps;
   if v_keeps_events then
     perform app.record_events(array[v_run_id], 'submitted');
   end if;
