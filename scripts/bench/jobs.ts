@@ -33,11 +33,13 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     finished: { type: 'string', default: '1000000' },
     concurrency: { type: 'string', default: '10' },
+    /** Part of a shape's name, or beside: that alone. */
     only: { type: 'string' },
   },
 })
 const rounds = Number(options.rounds)
 const concurrency = Number(options.concurrency)
+const finished = Number(options.finished)
 const say = (line: string) => console.error(line)
 
 const home = mkdtempSync(join(tmpdir(), 'plinth-bench-'))
@@ -237,7 +239,7 @@ async function main(): Promise<void> {
 
   /** Ours and theirs in turn; theirs with whichever of its two settings is faster. */
   async function compare(name: string, shapes: Shape[], target: number): Promise<void> {
-    if (options.only !== undefined && !name.includes(options.only)) return
+    if (!isWanted(name)) return
     say(`${name} …`)
     const steps = shapes.reduce((sum, shape) => sum + shape.steps, 0)
     // What is over at once is done several times: a moment's load on the machine would decide else.
@@ -286,65 +288,80 @@ async function main(): Promise<void> {
     2.5,
   )
 
-  if (options.only !== undefined) return finish()
+  if (isWanted('independent')) await compareIndependent()
+  if (isWanted('cost')) await compareSizes()
+  if (isWanted('owners')) await measureOthers()
+  if (isWanted('beside') && finished > 0) await compareBeside()
+  await finish()
 
-  say('10,000 independent steps …')
-  const flats: number[] = []
-  const submits: number[] = []
-  const bares: { plain: number[]; local: number[] } = { plain: [], local: [] }
-  for (let round = 0; round < rounds; round++) {
-    await withPlinth(async () => {
-      await plinth([chain(20)])
-      const { submit, ran } = await plinth([flat(10_000)])
-      flats.push(ran - submit)
-      submits.push(submit)
-    })
-    for (const kind of ['plain', 'local'] as const) {
-      await withRunner(kind === 'local', async () => {
-        await bare(100)
-        bares[kind].push(await bare(10_000))
+  function isWanted(name: string): boolean {
+    return options.only === undefined || name.includes(options.only)
+  }
+
+  async function compareIndependent(): Promise<void> {
+    say('10,000 independent steps …')
+    const flats: number[] = []
+    const submits: number[] = []
+    const bares: { plain: number[]; local: number[] } = { plain: [], local: [] }
+    for (let round = 0; round < rounds; round++) {
+      await withPlinth(async () => {
+        await plinth([chain(20)])
+        const { submit, ran } = await plinth([flat(10_000)])
+        flats.push(ran - submit)
+        submits.push(submit)
+      })
+      for (const kind of ['plain', 'local'] as const) {
+        await withRunner(kind === 'local', async () => {
+          await bare(100)
+          bares[kind].push(await bare(10_000))
+        })
+      }
+    }
+    bars.push(atLeast('10,000 steps: against bare graphile-worker', median(bares.plain) / median(flats), 4))
+    bars.push(
+      atLeast('10,000 steps: against bare graphile-worker at its best', median(bares.local) / median(flats), 0.4),
+    )
+    bars.push(atMost('submit of 10,000 steps', median(submits), 500, 'ms'))
+    figures.push({ name: '10,000 steps: Plinth', value: 10_000_000 / median(flats), unit: '/s' })
+    figures.push({ name: '10,000 jobs: bare graphile-worker', value: 10_000_000 / median(bares.plain), unit: '/s' })
+    figures.push({ name: '10,000 jobs: bare, at its best', value: 10_000_000 / median(bares.local), unit: '/s' })
+  }
+
+  async function compareSizes(): Promise<void> {
+    say('1,000 and 100,000 steps …')
+    const small: number[] = []
+    const large: number[] = []
+    for (let round = 0; round < Math.min(rounds, 2); round++) {
+      await withPlinth(async () => {
+        await plinth([chain(20)])
+        small.push((await plinth([flat(1000)])).ran)
+        large.push((await plinth(Array.from({ length: 10 }, () => flat(10_000)))).ran)
       })
     }
+    bars.push(atMost('cost per step, 100,000 against 1,000', median(large) / 100 / median(small), 1.3))
   }
-  bars.push(atLeast('10,000 steps: against bare graphile-worker', median(bares.plain) / median(flats), 4))
-  bars.push(atLeast('10,000 steps: against bare graphile-worker at its best', median(bares.local) / median(flats), 0.4))
-  bars.push(atMost('submit of 10,000 steps', median(submits), 500, 'ms'))
-  figures.push({ name: '10,000 steps: Plinth', value: 10_000_000 / median(flats), unit: '/s' })
-  figures.push({ name: '10,000 jobs: bare graphile-worker', value: 10_000_000 / median(bares.plain), unit: '/s' })
-  figures.push({ name: '10,000 jobs: bare, at its best', value: 10_000_000 / median(bares.local), unit: '/s' })
 
-  say('1,000 and 100,000 steps …')
-  const small: number[] = []
-  const large: number[] = []
-  for (let round = 0; round < Math.min(rounds, 2); round++) {
+  async function measureOthers(): Promise<void> {
+    say('A tree of depth 5; 100 owners …')
     await withPlinth(async () => {
-      await plinth([chain(20)])
-      small.push((await plinth([flat(1000)])).ran)
-      large.push((await plinth(Array.from({ length: 10 }, () => flat(10_000)))).ran)
+      const from = performance.now()
+      const { rows } = await admin.query(
+        `select app.submit_run('{"key": "tree", "type": "branch", "input": {"children": 5, "depth": 5}}', null, null) as id`,
+      )
+      await until('select from app.runs where id = $1 and finished_at is null', [rows[0].id])
+      const steps = await admin.query('select steps from app.runs where id = $1', [rows[0].id])
+      ms(`tree of depth 5, ${steps.rows[0].steps} steps, all brought by their parents`, performance.now() - from)
+      await admin.query(
+        `insert into auth.users (id, aud, role, email) select gen_random_uuid(), 'authenticated', 'authenticated', n || '@bench.test' from generate_series(1, 100) as n`,
+      )
+      const started = performance.now()
+      await admin.query('select app.submit_run($1, u.id, null) from users as u', [JSON.stringify(toSpec(flat(100)))])
+      await until('select from app.runs where finished_at is null limit 1')
+      ms('100 owners with 100 steps each', performance.now() - started)
     })
   }
-  bars.push(atMost('cost per step, 100,000 against 1,000', median(large) / 100 / median(small), 1.3))
 
-  say('A tree of depth 5; 100 owners …')
-  await withPlinth(async () => {
-    const from = performance.now()
-    const { rows } = await admin.query(
-      `select app.submit_run('{"key": "tree", "type": "branch", "input": {"children": 5, "depth": 5}}', null, null) as id`,
-    )
-    await until('select from app.runs where id = $1 and finished_at is null', [rows[0].id])
-    const steps = await admin.query('select steps from app.runs where id = $1', [rows[0].id])
-    ms(`tree of depth 5, ${steps.rows[0].steps} steps, all brought by their parents`, performance.now() - from)
-    await admin.query(
-      `insert into auth.users (id, aud, role, email) select gen_random_uuid(), 'authenticated', 'authenticated', n || '@bench.test' from generate_series(1, 100) as n`,
-    )
-    const started = performance.now()
-    await admin.query('select app.submit_run($1, u.id, null) from users as u', [JSON.stringify(toSpec(flat(100)))])
-    await until('select from app.runs where finished_at is null limit 1')
-    ms('100 owners with 100 steps each', performance.now() - started)
-  })
-
-  const finished = Number(options.finished)
-  if (finished > 0) {
+  async function compareBeside(): Promise<void> {
     say(`Beside ${finished.toLocaleString('en')} finished jobs, with statistics from before …`)
     const full = await open('filled')
     await full.query('analyze')
@@ -367,9 +384,12 @@ async function main(): Promise<void> {
       withPlinth(async () => {
         const ran = async (shape: Shape) => (await plinth([shape], client)).ran
         await ran(chain(20))
-        const chains: number[] = []
-        for (let turn = 0; turn < 5; turn++) chains.push(await ran(chain(200)))
-        return [median(chains), await ran(fan(1000)), await ran(flat(10_000))]
+        const often = async (turns: number, shape: Shape) => {
+          const all: number[] = []
+          for (let turn = 0; turn < turns; turn++) all.push(await ran(shape))
+          return median(all)
+        }
+        return [await often(5, chain(200)), await often(5, fan(1000)), await often(3, flat(10_000))]
       }, database)
     const before: number[][] = []
     const after: number[][] = []
@@ -387,8 +407,6 @@ async function main(): Promise<void> {
       bars.push(atMost(`${name}: beside ${finished.toLocaleString('en')} finished jobs`, of(after) / of(before), 1.1))
     }
   }
-
-  await finish()
 
   async function finish(): Promise<void> {
     await admin.end()
