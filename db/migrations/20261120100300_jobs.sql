@@ -89,7 +89,6 @@ comment on table app.runs is
 comment on column app.runs.steps is 'How many steps it has, the root included.';
 comment on column app.runs.failing_step_id is
   'The step whose failure ends the run: nothing more starts, and the root fails once nothing runs.';
-
 comment on column app.runs.is_closed is 'What it worked on is gone: it cannot be retried.';
 
 create table public.jobs (

@@ -15,8 +15,6 @@ import {
   unreadable,
 } from './gemini_answers.ts'
 
-export type { GeminiUsage } from './gemini_answers.ts'
-
 /** Where Gemini is: part of the worker's environment. */
 export const geminiVariables = {
   /** Without it, steps that need Gemini fail, and everything else runs. */

@@ -1,4 +1,4 @@
--- app.now
+-- app.now, app.clock
 --
 -- Called by   every rule about time
 -- Why         one place that a test can replace: only the owner of this function can move the clock, so there is
@@ -20,3 +20,18 @@ comment on function app.now() is 'The time that rules go by: the start of the tr
 revoke execute on function app.now() from public;
 -- Policies call it as the client.
 grant execute on function app.now() to anon, authenticated, service_role;
+
+create or replace function app.clock()
+  returns timestamptz
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  return app.now() + (pg_catalog.clock_timestamp() - pg_catalog.now());
+end
+$$;
+
+comment on function app.clock() is 'The time at this moment, for what may have waited since its transaction began.';
+
+revoke execute on function app.clock() from public;

@@ -119,7 +119,8 @@ begin
     end if;
 
     v_verdict := app.judge_result(
-      v_one.result, v_one.failures, v_one.delays, v_one.max_failures, v_one.max_output_bytes, v_one.backoff, v_one.backoff_max
+      v_one.result, v_one.failures, v_one.delays, v_one.max_failures, v_one.max_output_bytes, v_one.backoff,
+      v_one.backoff_max
     );
     v_direct := 0;
     v_new_queued_ids := '{}';

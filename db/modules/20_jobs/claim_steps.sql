@@ -13,6 +13,8 @@ create or replace function app.claim_steps(worker_id uuid, want integer, wanted_
 as $$
 declare
   v_now timestamptz := app.now();
+  -- The transaction may have waited for a run since it began.
+  v_claimed_at timestamptz := app.clock();
   v_left integer := least(claim_steps.want, 1000);
   v_page integer;
   v_lanes integer;
@@ -103,8 +105,7 @@ begin
           status = 'running',
           fence = nextval('app.step_fences'),
           worker_id = claim_steps.worker_id,
-          -- The clock's: this transaction may have waited for a run since it began.
-          claimed_at = v_now + (clock_timestamp() - now())
+          claimed_at = v_claimed_at
         where q.job_id = any (
           array(
             select p.job_id

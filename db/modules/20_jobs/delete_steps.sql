@@ -31,36 +31,11 @@ comment on function app.tg_runs__delete_steps() is 'Deletes the steps of runs th
 
 revoke execute on function app.tg_runs__delete_steps() from public;
 
--- app.tg_users__delete_lanes
---
--- Called by   a trigger on users, when some are deleted, after their runs have gone
--- Writes      lanes
-create or replace function app.tg_users__delete_lanes()
-  returns trigger
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-as $$
-begin
-  delete from app.lanes as l
-  where l.owner_id = any (array(select u.id from old_users as u));
-
-  return null;
-end
-$$;
-
-comment on function app.tg_users__delete_lanes() is 'Deletes the lanes of users who are deleted.';
-
-revoke execute on function app.tg_users__delete_lanes() from public;
-
 -- app.tg_users__delete_runs
 --
--- Called by   a trigger on users, when some are deleted, before their lanes go
--- Writes      runs, and by trigger their steps
--- Locks       their runs, lowest id first, as everybody does
+-- Called by   a trigger on users, when some are deleted
+-- Writes      runs, and by trigger their steps; lanes
+-- Locks       their runs, lowest id first, as everybody does; then their lanes
 create or replace function app.tg_users__delete_runs()
   returns trigger
   language plpgsql
@@ -71,21 +46,24 @@ create or replace function app.tg_users__delete_runs()
   set enable_seqscan = off
 as $$
 declare
+  v_owner_ids uuid[] := array(select u.id from old_users as u);
   v_run_ids bigint[] := array(
     select r.id
     from app.runs as r
-    where r.owner_id = any (array(select u.id from old_users as u))
+    where r.owner_id = any (v_owner_ids)
     order by r.id
     for update
   );
 begin
   delete from app.runs as r
   where r.id = any (v_run_ids);
+  delete from app.lanes as l
+  where l.owner_id = any (v_owner_ids);
 
   return null;
 end
 $$;
 
-comment on function app.tg_users__delete_runs() is 'Deletes the runs of users who are deleted.';
+comment on function app.tg_users__delete_runs() is 'Deletes the runs of users who are deleted, and their lanes.';
 
 revoke execute on function app.tg_users__delete_runs() from public;

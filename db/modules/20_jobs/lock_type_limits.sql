@@ -33,8 +33,8 @@ begin
     order by t.name
     for no key update skip locked
   );
-  -- The clock's: this transaction may have waited for a run since it began, and others have spent meanwhile.
-  v_now := app.now() + (clock_timestamp() - now());
+  -- Not the transaction's: it may have waited for a run since it began, and others have spent meanwhile.
+  v_now := app.clock();
   select array_agg(r.name), array_agg(r.room)
   into types, rooms
   from (
@@ -75,7 +75,7 @@ create or replace function app.spend_type_rates(types text[], taken_lane_ids big
   set search_path = ''
 as $$
 declare
-  v_now timestamptz := app.now() + (clock_timestamp() - now());
+  v_now timestamptz := app.clock();
 begin
   update public.job_types as t
   set rate_spent_until = greatest(t.rate_spent_until, v_now) + n.taken * (t.rate_window / t.rate_limit)

@@ -4,14 +4,8 @@ create or replace trigger _100_delete_steps
   for each statement
   execute function app.tg_runs__delete_steps();
 
-create or replace trigger _050_delete_runs
+create or replace trigger _100_delete_runs
   after delete on public.users
   referencing old table as old_users
   for each statement
   execute function app.tg_users__delete_runs();
-
-create or replace trigger _100_delete_lanes
-  after delete on public.users
-  referencing old table as old_users
-  for each statement
-  execute function app.tg_users__delete_lanes();

@@ -36,6 +36,7 @@ order by t.name, v.precedence desc;
 
 comment on view ops.template_versions_compared is
   'What versions of templates did for the jobs that used them: how many (runs), how many failed, how long the work of those '
-  'that did it took (from the first attempt that clients saw, its pauses included), what they cost in tokens. Over as long as runs are kept (app.settings.job_retention).';
+  'that did it took (from the first attempt that clients saw, its pauses included), what they cost in tokens. Over as long as runs '
+  'are kept (app.settings.job_retention).';
 
 revoke all on ops.template_versions_compared from anon, authenticated, service_role;

@@ -88,8 +88,8 @@ $$Lists dramas, the newest first.
 
 page_size: 1 to 100, 20 by default. after: next of the page before. owner_id: for service_role, which must name it.
 Returns { dramas: [{ id, external_id, title, premise, cover_url, model, characters, episodes, scenes (how many), run_id,
-status (of its run, or null), failed_steps (of
-its run, which may complete without an image: retry_job tries them again; what is missing now has no URL), created_at, updated_at }], next (null at the end) }. 422 page_invalid, owner_missing.
+status (of its run, or null), failed_steps (of its run, which may complete without an image: retry_job tries them again; what is
+missing now has no URL), created_at, updated_at }], next (null at the end) }. 422 page_invalid, owner_missing.
 404 owner_not_found. Seed 002.$$;
 
 revoke execute on function app.list_dramas(integer, text, uuid) from public;

@@ -124,7 +124,8 @@ $$Has one image or video of a drama made anew; it replaces the one that is there
 target_id: a character (kind portrait) or a scene (kind image or video). prompt: what is to be seen this time; by default what
 stands in the character or the scene. idempotency_key: the same key gives the first run.
 Returns the id of the job, for job_tree, cancel_job and retry_job. Of several for the same asset, the last one counts.
-404 drama_not_found. 409 idempotency_key_taken. 422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid. 429 rate_limited.$$;
+404 drama_not_found. 409 idempotency_key_taken. 422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid.
+429 rate_limited.$$;
 
 revoke execute on function app.regenerate_asset(uuid, text, text, text) from public;
 revoke execute on function public.regenerate_asset(uuid, text, text, text) from public;

@@ -65,9 +65,9 @@ return app.save_drama_complete(drama, owner_id);
 comment on function public.save_drama_complete(json, uuid) is
 $$Writes a drama with its characters, episodes and scenes: all of it, or nothing.
 
-drama: the document that docs/drama.schema.json describes, 4 MiB at most as get_drama_complete sends it. What is new is inserted (ids may be left out), what
-has changed is updated, what is not in it is deleted; lists keep their order. updated_at: as get_drama_complete gave it; it may
-be left out for a new drama only. options, run_id, *_job_id and created_at are passed over. owner_id: for service_role,
+drama: the document that docs/drama.schema.json describes, 4 MiB at most as get_drama_complete sends it. What is new is inserted
+(ids may be left out), what has changed is updated, what is not in it is deleted; lists keep their order. updated_at: as
+get_drama_complete gave it; it may be left out for a new drama only. options, run_id, *_job_id and created_at are passed over. owner_id: for service_role,
 which must name it.
 Returns the drama as it stands then. 404 drama_not_found: it, or something in it, is not the owner's. 409 drama_changed: it
 was changed or deleted meanwhile. 409 external_id_taken. 413 drama_too_large. 422 drama_invalid, owner_missing. 404 owner_not_found. 429 rate_limited.
