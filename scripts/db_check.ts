@@ -8,7 +8,7 @@ import { count, type Outcome, printOutcome } from './check/outcome.ts'
 import { checkPlpgsql } from './check/plpgsql.ts'
 import { checkRole } from './check/role.ts'
 import { checkMigrationsWithSquawk } from './check/squawk.ts'
-import { describeFailure, findDatabaseUrl, root } from './db_command.ts'
+import { describeFailure, findDatabaseUrl, root } from './database/command.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
 
 const scratch = 'plinth_check'

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { runOnDatabase } from './db_command.ts'
-import { migrate, setPassword } from './migrate.ts'
+import { runOnDatabase } from './database/command.ts'
+import { migrate, setPassword } from './database/migrate.ts'
 
 await runOnDatabase(async (databaseUrl) => {
   const { migrations, modules, strangers } = await migrate(databaseUrl)

@@ -1,4 +1,4 @@
-import { runOnDatabase } from './db_command.ts'
-import { seed } from './migrate.ts'
+import { runOnDatabase } from './database/command.ts'
+import { seed } from './database/migrate.ts'
 
 await runOnDatabase(async (databaseUrl) => (await seed(databaseUrl)).map((path) => `Applied ${path}`))

@@ -310,7 +310,7 @@ describe('npm run demo', () => {
   test('plays every act on the running stack', { timeout: 90_000 }, async () => {
     const home = newHome()
     await start(home)
-    const demo = run('scripts/demo/demo.ts', home)
+    const demo = run('scripts/demo.ts', home)
     expect(await ended(demo.child), demo.output()).toBe(0)
     expect(demo.output()).toContain('Two seconds later: 404 share_not_found')
     expect(demo.output()).toContain('Everything is as promised.')

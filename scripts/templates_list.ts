@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { runCommand, templateOf } from './publish.ts'
+import { runCommand, templateOf } from './templates/publish.ts'
 
 type Row = {
   template: string

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { runCommand, templateOf, UsageError } from './publish.ts'
+import { runCommand, templateOf, UsageError } from './templates/publish.ts'
 
 /**
  * `npm run templates:rollback -- --template section7`: makes the stable version below the default one the default, or the

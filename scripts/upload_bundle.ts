@@ -10,7 +10,7 @@ import {
   requireTemplateStore,
   runCommand,
   UsageError,
-} from './publish.ts'
+} from './templates/publish.ts'
 
 /**
  * `npm run upload-bundle -- --template section7 --version 1.0.0 --set-default`: publishes a version of a bundle. Without

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { assetsVariables, spacesVariables } from '../worker/adapters/spaces.ts'
-import { logLevel, parseEnv, port, postgresUrl } from '../worker/service.ts'
+import { assetsVariables, spacesVariables } from '../worker/shared/object_store.ts'
+import { logLevel, parseEnv, port, postgresUrl } from '../worker/shared/process.ts'
 
 const schema = z.object({
   /** As role `sidecar`; directly or through a session pooler. */

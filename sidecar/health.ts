@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { createPing, type Db } from '../worker/db.ts'
+import { createPing, type Db } from '../worker/shared/db.ts'
 
 /** GET /api/health: 200 `{"status":"ok"}` when the database answers within 1 s, else 503 `{"status":"unavailable"}`. */
 export async function health(server: FastifyInstance, { db }: { db: Db }): Promise<void> {

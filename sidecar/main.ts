@@ -1,6 +1,6 @@
-import { createSpaces } from '../worker/adapters/spaces.ts'
-import { createDb, openPool } from '../worker/db.ts'
-import { createLogger, exitOnSignal, orExit } from '../worker/service.ts'
+import { createDb, openPool } from '../worker/shared/db.ts'
+import { createSpaces } from '../worker/shared/object_store.ts'
+import { createLogger, exitOnSignal, orExit } from '../worker/shared/process.ts'
 import { parseConfig } from './config.ts'
 import { buildServer } from './server.ts'
 

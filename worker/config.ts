@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { geminiVariables } from './adapters/gemini.ts'
-import { assetsVariables, spacesVariables } from './adapters/spaces.ts'
-import { logLevel, parseEnv, port, postgresUrl } from './service.ts'
+import { assetsVariables, spacesVariables } from './shared/object_store.ts'
+import { logLevel, parseEnv, port, postgresUrl } from './shared/process.ts'
 import { requireStore, templatesVariables } from './templates/config.ts'
 
 const variables = z.object({

@@ -7,12 +7,12 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { openHome } from '../local/home.ts'
 import { signApiKey } from '../local/jwt.ts'
-import { preparePlatform } from '../local/platform.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
 import { freePort, startChild, stopStale, waitFor } from '../local/process.ts'
 import { startPostgrest } from '../local/services.ts'
+import { preparePlatform } from '../local/supabase_shim.ts'
 import { asAdmin, type ClusterInfo, databaseUrl, prepareDatabase } from '../testing/cluster.ts'
-import { sampleFlow } from './sample_flow.ts'
+import { sampleFlow } from '../testing/sample_flow.ts'
 
 /** A database with a PostgREST of its own, and a connection as `postgres`. */
 type Served = { api: string; db: pg.Client }
@@ -23,11 +23,11 @@ export type Stage = {
   /** Ids of the shares that both databases hold. */
   shareIds: string[]
   plinth: Served
-  seed: Served
+  origin: Served
   /** Plinth's database as the worker process sees it, and as the superuser does. */
   worker: pg.Client
   admin: pg.Client
-  seedBackend: string
+  originBackend: string
   parallelBackend: string
   versions: Record<string, string>
   stop(): Promise<void>
@@ -55,18 +55,18 @@ export async function startStage(shares: number): Promise<Stage> {
     const cluster: ClusterInfo = { home, port, secrets }
     const anonKey = signApiKey('anon', secrets.jwtSecret)
     await prepareDatabase(cluster, 'plinth')
-    await prepareSeed(cluster)
-    const plinth = await serve(cluster, 'plinth', 'sharing.sql')
-    const seed = await serve(cluster, 'seed', 'seed_schema.sql')
-    const shareIds = await fillBoth(plinth.db, seed.db, shares)
+    await prepareOrigin(cluster)
+    const plinth = await serve(cluster, 'plinth', 'sharing/sharing.sql')
+    const origin = await serve(cluster, 'origin', 'sharing/origin_schema.sql')
+    const shareIds = await fillBoth(plinth.db, origin.db, shares)
     const backend = async (name: string) => {
       const url = `http://127.0.0.1:${await freePort()}`
-      const child = startChild(home, name, process.execPath, [join(import.meta.dirname, `${name}.ts`)], {
+      const child = startChild(home, name, process.execPath, [join(import.meta.dirname, `sharing/${name}.ts`)], {
         env: {
           PATH: process.env['PATH'],
           NODE_ENV: 'production',
           BACKEND_PORT: new URL(url).port,
-          POSTGREST_URL: seed.api,
+          POSTGREST_URL: origin.api,
           SUPABASE_ANON_KEY: anonKey,
         },
       })
@@ -79,14 +79,14 @@ export async function startStage(shares: number): Promise<Stage> {
       anonKey,
       shareIds,
       plinth,
-      seed,
+      origin,
       worker,
       admin,
-      seedBackend: await backend('seed_backend'),
+      originBackend: await backend('origin_backend'),
       parallelBackend: await backend('parallel_backend'),
       versions: await versions(plinth),
       stop: async () => {
-        await Promise.allSettled([plinth.db, seed.db, admin, worker].map((client) => client.end()))
+        await Promise.allSettled([plinth.db, origin.db, admin, worker].map((client) => client.end()))
         await stop()
       },
     }
@@ -99,16 +99,16 @@ export async function startStage(shares: number): Promise<Stage> {
 /** Stops every process of the stage and removes what it left on disk. */
 async function clear(home: string): Promise<void> {
   // Each PostgREST has a home of its own; Postgres comes last.
-  for (const folder of ['plinth', 'seed', '.']) await stopStale(join(home, folder))
+  for (const folder of ['plinth', 'origin', '.']) await stopStale(join(home, folder))
   rmSync(home, { recursive: true, force: true })
 }
 
-/** The seed's database: Supabase's platform, and nothing of Plinth's, its pre-request function least of all. */
-async function prepareSeed(cluster: ClusterInfo): Promise<void> {
-  await asAdmin(cluster, 'postgres', (admin) => admin.query('create database seed'))
-  await preparePlatform(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, 'seed'))
-  await asAdmin(cluster, 'seed', (admin) =>
-    admin.query("alter role authenticator in database seed set pgrst.db_pre_request = ''"),
+/** The origin's database: Supabase's platform, and nothing of Plinth's, its pre-request function least of all. */
+async function prepareOrigin(cluster: ClusterInfo): Promise<void> {
+  await asAdmin(cluster, 'postgres', (admin) => admin.query('create database origin'))
+  await preparePlatform(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, 'origin'))
+  await asAdmin(cluster, 'origin', (admin) =>
+    admin.query("alter role authenticator in database origin set pgrst.db_pre_request = ''"),
   )
 }
 
@@ -129,7 +129,7 @@ async function serve(cluster: ClusterInfo, database: string, file: string): Prom
 }
 
 /** Puts the same shares into both databases: each its own 20 KB flow. */
-async function fillBoth(plinth: pg.Client, seed: pg.Client, shares: number): Promise<string[]> {
+async function fillBoth(plinth: pg.Client, origin: pg.Client, shares: number): Promise<string[]> {
   const ids = Array.from({ length: shares }, () => crypto.randomUUID())
   const flows = ids.map((_id, number) => JSON.stringify(sampleFlow(number)))
   const fill = async (client: pg.Client, call: string) => {
@@ -146,7 +146,7 @@ async function fillBoth(plinth: pg.Client, seed: pg.Client, shares: number): Pro
   }
   await Promise.all([
     fill(plinth, 'public.share_flow(new.flow, new.id)'),
-    fill(seed, 'bench.share_flow(new.flow, new.id)'),
+    fill(origin, 'bench.share_flow(new.flow, new.id)'),
   ])
   return ids
 }

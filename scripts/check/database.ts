@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { migrate } from '../migrate.ts'
+import { migrate } from '../database/migrate.ts'
 import { dumpCatalog } from './catalog.ts'
 import { unifiedDiff } from './diff.ts'
 import { count, type Outcome } from './outcome.ts'

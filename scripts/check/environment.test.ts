@@ -10,7 +10,7 @@ test('variables are found where code reads them', () => {
     'THREE',
   ])
   expect(read('worker/config.ts', 'const schema = z.object({\n  LOG_LEVEL: logLevel,\n})')).toEqual(['LOG_LEVEL'])
-  expect(read('worker/adapters/spaces.ts', 'export const some = {\n  SPACES_BUCKET: name,\n}')).toEqual([
+  expect(read('worker/shared/object_store.ts', 'export const some = {\n  SPACES_BUCKET: name,\n}')).toEqual([
     'SPACES_BUCKET',
   ])
   expect(read('worker/other.ts', 'x = {\n  LOG_LEVEL: 1,\n}')).toEqual([])

@@ -9,13 +9,13 @@ const given = ['PATH', 'NODE_ENV', 'CI']
 
 /**
  * The environment variables that a file reads: `process.env['X']`, choosePort('X') of the local stack, the upper-case
- * keys of the schema in a config.ts or an adapter, and `${X}` in docker-compose.yml.
+ * keys of the schema in a config.ts, an adapter or the object store, and `${X}` in docker-compose.yml.
  */
 export function findRead({ path, text }: TextFile): Read[] {
   const patterns = path.endsWith('.ts')
     ? [/\bprocess\.env(?:\['|\.)([A-Z][A-Z0-9_]+)/g, /\bchoosePort\('([A-Z][A-Z0-9_]+)'[,)]/g]
     : [/(?<!\$)\$\{?([A-Z][A-Z0-9_]+)/g]
-  if (/(^|\/)(config|adapters\/\w+)\.ts$/.test(path)) patterns.push(/^ {2}([A-Z][A-Z0-9_]+):/gm)
+  if (/(^|\/)(config|adapters\/\w+|shared\/object_store)\.ts$/.test(path)) patterns.push(/^ {2}([A-Z][A-Z0-9_]+):/gm)
   return patterns.flatMap((pattern) =>
     [...text.matchAll(pattern)].map((match) => ({
       variable: match[1] ?? '',
@@ -25,7 +25,7 @@ export function findRead({ path, text }: TextFile): Read[] {
 }
 
 /** Programs that get their whole environment from the one that starts them. */
-const children = /^scripts\/bench\/\w+_backend\.ts$/
+const children = /^scripts\/bench\/\w+\/\w+_backend\.ts$/
 
 /** Every variable that code reads stands in .env.example, with a comment above it or above its group, and no other. */
 export function checkEnvironment(files: TextFile[], example: TextFile): Outcome {

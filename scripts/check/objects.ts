@@ -8,7 +8,7 @@ import { count, type Outcome } from './outcome.ts'
 const exempt = [
   {
     pattern: /^policy all_worker on graphile_worker\./,
-    reason: 'made in a loop over the tables that graphile-worker has: 00_platform/access.sql',
+    reason: 'made in a loop over the tables that graphile-worker has: 00_base/access.sql',
   },
   {
     pattern: /^policy \w+ on storage\.objects$/,

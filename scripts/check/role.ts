@@ -3,7 +3,7 @@ import { count, type Outcome } from './outcome.ts'
 import { blank, lineAt } from './sql_text.ts'
 
 /** The one file that may change the role, which takes on an API key's owner. */
-const allowed = 'db/modules/00_platform/pre_request.sql'
+const allowed = 'db/modules/00_base/pre_request.sql'
 
 /**
  * Where SQL changes the role, and where it might: a set_config whose setting is not written out could be given any.

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { pino } from 'pino'
-import { createDb } from '../../worker/db.ts'
+import { createDb } from '../../worker/shared/db.ts'
 import { createCache } from '../../worker/templates/cache.ts'
 import { createTemplates, render } from '../../worker/templates/resolver.ts'
-import { findBundle, planVersion, publish, readTemplatesConfig, requireTemplateStore } from '../publish.ts'
+import { findBundle, planVersion, publish, readTemplatesConfig, requireTemplateStore } from '../templates/publish.ts'
 import { must, type Stage, timed } from './act.ts'
 
 /** Publishes the bundle of dramas, and resolves it as a job would: from the store, the cache, and without either. */

@@ -1,10 +1,9 @@
 import type { Server } from 'node:http'
 import pg from 'pg'
-import { migrate, seed, setPassword } from '../migrate.ts'
+import { migrate, seed, setPassword } from '../database/migrate.ts'
 import { startGateway } from './gateway.ts'
 import { openHome, readPorts, removeEnv, type Secrets, writeEnv, writePorts } from './home.ts'
 import { signApiKey } from './jwt.ts'
-import { preparePlatform } from './platform.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
 import { type Child, choosePort, claimHome, freePort, releaseHome, stopStale } from './process.ts'
 import {
@@ -16,6 +15,7 @@ import {
   startService,
   templatesEnv,
 } from './services.ts'
+import { preparePlatform } from './supabase_shim.ts'
 
 /** A running local stack. */
 export type Stack = {

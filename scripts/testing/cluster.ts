@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { migrate, seed, setPassword } from '../database/migrate.ts'
 import { openHome, type Secrets } from '../local/home.ts'
-import { preparePlatform } from '../local/platform.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
 import { freePort, stopStale } from '../local/process.ts'
-import { migrate, seed, setPassword } from '../migrate.ts'
+import { preparePlatform } from '../local/supabase_shim.ts'
 
 /** The template of a production database, and the same with pgTAP in schema `tests`. */
 export const template = 'plinth_template'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { defineHandler, type Handler, Reschedule, StepError, WithChildren } from '../../worker/define_handler.ts'
+import { defineHandler, type Handler, Reschedule, StepError, WithChildren } from '../../worker/steps/define_handler.ts'
 import { render } from '../../worker/templates/resolver.ts'
 
 /** The types of {@link testHandlers}, as SQL. */

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSpaces, type SpacesConfig, type Store } from '../../worker/adapters/spaces.ts'
+import { createSpaces, type SpacesConfig, type Store } from '../../worker/shared/object_store.ts'
 import { freePort } from '../local/process.ts'
 import { assetBucket, assetsUrl, spacesEnv, startObjectStore, templateBucket } from '../local/services.ts'
 

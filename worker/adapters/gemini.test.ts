@@ -5,7 +5,7 @@ import { fileTypeFromBuffer } from 'file-type'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Fault, makePng, type StandIn, startGemini } from '../../scripts/local/gemini.ts'
-import { dramaDocuments, usage as dramaUsage } from '../handlers/drama_documents.ts'
+import { dramaDocuments, usage as dramaUsage } from '../handlers/dramas/drama_documents.ts'
 import { createGemini, type Gemini } from './gemini.ts'
 
 // The SDK as it is, against the stand-in, which speaks the wire format.

@@ -1,7 +1,7 @@
 import { ApiError, GenerateVideosOperation, GoogleGenAI } from '@google/genai'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
-import { StepError } from '../step_outcome.ts'
+import { StepError } from '../steps/outcome.ts'
 import {
   check,
   explain,

@@ -1,6 +1,6 @@
 import { ApiError } from '@google/genai'
 import { z } from 'zod'
-import { StepError } from '../step_outcome.ts'
+import { StepError } from '../steps/outcome.ts'
 
 // What Gemini's answers mean: their form, what they refuse, and whether another attempt may do better.
 

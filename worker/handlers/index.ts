@@ -1,10 +1,10 @@
-import type { Handler } from '../define_handler.ts'
-import generateImage from './generate_image.ts'
-import generateVideo from './generate_video.ts'
-import writeCast from './write_cast.ts'
-import writeOutline from './write_outline.ts'
-import writeScene from './write_scene.ts'
-import writeScript from './write_script.ts'
+import type { Handler } from '../steps/define_handler.ts'
+import generateImage from './dramas/generate_image.ts'
+import generateVideo from './dramas/generate_video.ts'
+import writeCast from './dramas/write_cast.ts'
+import writeOutline from './dramas/write_outline.ts'
+import writeScene from './dramas/write_scene.ts'
+import writeScript from './dramas/write_script.ts'
 
 /** Every job type that this worker can run, under its name in `job_types`. */
 export const handlers: Record<string, Handler> = {

@@ -15,9 +15,9 @@ import {
   startTestStore,
   type TestStore,
 } from '../../scripts/testing/store.ts'
-import { createSpaces, type Store } from '../adapters/spaces.ts'
-import { createDb } from '../db.ts'
-import type { Steps } from '../steps.ts'
+import { createDb } from '../shared/db.ts'
+import { createSpaces, type Store } from '../shared/object_store.ts'
+import type { Steps } from '../steps/pump.ts'
 import cleanOrphanedAssets from './clean_orphaned_assets.ts'
 
 // The real task, as role worker, on a real Postgres and a real S3 server, beside two real sidecars; proxies fail.

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Store } from '../adapters/spaces.ts'
-import { defineTask } from '../define_task.ts'
-import type { Deps } from '../deps.ts'
+import { defineTask } from '../queue/define_task.ts'
+import type { Store } from '../shared/object_store.ts'
+import type { Deps } from './deps.ts'
 
 const batchSize = 100
 const lanes = 10

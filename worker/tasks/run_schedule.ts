@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineTask } from '../define_task.ts'
+import { defineTask } from '../queue/define_task.ts'
 
 /**
  * Runs a schedule of `app.schedules` batch by batch, each in a short transaction of its own, until nothing is left.

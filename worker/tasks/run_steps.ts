@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineTask } from '../define_task.ts'
+import { defineTask } from '../queue/define_task.ts'
 
 /**
  * Pumps steps of runs while any are ready. A job of this task is a hint that there are some: lost or doubled, it changes no

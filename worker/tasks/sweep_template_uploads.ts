@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineTask } from '../define_task.ts'
+import { defineTask } from '../queue/define_task.ts'
 
 const batchSize = 100
 const lanes = 4

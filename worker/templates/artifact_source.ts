@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { type Store, StoreError } from '../adapters/spaces.ts'
+import { type Store, StoreError } from '../shared/object_store.ts'
 import type { Cache } from './cache.ts'
 import { type Bundle, hash, type Locale, type RemoteManifest } from './manifest.ts'
 

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { createSpaces, type Store } from '../adapters/spaces.ts'
+import { createSpaces, type Store } from '../shared/object_store.ts'
 
 /** The part of the environment that says where published templates are: for the worker and the publishing scripts. */
 export const templatesVariables = {

@@ -6,11 +6,11 @@ import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Child, freePort, startChild } from '../../scripts/local/process.ts'
 import { spacesEnv, templatesEnv } from '../../scripts/local/services.ts'
-import { findBundle, planVersion, publish } from '../../scripts/publish.ts'
+import { findBundle, planVersion, publish } from '../../scripts/templates/publish.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { testTypes } from '../../scripts/testing/handlers.ts'
 import { startTestStore, type TestStore } from '../../scripts/testing/store.ts'
-import { createDb } from '../db.ts'
+import { createDb } from '../shared/db.ts'
 import { bundlesFolder } from './manifest.ts'
 
 // A real worker process, whose steps fill in prompts: published, changed, tried on some, rolled back.

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Db } from '../db.ts'
+import type { Db } from '../shared/db.ts'
 import { type Locale, type RemoteManifest, remoteManifest } from './manifest.ts'
 
 /** What is asked for, as Postgres is asked. */

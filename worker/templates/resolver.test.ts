@@ -20,7 +20,7 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { spacesEnv, templateBucket, templatesEnv } from '../../scripts/local/services.ts'
-import { findBundle, type Published, planVersion, publish } from '../../scripts/publish.ts'
+import { findBundle, type Published, planVersion, publish } from '../../scripts/templates/publish.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { type FaultyDatabase, startFaultyDatabase } from '../../scripts/testing/faulty_database.ts'
 import {
@@ -30,8 +30,8 @@ import {
   startTestStore,
   type TestStore,
 } from '../../scripts/testing/store.ts'
-import { createSpaces, type Store } from '../adapters/spaces.ts'
-import { createDb } from '../db.ts'
+import { createDb } from '../shared/db.ts'
+import { createSpaces, type Store } from '../shared/object_store.ts'
 import { createCache } from './cache.ts'
 import { hash } from './manifest.ts'
 import { createTemplates, type TemplateRequest, type Templates } from './resolver.ts'

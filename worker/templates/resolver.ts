@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import type { Store } from '../adapters/spaces.ts'
-import type { Db } from '../db.ts'
+import type { Db } from '../shared/db.ts'
+import type { Store } from '../shared/object_store.ts'
 import { createArtifactSource, type Got, type Source, type Wanted } from './artifact_source.ts'
 import type { Cache } from './cache.ts'
 import {

@@ -59,7 +59,5 @@ the anonymous key, it makes a request the caller's own.
 403 api_key_not_allowed: no key makes keys. 409 too_many_api_keys: 50 work at once. 422 api_key_invalid:
 name, scopes or expires_at. 429 rate_limited: 100 an hour.$$;
 
-revoke execute on function app.create_api_key(text, text[], timestamptz) from public;
-revoke execute on function public.create_api_key(text, text[], timestamptz) from public;
 grant execute on function app.create_api_key(text, text[], timestamptz) to authenticated;
 grant execute on function public.create_api_key(text, text[], timestamptz) to authenticated;

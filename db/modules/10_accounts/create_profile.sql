@@ -1,6 +1,5 @@
 -- app.tg_users__create_profile
 --
--- Called by   trigger _100_create_profile on auth.users
 -- Writes      users: one row for each new auth user, in the transaction that makes it
 create or replace function app.tg_users__create_profile()
   returns trigger
@@ -20,5 +19,3 @@ end
 $$;
 
 comment on function app.tg_users__create_profile() is 'Gives each new auth user a profile.';
-
-revoke execute on function app.tg_users__create_profile() from public;

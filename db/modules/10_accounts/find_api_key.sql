@@ -1,6 +1,5 @@
 -- app.find_api_key, gate.find_api_key
 --
--- Called by   gate.pre_request, as anon, for a request with x-api-key
 -- Writes      through app.note_api_key_use, where the transaction may
 -- Errors      PT401 api_key_expired, api_key_owner_blocked, api_key_revoked, api_key_unknown, PT429 rate_limited
 -- Why         a definer that knows keys and changes nobody's role, under an invoker that changes the role and knows no
@@ -60,7 +59,5 @@ return app.find_api_key(key);
 
 comment on function gate.find_api_key(text) is 'What the pre-request function asks: the claims of an API key, or a refusal.';
 
-revoke execute on function app.find_api_key(text) from public;
-revoke execute on function gate.find_api_key(text) from public;
 grant execute on function app.find_api_key(text) to anon;
 grant execute on function gate.find_api_key(text) to anon;

@@ -1,6 +1,5 @@
 -- app.insert_api_key
 --
--- Called by   app.create_api_key, app.rotate_api_key
 -- Writes      api_keys, rate_limits
 -- Errors      PT409 too_many_api_keys, PT429 rate_limited
 -- Locks       the owner's row of rate_limits: whoever makes a key at the same moment waits, and then counts this one
@@ -61,5 +60,3 @@ $$;
 
 comment on function app.insert_api_key(uuid, text, text[], timestamptz) is
   'Makes a key and returns its secret. An owner has 50 live keys at most, and makes 100 an hour.';
-
-revoke execute on function app.insert_api_key(uuid, text, text[], timestamptz) from public;

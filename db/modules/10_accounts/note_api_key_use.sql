@@ -1,6 +1,5 @@
 -- app.note_api_key_use
 --
--- Called by   app.find_api_key, before a request that may write
 -- Writes      rate_limits for a key that may write; api_key_secrets once a minute
 -- Errors      PT429 rate_limited
 -- Locks       the key's row of rate_limits, then its row of api_key_secrets, which it never waits for; both until the
@@ -53,5 +52,3 @@ $$;
 
 comment on function app.note_api_key_use(uuid, boolean) is
   'Counts a request against what the API key may write, and notes when it was last used.';
-
-revoke execute on function app.note_api_key_use(uuid, boolean) from public;

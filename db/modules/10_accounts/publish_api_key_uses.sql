@@ -37,5 +37,3 @@ end
 $$;
 
 comment on function app.publish_api_key_uses() is 'Shows owners when their keys were last used; 1,000 keys at a time.';
-
-revoke execute on function app.publish_api_key_uses() from public;

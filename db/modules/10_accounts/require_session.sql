@@ -1,6 +1,5 @@
 -- app.require_session
 --
--- Called by   functions that no API key may call
 -- Errors      PT401 not_signed_in, PT403 api_key_not_allowed
 create or replace function app.require_session()
   returns uuid
@@ -31,5 +30,3 @@ $$;
 
 comment on function app.require_session() is
   'The id of the user who signed in themselves; 403 api_key_not_allowed for a request with an API key, 401 for others.';
-
-revoke execute on function app.require_session() from public;

@@ -39,7 +39,5 @@ id: a key of the caller's. Requests that have begun may still finish; the next o
 replaced it, or that it replaced, is not touched.
 403 api_key_not_allowed: no key revokes keys. 404 api_key_not_found.$$;
 
-revoke execute on function app.revoke_api_key(uuid) from public;
-revoke execute on function public.revoke_api_key(uuid) from public;
 grant execute on function app.revoke_api_key(uuid) to authenticated;
 grant execute on function public.revoke_api_key(uuid) to authenticated;

@@ -71,7 +71,5 @@ Returns { id, name, prefix, scopes, expires_at, key }; key is shown this once. T
 403 api_key_not_allowed: no key rotates keys. 404 api_key_not_found. 409 api_key_not_live, too_many_api_keys.
 422 grace_out_of_range. 429 rate_limited.$$;
 
-revoke execute on function app.rotate_api_key(uuid, integer) from public;
-revoke execute on function public.rotate_api_key(uuid, integer) from public;
 grant execute on function app.rotate_api_key(uuid, integer) to authenticated;
 grant execute on function public.rotate_api_key(uuid, integer) to authenticated;

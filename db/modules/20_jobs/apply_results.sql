@@ -1,6 +1,5 @@
 -- app.apply_results
 --
--- Called by   worker.exchange_steps; app.return_lost_steps, with what it says for silent workers
 -- Writes      jobs, job_queue, lanes, runs; the queue: a pump for what is due later
 -- Locks       runs, lowest id first; then lanes that sleep or are held, lowest id first each. The rows of running steps change under their run's lock
 --             only, so they need none of their own
@@ -228,5 +227,3 @@ $$;
 comment on function app.apply_results(jsonb) is
   'Takes what became of running steps, as worker.exchange_steps describes it, and moves on what waited for them. Returns '
   'what it refused: [{ index, id, reason }].';
-
-revoke execute on function app.apply_results(jsonb) from public;

@@ -66,7 +66,5 @@ $$Cancels a run at once.
 job_id: the root. Every step that is not finished is cancelled; handlers that run are told within 2 s, and what they still hand in
 is refused. Returns "cancelled", also where it was already. 404 job_not_found. 409 job_is_step, job_finished.$$;
 
-revoke execute on function app.cancel_job(bigint) from public;
-revoke execute on function public.cancel_job(bigint) from public;
 grant execute on function app.cancel_job(bigint) to authenticated, service_role;
 grant execute on function public.cancel_job(bigint) to authenticated, service_role;

@@ -1,6 +1,5 @@
 -- app.claim_steps
 --
--- Called by   worker.exchange_steps, after the results
 -- Writes      job_queue, lanes, job_types (what of a rate is spent)
 -- Locks       job_types and lanes that have limits, job_queue, lanes: each with skip locked, so it waits for nobody
 -- Why         lanes are served in turn: one owner's ten thousand steps are one lane beside another's single step. What has
@@ -180,5 +179,3 @@ $$;
 
 comment on function app.claim_steps(uuid, integer, text[]) is
   'Gives a worker up to want steps of these types (null: any) that are ready, with what their handlers need: see worker.exchange_steps.';
-
-revoke execute on function app.claim_steps(uuid, integer, text[]) from public;

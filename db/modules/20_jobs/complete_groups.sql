@@ -1,6 +1,5 @@
 -- app.complete_groups
 --
--- Called by   app.settle_steps
 -- Writes      jobs
 create or replace function app.complete_groups(job_ids bigint[])
   returns void
@@ -33,5 +32,3 @@ $$;
 
 comment on function app.complete_groups(bigint[]) is
   'Completes steps whose children are all settled; those that collect count their children''s outputs.';
-
-revoke execute on function app.complete_groups(bigint[]) from public;

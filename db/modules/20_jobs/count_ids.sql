@@ -1,6 +1,5 @@
 -- app.count_ids
 --
--- Called by   app.settle_steps
 -- Why         of one id there is nothing to count, and that is what a chain asks for, step after step
 create or replace function app.count_ids(inout ids bigint[], out times integer[])
   returns record
@@ -25,5 +24,3 @@ end
 $$;
 
 comment on function app.count_ids(bigint[]) is 'Each of these ids once, and how many times it was there.';
-
-revoke execute on function app.count_ids(bigint[]) from public;

@@ -38,5 +38,3 @@ $$;
 
 comment on function app.delete_finished_runs() is
   'Deletes runs that were finished longer ago than app.settings.job_retention, with their steps; some thousand steps at a time.';
-
-revoke execute on function app.delete_finished_runs() from public;

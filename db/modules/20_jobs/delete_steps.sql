@@ -1,6 +1,5 @@
 -- app.tg_runs__delete_steps
 --
--- Called by   a trigger on runs, when some are deleted: by retention, or with their owner
 -- Writes      jobs, job_queue, job_events
 -- Why         instead of foreign keys, which would ask for the run once for each step that is inserted: a fifth of the
 --             time that 10,000 of them take. Only app.insert_steps inserts any, under the run's lock
@@ -29,11 +28,8 @@ $$;
 
 comment on function app.tg_runs__delete_steps() is 'Deletes the steps of runs that are deleted, and their timelines.';
 
-revoke execute on function app.tg_runs__delete_steps() from public;
-
 -- app.tg_users__delete_runs
 --
--- Called by   a trigger on users, when some are deleted
 -- Writes      runs, and by trigger their steps; lanes
 -- Locks       their runs, lowest id first, as everybody does; then their lanes
 create or replace function app.tg_users__delete_runs()
@@ -65,5 +61,3 @@ end
 $$;
 
 comment on function app.tg_users__delete_runs() is 'Deletes the runs of users who are deleted, and their lanes.';
-
-revoke execute on function app.tg_users__delete_runs() from public;

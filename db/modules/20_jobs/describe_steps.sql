@@ -1,6 +1,4 @@
 -- app.describe_steps
---
--- Called by   app.claim_steps
 create or replace function app.describe_steps(job_ids bigint[])
   returns jsonb
   language plpgsql
@@ -83,5 +81,3 @@ $$;
 comment on function app.describe_steps(bigint[]) is
   'What handlers need of claimed steps. outputs: [[path, value], …] of what each depends on; null where one collects '
   'its children''s, or where they are over 1 MiB, or 4 MiB with those before it: to be read by worker.read_outputs.';
-
-revoke execute on function app.describe_steps(bigint[]) from public;

@@ -1,6 +1,5 @@
 -- app.enqueue_pump
 --
--- Called by   whatever makes steps ready
 -- Writes      the queue: one job, however often it is asked for; of those due later, one a second
 -- Locks       an advisory lock, tried only: who finds somebody else adding the same job leaves it to them. Waiting for that
 --             row would make all submissions wait for each other
@@ -31,5 +30,3 @@ end
 $$;
 
 comment on function app.enqueue_pump(timestamptz) is 'Has a worker take steps that are ready, now or at run_at.';
-
-revoke execute on function app.enqueue_pump(timestamptz) from public;

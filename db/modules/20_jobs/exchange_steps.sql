@@ -62,5 +62,4 @@ are malformed fails for good. types: those that the worker has handlers for; nul
 Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id, owner_id, key, type, input,
 state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]] | null }], wake_in_ms: where there are none now, when there are; null: none are queued }.$$;
 
-revoke execute on function worker.exchange_steps(uuid, jsonb, integer, text[]) from public;
 grant execute on function worker.exchange_steps(uuid, jsonb, integer, text[]) to worker;

@@ -1,6 +1,5 @@
 -- app.fail_steps
 --
--- Called by   app.apply_results
 -- Writes      jobs, job_queue, runs
 create or replace function app.fail_steps(
   job_ids bigint[],
@@ -52,5 +51,3 @@ $$;
 
 comment on function app.fail_steps(bigint[], text[], text[], timestamptz[], bigint[]) is
   'Fails steps for good. Of those in ending_ids the run fails too: see app.wind_down_runs.';
-
-revoke execute on function app.fail_steps(bigint[], text[], text[], timestamptz[], bigint[]) from public;

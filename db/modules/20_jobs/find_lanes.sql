@@ -1,6 +1,5 @@
 -- app.find_lanes
 --
--- Called by   app.insert_steps
 -- Writes      lanes, where the owner has none of a type
 -- Locks       new lanes, by type
 create or replace function app.find_lanes(owner_id uuid, wanted text[], out types text[], out ids bigint[])
@@ -29,11 +28,8 @@ $$;
 
 comment on function app.find_lanes(uuid, text[]) is 'The lanes of an owner for these types, made where they are missing.';
 
-revoke execute on function app.find_lanes(uuid, text[]) from public;
-
 -- app.add_lanes
 --
--- Called by   app.apply_results, for results that bring children
 -- Writes      lanes
 -- Locks       new lanes, by owner and type
 create or replace function app.add_lanes(results jsonb)
@@ -60,5 +56,3 @@ end
 $$;
 
 comment on function app.add_lanes(jsonb) is 'Makes the lanes that the children in these results need.';
-
-revoke execute on function app.add_lanes(jsonb) from public;

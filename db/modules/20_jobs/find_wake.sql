@@ -1,6 +1,5 @@
 -- app.find_wake
 --
--- Called by   worker.exchange_steps, worker.heartbeat
 -- Why         of very many lanes it looks at some, and has the worker ask again within a second
 create or replace function app.find_wake(wanted_types text[])
   returns bigint
@@ -36,5 +35,3 @@ end
 $$;
 
 comment on function app.find_wake(text[]) is 'In how many milliseconds a step of these types is due; 0: now, or as soon as a limit allows; null: none.';
-
-revoke execute on function app.find_wake(text[]) from public;

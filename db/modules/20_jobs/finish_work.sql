@@ -1,6 +1,5 @@
 -- app.finish_work
 --
--- Called by   app.apply_results
 -- Writes      jobs; job_queue, for those with children
 create or replace function app.finish_work(
   job_ids bigint[],
@@ -59,5 +58,3 @@ $$;
 
 comment on function app.finish_work(bigint[], jsonb[], integer[], timestamptz[], integer[]) is
   'Notes that steps have done their own work: they are completed, or join their children.';
-
-revoke execute on function app.finish_work(bigint[], jsonb[], integer[], timestamptz[], integer[]) from public;

@@ -1,6 +1,5 @@
 -- app.has_cycle
 --
--- Called by   app.insert_steps, where a step depends on a later sibling
 -- Why         Kahn's algorithm over arrays: linear, where a recursive query would walk every path
 create or replace function app.has_cycle(from_ids bigint[], to_ids bigint[])
   returns boolean
@@ -63,5 +62,3 @@ $$;
 
 comment on function app.has_cycle(bigint[], bigint[]) is
   'Whether steps wait for one another in a circle: from_ids[i] waits for to_ids[i].';
-
-revoke execute on function app.has_cycle(bigint[], bigint[]) from public;

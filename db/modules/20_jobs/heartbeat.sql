@@ -103,7 +103,5 @@ $$;
 
 comment on function worker.leave(uuid) is 'Says that a worker ends, and has handed in everything.';
 
-revoke execute on function worker.heartbeat(uuid, jsonb, text[]) from public;
-revoke execute on function worker.leave(uuid) from public;
 grant execute on function worker.heartbeat(uuid, jsonb, text[]) to worker;
 grant execute on function worker.leave(uuid) to worker;

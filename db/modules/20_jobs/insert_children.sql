@@ -1,6 +1,5 @@
 -- app.insert_children
 --
--- Called by   app.apply_results
 -- Writes      what app.insert_steps writes; runs.steps
 -- Errors      those of app.insert_steps
 create or replace function app.insert_children(
@@ -47,8 +46,6 @@ $$;
 comment on function app.insert_children(bigint, bigint, jsonb, boolean, integer) is
   'Puts the children that a completion brings under their parent.';
 
-revoke execute on function app.insert_children(bigint, bigint, jsonb, boolean, integer) from public;
-
 create or replace function app.count_levels(job_id bigint)
   returns integer
   language plpgsql
@@ -72,5 +69,3 @@ end
 $$;
 
 comment on function app.count_levels(bigint) is 'How many levels there are down to a job, its own included.';
-
-revoke execute on function app.count_levels(bigint) from public;

@@ -1,6 +1,5 @@
 -- app.insert_steps
 --
--- Called by   app.submit_run, for the root; app.insert_children, for the children that a completion brings
 -- Writes      jobs, job_queue; lanes, where the owner has none of a type
 -- Errors      those of app.read_steps and app.read_edges
 -- Locks       the caller holds the run's lock
@@ -113,5 +112,3 @@ comment on function app.insert_steps(bigint, uuid, bigint, jsonb, boolean, integ
   'Puts a list of steps and all below them into a run, beside each other under parent_id. is_open: they do not wait '
   'for it. room: how many the run has room for. level: how deep the list lies. Returns how many came in total and directly, those that can run at once, and groups '
   'that wait for nothing and have nothing: app.settle_steps completes them.';
-
-revoke execute on function app.insert_steps(bigint, uuid, bigint, jsonb, boolean, integer, integer) from public;

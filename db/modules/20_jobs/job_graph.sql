@@ -80,7 +80,5 @@ $$A job and all below it as the text of a Mermaid flowchart.
 Solid arrows are dependencies, dotted ones lead from a parent to its children; each node has its status as class.
 404 job_not_found.$$;
 
-revoke execute on function app.job_graph(bigint) from public;
-revoke execute on function public.job_graph(bigint) from public;
 grant execute on function app.job_graph(bigint) to authenticated, service_role;
 grant execute on function public.job_graph(bigint) to authenticated, service_role;

@@ -125,7 +125,5 @@ Returns { id, key, type, status, progress, created_at, started_at, finished_at, 
 progress: 0 to 1; of a parent that is not completed, the mean of its children. A run may complete with steps that have failed
 (on_failure continue): they stand in the tree, and retry_job tries them again. 404 job_not_found. Seed 002.$$;
 
-revoke execute on function app.job_tree(bigint) from public;
-revoke execute on function public.job_tree(bigint) from public;
 grant execute on function app.job_tree(bigint) to authenticated, service_role;
 grant execute on function public.job_tree(bigint) to authenticated, service_role;

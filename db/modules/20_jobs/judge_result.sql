@@ -1,6 +1,4 @@
 -- app.judge_result
---
--- Called by   app.apply_results, for each result of a step that runs
 create or replace function app.judge_result(
   result jsonb,
   inout failures integer,
@@ -92,5 +90,3 @@ $$;
 comment on function app.judge_result(jsonb, integer, integer, integer, integer, interval, interval) is
   'What becomes of a step by its result: done, again (after pause, with failures, delays and state), failed, or '
   'invalid. slug, message: why it failed, this time or for good. progress: how far it says that it is, or null. hold: for how long its lane''s provider takes nothing. bytes: the size of its output.';
-
-revoke execute on function app.judge_result(jsonb, integer, integer, integer, integer, interval, interval) from public;

@@ -1,6 +1,5 @@
 -- app.list_outputs
 --
--- Called by   worker.read_outputs
 -- Why         outputs as leaves with their path, so that one that collects its children's is never built in one piece. Their
 --             sizes, not the outputs: each page reads only those that it has
 create or replace function app.list_outputs(job_ids bigint[], after_id bigint default 0)
@@ -38,5 +37,3 @@ $$;
 comment on function app.list_outputs(bigint[], bigint) is
   'Whose outputs these are, of these jobs and, where one collects, of its children: each with its path of keys and its size in '
   'bytes; by id, after after_id.';
-
-revoke execute on function app.list_outputs(bigint[], bigint) from public;

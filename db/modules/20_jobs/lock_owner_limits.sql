@@ -1,6 +1,5 @@
 -- app.lock_owner_limits
 --
--- Called by   app.claim_steps
 -- Locks       lanes that have a limit, with skip locked; the statement after the lock counts. Only a claim counts up
 create or replace function app.lock_owner_limits(lane_ids bigint[], limits integer[])
   returns integer[]
@@ -58,6 +57,3 @@ end
 $$;
 
 comment on function app.count_running(bigint) is 'How many steps of a lane run.';
-
-revoke execute on function app.lock_owner_limits(bigint[], integer[]) from public;
-revoke execute on function app.count_running(bigint) from public;

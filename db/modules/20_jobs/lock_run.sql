@@ -1,6 +1,5 @@
 -- app.lock_run
 --
--- Called by   app.cancel_job, app.retry_job
 -- Errors      PT404 job_not_found, PT409 job_is_step
 -- Locks       the run, until the transaction ends
 create or replace function app.lock_run(job_id bigint)
@@ -32,5 +31,3 @@ end
 $$;
 
 comment on function app.lock_run(bigint) is 'Locks the run whose root the caller named: 404 where it is not theirs, 409 for a step.';
-
-revoke execute on function app.lock_run(bigint) from public;

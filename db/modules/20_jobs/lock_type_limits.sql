@@ -1,6 +1,5 @@
 -- app.lock_type_limits, app.spend_type_rates
 --
--- Called by   app.claim_steps
 -- Writes      job_types.rate_spent_until
 -- Locks       rows of limited types that have something ready, with skip locked; the statement after the lock judges
 -- Why         what of a type runs is counted: a counter of its own could drift, and everybody would wait for it. Others may
@@ -90,6 +89,3 @@ end
 $$;
 
 comment on function app.spend_type_rates(text[], bigint[]) is 'Takes from the rates of these types what was taken from lanes.';
-
-revoke execute on function app.lock_type_limits() from public;
-revoke execute on function app.spend_type_rates(text[], bigint[]) from public;

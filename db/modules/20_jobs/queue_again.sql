@@ -1,6 +1,5 @@
 -- app.queue_again
 --
--- Called by   app.apply_results
 -- Writes      job_queue; jobs, where clients have seen them running, or they have failed, or say how far they are
 create or replace function app.queue_again(
   job_ids bigint[],
@@ -49,5 +48,3 @@ $$;
 comment on function app.queue_again(bigint[], integer[], integer[], timestamptz[], real[], jsonb[], text[], text[]) is
   'Puts running steps back into the queue, due at run_at. A null state keeps the one that was saved before. '
   'slugs, messages: why it has failed, or null.';
-
-revoke execute on function app.queue_again(bigint[], integer[], integer[], timestamptz[], real[], jsonb[], text[], text[]) from public;

@@ -1,6 +1,4 @@
 -- app.quote_label
---
--- Called by   app.job_graph
 create or replace function app.quote_label(label text)
   returns text
   language plpgsql
@@ -22,5 +20,3 @@ end
 $$;
 
 comment on function app.quote_label(text) is 'A text as it can stand in the quotes of a Mermaid label, whatever it holds.';
-
-revoke execute on function app.quote_label(text) from public;

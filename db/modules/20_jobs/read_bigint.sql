@@ -1,6 +1,4 @@
 -- app.read_bigint
---
--- Called by   whatever takes numbers out of what a worker sends
 create or replace function app.read_bigint(value jsonb)
   returns bigint
   language plpgsql
@@ -17,5 +15,3 @@ end
 $$;
 
 comment on function app.read_bigint(jsonb) is 'A whole number that is not negative; null for anything else.';
-
-revoke execute on function app.read_bigint(jsonb) from public;

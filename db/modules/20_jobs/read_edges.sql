@@ -1,6 +1,5 @@
 -- app.read_edges
 --
--- Called by   app.insert_steps
 -- Errors      PT422 step_dependency_unknown, step_cycle
 create or replace function app.read_edges(
   ids bigint[],
@@ -51,5 +50,3 @@ $$;
 
 comment on function app.read_edges(bigint[], bigint[], text[], jsonb[]) is
   'Which of these steps (from) depend on which beside them (to), in the order of what they depend on.';
-
-revoke execute on function app.read_edges(bigint[], bigint[], text[], jsonb[]) from public;

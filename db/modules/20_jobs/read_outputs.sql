@@ -63,5 +63,4 @@ $$;
 comment on function worker.read_outputs(bigint, bigint, bigint) is
   'A page of what a running step depends on: { outputs: [[path, value], …], after_id }. Ask on with after_id until it is null.';
 
-revoke execute on function worker.read_outputs(bigint, bigint, bigint) from public;
 grant execute on function worker.read_outputs(bigint, bigint, bigint) to worker;

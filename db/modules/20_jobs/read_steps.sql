@@ -1,6 +1,5 @@
 -- app.read_steps
 --
--- Called by   app.insert_steps
 -- Errors      PT422 step_invalid, step_key_invalid, step_key_taken, step_type_unknown, too_many_steps,
 --             too_many_dependencies
 -- Why         one statement reads the whole tree. Hash joins only: a plan made for few steps would compare each key with
@@ -205,5 +204,3 @@ comment on function app.read_steps(bigint, bigint, jsonb, boolean, integer, inte
   'Reads a list of steps and all below them, parents first, with an id for each: see app.insert_steps. waits: 1 where it waits '
   'for its parent''s own work. children: how many it has. queued, emptied: those that can run at once, and groups that wait for '
   'nothing and have nothing. handled: the types that have a handler. edges: how many dependencies they name.';
-
-revoke execute on function app.read_steps(bigint, bigint, jsonb, boolean, integer, integer) from public;

@@ -1,6 +1,5 @@
 -- app.record_events
 --
--- Called by   every function that moves steps
 -- Writes      job_events, where app.settings.job_events_are_kept
 create or replace function app.record_events(job_ids bigint[], status text)
   returns void
@@ -22,5 +21,3 @@ end
 $$;
 
 comment on function app.record_events(bigint[], text) is 'Writes to the timeline that these steps have this status now.';
-
-revoke execute on function app.record_events(bigint[], text) from public;

@@ -1,6 +1,5 @@
 -- app.refuse_step_fault
 --
--- Called by   app.read_steps
 -- Errors      PT422 step_invalid, step_key_invalid, step_type_unknown
 create or replace function app.refuse_step_fault(fault text)
   returns void
@@ -33,5 +32,3 @@ end
 $$;
 
 comment on function app.refuse_step_fault(text) is 'Refuses steps for what app.read_steps found in one of them; null passes.';
-
-revoke execute on function app.refuse_step_fault(text) from public;

@@ -1,6 +1,5 @@
 -- app.reopen_steps, app.start_steps
 --
--- Called by   app.retry_job
 -- Writes      jobs, job_queue
 -- Locks       the caller holds the run's lock
 create or replace function app.reopen_steps(run_id bigint)
@@ -139,6 +138,3 @@ end
 $$;
 
 comment on function app.start_steps(bigint) is 'Starts what in a reopened run waits for nothing; returns what it queued.';
-
-revoke execute on function app.reopen_steps(bigint) from public;
-revoke execute on function app.start_steps(bigint) from public;

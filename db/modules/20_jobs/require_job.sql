@@ -1,6 +1,5 @@
 -- app.require_job
 --
--- Called by   people's verbs: cancel_job, retry_job, job_tree, job_graph
 -- Errors      PT404 job_not_found
 create or replace function app.require_job(job_id bigint)
   returns bigint
@@ -25,5 +24,3 @@ $$;
 
 comment on function app.require_job(bigint) is
   'The root of a job that the caller may see: its owner, and service_role. 404 job_not_found for anyone else.';
-
-revoke execute on function app.require_job(bigint) from public;

@@ -1,6 +1,5 @@
 -- app.rest_lanes
 --
--- Called by   app.claim_steps, for lanes that had less than was asked of them
 -- Writes      lanes
 -- Locks       the lanes, with skip locked: where somebody is queuing steps the lane stays awake. The statement after it
 --             sees what was queued before
@@ -29,5 +28,3 @@ end
 $$;
 
 comment on function app.rest_lanes(bigint[]) is 'Lets lanes sleep until something in them is due.';
-
-revoke execute on function app.rest_lanes(bigint[]) from public;

@@ -66,7 +66,5 @@ $$Runs again what of a finished run has failed, was skipped or cancelled; also o
 job_id: the root. What is completed keeps its output and does not run again. Returns the job's status.
 404 job_not_found. 409 job_is_step, job_not_finished, job_completed, job_closed. 429 rate_limited.$$;
 
-revoke execute on function app.retry_job(bigint) from public;
-revoke execute on function public.retry_job(bigint) from public;
 grant execute on function app.retry_job(bigint) to authenticated, service_role;
 grant execute on function public.retry_job(bigint) to authenticated, service_role;

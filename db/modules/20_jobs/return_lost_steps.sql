@@ -1,6 +1,5 @@
 -- app.return_lost_steps
 --
--- Called by   worker.heartbeat, so that it happens within seconds wherever anything works at all
 -- Writes      workers, and what app.apply_results writes
 -- Locks       silent workers, with skip locked: of many that look at the same moment, one sweeps each. A worker that comes
 --             back waits for that, and finds its fences stale.
@@ -69,5 +68,3 @@ $$;
 comment on function app.return_lost_steps(uuid, jsonb) is
   'Returns the steps of workers that were silent for longer than app.settings.job_lease, and those of this worker that it was given '
   'longer ago and does not have (running: [{ fence }]), each as a failure.';
-
-revoke execute on function app.return_lost_steps(uuid, jsonb) from public;

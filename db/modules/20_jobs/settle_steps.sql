@@ -1,6 +1,5 @@
 -- app.settle_steps
 --
--- Called by   app.submit_run, app.apply_results, app.reopen_steps
 -- Writes      job_queue, jobs, runs
 -- Locks       the caller holds the runs' locks
 -- Why         a level is a few statements, however many steps it has; three plain ones are faster than one that has it all
@@ -113,5 +112,3 @@ comment on function app.settle_steps(bigint[], bigint[], bigint[]) is
   'Carries on what steps have reached: those that are settled (their dependents go on, their parents count them), whose own '
   'work is done (their children go on), and groups that are complete. Returns the steps that are queued by it; the caller '
   'wakes their lanes.';
-
-revoke execute on function app.settle_steps(bigint[], bigint[], bigint[]) from public;

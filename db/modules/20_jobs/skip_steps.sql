@@ -1,6 +1,5 @@
 -- app.skip_steps
 --
--- Called by   app.apply_results, for steps that have failed
 -- Writes      job_queue, jobs
 -- Locks       the caller holds the runs' locks
 -- Why         what stands below a failed step was never started, since its own work was never done; nor was, under
@@ -76,5 +75,3 @@ $$;
 
 comment on function app.skip_steps(bigint[], bigint[]) is
   'Skips what stands below failed steps and, for those of them that skip their dependents, what waits for them, all the way.';
-
-revoke execute on function app.skip_steps(bigint[], bigint[]) from public;

@@ -110,7 +110,5 @@ owner_id: the user who can see the run, or null. idempotency_key: the same key o
 422 spec_invalid, step_invalid, step_key_invalid, step_key_taken, step_type_unknown, step_dependency_unknown, step_cycle,
 too_many_steps, too_many_dependencies, idempotency_key_invalid. 404 owner_not_found. For service_role only.$$;
 
-revoke execute on function app.submit_run(jsonb, uuid, text) from public;
-revoke execute on function public.submit_run(jsonb, uuid, text) from public;
 grant execute on function app.submit_run(jsonb, uuid, text) to service_role;
 grant execute on function public.submit_run(jsonb, uuid, text) to service_role;

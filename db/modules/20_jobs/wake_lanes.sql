@@ -1,6 +1,5 @@
 -- app.wake_lanes
 --
--- Called by   whatever queues steps, when they are queued
 -- Writes      lanes that sleep until later, and those that a provider holds
 -- Locks       the steps' lanes, lowest id first, for key share, so that none is put to sleep meanwhile (app.rest_lanes); what
 --             a lock gives is the newest version. Those that sleep or are held are changed, in the same order
@@ -57,5 +56,3 @@ $$;
 comment on function app.wake_lanes(bigint[], bigint[], timestamptz[]) is
   'Has these steps, which are queued now, found by claims when they are due. held_lane_ids, held_until: lanes whose provider '
   'said when to come back.';
-
-revoke execute on function app.wake_lanes(bigint[], bigint[], timestamptz[]) from public;

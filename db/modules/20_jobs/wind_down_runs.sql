@@ -1,6 +1,5 @@
 -- app.wind_down_runs
 --
--- Called by   app.apply_results, for runs in which a step has failed under fail_run
 -- Writes      job_queue, jobs, runs
 -- Locks       the caller holds the runs' locks. A step that is being claimed at this moment is waited for, and runs then
 create or replace function app.wind_down_runs(run_ids bigint[])
@@ -64,5 +63,3 @@ $$;
 
 comment on function app.wind_down_runs(bigint[]) is
   'Skips everything in failing runs that does not run, and fails the roots below which nothing runs any more.';
-
-revoke execute on function app.wind_down_runs(bigint[]) from public;

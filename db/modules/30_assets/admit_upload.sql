@@ -31,5 +31,4 @@ $$;
 comment on function sidecar.admit_upload(json) is
   'Takes an upload from the caller''s rate; returns how many bytes it may have. headers: those of the request, in lower case.';
 
-revoke execute on function sidecar.admit_upload(json) from public;
 grant execute on function sidecar.admit_upload(json) to sidecar;

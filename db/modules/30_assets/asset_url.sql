@@ -1,6 +1,4 @@
 -- app.asset_url
---
--- Called by   whatever builds packages
 create or replace function app.asset_url(asset_id uuid)
   returns text
   language plpgsql
@@ -13,5 +11,3 @@ end
 $$;
 
 comment on function app.asset_url(uuid) is 'Where an asset can be loaded; null for none.';
-
-revoke execute on function app.asset_url(uuid) from public;

@@ -151,9 +151,6 @@ $$;
 comment on function worker.forget_assets(uuid[]) is
   'Deletes claimed assets whose objects are gone from the store; returns how many. Safe to repeat.';
 
-revoke execute on function worker.mark_orphaned_assets(integer) from public;
-revoke execute on function worker.claim_orphaned_assets(integer) from public;
-revoke execute on function worker.forget_assets(uuid[]) from public;
 grant execute on function worker.mark_orphaned_assets(integer) to worker;
 grant execute on function worker.claim_orphaned_assets(integer) to worker;
 grant execute on function worker.forget_assets(uuid[]) to worker;

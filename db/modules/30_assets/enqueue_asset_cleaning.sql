@@ -34,6 +34,3 @@ $$;
 
 comment on function app.enqueue_asset_audit() is
   'Has a worker look for objects in the store that no asset names, and log up to 1,000 of them.';
-
-revoke execute on function app.enqueue_asset_cleaning() from public;
-revoke execute on function app.enqueue_asset_audit() from public;

@@ -23,5 +23,4 @@ end;
 
 comment on function worker.find_unknown_objects(text[]) is 'Of these keys those that are an asset''s in form and no asset''s in fact.';
 
-revoke execute on function worker.find_unknown_objects(text[]) from public;
 grant execute on function worker.find_unknown_objects(text[]) to worker;

@@ -1,6 +1,5 @@
 -- app.keep_asset
 --
--- Called by   sidecar.reserve_asset, sidecar.record_asset
 -- Writes      assets: an orphan becomes live again
 create or replace function app.keep_asset(hash text)
   returns uuid
@@ -25,5 +24,3 @@ $$;
 
 comment on function app.keep_asset(text) is
   'The asset with these bytes, which lives on from now; null where there is none, or it is being deleted.';
-
-revoke execute on function app.keep_asset(text) from public;

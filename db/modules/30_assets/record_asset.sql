@@ -69,7 +69,5 @@ $$;
 
 comment on function sidecar.drop_upload(uuid) is 'Forgets an upload whose object is not in the store.';
 
-revoke execute on function sidecar.record_asset(uuid, text) from public;
-revoke execute on function sidecar.drop_upload(uuid) from public;
 grant execute on function sidecar.record_asset(uuid, text) to sidecar;
 grant execute on function sidecar.drop_upload(uuid) to sidecar;

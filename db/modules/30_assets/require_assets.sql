@@ -1,6 +1,5 @@
 -- app.require_assets
 --
--- Called by   triggers on what shows assets
 -- Errors      PT422 asset_not_found
 -- Locks       the assets, for share, lowest id first. The cleaner locks them for update: either it comes first, and the
 --             asset counts as absent, or it passes over it.
@@ -33,5 +32,3 @@ end
 $$;
 
 comment on function app.require_assets(uuid[]) is 'Refuses assets that are not there any more, and holds the others. Null is no asset, and refuses nothing.';
-
-revoke execute on function app.require_assets(uuid[]) from public;

@@ -61,5 +61,4 @@ $$;
 comment on function sidecar.reserve_asset(text, text, bigint, text) is
   'Checks a file and says under which key to store it; without a key when its bytes are known: then asset_id is all.';
 
-revoke execute on function sidecar.reserve_asset(text, text, bigint, text) from public;
 grant execute on function sidecar.reserve_asset(text, text, bigint, text) to sidecar;

@@ -1,6 +1,4 @@
 -- app.safe_file_name
---
--- Called by   sidecar.reserve_asset
 create or replace function app.safe_file_name(name text, extension text)
   returns text
   language plpgsql
@@ -19,5 +17,3 @@ $$;
 
 comment on function app.safe_file_name(text, text) is
   'A file name of letters, digits, - and _, 111 characters at most, with this extension, whatever the name was.';
-
-revoke execute on function app.safe_file_name(text, text) from public;

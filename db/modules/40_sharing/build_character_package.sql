@@ -1,6 +1,5 @@
 -- app.build_character_package
 --
--- Called by   app.build_package
 -- Errors      PT413 package_too_large, PT422 card_invalid
 create or replace function app.build_character_package(character_id uuid)
   returns json
@@ -48,5 +47,3 @@ end
 $$;
 
 comment on function app.build_character_package(uuid) is 'A character as Character Card V2.';
-
-revoke execute on function app.build_character_package(uuid) from public;

@@ -1,6 +1,4 @@
 -- app.build_flow_package
---
--- Called by   app.build_package
 create or replace function app.build_flow_package(flow_id uuid)
   returns json
   language plpgsql
@@ -62,5 +60,3 @@ $$;
 comment on function app.build_flow_package(uuid) is
   'The package of a flow in the enhanced format: name, description, nodes, edges, responseTemplate, and agents, '
   'dataStoreNodes and ifNodes by their ids.';
-
-revoke execute on function app.build_flow_package(uuid) from public;

@@ -1,6 +1,5 @@
 -- app.build_package
 --
--- Called by   app.tg_shared_resources__seal
 -- Errors      PT413 package_too_large, PT422 card_invalid, session_invalid
 create or replace function app.build_package(resource_type text, resource_id uuid)
   returns json
@@ -23,5 +22,3 @@ end
 $$;
 
 comment on function app.build_package(text, uuid) is 'What get_shared_resource returns for a resource, from its rows.';
-
-revoke execute on function app.build_package(text, uuid) from public;

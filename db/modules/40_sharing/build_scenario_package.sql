@@ -1,6 +1,5 @@
 -- app.build_scenario_package
 --
--- Called by   app.build_package
 -- Errors      PT413 package_too_large, PT422 card_invalid
 create or replace function app.build_scenario_package(scenario_id uuid)
   returns json
@@ -62,5 +61,3 @@ $$;
 
 comment on function app.build_scenario_package(uuid) is
   'A scenario as Character Card V2: of its first messages one is first_mes, the others are alternate_greetings.';
-
-revoke execute on function app.build_scenario_package(uuid) from public;

@@ -1,6 +1,5 @@
 -- app.build_session_package
 --
--- Called by   app.build_package
 -- Errors      PT422 session_invalid
 create or replace function app.build_session_package(session_id uuid)
   returns json
@@ -34,5 +33,3 @@ $$;
 
 comment on function app.build_session_package(uuid) is
   'A session under the names of its columns, with icon_url in each card, background_url, cover_url, and flow.';
-
-revoke execute on function app.build_session_package(uuid) from public;

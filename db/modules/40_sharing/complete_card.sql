@@ -1,6 +1,5 @@
 -- app.complete_card
 --
--- Called by   app.share_card, app.build_character_package, app.build_scenario_package
 -- Why         these five extensions are ours; what else stands in the card is its author's
 create or replace function app.complete_card(card json, icon_asset_id uuid, created_at timestamptz, updated_at timestamptz)
   returns json
@@ -31,5 +30,3 @@ end
 $$;
 
 comment on function app.complete_card(json, uuid, timestamptz, timestamptz) is 'A card with the extensions that a viewer shows.';
-
-revoke execute on function app.complete_card(json, uuid, timestamptz, timestamptz) from public;

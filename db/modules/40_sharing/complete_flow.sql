@@ -1,6 +1,5 @@
 -- app.complete_flow
 --
--- Called by   app.read_flow
 -- Why         a viewer may rely on every top-level key, as it could with the seed's backend
 create or replace function app.complete_flow(flow json)
   returns json
@@ -34,5 +33,3 @@ end
 $$;
 
 comment on function app.complete_flow(json) is 'A flow with every top-level key of the enhanced format.';
-
-revoke execute on function app.complete_flow(json) from public;

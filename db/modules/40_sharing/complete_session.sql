@@ -1,6 +1,5 @@
 -- app.complete_session
 --
--- Called by   app.share_session, app.build_session_package
 -- Errors      PT422 session_invalid
 create or replace function app.complete_session(session json, flow json)
   returns json
@@ -30,5 +29,3 @@ end
 $$;
 
 comment on function app.complete_session(json, json) is 'A session with the URLs of what it shows, and its flow or null.';
-
-revoke execute on function app.complete_session(json, json) from public;

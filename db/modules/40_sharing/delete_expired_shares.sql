@@ -45,5 +45,3 @@ end
 $$;
 
 comment on function app.delete_expired_shares() is 'Deletes expired shares with their resources; 1,000 at a time.';
-
-revoke execute on function app.delete_expired_shares() from public;

@@ -1,6 +1,5 @@
 -- app.tg_shared_resources__delete_resources
 --
--- Called by   trigger _200_delete_resources on shared_resources
 -- Writes      deletes the shared resources; what stands below them follows by foreign key
 -- Why         resource_id points to a table that resource_type names, so no foreign key can do this
 create or replace function app.tg_shared_resources__delete_resources()
@@ -32,5 +31,3 @@ end
 $$;
 
 comment on function app.tg_shared_resources__delete_resources() is 'Deletes what a deleted share had shared.';
-
-revoke execute on function app.tg_shared_resources__delete_resources() from public;

@@ -67,5 +67,3 @@ $$;
 
 comment on function app.delete_unshared_resources() is
   'Deletes what was inserted an hour ago and never shared; 1,000 of a kind at a time.';
-
-revoke execute on function app.delete_unshared_resources() from public;

@@ -1,6 +1,5 @@
 -- app.find_crowded_part
 --
--- Called by   app.read_card
 -- Why         a hundred bytes a field can be read in no time, ten bytes a field cannot
 create or replace function app.find_crowded_part(card json)
   returns text
@@ -32,5 +31,3 @@ end
 $$;
 
 comment on function app.find_crowded_part(json) is 'What has too many fields or elements in a card, as a sentence; else null.';
-
-revoke execute on function app.find_crowded_part(json) from public;

@@ -1,6 +1,5 @@
 -- app.find_flow_fault, app.refuse_flow
 --
--- Called by   app.read_flow, app.require_flow_values: only for a flow that is known to be wrong
 -- Errors      PT422 flow_invalid
 create or replace function app.find_flow_fault(flow json, out path text, out expected text)
   language plpgsql
@@ -77,6 +76,3 @@ end
 $$;
 
 comment on function app.refuse_flow(json, text) is 'Refuses a flow, and names the place if it can; else gives the reason.';
-
-revoke execute on function app.find_flow_fault(json) from public;
-revoke execute on function app.refuse_flow(json, text) from public;

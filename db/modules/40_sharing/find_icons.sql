@@ -1,6 +1,5 @@
 -- app.find_icons
 --
--- Called by   app.complete_session, app.tg_sessions__record_icons
 -- Errors      PT422 session_invalid
 create or replace function app.find_icons(all_cards json)
   returns table (number integer, card json, icon_asset_id uuid)
@@ -39,5 +38,3 @@ end
 $$;
 
 comment on function app.find_icons(json) is 'The cards of a session in their order, and the asset that is the icon of each.';
-
-revoke execute on function app.find_icons(json) from public;

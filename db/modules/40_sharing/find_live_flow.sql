@@ -1,6 +1,5 @@
 -- app.find_live_flow
 --
--- Called by   app.share_session, app.build_session_package
 -- Why         only while its own share is alive: any known id would else revive a flow that has expired
 create or replace function app.find_live_flow(flow_id text)
   returns json
@@ -25,5 +24,3 @@ end
 $$;
 
 comment on function app.find_live_flow(text) is 'The package of the flow with this id, if it is shared at the moment; else null.';
-
-revoke execute on function app.find_live_flow(text) from public;

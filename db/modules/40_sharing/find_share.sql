@@ -1,6 +1,5 @@
 -- app.share_link, app.find_share
 --
--- Called by   app.share_flow, app.share_card, app.share_session
 -- Errors      PT409 share_id_taken
 create or replace function app.share_link(share_id uuid)
   returns public.share_link
@@ -61,6 +60,3 @@ $$;
 
 comment on function app.find_share(uuid, text, text, bigint) is
   'The link of the live share that this request has made before; null where the id is free, else 409.';
-
-revoke execute on function app.share_link(uuid) from public;
-revoke execute on function app.find_share(uuid, text, text, bigint) from public;

@@ -1,6 +1,4 @@
 -- app.find_shown_assets
---
--- Called by   worker.mark_orphaned_assets, worker.claim_orphaned_assets, with the assets locked
 create or replace function app.find_shown_assets(asset_ids uuid[])
   returns uuid[]
   language plpgsql
@@ -21,5 +19,3 @@ end
 $$;
 
 comment on function app.find_shown_assets(uuid[]) is 'Of these assets those that a card or a session shows.';
-
-revoke execute on function app.find_shown_assets(uuid[]) from public;

@@ -1,6 +1,5 @@
 -- app.free_share_id
 --
--- Called by   app.insert_share, app.tg_shared_resources__set_expiry
 -- Writes      deletes the share with this id, if it has expired
 -- Why         gone at once means that its id is free, too
 create or replace function app.free_share_id(share_id uuid)
@@ -19,5 +18,3 @@ end
 $$;
 
 comment on function app.free_share_id(uuid) is 'Deletes an expired share before the cleanup does, so that its id can be used.';
-
-revoke execute on function app.free_share_id(uuid) from public;

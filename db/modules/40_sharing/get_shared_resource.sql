@@ -53,7 +53,5 @@ ifNodes }, the last three by node id; of a card Character Card V2; of a session 
 in each card, background_url, cover_url, and flow. Cache-Control says for how many seconds the share still lives.
 404 share_not_found: unknown or expired. Seed 000, section 3.$$;
 
-revoke execute on function app.get_shared_resource(uuid) from public;
-revoke execute on function public.get_shared_resource(uuid) from public;
 grant execute on function app.get_shared_resource(uuid) to anon, authenticated, service_role;
 grant execute on function public.get_shared_resource(uuid) to anon, authenticated, service_role;

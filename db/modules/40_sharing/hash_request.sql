@@ -1,6 +1,5 @@
 -- app.hash_request
 --
--- Called by   app.share_flow, app.share_card, app.share_session
 -- Why         a repetition may write the same content in another order. (Not jsonb's own hash: it does not see where a
 --             list ends.)
 create or replace function app.hash_request(request json)
@@ -26,5 +25,3 @@ end
 $$;
 
 comment on function app.hash_request(json) is 'The same number for two documents that say the same.';
-
-revoke execute on function app.hash_request(json) from public;

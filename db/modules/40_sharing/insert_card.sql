@@ -1,6 +1,5 @@
 -- app.insert_card
 --
--- Called by   app.share_card
 -- Writes      characters or scenarios, sealed from the start
 create or replace function app.insert_card(card json, kind text, icon_asset_id uuid)
   returns uuid
@@ -47,5 +46,3 @@ end
 $$;
 
 comment on function app.insert_card(json, text, uuid) is 'Writes a card that app.read_card has read; returns its new id.';
-
-revoke execute on function app.insert_card(json, text, uuid) from public;

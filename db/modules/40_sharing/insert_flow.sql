@@ -1,6 +1,5 @@
 -- app.insert_flow
 --
--- Called by   app.share_flow, for a public share of a flow that has been checked
 -- Writes      flows, agents, data_store_nodes, if_nodes
 create or replace function app.insert_flow(flow json)
   returns uuid
@@ -54,5 +53,3 @@ end
 $$;
 
 comment on function app.insert_flow(json) is 'Writes a flow with its nodes, sealed from the start; returns its new id.';
-
-revoke execute on function app.insert_flow(json) from public;

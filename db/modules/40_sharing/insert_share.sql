@@ -1,6 +1,5 @@
 -- app.insert_share
 --
--- Called by   app.share_flow, app.share_card, app.share_session, with the share_id locked and found free
 -- Writes      shared_resources, share_packages; rate_limits
 -- Errors      PT413 package_too_large, PT429 rate_limited
 -- Locks       the caller's row of rate_limits, last
@@ -32,5 +31,3 @@ end
 $$;
 
 comment on function app.insert_share(uuid, text, uuid, text, json, bigint) is 'Shares a sealed resource with its package.';
-
-revoke execute on function app.insert_share(uuid, text, uuid, text, json, bigint) from public;

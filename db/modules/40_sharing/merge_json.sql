@@ -1,6 +1,4 @@
 -- app.merge_json
---
--- Called by   whatever completes a document
 create or replace function app.merge_json(document json, patch json)
   returns json
   language plpgsql
@@ -24,5 +22,3 @@ $$;
 
 comment on function app.merge_json(json, json) is
   'An object with the fields of another, which replace its own of the same name; the rest stays as it was written.';
-
-revoke execute on function app.merge_json(json, json) from public;

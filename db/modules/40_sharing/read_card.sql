@@ -1,6 +1,5 @@
 -- app.read_card
 --
--- Called by   app.share_card, app.build_character_package, app.build_scenario_package
 -- Errors      PT413 package_too_large, PT422 card_invalid
 create or replace function app.read_card(card json)
   returns json
@@ -52,5 +51,3 @@ $$;
 
 comment on function app.read_card(json) is
   'Checks a Character Card V2, and returns it with all that the spec asks for: no nulls where a string belongs.';
-
-revoke execute on function app.read_card(json) from public;

@@ -1,6 +1,5 @@
 -- app.read_card_parts
 --
--- Called by   app.read_card
 -- Errors      PT422 card_invalid
 -- Why         the shape of Character Card V2, as a table; all entries of a book are read in one statement. What is absent
 --             or null gets its fallback, or is left out; what is of the wrong type is refused; what the spec does not
@@ -155,5 +154,3 @@ $$;
 comment on function app.read_card_parts(json[], text, text) is
   'Checks parts of a Character Card V2 (kind data, book or entry) and returns them with all that the spec asks for; '
   'path is where they stand.';
-
-revoke execute on function app.read_card_parts(json[], text, text) from public;

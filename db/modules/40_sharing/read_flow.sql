@@ -1,6 +1,5 @@
 -- app.read_flow
 --
--- Called by   app.share_flow, app.share_session
 -- Errors      PT413 package_too_large, PT422 flow_invalid, too_many_nodes
 -- Why         what is cheap to refuse is refused first, in one pass over the text
 create or replace function app.read_flow(flow json)
@@ -61,5 +60,3 @@ $$;
 
 comment on function app.read_flow(json) is
   'Checks the shape of a flow in the enhanced format; returns it with the defaults of what it leaves out.';
-
-revoke execute on function app.read_flow(json) from public;

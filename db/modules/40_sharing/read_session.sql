@@ -1,6 +1,5 @@
 -- app.read_session
 --
--- Called by   app.share_session
 -- Errors      PT413 package_too_large, PT422 session_invalid
 create or replace function app.read_session(session json)
   returns json
@@ -66,5 +65,3 @@ end
 $$;
 
 comment on function app.read_session(json) is 'Checks the shape of a session; returns it with every column''s name as a key.';
-
-revoke execute on function app.read_session(json) from public;

@@ -1,6 +1,5 @@
 -- app.tg_sessions__record_icons, app.tg__require_icons
 --
--- Called by   trigger _100_record_icons on sessions; triggers _100_require_icons on characters and scenarios
 -- Writes      session_icons
 -- Errors      PT422 asset_not_found, session_invalid
 -- Locks       the assets, for share, lowest id first
@@ -71,6 +70,3 @@ end
 $$;
 
 comment on function app.tg__require_icons() is 'Refuses an icon that is being cleaned away.';
-
-revoke execute on function app.tg_sessions__record_icons() from public;
-revoke execute on function app.tg__require_icons() from public;

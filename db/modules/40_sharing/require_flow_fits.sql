@@ -1,6 +1,5 @@
 -- app.require_node_count, app.require_flow_fits
 --
--- Called by   app.read_flow; app.tg_shared_resources__seal, app.tg__require_open_flows
 -- Errors      PT413 package_too_large, PT422 too_many_nodes
 create or replace function app.require_node_count(nodes bigint)
   returns void
@@ -53,6 +52,3 @@ end
 $$;
 
 comment on function app.require_flow_fits(uuid) is 'Refuses a flow that is too large to be shared.';
-
-revoke execute on function app.require_node_count(bigint) from public;
-revoke execute on function app.require_flow_fits(uuid) from public;

@@ -1,6 +1,5 @@
 -- app.require_flow_values
 --
--- Called by   app.read_flow, for a flow whose shape is right and whose nodes have been counted
 -- Errors      PT422 flow_invalid
 -- Why         what the columns of the tables would refuse is refused, whether or not this share gets rows in them
 create or replace function app.require_flow_values(flow json, name text, maps json[])
@@ -38,5 +37,3 @@ $$;
 
 comment on function app.require_flow_values(json, text, json[]) is
   'Refuses a flow with a value that the tables could not hold.';
-
-revoke execute on function app.require_flow_values(json, text, json[]) from public;

@@ -1,6 +1,5 @@
 -- app.tg__require_open_flows
 --
--- Called by   triggers _100_require_open_flows on the node tables
 -- Errors      PT409 resource_sealed, PT413 package_too_large, PT422 too_many_nodes
 -- Locks       the flows, for share, lowest id first. Sharing locks the same row: either it comes first, and the nodes
 --             are refused, or it waits, and the package, built in a later statement, has them.
@@ -36,5 +35,3 @@ end
 $$;
 
 comment on function app.tg__require_open_flows() is 'Refuses nodes for a flow that is sealed or full.';
-
-revoke execute on function app.tg__require_open_flows() from public;

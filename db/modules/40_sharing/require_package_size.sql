@@ -1,7 +1,5 @@
 -- app.require_package_size
 --
--- Called by   app.read_flow, app.read_card, app.read_session, first: everything after it reads the whole text; whatever
---             makes a package, last
 -- Errors      PT413 package_too_large, PT429 rate_limited
 -- Locks       the caller (advisory), for a large one, until the transaction ends
 -- Why         a refusal rolls back what it counted: whoever sends what takes seconds to refuse may do so once at a time
@@ -32,5 +30,3 @@ end
 $$;
 
 comment on function app.require_package_size(json) is 'Refuses a package that is too large to be shared, and a large one beside another of the same caller.';
-
-revoke execute on function app.require_package_size(json) from public;

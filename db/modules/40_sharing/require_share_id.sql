@@ -1,6 +1,5 @@
 -- app.require_share_id
 --
--- Called by   app.share_flow, app.share_card, app.share_session
 -- Errors      PT422 share_id_missing, visibility_unknown
 -- Locks       the share_id (advisory): a repetition at the same moment waits here, and then finds what the first one made
 create or replace function app.require_share_id(share_id uuid, visibility text)
@@ -27,5 +26,3 @@ end
 $$;
 
 comment on function app.require_share_id(uuid, text) is 'Refuses what no share can have; from here on, this id is the caller''s alone.';
-
-revoke execute on function app.require_share_id(uuid, text) from public;

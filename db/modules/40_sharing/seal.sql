@@ -1,6 +1,5 @@
 -- app.tg_shared_resources__seal
 --
--- Called by   trigger _100_seal on shared_resources
 -- Writes      sealed_at of what was shared; share_packages
 -- Errors      PT413 package_too_large, PT422 card_invalid, resource_not_found, session_invalid, too_many_nodes
 -- Locks       the resources, by type, lowest id first; whoever adds nodes to a flow holds it for share
@@ -42,5 +41,3 @@ end
 $$;
 
 comment on function app.tg_shared_resources__seal() is 'Seals what is shared, and builds its package where there is none.';
-
-revoke execute on function app.tg_shared_resources__seal() from public;

@@ -1,6 +1,5 @@
 -- app.seal_resources
 --
--- Called by   app.tg_shared_resources__seal
 -- Writes      sealed_at of flows, characters, scenarios or sessions
 -- Errors      PT422 resource_not_found
 -- Locks       the resources, lowest id first; whoever adds nodes to a flow holds it for share
@@ -37,5 +36,3 @@ end
 $$;
 
 comment on function app.seal_resources(text, uuid[]) is 'Closes resources of one type for changes, once.';
-
-revoke execute on function app.seal_resources(text, uuid[]) from public;

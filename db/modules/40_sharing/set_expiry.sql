@@ -1,6 +1,5 @@
 -- app.tg_shared_resources__set_expiry
 --
--- Called by   trigger _100_set_expiry on shared_resources
 -- Writes      deletes an expired share that has the same id
 create or replace function app.tg_shared_resources__set_expiry()
   returns trigger
@@ -25,5 +24,3 @@ end
 $$;
 
 comment on function app.tg_shared_resources__set_expiry() is 'Lets the server''s clock decide when a share expires.';
-
-revoke execute on function app.tg_shared_resources__set_expiry() from public;

@@ -82,7 +82,5 @@ Returns { share_id, url, expires_at }.
 409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 card_invalid (the message names the field),
 asset_not_found, card_kind_unknown, share_id_missing, visibility_unknown. 429 rate_limited. Seed 000, section 2.$$;
 
-revoke execute on function app.share_card(json, uuid, text, uuid, text) from public;
-revoke execute on function public.share_card(json, uuid, text, uuid, text) from public;
 grant execute on function app.share_card(json, uuid, text, uuid, text) to anon, authenticated, service_role;
 grant execute on function public.share_card(json, uuid, text, uuid, text) to anon, authenticated, service_role;

@@ -64,7 +64,5 @@ Returns { share_id, url, expires_at }.
 409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 flow_invalid, too_many_nodes,
 visibility_unknown. 400 22P05: the character \u0000. 429 rate_limited. Seed 000, section 2: one request instead of its five.$$;
 
-revoke execute on function app.share_flow(json, uuid, text) from public;
-revoke execute on function public.share_flow(json, uuid, text) from public;
 grant execute on function app.share_flow(json, uuid, text) to anon, authenticated, service_role;
 grant execute on function public.share_flow(json, uuid, text) to anon, authenticated, service_role;

@@ -90,7 +90,5 @@ Returns { share_id, url, expires_at }.
 409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 session_invalid, flow_invalid (the message
 names the field), asset_not_found, share_id_missing, too_many_nodes, visibility_unknown. 429 rate_limited. Seed 000, section 2.$$;
 
-revoke execute on function app.share_session(json, json, uuid, text) from public;
-revoke execute on function public.share_session(json, json, uuid, text) from public;
 grant execute on function app.share_session(json, json, uuid, text) to anon, authenticated, service_role;
 grant execute on function public.share_session(json, json, uuid, text) to anon, authenticated, service_role;

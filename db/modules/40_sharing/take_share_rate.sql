@@ -65,7 +65,3 @@ end
 $$;
 
 comment on function app.tg_shared_resources__take_share_rate() is 'Counts the packages of a direct write into the caller''s rate.';
-
-revoke execute on function app.tg_shared_resources__take_share_rate() from public;
-revoke execute on function app.take_share_rate(bigint) from public;
-revoke execute on function app.tg__take_share_rate() from public;

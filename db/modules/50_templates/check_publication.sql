@@ -103,5 +103,3 @@ $$;
 comment on function app.check_publication(text, text, jsonb, jsonb, uuid, boolean) is
   'Whether this version is published already, with the same files; refuses what contradicts what is published. set_default: it '
   'must be one that can be the default version, too.';
-
-revoke execute on function app.check_publication(text, text, jsonb, jsonb, uuid, boolean) from public;

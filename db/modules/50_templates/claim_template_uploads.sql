@@ -107,9 +107,6 @@ $$;
 comment on function worker.forget_template_uploads(text[], uuid) is
   'Forgets uploads of this claim whose objects are gone from the store; returns how many. Safe to repeat.';
 
-revoke execute on function worker.claim_template_uploads(integer) from public;
-revoke execute on function worker.forget_template_uploads(text[], uuid) from public;
 grant execute on function worker.claim_template_uploads(integer) to worker;
-revoke execute on function worker.confirm_template_claim(text, uuid) from public;
 grant execute on function worker.confirm_template_claim(text, uuid) to worker;
 grant execute on function worker.forget_template_uploads(text[], uuid) to worker;

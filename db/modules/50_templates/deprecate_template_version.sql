@@ -52,7 +52,5 @@ latest and stable pass over it, channels lose it, and one that has no other ends
 404 template_not_found, template_version_not_found. 409 template_version_is_default, template_version_not_stable. For
 service_role only. Seed 001.$$;
 
-revoke execute on function app.deprecate_template_version(text, text) from public;
-revoke execute on function public.deprecate_template_version(text, text) from public;
 grant execute on function app.deprecate_template_version(text, text) to service_role;
 grant execute on function public.deprecate_template_version(text, text) to service_role;

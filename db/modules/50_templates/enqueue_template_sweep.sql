@@ -18,5 +18,3 @@ end
 $$;
 
 comment on function app.enqueue_template_sweep() is 'Has a worker delete what broken publications have left.';
-
-revoke execute on function app.enqueue_template_sweep() from public;

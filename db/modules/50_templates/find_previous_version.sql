@@ -22,5 +22,3 @@ end;
 
 comment on function app.find_previous_version(text) is
   'The highest stable version below the default one, for a release a release; null where there is none.';
-
-revoke execute on function app.find_previous_version(text) from public;

@@ -28,5 +28,3 @@ end;
 
 comment on function app.list_template_versions(text) is
   'Every version of one template, or of all where no name is given; the newest first.';
-
-revoke execute on function app.list_template_versions(text) from public;

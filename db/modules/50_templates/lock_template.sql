@@ -1,6 +1,5 @@
 -- app.lock_template
 --
--- Called by   functions that publish, or change which version is used
 -- Errors      PT404 template_not_found
 -- Locks       the template: these follow one another
 create or replace function app.lock_template(name text)
@@ -36,7 +35,6 @@ comment on function app.lock_template(text) is 'The template of this name, locke
 
 -- app.require_stable_version
 --
--- Called by   app.set_default_version, app.set_template_channel
 -- Errors      PT404 template_version_not_found, PT409 template_version_not_stable
 create or replace function app.require_stable_version(template public.templates, version text)
   returns uuid
@@ -80,7 +78,6 @@ comment on function app.require_stable_version(public.templates, text) is 'The i
 
 -- app.lock_template_folder
 --
--- Called by   app.publish_template_version, app.reserve_template_upload
 -- Locks       the folder that the files lie in, to the transaction's end (advisory): of two who want it, one comes second
 create or replace function app.lock_template_folder(artifacts jsonb)
   returns void
@@ -94,7 +91,3 @@ begin atomic
 end;
 
 comment on function app.lock_template_folder(jsonb) is 'Has publications into one folder of the bucket follow one another.';
-
-revoke execute on function app.lock_template(text) from public;
-revoke execute on function app.lock_template_folder(jsonb) from public;
-revoke execute on function app.require_stable_version(public.templates, text) from public;

@@ -1,6 +1,5 @@
 -- app.pick_template_version
 --
--- Called by   app.template_manifest, worker.template_manifest
 -- Errors      PT404 template_not_found, template_version_not_found
 -- Why         under weights each version draws a lot from the caller's key, of exponential distribution with its weight as
 --             rate, and the smallest wins: the shares come out as the weights, and a weight that rises takes callers
@@ -96,5 +95,3 @@ $$;
 
 comment on function app.pick_template_version(text, text, text) is
   'The version of an enabled template that a semver, "default", "latest", "stable" or a channel means for this key.';
-
-revoke execute on function app.pick_template_version(text, text, text) from public;

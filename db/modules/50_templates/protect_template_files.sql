@@ -1,7 +1,6 @@
 -- app.tg_templates__protect, app.tg_template_versions__protect, app.tg__protect_template_files,
 -- app.tg__leave_template_objects, app.tg__refuse_truncate
 --
--- Called by   triggers `_200_protect` and `_100_refuse_truncate`, whoever writes
 -- Errors      PT409 template_version_published, template_status_refused
 -- Locks       the version, for share, when its files change: a publication comes before or after
 create or replace function app.tg_templates__protect()
@@ -155,9 +154,3 @@ end
 $$;
 
 comment on function app.tg__refuse_truncate() is 'Keeps a table from being emptied at once.';
-
-revoke execute on function app.tg_templates__protect() from public;
-revoke execute on function app.tg_template_versions__protect() from public;
-revoke execute on function app.tg__leave_template_objects() from public;
-revoke execute on function app.tg__protect_template_files() from public;
-revoke execute on function app.tg__refuse_truncate() from public;

@@ -149,8 +149,6 @@ Returns { template, version, version_id, status, is_new, is_default }. Repeating
 template_version_not_stable: a draft cannot be the default. 422 template_invalid, template_status_unknown. For service_role
 only. Seed 001.$$;
 
-revoke execute on function app.publish_template_version(text, text, jsonb, jsonb, text, text, boolean, uuid, uuid) from public;
-revoke execute on function public.publish_template_version(text, text, jsonb, jsonb, text, text, boolean, uuid, uuid) from public;
 grant execute on function app.publish_template_version(text, text, jsonb, jsonb, text, text, boolean, uuid, uuid)
   to service_role;
 grant execute on function public.publish_template_version(text, text, jsonb, jsonb, text, text, boolean, uuid, uuid)

@@ -1,6 +1,5 @@
 -- app.read_template_files
 --
--- Called by   app.publish_template_version, app.check_publication and what belongs to an upload
 -- Errors      PT422 template_invalid
 -- Why         artifacts and prompts as one list: what they share is checked and compared once
 create or replace function app.read_template_files(version text, artifacts jsonb, prompts jsonb)
@@ -117,5 +116,3 @@ $$;
 
 comment on function app.read_template_files(text, jsonb, jsonb) is
   'The files of a version as rows: artifacts, which have a kind, and prompts, which have a role.';
-
-revoke execute on function app.read_template_files(text, jsonb, jsonb) from public;

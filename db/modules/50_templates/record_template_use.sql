@@ -53,5 +53,4 @@ comment on function worker.record_template_use(bigint, text, text, text[]) is
   'Notes which version of a template a job really used. hashes: the SHA-256 of each of its texts, in hex. False when that changed '
   'nothing, the job is gone, or these texts were never published under this version.';
 
-revoke execute on function worker.record_template_use(bigint, text, text, text[]) from public;
 grant execute on function worker.record_template_use(bigint, text, text, text[]) to worker;

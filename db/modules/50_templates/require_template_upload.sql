@@ -1,6 +1,5 @@
 -- app.require_template_upload
 --
--- Called by   app.publish_template_version
 -- Errors      PT409 template_upload_expired, template_upload_busy
 -- Locks       the rows of these objects, by path
 create or replace function app.require_template_upload(version text, artifacts jsonb, prompts jsonb, upload_id uuid)
@@ -60,5 +59,3 @@ $$;
 
 comment on function app.require_template_upload(text, jsonb, jsonb, uuid) is
   'Refuses to publish objects that are being deleted, that somebody else uploads, or whose upload was given up.';
-
-revoke execute on function app.require_template_upload(text, jsonb, jsonb, uuid) from public;

@@ -98,8 +98,6 @@ comment on function app.reserve_template_upload(text, text, jsonb, jsonb, uuid) 
   'Announces the objects of a version that are about to be written, and returns the id of this upload, for '
   'publish_template_version; null: the same is published already, and there is nothing to write.';
 
-revoke execute on function app.reserve_template_upload(text, text, jsonb, jsonb, uuid) from public;
-
 -- app.renew_template_upload
 --
 -- Called by   npm run upload-bundle, before each object, and when it gives up; as postgres
@@ -138,5 +136,3 @@ $$;
 
 comment on function app.renew_template_upload(text, jsonb, jsonb, uuid) is
   'Says that an upload goes on; false: it was given up, another one came, and nothing more may be written.';
-
-revoke execute on function app.renew_template_upload(text, jsonb, jsonb, uuid) from public;

@@ -49,7 +49,5 @@ version: the semver of a stable version. Weights of channel "default" end with i
 Returns { template, version, previous }.
 404 template_not_found, template_version_not_found. 409 template_version_not_stable. For service_role only. Seed 001.$$;
 
-revoke execute on function app.set_default_version(text, text) from public;
-revoke execute on function public.set_default_version(text, text) from public;
 grant execute on function app.set_default_version(text, text) to service_role;
 grant execute on function public.set_default_version(text, text) to service_role;

@@ -82,7 +82,5 @@ Returns { template, channel, weights }.
 404 template_not_found, template_version_not_found. 409 template_version_not_stable. 422 template_channel_invalid. For
 service_role only. Seed 001, phases 3 and 4.$$;
 
-revoke execute on function app.set_template_channel(text, text, jsonb) from public;
-revoke execute on function public.set_template_channel(text, text, jsonb) from public;
 grant execute on function app.set_template_channel(text, text, jsonb) to service_role;
 grant execute on function public.set_template_channel(text, text, jsonb) to service_role;

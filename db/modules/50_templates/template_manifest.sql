@@ -175,10 +175,6 @@ comment on function worker.template_manifest(text, text, text, text, uuid) is
   'What a version of a template consists of, as public.template_manifest; of the version whose manifest is known, only '
   '{ version_id }; null where there is no such template, or it is disabled. What a job then really uses, record_template_use notes.';
 
-revoke execute on function app.build_template_manifest(text, public.template_versions, text) from public;
-revoke execute on function app.template_manifest(text, text, text, text) from public;
-revoke execute on function public.template_manifest(text, text, text, text) from public;
-revoke execute on function worker.template_manifest(text, text, text, text, uuid) from public;
 grant execute on function app.template_manifest(text, text, text, text) to authenticated, service_role;
 grant execute on function public.template_manifest(text, text, text, text) to authenticated, service_role;
 grant execute on function worker.template_manifest(text, text, text, text, uuid) to worker;

@@ -1,6 +1,5 @@
 -- app.apply_casts
 --
--- Called by   app.apply_drama_outputs
 -- Writes      drama_characters
 -- Locks       the caller holds the dramas' locks
 create or replace function app.apply_casts(job_ids bigint[])
@@ -44,5 +43,3 @@ end
 $$;
 
 comment on function app.apply_casts(bigint[]) is 'Puts characters into their dramas; returns the steps whose characters were taken.';
-
-revoke execute on function app.apply_casts(bigint[]) from public;

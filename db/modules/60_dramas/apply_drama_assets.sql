@@ -1,6 +1,5 @@
 -- app.apply_drama_assets
 --
--- Called by   app.apply_drama_outputs
 -- Writes      drama_characters, scenes
 -- Locks       the caller holds the dramas' locks
 -- Why         an asset takes the result of the job that it names, so that of several the one asked for last counts
@@ -61,5 +60,3 @@ end
 $$;
 
 comment on function app.apply_drama_assets(bigint[]) is 'Puts images and videos where they belong; returns the steps whose results were taken.';
-
-revoke execute on function app.apply_drama_assets(bigint[]) from public;

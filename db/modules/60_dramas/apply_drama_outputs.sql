@@ -1,7 +1,5 @@
 -- app.apply_drama_outputs, app.tg_jobs__apply_drama_outputs
 --
--- Called by   trigger _100_apply_drama_outputs on jobs: in the transaction in which steps are completed, after each
---             statement that updates jobs, whatever their types
 -- Writes      dramas, drama_characters, episodes, scenes; at the end of a run drama_packages; jobs.error_slug of what was not
 --             taken
 -- Locks       the worker holds the runs; then come the dramas, lowest id first; then the rows below them
@@ -98,6 +96,3 @@ end
 $$;
 
 comment on function app.apply_drama_outputs(bigint[]) is 'Puts the outputs of these steps into the tables of the dramas that their runs may write to.';
-
-revoke execute on function app.tg_jobs__apply_drama_outputs() from public;
-revoke execute on function app.apply_drama_outputs(bigint[]) from public;

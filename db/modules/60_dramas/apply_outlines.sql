@@ -1,6 +1,5 @@
 -- app.apply_outlines
 --
--- Called by   app.apply_drama_outputs
 -- Writes      dramas, episodes
 -- Locks       the caller holds the dramas' locks
 create or replace function app.apply_outlines(job_ids bigint[])
@@ -51,5 +50,3 @@ end
 $$;
 
 comment on function app.apply_outlines(bigint[]) is 'Puts outlines into their dramas; returns the steps whose outlines were taken.';
-
-revoke execute on function app.apply_outlines(bigint[]) from public;

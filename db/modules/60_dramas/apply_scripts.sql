@@ -1,6 +1,5 @@
 -- app.apply_scripts, app.apply_scenes
 --
--- Called by   app.apply_drama_outputs
 -- Writes      episodes, scenes
 -- Locks       the caller holds the dramas' locks
 create or replace function app.apply_scripts(job_ids bigint[])
@@ -107,6 +106,3 @@ end
 $$;
 
 comment on function app.apply_scenes(bigint[]) is 'Puts texts into their scenes; returns the steps whose texts were taken.';
-
-revoke execute on function app.apply_scripts(bigint[]) from public;
-revoke execute on function app.apply_scenes(bigint[]) from public;

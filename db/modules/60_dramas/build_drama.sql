@@ -1,6 +1,5 @@
 -- app.build_drama
 --
--- Called by   app.get_drama_complete, app.pack_dramas
 -- Why         stable: it sees what the statement that calls it sees, so that the document and the updated_at beside it agree
 create or replace function app.build_drama(drama_id uuid)
   returns json
@@ -91,5 +90,3 @@ end
 $$;
 
 comment on function app.build_drama(uuid) is 'A drama with all that is below it, as docs/drama.schema.json has it; null where there is none.';
-
-revoke execute on function app.build_drama(uuid) from public;

@@ -82,8 +82,5 @@ $$;
 
 comment on function app.tg_users__delete_dramas() is 'Deletes the dramas of users who are deleted.';
 
-revoke execute on function app.delete_drama(uuid) from public;
-revoke execute on function app.tg_users__delete_dramas() from public;
-revoke execute on function public.delete_drama(uuid) from public;
 grant execute on function app.delete_drama(uuid) to authenticated, service_role;
 grant execute on function public.delete_drama(uuid) to authenticated, service_role;

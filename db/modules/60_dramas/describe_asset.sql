@@ -1,6 +1,5 @@
 -- app.describe_asset, app.trim_text
 --
--- Called by   app.regenerate_asset
 -- Errors      PT404 drama_not_found, PT422 prompt_missing, model_unknown
 create or replace function app.trim_text(text text)
   returns text
@@ -104,6 +103,3 @@ $$;
 
 comment on function app.describe_asset(public.dramas, uuid, text, text) is
   'The input of generate_image or generate_video for what a character or a scene shows.';
-
-revoke execute on function app.describe_asset(public.dramas, uuid, text, text) from public;
-revoke execute on function app.trim_text(text) from public;

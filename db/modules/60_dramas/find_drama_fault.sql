@@ -1,6 +1,5 @@
 -- app.find_drama_fault, app.list_drama_parts, app.is_time
 --
--- Called by   app.require_drama_fits
 -- Why         the rules of docs/drama.schema.json, so that a refusal names the field; the constraints of the tables say the
 --             same again for whoever else writes
 create or replace function app.list_drama_parts(drama json)
@@ -167,7 +166,3 @@ $$;
 
 comment on function app.find_drama_fault(json) is
   'What is wrong with the first field that is not as docs/drama.schema.json says; null where none is.';
-
-revoke execute on function app.list_drama_parts(json) from public;
-revoke execute on function app.is_time(text) from public;
-revoke execute on function app.find_drama_fault(json) from public;

@@ -120,10 +120,5 @@ $$;
 
 comment on function app.take_drama_rate() is 'Counts a generated drama into the caller''s rate.';
 
-revoke execute on function app.generate_drama(text, text, jsonb, text) from public;
-revoke execute on function public.generate_drama(text, text, jsonb, text) from public;
-revoke execute on function app.tg_dramas__generate() from public;
-revoke execute on function app.tg_dramas__record_run() from public;
-revoke execute on function app.take_drama_rate() from public;
 grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;
 grant execute on function public.generate_drama(text, text, jsonb, text) to authenticated;

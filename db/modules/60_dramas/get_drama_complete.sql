@@ -60,7 +60,5 @@ $$A drama with its characters, episodes and scenes.
 Returns the document that docs/drama.schema.json describes, lists in their order. By GET its ETag can be sent back as
 If-None-Match: 304 while nothing has changed. 404 drama_not_found. Seed 002.$$;
 
-revoke execute on function app.get_drama_complete(uuid) from public;
-revoke execute on function public.get_drama_complete(uuid) from public;
 grant execute on function app.get_drama_complete(uuid) to authenticated, service_role;
 grant execute on function public.get_drama_complete(uuid) to authenticated, service_role;

@@ -92,7 +92,5 @@ status (of its run, or null), failed_steps (of its run, which may complete witho
 missing now has no URL), created_at, updated_at }], next (null at the end) }. 422 page_invalid, owner_missing.
 404 owner_not_found. Seed 002.$$;
 
-revoke execute on function app.list_dramas(integer, text, uuid) from public;
-revoke execute on function public.list_dramas(integer, text, uuid) from public;
 grant execute on function app.list_dramas(integer, text, uuid) to authenticated, service_role;
 grant execute on function public.list_dramas(integer, text, uuid) to authenticated, service_role;

@@ -1,6 +1,5 @@
 -- app.pack_dramas
 --
--- Called by   app.save_drama_complete; app.tg_jobs__apply_drama_outputs, at the end of a run
 -- Writes      drama_packages
 -- Locks       the dramas, passing over those that somebody else changes: what is not packed is read from its rows
 create or replace function app.pack_dramas(drama_ids uuid[])
@@ -31,5 +30,3 @@ end
 $$;
 
 comment on function app.pack_dramas(uuid[]) is 'Keeps what these dramas look like now, for get_drama_complete.';
-
-revoke execute on function app.pack_dramas(uuid[]) from public;

@@ -1,6 +1,5 @@
 -- app.pick_fitting_outputs, app.estimate_drama
 --
--- Called by   app.apply_drama_outputs, which holds the dramas' locks
 -- Why         what is generated must be savable as it was opened: 4 MiB at most, as app.require_drama_fits has it. A drama is
 --             measured exactly, which takes some milliseconds, only where the estimate says that it may be too large
 create or replace function app.pick_fitting_outputs(job_ids bigint[])
@@ -88,6 +87,3 @@ end
 $$;
 
 comment on function app.estimate_drama(uuid) is 'How many bytes a drama has as a document, at most.';
-
-revoke execute on function app.pick_fitting_outputs(bigint[]) from public;
-revoke execute on function app.estimate_drama(uuid) from public;

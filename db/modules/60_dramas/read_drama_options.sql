@@ -1,6 +1,5 @@
 -- app.read_drama_options, app.require_model
 --
--- Called by   app.start_drama_run
 -- Errors      PT422 model_unknown, options_invalid
 create or replace function app.require_model(kind text, name text)
   returns text
@@ -97,6 +96,3 @@ end
 $$;
 
 comment on function app.read_drama_options(jsonb) is 'Checked options of generate_drama, with the defaults filled in.';
-
-revoke execute on function app.require_model(text, text) from public;
-revoke execute on function app.read_drama_options(jsonb) from public;

@@ -1,6 +1,5 @@
 -- app.read_text, app.read_uuid, app.read_url, app.read_output_parts
 --
--- Called by   app.apply_outlines, app.apply_casts, app.apply_scripts, app.apply_scenes, app.apply_drama_assets
 -- Why         what a worker sends is read without ever failing
 create or replace function app.read_text(value jsonb, length integer)
   returns text
@@ -73,8 +72,3 @@ $$;
 
 comment on function app.read_output_parts(bigint[], text, text) is
   'What a list in the outputs of steps of one type holds, each with its id and the drama that the run may write to.';
-
-revoke execute on function app.read_text(jsonb, integer) from public;
-revoke execute on function app.read_uuid(jsonb) from public;
-revoke execute on function app.read_url(jsonb) from public;
-revoke execute on function app.read_output_parts(bigint[], text, text) from public;

@@ -127,7 +127,5 @@ Returns the id of the job, for job_tree, cancel_job and retry_job. Of several fo
 404 drama_not_found. 409 idempotency_key_taken. 422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid.
 429 rate_limited.$$;
 
-revoke execute on function app.regenerate_asset(uuid, text, text, text) from public;
-revoke execute on function public.regenerate_asset(uuid, text, text, text) from public;
 grant execute on function app.regenerate_asset(uuid, text, text, text) to authenticated, service_role;
 grant execute on function public.regenerate_asset(uuid, text, text, text) to authenticated, service_role;

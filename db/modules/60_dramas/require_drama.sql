@@ -1,6 +1,5 @@
 -- app.require_drama
 --
--- Called by   app.delete_drama, app.regenerate_asset
 -- Errors      PT404 drama_not_found
 -- Locks       the drama, so that no other change of it is under way
 create or replace function app.require_drama(drama_id uuid)
@@ -26,5 +25,3 @@ $$;
 
 comment on function app.require_drama(uuid) is
   'Locks a drama of the caller''s (service_role: anybody''s) and returns it; 404 drama_not_found for anyone else.';
-
-revoke execute on function app.require_drama(uuid) from public;

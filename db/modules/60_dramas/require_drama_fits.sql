@@ -1,6 +1,5 @@
 -- app.require_drama_fits
 --
--- Called by   app.save_drama_complete, before anything else reads the document
 -- Errors      PT413 drama_too_large, PT422 drama_invalid
 create or replace function app.require_drama_fits(drama json)
   returns void
@@ -63,5 +62,3 @@ end
 $$;
 
 comment on function app.require_drama_fits(json) is 'Refuses what is no drama, naming the field.';
-
-revoke execute on function app.require_drama_fits(json) from public;

@@ -1,6 +1,5 @@
 -- app.require_drama_owner, app.hold_drama_owner
 --
--- Called by   app.save_drama_complete, app.list_dramas; app.regenerate_asset, app.start_drama_run
 -- Errors      PT401 not_signed_in, PT404 owner_not_found, PT422 owner_missing
 -- Locks       app.hold_drama_owner: the user, before any run or drama, as deleting a user does
 create or replace function app.require_drama_owner(owner_id uuid)
@@ -53,6 +52,3 @@ end
 $$;
 
 comment on function app.hold_drama_owner(uuid) is 'Keeps a user from being deleted until the end of the transaction; 404 owner_not_found.';
-
-revoke execute on function app.hold_drama_owner(uuid) from public;
-revoke execute on function app.require_drama_owner(uuid) from public;

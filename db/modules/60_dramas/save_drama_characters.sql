@@ -1,6 +1,5 @@
 -- app.save_drama_characters
 --
--- Called by   app.save_drama_complete
 -- Writes      drama_characters
 -- Errors      PT404 drama_not_found, where an id is another drama's
 -- Locks       the caller holds the drama's lock
@@ -65,5 +64,3 @@ end
 $$;
 
 comment on function app.save_drama_characters(uuid, uuid, json) is 'Makes the characters of a drama those of a document.';
-
-revoke execute on function app.save_drama_characters(uuid, uuid, json) from public;

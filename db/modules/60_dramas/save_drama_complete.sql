@@ -73,7 +73,5 @@ Returns the drama as it stands then. 404 drama_not_found: it, or something in it
 was changed or deleted meanwhile. 409 external_id_taken. 413 drama_too_large. 422 drama_invalid, owner_missing. 404 owner_not_found. 429 rate_limited.
 400 22P05: the character \u0000. Seed 002.$$;
 
-revoke execute on function app.save_drama_complete(json, uuid) from public;
-revoke execute on function public.save_drama_complete(json, uuid) from public;
 grant execute on function app.save_drama_complete(json, uuid) to authenticated, service_role;
 grant execute on function public.save_drama_complete(json, uuid) to authenticated, service_role;

@@ -1,6 +1,5 @@
 -- app.save_drama_episodes, app.save_drama_scenes
 --
--- Called by   app.save_drama_complete
 -- Writes      episodes, scenes
 -- Errors      PT404 drama_not_found, where an id is another drama's
 -- Locks       the caller holds the drama's lock
@@ -157,6 +156,3 @@ end
 $$;
 
 comment on function app.save_drama_scenes(uuid, uuid, uuid[], json) is 'Makes the scenes of a drama those of a document.';
-
-revoke execute on function app.save_drama_episodes(uuid, uuid, json) from public;
-revoke execute on function app.save_drama_scenes(uuid, uuid, uuid[], json) from public;

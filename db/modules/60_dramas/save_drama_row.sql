@@ -1,6 +1,5 @@
 -- app.save_drama_row
 --
--- Called by   app.save_drama_complete, first: it holds the drama's lock from here on
 -- Writes      dramas
 -- Errors      PT404 drama_not_found, PT409 drama_changed, external_id_taken
 create or replace function app.save_drama_row(drama json, owner_id uuid)
@@ -116,5 +115,3 @@ end
 $$;
 
 comment on function app.save_drama_row(json, uuid) is 'Inserts a drama, or locks it and writes what has changed in it; returns its id.';
-
-revoke execute on function app.save_drama_row(json, uuid) from public;

@@ -1,6 +1,4 @@
 -- app.send_drama
---
--- Called by   app.get_drama_complete, app.save_drama_complete
 create or replace function app.send_drama(updated_at timestamptz)
   returns void
   language plpgsql
@@ -33,6 +31,3 @@ end
 $$;
 
 comment on function app.drama_tag(timestamptz) is 'A drama''s entity tag, without its quotes: microseconds since 1970.';
-
-revoke execute on function app.send_drama(timestamptz) from public;
-revoke execute on function app.drama_tag(timestamptz) from public;

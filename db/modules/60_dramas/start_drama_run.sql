@@ -1,6 +1,5 @@
 -- app.start_drama_run
 --
--- Called by   app.generate_drama; trigger _050_generate on dramas
 -- Writes      what app.submit_run writes
 -- Errors      PT404 owner_not_found, PT422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid
 -- Locks       the owner, then lanes, as app.submit_run does: call it before what else takes long
@@ -55,5 +54,3 @@ $$;
 
 comment on function app.start_drama_run(public.dramas, text) is
   'Checks what a drama is to be generated from, submits its run, and returns it with run_id and the defaults filled in.';
-
-revoke execute on function app.start_drama_run(public.dramas, text) from public;

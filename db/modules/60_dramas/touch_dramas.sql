@@ -1,6 +1,5 @@
 -- app.tg__touch_dramas
 --
--- Called by   triggers _200_touch_dramas on what is below a drama
 -- Writes      dramas.updated_at
 -- Locks       the dramas, after the rows below them: whoever writes more than one locks them first, lowest id first
 create or replace function app.tg__touch_dramas()
@@ -19,5 +18,3 @@ end
 $$;
 
 comment on function app.tg__touch_dramas() is 'Notes in a drama that something below it has changed.';
-
-revoke execute on function app.tg__touch_dramas() from public;

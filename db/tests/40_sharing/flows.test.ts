@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { shareFlow as shareFlowAsTheSeed } from '../../../scripts/bench/seed_client.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { shareFlow as shareFlowAsTheSeed } from '../../../scripts/testing/origin_client.ts'
 
 let database: TestDatabase
 let api: Api

@@ -1,0 +1,38 @@
+-- app.client_address
+--
+-- Why         x-forwarded-for alone is forgeable, so which header to trust is a setting per target. Of a list, the
+--             last entry counts: the one that the nearest proxy appended. An IPv6 client owns a whole /64.
+create or replace function app.client_address()
+  returns text
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_header text := (select s.client_address_header from app.settings as s);
+  v_text text;
+  v_address inet;
+begin
+  if v_header is null then
+    return 'unknown';
+  end if;
+
+  v_text := trim(regexp_replace(nullif(current_setting('request.headers', true), '')::json ->> v_header, '^.*,', ''));
+  -- 1.2.3.4:5678, [2001:db8::1]:5678, ::ffff:1.2.3.4
+  v_text := regexp_replace(v_text, '^(\d+\.\d+\.\d+\.\d+):\d+$', '\1');
+  v_text := regexp_replace(v_text, '^\[(.*)\](:\d+)?$', '\1');
+  v_address := regexp_replace(v_text, '^::ffff:(?=\d+\.)', '', 'i')::inet;
+
+  return case
+    when v_address is null then 'unknown'
+    when family(v_address) = 6 then network(set_masklen(v_address, 64))::text
+    else host(v_address)
+  end;
+exception
+  when invalid_text_representation then
+    return 'unknown';
+end
+$$;
+
+comment on function app.client_address() is
+  'The address of the client of this request (an IPv6 address as its /64), or "unknown".';

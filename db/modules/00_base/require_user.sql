@@ -1,0 +1,21 @@
+-- app.require_user
+--
+-- Errors      PT401 not_signed_in
+create or replace function app.require_user()
+  returns uuid
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_user_id uuid := auth.uid();
+begin
+  if v_user_id is null then
+    perform app.fail(401, 'not_signed_in', 'This needs a signed-in user.', 'Send the user''s JWT as a bearer token.');
+  end if;
+
+  return v_user_id;
+end
+$$;
+
+comment on function app.require_user() is 'The id of the signed-in user; 401 not_signed_in for anyone else.';

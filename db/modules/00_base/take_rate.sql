@@ -1,0 +1,55 @@
+-- app.take_rate
+--
+-- Writes      rate_limits: one row, locked until the transaction ends, so a refused request takes nothing
+-- Errors      PT429 rate_limited with Retry-After
+-- Why         GCRA: one timestamp a key says how far ahead what was taken reaches. No window whose edge lets twice
+--             the limit through, nothing to reset, and the wait is known exactly.
+create or replace function app.take_rate(
+  bucket text,
+  key text,
+  "limit" integer,
+  "window" interval,
+  cost integer default 1
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_cost interval := take_rate."window" * (take_rate.cost::double precision / take_rate."limit");
+  v_spent_until timestamptz;
+  v_wait integer;
+begin
+  if v_cost <= take_rate."window" then
+    insert into app.rate_limits as r (bucket, key, spent_until)
+    values (take_rate.bucket, take_rate.key, v_now + v_cost)
+    on conflict on constraint rate_limits_pkey do update
+      set spent_until = greatest(r.spent_until, v_now) + v_cost
+      where greatest(r.spent_until, v_now) + v_cost <= v_now + take_rate."window";
+    if found then
+      return;
+    end if;
+  end if;
+
+  select r.spent_until into v_spent_until
+  from app.rate_limits as r
+  where r.bucket = take_rate.bucket and r.key = take_rate.key;
+
+  v_wait := greatest(
+    1,
+    ceil(extract(epoch from greatest(v_spent_until, v_now) + v_cost - take_rate."window" - v_now))::integer
+  );
+  perform app.fail(
+    429,
+    'rate_limited',
+    format('Too many requests; the limit is %s per %s.', take_rate."limit", take_rate."window"),
+    format('Try again in %s s.', v_wait),
+    jsonb_build_object('Retry-After', v_wait::text)
+  );
+end
+$$;
+
+comment on function app.take_rate(text, text, integer, interval, integer) is
+  'Takes cost from what key may do in bucket: limit per window. 429 rate_limited with Retry-After when it is spent.';

@@ -1,0 +1,49 @@
+import { apiKeys } from './demo/api_keys.ts'
+import { generateDrama } from './demo/drama.ts'
+import { shareFlow } from './demo/share_flow.ts'
+import { shareSession } from './demo/share_session.ts'
+import { resolveTemplates } from './demo/templates.ts'
+import { homeFolder, readEnv } from './local/home.ts'
+import { explain } from './local/process.ts'
+import { type Stack, startStack } from './local/stack.ts'
+import { tokenForEmail } from './local/user.ts'
+
+/** One act per system. Each drives the stack as a client would, and throws when something is not as promised. */
+const acts = [
+  { title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow },
+  { title: 'Sharing: cards and sessions, and the files that they show', play: shareSession },
+  { title: 'Templates: prompts that are published once and found whatever fails', play: resolveTemplates },
+  { title: 'Dramas: a premise becomes a document, by a tree of jobs', play: generateDrama },
+  { title: 'API keys: a program acts as its owner, and no further', play: apiKeys },
+]
+
+const home = homeFolder()
+let stack: Stack | undefined
+try {
+  let env = readEnv(home)
+  if (!env) {
+    console.log('No local stack runs; starting one for the demo …')
+    stack = await startStack(home, (line) => console.log(line))
+    env = stack.env
+  }
+  const { SUPABASE_URL: url = '', SUPABASE_ANON_KEY: anonKey = '' } = env
+  const tokenFor = tokenForEmail.bind(undefined, env)
+  for (const [index, act] of acts.entries()) {
+    console.log(`\n${index + 1}. ${act.title}\n`)
+    await act.play({
+      url,
+      anonKey,
+      env,
+      home,
+      tokenFor,
+      step: (what, ms) =>
+        console.log(`   ${what.padEnd(72)} ${ms === undefined ? '' : `${ms.toFixed(1).padStart(8)} ms`}`),
+    })
+  }
+  console.log('\nEverything is as promised.')
+} catch (error) {
+  console.error(explain(error, home))
+  process.exitCode = 1
+} finally {
+  await stack?.stop()
+}

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import pg from 'pg'
+
+const mark = 'Plinth platform shim'
+
+/** The parts of Supabase that `db/supabase_shim` stands in for, and where each is recognised. */
+const parts = [
+  {
+    file: 'roles.sql',
+    comment: "select shobj_description(oid, 'pg_authid') as comment from pg_roles where rolname = 'authenticator'",
+  },
+  {
+    file: 'auth.sql',
+    comment: "select obj_description(oid, 'pg_namespace') as comment from pg_namespace where nspname = 'auth'",
+  },
+  {
+    file: 'storage.sql',
+    comment: "select obj_description(oid, 'pg_namespace') as comment from pg_namespace where nspname = 'storage'",
+  },
+  {
+    file: 'realtime.sql',
+    comment:
+      "select obj_description(oid, 'pg_publication') as comment from pg_publication where pubname = 'supabase_realtime'",
+  },
+]
+
+/** Prepares a database as Supabase would: each part that is absent, or is the shim's own, is applied as superuser. */
+export async function preparePlatform(admin: pg.ClientConfig): Promise<void> {
+  const client = new pg.Client(admin)
+  await client.connect()
+  try {
+    for (const part of parts) {
+      const { rows } = await client.query<{ comment: string | null }>(part.comment)
+      const real = rows.length > 0 && rows[0]?.comment !== mark
+      if (!real)
+        await client.query(
+          await readFile(join(resolve(import.meta.dirname, '../../db/supabase_shim'), part.file), 'utf8'),
+        )
+    }
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,310 @@
+import { Readable } from 'node:stream'
+import pg from 'pg'
+import { z } from 'zod'
+import { createDb, type Db } from '../../worker/shared/db.ts'
+import { type Store, StoreError } from '../../worker/shared/object_store.ts'
+import { parseEnv } from '../../worker/shared/process.ts'
+import { openTemplateStore, type TemplatesConfig, templatesVariables } from '../../worker/templates/config.ts'
+import { artifactMaxBytes, type Bundle, hash, readBundles } from '../../worker/templates/manifest.ts'
+import { describeFailure, findDatabaseUrl } from '../database/command.ts'
+import { homeFolder, readEnv } from '../local/home.ts'
+
+// What upload-bundle, templates:list and templates:rollback share.
+
+/** A command that cannot be carried out as it was given: a sentence for people. */
+export class UsageError extends Error {}
+
+/** One file of a version, as it will be stored. */
+type PlannedFile = { path: string; bytes: Buffer; contentType: string }
+
+/** What publishing a version would do. */
+export type Plan = {
+  template: string
+  version: string
+  changelog: string
+  files: PlannedFile[]
+  /** As SQL takes them. */
+  artifacts: object[]
+  prompts: object[]
+}
+
+export type Published = {
+  template: string
+  version: string
+  status: string
+  is_new: boolean
+  is_default: boolean
+  /** How many objects of a version that was published already had to be written again. */
+  repaired: number
+}
+
+/** The bundle in this folder, or of this template. */
+export async function findBundle(name: string, bundlesFolder?: string): Promise<Bundle> {
+  const { bundles, faults } = await readBundles(bundlesFolder)
+  if (faults.length > 0) throw new UsageError(faults.join('\n'))
+  const found = bundles.find(({ folder }) => folder === name) ?? bundles.find(({ template }) => template === name)
+  if (found) return found
+  throw new UsageError(`There is no bundle "${name}". There are: ${bundles.map(({ folder }) => folder).join(', ')}.`)
+}
+
+/** Reads and hashes all files of a version. */
+export async function planVersion(bundle: Bundle, version: string): Promise<Plan> {
+  const planned = Object.hasOwn(bundle.versions, version) ? bundle.versions[version] : undefined
+  if (planned === undefined) {
+    const versions = Object.keys(bundle.versions).join(', ')
+    throw new UsageError(`Bundle "${bundle.folder}" has no version ${version}. Its manifest has: ${versions}.`)
+  }
+  const files = await Promise.all(
+    planned.files.map(async (one) => {
+      const bytes = await bundle.read(version, one.file).catch((cause: Error) => {
+        throw new UsageError(
+          `The manifest names ${one.file}, which cannot be read: ${cause.message}. Add it, or take its line out.`,
+          { cause },
+        )
+      })
+      if (bytes.length < 1 || bytes.length > artifactMaxBytes) {
+        throw new UsageError(`${one.file} has ${bytes.length} bytes; a file may have 1 to ${artifactMaxBytes}.`)
+      }
+      try {
+        new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+      } catch (cause) {
+        throw new UsageError(`${one.file} is no text in UTF-8.`, { cause })
+      }
+      const path = `${bundle.folder}/v${version}/${one.file}`
+      return { ...one, path, bytes, sha256: hash(bytes) }
+    }),
+  )
+  return {
+    template: bundle.template,
+    version,
+    changelog: planned.changelog,
+    files: files.map(({ path, bytes, contentType }) => ({ path, bytes, contentType: contentType ?? 'text/markdown' })),
+    artifacts: files
+      .filter(({ name }) => !name.startsWith('prompts.'))
+      .map(({ name: kind, locale, path: storage_path, sha256, bytes, contentType: content_type }) => ({
+        kind,
+        locale,
+        storage_path,
+        sha256,
+        size_bytes: bytes.length,
+        content_type,
+      })),
+    prompts: files
+      .filter(({ name }) => name.startsWith('prompts.'))
+      .map(({ name, locale, path: storage_path, sha256 }) => ({
+        role: name.slice('prompts.'.length),
+        locale,
+        storage_path,
+        sha256,
+      })),
+  }
+}
+
+/** The name of a template, where that of its bundle's folder may be given. */
+export async function templateOf(given: string): Promise<string> {
+  const { bundles } = await readBundles()
+  return bundles.find(({ folder }) => folder === given)?.template ?? given
+}
+
+/** Whether the same is published already; throws where it cannot be published. Changes nothing. */
+export async function isPublished(
+  db: Db,
+  plan: Plan,
+  options: { createdBy: string | undefined; setDefault: boolean },
+): Promise<boolean> {
+  const args = { ...sqlArguments(plan), created_by: options.createdBy ?? null, set_default: options.setDefault }
+  const [row] = await db.call<{ check_publication: boolean }>('app.check_publication', args)
+  return row?.check_publication ?? false
+}
+
+/**
+ * Publishes a version: announces its objects, writes them, reads each back, and registers it in one transaction. Safe to
+ * repeat; killed at any point, it has published all or nothing, and the worker deletes what it left. Of a version that is
+ * published already it puts back the objects that the store has lost or changed.
+ */
+export async function publish(
+  { db, store }: { db: Db; store: Store },
+  plan: Plan,
+  options: {
+    setDefault: boolean
+    isDraft?: boolean
+    /** The user who publishes. */
+    createdBy?: string | undefined
+    onProgress?: (done: number, total: number) => void
+    /** Aborts when the connection is lost, whose locks keep others away: nothing more is written then. */
+    signal?: AbortSignal
+  },
+): Promise<Published> {
+  const createdBy = options.createdBy ?? null
+  const [reserved] = await db.call<{ reserve_template_upload: string | null }>('app.reserve_template_upload', {
+    ...sqlArguments(plan),
+    created_by: createdBy,
+  })
+  const uploadId = reserved?.reserve_template_upload ?? null
+  // One at a time: it is one connection.
+  let renewing: Promise<boolean> | undefined
+  const renew = () => {
+    renewing ??= db
+      .call<{ renew_template_upload: boolean }>('app.renew_template_upload', {
+        ...fileArguments(plan),
+        upload_id: uploadId,
+      })
+      .then(([row]) => row?.renew_template_upload ?? false)
+      .finally(() => {
+        renewing = undefined
+      })
+    return renewing
+  }
+  try {
+    let repaired = 0
+    if (uploadId === null) {
+      await eachFile(plan.files, options.signal, async (file, signal) => {
+        if (await isStored(store, file, signal)) return
+        await upload(store, file, signal)
+        repaired += 1
+      })
+    } else {
+      let done = 0
+      options.onProgress?.(0, plan.files.length)
+      await eachFile(plan.files, options.signal, async (file, signal) => {
+        if (!(await renew())) throw new UsageError('This upload took too long and was given up: run the command again.')
+        await upload(store, file, signal)
+        done += 1
+        options.onProgress?.(done, plan.files.length)
+      })
+    }
+    const [row] = await db.call<{ publish_template_version: Omit<Published, 'repaired'> }>(
+      'app.publish_template_version',
+      {
+        ...sqlArguments(plan),
+        changelog: plan.changelog,
+        status: options.isDraft ? 'draft' : 'stable',
+        set_default: options.setDefault,
+        created_by: createdBy,
+        upload_id: uploadId,
+      },
+    )
+    if (row === undefined) throw new Error('app.publish_template_version gave no row')
+    return { ...row.publish_template_version, repaired }
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    // What was written late is announced once more. Where that fails, the first failure is the one to tell.
+    if (uploadId !== null) await renew().catch(() => {})
+    throw error
+  }
+}
+
+/** Four files at a time; what fails stops the others, and all have ended when it throws. */
+async function eachFile(
+  files: PlannedFile[],
+  signal: AbortSignal | undefined,
+  work: (file: PlannedFile, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const stopping = new AbortController()
+  const both = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal
+  const rest = files.values()
+  const lane = async () => {
+    for (const file of rest) {
+      both.throwIfAborted()
+      await work(file, both)
+    }
+  }
+  const lanes = Array.from({ length: 4 }, () =>
+    lane().catch((error: Error) => {
+      stopping.abort(error)
+      throw error
+    }),
+  )
+  await Promise.allSettled(lanes)
+  // The first failure: the others were stopped by it.
+  both.throwIfAborted()
+}
+
+async function upload(store: Store, { path, bytes, contentType }: PlannedFile, signal: AbortSignal): Promise<void> {
+  const object = {
+    key: path,
+    open: () => Readable.from(bytes, { objectMode: false }),
+    length: bytes.length,
+    contentType,
+    cacheControl: 'private, max-age=31536000, immutable',
+    isPrivate: true,
+  }
+  await store.put(object, signal)
+  const stored = await store.get(path, artifactMaxBytes, signal)
+  if (!stored.equals(bytes)) throw new Error(`The store gave back something else than was written to ${path}.`)
+}
+
+/** Whether the store has these very bytes. */
+async function isStored(store: Store, { path, bytes }: PlannedFile, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await store.get(path, artifactMaxBytes, signal)).equals(bytes)
+  } catch (error) {
+    if (error instanceof StoreError && (error.isMissing || error.isTooLarge)) return false
+    throw error
+  }
+}
+
+function sqlArguments(plan: Plan): Record<string, unknown> {
+  return { name: plan.template, ...fileArguments(plan) }
+}
+
+function fileArguments({ version, artifacts, prompts }: Plan): Record<string, unknown> {
+  return { version, artifacts: JSON.stringify(artifacts), prompts: JSON.stringify(prompts) }
+}
+
+/** Refuses to publish into another region than the configured one. */
+export async function requireRegion(store: Store, config: TemplatesConfig): Promise<void> {
+  const actual = await store.region()
+  if (actual === config.TEMPLATES_STORE_REGION) return
+  throw new UsageError(
+    `Bucket ${config.TEMPLATES_STORE_BUCKET} is in region ${actual}, not in ${config.TEMPLATES_STORE_REGION}: nothing was published.\n` +
+      'Use a project in the right region, or set TEMPLATES_STORE_REGION to the region that is right.',
+  )
+}
+
+/** The store's variables: those given, or of the environment, or of the local stack where the database is that one's, too. */
+export function readTemplatesConfig(given?: NodeJS.ProcessEnv): TemplatesConfig {
+  const env = process.env['DATABASE_URL'] ? process.env : { ...readEnv(homeFolder()), ...process.env }
+  return parseEnv(z.object(templatesVariables), given ?? env)
+}
+
+export function requireTemplateStore(config: TemplatesConfig): Store {
+  const store = openTemplateStore(config)
+  if (store) return store
+  throw new UsageError(
+    'Which store? Set TEMPLATES_STORE_ENDPOINT, TEMPLATES_STORE_ACCESS_KEY_ID and TEMPLATES_STORE_SECRET_ACCESS_KEY, or start the local stack with npm start.',
+  )
+}
+
+/** Runs a command on one connection, as postgres, or says how it is used; what goes wrong is a sentence on stderr: code 2 for a wrong command, else 1. */
+export async function runCommand(usage: string, work: (db: Db, signal: AbortSignal) => Promise<void>): Promise<void> {
+  if (process.argv.includes('--help')) return console.log(usage)
+  let client: pg.Client | undefined
+  const lost = new AbortController()
+  try {
+    const url = findDatabaseUrl()
+    if (url === undefined) {
+      throw new UsageError('Which database? Set DATABASE_URL, or start the local stack with npm start.')
+    }
+    client = new pg.Client({
+      connectionString: url,
+      application_name: 'plinth-templates',
+      connectionTimeoutMillis: 5000,
+      keepAlive: true,
+      // Somebody's open transaction, and a database that says nothing, are said so instead of waited for.
+      lock_timeout: 10_000,
+      query_timeout: 30_000,
+    })
+    client.on('error', (cause) => {
+      lost.abort(new Error('The connection to the database was lost. It is safe to run the command again.', { cause }))
+    })
+    await client.connect()
+    await work(createDb(client as unknown as pg.Pool), lost.signal)
+  } catch (error) {
+    const isUnknown = (error as { code?: string }).code?.startsWith('ERR_PARSE')
+    console.error(`${describeFailure(lost.signal.reason ?? error)}${isUnknown ? `\n\n${usage}` : ''}`)
+    process.exitCode = error instanceof UsageError || isUnknown ? 2 : 1
+  } finally {
+    await client?.end()
+  }
+}

@@ -1,0 +1,43 @@
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import type { StepContext } from '../../steps/define_handler.ts'
+import type { Cache } from '../../templates/cache.ts'
+import { createTemplates } from '../../templates/resolver.ts'
+import { buildPrompt, toText } from './drama.ts'
+
+const templates = createTemplates({
+  isRemote: false,
+  db: { call: async () => [] },
+  store: undefined,
+  cache: {} as Cache,
+  logger: pino({ level: 'silent' }),
+})
+const context = { id: 1, ownerId: null, signal: new AbortController().signal, deps: { templates } } as StepContext
+const variables = { premise: 'A door.', style: '', character_count: 2, episode_count: 3 }
+const outline = (language: string) => buildPrompt(context, 'outline_prompt', language, variables)
+
+test.each(['Français', 'francais', 'French', 'fr', 'fr-CA', ' FR '])('%s has French prompts', async (language) => {
+  expect(await outline(language)).toContain('Répondez en français')
+})
+
+test.each([
+  ['German', 'Answer in German,'],
+  ['Frisian', 'Answer in Frisian,'],
+  ['', 'Answer in English,'],
+])('"%s" has English ones, and is what is answered in', async (language, expected) => {
+  expect(await outline(language)).toContain(expected)
+})
+
+test('a version without the prompt says which one lacks', async () => {
+  await expect(buildPrompt(context, 'sequel_prompt', 'fr', {})).rejects.toMatchObject({
+    slug: 'template_incomplete',
+    message: 'Version 1.0.0 of template drama has no sequel_prompt.',
+  })
+})
+
+test('a text becomes one that Postgres can store, and the drama takes', () => {
+  expect(toText('a\u0000b', 10)).toBe('ab')
+  expect(toText('x'.repeat(20), 10)).toBe('x'.repeat(10))
+  // Cut in the middle of a character.
+  expect(toText('abc😀', 4)).toBe('abc\ufffd')
+})

@@ -1,0 +1,25 @@
+import { defineHandler } from '../../steps/define_handler.ts'
+import { buildPrompt, loadReferences } from './drama.ts'
+import { dramaDocuments } from './drama_documents.ts'
+
+/** The portrait of a character, or the image of a scene. */
+export default defineHandler({
+  ...dramaDocuments.generate_image,
+  async run({ drama_id, kind, model, language, style, prompt, references }, context) {
+    const { deps, signal, progress } = context
+    const [text, pictures] = await Promise.all([
+      buildPrompt(context, kind === 'portrait' ? 'portrait_prompt' : 'scene_image_prompt', language, { prompt, style }),
+      loadReferences(references, context),
+    ])
+    progress(0.1)
+    const { bytes, mimeType, usage } = await deps.gemini.drawImage({
+      model,
+      prompt: text,
+      references: pictures,
+      signal,
+    })
+    progress(0.9)
+    const url = await deps.assets.put({ dramaId: drama_id, bytes, mimeType, signal })
+    return { url, mime_type: mimeType, bytes: bytes.length, usage }
+  },
+})

@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import { defineHandler, WithChildren } from '../../steps/define_handler.ts'
+import { buildPrompt, toText } from './drama.ts'
+import { dramaDocuments } from './drama_documents.ts'
+
+/** The characters of a drama; brings a portrait of each. */
+export default defineHandler({
+  ...dramaDocuments.write_cast,
+  async run({ outline, ...setting }, context) {
+    const prompt = await buildPrompt(context, 'cast_prompt', setting.language, {
+      ...outline,
+      premise: setting.premise,
+      style: setting.style,
+      character_count: setting.characters,
+    })
+    context.progress(0.1)
+    const { value, usage } = await context.deps.gemini.writeJson({
+      model: setting.model,
+      prompt,
+      schema: z.object({
+        characters: z
+          .array(
+            z.object({
+              name: z.string().min(1),
+              role: z.string(),
+              description: z.string(),
+              appearance: z.string().min(1),
+            }),
+          )
+          .length(setting.characters),
+      }),
+      signal: context.signal,
+    })
+
+    const characters = value.characters.map(({ name, role, description, appearance }) => ({
+      id: crypto.randomUUID(),
+      name: toText(name, 500),
+      role: toText(role, 500),
+      description: toText(description, 10_000),
+      appearance: toText(appearance, 10_000),
+    }))
+    return new WithChildren(
+      { characters, usage },
+      characters.map(({ id, appearance }, index) => ({
+        key: `portrait-${index + 1}`,
+        type: 'generate_image',
+        input: {
+          drama_id: setting.drama_id,
+          target_id: id,
+          kind: 'portrait',
+          model: setting.image_model,
+          language: setting.language,
+          style: setting.style,
+          prompt: appearance,
+          references: [],
+        },
+      })),
+    )
+  },
+})

@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { defineHandler, type StepSpec, WithChildren } from '../../steps/define_handler.ts'
+import { buildPrompt, toText } from './drama.ts'
+import { dramaDocuments } from './drama_documents.ts'
+
+/** The text of a scene, and what is to be seen; brings its image and, if asked, its video. */
+export default defineHandler({
+  ...dramaDocuments.write_scene,
+  async run({ outline, episode, scene, scene_id, cast, ...setting }, context) {
+    const prompt = await buildPrompt(context, 'scene_text_prompt', setting.language, {
+      ...outline,
+      style: setting.style,
+      characters: cast,
+      episode,
+      scene,
+    })
+    context.progress(0.1)
+    const { value, usage } = await context.deps.gemini.writeJson({
+      model: setting.model,
+      prompt,
+      schema: z.object({ text: z.string().min(1), image_prompt: z.string().min(1), video_prompt: z.string().min(1) }),
+      signal: context.signal,
+    })
+
+    const written = {
+      text: toText(value.text, 100_000),
+      image_prompt: toText(value.image_prompt, 10_000),
+      video_prompt: toText(value.video_prompt, 10_000),
+    }
+    const { drama_id, language, style } = setting
+    const picture = { drama_id, target_id: scene_id, language, style }
+    const children: StepSpec[] = [
+      {
+        key: 'image',
+        type: 'generate_image',
+        input: {
+          ...picture,
+          kind: 'image',
+          model: setting.image_model,
+          prompt: written.image_prompt,
+          references: cast.flatMap(({ portrait_url }) => portrait_url ?? []).slice(0, 8),
+        },
+      },
+    ]
+    if (setting.with_video) {
+      children.push({
+        key: 'video',
+        type: 'generate_video',
+        depends_on: ['image'],
+        input: {
+          ...picture,
+          kind: 'video',
+          model: setting.video_model,
+          prompt: written.video_prompt,
+          references: [],
+        },
+      })
+    }
+    return new WithChildren({ ...written, usage }, children)
+  },
+})

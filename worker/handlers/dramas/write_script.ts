@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { defineHandler, StepError, WithChildren } from '../../steps/define_handler.ts'
+import { buildPrompt, toText } from './drama.ts'
+import { dramaDocuments } from './drama_documents.ts'
+
+const cast = dramaDocuments.write_cast.output.pick({ characters: true })
+/** A portrait as `collect` hands it on: one that has failed has no URL. */
+const portrait = z.object({ url: z.string() })
+
+/** The script of an episode and its scenes; brings the text of each scene. */
+export default defineHandler({
+  ...dramaDocuments.write_script,
+  async run({ outline: { episodes, ...outline }, episode_id, ...setting }, context) {
+    const index = episodes.findIndex(({ id }) => id === episode_id)
+    const episode = episodes[index]
+    const given = cast.safeParse(context.outputs['cast'])
+    if (episode === undefined || !given.success) {
+      throw new StepError('input_invalid', 'The outline has no such episode, or there is no cast.', {
+        isPermanent: true,
+      })
+    }
+    const portraits = context.outputs['cast'] as Record<string, unknown>
+    const characters = given.data.characters.map((one, number) => ({
+      ...one,
+      portrait_url: portrait.safeParse(portraits[`portrait-${number + 1}`]).data?.url ?? null,
+    }))
+
+    const prompt = await buildPrompt(context, 'script_prompt', setting.language, {
+      ...outline,
+      style: setting.style,
+      episodes,
+      characters,
+      episode: { ...episode, position: index + 1 },
+      scene_count: setting.scenes_per_episode,
+    })
+    context.progress(0.1)
+    const { value, usage } = await context.deps.gemini.writeJson({
+      model: setting.model,
+      prompt,
+      schema: z.object({
+        script: z.string().min(1),
+        scenes: z
+          .array(
+            z.object({
+              title: z.string(),
+              summary: z.string(),
+              characters: z.array(z.enum(characters.map(({ name }) => name))),
+            }),
+          )
+          .length(setting.scenes_per_episode),
+      }),
+      signal: context.signal,
+    })
+
+    const scenes = value.scenes.map(({ title, summary, characters: names }) => ({
+      id: crypto.randomUUID(),
+      title: toText(title, 500),
+      summary: toText(summary, 10_000),
+      character_ids: characters.filter(({ name }) => names.includes(name)).map(({ id }) => id),
+    }))
+    return new WithChildren(
+      { script: toText(value.script, 100_000), scenes, usage },
+      scenes.map((scene, number) => ({
+        key: `scene-${number + 1}`,
+        type: 'write_scene',
+        input: {
+          ...setting,
+          outline,
+          episode,
+          scene_id: scene.id,
+          scene,
+          cast: characters.filter(({ id }) => scene.character_ids.includes(id)),
+        },
+      })),
+    )
+  },
+})

@@ -1,0 +1,48 @@
+import { type ParsedCronItem, parseCronItem } from 'graphile-worker'
+import type { Logger } from 'pino'
+import type { Db } from '../shared/db.ts'
+
+type Schedule = { name: string; cron: string }
+
+/**
+ * Reads `worker.list_schedules()` (empty where pg_cron runs them), and again each minute until `stop`.
+ *
+ * `items` is changed in place: graphile-worker looks it through at every minute and says that it may change, so a new
+ * list needs no restart of the queue. Several workers agree in `graphile_worker._private_known_crontabs` who enqueues.
+ */
+export async function followSchedules(db: Db, logger: Logger): Promise<{ items: ParsedCronItem[]; stop(): void }> {
+  const items: ParsedCronItem[] = []
+  let known = ''
+  const read = async () => {
+    const schedules = await db.call<Schedule>('worker.list_schedules')
+    const list = JSON.stringify(schedules)
+    if (list === known) return
+    known = list
+    items.splice(0, items.length, ...schedules.flatMap((schedule) => parse(schedule, logger)))
+    logger.info({ schedules: items.map((item) => item.identifier) }, 'Schedules were read')
+  }
+  await read()
+  const timer = setInterval(() => {
+    read().catch((err: unknown) => logger.warn({ err }, 'Schedules could not be read'))
+  }, 60_000)
+  return { items, stop: () => clearInterval(timer) }
+}
+
+/** One cron item, or none where the expression is wrong: that must not stop the others. */
+function parse({ name, cron }: Schedule, logger: Logger): ParsedCronItem[] {
+  try {
+    const item = parseCronItem({
+      task: 'run_schedule',
+      match: cron,
+      identifier: name,
+      payload: { name },
+      // The key: where one still waits, for its next attempt or for a worker, there is nothing to add. Eight attempts
+      // last half an hour.
+      options: { backfillPeriod: 0, jobKey: `run_schedule/${name}`, maxAttempts: 8 },
+    })
+    return [item]
+  } catch (err) {
+    logger.error({ schedule: name, cron, err }, 'Schedule was left out: its cron expression is wrong')
+    return []
+  }
+}
