@@ -15,12 +15,12 @@ type Fact = { part: string; object: string; rank: number; place: number; line: s
 const header = `What db/migrations and db/modules make. Written by npm run db:check -- --write, compared by npm run db:check.
 
 Everything belongs to postgres, unless an owner is named. Privileges are listed without those of postgres and of
-superusers: "nobody" is nobody but them. source is the md5 of a function's body; the body itself is in db/modules.
-Columns and values stand in their own order, all else is sorted.`
+superusers: "nobody" is nobody but them. Bodies of functions are in db/modules; the check compares them, this file does
+not list them. Columns and values keep their own order, everything else is sorted.`
 
 /**
- * The catalog of our schemas as text: everything but comments and data. The same on Postgres 15 and 17, in whatever
- * order things were made.
+ * The catalog of our schemas as text: everything but comments and data, a function's body as its hash. The text is the same
+ * on Postgres 15 and 17, whatever the order in which objects were created.
  */
 export async function dumpCatalog(client: pg.Client): Promise<string> {
   const facts: Fact[] = []
@@ -36,6 +36,11 @@ export async function dumpCatalog(client: pg.Client): Promise<string> {
     await client.query('rollback')
   }
   return write(facts)
+}
+
+/** The catalog as `db/catalog.txt` has it: without the hashes of function bodies. */
+export function withoutBodies(catalog: string): string {
+  return catalog.replace(/^ {2}source [0-9a-f]{32}\n/gm, '')
 }
 
 function write(facts: Fact[]): string {

@@ -50,12 +50,18 @@ export function findCreated({ path, text }: TextFile): Created[] {
 }
 
 /**
- * Where a file's name promises something else than it holds. access.sql has the policies, triggers.sql the triggers; any
+ * Where a file's name promises something else than it holds. access.sql has the policies, triggers.sql the triggers,
+ * comments.sql the comments on tables and columns, schedules.sql the schedules; any
  * other file has functions or views, one of which gives the file its name (a trigger function without its `tg_<table>__`).
  */
 export function findMisplaced(file: TextFile): string[] {
   const created = findCreated(file)
-  const kind = { 'access.sql': 'policy', 'triggers.sql': 'trigger', 'schedules.sql': 'nothing' }[basename(file.path)]
+  const kind = {
+    'access.sql': 'policy',
+    'triggers.sql': 'trigger',
+    'schedules.sql': 'nothing',
+    'comments.sql': 'nothing',
+  }[basename(file.path)]
   const strangers = created
     .filter(({ object }) => !(kind ? [kind] : ['function', 'view']).includes(object.split(' ')[0] ?? ''))
     .map(({ object, line }) => `${file.path}:${line}: ${object} belongs in a file of its own kind`)
