@@ -31,7 +31,7 @@ let faultyStore: FaultyStore
 let through: Store
 let home: string
 
-const root = resolve(import.meta.dirname, '..')
+const root = resolve(import.meta.dirname, '../..')
 
 beforeAll(async () => {
   store = await startTestStore()
