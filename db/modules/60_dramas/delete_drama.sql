@@ -1,6 +1,6 @@
--- app.delete_drama, public.delete_drama, app.tg_users__delete_dramas
+-- app.delete_drama, public.delete_drama
 --
--- Called by   the owner; service_role; trigger _110_delete_dramas on users
+-- Called by   the owner; service_role
 -- Writes      dramas and all below it; runs, which are closed; what app.cancel_job writes
 -- Errors      PT404 drama_not_found, PT409 drama_changed
 -- Locks       its runs, lowest id first; then the drama: so does a worker that hands in results
@@ -61,26 +61,6 @@ comment on function public.delete_drama(uuid) is
 $$Deletes a drama with all that is below it, and cancels the jobs that work on it.
 
 Images and videos stay in the object store. 404 drama_not_found. 409 drama_changed: a job was started at this moment; repeat it.$$;
-
--- After their runs have gone: a worker, too, holds the run before the drama.
-create or replace function app.tg_users__delete_dramas()
-  returns trigger
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-as $$
-begin
-  delete from public.dramas as d
-  where d.owner_id = any (array(select u.id from old_users as u));
-
-  return null;
-end
-$$;
-
-comment on function app.tg_users__delete_dramas() is 'Deletes the dramas of users who are deleted.';
 
 grant execute on function app.delete_drama(uuid) to authenticated, service_role;
 grant execute on function public.delete_drama(uuid) to authenticated, service_role;

@@ -1,22 +1,6 @@
--- app.describe_asset, app.trim_text
+-- app.describe_asset
 --
 -- Errors      PT404 drama_not_found, PT422 prompt_missing, model_unknown
-create or replace function app.trim_text(text text)
-  returns text
-  language plpgsql
-  immutable
-  set search_path = ''
-as $$
-begin
-  return btrim(
-    trim_text.text,
-    E' \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff'
-  );
-end
-$$;
-
-comment on function app.trim_text(text) is 'A text without the spaces and line breaks around it.';
-
 create or replace function app.describe_asset(drama public.dramas, target_id uuid, kind text, prompt text)
   returns jsonb
   language plpgsql

@@ -1,6 +1,6 @@
--- app.generate_drama, public.generate_drama, app.tg_dramas__generate, app.tg_dramas__record_run
+-- app.generate_drama, public.generate_drama
 --
--- Called by   clients; triggers _050_generate and _200_record_run on dramas
+-- Called by   clients
 -- Writes      dramas, drama_runs; what app.submit_run writes; rate_limits
 -- Errors      PT401 not_signed_in, PT404 drama_not_found, PT422 premise_invalid, model_unknown, options_invalid,
 --             idempotency_key_invalid, PT429 rate_limited
@@ -71,54 +71,6 @@ video_model }. idempotency_key: the same key gives the first drama.
 Returns the drama's row. It fills as steps are completed: watch dramas, episodes, scenes and jobs, or read job_tree(run_id);
 cancel_job(run_id) ends it, retry_job(run_id) goes on from what failed. 422 premise_invalid, model_unknown, options_invalid,
 idempotency_key_invalid. 404 drama_not_found: the drama of this key was deleted. 429 rate_limited. Seed 002.$$;
-
-create or replace function app.tg_dramas__generate()
-  returns trigger
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-as $$
-begin
-  new.owner_id := app.require_user();
-  new := app.start_drama_run(new, null);
-  perform app.take_drama_rate();
-  return new;
-end
-$$;
-
-comment on function app.tg_dramas__generate() is 'Has a drama generated that a client inserts directly: POST /dramas { premise, model }.';
-
-create or replace function app.tg_dramas__record_run()
-  returns trigger
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-as $$
-begin
-  insert into app.drama_runs (run_id, drama_id)
-  values (new.run_id, new.id);
-  return null;
-end
-$$;
-
-comment on function app.tg_dramas__record_run() is 'Lets the run of a new drama write to it.';
-
-create or replace function app.take_drama_rate()
-  returns void
-  language plpgsql
-  volatile
-  set search_path = ''
-as $$
-begin
-  perform app.take_rate(
-    'dramas', app.caller_key(), (select s.dramas_per_day from app.settings as s), interval '1 day'
-  );
-end
-$$;
-
-comment on function app.take_drama_rate() is 'Counts a generated drama into the caller''s rate.';
 
 grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;
 grant execute on function public.generate_drama(text, text, jsonb, text) to authenticated;

@@ -1,0 +1,47 @@
+-- app.apply_scenes
+--
+-- Writes      scenes
+-- Locks       the caller holds the dramas' locks
+create or replace function app.apply_scenes(job_ids bigint[])
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_ids bigint[];
+begin
+  with written as (
+    update public.scenes as s
+    set
+      -- What somebody has written, chosen or asked for meanwhile stays.
+      text = coalesce(nullif(s.text, ''), app.read_text(j.output -> 'text', 100000)),
+      image_prompt = coalesce(nullif(s.image_prompt, ''), app.read_text(j.output -> 'image_prompt', 10000)),
+      video_prompt = coalesce(nullif(s.video_prompt, ''), app.read_text(j.output -> 'video_prompt', 10000)),
+      image_job_id = case
+        when s.image_url is null and s.image_job_id is null
+          then (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_image')
+        else s.image_job_id
+      end,
+      video_job_id = case
+        when s.video_url is null and s.video_job_id is null
+          then (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_video')
+        else s.video_job_id
+      end
+    from public.jobs as j
+    join app.drama_runs as r on r.run_id = j.root_id
+    where j.id = any (apply_scenes.job_ids)
+      and j.type = 'write_scene'
+      and jsonb_typeof(j.output -> 'text') = 'string'
+      and s.id = app.read_uuid(j.input -> 'scene_id')
+      and s.drama_id = r.drama_id
+    returning j.id
+  )
+  select coalesce(array_agg(w.id), '{}') into v_ids
+  from written as w;
+
+  return v_ids;
+end
+$$;
+
+comment on function app.apply_scenes(bigint[]) is 'Puts texts into their scenes; returns the steps whose texts were taken.';

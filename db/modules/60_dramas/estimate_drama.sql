@@ -1,0 +1,41 @@
+-- app.estimate_drama
+create or replace function app.estimate_drama(drama_id uuid)
+  returns bigint
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+begin
+  -- A character takes six bytes in JSON at worst.
+  return (
+    select
+      2000 + octet_length(d.extra::text) + octet_length(d.options::text)
+        + 6 * octet_length(concat(d.title, d.premise, d.logline, d.genre, d.language, d.style, d.model, d.external_id, d.cover_url))
+    from public.dramas as d
+    where d.id = estimate_drama.drama_id
+  ) + coalesce((
+    select sum(
+      500 + octet_length(c.extra::text)
+        + 6 * octet_length(concat(c.name, c.role, c.description, c.appearance, c.portrait_url))
+    )
+    from public.drama_characters as c
+    where c.drama_id = estimate_drama.drama_id
+  ), 0) + coalesce((
+    select sum(500 + octet_length(e.extra::text) + 6 * (octet_length(concat(e.title, e.summary)) + octet_length(e.script)))
+    from public.episodes as e
+    where e.drama_id = estimate_drama.drama_id
+  ), 0) + coalesce((
+    select sum(
+      500 + octet_length(s.extra::text) + 40 * cardinality(s.character_ids)
+        + 6 * (
+          octet_length(concat(s.title, s.image_url, s.video_url, s.audio_url)) + octet_length(s.summary)
+            + octet_length(s.text) + octet_length(s.image_prompt) + octet_length(s.video_prompt)
+        )
+    )
+    from public.scenes as s
+    where s.drama_id = estimate_drama.drama_id
+  ), 0);
+end
+$$;
+
+comment on function app.estimate_drama(uuid) is 'How many bytes a drama has as a document, at most.';

@@ -1,0 +1,17 @@
+-- app.is_time
+create or replace function app.is_time(text text)
+  returns boolean
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+begin
+  return is_time.text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' and is_time.text::timestamptz is not null;
+exception
+  -- The 31st of February has the form of a time, too.
+  when datetime_field_overflow or invalid_datetime_format or invalid_time_zone_displacement_value then
+    return false;
+end
+$$;
+
+comment on function app.is_time(text) is 'Whether a text is a time as JSON has it, with its zone.';

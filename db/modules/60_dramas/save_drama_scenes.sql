@@ -1,0 +1,103 @@
+-- app.save_drama_scenes
+--
+-- Writes      scenes
+-- Errors      PT404 drama_not_found, where an id is another drama's
+-- Locks       the caller holds the drama's lock
+create or replace function app.save_drama_scenes(drama_id uuid, owner_id uuid, episode_ids uuid[], episodes json)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_scenes json;
+  v_ids uuid[];
+begin
+  -- One list, each with its place.
+  select coalesce(json_agg(s.scene order by e.n, s.n), '[]'), coalesce(array_agg(coalesce((s.scene ->> 'id')::uuid, gen_random_uuid()) order by e.n, s.n), '{}')
+  into v_scenes, v_ids
+  from json_array_elements(save_drama_scenes.episodes) with ordinality as e (episode, n)
+  cross join lateral json_array_elements(coalesce(e.episode -> 'scenes', '[]')) with ordinality as s (scene, n);
+
+  delete from public.scenes as s
+  where s.drama_id = save_drama_scenes.drama_id and s.id <> all (v_ids);
+
+  -- Ids of an episode that is another drama's: the foreign key would say so less plainly.
+  if exists (
+    select from public.episodes as e where e.id = any (save_drama_scenes.episode_ids) and e.drama_id <> save_drama_scenes.drama_id
+  ) then
+    perform app.fail(404, 'drama_not_found', 'There is no such drama, or not all that it names is its own.');
+  end if;
+
+  insert into public.scenes as s (
+    id, drama_id, episode_id, owner_id, position, title, summary, text, image_prompt, video_prompt, character_ids,
+    image_url, video_url, audio_url, extra
+  )
+  select
+    v_ids[n.n],
+    save_drama_scenes.drama_id,
+    p.episode_id,
+    save_drama_scenes.owner_id,
+    p.position,
+    coalesce(n.title, ''),
+    coalesce(n.summary, ''),
+    coalesce(n.text, ''),
+    coalesce(n.image_prompt, ''),
+    coalesce(n.video_prompt, ''),
+    coalesce(n.character_ids, '{}'),
+    n.image_url,
+    n.video_url,
+    n.audio_url,
+    coalesce(n.extra, '{}')
+  from rows from (
+    json_to_recordset(v_scenes) as (
+      title text, summary text, text text, image_prompt text, video_prompt text, character_ids uuid[], image_url text,
+      video_url text, audio_url text, extra json
+    )
+  ) with ordinality as n (
+    title, summary, text, image_prompt, video_prompt, character_ids, image_url, video_url, audio_url, extra, n
+  )
+  join (
+    select
+      row_number() over (order by e.n, s.n) as n,
+      save_drama_scenes.episode_ids[e.n] as episode_id,
+      s.n as position
+    from json_array_elements(save_drama_scenes.episodes) with ordinality as e (episode, n)
+    cross join lateral generate_series(
+      1, json_array_length(coalesce(e.episode -> 'scenes', '[]'))
+    ) as s (n)
+  ) as p on p.n = n.n
+  on conflict on constraint scenes_pkey do update
+    set
+      episode_id = excluded.episode_id,
+      position = excluded.position,
+      title = excluded.title,
+      summary = excluded.summary,
+      text = excluded.text,
+      image_prompt = excluded.image_prompt,
+      video_prompt = excluded.video_prompt,
+      character_ids = excluded.character_ids,
+      image_url = excluded.image_url,
+      -- What a job still makes does not replace what a person has chosen.
+      image_job_id = case when s.image_url is distinct from excluded.image_url then null else s.image_job_id end,
+      video_url = excluded.video_url,
+      video_job_id = case when s.video_url is distinct from excluded.video_url then null else s.video_job_id end,
+      audio_url = excluded.audio_url,
+      extra = excluded.extra
+    where s.drama_id = excluded.drama_id
+      and (
+        s.episode_id, s.position, s.title, s.summary, s.text, s.image_prompt, s.video_prompt, s.character_ids, s.image_url,
+        s.video_url, s.audio_url, s.extra::text
+      ) is distinct from (
+        excluded.episode_id, excluded.position, excluded.title, excluded.summary, excluded.text, excluded.image_prompt,
+        excluded.video_prompt, excluded.character_ids, excluded.image_url, excluded.video_url, excluded.audio_url,
+        excluded.extra::text
+      );
+
+  if (select count(*) from public.scenes as s where s.drama_id = save_drama_scenes.drama_id) <> cardinality(v_ids) then
+    perform app.fail(404, 'drama_not_found', 'There is no such drama, or not all that it names is its own.');
+  end if;
+end
+$$;
+
+comment on function app.save_drama_scenes(uuid, uuid, uuid[], json) is 'Makes the scenes of a drama those of a document.';
