@@ -9,13 +9,15 @@ import { Logger as RunnerLogger, run, type TaskList } from 'graphile-worker'
 import pg from 'pg'
 import { pino } from 'pino'
 import { z } from 'zod'
-import { createDramaAssets } from '../worker/adapters/drama_media.ts'
+import { createDramaMedia } from '../worker/adapters/drama_media.ts'
 import { createGemini, geminiVariables } from '../worker/adapters/gemini.ts'
 import { createQueue } from '../worker/queue/runner.ts'
+import { bindAll } from '../worker/shared/bind_all.ts'
 import { createDb } from '../worker/shared/db.ts'
 import { createSpaces } from '../worker/shared/object_store.ts'
 import type { StepSpec } from '../worker/steps/define_handler.ts'
 import { createSteps } from '../worker/steps/pump.ts'
+import { tasks } from '../worker/tasks/index.ts'
 import { createCache } from '../worker/templates/cache.ts'
 import { createTemplates } from '../worker/templates/resolver.ts'
 import { atLeast, atMost, type Bar, type Figure, machine, median, print } from './bench/report.ts'
@@ -122,11 +124,12 @@ async function main(): Promise<void> {
     const templates = createTemplates({ isRemote: false, db, store: undefined, cache, logger: silent })
     // No step of this benchmark has files, or asks Gemini.
     const store = createSpaces(spacesConfig(1))
-    const assets = createDramaAssets(store, assetsUrl(1))
+    const media = createDramaMedia(store, assetsUrl(1))
     const gemini = createGemini(z.object(geminiVariables).parse({}))
-    const deps = { templates, assets, gemini }
-    const steps = createSteps({ db, logger: silent, handlers: testHandlers, deps, concurrency })
-    const queue = createQueue({ pool, db, store, templateStore: undefined, logger: silent, steps, concurrency: 10 })
+    const deps = { templates, media, gemini }
+    const steps = createSteps({ db, logger: silent, handlers: bindAll(testHandlers, deps), concurrency })
+    const taskDeps = { db, store, templateStore: undefined, steps, logger: silent }
+    const queue = createQueue({ pool, db, logger: silent, tasks: bindAll(tasks, taskDeps), concurrency: 10 })
     queue.start()
     steps.start()
     while (queue.trouble() !== undefined) await sleep(20)

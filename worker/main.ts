@@ -1,4 +1,5 @@
 import { handlers } from './handlers/index.ts'
 import { startWorker } from './start_worker.ts'
+import { tasks } from './tasks/index.ts'
 
-await startWorker(handlers)
+await startWorker({ handlers, tasks })

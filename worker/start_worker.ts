@@ -1,25 +1,38 @@
-import { createDramaAssets } from './adapters/drama_media.ts'
+import { createDramaMedia } from './adapters/drama_media.ts'
 import { createGemini } from './adapters/gemini.ts'
 import { parseConfig } from './config.ts'
-import { startHealth } from './health.ts'
+import type { DramaDeps } from './handlers/dramas/deps.ts'
+import type { TaskFactory } from './queue/define_task.ts'
 import { createQueue } from './queue/runner.ts'
+import { bindAll } from './shared/bind_all.ts'
 import { createDb, createPing, openPool } from './shared/db.ts'
+import { startHealth } from './shared/health.ts'
 import { createSpaces } from './shared/object_store.ts'
 import { createLogger, exitOnSignal, orExit } from './shared/process.ts'
-import type { Handler } from './steps/define_handler.ts'
+import type { HandlerFactory } from './steps/define_handler.ts'
 import { createSteps } from './steps/pump.ts'
+import type { Deps as TaskDeps } from './tasks/deps.ts'
 import { createCache } from './templates/cache.ts'
 import { cacheFolder, openTemplateStore } from './templates/config.ts'
 import { createTemplates } from './templates/resolver.ts'
 
-/** Starts a worker process with these handlers: reads the environment, opens the pool, exits. For main.ts, here and in tests. */
-export async function startWorker(handlers: Record<string, Handler>): Promise<void> {
+/** What this process offers to its handlers: the services of all products. */
+type HandlerDeps = DramaDeps
+
+/**
+ * Starts a worker process: reads the environment, opens the pool, gives handlers and tasks their services, and exits at a
+ * signal. For main.ts, of the worker and of tests.
+ */
+export async function startWorker(options: {
+  handlers: Record<string, HandlerFactory<HandlerDeps>>
+  tasks: Record<string, TaskFactory<TaskDeps>>
+}): Promise<void> {
   const config = await orExit(2, () => parseConfig(process.env))
   const logger = createLogger('worker', config.LOG_LEVEL)
 
-  // Beside the jobs: one connection listens, one serves cron and schedules, one health, two the steps.
+  // One connection per job, one that listens, one for cron and schedules, one for health, two for steps.
   const max = config.WORKER_CONCURRENCY + 5
-  // Longer than Postgres lets a statement of this role run: what has no answer by then, nobody will answer.
+  // Longer than Postgres lets a statement of this role run: a query without an answer by then will never get one.
   const queryTimeoutMs = 40_000
   const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, queryTimeoutMs, logger })
   const db = createDb(pool)
@@ -31,11 +44,20 @@ export async function startWorker(handlers: Record<string, Handler>): Promise<vo
   const steps = createSteps({
     db,
     logger,
-    handlers,
-    deps: { templates, gemini: createGemini(config), assets: createDramaAssets(store, config.ASSETS_CDN_URL) },
+    handlers: bindAll(options.handlers, {
+      templates,
+      gemini: createGemini(config),
+      media: createDramaMedia(store, config.ASSETS_CDN_URL),
+    }),
     concurrency: config.WORKER_STEP_CONCURRENCY,
   })
-  const queue = createQueue({ pool, db, store, templateStore, logger, steps, concurrency: config.WORKER_CONCURRENCY })
+  const queue = createQueue({
+    pool,
+    db,
+    logger,
+    tasks: bindAll(options.tasks, { db, store, templateStore, steps, logger }),
+    concurrency: config.WORKER_CONCURRENCY,
+  })
   const ping = createPing(db, 'worker.ping')
 
   const { WORKER_HEALTH_HOST: host, WORKER_HEALTH_PORT: port } = config

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { defineHandler, type Handler, Reschedule, StepError, WithChildren } from '../../worker/steps/define_handler.ts'
-import { render } from '../../worker/templates/resolver.ts'
+import {
+  defineHandler,
+  type HandlerFactory,
+  Reschedule,
+  type StepContext,
+  StepError,
+  WithChildren,
+} from '../../worker/steps/define_handler.ts'
+import { render, type Templates } from '../../worker/templates/resolver.ts'
 
 /** The types of {@link testHandlers}, as SQL. */
 export const testTypes = `
@@ -12,7 +19,7 @@ export const testTypes = `
   on conflict do nothing`
 
 /** Handlers for tests, benchmarks and chaos. */
-export const testHandlers: Record<string, Handler> = {
+export const testHandlers: Record<string, HandlerFactory<{ templates: Templates }>> = {
   /** Says which steps it was given outputs of. */
   noop: defineHandler({
     input: z.unknown(),
@@ -81,7 +88,7 @@ export const testHandlers: Record<string, Handler> = {
       prompt: z.string(),
       usage: z.object({ input_tokens: z.number(), output_tokens: z.number() }),
     }),
-    async run(variables, { deps, id, ownerId, signal }) {
+    async run(variables, { deps, id, ownerId, signal }: StepContext<{ templates: Templates }>) {
       const { artifacts, version, source } = await deps.templates.resolve({
         template: 'drama',
         locale: 'en',

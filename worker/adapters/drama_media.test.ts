@@ -9,12 +9,12 @@ import {
   type TestStore,
 } from '../../scripts/testing/store.ts'
 import { createSpaces, type Store } from '../shared/object_store.ts'
-import { createDramaAssets, type DramaAssets } from './drama_media.ts'
+import { createDramaMedia, type DramaMedia } from './drama_media.ts'
 
 let real: TestStore
 let faulty: FaultyStore
 let store: Store
-let assets: DramaAssets
+let media: DramaMedia
 const dramaId = '6f1f4d1e-50d5-4f0e-9c50-0d1f0a3e7b11'
 const signal = new AbortController().signal
 const bytes = makePng('A lamp')
@@ -23,7 +23,7 @@ beforeAll(async () => {
   real = await startTestStore()
   faulty = await startFaultyStore(real.port)
   store = createSpaces(spacesConfig(faulty.port))
-  assets = createDramaAssets(store, assetsUrl(real.port))
+  media = createDramaMedia(store, assetsUrl(real.port))
 })
 beforeEach(() => faulty.heal())
 afterAll(async () => {
@@ -32,30 +32,30 @@ afterAll(async () => {
   await real.stop()
 })
 
-test('what is put can be loaded by anybody and by us, and lies where it lay when it is put again', async () => {
-  const url = await assets.put({ dramaId, bytes, mimeType: 'image/png', signal })
+test('anybody can load a stored picture, and storing it again gives the same URL', async () => {
+  const url = await media.put({ dramaId, bytes, mimeType: 'image/png', signal })
   expect(url).toMatch(new RegExp(`^${real.url}/drama-assets/${dramaId}/[0-9a-f]{40}\\.png$`))
   const response = await fetch(url)
   expect(response.headers.get('content-type')).toBe('image/png')
   expect(response.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
   expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true)
-  // Another process has to load it, and does so once; the one that has put it does not.
-  const other = createDramaAssets(store, assetsUrl(real.port))
-  for (const one of [other, other, assets]) {
+  // Another process loads it once; the process that stored it does not load it at all.
+  const other = createDramaMedia(store, assetsUrl(real.port))
+  for (const one of [other, other, media]) {
     expect(await one.load(url, signal)).toEqual({ bytes, mimeType: 'image/png' })
   }
   expect(faulty.requests('GET')).toBe(1)
-  expect(await assets.put({ dramaId, bytes, mimeType: 'image/png', signal })).toBe(url)
+  expect(await media.put({ dramaId, bytes, mimeType: 'image/png', signal })).toBe(url)
   expect(await real.keys()).toHaveLength(1)
 })
 
-test('what is not what it says it is, is not put', async () => {
+test('a file that is not of its declared type is refused', async () => {
   for (const [what, mimeType] of [
     [Buffer.from('<svg onload="alert(1)"/>'), 'image/png'],
     [bytes, 'image/jpeg'],
     [Buffer.from('<html>'), 'text/html'],
   ] as const) {
-    await expect(assets.put({ dramaId, bytes: what, mimeType, signal })).rejects.toMatchObject({
+    await expect(media.put({ dramaId, bytes: what, mimeType, signal })).rejects.toMatchObject({
       slug: 'provider_answer_invalid',
     })
   }
@@ -69,35 +69,35 @@ test.each([
   '%/drama-assets/x/y.png?versionId=1',
   '%.evil.example/drama-assets/x/y.png',
   '%/templates/x.png',
-])('%s is not loaded', async (url) => {
+])('%s is never fetched', async (url) => {
   const before = faulty.requests('GET')
-  expect(await assets.load(url.replace('%', real.url), signal)).toBeUndefined()
+  expect(await media.load(url.replace('%', real.url), signal)).toBeUndefined()
   expect(faulty.requests('GET')).toBe(before)
 })
 
-test('what is not there, or is no picture, is left out', async () => {
-  expect(await assets.load(`${real.url}/drama-assets/${dramaId}/gone.png`, signal)).toBeUndefined()
+test('load gives undefined for a missing object and for a video', async () => {
+  expect(await media.load(`${real.url}/drama-assets/${dramaId}/gone.png`, signal)).toBeUndefined()
   const video = Buffer.concat([Buffer.from('00000014667479706d70343200000000', 'hex'), Buffer.alloc(100)])
-  const url = await assets.put({ dramaId, bytes: video, mimeType: 'video/mp4', signal })
-  expect(await assets.load(url, signal)).toBeUndefined()
+  const url = await media.put({ dramaId, bytes: video, mimeType: 'video/mp4', signal })
+  expect(await media.load(url, signal)).toBeUndefined()
 })
 
-test('a store that is away for a moment costs no picture; one that stays away is worth another attempt', async () => {
+test('put survives a short outage of the store; a long outage is a retryable failure', async () => {
   faulty.fail('error', { method: 'PUT', times: 3 })
-  await expect(assets.put({ dramaId, bytes, mimeType: 'image/png', signal })).resolves.toMatch('.png')
+  await expect(media.put({ dramaId, bytes, mimeType: 'image/png', signal })).resolves.toMatch('.png')
   faulty.fail('error')
   for (const call of [
-    () => assets.put({ dramaId, bytes, mimeType: 'image/png', signal }),
-    () => assets.load(`${real.url}/drama-assets/${dramaId}/x.png`, signal),
+    () => media.put({ dramaId, bytes, mimeType: 'image/png', signal }),
+    () => media.load(`${real.url}/drama-assets/${dramaId}/x.png`, signal),
   ]) {
     await expect(call()).rejects.toMatchObject({ slug: 'store_unavailable', isPermanent: false })
   }
 })
 
-test('a step that is stopped says why', async () => {
+test('an aborted put throws the reason of the signal', async () => {
   faulty.fail('error')
   const reason = new Error('The step is not wanted any more.')
   const abort = new AbortController()
   setTimeout(() => abort.abort(reason), 100)
-  await expect(assets.put({ dramaId, bytes, mimeType: 'image/png', signal: abort.signal })).rejects.toBe(reason)
+  await expect(media.put({ dramaId, bytes, mimeType: 'image/png', signal: abort.signal })).rejects.toBe(reason)
 })

@@ -7,15 +7,15 @@ import { StepError } from '../steps/outcome.ts'
 import type { Picture } from './gemini.ts'
 
 /**
- * The images and videos of dramas, below `drama-assets/` in the bucket of assets. Each call throws a StepError when the store
- * does not answer, which is worth another attempt, or what the signal was aborted with.
+ * The media of dramas (images and videos), stored below `drama-assets/` in the bucket of assets. A call throws a retryable
+ * StepError when the store does not answer, and the signal's reason when the signal aborts.
  */
-export type DramaAssets = {
-  /** Puts a file, and says where clients load it. Its name is the hash of its bytes: put again, it lies where it lay. */
+export type DramaMedia = {
+  /** Stores a file and returns the URL where clients load it. The key is a hash of the bytes, so a repetition is harmless. */
   put(file: { dramaId: string; bytes: Buffer; mimeType: string; signal: AbortSignal }): Promise<string>
   /**
-   * A picture of our bucket; undefined where the URL is none of ours, or there is no picture. Whatever else an owner may have
-   * written there is never fetched: a worker that did would be a way into our network.
+   * Loads a picture from our bucket. Returns undefined when the URL is outside our bucket, or when the object is missing or
+   * not a picture. URLs outside the bucket are never fetched, because an owner could use the worker to reach our network.
    */
   load(url: string, signal: AbortSignal): Promise<Picture | undefined>
 }
@@ -31,8 +31,8 @@ const pictureMaxBytes = 20 * 2 ** 20
 const attempts = 4
 const rememberedMaxBytes = 32 * 2 ** 20
 
-export function createDramaAssets(store: Store, publicUrl: string): DramaAssets {
-  // What was put or loaded lately: a portrait is wanted for each of its scenes, and what lies under a hash stays as it is.
+export function createDramaMedia(store: Store, publicUrl: string): DramaMedia {
+  // Recently stored or loaded pictures. Each scene with a character loads its portrait, and bytes under a hash never change.
   const remembered = new Map<string, Picture>()
   let rememberedBytes = 0
 
@@ -50,7 +50,7 @@ export function createDramaAssets(store: Store, publicUrl: string): DramaAssets 
   function recall(key: string): Picture | undefined {
     const picture = remembered.get(key)
     if (picture === undefined) return undefined
-    // The last one to be forgotten.
+    // Move it to the end: the map is in order of last use.
     remembered.delete(key)
     remembered.set(key, picture)
     return picture
@@ -61,11 +61,14 @@ export function createDramaAssets(store: Store, publicUrl: string): DramaAssets 
       const extension = extensions[mimeType]
       const found = await fileTypeFromBuffer(bytes)
       if (extension === undefined || found?.mime !== mimeType) {
-        throw new StepError('provider_answer_invalid', `What came as ${mimeType.slice(0, 100)} is none.`)
+        throw new StepError(
+          'provider_answer_invalid',
+          `The file is not of its declared type, ${mimeType.slice(0, 100)}.`,
+        )
       }
       const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 40)
       const key = `drama-assets/${dramaId}/${hash}.${extension}`
-      // It is paid for: a store that is away for a moment must not cost it.
+      // The file is already paid for, so a short outage of the store must not lose it.
       for (let attempt = 1; ; attempt++) {
         try {
           await store.put(

@@ -1,35 +1,40 @@
 import type { Task } from 'graphile-worker'
+import type { Logger } from 'pino'
 import type { z } from 'zod'
-import type { Deps } from '../tasks/deps.ts'
 
-/** A task that still waits for what the process has. */
-export type UnboundTask = (services: Pick<Deps, 'db' | 'store' | 'templateStore' | 'logger' | 'steps'>) => Task
+/** The second argument of `run`: the services that the tasks need, and what belongs to this one job. */
+export type TaskContext<Deps = unknown> = Deps & {
+  /** Logs the task's name and the job's id with each line. */
+  logger: Logger
+  /** Aborts when the worker stops: return or throw within 2 s. A job that throws runs again. */
+  signal: AbortSignal
+}
+
+/** A task without its services: call it with them. */
+export type TaskFactory<Deps> = (services: Deps & { logger: Logger }) => Task
 
 /**
- * Makes a task of graphile-worker: its payload is checked first, and `run` gets the deps. Throw to have it run again.
+ * Defines a task of graphile-worker: checks the payload, then calls `run`. Throw to have the job run again. `Deps` is
+ * inferred from the type of `run`'s second parameter, so this file imports no task.
  *
- * A payload that does not fit fails like anything else, attempt after attempt: graphile-worker knows no permanent
- * failure, and while a new version is rolled out, the next attempt may reach a worker that understands the payload.
+ * A payload that does not match its schema fails like any other error, attempt after attempt. graphile-worker has no
+ * permanent failures, and during a rollout the next attempt may reach a worker that understands the payload.
  */
-export function defineTask<Schema extends z.ZodType>(definition: {
+export function defineTask<Schema extends z.ZodType, Deps = unknown>(definition: {
   payload: Schema
-  run(payload: z.output<Schema>, deps: Deps): Promise<void>
-}): UnboundTask {
-  return ({ db, store, templateStore, logger, steps }) =>
+  run(payload: z.output<Schema>, context: TaskContext<Deps>): Promise<void>
+}): TaskFactory<Deps> {
+  return (services) =>
     async (payload, { job, abortSignal }) => {
       const parsed = definition.payload.safeParse(payload)
       if (!parsed.success) {
         const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'payload'}: ${message}`)
-        throw new Error(`The payload does not fit: ${faults.join('; ')}`, { cause: parsed.error })
+        throw new Error(`The payload does not match its schema: ${faults.join('; ')}`, { cause: parsed.error })
       }
-      const deps = {
-        db,
-        store,
-        templateStore,
-        steps,
-        logger: logger.child({ task: job.task_identifier, job: job.id }),
+      await definition.run(parsed.data, {
+        ...services,
+        logger: services.logger.child({ task: job.task_identifier, job: job.id }),
         signal: abortSignal,
-      }
-      await definition.run(parsed.data, deps)
+      })
     }
 }

@@ -5,10 +5,10 @@ import type { Logger } from 'pino'
 type Callback = (error: Error | undefined, client: pg.PoolClient | undefined, release: () => void) => void
 
 /**
- * The pool as graphile-worker gets it: while Postgres is away, `connect` waits, until it is back or the signal aborts.
+ * Wraps the pool for graphile-worker: while Postgres is down, `connect` waits until Postgres is back or the signal aborts.
  *
- * Without it, graphile-worker 0.18 loses what it has to write down in that time (its issue 636), which ends it and
- * aborts every job that runs; and it listens again only up to a minute after Postgres is back.
+ * Without this, graphile-worker 0.18 cannot record the end of jobs during an outage (its issue 636), so it ends and aborts
+ * every running job. It also takes up to a minute after the outage to listen again.
  */
 export function makePatient(pool: pg.Pool, logger: Logger, signal: AbortSignal): pg.Pool {
   let isAway = false

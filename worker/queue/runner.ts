@@ -11,41 +11,34 @@ import {
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Db } from '../shared/db.ts'
-import type { Store } from '../shared/object_store.ts'
-import type { Steps } from '../steps/pump.ts'
-import { tasks } from '../tasks/index.ts'
 import { makePatient } from './patient_pool.ts'
 import { followSchedules } from './schedules.ts'
 
 const firstDelayMs = 250
 const longestDelayMs = 5000
 
-/** graphile-worker, kept running. */
+/** graphile-worker, restarted whenever it ends. */
 export type Queue = {
   start(): void
-  /** Why no job can be taken at the moment; undefined when all is well. */
+  /** Why the queue cannot claim jobs at the moment; undefined when it can. */
   trouble(): string | undefined
-  /** Takes no more jobs, aborts the signal of those that run, and hands back what has not ended 2.5 s later: then it throws. */
+  /** Claims no more jobs and aborts the signals of running ones. After 2.5 s it releases the rest to other workers and throws. */
   stop(): Promise<void>
 }
 
 /**
- * Runs graphile-worker, and starts it again with growing pauses when it cannot start (no Postgres yet, or one that is
- * not migrated) or ends. Through a restart of Postgres it stays up and jobs go on (see patient_pool.ts); it ends when
- * a connection broke just as it took a job or wrote down the end of one.
+ * Runs graphile-worker with these tasks. Restarts it with growing delays when it ends or cannot start, for example while
+ * Postgres is down or not migrated. A restart of Postgres does not end it (see patient_pool.ts); a connection that breaks
+ * during a claim or a completion does.
  */
 export function createQueue(options: {
   pool: pg.Pool
   db: Db
-  store: Store
-  templateStore: Store | undefined
   logger: Logger
-  steps: Steps
+  tasks: TaskList
   concurrency: number
 }): Queue {
-  const { pool, db, store, templateStore, logger, steps, concurrency } = options
-  const services = { db, store, templateStore, logger, steps }
-  const taskList: TaskList = Object.fromEntries(Object.entries(tasks).map(([name, bind]) => [name, bind(services)]))
+  const { pool, db, logger, tasks: taskList, concurrency } = options
   const stopping = new AbortController()
   let runner: Runner | undefined
   let workers: WorkerPool | undefined
@@ -53,12 +46,12 @@ export function createQueue(options: {
   let ended: Promise<void> = Promise.resolve()
 
   async function runOnce(): Promise<void> {
-    // What an earlier runner could not write down stays locked for four hours; such a job runs again now.
+    // Jobs whose end an earlier runner could not record stay locked for four hours. Unlock them, so they run again now.
     if (workers) await db.call('graphile_worker.force_unlock_workers', { worker_ids: [workers.id] })
     const schedules = await followSchedules(db, logger)
     try {
       const events = watch()
-      // It shuts down after such an error, but may wait for ever when a second one follows.
+      // After a fatal error the runner shuts down, but a second error can make it wait without end.
       const broken = once(events, 'pool:fatalError').then(() => pause(longestDelayMs))
       runner = await run({
         pgPool: makePatient(pool, logger, stopping.signal),
@@ -71,8 +64,8 @@ export function createQueue(options: {
         noHandleSignals: true,
         noPreparedStatements: false,
         gracefulShutdownAbortTimeout: 0,
-        // Without these, the connection that breaks just as a job's end is written down is an unhandled rejection, and
-        // the process ends. With them 0.18 does not retry either (its issue 636), but it tells us and shuts down.
+        // Without batch delays, a connection that breaks while a job's end is recorded is an unhandled rejection, which
+        // ends the process. With them 0.18 does not retry either (its issue 636), but it emits an event and shuts down.
         preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
       })
       if (stopping.signal.aborted) await runner.stop()
@@ -83,7 +76,7 @@ export function createQueue(options: {
     }
   }
 
-  /** Ends early when the worker stops. */
+  /** Waits; returns early when the worker stops. */
   function pause(ms: number): Promise<void> {
     return sleep(ms, undefined, { signal: stopping.signal }).catch(() => {})
   }
@@ -93,7 +86,7 @@ export function createQueue(options: {
     let isEnding = false
     const clear = () => {
       if (isEnding) return
-      if (trouble !== undefined) logger.info('Queue is taking jobs')
+      if (trouble !== undefined) logger.info('Queue started to claim jobs')
       trouble = undefined
     }
     events.on('pool:create', ({ workerPool }) => {
@@ -106,8 +99,8 @@ export function createQueue(options: {
     events.on('worker:getJob:empty', clear)
     events.on('job:start', clear)
     events.on('worker:getJob:error', ({ error }) => {
-      if (trouble === undefined) logger.error({ err: error }, 'Queue could not take jobs')
-      trouble ??= 'No job can be taken.'
+      if (trouble === undefined) logger.error({ err: error }, 'Queue could not claim jobs')
+      trouble ??= 'The queue cannot claim jobs.'
     })
     events.on('job:error', ({ job, error }) => {
       const { id, task_identifier: task, attempts: attempt, max_attempts } = job
@@ -144,25 +137,25 @@ export function createQueue(options: {
     async stop() {
       stopping.abort()
       let isLate = false
-      // A job that is handed back runs elsewhere in seconds, not in four hours. (0.18's kill() does nothing after stop().)
+      // A released job runs elsewhere within seconds instead of four hours. (In 0.18, kill() does nothing after stop().)
       const timer = setTimeout(() => {
         isLate = true
         Promise.resolve(workers?.forcefulShutdown('The worker is stopping.')).catch(() => {})
       }, 2500)
-      // It refuses only when it has ended by itself.
+      // stop() rejects only when the runner has already ended.
       await runner?.stop().catch(() => {})
       await ended
       clearTimeout(timer)
-      if (isLate) throw new Error('Some jobs did not end in time and were handed back')
+      if (isLate) throw new Error('Some jobs did not end in time and were released to other workers')
     },
   }
 }
 
-/** graphile-worker's own log: its news at debug, its warnings and errors as they are, never what a job carries. */
+/** Forwards graphile-worker's log: info as debug, warnings and errors at their level, never a job's payload. */
 function bridge(logger: Logger): RunnerLogger {
   const levels = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const
   return new RunnerLogger(() => (level, report, meta) => {
-    // Failed jobs are logged above.
+    // Failed jobs are logged by the listener of job:error.
     if (!meta.failure) logger[levels[level]]({ report, err: meta.error }, 'Queue reported')
   })
 }

@@ -5,10 +5,10 @@ import type { Db } from '../shared/db.ts'
 type Schedule = { name: string; cron: string }
 
 /**
- * Reads `worker.list_schedules()` (empty where pg_cron runs them), and again each minute until `stop`.
+ * Reads `worker.list_schedules()` (empty where pg_cron runs the schedules) now and each minute until `stop`.
  *
- * `items` is changed in place: graphile-worker looks it through at every minute and says that it may change, so a new
- * list needs no restart of the queue. Several workers agree in `graphile_worker._private_known_crontabs` who enqueues.
+ * Changes `items` in place: graphile-worker documents that it may change and reads it every minute, so a new list needs no
+ * restart. Several workers coordinate through `graphile_worker._private_known_crontabs`.
  */
 export async function followSchedules(db: Db, logger: Logger): Promise<{ items: ParsedCronItem[]; stop(): void }> {
   const items: ParsedCronItem[] = []
@@ -28,7 +28,7 @@ export async function followSchedules(db: Db, logger: Logger): Promise<{ items: 
   return { items, stop: () => clearInterval(timer) }
 }
 
-/** One cron item, or none where the expression is wrong: that must not stop the others. */
+/** Returns one cron item, or none when the expression is invalid, because one bad schedule must not stop the others. */
 function parse({ name, cron }: Schedule, logger: Logger): ParsedCronItem[] {
   try {
     const item = parseCronItem({
@@ -36,13 +36,12 @@ function parse({ name, cron }: Schedule, logger: Logger): ParsedCronItem[] {
       match: cron,
       identifier: name,
       payload: { name },
-      // The key: where one still waits, for its next attempt or for a worker, there is nothing to add. Eight attempts
-      // last half an hour.
+      // With the key, a schedule that still has a queued job adds no second one. Eight attempts last half an hour.
       options: { backfillPeriod: 0, jobKey: `run_schedule/${name}`, maxAttempts: 8 },
     })
     return [item]
   } catch (err) {
-    logger.error({ schedule: name, cron, err }, 'Schedule was left out: its cron expression is wrong')
+    logger.error({ schedule: name, cron, err }, 'Schedule was skipped because its cron expression is invalid')
     return []
   }
 }

@@ -1,65 +1,62 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import type { DramaAssets } from '../adapters/drama_media.ts'
-import type { Gemini } from '../adapters/gemini.ts'
-import type { Templates } from '../templates/resolver.ts'
 import { Reschedule, StepError, WithChildren } from './outcome.ts'
 
 export { Reschedule, StepError, type StepSpec, WithChildren } from './outcome.ts'
 
-/** What the process has for its handlers. */
-export type HandlerDeps = {
-  /** The prompts: versions, in a language. */
-  templates: Templates
-  gemini: Gemini
-  /** Where the images and videos of dramas are put. */
-  assets: DramaAssets
-}
-
-/** What a handler is told of its step, beside its input. */
-export type StepContext = {
+/** What the pump tells a handler about its step, besides the input. */
+export type Step = {
   id: number
   runId: number
   ownerId: string | null
   key: string
-  /** `{ key: output }` of the steps that it depends on; `{ error: slug }` for one that has failed under `continue`. */
+  /** `{ key: output }` of the steps it depends on; `{ error: slug }` for a step that failed under `continue`. */
   outputs: Record<string, unknown>
-  /** What it saved when it rescheduled itself; null at first. */
+  /** The state that the step saved when it rescheduled itself; null on its first turn. */
   state: unknown
-  /** How often it has failed before. */
+  /** How often the step failed before. */
   failures: number
-  /** Aborts at the timeout, when the run is cancelled or failing, and when the worker stops: end, or throw, within 2 s. */
+  /** Aborts at the timeout, when the run is cancelled or fails, and when the worker stops: return or throw within 2 s. */
   signal: AbortSignal
   logger: Logger
-  deps: HandlerDeps
-  /** From 0 to 1; clients see it within a second or two. */
+  /** Reports progress from 0 to 1. Clients see it within a second or two. */
   progress(fraction: number): void
 }
 
-/** A handler as the pump runs it. */
-export type Handler = (input: unknown, context: StepContext) => Promise<unknown>
+/** The second argument of `run`: the step, and the services that the handlers of a product need. */
+export type StepContext<Deps = unknown> = Step & { deps: Deps }
+
+/** A handler as the pump calls it. */
+export type Handler = (input: unknown, step: Step) => Promise<unknown>
+
+/** A handler without its services: call it with them. */
+export type HandlerFactory<Deps> = (deps: Deps) => Handler
 
 /**
- * Makes the handler of a job type. Input and output are checked: what does not fit fails for good, since the next attempt
- * would be given the same. Handlers run at least once: write them so that a repetition does no harm.
+ * Defines the handler of a job type. `Deps` is inferred from the type of `run`'s second parameter, so this file imports no
+ * product.
+ *
+ * An input or output that does not match its schema fails the step permanently, because the next attempt would get the
+ * same input. A handler runs at least once: write it so that a repetition is harmless.
  */
-export function defineHandler<Input extends z.ZodType, Output extends z.ZodType>(definition: {
+export function defineHandler<Input extends z.ZodType, Output extends z.ZodType, Deps = unknown>(definition: {
   input: Input
   output: Output
   run(
     input: z.output<Input>,
-    context: StepContext,
+    context: StepContext<Deps>,
   ): Promise<z.input<Output> | WithChildren | Reschedule> | z.input<Output> | WithChildren | Reschedule
-}): Handler {
+}): HandlerFactory<Deps> {
   const parse = (schema: z.ZodType, value: unknown, what: string) => {
     const parsed = schema.safeParse(value)
     if (parsed.success) return parsed.data
-    throw new StepError(`${what}_invalid`, `The ${what} does not fit: ${z.prettifyError(parsed.error)}`, {
+    throw new StepError(`${what}_invalid`, `The ${what} does not match its schema: ${z.prettifyError(parsed.error)}`, {
       isPermanent: true,
     })
   }
-  return async (input, context) => {
-    const result = await definition.run(parse(definition.input, input, 'input') as z.output<Input>, context)
+  return (deps) => async (input, step) => {
+    const parsed = parse(definition.input, input, 'input') as z.output<Input>
+    const result = await definition.run(parsed, { ...step, deps })
     if (result instanceof Reschedule) return result
     if (result instanceof WithChildren) {
       return new WithChildren(parse(definition.output, result.output, 'output'), result.children)

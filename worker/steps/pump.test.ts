@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import type { Db } from '../shared/db.ts'
-import type { HandlerDeps, StepContext } from './define_handler.ts'
+import type { Step } from './define_handler.ts'
 import { StepError } from './outcome.ts'
 import { createSteps } from './pump.ts'
 
@@ -28,7 +28,7 @@ type Result = { id: number; outcome: string; error?: { slug: string } }
 /** Gives these steps at the first call, and keeps what comes back. */
 function open(options: {
   steps: Given[]
-  handler: (input: unknown, context: StepContext) => Promise<unknown>
+  handler: (input: unknown, context: Step) => Promise<unknown>
   stop?: (beat: number) => number[]
   readMs?: number
   exchange?: (results: Result[], want: number) => void
@@ -72,7 +72,6 @@ function open(options: {
         return options.handler(input, context)
       },
     },
-    deps: {} as HandlerDeps,
     concurrency: 1,
   })
   steps.start()

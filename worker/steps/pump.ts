@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Db } from '../shared/db.ts'
-import type { Handler, HandlerDeps } from './define_handler.ts'
+import type { Handler } from './define_handler.ts'
 import { mergeOutputs } from './merge_outputs.ts'
 import { StepError } from './outcome.ts'
 import { describeFailure, describeResult, describeReturn } from './serialize_result.ts'
@@ -54,10 +54,9 @@ export function createSteps(options: {
   db: Db
   logger: Logger
   handlers: Record<string, Handler>
-  deps: HandlerDeps
   concurrency: number
 }): Steps {
-  const { db, logger, handlers, deps, concurrency } = options
+  const { db, logger, handlers, concurrency } = options
   const workerId = crypto.randomUUID()
   // A step of a type that this process does not know stays for one that does.
   const types = Object.keys(handlers)
@@ -268,7 +267,6 @@ export function createSteps(options: {
         failures: step.failures,
         signal: abort.signal,
         logger: logger.child({ step: step.id, key: step.key, type: step.type }),
-        deps,
         progress: (fraction) => {
           one.progress = Number.isFinite(fraction)
             ? Math.round(Math.min(Math.max(fraction, 0), 1) * 10_000) / 10_000

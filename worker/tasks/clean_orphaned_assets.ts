@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineTask } from '../queue/define_task.ts'
+import { defineTask, type TaskContext } from '../queue/define_task.ts'
 import type { Store } from '../shared/object_store.ts'
 import type { Deps } from './deps.ts'
 
@@ -24,13 +24,13 @@ export default defineTask({
     limit: z.int().min(1).max(1_000_000).default(1000),
     remove: z.boolean().default(false),
   }),
-  async run({ mode, limit, remove }, deps) {
+  async run({ mode, limit, remove }, deps: TaskContext<Deps>) {
     if (mode === 'orphans') await removeOrphans(limit, deps)
     else await findUnknown(limit, remove, deps)
   },
 })
 
-async function removeOrphans(limit: number, { store, db, logger, signal }: Deps): Promise<void> {
+async function removeOrphans(limit: number, { store, db, logger, signal }: TaskContext<Deps>): Promise<void> {
   let looked: number
   do {
     const [row] = await db.call<{ mark_orphaned_assets: number }>('worker.mark_orphaned_assets', { limit: batchSize })
@@ -63,7 +63,11 @@ async function removeOrphans(limit: number, { store, db, logger, signal }: Deps)
   if (signal.aborted) throw new Error('Deleting orphans was stopped before its end')
 }
 
-async function findUnknown(limit: number, remove: boolean, { store, db, logger, signal }: Deps): Promise<void> {
+async function findUnknown(
+  limit: number,
+  remove: boolean,
+  { store, db, logger, signal }: TaskContext<Deps>,
+): Promise<void> {
   const unknown: string[] = []
   let listed = 0
   for await (const page of store.list(prefix, signal)) {

@@ -3,7 +3,7 @@ import runSchedule from './run_schedule.ts'
 import runSteps from './run_steps.ts'
 import sweepTemplateUploads from './sweep_template_uploads.ts'
 
-/** Every task of the worker, under the name by which SQL enqueues it. */
+/** Each task of the worker, by the name that SQL enqueues. */
 export const tasks = {
   clean_orphaned_assets: cleanOrphanedAssets,
   run_schedule: runSchedule,

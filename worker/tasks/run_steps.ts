@@ -1,13 +1,14 @@
 import { z } from 'zod'
-import { defineTask } from '../queue/define_task.ts'
+import { defineTask, type TaskContext } from '../queue/define_task.ts'
+import type { Deps } from './deps.ts'
 
 /**
- * Pumps steps of runs while any are ready. A job of this task is a hint that there are some: lost or doubled, it changes no
- * result. Each process has one pump, which all its jobs share.
+ * Runs the pump while steps are ready. A job of this task is only a hint that some may be: losing or doubling a hint
+ * changes no result. Each process has one pump, shared by all jobs of this task.
  */
 export default defineTask({
   payload: z.object({}),
-  async run(_payload, { steps, signal }) {
+  async run(_payload, { steps, signal }: TaskContext<Deps>) {
     await steps.pump(signal)
   },
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { defineTask } from '../queue/define_task.ts'
+import { defineTask, type TaskContext } from '../queue/define_task.ts'
+import type { Deps } from './deps.ts'
 
 const batchSize = 100
 const lanes = 4
@@ -10,7 +11,7 @@ const lanes = 4
  */
 export default defineTask({
   payload: z.object({}),
-  async run(_payload, { db, templateStore, logger, signal }) {
+  async run(_payload, { db, templateStore, logger, signal }: TaskContext<Deps>) {
     if (templateStore === undefined) {
       throw new Error('No store of templates is configured: set TEMPLATES_STORE_ENDPOINT and its keys')
     }

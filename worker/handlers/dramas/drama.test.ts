@@ -1,8 +1,8 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import type { StepContext } from '../../steps/define_handler.ts'
 import type { Cache } from '../../templates/cache.ts'
 import { createTemplates } from '../../templates/resolver.ts'
+import type { DramaContext } from './deps.ts'
 import { buildPrompt, toText } from './drama.ts'
 
 const templates = createTemplates({
@@ -12,7 +12,7 @@ const templates = createTemplates({
   cache: {} as Cache,
   logger: pino({ level: 'silent' }),
 })
-const context = { id: 1, ownerId: null, signal: new AbortController().signal, deps: { templates } } as StepContext
+const context = { id: 1, ownerId: null, signal: new AbortController().signal, deps: { templates } } as DramaContext
 const variables = { premise: 'A door.', style: '', character_count: 2, episode_count: 3 }
 const outline = (language: string) => buildPrompt(context, 'outline_prompt', language, variables)
 

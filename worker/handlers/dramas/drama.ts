@@ -1,12 +1,11 @@
 import type { Picture } from '../../adapters/gemini.ts'
-import { type StepContext, StepError } from '../../steps/define_handler.ts'
+import { StepError } from '../../steps/define_handler.ts'
 import { type Locale, render } from '../../templates/resolver.ts'
+import type { DramaContext } from './deps.ts'
 
-/** What the handlers of dramas have in common. */
-
-/** A prompt of bundle `drama`, filled in. It is in the drama's language where there is one, else in English. */
+/** Renders a prompt of bundle `drama`, in French for French dramas, else in English. */
 export async function buildPrompt(
-  { id, ownerId, signal, deps }: StepContext,
+  { id, ownerId, signal, deps }: DramaContext,
   kind: string,
   language: string,
   variables: Record<string, unknown>,
@@ -34,13 +33,13 @@ export function toText(text: string, maxLength: number): string {
 /** What a request may hold beside its prompt, before base64. */
 const referencesMaxBytes = 14 * 2 ** 20
 
-/** The pictures that a new one is to resemble, as far as they are ours, and fit into one request. */
-export async function loadReferences(urls: string[], { deps, signal, logger }: StepContext): Promise<Picture[]> {
+/** Loads the reference pictures for a new picture. Skips those outside our bucket and those beyond the request's size. */
+export async function loadReferences(urls: string[], { deps, signal, logger }: DramaContext): Promise<Picture[]> {
   const pictures: Picture[] = []
   let bytes = 0
-  for (const [index, picture] of (await Promise.all(urls.map((url) => deps.assets.load(url, signal)))).entries()) {
+  for (const [index, picture] of (await Promise.all(urls.map((url) => deps.media.load(url, signal)))).entries()) {
     if (picture === undefined || bytes + picture.bytes.length > referencesMaxBytes) {
-      logger.warn({ reference: index }, 'Reference was left out')
+      logger.warn({ reference: index }, 'Reference was skipped')
       continue
     }
     bytes += picture.bytes.length

@@ -1,11 +1,12 @@
 import { defineHandler } from '../../steps/define_handler.ts'
+import type { DramaContext } from './deps.ts'
 import { buildPrompt, loadReferences } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 
-/** The portrait of a character, or the image of a scene. */
+/** Generates the portrait of a character or the image of a scene. */
 export default defineHandler({
   ...dramaDocuments.generate_image,
-  async run({ drama_id, kind, model, language, style, prompt, references }, context) {
+  async run({ drama_id, kind, model, language, style, prompt, references }, context: DramaContext) {
     const { deps, signal, progress } = context
     const [text, pictures] = await Promise.all([
       buildPrompt(context, kind === 'portrait' ? 'portrait_prompt' : 'scene_image_prompt', language, { prompt, style }),
@@ -19,7 +20,7 @@ export default defineHandler({
       signal,
     })
     progress(0.9)
-    const url = await deps.assets.put({ dramaId: drama_id, bytes, mimeType, signal })
+    const url = await deps.media.put({ dramaId: drama_id, bytes, mimeType, signal })
     return { url, mime_type: mimeType, bytes: bytes.length, usage }
   },
 })

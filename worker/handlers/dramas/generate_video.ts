@@ -1,20 +1,21 @@
 import { z } from 'zod'
 import type { Picture } from '../../adapters/gemini.ts'
 import { defineHandler, Reschedule, StepError } from '../../steps/define_handler.ts'
+import type { DramaContext } from './deps.ts'
 import { buildPrompt, loadReferences } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 
-/** What is kept while Gemini makes the video: all that is needed to go on, in whatever process. */
+/** The state while Gemini makes the video. Any process can continue with it. */
 const saved = z.object({ operation: z.string().nullable(), started_at: z.number(), failed: z.number() })
 const none = { operation: null, started_at: 0, failed: 0 }
 const image = z.object({ url: z.string() })
 const maxMs = 3_600_000
 const operationsMax = 3
 
-/** The video of a scene, from its image if there is one: begins it, asks for it from time to time, and puts it. */
+/** Generates the video of a scene, from the scene's image if there is one: starts it, polls it, stores it. */
 export default defineHandler({
   ...dramaDocuments.generate_video,
-  async run({ drama_id, model, language, style, prompt, references }, context) {
+  async run({ drama_id, model, language, style, prompt, references }, context: DramaContext) {
     const { deps, signal, outputs, progress } = context
     const state = saved.parse(context.state ?? none)
     if (state.operation === null) {
@@ -50,14 +51,14 @@ export default defineHandler({
       progress(0.9)
       video = await deps.gemini.loadVideo({ uri, signal })
     } catch (error) {
-      // Asked again, this operation would say the same.
+      // A failed operation stays failed, so start another one.
       if (!(error instanceof StepError && error.slug === 'video_failed')) throw error
       if (state.failed + 1 === operationsMax) throw giveUp(error)
-      context.logger.warn({ err: error }, 'Video is begun anew')
+      context.logger.warn({ err: error }, 'Video was restarted')
       return new Reschedule({ ...none, failed: state.failed + 1 }, deps.gemini.videoPollMs)
     }
     const { bytes, mimeType } = video
-    const url = await deps.assets.put({ dramaId: drama_id, bytes, mimeType, signal })
+    const url = await deps.media.put({ dramaId: drama_id, bytes, mimeType, signal })
     return { url, mime_type: mimeType, bytes: bytes.length }
   },
 })

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { defineHandler, WithChildren } from '../../steps/define_handler.ts'
+import type { DramaContext } from './deps.ts'
 import { buildPrompt, toText } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 
-/** The characters of a drama; brings a portrait of each. */
+/** Writes the characters of a drama. Children: one portrait for each character. */
 export default defineHandler({
   ...dramaDocuments.write_cast,
-  async run({ outline, ...setting }, context) {
+  async run({ outline, ...setting }, context: DramaContext) {
     const prompt = await buildPrompt(context, 'cast_prompt', setting.language, {
       ...outline,
       premise: setting.premise,

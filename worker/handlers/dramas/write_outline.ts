@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { defineHandler, WithChildren } from '../../steps/define_handler.ts'
+import type { DramaContext } from './deps.ts'
 import { buildPrompt, toText } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 
-/** The outline of a drama; brings its cast, and a script for each episode, which waits for the cast. */
+/** Writes the outline of a drama. Children: the cast, and one script for each episode, which depends on the cast. */
 export default defineHandler({
   ...dramaDocuments.write_outline,
-  async run(setting, context) {
+  async run(setting, context: DramaContext) {
     const prompt = await buildPrompt(context, 'outline_prompt', setting.language, {
       premise: setting.premise,
       style: setting.style,

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { defineHandler, type StepSpec, WithChildren } from '../../steps/define_handler.ts'
+import type { DramaContext } from './deps.ts'
 import { buildPrompt, toText } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 
-/** The text of a scene, and what is to be seen; brings its image and, if asked, its video. */
+/** Writes the text of a scene and the prompts for its media. Children: the image and, if wanted, the video. */
 export default defineHandler({
   ...dramaDocuments.write_scene,
-  async run({ outline, episode, scene, scene_id, cast, ...setting }, context) {
+  async run({ outline, episode, scene, scene_id, cast, ...setting }, context: DramaContext) {
     const prompt = await buildPrompt(context, 'scene_text_prompt', setting.language, {
       ...outline,
       style: setting.style,

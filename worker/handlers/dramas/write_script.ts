@@ -1,16 +1,17 @@
 import { z } from 'zod'
 import { defineHandler, StepError, WithChildren } from '../../steps/define_handler.ts'
+import type { DramaContext } from './deps.ts'
 import { buildPrompt, toText } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 
 const cast = dramaDocuments.write_cast.output.pick({ characters: true })
-/** A portrait as `collect` hands it on: one that has failed has no URL. */
+/** A portrait as `collect` passes it on. A failed portrait has no URL. */
 const portrait = z.object({ url: z.string() })
 
-/** The script of an episode and its scenes; brings the text of each scene. */
+/** Writes the script of an episode and its list of scenes. Children: the text of each scene. */
 export default defineHandler({
   ...dramaDocuments.write_script,
-  async run({ outline: { episodes, ...outline }, episode_id, ...setting }, context) {
+  async run({ outline: { episodes, ...outline }, episode_id, ...setting }, context: DramaContext) {
     const index = episodes.findIndex(({ id }) => id === episode_id)
     const episode = episodes[index]
     const given = cast.safeParse(context.outputs['cast'])
