@@ -10,8 +10,9 @@ import { type LoadResult, startGenerator } from './bench/load.ts'
 import { atLeast, atMost, type Bar, type Figure, machine, median, print } from './bench/report.ts'
 import { openHome, type Secrets } from './local/home.ts'
 import { signApiKey, signUserToken } from './local/jwt.ts'
+import { freePort } from './local/ports.ts'
 import { adminConfig, startPostgres } from './local/postgres.ts'
-import { freePort, startChild, stopStale, waitFor } from './local/process.ts'
+import { startChild, stopStale, waitFor } from './local/process.ts'
 import { startPostgrest } from './local/services.ts'
 import { databaseUrl, prepareDatabase } from './testing/cluster.ts'
 
@@ -81,8 +82,8 @@ try {
     publicUrl: api,
   })
   const headers = {
-    apikey: signApiKey('anon', secrets.jwtSecret),
-    authorization: `Bearer ${signUserToken(user, secrets.jwtSecret)}`,
+    apikey: await signApiKey('anon', secrets.jwtSecret),
+    authorization: `Bearer ${await signUserToken(user, secrets.jwtSecret)}`,
   }
   const bars: Bar[] = []
   const figures: Figure[] = []
@@ -161,7 +162,7 @@ async function measureOpening(stage: {
         NODE_ENV: 'production',
         BACKEND_PORT: new URL(backend).port,
         POSTGREST_URL: api,
-        SUPABASE_SERVICE_KEY: signApiKey('service_role', secrets.jwtSecret),
+        SUPABASE_SERVICE_KEY: await signApiKey('service_role', secrets.jwtSecret),
       },
     },
   )

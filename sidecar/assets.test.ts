@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import type { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { startGateway } from '../scripts/local/gateway.ts'
-import { freePort } from '../scripts/local/process.ts'
+import { freePort } from '../scripts/local/ports.ts'
 import { createDatabase, type TestDatabase } from '../scripts/testing/database.ts'
 import { type FaultyDatabase, startFaultyDatabase } from '../scripts/testing/faulty_database.ts'
 import { sha256, someGif, startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.ts'
@@ -337,8 +337,7 @@ describe('a request is refused', () => {
       small.append('file', new Blob([someGif()]), 'small.gif')
       expect((await fetch(url, { method: 'POST', body: small })).status).toBe(201)
     } finally {
-      gateway.close()
-      gateway.closeAllConnections()
+      await gateway.close()
       rmSync(folder, { recursive: true })
     }
   })

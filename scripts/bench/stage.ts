@@ -7,8 +7,9 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { openHome } from '../local/home.ts'
 import { signApiKey } from '../local/jwt.ts'
+import { freePort } from '../local/ports.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
-import { freePort, startChild, stopStale, waitFor } from '../local/process.ts'
+import { startChild, stopStale, waitFor } from '../local/process.ts'
 import { startPostgrest } from '../local/services.ts'
 import { preparePlatform } from '../local/supabase_shim.ts'
 import { asAdmin, type ClusterInfo, databaseUrl, prepareDatabase } from '../testing/cluster.ts'
@@ -53,7 +54,7 @@ export async function startStage(shares: number): Promise<Stage> {
     const settings = { max_wal_size: '4GB', checkpoint_timeout: '30min' }
     await startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
     const cluster: ClusterInfo = { home, port, secrets }
-    const anonKey = signApiKey('anon', secrets.jwtSecret)
+    const anonKey = await signApiKey('anon', secrets.jwtSecret)
     await prepareDatabase(cluster, 'plinth')
     await prepareOrigin(cluster)
     const plinth = await serve(cluster, 'plinth', 'sharing/sharing.sql')

@@ -1,122 +1,179 @@
 import { isUtf8 } from 'node:buffer'
-import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream/promises'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { PassThrough, Readable } from 'node:stream'
+import httpProxy from '@fastify/http-proxy'
+import { type FastifyError, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { drain } from '../../sidecar/drain.ts'
 
-/** Where the local gateway sends requests, by the first part of their path. */
+/** Where the local gateway listens, and where the services behind it do. */
 export type GatewayOptions = { port: number; postgrestPort: number; sidecarPort: number }
 
-const agent = new Agent({ keepAlive: true })
+export type Gateway = {
+  /** Ends every connection, also those that are in use. */
+  close(): Promise<void>
+}
 
 /**
  * One URL for clients, as Supabase gives them: `/rest/v1` goes to PostgREST, `/api` to the sidecar, which speaks CORS
  * itself. For development: it adds what supabase-js expects of Supabase's own gateway, and sets `x-client-address`,
- * which clients cannot forge.
+ * which clients cannot forge. Bodies pass as streams, in both directions; WebSockets pass, too.
  */
-export async function startGateway(options: GatewayOptions): Promise<Server> {
-  const server = createServer((incoming, outgoing) => {
-    const path = incoming.url ?? '/'
-    const isForSidecar = path === '/api' || path.startsWith('/api/') || path.startsWith('/api?')
-    if (isForSidecar) {
-      forward(incoming, outgoing, options.sidecarPort, path)
-    } else if (incoming.method === 'OPTIONS') {
-      cors(incoming, outgoing)
-      outgoing.writeHead(204).end()
-    } else if (!isUtf8(Buffer.from(incoming.rawHeaders.join(''), 'latin1'))) {
-      // PostgREST answers 500 to it, and keeps the connection waiting.
-      cors(incoming, outgoing)
-      answer(outgoing, 400, 'request_invalid', 'A header is not UTF-8.', 'Send ASCII.')
-    } else if (!isUtf8Escaped(path)) {
-      cors(incoming, outgoing)
-      answer(outgoing, 400, 'request_invalid', 'The URL is not UTF-8.', 'Escape it as encodeURIComponent does.')
-    } else if (path === '/rest/v1' || path.startsWith('/rest/v1/') || path.startsWith('/rest/v1?')) {
-      const rest = path.slice('/rest/v1'.length)
-      const extra = corsHeaders(incoming)
-      forward(incoming, outgoing, options.postgrestPort, rest.startsWith('/') ? rest : `/${rest}`, extra)
-    } else {
-      cors(incoming, outgoing)
-      answer(
-        outgoing,
-        404,
-        'route_not_found',
-        `Nothing answers at ${path.split('?')[0]} of the local gateway.`,
-        'Use /rest/v1 or /api; there is no Auth, Storage or Realtime server on this target.',
-      )
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const server = fastify({
+    forceCloseConnections: true,
+    // A URL that the router cannot decode.
+    frameworkErrors: (_error, request, reply) => refuseUrl(request as FastifyRequest, reply as FastifyReply),
+  })
+  // Bodies are the services' business: nothing is parsed, and no size is limited here.
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('*', (_request, payload, done) => done(null, detach(payload)))
+
+  server.addHook('onRequest', async (request, reply) => {
+    if (isForSidecar(request)) return
+    reply.headers(corsHeaders(request))
+    if (request.method === 'OPTIONS') return reply.code(204).send()
+    // PostgREST answers 500 to bytes that are not UTF-8, and keeps the connection waiting.
+    if (!isUtf8(Buffer.from(request.raw.rawHeaders.join(''), 'latin1'))) {
+      return refuse(reply, 400, 'request_invalid', 'A header is not UTF-8.', 'Send ASCII.')
     }
+    if (!isUtf8Escaped(request.url)) return refuseUrl(request, reply)
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, '127.0.0.1', resolve)
+  const upstreams = [
+    { prefix: '/rest/v1', rewritePrefix: '/', port: options.postgrestPort },
+    { prefix: '/api', rewritePrefix: '/api', port: options.sidecarPort },
+  ]
+  for (const { prefix, rewritePrefix, port } of upstreams) {
+    server.register(httpProxy, {
+      upstream: `http://127.0.0.1:${port}`,
+      prefix,
+      rewritePrefix,
+      websocket: true,
+      // Without a slash there would be no path left, and the prefix would stay.
+      preRewrite: (url) => (url.startsWith(`${prefix}?`) ? url.replace('?', '/?') : url),
+      proxyPayloads: false,
+      internalRewriteLocationHeader: false,
+      disableRequestLogging: true,
+      destroyAgent: true,
+      http: {},
+      replyOptions: {
+        // The services limit the time of each request themselves.
+        timeout: 0,
+        // By default a GET that is answered 503 would be sent again, ten times.
+        retryDelay: () => null,
+        rewriteRequestHeaders,
+        rewriteHeaders: (headers, request) => ({
+          ...withoutConnection(headers),
+          ...(request && !isForSidecar(request) && corsHeaders(request)),
+        }),
+        onResponse: (request, reply, { stream }) => {
+          void reply.send(request.raw.complete ? stream : thenDrain(stream, request.raw))
+        },
+        onError: (reply) => {
+          if (reply.raw.headersSent) return void reply.raw.destroy()
+          reply.headers(corsHeaders(reply.request))
+          refuse(
+            reply as FastifyReply,
+            502,
+            'upstream_unavailable',
+            'The service behind the local gateway does not answer.',
+            'See the logs of the local stack.',
+          )
+        },
+      },
+    })
+  }
+  server.setNotFoundHandler((request, reply) =>
+    refuse(
+      reply,
+      404,
+      'route_not_found',
+      `Nothing answers at ${request.url.split('?')[0]} of the local gateway.`,
+      'Use /rest/v1 or /api; there is no Auth, Storage or Realtime server on this target.',
+    ),
+  )
+  server.setErrorHandler<FastifyError>((error, _request, reply) => {
+    const status = error.statusCode ?? 500
+    if (status === 415) return refuse(reply, 415, 'media_type_unsupported', error.message, 'Correct the content type.')
+    if (status < 500) return refuse(reply, 400, 'request_invalid', error.message, 'Correct the request.')
+    throw error
   })
-  return server
+  await server.listen({ host: '127.0.0.1', port: options.port })
+  return { close: () => server.close() }
 }
 
-/** Whether what is escaped in a URL is UTF-8: to anything else PostgREST answers 500. */
-function isUtf8Escaped(path: string): boolean {
+/** The upload that a service reads: it can end, because the service has answered, without ending the client's connection. */
+function detach(upload: IncomingMessage): PassThrough {
+  const body = new PassThrough()
+  body.on('error', () => {})
+  upload.once('close', () => {
+    if (!upload.complete) body.destroy(new Error('The client went away.'))
+  })
+  return upload.pipe(body)
+}
+
+/** An answer to a client that is still sending; see {@link drain}. */
+function thenDrain(answer: AsyncIterable<unknown> | string[], upload: Readable): Readable {
+  async function* parts() {
+    yield* answer
+    await drain(upload)
+  }
+  return Readable.from(parts(), { objectMode: false })
+}
+
+function rewriteRequestHeaders(
+  { method, ip }: Pick<FastifyRequest, 'method' | 'ip'>,
+  sent: IncomingHttpHeaders,
+): IncomingHttpHeaders {
+  // The gateway has answered "100 Continue" itself.
+  const { apikey, expect: _expect, ...headers } = sent
+  headers['x-client-address'] = ip
+  if (apikey !== undefined && headers.authorization === undefined) headers.authorization = `Bearer ${apikey}`
+  if (method === 'GET' || method === 'HEAD') {
+    // Their body, if there is one, is not forwarded.
+    delete headers['content-length']
+    delete headers['transfer-encoding']
+  }
+  return headers
+}
+
+/** A connection is between two neighbours. */
+function withoutConnection(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { connection: _connection, 'keep-alive': _keepAlive, ...rest } = headers
+  return rest
+}
+
+function isForSidecar({ url }: { url: string }): boolean {
+  return /^\/api(?:[/?]|$)/.test(url)
+}
+
+function isUtf8Escaped(url: string): boolean {
   try {
-    decodeURIComponent(path)
+    decodeURIComponent(url)
     return true
   } catch {
     return false
   }
 }
 
-function forward(
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  port: number,
-  path: string,
-  extra: Record<string, string> = {},
-): void {
-  const { connection: _hop, apikey, ...headers } = incoming.headers
-  headers['x-client-address'] = incoming.socket.remoteAddress ?? ''
-  if (apikey !== undefined && headers.authorization === undefined) headers.authorization = `Bearer ${apikey}`
-  const upstream = request(
-    { agent, host: '127.0.0.1', port, path, method: incoming.method, headers },
-    async (response) => {
-      const { connection: _hop, ...answered } = response.headers
-      // Refused before all of it was sent; see drain.
-      const isEarly = !incoming.complete
-      outgoing.writeHead(response.statusCode ?? 502, { ...answered, ...extra, ...(isEarly && { connection: 'close' }) })
-      try {
-        await pipeline(response, outgoing, { end: false })
-        if (isEarly) await drain(incoming)
-        outgoing.end()
-      } catch {
-        outgoing.destroy()
-      }
-    },
-  )
-  upstream.on('error', () => {
-    if (outgoing.headersSent) return
-    cors(incoming, outgoing)
-    answer(
-      outgoing,
-      502,
-      'upstream_unavailable',
-      'The service behind the local gateway does not answer.',
-      'See the logs of the local stack.',
-    )
-  })
-  outgoing.once('close', () => upstream.destroy())
-  incoming.pipe(upstream)
-}
-
-function corsHeaders(incoming: IncomingMessage): Record<string, string> {
+function corsHeaders({ headers }: { headers: IncomingHttpHeaders }): Record<string, string> {
   return {
-    'access-control-allow-origin': incoming.headers.origin ?? '*',
+    'access-control-allow-origin': headers.origin ?? '*',
     'access-control-allow-methods': 'GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS',
-    'access-control-allow-headers': incoming.headers['access-control-request-headers'] ?? '*',
+    'access-control-allow-headers': headers['access-control-request-headers'] ?? '*',
     'access-control-expose-headers': 'Content-Range,Content-Location,Location,Retry-After,ETag',
     'access-control-max-age': '3600',
   }
 }
 
-function cors(incoming: IncomingMessage, outgoing: ServerResponse): void {
-  for (const [name, value] of Object.entries(corsHeaders(incoming))) outgoing.setHeader(name, value)
+function refuseUrl(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.headers(corsHeaders(request))
+  return refuse(reply, 400, 'request_invalid', 'The URL is not UTF-8.', 'Escape it as encodeURIComponent does.')
 }
 
-function answer(outgoing: ServerResponse, status: number, details: string, message: string, hint: string): void {
-  outgoing.writeHead(status, { 'content-type': 'application/json' })
-  outgoing.end(JSON.stringify({ code: `PT${status}`, details, message, hint }))
+function refuse(reply: FastifyReply, status: number, details: string, message: string, hint: string): FastifyReply {
+  const { raw, headers } = reply.request
+  const body = JSON.stringify({ code: `PT${status}`, details, message, hint })
+  reply.code(status).type('application/json; charset=utf-8').header('content-length', Buffer.byteLength(body))
+  const isSending = !raw.complete && (Number(headers['content-length']) > 0 || 'transfer-encoding' in headers)
+  return isSending ? reply.header('connection', 'close').send(thenDrain([body], raw)) : reply.send(body)
 }

@@ -1,6 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -103,55 +102,6 @@ export function isRunning(pid: number): boolean {
 export function isClaimed(home: string): boolean {
   const record = readRecord(join(home, 'run', 'stack.json'))
   return record !== undefined && startTime(record.pid) === record.startedAt
-}
-
-/** The port that the environment names, or `preferred`, or a free one; none that is `taken`, to which it is added. */
-export async function choosePort(variable: string, taken: Set<number>, preferred?: number): Promise<number> {
-  const given = process.env[variable]
-  if (!given && preferred !== undefined && !taken.has(preferred) && (await isFree(preferred))) {
-    taken.add(preferred)
-    return preferred
-  }
-  const wanted = given || '0'
-  if (!/^\d{1,5}$/.test(wanted) || Number(wanted) > 65_535) {
-    throw new StartError(`${variable} must be a port number, 0 to 65535.`)
-  }
-  let port = Number(wanted)
-  try {
-    if (taken.has(port)) throw new Error('It was given twice.')
-    do port = await probePort(Number(wanted))
-    while (taken.has(port))
-  } catch (cause) {
-    throw new StartError(`Port ${port} is not free: choose another ${variable}, or leave it unset for any free one.`, {
-      cause,
-    })
-  }
-  taken.add(port)
-  return port
-}
-
-async function isFree(port: number): Promise<boolean> {
-  return probePort(port).then(
-    () => true,
-    () => false,
-  )
-}
-
-/** A port that is free at the moment. */
-export function freePort(): Promise<number> {
-  return probePort(0)
-}
-
-async function probePort(port: number): Promise<number> {
-  const server = createServer()
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(port, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
-    })
-  } finally {
-    await new Promise((resolve) => server.close(resolve))
-  }
 }
 
 /** Polls until `probe` succeeds; fails at once when the process ends, and after `seconds`. */

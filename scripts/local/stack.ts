@@ -1,11 +1,11 @@
-import type { Server } from 'node:http'
 import pg from 'pg'
 import { migrate, seed, setPassword } from '../database/migrate.ts'
-import { startGateway } from './gateway.ts'
+import { type Gateway, startGateway } from './gateway.ts'
 import { openHome, readPorts, removeEnv, type Secrets, writeEnv, writePorts } from './home.ts'
 import { signApiKey } from './jwt.ts'
+import { choosePort, freePort } from './ports.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
-import { type Child, choosePort, claimHome, freePort, releaseHome, stopStale } from './process.ts'
+import { type Child, claimHome, releaseHome, stopStale } from './process.ts'
 import {
   assetBucket,
   spacesEnv,
@@ -38,13 +38,12 @@ function given(...names: string[]): Record<string, string> {
 export async function startStack(home: string, say: (line: string) => void): Promise<Stack> {
   claimHome(home)
   const children: Child[] = []
-  let gateway: Server | undefined
+  let gateway: Gateway | undefined
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= (async () => {
       removeEnv(home)
-      gateway?.close()
-      gateway?.closeAllConnections()
+      await gateway?.close()
       const [postgres, ...others] = children
       await Promise.all(others.map((child) => child.stop('SIGTERM', 3000)))
       await postgres?.stop('SIGINT', 1800)
@@ -136,11 +135,11 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     for (const result of started) if (result.status === 'rejected') throw result.reason
     gateway = await startGateway({ port: ports.gateway, postgrestPort: ports.postgrest, sidecarPort: ports.sidecar })
 
-    const anonKey = signApiKey('anon', secrets.jwtSecret)
+    const anonKey = await signApiKey('anon', secrets.jwtSecret)
     const env = {
       SUPABASE_URL: gatewayUrl,
       SUPABASE_ANON_KEY: anonKey,
-      SUPABASE_SERVICE_ROLE_KEY: signApiKey('service_role', secrets.jwtSecret),
+      SUPABASE_SERVICE_ROLE_KEY: await signApiKey('service_role', secrets.jwtSecret),
       JWT_SECRET: secrets.jwtSecret,
       DATABASE_URL: url('postgres', secrets.postgresPassword),
       WORKER_DATABASE_URL: url('worker', secrets.workerPassword),
@@ -194,17 +193,16 @@ async function prepareDatabase(port: number, databaseUrl: string, secrets: Secre
 }
 
 async function choosePorts(home: string) {
-  const taken = new Set<number>()
   const remembered = readPorts(home)
   const ports = {
-    gateway: await choosePort('PLINTH_PORT', taken),
-    postgres: await choosePort('POSTGRES_PORT', taken),
-    postgrest: await choosePort('POSTGREST_PORT', taken),
-    postgrestAdmin: await choosePort('POSTGREST_ADMIN_PORT', taken),
-    sidecar: await choosePort('SIDECAR_PORT', taken),
-    worker: await choosePort('WORKER_HEALTH_PORT', taken),
+    gateway: await choosePort('PLINTH_PORT'),
+    postgres: await choosePort('POSTGRES_PORT'),
+    postgrest: await choosePort('POSTGREST_PORT'),
+    postgrestAdmin: await choosePort('POSTGREST_ADMIN_PORT'),
+    sidecar: await choosePort('SIDECAR_PORT'),
+    worker: await choosePort('WORKER_HEALTH_PORT'),
     // The URLs of assets name it, and are kept.
-    s3: await choosePort('S3_PORT', taken, remembered.s3),
+    s3: await choosePort('S3_PORT', remembered.s3),
   }
   writePorts(home, { s3: ports.s3 })
   return ports

@@ -8,8 +8,9 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { migrate, seed, setPassword } from '../database/migrate.ts'
 import { openHome, type Secrets } from '../local/home.ts'
+import { freePort } from '../local/ports.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
-import { freePort, stopStale } from '../local/process.ts'
+import { stopStale } from '../local/process.ts'
 import { preparePlatform } from '../local/supabase_shim.ts'
 
 /** The template of a production database, and the same with pgTAP in schema `tests`. */

@@ -5,7 +5,7 @@ import pg from 'pg'
 import { inject } from 'vitest'
 import { startGateway } from '../local/gateway.ts'
 import { signApiKey, signUserToken } from '../local/jwt.ts'
-import { freePort } from '../local/process.ts'
+import { freePort } from '../local/ports.ts'
 import { startPostgrest } from '../local/services.ts'
 import { asAdmin, databaseUrl, tapTemplate, template } from './cluster.ts'
 
@@ -53,7 +53,7 @@ export type Api = {
   postgrestUrl: string
   anonKey: string
   serviceKey: string
-  tokenFor(user: { id: string; email: string }): string
+  tokenFor(user: { id: string; email: string }): Promise<string>
   stop(): Promise<void>
 }
 
@@ -75,12 +75,11 @@ export async function startApi(database: TestDatabase): Promise<Api> {
   return {
     url,
     postgrestUrl: `http://127.0.0.1:${port}`,
-    anonKey: signApiKey('anon', jwtSecret),
-    serviceKey: signApiKey('service_role', jwtSecret),
+    anonKey: await signApiKey('anon', jwtSecret),
+    serviceKey: await signApiKey('service_role', jwtSecret),
     tokenFor: (user) => signUserToken(user, jwtSecret),
     stop: async () => {
-      gateway.close()
-      gateway.closeAllConnections()
+      await gateway.close()
       await postgrest.stop('SIGTERM', 2000)
       rmSync(home, { recursive: true, force: true })
     },

@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Child, freePort } from '../local/process.ts'
+import { freePort } from '../local/ports.ts'
+import type { Child } from '../local/process.ts'
 import { assetsUrl, spacesEnv, startService } from '../local/services.ts'
 
 /** A real sidecar process. */

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSpaces, type SpacesConfig, type Store } from '../../worker/shared/object_store.ts'
-import { freePort } from '../local/process.ts'
+import { freePort } from '../local/ports.ts'
 import { assetBucket, assetsUrl, spacesEnv, startObjectStore, templateBucket } from '../local/services.ts'
 
 /** A real S3 server of a test file. */

@@ -206,7 +206,7 @@ describe('a key that does not work gets 401 on every table and every function', 
 })
 
 test('a key together with a JWT is refused everywhere, whoever it is of', async () => {
-  for (const jwt of [api.tokenFor(ana), api.tokenFor(ben), api.serviceKey]) {
+  for (const jwt of [await api.tokenFor(ana), await api.tokenFor(ben), api.serviceKey]) {
     const headers = { 'x-api-key': keys.full, authorization: `Bearer ${jwt}` }
     for (const { status } of await Promise.all(everything.map((request) => send(request, headers))))
       expect(status).toBe(400)
@@ -226,7 +226,7 @@ describe('a key that works', () => {
     )) {
       const [byKey, byJwt] = await Promise.all([
         send(request, { 'x-api-key': keys.reading }),
-        send(request, { authorization: `Bearer ${api.tokenFor(ana)}` }),
+        send(request, { authorization: `Bearer ${await api.tokenFor(ana)}` }),
       ])
       expect(byKey, request.name).toMatchObject({ status: 200 })
       expect(byKey.body).toEqual(byJwt.body)
@@ -272,7 +272,7 @@ describe('a key that works', () => {
   test('is not needed by those who have none', async () => {
     expect((await send({ method: 'GET', path: 'plans' }, {})).status).toBe(200)
     expect(
-      (await send({ method: 'GET', path: 'plans' }, { authorization: `Bearer ${api.tokenFor(ana)}` })).status,
+      (await send({ method: 'GET', path: 'plans' }, { authorization: `Bearer ${await api.tokenFor(ana)}` })).status,
     ).toBe(200)
     expect((await send({ method: 'GET', path: 'plans' }, { 'x-other': 'x-api-key', 'x-api-key-id': 'a' })).status).toBe(
       200,
@@ -344,7 +344,7 @@ describe('a key reaches nothing that is not its owner’s', () => {
         (
           await send(
             { method: 'POST', path: 'notes', body: { id: n } },
-            { authorization: `Bearer ${api.tokenFor(ana)}` },
+            { authorization: `Bearer ${await api.tokenFor(ana)}` },
           )
         ).status,
       ).toBe(201)

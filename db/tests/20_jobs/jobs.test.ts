@@ -103,7 +103,7 @@ describe('a run', () => {
     'select=id&output->>of=eq.a',
   ])('keeps prompts to itself: %s', async (query) => {
     const response = await fetch(`${api.url}/rest/v1/jobs?${query}`, {
-      headers: { apikey: api.anonKey, authorization: `Bearer ${api.tokenFor(anaUser)}` },
+      headers: { apikey: api.anonKey, authorization: `Bearer ${await api.tokenFor(anaUser)}` },
     })
     expect(response.status).toBe(403)
     expect(await response.text()).not.toContain('secret')

@@ -30,7 +30,7 @@ beforeAll(async () => {
   )
   api = await startApi(database)
   anon = createClient<Database>(api.url, api.anonKey)
-  const token = api.tokenFor(user)
+  const token = await api.tokenFor(user)
   ana = createClient<Database>(api.url, api.anonKey, { accessToken: async () => token })
   service = createClient<Database>(api.url, api.serviceKey)
 })

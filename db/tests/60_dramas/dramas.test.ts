@@ -50,7 +50,7 @@ async function send(user: typeof anaUser, path: string, headers: Record<string, 
     method: body === undefined ? 'GET' : 'POST',
     headers: {
       apikey: api.anonKey,
-      authorization: `Bearer ${api.tokenFor(user)}`,
+      authorization: `Bearer ${await api.tokenFor(user)}`,
       'content-type': 'application/json',
       ...headers,
     },

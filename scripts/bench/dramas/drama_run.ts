@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { freePort } from '../../local/process.ts'
+import { freePort } from '../../local/ports.ts'
 import { spacesEnv, startGeminiStandIn, startObjectStore, startService } from '../../local/services.ts'
 import type { Figure } from '../report.ts'
 import { median } from '../report.ts'

@@ -12,7 +12,8 @@ import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { requireInvariants } from '../../../db/tests/20_jobs/invariants.ts'
 import { type StandIn, startGemini } from '../../../scripts/local/gemini.ts'
-import { type Child, freePort, startChild } from '../../../scripts/local/process.ts'
+import { freePort } from '../../../scripts/local/ports.ts'
+import { type Child, startChild } from '../../../scripts/local/process.ts'
 import { spacesEnv } from '../../../scripts/local/services.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { startTestStore, type TestStore } from '../../../scripts/testing/store.ts'
@@ -153,7 +154,7 @@ test('a drama is made from a premise that is posted', { timeout: 90_000 }, async
     method: 'POST',
     headers: {
       apikey: api.anonKey,
-      authorization: `Bearer ${api.tokenFor(user)}`,
+      authorization: `Bearer ${await api.tokenFor(user)}`,
       'content-type': 'application/json',
       prefer: 'return=representation',
     },

@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Gateway, startGateway } from './gateway.ts'
+import { freePort } from './ports.ts'
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => unknown
+
+// Servers that speak HTTP stand for PostgREST and the sidecar: each test says how they answer.
+let gateway: Gateway
+let url: string
+let postgrest: { server: Server; port: number }
+let sidecar: { server: Server; port: number }
+let answer: Handler
+
+beforeEach(async () => {
+  answer = (_request, response) => response.end('{}')
+  const listen = async () => {
+    const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return { server, port: (server.address() as AddressInfo).port }
+  }
+  ;[postgrest, sidecar] = await Promise.all([listen(), listen()])
+  const port = await freePort()
+  url = `http://127.0.0.1:${port}`
+  gateway = await startGateway({ port, postgrestPort: postgrest.port, sidecarPort: sidecar.port })
+})
+afterEach(async () => {
+  await gateway.close()
+  for (const { server } of [postgrest, sidecar]) {
+    server.close()
+    server.closeAllConnections()
+  }
+})
+
+/** Answers with what arrived. */
+const echo: Handler = async (request, response) => {
+  const body = (await request.setEncoding('latin1').toArray()).join('')
+  const { method, url, headers } = request
+  const { port } = request.socket.address() as AddressInfo
+  response.end(JSON.stringify({ method, url, headers, port, length: body.length }))
+}
+type Echo = { method: string; url: string; headers: Record<string, string>; port: number; length: number }
+const ask = async (path: string, init: RequestInit = {}) => (await fetch(`${url}${path}`, init)).json() as Promise<Echo>
+
+describe('a request', () => {
+  beforeEach(() => {
+    answer = echo
+  })
+
+  test('to /rest/v1 reaches PostgREST without the prefix, with its query as it was sent', async () => {
+    const query = '?select=a,b(c)&id=eq.%22x%22&or=(a.eq.1,b.eq.2)&a=b+c&a='
+    expect(await ask(`/rest/v1/flows${query}`)).toMatchObject({ url: `/flows${query}`, port: postgrest.port })
+    expect((await ask('/rest/v1')).url).toBe('/')
+    expect((await ask('/rest/v1/')).url).toBe('/')
+    expect((await ask('/rest/v1?select=a')).url).toBe('/?select=a')
+    expect((await ask('/rest/v1/rpc/share_flow', { method: 'POST' })).url).toBe('/rpc/share_flow')
+  })
+
+  test('to /api reaches the sidecar with the prefix', async () => {
+    expect(await ask('/api/assets?x=1')).toMatchObject({ url: '/api/assets?x=1', port: sidecar.port })
+  })
+
+  test('has its apikey as bearer token, unless it has a token', async () => {
+    const { headers } = await ask('/rest/v1/flows', { headers: { apikey: 'anon' } })
+    expect(headers).toMatchObject({ authorization: 'Bearer anon' })
+    expect(headers).not.toHaveProperty('apikey')
+    const both = await ask('/rest/v1/flows', { headers: { apikey: 'anon', authorization: 'Bearer user' } })
+    expect(both.headers['authorization']).toBe('Bearer user')
+    expect((await ask('/rest/v1/flows')).headers).not.toHaveProperty('authorization')
+  })
+
+  test('has the address of its client, whatever the client claims', async () => {
+    const { headers } = await ask('/rest/v1/flows', { headers: { 'x-client-address': '203.0.113.1' } })
+    expect(headers['x-client-address']).toBe('127.0.0.1')
+  })
+
+  test('of any type and size arrives whole', async () => {
+    for (const type of [
+      'text/plain',
+      'application/json',
+      'text/csv',
+      'application/vnd.pgrst.object+json',
+      'x/y; z=1',
+    ]) {
+      const body = 'x'.repeat(3 * 2 ** 20)
+      const answered = await ask('/rest/v1/flows', { method: 'POST', body, headers: { 'content-type': type } })
+      expect(answered).toMatchObject({ length: body.length, headers: { 'content-type': type } })
+    }
+    expect((await ask('/rest/v1/flows', { method: 'DELETE', body: 'abc' })).length).toBe(3)
+  })
+
+  test('by GET passes without the body that it should not have', async () => {
+    const asked = request(`${url}/rest/v1/flows`, { headers: { 'content-length': 3 } })
+    asked.end('abc')
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    expect(JSON.parse((await response.setEncoding('utf8').toArray()).join(''))).toMatchObject({ length: 0 })
+  })
+})
+
+describe('CORS', () => {
+  test('a preflight is answered for PostgREST, and forwarded to the sidecar', async () => {
+    answer = (_request, response) => response.writeHead(405).end()
+    const preflight = { method: 'OPTIONS', headers: { origin: 'http://app', 'access-control-request-headers': 'x-y' } }
+    const answered = await fetch(`${url}/rest/v1/flows`, preflight)
+    expect([answered.status, Object.fromEntries(answered.headers)]).toMatchObject([
+      204,
+      {
+        'access-control-allow-origin': 'http://app',
+        'access-control-allow-headers': 'x-y',
+        'access-control-allow-methods': 'GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS',
+      },
+    ])
+    expect((await fetch(`${url}/api/assets`, preflight)).status).toBe(405)
+  })
+
+  test('an answer of PostgREST may be read by any page, and its own headers too; one of the sidecar is unchanged', async () => {
+    answer = (_request, response) =>
+      response.writeHead(206, { 'content-range': '0-1/7', 'access-control-allow-origin': 'http://other' }).end('[]')
+    const rest = await fetch(`${url}/rest/v1/flows`, { headers: { origin: 'http://app' } })
+    expect(rest.status).toBe(206)
+    expect(rest.headers.get('content-range')).toBe('0-1/7')
+    expect(rest.headers.get('access-control-allow-origin')).toBe('http://app')
+    expect(rest.headers.get('access-control-expose-headers')).toContain('Content-Range')
+    const api = await fetch(`${url}/api/assets`, { headers: { origin: 'http://app' } })
+    expect(api.headers.get('access-control-allow-origin')).toBe('http://other')
+  })
+})
+
+describe('refusals', () => {
+  const refusalOf = async (path: string, init?: RequestInit) => {
+    const answered = await fetch(`${url}${path}`, init)
+    expect(answered.headers.get('access-control-allow-origin')).toBe('*')
+    return [answered.status, ((await answered.json()) as { details: string }).details]
+  }
+
+  test('a path of no service is a 404, and one that is not UTF-8 a 400', async () => {
+    for (const path of ['/', '/auth/v1/token', '/rest/v2/flows', '/apis'])
+      expect(await refusalOf(path)).toEqual([404, 'route_not_found'])
+    for (const path of ['/rest/v1/%ff', '/rest/v1/flows?a=%ff', '/rest/v1/%zz', '/%zz'])
+      expect(await refusalOf(path)).toEqual([400, 'request_invalid'])
+  })
+
+  test('a service that does not answer is a 502, also to an upload, and the gateway goes on', async () => {
+    answer = (incoming) => incoming.socket.destroy()
+    const body = 'x'.repeat(2 ** 20)
+    for (const path of ['/rest/v1/flows', '/api/assets']) {
+      expect(await refusalOf(path)).toEqual([502, 'upstream_unavailable'])
+      expect(await refusalOf(path, { method: 'POST', body })).toEqual([502, 'upstream_unavailable'])
+    }
+    postgrest.server.close()
+    postgrest.server.closeAllConnections()
+    expect(await refusalOf('/rest/v1/flows')).toEqual([502, 'upstream_unavailable'])
+    answer = echo
+    expect((await ask('/api/health')).port).toBe(sidecar.port)
+  })
+
+  test('a 503 of a service reaches the client at once, and is asked for once', async () => {
+    let times = 0
+    answer = (_request, response) => {
+      times += 1
+      response.writeHead(503, { 'retry-after': '5' }).end('{}')
+    }
+    expect((await fetch(`${url}/api/health`)).status).toBe(503)
+    expect(times).toBe(1)
+  })
+})
+
+describe('streams', () => {
+  test('an answer reaches the client piece by piece', async () => {
+    const rest = Promise.withResolvers<void>()
+    answer = async (_request, response) => {
+      response.write('first')
+      await rest.promise
+      response.end('second')
+    }
+    const body = (await fetch(`${url}/rest/v1/flows`)).body?.pipeThrough(new TextDecoderStream()).getReader()
+    expect((await body?.read())?.value).toBe('first')
+    rest.resolve()
+    expect((await body?.read())?.value).toBe('second')
+  })
+
+  test('an upload reaches the service piece by piece, and when the client goes away, the service hears', async () => {
+    const first = Promise.withResolvers<string>()
+    const aborted = Promise.withResolvers<void>()
+    answer = (incoming) => {
+      incoming.setEncoding('utf8').once('data', first.resolve)
+      incoming.once('error', () => aborted.resolve())
+    }
+    const client = connect(Number(new URL(url).port), '127.0.0.1')
+    client.write('POST /api/assets HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\nhello')
+    expect(await first.promise).toBe('hello')
+    client.destroy()
+    await aborted.promise
+  })
+
+  test('an answer that comes before the end of an upload reaches its client', async () => {
+    answer = (_request, response) => response.writeHead(413, { connection: 'close' }).end('too large')
+    const client = connect(Number(new URL(url).port), '127.0.0.1')
+    client.write('POST /api/assets HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ncontent-length: 5000000\r\n\r\n')
+    const closed = once(client, 'close')
+    let text = ''
+    client.on('data', (data) => {
+      text += data
+    })
+    // Still sending, as a browser that does not read before it has sent everything.
+    for (let sent = 0; sent < 50; sent++) {
+      client.write('x'.repeat(100_000))
+      await sleep(2)
+    }
+    await closed
+    expect(text).toMatch(/^HTTP\/1\.1 413 /)
+    expect(text).toContain('too large')
+  })
+})
+
+test('a WebSocket passes in both directions', async () => {
+  sidecar.server.on('upgrade', (incoming: IncomingMessage, socket) => {
+    const key = `${incoming.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`
+    const accept = createHash('sha1').update(key).digest('base64')
+    const head = `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}`
+    socket.write(`${head}\r\n\r\n`)
+    // A text frame of a client is masked; one of a server, up to 125 bytes, is its length and its text.
+    socket.on('data', (frame: Buffer) => {
+      if (frame[0] !== 0x81) return socket.end()
+      const text = frame.subarray(6).map((byte, index) => byte ^ (frame[2 + (index % 4)] ?? 0))
+      socket.write(Buffer.concat([Buffer.from([0x81, text.length]), text]))
+    })
+  })
+  const client = new WebSocket(`${url.replace('http', 'ws')}/api/socket`)
+  await once(client, 'open')
+  client.send('hello')
+  const [message] = (await once(client, 'message')) as [MessageEvent]
+  expect(message.data).toBe('hello')
+  client.close()
+  await once(client, 'close')
+})
+
+test('closing ends connections that are in use', async () => {
+  const arrived = Promise.withResolvers<void>()
+  answer = () => arrived.resolve()
+  const failed = expect(fetch(`${url}/rest/v1/flows`)).rejects.toThrow()
+  await arrived.promise
+  await gateway.close()
+  await failed
+})
