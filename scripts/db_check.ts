@@ -3,11 +3,13 @@ import { checkCatalog, checkDrift, checkRepeat, withClient } from './check/datab
 import { checkEnvironment } from './check/environment.ts'
 import { checkErrors } from './check/errors.ts'
 import { findMigrationFaults, findMisplaced, readFiles, type TextFile } from './check/files.ts'
+import { checkFreeze } from './check/freeze.ts'
 import { checkObjects } from './check/objects.ts'
 import { count, type Outcome, printOutcome } from './check/outcome.ts'
 import { checkPlpgsql } from './check/plpgsql.ts'
 import { checkRole } from './check/role.ts'
 import { checkMigrationsWithSquawk } from './check/squawk.ts'
+import { checkUpgrade } from './check/upgrade.ts'
 import { describeFailure, findDatabaseUrl, root } from './database/command.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
 
@@ -15,7 +17,7 @@ const scratch = 'plinth_check'
 const startedAt = performance.now()
 const [option, ...rest] = process.argv.slice(2)
 if ((option !== undefined && option !== '--write') || rest.length > 0) {
-  console.error('Usage: npm run db:check, or npm run db:check -- --write, which writes db/catalog.txt anew.')
+  console.error('Usage: npm run db:check, or npm run db:check -- --write, which writes the generated files again.')
   process.exit(2)
 }
 
@@ -60,6 +62,7 @@ async function checkFiles(): Promise<void> {
     said: `${count(migrations.length, 'file')}: names, reasons, nothing that belongs in db/modules`,
     problems: migrations.flatMap(findMigrationFaults),
   }))
+  await check('freeze', () => checkFreeze(root, migrations, option === '--write'))
   await check('role', async () => checkRole([...modules, ...migrations]))
   await check('squawk', () => checkMigrationsWithSquawk(root, migrations))
   await check('errors', async () => {
@@ -89,6 +92,7 @@ async function checkDatabase(cluster: Cluster): Promise<void> {
   await check('objects', () => withClient(url, (client) => checkObjects(client, modules)))
   await check('catalog', () => checkCatalog(root, catalog, option === '--write'))
   await check('repeat', () => checkRepeat(url, catalog))
+  await check('upgrade', () => checkUpgrade(root, cluster, catalog, option === '--write'))
   await check('drift', () => checkDrift(findDatabaseUrl(), catalog))
   await check('plpgsql_check', () => asAdmin(cluster, scratch, checkPlpgsql))
 }

@@ -1,13 +1,22 @@
 import pg from 'pg'
-import { runOnDatabase } from './database/command.ts'
+import { withClient } from './check/database.ts'
+import { readFiles } from './check/files.ts'
+import { findLeftovers } from './check/objects.ts'
+import { root, runOnDatabase } from './database/command.ts'
 import { migrate, setPassword } from './database/migrate.ts'
 
 await runOnDatabase(async (databaseUrl) => {
   const { migrations, modules, strangers } = await migrate(databaseUrl)
   for (const name of strangers) {
     console.error(
-      `db/migrations/${name}.sql has run, and is no file: undo it by another one; a database of your own: npm run reset.`,
+      `This database has run db/migrations/${name}.sql, which is not among the files: a newer release or another branch has ` +
+        'migrated it. Use that release, or undo it by a new migration (npm run db:new). A local database can be made again ' +
+        'instead: npm run reset',
     )
+  }
+  const files = await readFiles(root, ['db/modules/**/*.sql'])
+  for (const object of await withClient(databaseUrl, (client) => findLeftovers(client, files))) {
+    console.error(`Left over: ${object}. No file makes it any more: drop it in a new migration (npm run db:new).`)
   }
   const applied = [...migrations.map((name) => `db/migrations/${name}.sql`), ...modules].map(
     (path) => `Applied ${path}`,

@@ -2,7 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { migrationPlaceholder } from './check/files.ts'
 import { root } from './database/command.ts'
-import { migrationsFolder } from './database/migrate.ts'
+import { migrationsFolder } from './database/sql_files.ts'
 
 const [name, ...rest] = process.argv.slice(2)
 if (name === undefined || rest.length > 0 || !/^[a-z0-9_]+$/.test(name)) {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { commentFacts } from './catalog_comments.ts'
 import { functionFacts } from './catalog_functions.ts'
 import { platformFacts } from './catalog_platform.ts'
 import { tableFacts, typeFacts } from './catalog_tables.ts'
@@ -15,12 +16,12 @@ type Fact = { part: string; object: string; rank: number; place: number; line: s
 const header = `What db/migrations and db/modules make. Written by npm run db:check -- --write, compared by npm run db:check.
 
 Everything belongs to postgres, unless an owner is named. Privileges are listed without those of postgres and of
-superusers: "nobody" is nobody but them. Bodies of functions are in db/modules; the check compares them, this file does
-not list them. Columns and values keep their own order, everything else is sorted.`
+superusers: "nobody" is nobody but them. Bodies of functions and comments are in db/modules; the check compares them,
+this file does not list them. Columns and values keep their own order, everything else is sorted.`
 
 /**
- * The catalog of our schemas as text: everything but comments and data, a function's body as its hash. The text is the same
- * on Postgres 15 and 17, whatever the order in which objects were created.
+ * The catalog of our schemas as text: everything but data, a function's body as its hash. The text is the same on Postgres
+ * 15 and 17, whatever the order in which objects were created.
  */
 export async function dumpCatalog(client: pg.Client): Promise<string> {
   const facts: Fact[] = []
@@ -29,7 +30,7 @@ export async function dumpCatalog(client: pg.Client): Promise<string> {
     // With nothing on the path Postgres writes every name with its schema.
     await client.query("set local search_path = ''")
     await client.query("set local timezone = 'UTC'")
-    for (const query of [...platformFacts, ...typeFacts, ...tableFacts, ...functionFacts]) {
+    for (const query of [...platformFacts, ...typeFacts, ...tableFacts, ...functionFacts, ...commentFacts]) {
       facts.push(...(await client.query<Fact>(query, query.includes('$1') ? [ourSchemas] : [])).rows)
     }
   } finally {
@@ -38,9 +39,9 @@ export async function dumpCatalog(client: pg.Client): Promise<string> {
   return write(facts)
 }
 
-/** The catalog as `db/catalog.txt` has it: without the hashes of function bodies. */
-export function withoutBodies(catalog: string): string {
-  return catalog.replace(/^ {2}source [0-9a-f]{32}\n/gm, '')
+/** The catalog as `db/catalog.txt` has it: without the hashes of function bodies, and without comments. */
+export function withoutTexts(catalog: string): string {
+  return catalog.replace(/\ncomments\n(?: {2}.*\n)*/, '').replace(/^ {2}source [0-9a-f]{32}\n/gm, '')
 }
 
 function write(facts: Fact[]): string {

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { migrate } from '../database/migrate.ts'
-import { dumpCatalog, withoutBodies } from './catalog.ts'
+import { dumpCatalog, withoutTexts } from './catalog.ts'
 import { unifiedDiff } from './diff.ts'
 import { count, type Outcome } from './outcome.ts'
 
@@ -22,7 +22,7 @@ export async function withClient<T>(databaseUrl: string, work: (client: pg.Clien
 
 /** The catalog that the files make is the committed one; `shouldWrite` makes it so. */
 export async function checkCatalog(root: string, dumped: string, shouldWrite: boolean): Promise<Outcome> {
-  const catalog = withoutBodies(dumped)
+  const catalog = withoutTexts(dumped)
   const path = join(root, catalogPath)
   const committed = await readFile(path, 'utf8').catch(() => '')
   const said = `${count(catalog.split('\n\n').length - 1, 'object')}, against ${catalogPath}`

@@ -19,27 +19,32 @@ const exempt = [
 
 /** Every function, view, policy and trigger in the database, by the names that {@link findCreated} gives them. */
 const objects = `
-  select 'function ' || format('%s.%s', n.nspname, p.proname) as object
+  select
+    'function ' || format('%s.%s', n.nspname, p.proname) as object,
+    'function ' || format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as identity
   from pg_proc as p
   join pg_namespace as n on n.oid = p.pronamespace
   where n.nspname = any ($1) and not ${isExtensions('pg_proc', 'p.oid')}
   union all
-  select 'view ' || format('%s.%s', n.nspname, c.relname)
+  select 'view ' || v.name, 'view ' || v.name
   from pg_class as c
   join pg_namespace as n on n.oid = c.relnamespace
+  cross join lateral format('%s.%s', n.nspname, c.relname) as v (name)
   where c.relkind in ('v', 'm') and n.nspname = any ($1) and not ${isExtensions('pg_class', 'c.oid')}
   union all
-  select format('policy %s on %s.%s', p.polname, n.nspname, c.relname)
+  select o.name, o.name
   from pg_policy as p
   join pg_class as c on c.oid = p.polrelid
   join pg_namespace as n on n.oid = c.relnamespace
+  cross join lateral format('policy %s on %s.%s', p.polname, n.nspname, c.relname) as o (name)
   where not ${isExtensions('pg_class', 'c.oid')}
   union all
-  select format('trigger %s on %s.%s', t.tgname, n.nspname, c.relname)
+  select o.name, o.name
   from pg_trigger as t
   join pg_class as c on c.oid = t.tgrelid
   join pg_namespace as n on n.oid = c.relnamespace
   join pg_proc as p on p.oid = t.tgfoid
+  cross join lateral format('trigger %s on %s.%s', t.tgname, n.nspname, c.relname) as o (name)
   where not t.tgisinternal
     and t.tgparentid = 0
     and (n.nspname = any ($1) or p.pronamespace::regnamespace::text = any ($1))`
@@ -66,6 +71,20 @@ export async function checkObjects(client: pg.Client, files: TextFile[]): Promis
     ],
     remedy: 'One file per function in db/modules, policies in access.sql, triggers in triggers.sql.',
   }
+}
+
+/** Functions, views, policies and triggers that no module file creates, overloads included. */
+export async function findLeftovers(client: pg.Client, files: TextFile[]): Promise<string[]> {
+  const { rows } = await client.query<{ object: string; identity: string }>(objects, [ourSchemas])
+  const created = files.flatMap(findCreated).map(({ object }) => object)
+  const named = rows.filter(({ object }) => !exempt.some(({ pattern }) => pattern.test(object)))
+  return [...new Set(named.map(({ object }) => object))].sort().flatMap((object) => {
+    const found = named.filter((one) => one.object === object)
+    const expected = created.filter((one) => one === object).length
+    if (found.length <= expected) return []
+    const identities = found.map(({ identity }) => identity).sort()
+    return expected === 0 ? identities : [`one of ${identities.join(', ')}`]
+  })
 }
 
 /** What is in the catalog and in no file, or the other way; overloads count. */

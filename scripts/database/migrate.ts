@@ -1,14 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
-import { basename, join, relative, resolve } from 'node:path'
+import { join } from 'node:path'
 import { Logger, runMigrations as runQueueMigrations } from 'graphile-worker'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
-
-const dbFolder = resolve(import.meta.dirname, '../../db')
-
-/** Where migrations stand. */
-export const migrationsFolder = join(dbFolder, 'migrations')
+import { hashOf, nameOf, requireFrozen, storeHashes } from './freeze.ts'
+import { dbFolder, moduleFiles, type SqlFile, sqlFiles } from './sql_files.ts'
 
 const migrationLock = 7_203_001
 
@@ -21,28 +17,30 @@ export type Migrated = {
 }
 
 /**
- * Brings a database to what the files say: graphile-worker's schema, `db/migrations` once each and in order, then
- * every changed file of `db/modules`, in one transaction. Runs as `postgres`; safe to repeat, also at the same moment.
+ * Brings a database to what the files say: graphile-worker's schema, `migrations` once each and in order, then every
+ * changed file of `modules`, in one transaction. Runs as `postgres`; safe to repeat, also at the same moment. Refuses a
+ * database whose migrations are not those of the files, before it changes anything.
  */
-export async function migrate(databaseUrl: string): Promise<Migrated> {
+export async function migrate(databaseUrl: string, folder = dbFolder): Promise<Migrated> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
     await takeLock(client)
+    const { applied, strangers } = await requireFrozen(client, folder)
     await installQueue(databaseUrl)
-    const migrations = await runMigrations(client)
-    return { migrations, modules: await applyModules(client), strangers: await listStrangers(client) }
+    const migrations = await runMigrations(client, folder, applied)
+    return { migrations, modules: await applyModules(client, folder), strangers }
   } finally {
     await client.end()
   }
 }
 
-/** Applies `db/seed`, every file in one transaction. Safe to repeat: an operator's change stays. */
-export async function seed(databaseUrl: string): Promise<string[]> {
+/** Applies `seed`, every file in one transaction. Safe to repeat: an operator's change stays. */
+export async function seed(databaseUrl: string, folder = dbFolder): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
-    const files = await sqlFiles(join(dbFolder, 'seed'))
+    const files = await sqlFiles(folder, 'seed')
     await client.query('begin')
     for (const file of files) await execute(client, file.path, file.text)
     await client.query('commit')
@@ -55,33 +53,6 @@ export async function seed(databaseUrl: string): Promise<string[]> {
 /** Sets the password of a login role; migrations make roles without. */
 export async function setPassword(client: pg.Client, role: string, password: string): Promise<void> {
   await client.query(`alter role ${pg.escapeIdentifier(role)} with password ${pg.escapeLiteral(password)}`)
-}
-
-/** The files of `db/modules` in the order in which they are applied: functions, then triggers, access, schedules. */
-export async function moduleFiles(): Promise<SqlFile[]> {
-  const rank = (path: string) =>
-    ['triggers.sql', 'access.sql', 'schedules.sql'].findIndex((name) => path.endsWith(`/${name}`))
-  const folder = (path: string) => path.slice(0, path.lastIndexOf('/'))
-  const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
-  const files = await sqlFiles(join(dbFolder, 'modules'))
-  return files.sort(
-    (a, b) => byText(folder(a.path), folder(b.path)) || rank(a.path) - rank(b.path) || byText(a.path, b.path),
-  )
-}
-
-/** An SQL file: its path from the project's root, and its text. */
-export type SqlFile = { path: string; text: string }
-
-/** Every `.sql` file below a folder, sorted by path. */
-export async function sqlFiles(folder: string): Promise<SqlFile[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const paths = entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.sql'))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
-  return Promise.all(
-    paths.map(async (path) => ({ path: relative(resolve(dbFolder, '..'), path), text: await readFile(path, 'utf8') })),
-  )
 }
 
 /** One migration at a time in a database; another one is waited for, but not for ever. */
@@ -103,40 +74,38 @@ async function installQueue(databaseUrl: string): Promise<void> {
   await runQueueMigrations({ connectionString: databaseUrl, schema: 'graphile_worker', logger })
 }
 
-async function runMigrations(client: pg.Client): Promise<string[]> {
-  try {
-    const done = await runner({
-      dbClient: client,
-      dir: migrationsFolder,
-      direction: 'up',
-      migrationsTable: 'migrations',
-      migrationsSchema: 'app',
-      createMigrationsSchema: true,
-      noLock: true,
-      log: () => {},
-    })
-    return done.map((migration) => migration.name)
-  } catch (cause) {
-    if (!(cause instanceof pg.DatabaseError)) throw cause
-    await client.query('rollback')
-    // Each migration commits by itself, so the one that failed is the first that is missing.
-    const { rows } = await client.query<{ name: string }>('select name from app.migrations')
-    const names = new Set(rows.map((row) => row.name))
-    const file = (await sqlFiles(migrationsFolder)).find(({ path }) => !names.has(basename(path, '.sql')))
-    throw file ? describe(file, cause) : cause
+/** Runs the migrations that have not run, each in a transaction of its own that also stores its hash. */
+async function runMigrations(client: pg.Client, folder: string, applied: string[]): Promise<string[]> {
+  const files = (await sqlFiles(folder, 'migrations')).filter(({ path }) => !applied.includes(nameOf(path)))
+  for (const file of files) {
+    // The default of app.migrations.hash reads it, where node-pg-migrate notes that the file has run.
+    await client.query("select set_config('plinth.migration_hash', $1, false)", [hashOf(file.text)])
+    try {
+      await runner({
+        dbClient: client,
+        dir: join(folder, 'migrations'),
+        direction: 'up',
+        count: 1,
+        migrationsTable: 'migrations',
+        migrationsSchema: 'app',
+        createMigrationsSchema: true,
+        noLock: true,
+        log: () => {},
+      })
+    } catch (cause) {
+      if (!(cause instanceof pg.DatabaseError)) throw cause
+      await client.query('rollback')
+      throw describe(file, cause)
+    }
   }
+  await storeHashes(client, folder)
+  return files.map(({ path }) => nameOf(path))
 }
 
-async function listStrangers(client: pg.Client): Promise<string[]> {
-  const files = new Set((await sqlFiles(migrationsFolder)).map(({ path }) => basename(path, '.sql')))
-  const { rows } = await client.query<{ name: string }>('select name from app.migrations order by id')
-  return rows.flatMap(({ name }) => (files.has(name) ? [] : [name]))
-}
-
-async function applyModules(client: pg.Client): Promise<string[]> {
+async function applyModules(client: pg.Client, folder: string): Promise<string[]> {
   // A new graphile-worker may bring new tables, so its schema's version counts as a change of every file.
   const queue = await client.query<{ version: number }>('select max(id) as version from graphile_worker.migrations')
-  const files = (await moduleFiles()).map((file) => ({
+  const files = (await moduleFiles(folder)).map((file) => ({
     ...file,
     hash: createHash('sha256').update(`${queue.rows[0]?.version}\n${file.text}`).digest('hex'),
   }))

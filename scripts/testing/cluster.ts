@@ -94,8 +94,8 @@ export async function makeTemplates(cluster: ClusterInfo): Promise<void> {
   })
 }
 
-/** Makes a database as `npm run db:migrate` and `db:seed` make it on a fresh target. */
-export async function prepareDatabase(cluster: ClusterInfo, name: string): Promise<void> {
+/** Makes a database as `npm run db:migrate` and `db:seed` make it on a fresh target, from the files of a `db` folder. */
+export async function prepareDatabase(cluster: ClusterInfo, name: string, folder?: string): Promise<void> {
   await asAdmin(cluster, 'postgres', async (admin) => {
     await admin.query(`create database ${name}`)
   })
@@ -104,8 +104,8 @@ export async function prepareDatabase(cluster: ClusterInfo, name: string): Promi
     await setPassword(admin, 'postgres', cluster.secrets.postgresPassword)
     await setPassword(admin, 'authenticator', cluster.secrets.authenticatorPassword)
   })
-  await migrate(databaseUrl(cluster, name))
-  await seed(databaseUrl(cluster, name))
+  await migrate(databaseUrl(cluster, name), folder)
+  await seed(databaseUrl(cluster, name), folder)
   await asAdmin(cluster, name, async (admin) => {
     await setPassword(admin, 'worker', cluster.secrets.workerPassword)
     await setPassword(admin, 'sidecar', cluster.secrets.sidecarPassword)

@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process'
+import { appendFileSync, cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { readHashes } from '../../../scripts/database/freeze.ts'
+import { migrate } from '../../../scripts/database/migrate.ts'
+import { dbFolder } from '../../../scripts/database/sql_files.ts'
+import { asAdmin, databaseUrl } from '../../../scripts/testing/cluster.ts'
+import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { prepareOldDatabase } from '../../../scripts/testing/old_database.ts'
+
+// What db:migrate refuses. Each test edits a copy of db/ and leaves the database as it was.
+
+let database: TestDatabase
+let folder: string
+const jobs = '20261120100300_jobs'
+const inFolder = (name: string) => join(folder, 'migrations', `${name}.sql`)
+const refusal = async (url = database.url()) =>
+  migrate(url, folder).then(
+    () => 'nothing was refused',
+    (error: Error) => error.message,
+  )
+const ran = async () => {
+  const client = await database.connect()
+  return (await client.query('select name, hash from app.migrations order by name')).rows
+}
+
+beforeEach(async () => {
+  database = await createDatabase()
+  folder = join(mkdtempSync(join(tmpdir(), 'plinth-freeze-')), 'db')
+  for (const part of ['migrations', 'modules', 'seed', 'migration_hashes.txt', 'baseline.txt'])
+    cpSync(join(dbFolder, part), join(folder, part), { recursive: true })
+})
+afterEach(async () => {
+  rmSync(resolve(folder, '..'), { recursive: true })
+  await database.drop()
+})
+
+test('every migration is stored with its hash, and the same files are not refused', async () => {
+  const hashes = await readHashes(join(dbFolder, 'migration_hashes.txt'))
+  expect(await ran()).toEqual([...hashes].map(([name, hash]) => ({ name, hash })))
+  expect(await migrate(database.url(), folder)).toEqual({ migrations: [], modules: [], strangers: [] })
+})
+
+test('an edited migration is refused, and the refusal says what to do', async () => {
+  const before = await ran()
+  appendFileSync(inFolder(jobs), '\n-- A comment is an edit, too.\n')
+  writeFileSync(inFolder('29991231000000_later'), '-- Why.\ncreate table app.later ();\n')
+  expect(await refusal()).toBe(
+    `db/migrations/${jobs}.sql has changed since this database ran it. Restore the file (git log -- db/migrations/${jobs}.sql ` +
+      'shows its versions) and write a new migration: npm run db:new. A local database can be made again instead: npm run reset',
+  )
+  expect(await ran()).toEqual(before)
+})
+
+test('another kind of line ending is not an edit', async () => {
+  const { readFileSync } = await import('node:fs')
+  writeFileSync(inFolder(jobs), readFileSync(inFolder(jobs), 'utf8').replaceAll('\n', '\r\n'))
+  expect((await migrate(database.url(), folder)).migrations).toEqual([])
+})
+
+test('a renamed migration is refused instead of run a second time', async () => {
+  renameSync(inFolder(jobs), inFolder('20261120100301_work'))
+  expect(await refusal()).toContain(
+    `ran db/migrations/20261120100301_work.sql under the name ${jobs}.sql, and would run it a second time.`,
+  )
+})
+
+test('a migration that is older than one that has run is refused', async () => {
+  writeFileSync(inFolder('20261120100301_late'), '-- Why.\nselect 1;\n')
+  expect(await refusal()).toMatch(
+    /^db\/migrations\/20261120100301_late.sql is older than \d{14}_\w+.sql, which this database has already run/,
+  )
+})
+
+test('a migration without a file is named, and stops nothing', async () => {
+  rmSync(inFolder('20261120100600_dramas'))
+  expect((await migrate(database.url(), folder)).strangers).toEqual(['20261120100600_dramas'])
+})
+
+test('a new migration stores its hash in its own transaction', async () => {
+  writeFileSync(inFolder('29991231000000_fails'), '-- Why.\nselect 1;\nselect 1 / 0;\n')
+  expect(await refusal()).toBe('db/migrations/29991231000000_fails.sql: division by zero')
+  writeFileSync(inFolder('29991231000000_fails'), "-- Why.\nselect set_config('plinth.seen', 'x', false);\n")
+  expect((await migrate(database.url(), folder)).migrations).toEqual(['29991231000000_fails'])
+  expect((await ran()).at(-1)).toEqual({
+    name: '29991231000000_fails',
+    hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+  })
+  appendFileSync(inFolder('29991231000000_fails'), 'select 2;\n')
+  expect(await refusal()).toContain('29991231000000_fails.sql has changed since this database ran it')
+})
+
+test('db:migrate names what no file makes any more', async () => {
+  const client = await database.connect()
+  await client.query('create function app.left_over(a integer) returns integer language sql return a')
+  await client.query('create function public.cancel_job(id integer) returns text language sql return null')
+  await client.query(
+    'create trigger _999_left_over before update on public.users for each row execute function app.tg__touch_updated_at()',
+  )
+  const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((done) =>
+    execFile(
+      process.execPath,
+      [resolve(dbFolder, '../scripts/db_migrate.ts')],
+      { env: { ...process.env, DATABASE_URL: database.url() } },
+      (_error, stdout, stderr) => done({ stdout, stderr }),
+    ),
+  )
+  expect(stdout).toBe('Nothing to do.\n')
+  const advice = 'No file makes it any more: drop it in a new migration (npm run db:new).'
+  expect(stderr.split('\n')).toEqual([
+    `Left over: function app.left_over(a integer). ${advice}`,
+    `Left over: one of function public.cancel_job(id integer), function public.cancel_job(job_id bigint). ${advice}`,
+    `Left over: trigger _999_left_over on public.users. ${advice}`,
+    '',
+  ])
+})
+
+test('a database that is older than c5e8e03 is refused, and c5e8e03 is adopted with the released hashes', async () => {
+  const cluster = inject('cluster')
+  const name = `${database.name}_old`
+  const url = databaseUrl(cluster, name)
+  await prepareOldDatabase(cluster, name)
+  try {
+    // Before 294f5bc, app.runs had a foreign key to its owner.
+    await asAdmin(cluster, name, (admin) =>
+      admin.query(
+        'alter table app.runs add constraint runs_owner_id_fkey foreign key (owner_id) references auth.users (id)',
+      ),
+    )
+    expect(await refusal(url)).toBe(
+      'This database is older than commit c5e8e03, and its migrations were edited later: table app.runs differs. It has run 9 ' +
+        'migrations. Only databases of c5e8e03 or newer can be migrated. A local database can be made again: npm run reset. ' +
+        'For any other one, make a new database and load the data into it.',
+    )
+    await asAdmin(cluster, name, (admin) => admin.query('alter table app.runs drop constraint runs_owner_id_fkey'))
+    // An operator's own index is no edit.
+    await asAdmin(cluster, name, (admin) => admin.query('create index mine on app.runs (owner_id, finished_at)'))
+    appendFileSync(inFolder(jobs), '\n')
+    expect(await refusal(url)).toContain(`${jobs}.sql has changed since this database ran it`)
+    cpSync(join(dbFolder, 'migrations'), join(folder, 'migrations'), { recursive: true })
+    expect((await migrate(url, folder)).migrations).toContain('20261127100500_hash_migrations')
+    const { rows } = await asAdmin(cluster, name, (admin) =>
+      admin.query<{ name: string; hash: string }>('select name, hash from app.migrations order by name'),
+    )
+    expect(new Map(rows.map((row) => [row.name, row.hash]))).toEqual(
+      await readHashes(join(dbFolder, 'migration_hashes.txt')),
+    )
+  } finally {
+    await asAdmin(cluster, 'postgres', (admin) => admin.query(`drop database if exists ${name} with (force)`))
+  }
+})

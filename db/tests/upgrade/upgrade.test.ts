@@ -1,0 +1,141 @@
+import type { Client } from 'pg'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { migrate, seed } from '../../../scripts/database/migrate.ts'
+import { asAdmin, databaseUrl } from '../../../scripts/testing/cluster.ts'
+import { prepareOldDatabase } from '../../../scripts/testing/old_database.ts'
+
+// A database of c5e8e03 with rows of every kind and state, migrated: nothing is lost, and everything goes on.
+
+const cluster = inject('cluster')
+const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
+const ana = '10000000-0000-4000-8000-000000000001'
+let client: Client
+let before: Map<string, string>
+
+/** The number of rows of each table that the release had. */
+async function countRows(): Promise<Map<string, string>> {
+  const { rows } = await client.query<{ name: string; rows: string }>(
+    `select t.name, (xpath('/row/n/text()', query_to_xml('select count(*) as n from ' || t.name, false, true, '')))[1]::text as rows
+     from (
+       select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'app', 'auth')
+     ) as t
+     where t.name not in ('app.migrations', 'app.applied_files')
+     order by t.name`,
+  )
+  return new Map(rows.map((row) => [row.name, row.rows]))
+}
+
+/** One call as a signed-in user. */
+async function as<T>(userId: string, sql: string, values: unknown[] = []): Promise<T> {
+  await client.query('begin')
+  try {
+    await client.query("select set_config('role', 'authenticated', true), set_config('request.jwt.claims', $1, true)", [
+      JSON.stringify({ sub: userId, role: 'authenticated' }),
+    ])
+    const { rows } = await client.query(sql, values)
+    await client.query('commit')
+    return rows[0]?.value
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  }
+}
+
+beforeAll(async () => {
+  await prepareOldDatabase(cluster, name)
+  client = new pg.Client(databaseUrl(cluster, name))
+  await client.connect()
+  before = await countRows()
+  await migrate(databaseUrl(cluster, name))
+  await seed(databaseUrl(cluster, name))
+})
+afterAll(async () => {
+  await client.end()
+  await asAdmin(cluster, 'postgres', (admin) => admin.query(`drop database ${name} with (force)`))
+})
+
+test('no row is lost, and what an operator changed stays changed', async () => {
+  const after = await countRows()
+  const empty = ['app.job_events', 'auth.sessions', 'auth.identities', 'auth.refresh_tokens']
+  expect([...before].filter(([table, rows]) => rows === '0' && !empty.includes(table))).toEqual([])
+  expect(
+    [...before].filter(([table]) => after.has(table) && Number(after.get(table)) < Number(before.get(table))),
+  ).toEqual([])
+  const { rows } = await client.query(
+    `select
+       (select share_base_url from app.settings) as url,
+       (select cron from app.schedules where name = 'delete-expired-shares') as cron,
+       (select description from plans where id = 'free') as plan,
+       (select max_failures from job_types where name = 'write_scene') as failures`,
+  )
+  expect(rows).toEqual([{ url: 'https://share.example.com', cron: '7 * * * *', plan: 'Our own words.', failures: 7 }])
+})
+
+test('shares, API keys, templates and dramas answer as before', async () => {
+  const share = async (id: string) =>
+    (await client.query('select public.get_shared_resource($1) as value', [id])).rows[0].value
+  expect(await share('20000000-0000-4000-8000-000000000001')).toMatchObject({
+    name: 'Example',
+    responseTemplate: '{{a}}',
+  })
+  expect(await share('20000000-0000-4000-8000-000000000012')).toMatchObject({ data: { name: 'Ana' } })
+  expect(await share('20000000-0000-4000-8000-000000000021')).toMatchObject({ title: 'Evening' })
+  await expect(share('20000000-0000-4000-8000-000000000003')).rejects.toMatchObject({
+    code: 'PT404',
+    detail: 'share_not_found',
+  })
+  const keys = await client.query(
+    'select name, revoked_at is null as live from api_keys where owner_id = $1 order by name',
+    [ana],
+  )
+  expect(keys.rows.map((row) => `${row.name} ${row.live}`)).toEqual([
+    'expired true',
+    'read true',
+    'revoked false',
+    'rotated true',
+    'rotated true',
+    'write true',
+  ])
+  const manifest = await as<{ version: string }>(ana, "select public.template_manifest('demo', 'beta') as value")
+  expect(manifest.version).toBe('1.1.0')
+  const { rows } = await client.query("select id from dramas where external_id = 'ext-1'")
+  const drama = await as<{ title: string; episodes: unknown[] }>(ana, 'select public.get_drama_complete($1) as value', [
+    rows[0].id,
+  ])
+  expect(drama).toMatchObject({ title: 'Saved', episodes: [{ title: 'One', scenes: [{ title: 'Night' }] }] })
+})
+
+test('open runs complete, and failed and cancelled ones can be retried', async () => {
+  const { rows: ended } = await client.query(
+    "select id, owner_id from jobs where id = root_id and status in ('failed', 'cancelled') order by id",
+  )
+  expect(ended).toHaveLength(5)
+  for (const { id, owner_id } of ended) await as(owner_id, 'select public.retry_job($1) as value', [id])
+
+  const worker = crypto.randomUUID()
+  const exchange = async (results: unknown[]) =>
+    (await client.query('select worker.exchange_steps($1, $2, 100) as value', [worker, JSON.stringify(results)]))
+      .rows[0].value as { refused: unknown[]; steps: { id: number; fence: number; type: string }[] }
+  const done: string[] = []
+  // The worker that held steps is gone: the next heartbeat requeues them, with a delay that this test does not wait for.
+  await client.query("update app.workers set heartbeat_at = heartbeat_at - interval '1 hour'")
+  await client.query("select worker.heartbeat($1, '[]')", [worker])
+  await client.query("update app.job_queue set run_at = least(run_at, now()) where status = 'queued'")
+  await client.query('update app.lanes set wake_at = least(wake_at, now()) where wake_at is not null')
+  let { steps } = await exchange([])
+  for (let turn = 0; turn < 20 && steps.length > 0; turn++) {
+    done.push(...steps.map(({ type }) => type))
+    const next = await exchange(steps.map(({ id, fence }) => ({ id, fence, outcome: 'completed', output: {} })))
+    expect(next.refused).toEqual([])
+    steps = next.steps
+  }
+  const { rows: open } = await client.query(
+    "select key, type, status from jobs where status not in ('completed', 'skipped') order by id",
+  )
+  expect(open).toEqual([])
+  expect(new Set(done)).toEqual(
+    new Set(['noop', 'limited', 'write_outline', 'write_cast', 'write_script', 'generate_image']),
+  )
+  expect((await client.query('select count(*)::int as n from app.job_queue')).rows).toEqual([{ n: 0 }])
+})
