@@ -51,7 +51,7 @@ export function findCreated({ path, text }: TextFile): Created[] {
 
 /**
  * Where a file's name promises something else than it holds. access.sql has the policies, triggers.sql the triggers,
- * comments.sql the comments on tables and columns, schedules.sql the schedules; any
+ * comments.sql the comments on tables and columns, schedules.sql the schedules, callbacks.sql the registrations; any
  * other file has functions or views, one of which gives the file its name (a trigger function without its `tg_<table>__`).
  */
 export function findMisplaced(file: TextFile): string[] {
@@ -61,6 +61,7 @@ export function findMisplaced(file: TextFile): string[] {
     'triggers.sql': 'trigger',
     'schedules.sql': 'nothing',
     'comments.sql': 'nothing',
+    'callbacks.sql': 'nothing',
   }[basename(file.path)]
   const strangers = created
     .filter(({ object }) => !(kind ? [kind] : ['function', 'view']).includes(object.split(' ')[0] ?? ''))

@@ -1,10 +1,9 @@
 -- app.apply_results
 --
--- Writes      jobs, job_queue, lanes, runs; the queue: a pump for what is due later
--- Locks       runs, lowest id first; then lanes that sleep or are held, lowest id first each. The rows of running steps change under their run's lock
---             only, so they need none of their own
--- Why         results are judged one by one (app.judge_result) and written in sets. What is wrong with one is its own:
---             children are inserted in a subtransaction, everything else is checked before it is used
+-- Writes      what app.apply_locked_results writes
+-- Locks       runs, lowest id first; then what app.apply_locked_results locks
+-- Why         a callback that raises undoes the batch, in a subtransaction, and not its caller: results without a callback are
+--             applied again together, the others each alone
 create or replace function app.apply_results(results jsonb)
   returns jsonb
   language plpgsql
@@ -12,218 +11,16 @@ create or replace function app.apply_results(results jsonb)
   set search_path = ''
 as $$
 declare
-  v_now timestamptz := app.now();
-  v_refused jsonb := '[]'::jsonb;
-  v_one record;
-  v_direct integer;
-  v_new_queued_ids bigint[];
-  v_new_emptied_ids bigint[];
-  v_verdict record;
-  v_message text;
-  v_policy text;
-  v_steps_max integer;
-  v_failing_ids bigint[];
-  v_seen_ids bigint[] := '{}'::bigint[];
-  -- Own work done: ids, outputs, their sizes, since when it ran, and how many children it brought.
-  v_done_ids bigint[] := '{}'::bigint[];
-  v_done_outputs jsonb[] := '{}'::jsonb[];
-  v_done_bytes integer[] := '{}'::integer[];
-  v_done_since timestamptz[] := '{}'::timestamptz[];
-  v_done_children integer[] := '{}'::integer[];
-  v_open_ids bigint[] := '{}'::bigint[];
-  v_emptied_ids bigint[] := '{}'::bigint[];
-  v_queued_ids bigint[] := '{}'::bigint[];
-  -- Failed for good.
-  v_failed_ids bigint[] := '{}'::bigint[];
-  v_failed_slugs text[] := '{}'::text[];
-  v_failed_messages text[] := '{}'::text[];
-  v_failed_since timestamptz[] := '{}'::timestamptz[];
-  v_settled_ids bigint[] := '{}'::bigint[];
-  v_skipping_ids bigint[] := '{}'::bigint[];
-  v_ending_ids bigint[] := '{}'::bigint[];
-  -- To run again: ids, failures, delays, when, how far they are, and what they saved.
-  v_again_ids bigint[] := '{}'::bigint[];
-  v_again_failures integer[] := '{}'::integer[];
-  v_again_delays integer[] := '{}'::integer[];
-  v_again_at timestamptz[] := '{}'::timestamptz[];
-  v_again_progress real[] := '{}'::real[];
-  v_again_states jsonb[] := '{}'::jsonb[];
-  v_again_slugs text[] := '{}'::text[];
-  v_again_messages text[] := '{}'::text[];
-  v_held_lane_ids bigint[] := '{}'::bigint[];
-  v_held_until timestamptz[] := '{}'::timestamptz[];
+  v_failing_ids bigint[] := app.lock_runs_of(apply_results.results);
 begin
-  for v_one in
-    select r.id, r.failing_step_id
-    from app.runs as r
-    where r.id = any (
-      array(
-        select q.run_id
-        from app.job_queue as q
-        where q.job_id = any (
-          array(
-            select app.read_bigint(g.result -> 'id')
-            from jsonb_array_elements(apply_results.results) as g (result)
-          )
-        )
-      )
-    )
-    order by r.id + 0
-    for update
-  loop
-    if v_one.failing_step_id is not null then
-      v_failing_ids := v_failing_ids || v_one.id;
-    end if;
-  end loop;
-
-  -- All new lanes at once, so that two batches make them in the same order.
-  if jsonb_path_exists(apply_results.results, '$[*].children[*]') then
-    perform app.add_lanes(apply_results.results);
-  end if;
-
-  for v_one in
-    select
-      g.n,
-      g.result,
-      g.result -> 'output' as output,
-      q.job_id,
-      q.run_id,
-      q.lane_id,
-      q.fence,
-      q.failures,
-      q.delays,
-      q.claimed_at,
-      q.open_children,
-      q.parent_id,
-      t.max_failures,
-      t.max_output_bytes,
-      t.backoff,
-      t.backoff_max
-    from jsonb_array_elements(apply_results.results) with ordinality as g (result, n)
-    left join app.job_queue as q
-      on q.job_id = any (array[app.read_bigint(g.result -> 'id')])
-      and q.fence = app.read_bigint(g.result -> 'fence')
-      and q.worker_id is not null
-    left join app.lanes as l on l.id = any (array[q.lane_id])
-    left join public.job_types as t on t.name = any (array[l.type])
-    order by g.n
-  loop
-    if v_one.job_id is null or v_one.job_id = any (v_seen_ids) then
-      v_refused := v_refused || jsonb_build_object(
-        'index', v_one.n - 1,
-        'id', v_one.result -> 'id',
-        'reason', case when app.read_bigint(v_one.result -> 'id') is null then 'result_invalid' else 'step_lost' end
-      );
-      continue;
-    end if;
-
-    v_verdict := app.judge_result(
-      v_one.result, v_one.failures, v_one.delays, v_one.max_failures, v_one.max_output_bytes, v_one.backoff,
-      v_one.backoff_max
-    );
-    v_direct := 0;
-    v_new_queued_ids := '{}';
-    v_new_emptied_ids := '{}';
-    if v_verdict.outcome = 'done' and v_one.result -> 'children' <> '[]' then
-      v_steps_max := coalesce(v_steps_max, (select s.run_steps_max from app.settings as s));
-      begin
-        select n.direct, n.queued, n.emptied
-        into v_direct, v_new_queued_ids, v_new_emptied_ids
-        from app.insert_children(
-          v_one.run_id, v_one.job_id, v_one.result -> 'children', v_one.open_children = 0, v_steps_max
-        ) as n;
-      exception
-        when sqlstate 'PT422' then
-          get stacked diagnostics v_message = message_text;
-          v_verdict.outcome := 'failed';
-          v_verdict.slug := 'children_invalid';
-          v_verdict.message := v_message;
-      end;
-    end if;
-
-    if v_verdict.outcome = 'invalid' then
-      v_refused := v_refused || jsonb_build_object('index', v_one.n - 1, 'id', v_one.job_id, 'reason', 'result_invalid');
-      continue;
-    end if;
-    v_seen_ids := v_seen_ids || v_one.job_id;
-    if v_verdict.outcome = 'done' then
-      v_done_ids := v_done_ids || v_one.job_id;
-      v_done_outputs := v_done_outputs || v_one.output;
-      v_done_bytes := v_done_bytes || v_verdict.bytes;
-      v_done_since := v_done_since || v_one.claimed_at;
-      v_done_children := v_done_children || (v_one.open_children + v_direct);
-      v_queued_ids := v_queued_ids || v_new_queued_ids;
-      v_emptied_ids := v_emptied_ids || v_new_emptied_ids;
-      if v_one.open_children > 0 then
-        v_open_ids := v_open_ids || v_one.job_id;
-      elsif v_direct = 0 then
-        v_settled_ids := v_settled_ids || v_one.job_id;
-      end if;
-    elsif v_verdict.outcome = 'again' then
-      v_again_ids := v_again_ids || v_one.job_id;
-      v_again_failures := v_again_failures || v_verdict.failures;
-      v_again_delays := v_again_delays || v_verdict.delays;
-      v_again_progress := v_again_progress || v_verdict.progress;
-      v_again_states := v_again_states || v_verdict.state;
-      v_again_slugs := v_again_slugs || v_verdict.slug;
-      v_again_messages := v_again_messages || v_verdict.message;
-      v_again_at := v_again_at || (v_now + v_verdict.pause);
-    else
-      v_failed_ids := v_failed_ids || v_one.job_id;
-      v_failed_slugs := v_failed_slugs || v_verdict.slug;
-      v_failed_messages := v_failed_messages || v_verdict.message;
-      v_failed_since := v_failed_since || v_one.claimed_at;
-      v_policy := (select j.on_failure from public.jobs as j where j.id = v_one.job_id);
-      if v_policy = 'fail_run' or v_one.parent_id is null then
-        v_ending_ids := v_ending_ids || v_one.job_id;
-        v_failing_ids := v_failing_ids || v_one.run_id;
-      else
-        v_settled_ids := v_settled_ids || v_one.job_id;
-        if v_policy = 'skip_dependents' then
-          v_skipping_ids := v_skipping_ids || v_one.job_id;
-        end if;
-      end if;
-    end if;
-    if v_verdict.hold is not null then
-      v_held_lane_ids := v_held_lane_ids || v_one.lane_id;
-      v_held_until := v_held_until || (v_now + v_verdict.hold);
-    end if;
-  end loop;
-  if v_seen_ids = '{}' then
-    return v_refused;
-  end if;
-
-  if v_done_ids <> '{}' then
-    perform app.finish_work(v_done_ids, v_done_outputs, v_done_bytes, v_done_since, v_done_children);
-  end if;
-  if v_again_ids <> '{}' then
-    perform app.queue_again(
-      v_again_ids, v_again_failures, v_again_delays, v_again_at, v_again_progress, v_again_states, v_again_slugs,
-      v_again_messages
-    );
-    v_queued_ids := v_queued_ids || v_again_ids;
-  end if;
-  if v_failed_ids <> '{}' then
-    perform app.fail_steps(v_failed_ids, v_failed_slugs, v_failed_messages, v_failed_since, v_ending_ids);
-    if cardinality(v_failed_ids) > cardinality(v_ending_ids) then
-      perform app.skip_steps(array(select unnest(v_failed_ids) except select unnest(v_ending_ids)), v_skipping_ids);
-    end if;
-  end if;
-  v_queued_ids := v_queued_ids || app.settle_steps(v_settled_ids, v_open_ids, v_emptied_ids);
-  if v_failing_ids is not null then
-    perform app.wind_down_runs(v_failing_ids);
-  end if;
-  if v_queued_ids <> '{}' or v_held_lane_ids <> '{}' then
-    perform app.wake_lanes(v_queued_ids, v_held_lane_ids, v_held_until);
-  end if;
-  if v_again_ids <> '{}' then
-    perform app.enqueue_pump((select min(a.run_at) from unnest(v_again_at) as a (run_at)));
-  end if;
-
-  return v_refused;
+  return app.apply_locked_results(apply_results.results, v_failing_ids);
+exception
+  when sqlstate 'JC001' then
+    return app.apply_results_apart(apply_results.results);
 end
 $$;
 
 comment on function app.apply_results(jsonb) is
-  'Takes what became of running steps, as worker.exchange_steps describes it, and moves on what waited for them. Returns '
-  'what it refused: [{ index, id, reason }].';
+$$Applies the results of running steps, as worker.exchange_steps describes them, and moves on what waited for the steps.
+
+Returns the refused results: [{ index, id, reason }]. A step whose callback raises fails with callback_failed.$$;

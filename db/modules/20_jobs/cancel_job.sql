@@ -1,10 +1,10 @@
 -- app.cancel_job, public.cancel_job
 --
 -- Called by   the owner; service_role
--- Writes      jobs, job_queue, runs
+-- Writes      what app.cancel_runs writes
 -- Errors      PT404 job_not_found, PT409 job_is_step, job_finished
 -- Idempotent  what is cancelled already stays so
--- Locks       the run; queue rows (a claim under way is waited for: it waits for nobody)
+-- Locks       the run; then what app.cancel_runs locks
 create or replace function app.cancel_job(job_id bigint)
   returns text
   language plpgsql
@@ -18,9 +18,7 @@ create or replace function app.cancel_job(job_id bigint)
   set enable_mergejoin = off
 as $$
 declare
-  v_now timestamptz := app.now();
   v_status text;
-  v_ids bigint[];
 begin
   perform app.lock_run(cancel_job.job_id);
 
@@ -29,23 +27,15 @@ begin
     return v_status;
   end if;
   if v_status in ('completed', 'failed') then
-    perform app.fail(409, 'job_finished', format('The job is %s.', v_status), 'Nothing is left to cancel; retry_job runs again what has failed.');
+    perform app.fail(
+      409,
+      'job_finished',
+      format('The job is %s.', v_status),
+      'Nothing is left to cancel. Call retry_job to run its failed steps again.'
+    );
   end if;
 
-  with gone as (
-    delete from app.job_queue as q
-    where q.run_id = cancel_job.job_id
-    returning q.job_id
-  )
-  select array_agg(g.job_id) into v_ids
-  from gone as g;
-  update public.jobs as j
-  set status = 'cancelled', finished_at = v_now
-  where j.id = any (v_ids);
-  update app.runs as r
-  set finished_at = v_now, failing_step_id = null
-  where r.id = cancel_job.job_id;
-  perform app.record_events(v_ids, 'cancelled');
+  perform app.cancel_runs(array[cancel_job.job_id]);
 
   return 'cancelled';
 end

@@ -27,37 +27,3 @@ end
 $$;
 
 comment on function app.tg_runs__delete_steps() is 'Deletes the steps of runs that are deleted, and their timelines.';
-
--- app.tg_users__delete_runs
---
--- Writes      runs, and by trigger their steps; lanes
--- Locks       their runs, lowest id first, as everybody does; then their lanes
-create or replace function app.tg_users__delete_runs()
-  returns trigger
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-as $$
-declare
-  v_owner_ids uuid[] := array(select u.id from old_users as u);
-  v_run_ids bigint[] := array(
-    select r.id
-    from app.runs as r
-    where r.owner_id = any (v_owner_ids)
-    order by r.id
-    for update
-  );
-begin
-  delete from app.runs as r
-  where r.id = any (v_run_ids);
-  delete from app.lanes as l
-  where l.owner_id = any (v_owner_ids);
-
-  return null;
-end
-$$;
-
-comment on function app.tg_users__delete_runs() is 'Deletes the runs of users who are deleted, and their lanes.';

@@ -1,4 +1,4 @@
--- app.reopen_steps, app.start_steps
+-- app.reopen_steps
 --
 -- Writes      jobs, job_queue
 -- Locks       the caller holds the run's lock
@@ -92,49 +92,3 @@ $$;
 
 comment on function app.reopen_steps(bigint) is
   'Opens what of a finished run did not complete, with counters that are counted; false where all is completed.';
-
-create or replace function app.start_steps(run_id bigint)
-  returns bigint[]
-  language plpgsql
-  volatile
-  set search_path = ''
-as $$
-declare
-  v_now timestamptz := app.now();
-  v_queued_ids bigint[];
-  v_opened_ids bigint[];
-  v_completed_ids bigint[];
-begin
-  with started as (
-    update app.job_queue as q
-    set status = case when q.lane_id is not null then 'queued' when q.open_children > 0 then 'joining' else 'blocked' end
-    where q.run_id = start_steps.run_id and q.status = 'blocked' and q.waits = 0
-    returning q.job_id, q.status
-  )
-  select
-    coalesce(array_agg(s.job_id) filter (where s.status = 'queued'), '{}'),
-    coalesce(array_agg(s.job_id) filter (where s.status = 'joining'), '{}'),
-    coalesce(array_agg(s.job_id) filter (where s.status = 'blocked'), '{}')
-  into v_queued_ids, v_opened_ids, v_completed_ids
-  from started as s;
-
-  -- Those that joined before, and whose children have all settled since.
-  v_completed_ids := v_completed_ids || array(
-    select q.job_id
-    from app.job_queue as q
-    where q.run_id = start_steps.run_id
-      and q.status = 'joining'
-      and q.open_children = 0
-  );
-  update public.jobs as j
-  set status = 'joining', started_at = v_now, worked_at = v_now
-  where j.id = any (v_opened_ids);
-  update public.jobs as j
-  set status = 'queued'
-  where j.id = any (v_queued_ids);
-
-  return v_queued_ids || app.settle_steps('{}', v_opened_ids, v_completed_ids);
-end
-$$;
-
-comment on function app.start_steps(bigint) is 'Starts what in a reopened run waits for nothing; returns what it queued.';

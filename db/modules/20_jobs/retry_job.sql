@@ -2,8 +2,9 @@
 --
 -- Called by   the owner; service_role
 -- Writes      jobs, job_queue, runs, lanes; the queue: a pump; rate_limits
--- Errors      PT404 job_not_found, PT409 job_is_step, job_not_finished, job_completed, job_closed, PT429 rate_limited
--- Locks       the run; then lanes; then the caller's row of rate_limits
+-- Errors      PT404 job_not_found, PT409 job_is_step, job_not_finished, job_completed, job_closed, PT429 rate_limited;
+--             what on_run_reopened raises
+-- Locks       the run; then what callbacks lock; then lanes; then the caller's row of rate_limits
 -- Why         what has no row in the queue is built anew from jobs, counted rather than remembered. Hash joins: it looks
 --             at a whole run at once
 create or replace function app.retry_job(job_id bigint)
@@ -18,12 +19,29 @@ create or replace function app.retry_job(job_id bigint)
   set enable_mergejoin = off
 as $$
 declare
-  v_queued_ids bigint[];
+  v_started record;
 begin
   perform app.lock_run(retry_job.job_id);
 
   if exists (select from app.runs as r where r.id = retry_job.job_id and r.finished_at is null) then
     perform app.fail(409, 'job_not_finished', 'The job is not finished.', 'Wait for its end, or cancel it.');
+  end if;
+
+  -- A run ends before it opens again: what a callback still owes for the end is done first.
+  if not coalesce(
+    (
+      select bool_and(app.repeat_callback(f.run_id, f.callback))
+      from app.callback_faults as f
+      where f.run_id = retry_job.job_id
+    ),
+    true
+  ) then
+    perform app.fail(
+      409,
+      'job_not_finished',
+      'The end of the job is not processed yet.',
+      'Try again in a minute. Operators find the cause in app.callback_faults.'
+    );
   end if;
 
   if exists (select from app.runs as r where r.id = retry_job.job_id and r.is_closed) then
@@ -37,8 +55,12 @@ begin
   update app.runs as r
   set finished_at = null, failing_step_id = null
   where r.id = retry_job.job_id;
-  v_queued_ids := app.start_steps(retry_job.job_id);
-  perform app.wake_lanes(v_queued_ids);
+  perform app.call_run_reopened(retry_job.job_id);
+  v_started := app.start_steps(retry_job.job_id);
+  if v_started.ended_ids <> '{}' then
+    perform app.run_callbacks('{}', '{}', v_started.ended_ids);
+  end if;
+  perform app.wake_lanes(v_started.queued_ids);
   perform app.enqueue_pump();
   -- Who has the service key is trusted.
   if auth.role() is distinct from 'service_role' then

@@ -1,4 +1,6 @@
 -- An operator's cron expression stays; only the function is ours.
 insert into app.schedules (name, cron, function)
-values ('delete-finished-runs', '20 3 * * *', 'app.delete_finished_runs')
+values
+  ('delete-finished-runs', '20 3 * * *', 'app.delete_finished_runs'),
+  ('repeat-callbacks', '* * * * *', 'app.repeat_callbacks')
 on conflict on constraint schedules_pkey do update set function = excluded.function;

@@ -3,8 +3,14 @@
 -- Writes      job_queue, jobs, runs
 -- Locks       the caller holds the runs' locks
 -- Why         a level is a few statements, however many steps it has; three plain ones are faster than one that has it all
-create or replace function app.settle_steps(settled_ids bigint[], opened_ids bigint[], emptied_ids bigint[])
-  returns bigint[]
+create or replace function app.settle_steps(
+  settled_ids bigint[],
+  opened_ids bigint[],
+  emptied_ids bigint[],
+  out queued_ids bigint[],
+  out ended_ids bigint[]
+)
+  returns record
   language plpgsql
   volatile
   set search_path = ''
@@ -13,13 +19,14 @@ declare
   v_settled_ids bigint[] := settle_steps.settled_ids;
   v_opened_ids bigint[] := settle_steps.opened_ids;
   v_completed_ids bigint[] := settle_steps.emptied_ids;
-  v_queued_ids bigint[] := '{}'::bigint[];
   v_waiting_ids bigint[];
   v_parent_ids bigint[];
   v_root_ids bigint[];
   v_counted record;
   v_one record;
 begin
+  queued_ids := '{}';
+  ended_ids := '{}';
   loop
     if v_completed_ids <> '{}' then
       perform app.complete_groups(v_completed_ids);
@@ -68,7 +75,7 @@ begin
       loop
         continue when v_one.waits > 0;
         if v_one.status = 'queued' then
-          v_queued_ids := v_queued_ids || v_one.job_id;
+          queued_ids := queued_ids || v_one.job_id;
         elsif v_one.status = 'joining' then
           v_opened_ids := v_opened_ids || v_one.job_id;
         else
@@ -101,14 +108,14 @@ begin
       update app.runs as r
       set finished_at = app.now()
       where r.id = any (v_root_ids);
+      ended_ids := ended_ids || v_root_ids;
     end if;
   end loop;
-
-  return v_queued_ids;
 end
 $$;
 
 comment on function app.settle_steps(bigint[], bigint[], bigint[]) is
-  'Carries on what steps have reached: those that are settled (their dependents go on, their parents count them), whose own '
-  'work is done (their children go on), and groups that are complete. Returns the steps that are queued by it; the caller '
-  'wakes their lanes.';
+$$Moves on what waits for steps: dependents and parents of settled_ids, children of opened_ids, whose own work is done, and groups that
+are complete, emptied_ids first.
+
+Returns queued_ids, whose lanes the caller wakes, and ended_ids: roots whose run completed, for app.run_callbacks.$$;

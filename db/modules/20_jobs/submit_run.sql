@@ -22,6 +22,7 @@ declare
   v_steps_max integer;
   v_keeps_events boolean;
   v_new record;
+  v_settled record;
 begin
   if jsonb_typeof(submit_run.spec) is distinct from 'object' then
     perform app.fail(422, 'spec_invalid', 'A run is a JSON object: its root.', 'Send { key, type, steps: [ … ] }.');
@@ -73,7 +74,11 @@ begin
     perform app.record_events(array[v_run_id], 'submitted');
   end if;
   if v_new.emptied <> '{}' then
-    v_new.queued := v_new.queued || app.settle_steps('{}', '{}', v_new.emptied);
+    v_settled := app.settle_steps('{}', '{}', v_new.emptied);
+    v_new.queued := v_new.queued || v_settled.queued_ids;
+    if v_settled.ended_ids <> '{}' then
+      perform app.run_callbacks('{}', '{}', v_settled.ended_ids);
+    end if;
   end if;
   if v_new.queued <> '{}' then
     perform app.wake_lanes(v_new.queued);

@@ -1,3 +1,9 @@
+create or replace trigger _050_end_run
+  before delete on app.runs
+  for each row
+  when (old.finished_at is null)
+  execute function app.tg_runs__end_run();
+
 create or replace trigger _100_delete_steps
   after delete on app.runs
   referencing old table as old_runs

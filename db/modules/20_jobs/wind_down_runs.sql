@@ -3,7 +3,7 @@
 -- Writes      job_queue, jobs, runs
 -- Locks       the caller holds the runs' locks. A step that is being claimed at this moment is waited for, and runs then
 create or replace function app.wind_down_runs(run_ids bigint[])
-  returns void
+  returns bigint[]
   language plpgsql
   volatile
   set search_path = ''
@@ -58,8 +58,10 @@ begin
     where r.id = any (v_run_ids);
     perform app.record_events(v_run_ids, 'failed');
   end if;
+
+  return coalesce(v_run_ids, '{}');
 end
 $$;
 
 comment on function app.wind_down_runs(bigint[]) is
-  'Skips everything in failing runs that does not run, and fails the roots below which nothing runs any more.';
+  'Skips every step of failing runs that is not running. Fails the roots below which nothing runs any more, and returns them.';

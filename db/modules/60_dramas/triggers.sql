@@ -89,10 +89,3 @@ create or replace trigger _110_delete_dramas
   referencing old table as old_users
   for each statement
   execute function app.tg_users__delete_dramas();
-
--- Not by row: a batch may hand in results of several dramas, and these are locked lowest id first.
-create or replace trigger _100_apply_drama_outputs
-  after update on public.jobs
-  referencing new table as new_jobs
-  for each statement
-  execute function app.tg_jobs__apply_drama_outputs();

@@ -1,6 +1,6 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(19);
+select plan(20);
 
 create temporary view our_functions as
 select p.*, n.nspname as schema, format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as signature
@@ -144,8 +144,11 @@ select is_empty(
 );
 select set_eq(
   $$ select signature from our_functions where prolang <> 14 and prosrc ~* '\mexecute\M' $$,
-  array['app.run_schedule(name text)'],
-  'and only this one builds SQL from text, in which more could be said'
+  array[
+    'app.run_schedule(name text)', 'app.call_callback(callback text, job_ids bigint[])',
+    'app.call_run_reopened(run_id bigint)'
+  ],
+  'only these functions build SQL from text, each from a name that postgres alone can write'
 );
 select is_empty(
   $$
@@ -154,6 +157,12 @@ select is_empty(
     where l.lanname not in ('sql', 'plpgsql')
   $$,
   'every function is in SQL or PL/pgSQL, which the rules above can read'
+);
+
+select set_eq(
+  $$ select signature from our_functions where prosrc ~* '\mwhen\s[^;]*\mothers\M' $$,
+  array['app.call_callback(callback text, job_ids bigint[])'],
+  'only the call of a product''s callback catches every error'
 );
 
 select * from finish();

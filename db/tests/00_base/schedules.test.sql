@@ -12,6 +12,7 @@ select results_eq(
       ('delete-unshared-resources', '30 * * * *', 'app.delete_unshared_resources'),
       ('find-unknown-objects', '45 3 * * *', 'app.enqueue_asset_audit'),
       ('publish-api-key-uses', '* * * * *', 'app.publish_api_key_uses'),
+      ('repeat-callbacks', '* * * * *', 'app.repeat_callbacks'),
       ('sweep-template-uploads', '25 * * * *', 'app.enqueue_template_sweep')
   $$,
   'these are all schedules'

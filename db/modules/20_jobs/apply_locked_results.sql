@@ -1,0 +1,233 @@
+-- app.apply_locked_results
+--
+-- Writes      jobs, job_queue, lanes, runs; what callbacks write; the queue: a pump for steps that are due later
+-- Errors      JC001, where the callback of a step raises
+-- Locks       the caller holds the runs (app.lock_runs_of); then what callbacks lock; then lanes that sleep or are held,
+--             lowest id first each. Rows of running steps change under their run's lock only, so they need no lock of their
+--             own
+-- Why         results are judged one by one (app.judge_result) and written in sets. A fault of one result is its own:
+--             children are inserted in a subtransaction, everything else is checked before it is used
+create or replace function app.apply_locked_results(results jsonb, failing_run_ids bigint[])
+  returns jsonb
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_refused jsonb := '[]'::jsonb;
+  v_one record;
+  v_direct integer;
+  v_new_queued_ids bigint[];
+  v_new_emptied_ids bigint[];
+  v_verdict record;
+  v_message text;
+  v_policy text;
+  v_steps_max integer;
+  v_failing_ids bigint[] := apply_locked_results.failing_run_ids;
+  v_seen_ids bigint[] := '{}'::bigint[];
+  -- Own work done: ids, outputs, their sizes, since when it ran, and how many children it brought.
+  v_done_ids bigint[] := '{}'::bigint[];
+  v_done_outputs jsonb[] := '{}'::jsonb[];
+  v_done_bytes integer[] := '{}'::integer[];
+  v_done_since timestamptz[] := '{}'::timestamptz[];
+  v_done_children integer[] := '{}'::integer[];
+  v_open_ids bigint[] := '{}'::bigint[];
+  v_emptied_ids bigint[] := '{}'::bigint[];
+  v_queued_ids bigint[] := '{}'::bigint[];
+  -- Failed for good.
+  v_failed_ids bigint[] := '{}'::bigint[];
+  v_failed_slugs text[] := '{}'::text[];
+  v_failed_messages text[] := '{}'::text[];
+  v_failed_since timestamptz[] := '{}'::timestamptz[];
+  v_settled_ids bigint[] := '{}'::bigint[];
+  v_skipping_ids bigint[] := '{}'::bigint[];
+  v_ending_ids bigint[] := '{}'::bigint[];
+  -- To run again: ids, failures, delays, when, how far they are, and what they saved.
+  v_again_ids bigint[] := '{}'::bigint[];
+  v_again_failures integer[] := '{}'::integer[];
+  v_again_delays integer[] := '{}'::integer[];
+  v_again_at timestamptz[] := '{}'::timestamptz[];
+  v_again_progress real[] := '{}'::real[];
+  v_again_states jsonb[] := '{}'::jsonb[];
+  v_again_slugs text[] := '{}'::text[];
+  v_again_messages text[] := '{}'::text[];
+  v_held_lane_ids bigint[] := '{}'::bigint[];
+  v_held_until timestamptz[] := '{}'::timestamptz[];
+  -- For callbacks.
+  v_completed_types text[];
+  v_rescheduled_types text[];
+  v_completed_ids bigint[] := '{}'::bigint[];
+  v_rescheduled_ids bigint[] := '{}'::bigint[];
+  v_settled record;
+  v_ended_ids bigint[];
+begin
+  select
+    array_agg(c.type) filter (where c.on_completed is not null),
+    array_agg(c.type) filter (where c.on_rescheduled is not null)
+  into v_completed_types, v_rescheduled_types
+  from app.job_callbacks as c;
+
+  -- All new lanes at once, so that two batches make them in the same order.
+  if jsonb_path_exists(apply_locked_results.results, '$[*].children[*]') then
+    perform app.add_lanes(apply_locked_results.results);
+  end if;
+
+  for v_one in
+    select
+      g.n,
+      g.result,
+      g.result -> 'output' as output,
+      q.job_id,
+      q.run_id,
+      q.lane_id,
+      q.fence,
+      q.failures,
+      q.delays,
+      q.claimed_at,
+      q.open_children,
+      q.parent_id,
+      l.type,
+      t.max_failures,
+      t.max_output_bytes,
+      t.backoff,
+      t.backoff_max
+    from jsonb_array_elements(apply_locked_results.results) with ordinality as g (result, n)
+    left join app.job_queue as q
+      on q.job_id = any (array[app.read_bigint(g.result -> 'id')])
+      and q.fence = app.read_bigint(g.result -> 'fence')
+      and q.worker_id is not null
+    left join app.lanes as l on l.id = any (array[q.lane_id])
+    left join public.job_types as t on t.name = any (array[l.type])
+    order by g.n
+  loop
+    if v_one.job_id is null or v_one.job_id = any (v_seen_ids) then
+      v_refused := v_refused || jsonb_build_object(
+        'index', v_one.n - 1,
+        'id', v_one.result -> 'id',
+        'reason', case when app.read_bigint(v_one.result -> 'id') is null then 'result_invalid' else 'step_lost' end
+      );
+      continue;
+    end if;
+
+    v_verdict := app.judge_result(
+      v_one.result, v_one.failures, v_one.delays, v_one.max_failures, v_one.max_output_bytes, v_one.backoff,
+      v_one.backoff_max
+    );
+    v_direct := 0;
+    v_new_queued_ids := '{}';
+    v_new_emptied_ids := '{}';
+    if v_verdict.outcome = 'done' and v_one.result -> 'children' <> '[]' then
+      v_steps_max := coalesce(v_steps_max, (select s.run_steps_max from app.settings as s));
+      begin
+        select n.direct, n.queued, n.emptied
+        into v_direct, v_new_queued_ids, v_new_emptied_ids
+        from app.insert_children(
+          v_one.run_id, v_one.job_id, v_one.result -> 'children', v_one.open_children = 0, v_steps_max
+        ) as n;
+      exception
+        when sqlstate 'PT422' then
+          get stacked diagnostics v_message = message_text;
+          v_verdict.outcome := 'failed';
+          v_verdict.slug := 'children_invalid';
+          v_verdict.message := v_message;
+      end;
+    end if;
+
+    if v_verdict.outcome = 'invalid' then
+      v_refused := v_refused || jsonb_build_object('index', v_one.n - 1, 'id', v_one.job_id, 'reason', 'result_invalid');
+      continue;
+    end if;
+    v_seen_ids := v_seen_ids || v_one.job_id;
+    if v_verdict.outcome = 'done' then
+      v_done_ids := v_done_ids || v_one.job_id;
+      v_done_outputs := v_done_outputs || v_one.output;
+      v_done_bytes := v_done_bytes || v_verdict.bytes;
+      v_done_since := v_done_since || v_one.claimed_at;
+      v_done_children := v_done_children || (v_one.open_children + v_direct);
+      if v_one.type = any (v_completed_types) then
+        v_completed_ids := v_completed_ids || v_one.job_id;
+      end if;
+      v_queued_ids := v_queued_ids || v_new_queued_ids;
+      v_emptied_ids := v_emptied_ids || v_new_emptied_ids;
+      if v_one.open_children > 0 then
+        v_open_ids := v_open_ids || v_one.job_id;
+      elsif v_direct = 0 then
+        v_settled_ids := v_settled_ids || v_one.job_id;
+      end if;
+    elsif v_verdict.outcome = 'again' then
+      v_again_ids := v_again_ids || v_one.job_id;
+      v_again_failures := v_again_failures || v_verdict.failures;
+      v_again_delays := v_again_delays || v_verdict.delays;
+      v_again_progress := v_again_progress || v_verdict.progress;
+      v_again_states := v_again_states || v_verdict.state;
+      v_again_slugs := v_again_slugs || v_verdict.slug;
+      v_again_messages := v_again_messages || v_verdict.message;
+      v_again_at := v_again_at || (v_now + v_verdict.pause);
+      if v_one.type = any (v_rescheduled_types) and v_one.result ->> 'outcome' = 'rescheduled' then
+        v_rescheduled_ids := v_rescheduled_ids || v_one.job_id;
+      end if;
+    else
+      v_failed_ids := v_failed_ids || v_one.job_id;
+      v_failed_slugs := v_failed_slugs || v_verdict.slug;
+      v_failed_messages := v_failed_messages || v_verdict.message;
+      v_failed_since := v_failed_since || v_one.claimed_at;
+      v_policy := (select j.on_failure from public.jobs as j where j.id = v_one.job_id);
+      if v_policy = 'fail_run' or v_one.parent_id is null then
+        v_ending_ids := v_ending_ids || v_one.job_id;
+        v_failing_ids := v_failing_ids || v_one.run_id;
+      else
+        v_settled_ids := v_settled_ids || v_one.job_id;
+        if v_policy = 'skip_dependents' then
+          v_skipping_ids := v_skipping_ids || v_one.job_id;
+        end if;
+      end if;
+    end if;
+    if v_verdict.hold is not null then
+      v_held_lane_ids := v_held_lane_ids || v_one.lane_id;
+      v_held_until := v_held_until || (v_now + v_verdict.hold);
+    end if;
+  end loop;
+  if v_seen_ids = '{}' then
+    return v_refused;
+  end if;
+
+  if v_done_ids <> '{}' then
+    perform app.finish_work(v_done_ids, v_done_outputs, v_done_bytes, v_done_since, v_done_children);
+  end if;
+  if v_again_ids <> '{}' then
+    perform app.queue_again(
+      v_again_ids, v_again_failures, v_again_delays, v_again_at, v_again_progress, v_again_states, v_again_slugs,
+      v_again_messages
+    );
+    v_queued_ids := v_queued_ids || v_again_ids;
+  end if;
+  if v_failed_ids <> '{}' then
+    perform app.fail_steps(v_failed_ids, v_failed_slugs, v_failed_messages, v_failed_since, v_ending_ids);
+    if cardinality(v_failed_ids) > cardinality(v_ending_ids) then
+      perform app.skip_steps(array(select unnest(v_failed_ids) except select unnest(v_ending_ids)), v_skipping_ids);
+    end if;
+  end if;
+  v_settled := app.settle_steps(v_settled_ids, v_open_ids, v_emptied_ids);
+  v_queued_ids := v_queued_ids || v_settled.queued_ids;
+  v_ended_ids := v_settled.ended_ids;
+  if v_failing_ids is not null then
+    v_ended_ids := v_ended_ids || app.wind_down_runs(v_failing_ids);
+  end if;
+  if v_completed_ids <> '{}' or v_rescheduled_ids <> '{}' or v_ended_ids <> '{}' then
+    perform app.run_callbacks(v_completed_ids, v_rescheduled_ids, v_ended_ids);
+  end if;
+  if v_queued_ids <> '{}' or v_held_lane_ids <> '{}' then
+    perform app.wake_lanes(v_queued_ids, v_held_lane_ids, v_held_until);
+  end if;
+  if v_again_ids <> '{}' then
+    perform app.enqueue_pump((select min(a.run_at) from unnest(v_again_at) as a (run_at)));
+  end if;
+
+  return v_refused;
+end
+$$;
+
+comment on function app.apply_locked_results(jsonb, bigint[]) is
+  'Applies the results of running steps, whose runs are locked; see app.apply_results. failing_run_ids: those of the runs that are '
+  'failing, or null.';

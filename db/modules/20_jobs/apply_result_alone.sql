@@ -1,0 +1,39 @@
+-- app.apply_result_alone
+--
+-- Writes      what app.apply_locked_results writes
+-- Locks       the caller holds the run; then what app.apply_locked_results locks
+create or replace function app.apply_result_alone(result jsonb)
+  returns jsonb
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_batch jsonb := jsonb_build_array(apply_result_alone.result);
+  v_error text;
+begin
+  return app.apply_locked_results(v_batch, app.lock_runs_of(v_batch));
+exception
+  when sqlstate 'JC001' then
+    get stacked diagnostics v_error = message_text;
+    -- To the log only: the text may name what the owner of the step must not see.
+    raise log 'Callback failed for step %: %', apply_result_alone.result ->> 'id', v_error;
+    v_batch := jsonb_build_array(
+      jsonb_build_object(
+        'id', apply_result_alone.result -> 'id',
+        'fence', apply_result_alone.result -> 'fence',
+        'outcome', 'failed',
+        'is_permanent', true,
+        'error', jsonb_build_object(
+          'slug', 'callback_failed',
+          'message', 'The result of the step could not be stored because of an internal error. Retry the run.'
+        )
+      )
+    );
+
+    return app.apply_locked_results(v_batch, app.lock_runs_of(v_batch));
+end
+$$;
+
+comment on function app.apply_result_alone(jsonb) is
+  'Applies one result; if the callback of its step raises, fails the step with callback_failed. Returns as app.apply_results.';

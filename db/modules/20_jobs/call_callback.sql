@@ -1,0 +1,33 @@
+-- app.call_callback
+--
+-- Errors      JC001, whatever the callback raised; the message has its SQLSTATE and text. Deadlocks, timeouts and what
+--             befalls the whole server pass through, because they say nothing about the callback: the caller repeats
+-- Why         one of the two functions that build SQL from text: the name comes from app.job_callbacks, which only postgres
+--             can write. The one handler that catches everything: a product's fault must not stop other products
+create or replace function app.call_callback(callback text, job_ids bigint[])
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_function regproc;
+  v_state text;
+  v_message text;
+begin
+  v_function := (call_callback.callback || '(bigint[])')::regprocedure::oid;
+  execute format('select %s($1)', v_function) using call_callback.job_ids;
+exception
+  when transaction_rollback or lock_not_available or insufficient_resources or operator_intervention
+    or system_error then
+    raise;
+  when assert_failure or others then
+    get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
+    raise exception using
+      errcode = 'JC001',
+      message = format('%s raised %s: %s', call_callback.callback, v_state, v_message);
+end
+$$;
+
+comment on function app.call_callback(text, bigint[]) is
+  'Calls a registered callback in a subtransaction; turns what the callback raises into JC001.';

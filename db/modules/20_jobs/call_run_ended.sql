@@ -1,0 +1,41 @@
+-- app.call_run_ended
+--
+-- Writes      callback_faults; what the callback writes
+-- Locks       what the callback locks
+-- Why         a run stays ended whatever its product makes of it. A call that raised is stored and repeated by schedule
+create or replace function app.call_run_ended(callback text, run_ids bigint[])
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_run_id bigint;
+  v_error text;
+begin
+  begin
+    perform app.call_callback(call_run_ended.callback, call_run_ended.run_ids);
+    return;
+  exception
+    -- Next, each run alone: only the runs whose call raises are stored.
+    when sqlstate 'JC001' then
+      null;
+  end;
+
+  foreach v_run_id in array call_run_ended.run_ids loop
+    begin
+      perform app.call_callback(call_run_ended.callback, array[v_run_id]);
+    exception
+      when sqlstate 'JC001' then
+        get stacked diagnostics v_error = message_text;
+        raise log 'Callback failed at the end of run %: %', v_run_id, v_error;
+        insert into app.callback_faults as f (run_id, callback, failed_at, next_at, error)
+        values (v_run_id, call_run_ended.callback, app.now(), app.now() + interval '1 minute', v_error)
+        on conflict on constraint callback_faults_pkey do nothing;
+    end;
+  end loop;
+end
+$$;
+
+comment on function app.call_run_ended(text, bigint[]) is
+  'Calls an on_run_ended callback for runs that ended; stores the calls that raise in app.callback_faults.';

@@ -1,0 +1,19 @@
+-- app.tg_runs__end_run
+--
+-- Writes      what on_run_ended writes
+-- Why         whoever deletes an open run ends it. Fires before the row goes, because rows that name the run go with it
+create or replace function app.tg_runs__end_run()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  perform app.run_callbacks('{}', '{}', array[old.id]);
+
+  return old;
+end
+$$;
+
+comment on function app.tg_runs__end_run() is 'Calls on_run_ended for an open run that is deleted.';

@@ -1,0 +1,43 @@
+-- app.lock_runs_of
+--
+-- Locks       the runs of running steps that results name, lowest id first
+create or replace function app.lock_runs_of(results jsonb)
+  returns bigint[]
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_one record;
+  v_failing_ids bigint[];
+begin
+  for v_one in
+    select r.id, r.failing_step_id
+    from app.runs as r
+    where r.id = any (
+      array(
+        select q.run_id
+        from app.job_queue as q
+        where q.job_id = any (
+          array(
+            select app.read_bigint(g.result -> 'id')
+            from jsonb_array_elements(lock_runs_of.results) as g (result)
+          )
+        )
+      )
+    )
+    -- Not the primary key as it is: the planner would read its index from end to end. ADR 8.
+    order by r.id + 0
+    for update
+  loop
+    if v_one.failing_step_id is not null then
+      v_failing_ids := v_failing_ids || v_one.id;
+    end if;
+  end loop;
+
+  return v_failing_ids;
+end
+$$;
+
+comment on function app.lock_runs_of(jsonb) is
+  'Locks the runs of the steps in these results. Returns the runs that are failing, or null.';

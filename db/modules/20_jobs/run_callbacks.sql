@@ -1,0 +1,57 @@
+-- app.run_callbacks
+--
+-- Writes      what the callbacks write; callback_faults
+-- Errors      JC001, where an on_completed or on_rescheduled raises
+-- Locks       the caller holds the runs; what the callbacks lock. Each distinct function is called once, in one order, so
+--             that it can lock rows of several steps lowest first. The caller wakes lanes after this, because clients
+--             lock a product's rows before lanes
+create or replace function app.run_callbacks(
+  completed_ids bigint[],
+  rescheduled_ids bigint[],
+  ended_ids bigint[]
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_one record;
+begin
+  for v_one in
+    select c.place, c.callback, array_agg(c.id order by c.id) as ids
+    from (
+      select
+        t.place,
+        t.id,
+        case t.place
+          when 1 then k.on_completed
+          when 2 then k.on_rescheduled
+          else k.on_run_ended
+        end as callback
+      from (
+        select 1 as place, unnest(run_callbacks.completed_ids) as id
+        union all
+        select 2, unnest(run_callbacks.rescheduled_ids)
+        union all
+        select 3, unnest(run_callbacks.ended_ids)
+      ) as t
+      -- Index lookup even on an empty table: ADR 8.
+      join public.jobs as j on j.id = any (array[t.id])
+      join app.job_callbacks as k on k.type = any (array[j.type])
+    ) as c
+    where c.callback is not null
+    group by c.place, c.callback
+    order by c.place, c.callback
+  loop
+    if v_one.place = 3 then
+      perform app.call_run_ended(v_one.callback, v_one.ids);
+    else
+      perform app.call_callback(v_one.callback, v_one.ids);
+    end if;
+  end loop;
+end
+$$;
+
+comment on function app.run_callbacks(bigint[], bigint[], bigint[]) is
+  'Calls the callbacks of steps that completed their own work, of steps that rescheduled themselves, and of roots whose run ended.';

@@ -1,0 +1,28 @@
+-- app.pack_run_dramas
+--
+-- Writes      what app.pack_dramas writes
+-- Locks       what app.pack_dramas locks
+-- Why         a drama changes with each step of its run, and is packed once, at the end. A drama that is about to be deleted,
+--             or whose owner is, is not packed
+create or replace function app.pack_run_dramas(run_ids bigint[])
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  perform app.pack_dramas(
+    array(
+      select d.id
+      from app.drama_runs as o
+      join app.runs as r on r.id = any (array[o.run_id]) and not r.is_closed
+      join public.dramas as d on d.id = any (array[o.drama_id])
+      join public.users as u on u.id = any (array[d.owner_id])
+      where o.run_id = any (pack_run_dramas.run_ids)
+    )
+  );
+end
+$$;
+
+comment on function app.pack_run_dramas(bigint[]) is
+  'Callback on_run_ended: stores the document of each drama that these runs wrote to.';
