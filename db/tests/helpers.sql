@@ -9,30 +9,30 @@ begin atomic
   returning id;
 end;
 
--- From here on the caller is the signed-in user, as PostgREST would have it.
-create function tests.sign_in(user_id uuid)
+-- Makes the caller this role with these claims, as PostgREST does, on a connection that has kept no plan. PL/pgSQL keeps the
+-- plans of a function for the whole connection, with the names resolved as the first caller: a function that ran as postgres
+-- would go on working for a role that may not enter schema app.
+create function tests.assume(role text, claims json)
   returns void
   language plpgsql
 as $$
 begin
-  perform set_config('role', 'authenticated', true);
-  perform set_config(
-    'request.jwt.claims',
-    json_build_object('sub', sign_in.user_id, 'role', 'authenticated')::text,
-    true
-  );
+  perform set_config('role', assume.role, true);
+  perform set_config('request.jwt.claims', assume.claims::text, true);
+  discard plans;
 end
 $$;
 
+-- From here on the caller is the signed-in user, as PostgREST would have it.
+create function tests.sign_in(user_id uuid)
+  returns void
+  language sql
+return tests.assume('authenticated', json_build_object('sub', sign_in.user_id, 'role', 'authenticated'));
+
 create function tests.become(role text)
   returns void
-  language plpgsql
-as $$
-begin
-  perform set_config('role', become.role, true);
-  perform set_config('request.jwt.claims', json_build_object('role', become.role)::text, true);
-end
-$$;
+  language sql
+return tests.assume(become.role, json_build_object('role', become.role));
 
 -- From here on the caller is whoever this API key makes them, as PostgREST and the gate would have it.
 create function tests.send_key(key text, method text default 'GET', path text default '/users')
@@ -46,6 +46,7 @@ begin
     set_config('request.method', send_key.method, true),
     set_config('request.path', send_key.path, true);
   perform gate.pre_request();
+  discard plans;
 end
 $$;
 

@@ -27,6 +27,12 @@ export async function createDatabase(options: { withPgtap?: boolean } = {}): Pro
   )
   // A database does not copy its template's privileges.
   await asAdmin(cluster, name, (admin) => admin.query(`revoke temporary on database ${name} from public`))
+  return openDatabase(name)
+}
+
+/** A database that is there already. */
+export function openDatabase(name: string): TestDatabase {
+  const cluster = inject('cluster')
   const clients: pg.Client[] = []
   return {
     name,

@@ -100,7 +100,7 @@ select is_empty(
 );
 
 -- And by attack.
-set local role worker;
+select tests.become('worker');
 select throws_ok('select id from public.users', '42501', null, 'the worker cannot read users');
 select throws_ok(
   $$ create trigger planted after insert on graphile_worker._private_jobs for each row execute function graphile_worker.tg_jobs__after_insert() $$,
@@ -121,7 +121,7 @@ select throws_ok(
   null,
   'the worker cannot create a temporary function'
 );
-set local role sidecar;
+select tests.become('sidecar');
 select throws_ok('select worker.ping()', '42501', null, 'the sidecar cannot use the worker''s door');
 
 select * from finish();

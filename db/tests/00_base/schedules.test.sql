@@ -57,7 +57,7 @@ select is(worker.run_schedule('delete-spent-rates'), 0, 'says 0 when nothing is 
 select throws_ok($$ select worker.run_schedule('nothing') $$, 'PT404', null, 'refuses an unknown schedule');
 
 -- Where pg_cron is absent the worker runs them all; where it is present, none
-set local role worker;
+select tests.become('worker');
 select results_eq(
   'select count(*) > 0 from worker.list_schedules()',
   $$ select not exists (select from pg_extension where extname = 'pg_cron') $$,

@@ -204,7 +204,7 @@ select tests.hand_in('l', '{"outcome": "completed"}');
 select is((select refused -> 0 ->> 'reason' from answer), 'step_lost', 'what it still hands in is refused');
 
 -- The door
-set local role worker;
+select tests.become('worker');
 select throws_ok('select job_id from app.job_queue', '42501', null, 'the worker sees no table');
 
 select * from finish();

@@ -3,7 +3,7 @@ select plan(8);
 update app.settings set asset_uploads_per_minute = 2, asset_max_bytes = 1000, client_address_header = 'x-client';
 
 -- Given the sidecar, with the headers of a request
-set local role sidecar;
+select tests.become('sidecar');
 select is(sidecar.admit_upload('{"x-client": "192.0.2.1"}'), 1000, 'an upload is admitted, and told how many bytes it may have');
 select lives_ok($$ select sidecar.admit_upload('{"x-client": "192.0.2.1"}') $$, 'up to the limit');
 

@@ -37,7 +37,7 @@ select is_empty('select * from worker.claim_orphaned_assets(100)', 'an orphan is
 -- When something comes to show an orphan
 insert into public.characters (id, name, icon_asset_id) values (gen_random_uuid(), 'n', '00000006-0000-4000-8000-000000000000');
 select tests.travel('4 hours 2 minutes');
-set local role worker;
+select tests.become('worker');
 select results_eq(
   'select id, object_key from worker.claim_orphaned_assets(1)',
   $$ values ('00000007-0000-4000-8000-000000000000'::uuid, 'shared-assets/00000007-0000-4000-8000-000000000000/x.gif') $$,

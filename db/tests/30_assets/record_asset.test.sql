@@ -17,7 +17,7 @@ grant select on upload to public;
 grant execute on function pg_temp.record(text) to public;
 
 -- When its object is in the store
-set local role sidecar;
+select tests.become('sidecar');
 select is(pg_temp.record('first'), (select id from upload where which = 'first'), 'an upload becomes an asset');
 reset role;
 select results_eq(
@@ -33,7 +33,7 @@ update public.assets set status = 'orphaned', used_at = now() - interval '1 day'
 select is(pg_temp.record('second'), (select id from upload where which = 'first'), 'the first one counts');
 select results_eq('select status, used_at from public.assets', $$ values ('live', now()) $$, 'and lives on');
 select is(pg_temp.record('second'), (select id from upload where which = 'first'), 'a repeated call gives the same, while its object is there');
-set local role sidecar;
+select tests.become('sidecar');
 select lives_ok($$ select sidecar.drop_upload(id) from upload where which = 'second' $$, 'when its object is gone, the upload is dropped');
 reset role;
 select is_empty('select id from app.asset_uploads', 'and forgotten');

@@ -7,7 +7,7 @@ grant all on reserved to public;
 grant execute on function pg_temp.hash(text) to public;
 
 -- Given bytes that nobody has uploaded
-set local role sidecar;
+select tests.become('sidecar');
 insert into reserved select 1, * from sidecar.reserve_asset('My Icon.PNG', pg_temp.hash('a'), 1000, 'image/webp');
 reset role;
 select results_eq(
@@ -17,7 +17,7 @@ select results_eq(
   'an upload is written down, under a key of its own'
 );
 select is_empty('select id from public.assets', 'before it is an asset');
-set local role sidecar;
+select tests.become('sidecar');
 insert into reserved select 2, * from sidecar.reserve_asset('My Icon.PNG', pg_temp.hash('a'), 1000, 'image/webp');
 reset role;
 select is(count(distinct asset_id), 2::bigint, 'a second upload of the same bytes has another key') from reserved;

@@ -91,7 +91,7 @@ grant select on steps to public;
 create temporary table shown_file as
 select a.sha256 from public.artifacts as a where a.storage_path = 'shown/v1.0.0/main.md';
 grant select on shown_file to public;
-set local role worker;
+select tests.become('worker');
 select is(
   worker.template_manifest('shown', 'default', 'en', null) ->> 'version', '1.0.0', 'the worker gets a manifest'
 );

@@ -1,0 +1,334 @@
+import type { Client } from 'pg'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { migrate, seed } from '../../../scripts/database/migrate.ts'
+import { type Api, openDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { prepareOldDatabase } from '../../../scripts/testing/old_database.ts'
+
+// Each grant that an access.sql or a function's file gives a client, tried once through PostgREST. The catalog has the list, so a
+// new grant without a request below fails. The database is a filled one, because triggers and policies only run where rows are.
+
+type Role = 'anon' | 'authenticated' | 'service_role'
+type Body = Record<string, unknown>
+type Answer = { status: number; text: string }
+
+const roles: Role[] = ['anon', 'authenticated', 'service_role']
+const ana = { id: '10000000-0000-4000-8000-000000000001', email: 'ana@example.com' }
+const shareId = '20000000-0000-4000-8000-000000000001'
+const openFlowId = '30000000-0000-4000-8000-000000000002'
+const characterId = '50000000-0000-4000-8000-000000000001'
+const sceneId = '50000000-0000-4000-8000-000000000003'
+
+let database: TestDatabase
+let db: Client
+let api: Api
+
+beforeAll(async () => {
+  const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
+  await prepareOldDatabase(inject('cluster'), name)
+  database = openDatabase(name)
+  await migrate(database.url())
+  await seed(database.url())
+  db = await database.connect()
+  // PostgREST's connections keep plans, with the names in them resolved: a function that ran as postgres would go on working
+  // for a role that may not enter schema app. Each request shall be a connection's first.
+  await db.query(`
+    alter function gate.pre_request() rename to real_pre_request;
+    create function gate.pre_request() returns void language plpgsql set search_path = '' as $$
+    begin
+      perform gate.real_pre_request();
+      discard plans;
+    end
+    $$;
+    grant execute on function gate.pre_request() to anon, authenticated, service_role`)
+  api = await startApi(database)
+})
+afterAll(async () => {
+  await api.stop()
+  await database.drop()
+})
+
+async function send(role: Role, method: string, path: string, body?: unknown): Promise<Answer> {
+  const token = { anon: api.anonKey, authenticated: await api.tokenFor(ana), service_role: api.serviceKey }[role]
+  const response = await fetch(`${api.url}/rest/v1/${path}`, {
+    method,
+    headers: {
+      apikey: api.anonKey,
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      prefer: 'return=minimal,count=exact',
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  const range = response.headers.get('content-range')
+  return { status: response.status, text: range?.endsWith('/0') && method !== 'GET' ? 'no row' : await response.text() }
+}
+
+const one = async <T>(sql: string): Promise<T> => (await db.query({ text: sql, rowMode: 'array' })).rows[0]?.[0]
+const findJob = (key: string) =>
+  one<string>(`select id from jobs where key = '${key}' order by id limit 1`).then(Number)
+const findDrama = (label: string) => one<string>(`select id from dramas where premise like '%: ${label}'`)
+const findKey = (name: string) =>
+  one<string>(`select id from api_keys where name = '${name}' order by created_at limit 1`)
+const findAsset = () => one<string>('select id from assets where size_byte = 100')
+const file = (path: string) => ({
+  kind: 'main',
+  locale: 'en',
+  storage_path: path,
+  sha256: 'a'.repeat(64),
+  size_bytes: 10,
+  content_type: 'text/markdown',
+})
+
+/** A row for each table that clients insert into, with every column that is granted. */
+const inserts: Record<string, (role: Role) => Promise<Body>> = {
+  flows: async () => ({
+    id: crypto.randomUUID(),
+    name: 'n',
+    description: 'd',
+    nodes: [],
+    edges: [],
+    response_template: '',
+  }),
+  agents: async () => ({
+    id: crypto.randomUUID(),
+    flow_id: openFlowId,
+    name: 'n',
+    prompt_messages: [],
+    model_tier: 'light',
+    temperature: 1,
+    max_tokens: 1,
+    top_p: 1,
+    frequency_penalty: 0,
+    presence_penalty: 0,
+    response_format: 'text',
+  }),
+  data_store_nodes: async () => ({
+    id: crypto.randomUUID(),
+    flow_id: openFlowId,
+    name: 'n',
+    color: 'red',
+    data_store_fields: [],
+  }),
+  if_nodes: async () => ({ id: crypto.randomUUID(), flow_id: openFlowId, name: 'n', conditions: [] }),
+  characters: async () => ({ ...card(), example_dialogue: 'd', icon_asset_id: await findAsset() }),
+  scenarios: async () => ({ ...card(), first_messages: [], icon_asset_id: await findAsset() }),
+  sessions: async () => ({
+    id: crypto.randomUUID(),
+    title: 't',
+    all_cards: [{ icon_asset_id: await findAsset() }],
+    user_character_card_id: 'c',
+    turn_ids: [],
+    background_id: await findAsset(),
+    cover_id: await findAsset(),
+    translation: {},
+    chat_styles: {},
+    flow_id: 'f',
+  }),
+  shared_resources: async (role) => {
+    const flow = await inserts['flows']?.(role)
+    expect(await send(role, 'POST', 'flows', flow)).toMatchObject({ status: 201 })
+    return {
+      id: crypto.randomUUID(),
+      resource_type: 'flow',
+      resource_id: flow?.['id'],
+      expires_at: new Date(Date.now() + 60_000).toISOString(),
+      visibility: 'public',
+    }
+  },
+  dramas: async () => ({ premise: 'A lighthouse', model: 'gemini-3-pro-preview', options: { episodes: 1 } }),
+}
+
+const card = () => ({
+  id: crypto.randomUUID(),
+  title: 't',
+  name: 'n',
+  description: 'd',
+  lorebook: null,
+  tags: ['t'],
+  creator: 'c',
+  version: '1',
+  card_summary: 's',
+  conceptual_origin: 'o',
+})
+
+/** A change of an existing row for each table that clients update, with every column that is granted. */
+const updates: Record<string, { row: string; body: Body }> = {
+  templates: { row: 'name=eq.off', body: { enabled: true } },
+}
+
+/** An existing row for each table that clients delete from. */
+const deletes: Record<string, string> = {
+  shared_resources: 'id=eq.20000000-0000-4000-8000-000000000031',
+}
+
+/** A request that succeeds for each function, with every parameter. */
+const calls: Record<string, (role: Role) => Promise<Body>> = {
+  cancel_job: async (role) => ({ job_id: await findJob(role === 'service_role' ? 'limited-run' : 'open-run') }),
+  create_api_key: async () => ({
+    name: 'n',
+    scopes: ['read'],
+    expires_at: new Date(Date.now() + 60_000).toISOString(),
+  }),
+  delete_drama: async (role) => ({ drama_id: await findDrama(role === 'service_role' ? 'failed' : 'cancelled') }),
+  deprecate_template_version: async () => ({ name: 'off', version: '1.0.0' }),
+  generate_drama: async () => ({ premise: 'A storm', model: null, options: { episodes: 1 }, idempotency_key: 'k' }),
+  get_drama_complete: async () => ({ drama_id: await findDrama('completed') }),
+  get_shared_resource: async () => ({ share_id: shareId }),
+  job_graph: async () => ({ job_id: await findJob('completed-run') }),
+  job_tree: async () => ({ job_id: await findJob('completed-run') }),
+  list_dramas: async () => ({ page_size: 1, after: null, owner_id: ana.id }),
+  publish_template_version: async () => ({
+    name: 'demo',
+    version: '3.0.0',
+    artifacts: [file('demo/v3.0.0/main.md')],
+    prompts: [{ role: 'system', locale: null, storage_path: 'demo/v3.0.0/system.md', sha256: 'b'.repeat(64) }],
+    changelog: 'c',
+    status: 'stable',
+    set_default: false,
+    created_by: ana.id,
+    upload_id: null,
+  }),
+  regenerate_asset: async (role) => ({
+    target_id: role === 'service_role' ? sceneId : characterId,
+    kind: role === 'service_role' ? 'video' : 'portrait',
+    prompt: 'p',
+    idempotency_key: role,
+  }),
+  retry_job: async (role) => ({ job_id: await findJob(role === 'service_role' ? 'cancelled-run' : 'failed-run') }),
+  revoke_api_key: async () => ({ id: await findKey('read') }),
+  rotate_api_key: async () => ({ id: await findKey('write'), grace_seconds: 1 }),
+  save_drama_complete: async () => ({ drama: { title: 't', episodes: [{ title: 'e' }] }, owner_id: ana.id }),
+  set_default_version: async () => ({ name: 'demo', version: '1.1.0' }),
+  set_template_channel: async () => ({ name: 'demo', channel: 'beta', weights: { '1.1.0': 100 } }),
+  share_card: async () => ({
+    card: { spec: 'chara_card_v2', spec_version: '2.0', data: { name: 'n' } },
+    icon_asset_id: await findAsset(),
+    kind: 'character',
+    share_id: crypto.randomUUID(),
+    visibility: 'public',
+  }),
+  share_flow: async () => ({
+    flow: { name: 'n', nodes: [], edges: [], agents: { a: { name: 'n', promptMessages: [], temperature: 1 } } },
+    share_id: crypto.randomUUID(),
+    visibility: 'public',
+  }),
+  share_session: async () => ({
+    session: { title: 't', background_id: await findAsset(), all_cards: [{ icon_asset_id: await findAsset() }] },
+    flow: { name: 'n', nodes: [], edges: [] },
+    share_id: crypto.randomUUID(),
+    visibility: 'public',
+  }),
+  submit_run: async () => ({ spec: { key: 'k', type: 'noop' }, owner_id: ana.id, idempotency_key: 'k' }),
+  template_manifest: async () => ({ name: 'demo', version: 'default', locale: 'en', key: 'k' }),
+}
+
+type TableGrant = { role: Role; name: string; command: string; columns: string[] }
+
+/** The tables and views of schema public, with the columns that a role may use in a command. */
+async function listTableGrants(command: 'select' | 'insert' | 'update' | 'delete'): Promise<TableGrant[]> {
+  const { rows } = await db.query<TableGrant>(
+    `select r.role, c.relname as name, $1 as command, array_agg(a.attname::text order by a.attnum) as columns
+     from pg_class as c
+     join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+     cross join unnest($2::text[]) as r (role)
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')
+       and case $1
+         when 'delete' then has_table_privilege(r.role, c.oid, 'delete')
+         else has_column_privilege(r.role, c.oid, a.attnum, $1)
+       end
+     group by r.role, c.relname
+     order by r.role, c.relname`,
+    [command, roles],
+  )
+  return rows
+}
+
+const failed = (what: string, { status, text }: Answer) =>
+  status >= 200 && status < 300 && text !== 'no row' ? [] : [`${what}: ${status} ${text}`]
+
+test('every granted column can be read', async () => {
+  const grants = await listTableGrants('select')
+  const found = await Promise.all(
+    grants.map(async ({ role, name, columns }) =>
+      failed(`${role} select ${name}`, await send(role, 'GET', `${name}?select=${columns}&limit=5`)),
+    ),
+  )
+  expect(found.flat()).toEqual([])
+  expect(new Set(grants.map(({ role }) => role))).toEqual(new Set(roles))
+})
+
+test('every granted column can be written: a row goes in, is changed, and goes', async () => {
+  const faults: string[] = []
+  for (const { role, name, columns } of await listTableGrants('insert')) {
+    const what = `${role} insert ${name}`
+    const body = await inserts[name]?.(role)
+    if (!body) faults.push(`${what}: no request in this test`)
+    else {
+      expect(Object.keys(body).sort(), what).toEqual([...columns].sort())
+      faults.push(...failed(what, await send(role, 'POST', name, body)))
+    }
+  }
+  for (const { role, name, columns } of await listTableGrants('update')) {
+    const what = `${role} update ${name}`
+    const update = updates[name]
+    if (!update) faults.push(`${what}: no request in this test`)
+    else {
+      expect(Object.keys(update.body).sort(), what).toEqual([...columns].sort())
+      faults.push(...failed(what, await send(role, 'PATCH', `${name}?${update.row}`, update.body)))
+    }
+  }
+  for (const { role, name } of await listTableGrants('delete')) {
+    const what = `${role} delete ${name}`
+    if (!deletes[name]) faults.push(`${what}: no request in this test`)
+    else faults.push(...failed(what, await send(role, 'DELETE', `${name}?${deletes[name]}`)))
+  }
+  expect(faults).toEqual([])
+})
+
+test('every granted function answers', async () => {
+  const { rows } = await db.query<{ role: Role; name: string; parameters: string[] }>(
+    `select r.role, p.proname as name, coalesce(p.proargnames[:p.pronargs], '{}')::text[] as parameters
+     from pg_proc as p
+     cross join unnest($1::text[]) as r (role)
+     where p.pronamespace = 'public'::regnamespace and has_function_privilege(r.role, p.oid, 'execute')
+     order by p.proname, r.role`,
+    [roles],
+  )
+  const faults: string[] = []
+  for (const { role, name, parameters } of rows) {
+    const what = `${role} ${name}`
+    const body = await calls[name]?.(role)
+    if (!body) faults.push(`${what}: no request in this test`)
+    else {
+      expect(Object.keys(body).sort(), what).toEqual([...parameters].sort())
+      faults.push(...failed(what, await send(role, 'POST', `rpc/${name}`, body)))
+    }
+  }
+  expect(faults).toEqual([])
+  expect(Object.keys(calls).sort()).toEqual([...new Set(rows.map(({ name }) => name))].sort())
+})
+
+test('behind each public function, the same roles may execute the function of app, and nothing else there', async () => {
+  const { rows } = await db.query(
+    `select r.role, n.nspname || '.' || p.proname as function
+     from pg_proc as p
+     join pg_namespace as n on n.oid = p.pronamespace
+     cross join unnest($1::text[]) as r (role)
+     where n.nspname in ('app', 'gate') and has_function_privilege(r.role, p.oid, 'execute')
+       and p.proname not in ('pre_request', 'real_pre_request')
+       -- Policies call it.
+       and p.oid <> 'app.now()'::regprocedure
+       and not exists (
+         select from pg_proc as w
+         where w.pronamespace in ('public'::regnamespace, 'gate'::regnamespace) and w.proname = p.proname
+           and has_function_privilege(r.role, w.oid, 'execute')
+       )`,
+    [roles],
+  )
+  expect(rows).toEqual([])
+})
+
+test('an API key is read by the gate as anon', async () => {
+  const response = await fetch(`${api.url}/rest/v1/plans?select=id`, { headers: { 'x-api-key': 'plk_00000000_none' } })
+  expect(await response.json()).toMatchObject({ code: 'PT401', details: 'api_key_unknown' })
+})
