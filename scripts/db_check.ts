@@ -1,5 +1,6 @@
 import { dumpCatalog } from './check/catalog.ts'
 import { checkCatalog, checkDrift, checkRepeat, withClient } from './check/database.ts'
+import { checkEnglish } from './check/english.ts'
 import { checkEnvironment } from './check/environment.ts'
 import { checkErrors } from './check/errors.ts'
 import { findMigrationFaults, findMisplaced, readFiles, type TextFile } from './check/files.ts'
@@ -75,6 +76,7 @@ async function checkFiles(): Promise<void> {
       await readOne('.env.example'),
     ),
   )
+  await check('english', () => checkEnglish(root, option === '--write'))
 }
 
 async function checkDatabase(cluster: Cluster): Promise<void> {
