@@ -148,7 +148,7 @@ try {
       environment: {
         ...environment,
         rounds,
-        store: 's3rver, on the same machine: a store that is further away is slower',
+        store: '@20minutes/s3rver, on the same machine: a store that is further away is slower',
       },
     },
     options.json,

@@ -90,7 +90,7 @@ async function measure(): Promise<void> {
         figures: [...figures('all at once', many), ...figures('10 at a time', few)],
         environment: {
           ...environment,
-          store: 's3rver, on the same machine and disk; it is one Node process, and hashes, too',
+          store: '@20minutes/s3rver, on the same machine and disk; it is one Node process, and hashes, too',
           spooled_to: tmpdir(),
           load: 'streams in a process of its own, which holds one chunk of 64 KiB',
         },

@@ -1,0 +1,79 @@
+import { Readable } from 'node:stream'
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startTestStore, type TestStore } from '../testing/store.ts'
+import { assetBucket } from './services.ts'
+
+let store: TestStore
+const clients: S3Client[] = []
+const key = "shared-assets/a name with spaces, +, (), ' & ünïcode.txt"
+beforeAll(async () => {
+  store = await startTestStore()
+})
+afterAll(async () => {
+  for (const client of clients) client.destroy()
+  await store.stop()
+})
+
+function connect(secretAccessKey = 'S3RVER', options: S3ClientConfig = {}, accessKeyId = 'S3RVER'): S3Client {
+  const client = new S3Client({
+    endpoint: `http://127.0.0.1:${store.port}`,
+    region: 'us-east-1',
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    ...options,
+  })
+  clients.push(client)
+  return client
+}
+const put = (Key: string, Body: string | Readable, ContentLength?: number) =>
+  new PutObjectCommand({ Bucket: assetBucket, Key, Body, ContentLength })
+
+test('an object is stored and loaded with the right key, and by its URL without one', async () => {
+  await connect().send(put(key, 'kept'))
+  const got = await connect().send(new GetObjectCommand({ Bucket: assetBucket, Key: key }))
+  expect(await got.Body?.transformToString()).toBe('kept')
+  const path = key.split('/').map(encodeURIComponent).join('/')
+  expect(await (await fetch(`${store.url}/${path}`)).text()).toBe('kept')
+})
+
+test('a wrong secret and an unknown access key are refused with 403', async () => {
+  const refused = { $metadata: { httpStatusCode: 403 } }
+  for (const client of [connect('wrong'), connect('S3RVER', {}, 'UNKNOWN')]) {
+    await expect(client.send(put(key, 'changed'))).rejects.toMatchObject(refused)
+    await expect(client.send(new GetObjectCommand({ Bucket: assetBucket, Key: key }))).rejects.toMatchObject(refused)
+  }
+  const list = new ListObjectsV2Command({ Bucket: assetBucket })
+  await expect(connect('S3RVER', {}, 'UNKNOWN').send(list)).rejects.toMatchObject(refused)
+})
+
+test('a stream with a checksum in its trailer is refused, and not stored with the trailer', async () => {
+  const client = connect('S3RVER', { requestChecksumCalculation: 'WHEN_SUPPORTED' })
+  const upload = put('shared-assets/stream.txt', Readable.from([Buffer.from('bytes')]), 5)
+  await expect(client.send(upload)).rejects.toMatchObject({ $metadata: { httpStatusCode: 400 } })
+  expect(await store.keys()).not.toContain('shared-assets/stream.txt')
+})
+
+test('a list comes page by page', async () => {
+  const names = Array.from({ length: 5 }, (_, n) => `pages/${n}.txt`)
+  for (const name of names) await connect().send(put(name, 'x'))
+  const found: (string | undefined)[] = []
+  let ContinuationToken: string | undefined
+  do {
+    const page: ListObjectsV2CommandOutput = await connect().send(
+      new ListObjectsV2Command({ Bucket: assetBucket, Prefix: 'pages/', MaxKeys: 2, ContinuationToken }),
+    )
+    found.push(...(page.Contents ?? []).map(({ Key }) => Key))
+    ContinuationToken = page.NextContinuationToken
+  } while (ContinuationToken)
+  expect(found).toEqual(names)
+})
