@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { crc32, deflateSync } from 'node:zlib'
 import { createClient } from '@supabase/supabase-js'
+import { PNG } from 'pngjs'
 import type { Database } from '../../db/types.ts'
 import { must, type Stage, timed } from './act.ts'
 
@@ -75,27 +75,10 @@ async function open(client: ReturnType<typeof createClient<Database>>, shareId: 
   return (await client.rpc('get_shared_resource', { share_id: shareId }, { get: true }).throwOnError()).data
 }
 
-/** A grey PNG, this many pixels high and wide; no other run of the demo has the same. */
+/** A grey PNG, this many pixels high and wide; its first pixels are the run's, so that no two runs upload the same. */
 function picture(size: number): Uint8Array<ArrayBuffer> {
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(size, 0)
-  header.writeUInt32BE(size, 4)
-  header[8] = 8 // bits of grey
-  const rows = Buffer.concat(Array.from({ length: size }, () => Buffer.from([0, ...Array(size).fill(size)])))
-  const chunks = [
-    chunk('IHDR', header),
-    chunk('tEXt', Buffer.from(`Run\0${run}`)),
-    chunk('IDAT', deflateSync(rows)),
-    chunk('IEND', Buffer.alloc(0)),
-  ]
-  return new Uint8Array(Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...chunks]))
-}
-
-function chunk(type: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(type), data])
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(data.length)
-  const check = Buffer.alloc(4)
-  check.writeUInt32BE(crc32(body))
-  return Buffer.concat([length, body, check])
+  const png = new PNG({ width: size, height: size })
+  png.data.fill(size)
+  png.data.set(Buffer.from(run))
+  return new Uint8Array(PNG.sync.write(png))
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { crc32, deflateSync } from 'node:zlib'
+import { PNG } from 'pngjs'
 
 /**
  * A stand-in for Gemini, for development and tests: it speaks the wire format and thinks nothing. Texts satisfy the schema
@@ -290,35 +290,16 @@ const digest = (seed: string) => createHash('sha256').update(seed).digest()
 
 /** A real PNG, 160 × 90, of squares in colours that the prompt gives: a kilobyte. */
 export function makePng(prompt: string): Buffer {
-  const [width, height] = [160, 90]
+  const png = new PNG({ width: 160, height: 90 })
   const [r = 0, g = 0, b = 0, dr = 0, dg = 0, db = 0] = digest(prompt)
-  const rows = Buffer.alloc((width * 3 + 1) * height)
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const at = y * (width * 3 + 1) + 1 + x * 3
+  for (let y = 0; y < png.height; y++) {
+    for (let x = 0; x < png.width; x++) {
       const [column, row] = [x >> 4, y >> 4]
-      rows[at] = (r + column * dr) & 255
-      rows[at + 1] = (g + row * dg) & 255
-      rows[at + 2] = (b + (column + row) * db) & 255
+      const colour = [r + column * dr, g + row * dg, b + (column + row) * db, 255]
+      png.data.set(colour, (y * png.width + x) * 4)
     }
   }
-  const header = Buffer.alloc(13)
-  header.writeUInt32BE(width, 0)
-  header.writeUInt32BE(height, 4)
-  header.set([8, 2, 0, 0, 0], 8)
-  const chunk = (type: string, data: Buffer) => {
-    const named = Buffer.concat([Buffer.from(type, 'latin1'), data])
-    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)]
-    length.writeUInt32BE(data.length)
-    sum.writeUInt32BE(crc32(named))
-    return Buffer.concat([length, named, sum])
-  }
-  return Buffer.concat([
-    Buffer.from('89504e470d0a1a0a', 'hex'),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(rows)),
-    chunk('IEND', Buffer.alloc(0)),
-  ])
+  return PNG.sync.write(png, { colorType: 2, filterType: 0, deflateStrategy: 0 })
 }
 
 /** The boxes of an MP4, with nothing to be seen. */
