@@ -13,7 +13,7 @@ test('a change stands under its heading, between three lines of context', () => 
   expect(unifiedDiff(before, after, names).split('\n')).toEqual([
     '--- a',
     '+++ b',
-    '@@ -3 +3 @@ table a',
+    '@@ -3,7 +3,7 @@ table a',
     '   2',
     '   3',
     '   4',
@@ -29,9 +29,9 @@ test('changes that are far apart are hunks of their own', () => {
   const before = Array.from({ length: 30 }, (_, line) => `  ${line}`)
   const after = ['first', ...before, 'last']
   const hunks = unifiedDiff(before.join('\n'), after.join('\n'), names).match(/^@@.*$/gm)
-  expect(hunks).toEqual(['@@ -0 +1 @@', '@@ -28 +29 @@ first'])
+  expect(hunks).toEqual(['@@ -1,3 +1,4 @@', '@@ -28,3 +29,4 @@'])
 })
 
 test('an empty text differs in every line', () => {
-  expect(unifiedDiff('', 'x', names)).toBe('--- a\n+++ b\n@@ -1 +0 @@\n-\n+x')
+  expect(unifiedDiff('', 'x', names)).toBe('--- a\n+++ b\n@@ -1,1 +1,1 @@\n-\n+x')
 })
