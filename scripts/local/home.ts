@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
 import { isClaimed, StartError } from './process.ts'
 
 /** Secrets of a local stack: made at its first start, kept in `secrets.json` of its home, readable by the owner only. */
@@ -72,6 +73,5 @@ export function removeEnv(home: string): void {
 export function readEnv(home: string): Record<string, string> | undefined {
   const path = join(home, 'env')
   if (!existsSync(path) || !isClaimed(home)) return undefined
-  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean)
-  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
+  return parseEnv(readFileSync(path, 'utf8')) as Record<string, string>
 }
