@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { createRequire } from 'node:module'
 
-/** What we use of s3rver, which has no types. */
+/** The part of s3rver that we use; the package has no types. */
 type S3rver = { callback(): RequestListener; configureBuckets(): Promise<unknown> }
 type S3rverOptions = {
   directory: string

@@ -43,7 +43,7 @@ export async function startPostgrest(options: {
   return child
 }
 
-/** What worker and sidecar need to use the local S3 server, and to say where it is. */
+/** The environment that lets worker and sidecar use the local S3 server, and say where it is. */
 export function spacesEnv(port: number): Record<string, string> {
   return {
     SPACES_ENDPOINT: `http://127.0.0.1:${port}`,
