@@ -16,7 +16,7 @@ import { bindAll } from '../worker/shared/bind_all.ts'
 import { createDb } from '../worker/shared/db.ts'
 import { createSpaces } from '../worker/shared/object_store.ts'
 import type { StepSpec } from '../worker/steps/define_handler.ts'
-import { createSteps } from '../worker/steps/pump.ts'
+import { createPump } from '../worker/steps/pump.ts'
 import { tasks } from '../worker/tasks/index.ts'
 import { createCache } from '../worker/templates/cache.ts'
 import { createTemplates } from '../worker/templates/resolver.ts'
@@ -128,16 +128,16 @@ async function main(): Promise<void> {
     const media = createDramaMedia(store, assetsUrl(1))
     const gemini = createGemini(z.object(geminiVariables).parse({}))
     const deps = { templates, media, gemini }
-    const steps = createSteps({ db, logger: silent, handlers: bindAll(testHandlers, deps), concurrency })
-    const taskDeps = { db, store, templateStore: undefined, steps, logger: silent }
+    const pump = createPump({ db, logger: silent, handlers: bindAll(testHandlers, deps), concurrency })
+    const taskDeps = { db, store, templateStore: undefined, pump, logger: silent }
     const queue = createQueue({ pool, db, logger: silent, tasks: bindAll(tasks, taskDeps), concurrency: 10 })
     queue.start()
-    steps.start()
+    pump.start()
     while (queue.trouble() !== undefined) await sleep(20)
     try {
       return await work()
     } finally {
-      await Promise.all([queue.stop(), steps.stop()])
+      await Promise.all([queue.stop(), pump.stop()])
       await pool.end()
     }
   }

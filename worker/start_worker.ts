@@ -10,7 +10,7 @@ import { startHealth } from './shared/health.ts'
 import { createSpaces } from './shared/object_store.ts'
 import { createLogger, exitOnSignal, orExit } from './shared/process.ts'
 import type { HandlerFactory } from './steps/define_handler.ts'
-import { createSteps } from './steps/pump.ts'
+import { createPump } from './steps/pump.ts'
 import type { Deps as TaskDeps } from './tasks/deps.ts'
 import { createCache } from './templates/cache.ts'
 import { cacheFolder, openTemplateStore } from './templates/config.ts'
@@ -41,7 +41,7 @@ export async function startWorker(options: {
   const cache = createCache(cacheFolder(config), { ttlMs: config.TEMPLATES_CACHE_TTL_SECONDS * 1000 })
   const isRemote = config.FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE
   const templates = createTemplates({ isRemote, db, store: templateStore, cache, logger })
-  const steps = createSteps({
+  const pump = createPump({
     db,
     logger,
     handlers: bindAll(options.handlers, {
@@ -55,7 +55,7 @@ export async function startWorker(options: {
     pool,
     db,
     logger,
-    tasks: bindAll(options.tasks, { db, store, templateStore, steps, logger }),
+    tasks: bindAll(options.tasks, { db, store, templateStore, pump, logger }),
     concurrency: config.WORKER_CONCURRENCY,
   })
   const ping = createPing(db, 'worker.ping')
@@ -64,7 +64,7 @@ export async function startWorker(options: {
   const findTrouble = async () => queue.trouble() ?? ((await ping()) ? undefined : 'The database does not answer.')
   const health = await orExit(1, () => startHealth({ host, port, findTrouble, logger }))
   exitOnSignal(logger, async () => {
-    await Promise.all([queue.stop(), steps.stop()])
+    await Promise.all([queue.stop(), pump.stop()])
     store.close()
     templateStore?.close()
     await pool.end()
@@ -76,5 +76,5 @@ export async function startWorker(options: {
     setInterval(tidy, 86_400_000).unref()
   }
   queue.start()
-  steps.start()
+  pump.start()
 }

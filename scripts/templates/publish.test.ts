@@ -13,7 +13,7 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { createDb, type Db } from '../../worker/shared/db.ts'
 import { createSpaces, type NewObject, type Store } from '../../worker/shared/object_store.ts'
-import type { Steps } from '../../worker/steps/pump.ts'
+import type { Pump } from '../../worker/steps/pump.ts'
 import sweepTemplateUploads from '../../worker/tasks/sweep_template_uploads.ts'
 import { hash } from '../../worker/templates/manifest.ts'
 import { templateBucket, templatesEnv } from '../local/services.ts'
@@ -96,7 +96,7 @@ const travel = (distance: string) => rows('update app.test_clock set ahead = ahe
 async function sweep(templateStore = store.templates): Promise<void> {
   const pool = new pg.Pool({ connectionString: database.url('worker') })
   const logger = pino({ level: 'silent' })
-  const services = { db: createDb(pool), store: {} as Store, templateStore, logger, steps: {} as Steps }
+  const services = { db: createDb(pool), store: {} as Store, templateStore, logger, pump: {} as Pump }
   const helpers = { job: { id: '1', task_identifier: 'sweep' }, abortSignal: new AbortController().signal }
   try {
     await sweepTemplateUploads(services)({}, helpers as JobHelpers)
@@ -535,7 +535,7 @@ describe('the sweep', () => {
         return answer as never
       },
     }
-    const services = { db: sleepy, store: {} as Store, templateStore: store.templates, steps: {} as Steps }
+    const services = { db: sleepy, store: {} as Store, templateStore: store.templates, pump: {} as Pump }
     const helpers = { job: { id: '1', task_identifier: 'sweep' }, abortSignal: new AbortController().signal }
     await sweepTemplateUploads({ ...services, logger: pino({ level: 'silent' }) })({}, helpers as JobHelpers)
     await pool.end()

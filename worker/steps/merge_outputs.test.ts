@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { mergeOutputs } from './merge_outputs.ts'
 
-test('what a step collects stands inside its own output', () => {
+test('puts the outputs that a step collects inside its own output', () => {
   const outputs = mergeOutputs([
     [['a'], { own: 1 }],
     [['a', 'child'], { deep: true }],
@@ -11,19 +11,16 @@ test('what a step collects stands inside its own output', () => {
   expect(outputs).toEqual({ a: { own: 1, child: { deep: true, grandchild: 2 } }, b: null })
 })
 
-test.each([[5], ['text'], [null], [[1, 2]]])(
-  'an output that has no place for children gives way to them: %j',
-  (own) => {
-    expect(
-      mergeOutputs([
-        [['a'], own],
-        [['a', 'child'], 1],
-      ]),
-    ).toEqual({ a: { child: 1 } })
-  },
-)
+test.each([[5], ['text'], [null], [[1, 2]]])('replaces an output that cannot hold children: %j', (own) => {
+  expect(
+    mergeOutputs([
+      [['a'], own],
+      [['a', 'child'], 1],
+    ]),
+  ).toEqual({ a: { child: 1 } })
+})
 
-test('keys may be called whatever they like, and reach nothing but their own object', () => {
+test('changes only its own object, whatever the keys are', () => {
   const outputs = mergeOutputs([
     [['__proto__'], 5],
     [['__proto__', 'polluted'], { a: 1 }],

@@ -1,6 +1,6 @@
 /**
- * Leaves with their paths, as one object: what a step collects stands inside its own output. A key is whatever a step is
- * called, `__proto__` too, so that nothing is read or written but own properties.
+ * Merges leaves with their paths into one object. The outputs that a step collects are inside its own output. A key may be
+ * any name of a step, `__proto__` included, so only own properties are read and written.
  */
 export function mergeOutputs(leaves: [string[], unknown][]): Record<string, unknown> {
   const all: Record<string, unknown> = {}

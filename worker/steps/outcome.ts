@@ -1,4 +1,4 @@
-/** A step as SQL and `submit_run` have it. */
+/** A step in the shape that `submit_run` takes. */
 export type StepSpec = {
   key: string
   type: string
@@ -10,7 +10,7 @@ export type StepSpec = {
   priority?: number
 }
 
-/** Ends a step that brings children: they start now, and it joins them. */
+/** A result with children. The children start now, and the step completes when all of them have. */
 export class WithChildren {
   readonly output: unknown
   readonly children: StepSpec[]
@@ -20,7 +20,7 @@ export class WithChildren {
   }
 }
 
-/** Ends a step for now: it comes again later, with this state, and holds no slot meanwhile. Its progress stays visible. */
+/** A result that runs the step again later, with this state. Until then it occupies no slot, and its progress stays visible. */
 export class Reschedule {
   readonly state: unknown
   readonly delayMs: number
@@ -31,8 +31,8 @@ export class Reschedule {
 }
 
 /**
- * A failure with a name. Permanent ones are not tried again; `retryInMs` is a provider's delay: it holds the whole lane, and counts
- * apart from other failures.
+ * A failure with a slug. A permanent failure is not retried. `retryInMs` is a delay that a provider asks for: it pauses the
+ * whole lane and is counted apart from other failures.
  */
 export class StepError extends Error {
   readonly slug: string

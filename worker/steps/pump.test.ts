@@ -1,43 +1,35 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
+import { someStep } from '../../scripts/testing/steps.ts'
 import type { Db } from '../shared/db.ts'
-import type { Step } from './define_handler.ts'
+import type { ClaimedStep } from './claim.ts'
+import type { Handler } from './define_handler.ts'
 import { StepError } from './outcome.ts'
-import { createSteps } from './pump.ts'
+import { createPump, type Pump } from './pump.ts'
 
-// The pump alone, behind a door that does what the real one does seldom.
-const step = (id: number, more: object = {}) => ({
-  id,
-  fence: id,
-  run_id: 1,
-  owner_id: null,
-  key: `step-${id}`,
-  type: 'x',
-  input: null,
-  state: null,
-  failures: 0,
-  timeout_ms: 60_000,
-  max_output_bytes: 1_000_000,
-  outputs: [],
-  ...more,
-})
-type Given = ReturnType<typeof step>
+// A whole pump, on a fake door that also does what the real one does rarely.
 type Result = { id: number; outcome: string; error?: { slug: string } }
 
-/** Gives these steps at the first call, and keeps what comes back. */
+const pumps: Pump[] = []
+afterEach(() => Promise.all(pumps.splice(0).map((pump) => pump.stop())))
+
+/** A pump whose door gives these steps at the first call, and keeps the results. */
 function open(options: {
-  steps: Given[]
-  handler: (input: unknown, context: Step) => Promise<unknown>
+  steps: ClaimedStep[]
+  handler: Handler
+  concurrency?: number
+  /** The fences that the answer of each beat names. */
   stop?: (beat: number) => number[]
   readMs?: number
   exchange?: (results: Result[], want: number) => void
-  /** Gives all at once, as to a pump whose steps were short before. */
+  /** Gives all steps at once, whatever the pump asks for. */
   givesAll?: boolean
 }) {
   const results: Result[] = []
   const wants: number[] = []
   const beats: number[][] = []
+  const calls: string[] = []
   const started: { id: number; isAborted: boolean }[] = []
   let left = options.steps
   const answers: Record<string, (args: Record<string, unknown>) => Promise<object>> = {
@@ -62,39 +54,35 @@ function open(options: {
       return { heartbeat: { stop, wake_in_ms: null } }
     },
   }
-  const db: Db = { call: async (name, args) => [(await answers[name]?.(args ?? {})) ?? {}] as never }
-  const steps = createSteps({
+  const db: Db = {
+    call: async (name, args) => {
+      calls.push(name)
+      return [(await answers[name]?.(args ?? {})) ?? {}] as never
+    },
+  }
+  const pump = createPump({
     db,
     logger: pino({ level: 'silent' }),
     handlers: {
-      x: (input, context) => {
-        started.push({ id: context.id, isAborted: context.signal.aborted })
-        return options.handler(input, context)
+      x: (input, step) => {
+        started.push({ id: step.id, isAborted: step.signal.aborted })
+        return options.handler(input, step)
       },
     },
-    concurrency: 1,
+    concurrency: options.concurrency ?? 1,
   })
-  steps.start()
-  void steps.pump(new AbortController().signal)
-  return { results, wants, beats, started, steps }
+  pumps.push(pump)
+  pump.start()
+  const done = pump.run(new AbortController().signal)
+  return { results, wants, beats, calls, started, pump, done }
 }
 const tooMuch = Object.assign(new Error('failed'), { cause: { code: '54000' } })
-const deaf = () => new Promise(() => {})
-
-test('a step whose time is over while its outputs are read does not begin, and fails', async () => {
-  const { results, started } = open({
-    steps: [step(1, { timeout_ms: 50, outputs: null })],
-    handler: deaf,
-    readMs: 200,
-  })
-  await expect.poll(() => results).toMatchObject([{ id: 1, outcome: 'failed', error: { slug: 'timed_out' } }])
-  expect(started).toEqual([])
-})
+const untilAborted: Handler = (_input, { signal }) => sleep(60_000, undefined, { signal })
 
 test('a step that is not wanted any more while its outputs are read does not begin', async () => {
   const { results, started } = open({
-    steps: [step(1, { outputs: null })],
-    handler: deaf,
+    steps: [someStep(1, { outputs: null })],
+    handler: untilAborted,
     readMs: 1500,
     stop: (beat) => (beat === 2 ? [1] : []),
   })
@@ -104,8 +92,8 @@ test('a step that is not wanted any more while its outputs are read does not beg
 
 test('a step that was fetched ahead and is not wanted any more does not begin', async () => {
   const { results, started } = open({
-    steps: [step(1), step(2)],
-    handler: (_input, { id }) => sleep(id === 1 ? 1300 : 10),
+    steps: [someStep(1), someStep(2)],
+    handler: (_input, { id, signal }) => sleep(id === 1 ? 1300 : 10, undefined, { signal }),
     stop: (beat) => (beat === 2 ? [2] : []),
     givesAll: true,
   })
@@ -117,7 +105,7 @@ test('a step that was fetched ahead and is not wanted any more does not begin', 
 test('what is done and not handed in yet is named to the database', async () => {
   let isDown = true
   const { beats, results } = open({
-    steps: [step(1)],
+    steps: [someStep(1)],
     handler: async () => null,
     exchange: (handedIn) => {
       if (handedIn.length > 0 && isDown) throw new Error('away')
@@ -135,7 +123,7 @@ test('what is done and not handed in yet is named to the database', async () => 
 test('where so many steps are too much for an answer, fewer are asked for', async () => {
   const asked: number[] = []
   const { results } = open({
-    steps: Array.from({ length: 30 }, (_, n) => step(n + 1)),
+    steps: Array.from({ length: 30 }, (_, n) => someStep(n + 1)),
     handler: async () => null,
     exchange: (_results, want) => {
       asked.push(want)
@@ -148,7 +136,7 @@ test('where so many steps are too much for an answer, fewer are asked for', asyn
 
 test('a result that Postgres cannot take fails alone, whatever a handler has put into it', async () => {
   const { results } = open({
-    steps: [step(1), step(2), step(3)],
+    steps: [someStep(1), someStep(2), someStep(3)],
     handler: async (_input, { id }) => {
       if (id === 1) throw new StepError('no\u0000slug', 'x', { isPermanent: '\ud800' as never })
       return id
@@ -168,7 +156,7 @@ test('a result that Postgres cannot take fails alone, whatever a handler has put
 test('a result that takes too long to hand in is kept, and handed in later', async () => {
   let slow = 3
   const { results, beats } = open({
-    steps: [step(1)],
+    steps: [someStep(1)],
     handler: async () => ({ paid: 'result' }),
     exchange: (handedIn) => {
       if (handedIn.length === 0 || slow === 0) return
@@ -178,4 +166,105 @@ test('a result that takes too long to hand in is kept, and handed in later', asy
   })
   await expect.poll(() => results, { timeout: 5000 }).toMatchObject([{ id: 1, outcome: 'completed' }])
   expect(beats.every((ids) => ids.length <= 1)).toBe(true)
+})
+
+test('as many steps run side by side as it is told, and run ends when all have', async () => {
+  let now = 0
+  let most = 0
+  const { results, done } = open({
+    steps: Array.from({ length: 20 }, (_, n) => someStep(n + 1)),
+    concurrency: 3,
+    handler: async () => {
+      now += 1
+      most = Math.max(most, now)
+      await sleep(5)
+      now -= 1
+    },
+  })
+  await done
+  expect([results.length, most]).toEqual([20, 3])
+})
+
+test('all calls of run share one loop; one whose signal aborts ends at once', async () => {
+  let finish = () => {}
+  const { pump, done, results, started } = open({
+    steps: [someStep(1)],
+    handler: () => new Promise((resolve) => (finish = () => resolve(null))),
+  })
+  await expect.poll(() => started.length).toBe(1)
+  const leaving = new AbortController()
+  const left = pump.run(leaving.signal)
+  const stayed = pump.run(new AbortController().signal)
+  leaving.abort()
+  await left
+  expect(results).toEqual([])
+  finish()
+  await Promise.all([done, stayed])
+  expect(results).toMatchObject([{ id: 1, outcome: 'completed' }])
+})
+
+test('a run that begins with an aborted signal asks for nothing', async () => {
+  const { pump, done, wants } = open({ steps: [], handler: untilAborted })
+  await done
+  const before = wants.length
+  await pump.run(AbortSignal.abort())
+  await sleep(20)
+  expect(wants.length).toBe(before)
+})
+
+test('steps that were claimed ahead and get no slot within a beat go back', async () => {
+  const { results } = open({
+    steps: [someStep(1), someStep(2), someStep(3)],
+    handler: untilAborted,
+    givesAll: true,
+  })
+  await expect
+    .poll(() => results.map(({ id, outcome }) => [id, outcome]), { timeout: 5000 })
+    .toEqual([
+      [2, 'returned'],
+      [3, 'returned'],
+    ])
+})
+
+test('a stop returns what runs and what waits, uncounted, and leaves', async () => {
+  const { pump, results, started, calls, done } = open({
+    steps: [someStep(1), someStep(2)],
+    handler: untilAborted,
+    givesAll: true,
+  })
+  await expect.poll(() => started.length).toBe(1)
+  await pump.stop()
+  await done
+  expect(results.sort((a, b) => a.id - b.id)).toMatchObject([
+    { id: 1, outcome: 'returned' },
+    { id: 2, outcome: 'returned' },
+  ])
+  expect(calls.at(-1)).toBe('worker.leave')
+  const before = calls.length
+  await pump.run(new AbortController().signal)
+  expect(calls.length).toBe(before)
+})
+
+test('a stop returns the step of a handler that ignores its signal after 1.5 s', async () => {
+  const { pump, results, started } = open({ steps: [someStep(1)], handler: () => new Promise(() => {}) })
+  await expect.poll(() => started.length).toBe(1)
+  const startedAt = performance.now()
+  await pump.stop()
+  expect(performance.now() - startedAt).toBeGreaterThan(1400)
+  expect(performance.now() - startedAt).toBeLessThan(1900)
+  expect(results).toMatchObject([{ id: 1, outcome: 'returned' }])
+})
+
+test('steps that a call brings during the stop are returned without running', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const { pump, results, started } = open({
+    steps: [someStep(1)],
+    handler: untilAborted,
+    exchange: (_handedIn, want) => {
+      if (want > 0) resolve()
+    },
+  })
+  await promise
+  await pump.stop()
+  expect([results, started]).toMatchObject([[{ id: 1, outcome: 'returned' }], []])
 })

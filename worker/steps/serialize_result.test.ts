@@ -9,15 +9,15 @@ circular.self = circular
 describe('a result', () => {
   test.each([
     ['nothing', undefined, undefined],
-    ['what is no JSON', 1n, 'output_invalid'],
+    ['a value outside JSON', 1n, 'output_invalid'],
     ['a circle', circular, 'output_invalid'],
     ['a character that jsonb cannot hold', { text: 'a\u0000' }, 'output_invalid'],
     ['half a surrogate pair', '\ud83d', 'output_invalid'],
     ['an escaped escape', 'a\\u0000', undefined],
-    ['what is too large', 'x'.repeat(200), 'output_too_large'],
-    ['what is just large enough', 'x'.repeat(98), undefined],
+    ['too many bytes', 'x'.repeat(200), 'output_too_large'],
+    ['as many bytes as allowed', 'x'.repeat(98), undefined],
     ['two bytes a character', 'é'.repeat(98), 'output_too_large'],
-  ])('of %s can be handed in', (_what, output, slug) => {
+  ])('with %s can be handed in', (_what, output, slug) => {
     expect(JSON.parse(describeResult(step, output)).error?.slug).toBe(slug)
   })
 
@@ -27,7 +27,7 @@ describe('a result', () => {
     [1.4, 1],
     [1e17, 86_400_000],
     [Number.POSITIVE_INFINITY, 86_400_000],
-  ])('that comes again after %d ms comes after %d', (delay, expected) => {
+  ])('with a delay of %d ms is delayed by %d ms', (delay, expected) => {
     expect(JSON.parse(describeResult(step, new Reschedule({}, delay))).retry_in_ms).toBe(expected)
     const failure = new StepError('busy', 'Busy.', { retryInMs: delay })
     expect(JSON.parse(describeFailure(step, failure)).retry_in_ms).toBe(expected)
@@ -40,7 +40,7 @@ test.each([
   ['nothing', undefined, 'undefined'],
   ['a symbol', Symbol('gone'), 'Symbol(gone)'],
   ['an error whose message is no text', Object.assign(new Error('x'), { message: { a: 1 } }), '[object Object]'],
-  ['what cannot be read', Object.create(null), 'The handler threw something that cannot be read.'],
-])('%s that was thrown becomes a failure', (_what, thrown, message) => {
+  ['a value without a text', Object.create(null), 'The handler threw a value that cannot be converted to text.'],
+])('turns %s that was thrown into a failure', (_what, thrown, message) => {
   expect(JSON.parse(describeFailure(step, thrown)).error).toEqual({ slug: 'handler_failed', message })
 })

@@ -1,6 +1,6 @@
 import { Reschedule, StepError, WithChildren } from './outcome.ts'
 
-/** Serializes a result for `worker.exchange_steps`; one that Postgres could not store fails for good. */
+/** Serializes a result for `worker.exchange_steps`. A result that Postgres cannot store becomes a permanent failure. */
 export function describeResult(
   step: { id: number; fence: number; max_output_bytes: number },
   result: unknown,
@@ -15,30 +15,30 @@ export function describeResult(
         : { outcome: 'completed', output: result }
   try {
     const text = JSON.stringify({ id, fence, ...fields })
-    // Before it is sent: what is far too large, Postgres could not even read.
+    // Checked before sending, because Postgres cannot even parse a result that is far too large.
     if (text.length > max) {
       const bytes = Buffer.byteLength(JSON.stringify('output' in fields ? (fields.output ?? null) : null))
       if (bytes > max) {
-        const message = `The output has ${bytes} bytes; ${max} are allowed.`
+        const message = `The output has ${bytes} bytes. At most ${max} bytes are allowed.`
         return describeFailure(step, new StepError('output_too_large', message, { isPermanent: true }))
       }
     }
-    // The character that jsonb cannot hold, and halves of a surrogate pair: JSON.stringify writes both as escapes.
+    // jsonb cannot hold \u0000 or half a surrogate pair. JSON.stringify writes both as escapes.
     if (!/(^|[^\\])(\\\\)*\\u(0000|d[89a-f])/.test(text)) return text
-    return describeFailure(step, unstorable('It holds a character that cannot be stored.'))
+    return describeFailure(step, unstorable('It has a \\u0000 or half a surrogate pair.'))
   } catch (cause) {
-    return describeFailure(step, unstorable(`It is no JSON: ${(cause as Error).message}`))
+    return describeFailure(step, unstorable(`It is not JSON: ${(cause as Error).message}`))
   }
 }
 
-/** Serializes a failure. Of an error that nobody foresaw, the message. */
+/** Serializes a failure. An error other than a StepError keeps its message and gets the slug handler_failed. */
 export function describeFailure({ id, fence }: { id: number; fence: number }, error: unknown): string {
   const known = error instanceof StepError ? error : undefined
   return JSON.stringify({
     id,
     fence,
     outcome: 'failed',
-    // Whatever a handler puts there: a failure must always be one that Postgres takes.
+    // A handler may have put anything into the error, but Postgres must be able to store every failure.
     error: {
       slug: /^[a-z][a-z0-9_]{0,79}$/.test(known?.slug ?? '') ? known?.slug : 'handler_failed',
       message: toPlainText(error),
@@ -48,7 +48,7 @@ export function describeFailure({ id, fence }: { id: number; fence: number }, er
   })
 }
 
-/** Serializes that a step is given back, uncounted; with a delay, that this worker cannot run it now. */
+/** Serializes the return of a step, uncounted. With a delay, the step stays in the queue for so long. */
 export function describeReturn({ id, fence }: { id: number; fence: number }, delayMs?: number): string {
   if (delayMs === undefined) return JSON.stringify({ id, fence, outcome: 'returned' })
   return JSON.stringify({ id, fence, outcome: 'rescheduled', retry_in_ms: delayMs })
@@ -58,17 +58,17 @@ function unstorable(reason: string): StepError {
   return new StepError('output_invalid', `The output cannot be stored. ${reason}`, { isPermanent: true })
 }
 
-/** Whole milliseconds, a day at most, as SQL has it. */
+/** Whole milliseconds, a day at most: the range of SQL. */
 function toDelay(ms: number): number {
   return Number.isNaN(ms) ? 0 : Math.round(Math.min(Math.max(ms, 0), 86_400_000))
 }
 
-/** Whatever was thrown: it may be no error, and hold anything. */
+/** A text for any thrown value. It need not be an error. */
 function toPlainText(error: unknown): string {
   try {
     const message: unknown = error instanceof Error ? error.message : error
     return String(message).replaceAll('\u0000', '').slice(0, 2000).toWellFormed()
   } catch {
-    return 'The handler threw something that cannot be read.'
+    return 'The handler threw a value that cannot be converted to text.'
   }
 }

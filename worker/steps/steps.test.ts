@@ -12,7 +12,7 @@ import { startFaultyDatabase } from '../../scripts/testing/faulty_database.ts'
 import { testTypes } from '../../scripts/testing/handlers.ts'
 import type { StepSpec } from './define_handler.ts'
 
-// Real worker processes, with handlers for tests.
+// The steps of runs in real worker processes, with handlers for tests.
 let database: TestDatabase
 let client: Client
 let home: string
@@ -43,7 +43,7 @@ async function startWorker(url = database.url('worker')): Promise<Child> {
         PATH: process.env['PATH'],
         DATABASE_URL: url,
         WORKER_HEALTH_PORT: String(await freePort()),
-        // No step of these tests has files.
+        // No step of these tests uses the object store.
         ...spacesEnv(1),
       },
     },

@@ -17,7 +17,7 @@ import {
 } from '../../scripts/testing/store.ts'
 import { createDb } from '../shared/db.ts'
 import { createSpaces, type Store } from '../shared/object_store.ts'
-import type { Steps } from '../steps/pump.ts'
+import type { Pump } from '../steps/pump.ts'
 import cleanOrphanedAssets from './clean_orphaned_assets.ts'
 
 // The real task, as role worker, on a real Postgres and a real S3 server, beside two real sidecars; proxies fail.
@@ -80,7 +80,7 @@ afterAll(async () => {
 })
 
 const run = async (payload: object, logger: Logger = pino({}, log), signal = stopping.signal) =>
-  cleanOrphanedAssets({ db: createDb(pool), store: through, templateStore: undefined, logger, steps: {} as Steps })(
+  cleanOrphanedAssets({ db: createDb(pool), store: through, templateStore: undefined, logger, pump: {} as Pump })(
     payload,
     {
       job: { id: '1', task_identifier: 'clean_orphaned_assets' },

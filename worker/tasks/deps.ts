@@ -1,6 +1,6 @@
 import type { Db } from '../shared/db.ts'
 import type { Store } from '../shared/object_store.ts'
-import type { Steps } from '../steps/pump.ts'
+import type { Pump } from '../steps/pump.ts'
 
 /** The services that tasks need. */
 export type Deps = {
@@ -9,6 +9,6 @@ export type Deps = {
   store: Store
   /** The store of published templates; undefined where none is configured. */
   templateStore: Store | undefined
-  /** The steps of runs, as this process runs them. */
-  steps: Steps
+  /** The pump of this process, which runs the steps of runs. */
+  pump: Pump
 }

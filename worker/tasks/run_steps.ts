@@ -8,7 +8,7 @@ import type { Deps } from './deps.ts'
  */
 export default defineTask({
   payload: z.object({}),
-  async run(_payload, { steps, signal }: TaskContext<Deps>) {
-    await steps.pump(signal)
+  async run(_payload, { pump, signal }: TaskContext<Deps>) {
+    await pump.run(signal)
   },
 })

@@ -1,0 +1,31 @@
+/** A step as `worker.exchange_steps` returns it. */
+export type ClaimedStep = {
+  id: number
+  fence: number
+  run_id: number
+  owner_id: string | null
+  key: string
+  type: string
+  input: unknown
+  state: unknown
+  failures: number
+  timeout_ms: number
+  max_output_bytes: number
+  /** Leaves of the outputs that the step depends on; null when they are too large to come with the step. */
+  outputs: [string[], unknown][] | null
+}
+
+/** A claimed step in this process, from its claim until the database has its result. */
+export type Claim = {
+  step: ClaimedStep
+  /** Aborts the handler. A StepError as reason fails the step; any other reason returns it uncounted. */
+  abort: AbortController
+  /** From 0 to 1, as the handler reported it last. */
+  progress: number
+  /** By `performance.now()`. */
+  claimedAt: number
+}
+
+export function createClaim(step: ClaimedStep): Claim {
+  return { step, abort: new AbortController(), progress: 0, claimedAt: performance.now() }
+}

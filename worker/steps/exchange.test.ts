@@ -1,0 +1,287 @@
+import pg from 'pg'
+import { pino } from 'pino'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
+import { someStep } from '../../scripts/testing/steps.ts'
+import { createDb, type Db } from '../shared/db.ts'
+import type { ClaimedStep } from './claim.ts'
+import { createExchange, type Exchange, type Exchanged } from './exchange.ts'
+
+type Sent = { id: number; outcome: string; error?: { slug: string }; is_permanent?: boolean }
+type Line = { msg: string; step?: number; reason?: string; retry_in_ms?: number }
+
+let lines: Line[] = []
+const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+beforeEach(() => {
+  lines = []
+})
+
+const completed = (id: number, output: unknown = null) => ({
+  fence: id,
+  text: JSON.stringify({ id, fence: id, outcome: 'completed', output }),
+})
+const failing = (code: string) => Object.assign(new Error('worker.exchange_steps failed'), { cause: { code } })
+const tooMuch = failing('54000')
+const timeout = failing('57014')
+
+describe('with a door that answers at once', () => {
+  /** An exchange whose door accepts results unless `answer` throws, and gives the steps that `answer` returns. */
+  function open(answer: (results: Sent[], want: number) => { refused?: object[]; steps?: object[] } | null) {
+    const calls: { results: Sent[]; want: number; args: Record<string, unknown> }[] = []
+    const db: Db = {
+      call: async (_name, args = {}) => {
+        const results = JSON.parse(String(args['results'])) as Sent[]
+        const want = Number(args['want'])
+        const given = answer(results, want)
+        calls.push({ results, want, args })
+        return [{ exchange_steps: given && { refused: [], steps: [], wake_in_ms: null, ...given } }] as never
+      },
+    }
+    const exchange = createExchange({ db, logger, workerId: 'w', types: ['x', 'y'] })
+    return { exchange, calls, ids: () => calls.map(({ results }) => results.map(({ id }) => id)) }
+  }
+
+  test('hands in results and claims steps in one call', async () => {
+    const step = someStep(7)
+    const { exchange, calls } = open(() => ({ steps: [step] }))
+    exchange.add(completed(1))
+    exchange.add(completed(2))
+    expect(exchange.pending).toBe(2)
+    expect(await exchange.run(2)).toEqual({ handedIn: [1, 2], steps: [step], isShort: true, wakeInMs: null })
+    expect(exchange.pending).toBe(0)
+    expect(calls.map(({ args }) => args)).toEqual([
+      { worker_id: 'w', want: 2, types: ['x', 'y'], results: `[${completed(1).text},${completed(2).text}]` },
+    ])
+  })
+
+  test('an exchange that claims nothing is not short', async () => {
+    const { exchange } = open(() => ({}))
+    exchange.add(completed(1))
+    expect(await exchange.run(0)).toMatchObject({ handedIn: [1], isShort: false })
+  })
+
+  test('a batch has at most 500 results', async () => {
+    const { exchange, calls } = open(() => ({}))
+    for (let id = 1; id <= 501; id++) exchange.add(completed(id))
+    await exchange.run(0)
+    await exchange.run(0)
+    expect(calls.map(({ results }) => results.length)).toEqual([500, 1])
+  })
+
+  test('a batch has at most 4 MiB, but always one result', async () => {
+    const { exchange, ids } = open(() => ({}))
+    exchange.add(completed(1, 'x'.repeat(5 * 2 ** 20)))
+    exchange.add(completed(2, 'x'.repeat(3 * 2 ** 20)))
+    exchange.add(completed(3, 'x'.repeat(2 * 2 ** 20)))
+    for (let n = 0; n < 3; n++) await exchange.run(0)
+    expect(ids()).toEqual([[1], [2], [3]])
+  })
+
+  test('a failed call keeps its results, before newer ones, and the pause until the next call grows', async () => {
+    let failures = 3
+    const { exchange, ids } = open(() => {
+      failures -= 1
+      if (failures >= 0) throw new Error('away')
+      return {}
+    })
+    exchange.add(completed(1))
+    expect(await exchange.run(0)).toBeUndefined()
+    exchange.add(completed(2))
+    expect(exchange.pending).toBe(2)
+    await exchange.run(0)
+    await exchange.run(0)
+    expect(await exchange.run(0)).toMatchObject({ handedIn: [1, 2] })
+    expect(ids()).toEqual([[1, 2]])
+    failures = 1
+    await exchange.run(1)
+    expect(lines.map(({ msg, retry_in_ms }) => [msg, retry_in_ms])).toEqual(
+      [50, 100, 200, 50].map((ms) => ['Results could not be handed in', ms]),
+    )
+  })
+
+  test('an answer without content is a failed call', async () => {
+    let isBroken = true
+    const { exchange } = open(() => (isBroken ? null : {}))
+    exchange.add(completed(1))
+    expect(await exchange.run(0)).toBeUndefined()
+    isBroken = false
+    expect(await exchange.run(0)).toMatchObject({ handedIn: [1] })
+  })
+
+  test('logs each result that the server refuses', async () => {
+    const { exchange } = open(() => ({ refused: [{ index: 0, id: 1, reason: 'step_lost' }] }))
+    exchange.add(completed(1))
+    expect(await exchange.run(0)).toMatchObject({ handedIn: [1] })
+    expect(lines).toMatchObject([{ msg: 'Result was refused', step: 1, reason: 'step_lost' }])
+  })
+
+  test('claims fewer steps when the answer was too much, and more again after it was not', async () => {
+    const wants: number[] = []
+    const { exchange } = open((_results, want) => {
+      wants.push(want)
+      if (want > 4) throw tooMuch
+      return {}
+    })
+    for (let n = 0; n < 4; n++) await exchange.run(20)
+    await exchange.run(3)
+    await exchange.run(20)
+    expect(wants).toEqual([20, 10, 5, 2, 3, 8])
+  })
+
+  test('claims and hands in separately when both together are too much', async () => {
+    const { exchange, calls } = open((results, want) => {
+      if (results.length > 0 && want > 0) throw tooMuch
+      return { steps: want > 0 ? [someStep(9)] : [] }
+    })
+    exchange.add(completed(1))
+    expect(await exchange.run(1)).toMatchObject({ handedIn: [1], steps: [{ id: 9 }] })
+    expect(calls.map(({ results, want }) => [results.length, want])).toEqual([
+      [1, 0],
+      [0, 1],
+    ])
+  })
+
+  test('a result that Postgres cannot take is handed in as a failure, and its neighbours as they are', async () => {
+    const { exchange, calls } = open((results) => {
+      if (results.some(({ id, outcome }) => id === 2 && outcome === 'completed')) throw tooMuch
+      return {}
+    })
+    for (const id of [1, 2, 3]) exchange.add(completed(id))
+    expect(await exchange.run(0)).toMatchObject({ handedIn: [1, 2, 3] })
+    expect(calls.flatMap(({ results }) => results)).toMatchObject([
+      { id: 1, outcome: 'completed' },
+      { id: 2, outcome: 'failed', error: { slug: 'output_invalid' }, is_permanent: true },
+      { id: 3, outcome: 'completed' },
+    ])
+  })
+
+  test('a failure that Postgres cannot take is given up, so that the lease frees the step', async () => {
+    const { exchange } = open((results) => {
+      if (results.length > 0) throw tooMuch
+      return {}
+    })
+    exchange.add({ fence: 1, text: JSON.stringify({ id: 1, fence: 1, outcome: 'failed' }) })
+    expect(await exchange.run(0)).toMatchObject({ handedIn: [1] })
+    expect(exchange.pending).toBe(0)
+    expect(lines).toMatchObject([{ msg: 'Result cannot be handed in', step: 1 }])
+  })
+
+  test('a result that takes too long is kept, and fails after ten attempts', { timeout: 20_000 }, async () => {
+    const { exchange, calls } = open((results) => {
+      if (results.some(({ outcome }) => outcome === 'completed')) throw timeout
+      return {}
+    })
+    exchange.add(completed(1))
+    for (let attempt = 1; attempt <= 9; attempt++) {
+      expect([await exchange.run(0), exchange.pending]).toEqual([undefined, 1])
+    }
+    expect(await exchange.run(0)).toMatchObject({ handedIn: [1] })
+    expect(calls.flatMap(({ results }) => results)).toMatchObject([
+      { id: 1, outcome: 'failed', error: { slug: 'result_timed_out' }, is_permanent: false },
+    ])
+  })
+
+  test('flush hands in everything and claims nothing', async () => {
+    const { exchange, calls } = open(() => ({}))
+    for (let id = 1; id <= 600; id++) exchange.add(completed(id))
+    await exchange.flush()
+    expect(calls.map(({ results, want }) => [results.length, want])).toEqual([
+      [500, 0],
+      [100, 0],
+    ])
+    expect(exchange.pending).toBe(0)
+  })
+
+  test('flush throws when a call fails', async () => {
+    const { exchange } = open(() => {
+      throw new Error('away')
+    })
+    exchange.add(completed(1))
+    await expect(exchange.flush()).rejects.toThrow('away')
+  })
+})
+
+describe('with Postgres', () => {
+  let database: TestDatabase
+  let admin: pg.Client
+  let pool: pg.Pool
+  let exchange: Exchange
+
+  beforeAll(async () => {
+    database = await createDatabase()
+    admin = await database.connect()
+    await admin.query("insert into job_types (name) values ('x')")
+    pool = new pg.Pool({ connectionString: database.url('worker'), statement_timeout: 300 })
+    exchange = createExchange({ db: createDb(pool), logger, workerId: crypto.randomUUID(), types: ['x'] })
+  })
+  afterAll(async () => {
+    await pool.end()
+    await database.drop()
+  })
+
+  async function submit(...steps: { key: string; depends_on?: string[] }[]): Promise<number> {
+    const spec = {
+      key: 'root',
+      type: 'group',
+      steps: steps.map((step) => ({ type: 'x', on_failure: 'continue', ...step })),
+    }
+    return Number((await admin.query('select app.submit_run($1, null, null) as id', [JSON.stringify(spec)])).rows[0].id)
+  }
+  const endings = async (run: number) =>
+    (
+      await admin.query(
+        'select key, status, error_slug from jobs where root_id = $1 and parent_id is not null order by key',
+        [run],
+      )
+    ).rows.map(({ key, status, error_slug }) => [key, status, error_slug])
+  const claim = async (want: number): Promise<ClaimedStep[]> => ((await exchange.run(want)) as Exchanged).steps
+  const complete = ({ id, fence }: ClaimedStep, output: string) =>
+    exchange.add({ fence, text: `{"id":${id},"fence":${fence},"outcome":"completed","output":${output}}` })
+
+  test('steps come with the outputs that they depend on, and what is due later with its time', async () => {
+    const run = await submit({ key: 'a' }, { key: 'b', depends_on: ['a'] })
+    const [a] = await claim(1)
+    expect(a).toMatchObject({ key: 'a', type: 'x', run_id: run, failures: 0, outputs: [] })
+    complete(a as ClaimedStep, '{"n":1}')
+    const [b] = await claim(1)
+    expect(b).toMatchObject({ key: 'b', outputs: [[['a'], { n: 1 }]] })
+    exchange.add({
+      fence: (b as ClaimedStep).fence,
+      text: JSON.stringify({ id: b?.id, fence: b?.fence, outcome: 'rescheduled', state: null, retry_in_ms: 60_000 }),
+    })
+    const nothing = (await exchange.run(1)) as Exchanged
+    expect(nothing).toMatchObject({ handedIn: [b?.fence], steps: [], isShort: true })
+    expect(nothing.wakeInMs).toBeGreaterThan(50_000)
+  })
+
+  test('a result with a character that jsonb cannot hold fails alone', async () => {
+    const run = await submit({ key: 'a' }, { key: 'b' }, { key: 'c' })
+    for (const step of await claim(3)) complete(step, step.key === 'b' ? '"\\u0000"' : '"fine"')
+    expect((await exchange.run(0))?.handedIn).toHaveLength(3)
+    expect(await endings(run)).toEqual([
+      ['a', 'completed', null],
+      ['b', 'failed', 'output_invalid'],
+      ['c', 'completed', null],
+    ])
+  })
+
+  test('a result that waits for a lock until the timeout is kept, and handed in afterwards', async () => {
+    const run = await submit({ key: 'a' })
+    const [step] = await claim(1)
+    complete(step as ClaimedStep, '1')
+    await admin.query('begin')
+    await admin.query('select from app.runs where id = $1 for update', [run])
+    expect(await exchange.run(0)).toBeUndefined()
+    await admin.query('rollback')
+    expect((await exchange.run(0))?.handedIn).toEqual([step?.fence])
+    expect(await endings(run)).toEqual([['a', 'completed', null]])
+  })
+
+  test('a result with a stale fence is refused, and counts as handed in', async () => {
+    await submit({ key: 'a' })
+    const [step] = await claim(1)
+    complete({ ...(step as ClaimedStep), fence: 999_999 }, '1')
+    expect((await exchange.run(0))?.handedIn).toEqual([999_999])
+    expect(lines).toMatchObject([{ msg: 'Result was refused', step: step?.id, reason: 'step_lost' }])
+  })
+})

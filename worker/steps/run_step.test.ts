@@ -1,0 +1,206 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { createDatabase } from '../../scripts/testing/database.ts'
+import { someStep } from '../../scripts/testing/steps.ts'
+import { createDb, type Db } from '../shared/db.ts'
+import { type ClaimedStep, createClaim } from './claim.ts'
+import type { Handler } from './define_handler.ts'
+import { createExchange } from './exchange.ts'
+import { Reschedule, StepError, WithChildren } from './outcome.ts'
+import { createRunStep } from './run_step.ts'
+
+const logger = pino({ level: 'silent' })
+const noPages: Db = { call: () => expect.unreachable('the database was called') }
+
+/** Runs one step with this handler; `stop` aborts it as the pump does. */
+function run(handler: Handler, options: { step?: Partial<ClaimedStep>; db?: Db } = {}) {
+  const claim = createClaim(someStep(1, options.step))
+  const runStep = createRunStep({ db: options.db ?? noPages, logger, handlers: { x: handler } })
+  const result = runStep(claim).then((text) => JSON.parse(text))
+  return { claim, result, stop: () => claim.abort.abort(new Error('The worker is stopping.')) }
+}
+/** Ignores its signal. */
+const deaf: Handler = () => new Promise(() => {})
+
+test('a handler gets the input, the outputs and what is known of the step', async () => {
+  const step: Partial<ClaimedStep> = {
+    input: { n: 1 },
+    state: { turn: 2 },
+    failures: 3,
+    owner_id: 'ana',
+    outputs: [
+      [['a'], 'A'],
+      [['tree', 'leaf'], 'L'],
+    ],
+  }
+  const { result } = run(
+    async (input, { id, runId, ownerId, key, outputs, state, failures, signal }) => ({
+      ...{ input, id, runId, ownerId, key, outputs, state, failures },
+      isAborted: signal.aborted,
+    }),
+    { step },
+  )
+  expect(await result).toEqual({
+    id: 1,
+    fence: 1,
+    outcome: 'completed',
+    output: {
+      ...{ input: { n: 1 }, id: 1, runId: 1, ownerId: 'ana', key: 'step-1', state: { turn: 2 }, failures: 3 },
+      outputs: { a: 'A', tree: { leaf: 'L' } },
+      isAborted: false,
+    },
+  })
+})
+
+test('children and a new state are results, too; a rescheduled step keeps its progress', async () => {
+  const children = [{ key: 'a', type: 'noop' }]
+  expect(await run(async () => new WithChildren(1, children)).result).toMatchObject({ outcome: 'completed', children })
+  const { result } = run(async (_input, { progress }) => {
+    progress(0.25)
+    return new Reschedule({ turn: 1 }, 20)
+  })
+  expect(await result).toMatchObject({ outcome: 'rescheduled', state: { turn: 1 }, retry_in_ms: 20, progress: 0.25 })
+})
+
+test.each([
+  [0.123456, 0.1235],
+  [2, 1],
+  [-1, 0],
+  [Number.NaN, 0],
+])('progress %d is told as %d', async (given, told) => {
+  const { claim, result } = run(async (_input, { progress }) => progress(given))
+  await result
+  expect(claim.progress).toBe(told)
+})
+
+test('an error that a handler throws fails the step with its slug', async () => {
+  const { result } = run(() => Promise.reject(new StepError('flaked', 'Not this time.', { retryInMs: 10 })))
+  expect(await result).toMatchObject({ outcome: 'failed', error: { slug: 'flaked' }, retry_in_ms: 10 })
+})
+
+test('an error without a slug fails the step as handler_failed', async () => {
+  const handlers: Handler[] = [
+    () => Promise.reject(new Error('Bug.')),
+    () => {
+      throw new Error('Bug.')
+    },
+  ]
+  for (const handler of handlers) {
+    expect(await run(handler).result).toMatchObject({
+      outcome: 'failed',
+      error: { slug: 'handler_failed', message: 'Bug.' },
+    })
+  }
+})
+
+test('a step that is stopped is returned uncounted, whatever its handler throws', async () => {
+  const { result, stop } = run(async (_input, { signal }) => {
+    await sleep(10_000, undefined, { signal }).catch(() => {})
+    throw new StepError('flaked', 'Not this time.', { isPermanent: true })
+  })
+  stop()
+  expect(await result).toEqual({ id: 1, fence: 1, outcome: 'returned' })
+})
+
+test('a step whose time is over fails, whatever its handler throws', async () => {
+  const { result } = run((_input, { signal }) => sleep(10_000, undefined, { signal }), { step: { timeout_ms: 20 } })
+  expect(await result).toMatchObject({ outcome: 'failed', error: { slug: 'timed_out' }, is_permanent: false })
+})
+
+test('a handler that ignores its signal has two seconds', async () => {
+  const startedAt = performance.now()
+  const late = run(deaf, { step: { timeout_ms: 20 } })
+  const stopped = run(deaf)
+  stopped.stop()
+  expect(await late.result).toMatchObject({ outcome: 'failed', error: { slug: 'timed_out' } })
+  expect(await stopped.result).toMatchObject({ outcome: 'returned' })
+  expect(performance.now() - startedAt).toBeGreaterThan(1900)
+  expect(performance.now() - startedAt).toBeLessThan(4000)
+})
+
+test('a step of a type without a handler goes back for five seconds', async () => {
+  const { result } = run(deaf, { step: { type: 'unknown' } })
+  expect(await result).toEqual({ id: 1, fence: 1, outcome: 'rescheduled', retry_in_ms: 5000 })
+})
+
+test('a failure that cannot be logged is a result all the same', async () => {
+  const broken = pino({ level: 'silent' })
+  broken.warn = () => {
+    throw new Error('The disk is full.')
+  }
+  const runStep = createRunStep({
+    db: noPages,
+    logger: broken,
+    handlers: { x: () => Promise.reject(new Error('Bug.')) },
+  })
+  expect(JSON.parse(await runStep(createClaim(someStep(1))))).toMatchObject({
+    outcome: 'failed',
+    error: { slug: 'handler_failed', message: 'The disk is full.' },
+  })
+})
+
+/** A door that gives one empty page of outputs after so long. */
+const slowPages = (ms: number): Db => ({
+  call: async () => {
+    await sleep(ms)
+    return [{ read_outputs: { outputs: [], after_id: null } }] as never
+  },
+})
+
+test('a step whose time is over while its outputs are read does not begin, and fails', async () => {
+  const { result } = run(() => expect.unreachable('the handler was called'), {
+    step: { timeout_ms: 50, outputs: null },
+    db: slowPages(200),
+  })
+  expect(await result).toMatchObject({ id: 1, outcome: 'failed', error: { slug: 'timed_out' } })
+})
+
+test('a step that is stopped while its outputs are read does not begin', async () => {
+  const { result, stop } = run(() => expect.unreachable('the handler was called'), {
+    step: { outputs: null },
+    db: slowPages(200),
+  })
+  setTimeout(stop, 50)
+  expect(await result).toMatchObject({ outcome: 'returned' })
+})
+
+test('outputs that cannot be read fail the step', async () => {
+  const db: Db = { call: () => Promise.reject(new Error('worker.read_outputs failed: away')) }
+  const { result } = run(deaf, { step: { outputs: null }, db })
+  expect(await result).toMatchObject({ outcome: 'failed', error: { slug: 'handler_failed' } })
+})
+
+test('large outputs are read from Postgres page by page', async () => {
+  const database = await createDatabase()
+  const admin = await database.connect()
+  const pool = new pg.Pool({ connectionString: database.url('worker') })
+  try {
+    await admin.query("insert into job_types (name) values ('x')")
+    const keys = ['a', 'b', 'c']
+    const steps = [...keys.map((key) => ({ key, type: 'x' })), { key: 'last', type: 'x', depends_on: keys }]
+    await admin.query('select app.submit_run($1, null, null)', [JSON.stringify({ key: 'root', type: 'group', steps })])
+
+    const db = createDb(pool)
+    const exchange = createExchange({ db, logger, workerId: crypto.randomUUID(), types: ['x'] })
+    const large = 'x'.repeat(700_000)
+    const runStep = createRunStep({
+      db,
+      logger,
+      handlers: {
+        x: async (_input, { key, outputs }) =>
+          key === 'last' ? Object.values(outputs).map((text) => (text as string).length) : large,
+      },
+    })
+    for (const step of (await exchange.run(3))?.steps ?? []) {
+      exchange.add({ fence: step.fence, text: await runStep(createClaim(step)) })
+    }
+    const last = (await exchange.run(1))?.steps[0] as ClaimedStep
+    expect(last).toMatchObject({ key: 'last', outputs: null })
+    expect(JSON.parse(await runStep(createClaim(last)))).toMatchObject({ output: keys.map(() => large.length) })
+  } finally {
+    await pool.end()
+    await database.drop()
+  }
+})

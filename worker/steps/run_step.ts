@@ -1,0 +1,104 @@
+import type { Logger } from 'pino'
+import type { Db } from '../shared/db.ts'
+import type { Claim, ClaimedStep } from './claim.ts'
+import type { Handler } from './define_handler.ts'
+import { mergeOutputs } from './merge_outputs.ts'
+import { StepError } from './outcome.ts'
+import { describeFailure, describeResult, describeReturn } from './serialize_result.ts'
+
+/** Runs the handler of a claimed step and returns the result as text for the database. Never throws. */
+export type RunStep = (claim: Claim) => Promise<string>
+
+/** How long a handler may run on after its signal has aborted. */
+const graceMs = 2000
+/** How long a step without a handler here stays in the queue before it can be claimed again. */
+const unknownTypeDelayMs = 5000
+
+export function createRunStep(options: {
+  db: Db
+  logger: Logger
+  /** By job type, bound to their services. */
+  handlers: Record<string, Handler>
+}): RunStep {
+  const { db, logger, handlers } = options
+
+  async function run(claim: Claim): Promise<string> {
+    const { step, abort } = claim
+    const handler = handlers[step.type]
+    if (handler === undefined) {
+      logger.error({ step: step.id, type: step.type }, 'Step has a type without a handler')
+      return describeReturn(step, unknownTypeDelayMs)
+    }
+    const onTimeout = () => abort.abort(new StepError('timed_out', 'The handler took too long.'))
+    const timer = setTimeout(onTimeout, step.timeout_ms)
+    try {
+      const result = await callHandler(handler, claim)
+      return describeResult(step, result, claim.progress)
+    } catch (error) {
+      const reason: unknown = abort.signal.reason
+      // A stopped step is returned uncounted, whatever its handler did. A timeout counts as a failure.
+      if (abort.signal.aborted && !(reason instanceof StepError)) return describeReturn(step)
+      const failure = abort.signal.aborted ? reason : error
+      logger.warn({ step: step.id, type: step.type, failures: step.failures, err: failure }, 'Step failed')
+      return describeFailure(step, failure)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async function callHandler(handler: Handler, claim: Claim): Promise<unknown> {
+    const { step, abort } = claim
+    const { signal } = abort
+    const leaves = step.outputs ?? (await Promise.race([readOutputs(step, signal), rejectAt(signal, 0)]))
+    const outputs = mergeOutputs(leaves)
+    signal.throwIfAborted()
+    const work = handler(step.input, {
+      id: step.id,
+      runId: step.run_id,
+      ownerId: step.owner_id,
+      key: step.key,
+      outputs,
+      state: step.state,
+      failures: step.failures,
+      signal,
+      logger: logger.child({ step: step.id, key: step.key, type: step.type }),
+      progress: (fraction) => {
+        claim.progress = toProgress(fraction)
+      },
+    })
+    return Promise.race([work, rejectAt(signal, graceMs)])
+  }
+
+  /** Reads the outputs that were too large to come with the step, page by page. */
+  async function readOutputs(step: ClaimedStep, signal: AbortSignal): Promise<[string[], unknown][]> {
+    const all: [string[], unknown][] = []
+    for (let after: number | null = 0; after !== null && !signal.aborted; ) {
+      const rows: { read_outputs: { outputs: [string[], unknown][]; after_id: number | null } }[] = await db.call(
+        'worker.read_outputs',
+        { job_id: step.id, fence: step.fence, after_id: after },
+      )
+      const page = rows[0]?.read_outputs
+      all.push(...(page?.outputs ?? []))
+      after = page?.after_id ?? null
+    }
+    return all
+  }
+
+  // Without a result, this process would hold the step for as long as it lives.
+  return (claim) => run(claim).catch((error) => describeFailure(claim.step, error))
+}
+
+/** Rejects this long after the signal aborts, for a handler that ignores the signal. */
+function rejectAt(signal: AbortSignal, ms: number): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const begin = () => void setTimeout(() => reject(new Error('The handler ignored its signal.')), ms).unref()
+    if (signal.aborted) begin()
+    else signal.addEventListener('abort', begin, { once: true })
+  })
+}
+
+/** From 0 to 1, with the four digits that the database keeps. */
+function toProgress(fraction: number): number {
+  if (!Number.isFinite(fraction)) return 0
+  return Math.round(Math.min(Math.max(fraction, 0), 1) * 10_000) / 10_000
+}
