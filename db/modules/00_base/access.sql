@@ -1,14 +1,16 @@
--- No client reaches anything of schema app; role worker runs the queue, and owns nothing of it.
+-- Clients cannot reach schema app. Role worker runs the queue and owns none of its objects.
 
--- What graphile-worker 0.18 needs, and no more: each grant was seen to be missed. A role that could delete from its
--- table of migrations could have `postgres` run them once more.
+-- Exactly the grants that graphile-worker 0.18 needs: without any one of them it fails. A role that
+-- could delete from its table of migrations could make `postgres` run them again.
 revoke all on all tables in schema graphile_worker from worker;
 revoke all on all sequences in schema graphile_worker from worker;
 revoke all on all functions in schema graphile_worker from worker;
 grant usage on schema graphile_worker to worker;
 grant select on graphile_worker.migrations to worker;
 grant select, insert on graphile_worker._private_tasks to worker;
-grant select, insert, update on graphile_worker._private_job_queues, graphile_worker._private_known_crontabs to worker;
+grant select, insert, update
+  on graphile_worker._private_job_queues, graphile_worker._private_known_crontabs
+  to worker;
 grant select, insert, update, delete on graphile_worker._private_jobs to worker;
 revoke execute on all functions in schema graphile_worker from public;
 grant execute on function
@@ -17,7 +19,8 @@ grant execute on function
   graphile_worker.force_unlock_workers
 to worker;
 
--- graphile-worker enables RLS on its tables: without a policy a role with grants alone would run nothing, silently.
+-- graphile-worker enables RLS on its tables: a role with grants but without a policy would silently
+-- run no job.
 do $$
 declare
   v_table record;
@@ -29,7 +32,8 @@ begin
   loop
     execute format('drop policy if exists all_worker on graphile_worker.%I', v_table.relname);
     execute format(
-      'create policy all_worker on graphile_worker.%I for all to worker using (true) with check (true)',
+      'create policy all_worker on graphile_worker.%I '
+      'for all to worker using (true) with check (true)',
       v_table.relname
     );
   end loop;

@@ -10,4 +10,5 @@ begin
 end
 $$;
 
-comment on function app.caller_key() is 'Who calls, for rate limits: the signed-in user, or else the client address.';
+comment on function app.caller_key() is
+  'Names the caller for rate limits: the signed-in user, or else the client address.';

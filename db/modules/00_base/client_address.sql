@@ -1,7 +1,8 @@
 -- app.client_address
 --
--- Why         x-forwarded-for alone is forgeable, so which header to trust is a setting per target. Of a list, the
---             last entry counts: the one that the nearest proxy appended. An IPv6 client owns a whole /64.
+-- Why         Clients can forge x-forwarded-for, so the header to trust is a setting per target. In
+--             a list the last entry counts, because the nearest proxy appended it. An IPv6 client
+--             owns a whole /64.
 create or replace function app.client_address()
   returns text
   language plpgsql
@@ -17,7 +18,9 @@ begin
     return 'unknown';
   end if;
 
-  v_text := trim(regexp_replace(nullif(current_setting('request.headers', true), '')::json ->> v_header, '^.*,', ''));
+  v_text := trim(regexp_replace(
+    nullif(current_setting('request.headers', true), '')::json ->> v_header, '^.*,', ''
+  ));
   -- 1.2.3.4:5678, [2001:db8::1]:5678, ::ffff:1.2.3.4
   v_text := regexp_replace(v_text, '^(\d+\.\d+\.\d+\.\d+):\d+$', '\1');
   v_text := regexp_replace(v_text, '^\[(.*)\](:\d+)?$', '\1');
@@ -35,4 +38,4 @@ end
 $$;
 
 comment on function app.client_address() is
-  'The address of the client of this request (an IPv6 address as its /64), or "unknown".';
+  'Returns the client address of this request (an IPv6 address as its /64 network), or "unknown".';

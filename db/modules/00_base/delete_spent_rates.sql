@@ -27,4 +27,5 @@ begin
 end
 $$;
 
-comment on function app.delete_spent_rates() is 'Deletes rate limits that no longer limit; 10,000 at a time.';
+comment on function app.delete_spent_rates() is
+  'Deletes rate limits that have run out, 10,000 at a time, and returns how many.';

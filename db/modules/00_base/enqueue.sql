@@ -1,7 +1,8 @@
 -- app.enqueue
 --
 -- Writes      graphile_worker: one job
--- Why         with enqueue_many the only way to the queue; the job appears when the transaction commits
+-- Why         Only this function and enqueue_many write to the queue. The job appears when the
+--             transaction commits.
 create or replace function app.enqueue(
   task text,
   payload jsonb default '{}',
@@ -22,5 +23,5 @@ begin atomic
 end;
 
 comment on function app.enqueue(text, jsonb, text, timestamptz) is
-  'Has a worker run the task (worker/tasks) with this payload: once the transaction commits, or at run_at. A job '
-  'with the same job_key that has not started is replaced.';
+  'Enqueues a task (worker/tasks) with this payload; a worker runs it after the transaction '
+  'commits, or at run_at. A job with the same job_key that has not started is replaced.';

@@ -1,6 +1,7 @@
 -- app.fail
 --
--- Errors      PT<status>; with headers PGRST, from which PostgREST makes the same answer and sends the headers too
+-- Errors      PT<status>; with headers PGRST, from which PostgREST makes the same answer and also
+--             sends the headers
 create or replace function app.fail(
   status integer,
   slug text,
@@ -14,7 +15,8 @@ create or replace function app.fail(
   set search_path = ''
 as $$
 declare
-  -- It may quote what came in, and PostgREST sends it in the status line, which a line break would end.
+  -- The message may quote the request. PostgREST sends it in the status line, which a line break
+  -- would end.
   v_message text := regexp_replace(fail.message, '[[:cntrl:]]+', ' ', 'g');
 begin
   if fail.headers is not null then
@@ -30,7 +32,10 @@ begin
   end if;
 
   if fail.hint is null then
-    raise exception using errcode = format('PT%s', fail.status), message = v_message, detail = fail.slug;
+    raise exception using
+      errcode = format('PT%s', fail.status),
+      message = v_message,
+      detail = fail.slug;
   end if;
 
   raise exception using
@@ -42,4 +47,5 @@ end
 $$;
 
 comment on function app.fail(integer, text, text, text, jsonb) is
-  'Refuses the request: HTTP status, stable slug (docs/errors.md), one sentence, what to do next, extra headers.';
+  'Refuses the request: HTTP status, stable slug (docs/errors.md), what is wrong in one sentence,'
+  ' the next step, and extra response headers.';

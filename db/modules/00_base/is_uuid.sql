@@ -10,4 +10,5 @@ begin
 end
 $$;
 
-comment on function app.is_uuid(text) is 'Whether a text is a UUID as clients write them; null for null.';
+comment on function app.is_uuid(text) is
+  'Returns whether a text is a UUID in the form that clients write; null for null.';

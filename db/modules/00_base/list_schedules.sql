@@ -1,6 +1,6 @@
 -- worker.list_schedules
 --
--- Called by   the worker, at its start and every minute
+-- Called by   the worker, when it starts and every minute
 create or replace function worker.list_schedules()
   returns table (name text, cron text)
   language sql
@@ -15,6 +15,7 @@ begin atomic
 end;
 
 comment on function worker.list_schedules() is
-  'What the worker has to run by the clock: all of app.schedules, or nothing where pg_cron does it.';
+  'Lists the schedules that the worker runs: all of app.schedules, or none where pg_cron runs '
+  'them.';
 
 grant execute on function worker.list_schedules() to worker;

@@ -1,8 +1,8 @@
--- app.now, app.clock
+-- app.now
 --
--- Why         one place that a test can replace: only the owner of this function can move the clock, so there is
---             no setting that a caller could set. In plpgsql, since `set search_path` keeps a function in SQL from being
---             inlined, and that would be planned anew at each call
+-- Why         Tests replace this function to move the clock. Only its owner can, so no setting lets
+--             a caller do it. It is in plpgsql, because `set search_path` keeps a SQL function from
+--             being inlined, and each call would plan it again.
 create or replace function app.now()
   returns timestamptz
   language plpgsql
@@ -14,20 +14,8 @@ begin
 end
 $$;
 
-comment on function app.now() is 'The time that rules go by: the start of the transaction.';
+comment on function app.now() is
+  'Returns the time that all rules use: the start of the transaction.';
 
 -- Policies call it as the client.
 grant execute on function app.now() to anon, authenticated, service_role;
-
-create or replace function app.clock()
-  returns timestamptz
-  language plpgsql
-  volatile
-  set search_path = ''
-as $$
-begin
-  return app.now() + (pg_catalog.clock_timestamp() - pg_catalog.now());
-end
-$$;
-
-comment on function app.clock() is 'The time at this moment, for what may have waited since its transaction began.';

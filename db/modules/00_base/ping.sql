@@ -8,7 +8,8 @@ create or replace function worker.ping()
   set search_path = ''
 return true;
 
-comment on function worker.ping() is 'Answers true: the worker reaches the database through its door.';
+comment on function worker.ping() is
+  'Returns true when the worker reaches the database through its schema.';
 
 create or replace function sidecar.ping()
   returns boolean
@@ -17,7 +18,8 @@ create or replace function sidecar.ping()
   set search_path = ''
 return true;
 
-comment on function sidecar.ping() is 'Answers true: the sidecar reaches the database through its door.';
+comment on function sidecar.ping() is
+  'Returns true when the sidecar reaches the database through its schema.';
 
 grant execute on function worker.ping() to worker;
 grant execute on function sidecar.ping() to sidecar;

@@ -1,6 +1,6 @@
--- app.register_schedules, app.tg_schedules__register
+-- app.register_schedules
 --
--- Called by   the trigger on app.schedules; npm run db:migrate, for a pg_cron that was installed later
+-- Called by   npm run db:migrate, for a pg_cron that was installed later
 -- Writes      cron.job, through pg_cron's own functions; nothing where pg_cron is absent
 create or replace function app.register_schedules()
   returns void
@@ -13,7 +13,7 @@ begin
     return;
   end if;
 
-  -- Only what this project registered is this project's to remove.
+  -- Only removes jobs that this function registered.
   perform cron.unschedule(j.jobid)
   from cron.job as j
   where j.command like 'call app.run_schedule_to_end(%'
@@ -25,18 +25,5 @@ begin
 end
 $$;
 
-comment on function app.register_schedules() is 'Makes pg_cron''s jobs equal app.schedules; does nothing where pg_cron is absent.';
-
-create or replace function app.tg_schedules__register()
-  returns trigger
-  language plpgsql
-  volatile
-  set search_path = ''
-as $$
-begin
-  perform app.register_schedules();
-  return null;
-end
-$$;
-
-comment on function app.tg_schedules__register() is 'Keeps pg_cron in step with app.schedules.';
+comment on function app.register_schedules() is
+  'Makes the jobs of pg_cron equal to app.schedules; does nothing where pg_cron is absent.';

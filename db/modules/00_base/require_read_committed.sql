@@ -1,7 +1,8 @@
 -- app.require_read_committed
 --
 -- Errors      PT500 isolation_unsupported
--- Why         under any other isolation the next statement does not see what the lock waited for
+-- Why         Under any other isolation level the statement after a lock does not see what the lock
+--             waited for.
 create or replace function app.require_read_committed()
   returns void
   language plpgsql
@@ -11,10 +12,14 @@ as $$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform app.fail(
-      500, 'isolation_unsupported', 'This runs in read committed transactions only.', 'Begin without an isolation level.'
+      500,
+      'isolation_unsupported',
+      'This function runs only in read committed transactions.',
+      'Begin the transaction without an isolation level.'
     );
   end if;
 end
 $$;
 
-comment on function app.require_read_committed() is 'Refuses to go on where a statement would not see what others have committed.';
+comment on function app.require_read_committed() is
+  'Refuses transactions whose statements would not see what other sessions have committed.';

@@ -11,11 +11,17 @@ declare
   v_user_id uuid := auth.uid();
 begin
   if v_user_id is null then
-    perform app.fail(401, 'not_signed_in', 'This needs a signed-in user.', 'Send the user''s JWT as a bearer token.');
+    perform app.fail(
+      401,
+      'not_signed_in',
+      'This request needs a signed-in user.',
+      'Send the user''s JWT as a bearer token.'
+    );
   end if;
 
   return v_user_id;
 end
 $$;
 
-comment on function app.require_user() is 'The id of the signed-in user; 401 not_signed_in for anyone else.';
+comment on function app.require_user() is
+  'Returns the id of the signed-in user; 401 not_signed_in for any other caller.';

@@ -1,9 +1,11 @@
 -- app.take_rate
 --
--- Writes      rate_limits: one row, locked until the transaction ends, so a refused request takes nothing
+-- Writes      rate_limits: one row; a refused request writes nothing
 -- Errors      PT429 rate_limited with Retry-After
--- Why         GCRA: one timestamp a key says how far ahead what was taken reaches. No window whose edge lets twice
---             the limit through, nothing to reset, and the wait is known exactly.
+-- Locks       the row of rate_limits until the transaction ends
+-- Why         GCRA (generic cell rate algorithm): one timestamp per key says until when its
+--             requests are spent. No window edge lets twice the limit through, nothing has to be
+--             reset, and the wait is known exactly.
 create or replace function app.take_rate(
   bucket text,
   key text,
@@ -39,12 +41,14 @@ begin
 
   v_wait := greatest(
     1,
-    ceil(extract(epoch from greatest(v_spent_until, v_now) + v_cost - take_rate."window" - v_now))::integer
+    ceil(
+      extract(epoch from greatest(v_spent_until, v_now) + v_cost - take_rate."window" - v_now)
+    )::integer
   );
   perform app.fail(
     429,
     'rate_limited',
-    format('Too many requests; the limit is %s per %s.', take_rate."limit", take_rate."window"),
+    format('Too many requests: the limit is %s per %s.', take_rate."limit", take_rate."window"),
     format('Try again in %s s.', v_wait),
     jsonb_build_object('Retry-After', v_wait::text)
   );
@@ -52,4 +56,5 @@ end
 $$;
 
 comment on function app.take_rate(text, text, integer, interval, integer) is
-  'Takes cost from what key may do in bucket: limit per window. 429 rate_limited with Retry-After when it is spent.';
+  'Counts cost against the limit of key in bucket (limit per window); 429 rate_limited with '
+  'Retry-After when the limit is spent.';

@@ -1,6 +1,7 @@
 -- app.tg__touch_updated_at
 --
--- Why         security definer, because a client that may update a table may not enter schema app, where the clock is
+-- Why         security definer, because a client that may update a table may not enter schema app,
+--             where the clock is
 create or replace function app.tg__touch_updated_at()
   returns trigger
   language plpgsql
@@ -9,7 +10,8 @@ create or replace function app.tg__touch_updated_at()
   set search_path = ''
 as $$
 begin
-  -- updated_at rises even within one transaction, and when the clock goes back, so that a comparison sees every change.
+  -- updated_at rises even within one transaction, and when the clock goes back, so that a
+  -- comparison sees every change.
   new.updated_at := greatest(app.now(), old.updated_at + interval '1 microsecond');
   return new;
 end

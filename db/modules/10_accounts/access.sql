@@ -1,5 +1,5 @@
--- Anyone may read the plans; a signed-in user may read their own profile and API keys, and nobody writes any of it except
--- through functions.
+-- Anyone may read the plans; a signed-in user may read their own profile and API keys; only
+-- functions write these tables.
 
 revoke all on public.plans, public.users, public.api_keys from anon, authenticated, service_role;
 

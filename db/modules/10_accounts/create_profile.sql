@@ -1,6 +1,6 @@
 -- app.tg_users__create_profile
 --
--- Writes      users: one row for each new auth user, in the transaction that makes it
+-- Writes      users: one row for each new auth user, in the same transaction
 create or replace function app.tg_users__create_profile()
   returns trigger
   language plpgsql
@@ -18,4 +18,5 @@ begin
 end
 $$;
 
-comment on function app.tg_users__create_profile() is 'Gives each new auth user a profile.';
+comment on function app.tg_users__create_profile() is
+  'Creates the profile of each new auth user.';

@@ -1,9 +1,10 @@
 -- app.find_api_key, gate.find_api_key
 --
--- Writes      through app.note_api_key_use, where the transaction may
--- Errors      PT401 api_key_expired, api_key_owner_blocked, api_key_revoked, api_key_unknown, PT429 rate_limited
--- Why         a definer that knows keys and changes nobody's role, under an invoker that changes the role and knows no
---             keys: to become somebody takes both
+-- Writes      what app.note_api_key_use writes, unless the transaction is read-only
+-- Errors      PT401 api_key_expired, api_key_owner_blocked, api_key_revoked, api_key_unknown,
+--             PT429 rate_limited
+-- Why         This definer reads keys and cannot change the role; its caller, an invoker, changes
+--             the role and cannot read keys. Becoming a key's owner needs both.
 create or replace function app.find_api_key(key text)
   returns jsonb
   language plpgsql
@@ -15,24 +16,40 @@ declare
   v_now timestamptz := app.now();
   v_key record;
 begin
-  select k.id, k.owner_id, k.scopes, k.revoked_at, k.expires_at, u.deleted_at, u.banned_until into v_key
+  select k.id, k.owner_id, k.scopes, k.revoked_at, k.expires_at, u.deleted_at, u.banned_until
+  into v_key
   from app.api_key_secrets as s
   join public.api_keys as k on k.id = s.key_id
   join auth.users as u on u.id = k.owner_id
   where s.secret_hash = sha256(convert_to(find_api_key.key, 'UTF8'));
 
   if not found then
-    perform app.fail(401, 'api_key_unknown', 'There is no such API key.', 'Send one that create_api_key gave, and only one.');
+    perform app.fail(
+      401, 'api_key_unknown', 'Unknown API key.', 'Send one key that create_api_key returned.'
+    );
   end if;
   if v_key.revoked_at is not null then
-    perform app.fail(401, 'api_key_revoked', 'This API key was revoked.', 'Use another one.');
+    perform app.fail(
+      401, 'api_key_revoked', 'This API key was revoked.', 'Use another key, or create one.'
+    );
   end if;
   if v_key.expires_at <= v_now then
-    perform app.fail(401, 'api_key_expired', 'This API key has expired.', 'Use the one that replaced it, or create one.');
+    perform app.fail(
+      401,
+      'api_key_expired',
+      'This API key has expired.',
+      'Use the key that replaced it, or create one.'
+    );
   end if;
-  -- A ban ends sessions by keeping them from being renewed; nobody renews a key.
+  -- A ban ends sessions because they cannot be renewed. Keys are not renewed, so they are checked
+  -- here.
   if v_key.deleted_at is not null or v_key.banned_until > v_now then
-    perform app.fail(401, 'api_key_owner_blocked', 'The account of this API key''s owner is closed.', 'Ask the operator.');
+    perform app.fail(
+      401,
+      'api_key_owner_blocked',
+      'The account that owns this API key is banned or deleted.',
+      'Ask the operator to reopen the account.'
+    );
   end if;
 
   if current_setting('transaction_read_only') = 'off' then
@@ -48,7 +65,8 @@ end
 $$;
 
 comment on function app.find_api_key(text) is
-  'The claims of whoever sends this API key: { sub, role, api_key: { id, scopes } }; 401 for one that does not work.';
+  'Returns the claims of an API key''s owner: { sub, role, api_key: { id, scopes } }; 401 when '
+  'the key does not work.';
 
 create or replace function gate.find_api_key(key text)
   returns jsonb
@@ -57,7 +75,8 @@ create or replace function gate.find_api_key(key text)
   set search_path = ''
 return app.find_api_key(key);
 
-comment on function gate.find_api_key(text) is 'What the pre-request function asks: the claims of an API key, or a refusal.';
+comment on function gate.find_api_key(text) is
+  'Returns the claims of an API key''s owner to gate.pre_request, or refuses the request.';
 
 grant execute on function app.find_api_key(text) to anon;
 grant execute on function gate.find_api_key(text) to anon;

@@ -2,7 +2,8 @@
 --
 -- Writes      api_keys, rate_limits
 -- Errors      PT409 too_many_api_keys, PT429 rate_limited
--- Locks       the owner's row of rate_limits: whoever makes a key at the same moment waits, and then counts this one
+-- Locks       the owner's row of rate_limits: a second insert for the same owner waits, and then
+--             counts this key
 create or replace function app.insert_api_key(
   owner_id uuid,
   name text,
@@ -17,7 +18,7 @@ as $$
 declare
   v_now timestamptz := app.now();
   v_prefix text := 'plk_' || left(gen_random_uuid()::text, 8);
-  -- 366 random bits, of which SHA-256 makes 256. gen_random_bytes would be an extension's.
+  -- SHA-256 turns 366 random bits into 256. gen_random_bytes would need an extension.
   v_secret bytea := sha256(
     uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
   );
@@ -49,8 +50,8 @@ begin
     perform app.fail(
       409,
       'too_many_api_keys',
-      'A user can have 50 API keys that work at once.',
-      'Revoke one that is not needed, or rotate with grace_seconds 0.'
+      'A user can have at most 50 live API keys.',
+      'Revoke a key that is not needed, or rotate one with grace_seconds 0.'
     );
   end if;
 
@@ -59,4 +60,5 @@ end
 $$;
 
 comment on function app.insert_api_key(uuid, text, text[], timestamptz) is
-  'Makes a key and returns its secret. An owner has 50 live keys at most, and makes 100 an hour.';
+  'Creates a key and returns its secret. An owner can have at most 50 live keys and create 100 an'
+  ' hour.';

@@ -2,12 +2,12 @@
 --
 -- Writes      rate_limits for a key that may write; api_key_secrets once a minute
 -- Errors      PT429 rate_limited
--- Locks       the key's row of rate_limits, then its row of api_key_secrets, which it never waits for; both until the
---             request ends, for PostgREST calls nothing after it
--- Why         so the requests of one key that may write run one after another. At the default of ten a second each has
---             100 ms, and a client that wants more makes more keys. Counting apart from the requests would let through
---             whatever runs at once; lanes would refuse before the limit. Who waits too long gets a 429 with a reason,
---             not a 500 from the statement timeout.
+-- Locks       the key's row of rate_limits, then its row of api_key_secrets, without waiting for
+--             the latter; both until the request ends, because PostgREST calls nothing after it
+-- Why         Requests of one key that may write run one after another. At the default of ten a
+--             second each has 100 ms; a client that needs more creates more keys. A count outside
+--             the request's transaction would let all concurrent requests through. A request that
+--             waits too long gets a 429 with a reason instead of a 500 from the statement timeout.
 create or replace function app.note_api_key_use(key_id uuid, can_write boolean)
   returns void
   language plpgsql
@@ -29,8 +29,8 @@ begin
         perform app.fail(
           429,
           'rate_limited',
-          'Another request of this API key takes long, and they write one after another.',
-          'Try again in 1 s, or use a key for each client.',
+          'Requests of this API key run one after another, and one is running.',
+          'Try again in 1 s, or use a separate key for each client.',
           '{"Retry-After": "1"}'
         );
     end;
@@ -51,4 +51,4 @@ end
 $$;
 
 comment on function app.note_api_key_use(uuid, boolean) is
-  'Counts a request against what the API key may write, and notes when it was last used.';
+  'Counts a request against the write limit of an API key, and records when the key was last used.';

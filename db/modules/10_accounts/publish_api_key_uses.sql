@@ -2,7 +2,7 @@
 --
 -- Called by   schedule publish-api-key-uses
 -- Writes      api_keys.last_used_at
--- Locks       uses, then keys; it passes over what somebody holds
+-- Locks       api_key_secrets, then api_keys; skips rows that another transaction has locked
 create or replace function app.publish_api_key_uses()
   returns integer
   language plpgsql
@@ -36,4 +36,6 @@ begin
 end
 $$;
 
-comment on function app.publish_api_key_uses() is 'Shows owners when their keys were last used; 1,000 keys at a time.';
+comment on function app.publish_api_key_uses() is
+  'Copies the last use of API keys to api_keys.last_used_at, 1,000 keys at a time, and returns '
+  'how many.';

@@ -10,17 +10,17 @@ as $$
 declare
   v_user_id uuid := app.require_user();
 begin
-  -- A JWT outlives its account.
+  -- A JWT is valid longer than its account may exist.
   if not exists (select from public.users as u where u.id = v_user_id) then
-    perform app.fail(401, 'not_signed_in', 'This account is gone.', 'Sign in again.');
+    perform app.fail(401, 'not_signed_in', 'This account was deleted.', 'Sign in again.');
   end if;
 
   if auth.jwt() -> 'api_key' is not null then
     perform app.fail(
       403,
       'api_key_not_allowed',
-      'This needs the user themselves: an API key may not do it.',
-      'Send the user''s JWT as a bearer token, and no x-api-key.'
+      'This request needs the user''s own session, not an API key.',
+      'Send the user''s JWT as a bearer token, without x-api-key.'
     );
   end if;
 
@@ -29,4 +29,5 @@ end
 $$;
 
 comment on function app.require_session() is
-  'The id of the user who signed in themselves; 403 api_key_not_allowed for a request with an API key, 401 for others.';
+  'Returns the id of the user who signed in; 403 api_key_not_allowed for a request with an API '
+  'key, 401 for any other caller.';

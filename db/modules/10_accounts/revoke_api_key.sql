@@ -3,7 +3,7 @@
 -- Called by   clients
 -- Writes      api_keys
 -- Errors      PT401 not_signed_in, PT403 api_key_not_allowed, PT404 api_key_not_found
--- Idempotent  a revoked key stays as it was
+-- Idempotent  a revoked key keeps its revoked_at
 create or replace function app.revoke_api_key(id uuid)
   returns void
   language plpgsql
@@ -18,12 +18,15 @@ begin
   set revoked_at = coalesce(k.revoked_at, app.now())
   where k.id = revoke_api_key.id and k.owner_id = v_owner_id;
   if not found then
-    perform app.fail(404, 'api_key_not_found', 'You have no such API key.', 'List your keys.');
+    perform app.fail(
+      404, 'api_key_not_found', 'API key not found.', 'List your keys: GET /api_keys.'
+    );
   end if;
 end
 $$;
 
-comment on function app.revoke_api_key(uuid) is 'Ends an API key; see public.revoke_api_key.';
+comment on function app.revoke_api_key(uuid) is
+  'Revokes an API key; see public.revoke_api_key.';
 
 create or replace function public.revoke_api_key(id uuid)
   returns void
@@ -33,11 +36,11 @@ create or replace function public.revoke_api_key(id uuid)
 return app.revoke_api_key(id);
 
 comment on function public.revoke_api_key(uuid) is
-$$Ends an API key at once; repeating it changes nothing.
+$$Revokes an API key at once; a repeated call changes nothing.
 
-id: a key of the caller's. Requests that have begun may still finish; the next one gets 401 api_key_revoked. The key that
-replaced it, or that it replaced, is not touched.
-403 api_key_not_allowed: no key revokes keys. 404 api_key_not_found.$$;
+id: a key of the caller. Requests that have begun may still finish; the next one gets 401
+api_key_revoked. The key that replaced this one, or that it replaced, keeps working.
+401 not_signed_in. 403 api_key_not_allowed: an API key cannot revoke keys. 404 api_key_not_found.$$;
 
 grant execute on function app.revoke_api_key(uuid) to authenticated;
 grant execute on function public.revoke_api_key(uuid) to authenticated;

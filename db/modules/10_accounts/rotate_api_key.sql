@@ -2,10 +2,11 @@
 --
 -- Called by   clients
 -- Writes      api_keys, rate_limits
--- Errors      PT401 not_signed_in, PT403 api_key_not_allowed, PT404 api_key_not_found, PT409 api_key_not_live,
---             too_many_api_keys, PT422 grace_out_of_range, PT429 rate_limited
--- Locks       the owner, as a foreign key does, since deleting an account begins there; the old key; the owner's row of
---             rate_limits
+-- Errors      PT401 not_signed_in, PT403 api_key_not_allowed, PT404 api_key_not_found,
+--             PT409 api_key_not_live, too_many_api_keys, PT422 grace_out_of_range,
+--             PT429 rate_limited
+-- Locks       the owner (for key share, because the deletion of an account begins there); the old
+--             key; the owner's row of rate_limits
 create or replace function app.rotate_api_key(id uuid, grace_seconds integer)
   returns public.new_api_key
   language plpgsql
@@ -19,8 +20,15 @@ declare
   v_old public.api_keys;
   v_new public.new_api_key;
 begin
-  if rotate_api_key.grace_seconds is null or rotate_api_key.grace_seconds not between 0 and 604800 then
-    perform app.fail(422, 'grace_out_of_range', 'grace_seconds must be from 0 to 604800, a week.', 'Use 86400 for a day.');
+  if rotate_api_key.grace_seconds is null
+    or rotate_api_key.grace_seconds not between 0 and 604800
+  then
+    perform app.fail(
+      422,
+      'grace_out_of_range',
+      'grace_seconds must be from 0 to 604800 (a week).',
+      'Use 86400 for a day.'
+    );
   end if;
 
   perform from public.users as u where u.id = v_owner_id for key share;
@@ -29,20 +37,25 @@ begin
   where k.id = rotate_api_key.id and k.owner_id = v_owner_id
   for no key update;
   if not found then
-    perform app.fail(404, 'api_key_not_found', 'You have no such API key.', 'List your keys.');
+    perform app.fail(
+      404, 'api_key_not_found', 'API key not found.', 'List your keys: GET /api_keys.'
+    );
   end if;
   if v_old.revoked_at is not null or v_old.expires_at <= v_now or v_old.replaced_by is not null then
     perform app.fail(
       409,
       'api_key_not_live',
-      'This API key was revoked, has expired, or was rotated before.',
+      'This API key was revoked, has expired or was already rotated.',
       'Rotate the key in replaced_by, or create a new one.'
     );
   end if;
 
-  -- Before the new one is made and counted: without grace there is no more than before.
+  -- Expires the old key before the new one is counted, so that a rotation without grace stays
+  -- within the limit.
   update public.api_keys as k
-  set expires_at = least(v_old.expires_at, v_now + make_interval(secs => rotate_api_key.grace_seconds))
+  set expires_at = least(
+    v_old.expires_at, v_now + make_interval(secs => rotate_api_key.grace_seconds)
+  )
   where k.id = v_old.id;
   v_new := app.insert_api_key(v_owner_id, v_old.name, v_old.scopes, v_old.expires_at);
   update public.api_keys as k
@@ -53,7 +66,8 @@ begin
 end
 $$;
 
-comment on function app.rotate_api_key(uuid, integer) is 'Replaces an API key; see public.rotate_api_key.';
+comment on function app.rotate_api_key(uuid, integer) is
+  'Replaces an API key by a new one; see public.rotate_api_key.';
 
 create or replace function public.rotate_api_key(id uuid, grace_seconds integer default 86400)
   returns public.new_api_key
@@ -63,13 +77,15 @@ create or replace function public.rotate_api_key(id uuid, grace_seconds integer 
 return app.rotate_api_key(id, grace_seconds);
 
 comment on function public.rotate_api_key(uuid, integer) is
-$$Replaces an API key by a new one with the same name, scopes and expiry; the old one works for a while longer.
+$$Replaces an API key by a new one with the same name, scopes and expiry; the old key works for a
+grace period.
 
-id: a live key of the caller's. grace_seconds: how long the old one still works, 0 (not at all) to 604800 (a week), a
-day by default; never longer than it would have.
-Returns { id, name, prefix, scopes, expires_at, key }; key is shown this once. The old key's replaced_by is the new id.
-403 api_key_not_allowed: no key rotates keys. 404 api_key_not_found. 409 api_key_not_live, too_many_api_keys.
-422 grace_out_of_range. 429 rate_limited.$$;
+id: a live key of the caller. grace_seconds: how long the old key still works, from 0 (not at all)
+to 604800 (a week); 86400 by default. A rotation never prolongs the life of the old key.
+Returns { id, name, prefix, scopes, expires_at, key }; key cannot be read again. The old key's
+replaced_by is the new id.
+401 not_signed_in. 403 api_key_not_allowed: an API key cannot rotate keys. 404 api_key_not_found.
+409 api_key_not_live, too_many_api_keys. 422 grace_out_of_range. 429 rate_limited.$$;
 
 grant execute on function app.rotate_api_key(uuid, integer) to authenticated;
 grant execute on function public.rotate_api_key(uuid, integer) to authenticated;

@@ -1,4 +1,4 @@
--- An operator's cron expression stays; only the function is ours.
+-- An operator may change the cron expression, so a later run only updates the function.
 insert into app.schedules (name, cron, function)
 values ('publish-api-key-uses', '* * * * *', 'app.publish_api_key_uses')
 on conflict on constraint schedules_pkey do update set function = excluded.function;

@@ -85,7 +85,7 @@ select throws_ok(
 
 -- Keys that do not work
 select throws_ok($$ select tests.send_key(tests.key('gone')) $$, 'PT401', 'This API key was revoked.', 'a revoked key is refused');
-select throws_ok($$ select tests.send_key('') $$, 'PT401', 'There is no such API key.', 'an empty one');
+select throws_ok($$ select tests.send_key('') $$, 'PT401', 'Unknown API key.', 'an empty one');
 select lives_ok($$ select tests.send_key(tests.key('old')) $$, 'a rotated one works for its grace period');
 reset role;
 select tests.travel('60 seconds');
@@ -93,7 +93,7 @@ select throws_ok($$ select tests.send_key(tests.key('old')) $$, 'PT401', 'This A
 update auth.users set banned_until = app.now() + interval '1 second' where id = (select ana from people);
 select throws_ok($$ select tests.send_key(tests.key('new')) $$, 'PT401', null, 'a banned owner''s key is refused');
 delete from auth.users where id = (select ana from people);
-select throws_ok($$ select tests.send_key(tests.key('new')) $$, 'PT401', 'There is no such API key.', 'a deleted owner''s key is gone');
+select throws_ok($$ select tests.send_key(tests.key('new')) $$, 'PT401', 'Unknown API key.', 'a deleted owner''s key is gone');
 
 select * from finish();
 rollback;
