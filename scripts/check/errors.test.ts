@@ -9,10 +9,11 @@ test('app.fail is found on one line and over several, and nothing else', () => {
   const { raised, problems } = inSql(`-- perform app.fail(400, 'in_a_comment', …)
 create or replace function app.fail(status integer, slug text) …
 as $$ begin
-  perform app.fail(404, 'not_there', 'There is none; sorry.');
+  perform app.fail(404, 'not_there', 'There is none; sorry.', format('Use %s, (or) %s.', 'a', array['b', 'c']));
   perform app.fail(
     429,
     'too_fast',
+    'Too fast.',
     'Slow down.'
   );
 end $$;
@@ -33,9 +34,22 @@ end $$`)
   expect(raised).toEqual([{ slug: 'too_large', status: 413, where: 'a.sql:2' }])
 })
 
-test('what cannot be read is a problem', () => {
-  expect(inSql("perform app.fail(v_status, 'a', 'b')").problems).toHaveLength(1)
-  expect(inSql("raise exception using errcode = 'PT400', detail = v_slug;").problems).toHaveLength(1)
+test('an error whose status or slug is not written out is a problem', () => {
+  expect(inSql("perform app.fail(v_status, 'a', 'b', 'c')").problems).toEqual([
+    'a.sql:1: app.fail needs its status and its slug written out, so that this check sees them',
+  ])
+  expect(inSql("raise exception using errcode = 'PT400', hint = 'a', detail = v_slug;").problems).toEqual([
+    "a.sql:1: an error with a PT code needs its slug as detail = '…'",
+  ])
+})
+
+test('an error without a hint is a problem, however many commas its message has', () => {
+  expect(inSql("perform app.fail(404, 'a', format('x, %s, (y', f(1, 2)))").problems).toEqual([
+    'a.sql:1: app.fail needs a hint, which says the next step',
+  ])
+  expect(inSql("raise exception using errcode = 'PT400', detail = 'a';").problems).toEqual([
+    'a.sql:1: an error with a PT code needs a hint',
+  ])
 })
 
 test("TypeScript's answers, calls and maps are found, without status where none is written", () => {

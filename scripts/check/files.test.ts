@@ -25,7 +25,7 @@ create constraint trigger _200_check after insert on app.jobs for each row execu
 
 test.each([
   ['share_flow.sql', 'create function app.share_flow() …; create function public.share_flow() …;'],
-  ['find_share.sql', 'create function app.share_link() …; create function app.find_share() …;'],
+  ['template_manifest.sql', 'create function app.template_manifest() …; create function worker.template_manifest() …;'],
   ['touch_updated_at.sql', 'create function app.tg__touch_updated_at() …'],
   ['create_profile.sql', 'create function app.tg_users__create_profile() …'],
   ['delete_resources.sql', 'create function app.tg_shared_resources__delete_resources() …'],
@@ -38,6 +38,16 @@ test.each([
 
 test.each([
   ['share.sql', 'create function app.share_flow() …', 'holds share_flow, and nothing with the name of the file'],
+  [
+    'find.sql',
+    'create function app.link() …; create function app.find() …;',
+    'find.sql:1: app.link needs a file of its own',
+  ],
+  [
+    'protect.sql',
+    'create function app.tg_a__protect() …;\ncreate function app.tg_b__protect() …;',
+    'protect.sql:2: app.protect needs a file of its own',
+  ],
   ['empty.sql', 'select 1', 'holds no function, and nothing with the name of the file'],
   [
     'share.sql',

@@ -1,9 +1,12 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(20);
+select plan(25);
 
 create temporary view our_functions as
-select p.*, n.nspname as schema, format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as signature
+select
+  p.*,
+  n.nspname as schema,
+  format('%s.%s(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as signature
 from pg_proc as p
 join pg_namespace as n on n.oid = p.pronamespace
 where n.nspname in ('public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops');
@@ -12,9 +15,12 @@ create temporary view our_tables as
 select c.*, format('%s.%s', n.nspname, c.relname) as relation
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and n.nspname in ('public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops');
+where c.relkind in ('r', 'p')
+  and n.nspname in ('public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops');
 
-select is_empty('select relation from our_tables where not relrowsecurity', 'RLS is on for every table');
+select is_empty(
+  'select relation from our_tables where not relrowsecurity', 'RLS is on for every table'
+);
 select is_empty(
   'select relation from our_tables where obj_description(oid, ''pg_class'') is null',
   'every table has a comment'
@@ -24,7 +30,10 @@ select is_empty(
   'every function has a comment'
 );
 select is_empty(
-  $$ select signature from our_functions where prokind = 'f' and not coalesce(proconfig, '{}') @> '{"search_path=\"\""}' $$,
+  $$
+    select signature from our_functions
+    where prokind = 'f' and not coalesce(proconfig, '{}') @> '{"search_path=\"\""}'
+  $$,
   'every function has an empty search_path'
 );
 -- A procedure that commits cannot have one; it must then be closed to everyone but its owner.
@@ -37,13 +46,67 @@ select is_empty(
   $$,
   'what has no search_path is invoker, and nobody else''s to call'
 );
+create temporary view open_functions as
+select signature from our_functions
+where exists (
+  select from aclexplode(coalesce(proacl, acldefault('f', proowner))) as a where a.grantee = 0
+);
+select is_empty(
+  'select signature from open_functions',
+  'no function, procedure or aggregate is executable by public'
+);
+-- The rule above would see one: here is how each kind looks without our default privileges.
+savepoint exposed;
+alter default privileges grant execute on functions to public;
+create function app.exposed() returns void language sql as '';
+create procedure app.exposed_procedure() language sql as '';
+create aggregate app.exposed_aggregate(integer) (sfunc = int4pl, stype = integer);
+select set_eq(
+  'select signature from open_functions',
+  array['app.exposed()', 'app.exposed_procedure()', 'app.exposed_aggregate(integer)'],
+  'a function, a procedure and an aggregate made without default privileges break this rule'
+);
+rollback to savepoint exposed;
+
+-- With default privileges, nothing that postgres creates is open to anybody.
+savepoint made;
+do $$
+declare
+  v_schema text;
+begin
+  foreach v_schema in array array['public', 'app', 'worker', 'sidecar', 'gate'] loop
+    execute format('create table %I.made (id bigint generated always as identity)', v_schema);
+    execute format('create view %I.made_view as select 1 as one', v_schema);
+    execute format('create sequence %I.made_sequence', v_schema);
+    execute format('create function %I.made() returns void language sql as ''''', v_schema);
+    execute format('create procedure %I.made_procedure() language sql as ''''', v_schema);
+  end loop;
+end
+$$;
+create temporary view new_objects as
+select
+  c.oid::regclass::text as object,
+  coalesce(
+    c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)
+  ) as acl
+from pg_class as c
+where c.relname in ('made', 'made_view', 'made_sequence', 'made_id_seq')
+union all
+select p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner))
+from pg_proc as p
+where p.proname in ('made', 'made_procedure');
+select is(
+  (select count(*) from new_objects), 30::bigint, 'six objects are examined in each of five schemas'
+);
 select is_empty(
   $$
-    select signature from our_functions
-    where proacl is null or exists (select from aclexplode(proacl) as a where a.grantee = 0)
+    select m.object, a.grantee::regrole, a.privilege_type
+    from new_objects as m cross join aclexplode(m.acl) as a
+    where a.grantee <> 'postgres'::regrole
   $$,
-  'nothing is executable by public'
+  'a new table, view, sequence, function or procedure is open to nobody but postgres'
 );
+rollback to savepoint made;
 select is_empty(
   $$ select signature from our_functions where prosecdef and schema in ('public', 'gate') $$,
   'no security definer function stands in an exposed schema'
@@ -52,7 +115,10 @@ select is_empty(
   $$
     select signature from our_functions
     where (schema = 'public' or schema = 'gate' and proname <> 'pre_request')
-      and (has_function_privilege('anon', oid, 'execute') or has_function_privilege('authenticated', oid, 'execute'))
+      and (
+        has_function_privilege('anon', oid, 'execute')
+        or has_function_privilege('authenticated', oid, 'execute')
+      )
       and (prolang <> 14 or prosqlbody is null)
   $$,
   'what clients call is one parsed SQL line'
@@ -75,7 +141,8 @@ select is_empty(
     join our_tables as t on t.oid = k.conrelid
     where k.contype = 'f' and not exists (
       select from pg_index as i
-      where i.indrelid = k.conrelid and (i.indkey::smallint[])[0:array_length(k.conkey, 1) - 1] @> k.conkey
+      where i.indrelid = k.conrelid
+        and (i.indkey::smallint[])[0:array_length(k.conkey, 1) - 1] @> k.conkey
     )
   $$,
   'every foreign key is indexed'
@@ -92,13 +159,16 @@ select is_empty(
   $$
     select format('%s on %s', p.policyname, p.tablename) from pg_policies as p
     where p.schemaname in ('public', 'app')
-      and replace(concat(p.qual, p.with_check), '( SELECT auth.uid() AS uid)', '') like '%auth.uid()%'
+      and replace(concat(p.qual, p.with_check), '( SELECT auth.uid() AS uid)', '')
+        like '%auth.uid()%'
   $$,
   'auth.uid() in a policy is called once, not for each row'
 );
 select is_empty(
   $$
-    select t.tgname || ' on ' || r.relation from pg_trigger as t join our_tables as r on r.oid = t.tgrelid
+    select t.tgname || ' on ' || r.relation
+    from pg_trigger as t
+    join our_tables as r on r.oid = t.tgrelid
     where not t.tgisinternal and t.tgname !~ '^_[0-9]{3}_[a-z_]+$'
   $$,
   'a trigger''s name says when it fires'
@@ -115,14 +185,51 @@ select is_empty(
   'default privileges expose nothing'
 );
 
--- Who could pass text to set_config('role', …) would be service_role. Comments count as code here, so that nothing hides.
+-- One clock for all rules: a test cannot move another one.
+create function pg_temp.reads_a_clock(code text) returns boolean language sql as $$
+  select regexp_replace(code, '--[^\n]*', '', 'g') ~* (
+    '(?<!app\.)\m(now|timeofday|(clock|statement|transaction)_timestamp)\s*\('
+    '|\mcurrent_(timestamp|date|time)\M|\mlocaltime(stamp)?\M|''(now|today|tomorrow|yesterday)'''
+  )
+$$;
+select set_eq(
+  $$
+    select format('%s.%s', schema, proname) from our_functions
+    where prokind in ('f', 'p')
+      -- Until cards use app.now.
+      and proname <> 'share_card'
+      and pg_temp.reads_a_clock(coalesce(pg_get_function_sqlbody(oid), prosrc))
+  $$,
+  array[
+    -- The clock itself.
+    'app.now', 'app.clock',
+    -- The order and the time of what happens at this moment; no rule depends on it.
+    'app.claim_steps', 'app.record_events'
+  ],
+  'only these functions read another clock than app.now'
+);
+select is_empty(
+  $$
+    select format('%s on %s', p.policyname, p.tablename) from pg_policies as p
+    where p.schemaname in ('public', 'app', 'storage')
+      and pg_temp.reads_a_clock(concat_ws(' ', p.qual, p.with_check))
+  $$,
+  'no policy reads another clock than app.now'
+);
+
+-- A function that passed text to set_config('role', …) would give away service_role. Comments count as
+-- code here, so that a comment cannot hide anything.
 create temporary table definitions as
-select signature collate "default" as signature, pg_get_functiondef(oid) as definition from our_functions where prokind in ('f', 'p');
+select signature collate "default" as signature, pg_get_functiondef(oid) as definition
+from our_functions
+where prokind in ('f', 'p');
 select results_eq(
   $$
     select d.signature, m.found[1]
     from definitions as d
-    cross join regexp_matches(d.definition, 'set_config\s*\(\s*(''role''[^)]*)\)', 'gi') as m (found)
+    cross join regexp_matches(
+      d.definition, 'set_config\s*\(\s*(''role''[^)]*)\)', 'gi'
+    ) as m (found)
   $$,
   $$ values ('gate.pre_request()', '''role'', ''authenticated'', true') $$,
   'the role is set in one place, from anon''s to authenticated and to no other'
@@ -138,7 +245,8 @@ select is_empty(
 select is_empty(
   $$
     select signature from definitions
-    where definition ~* '\m(re)?set\s+((local|session)\s+)?(role|session\s+authorization|all)\M|\mdiscard\s+all\M'
+    where definition ~* '\m(re)?set\s+((local|session)\s+)?(role|session\s+authorization|all)\M'
+      or definition ~* '\mdiscard\s+all\M'
   $$,
   'no function sets or resets the role as a statement, or as its own setting'
 );
