@@ -80,3 +80,37 @@ return '{
   "dataStoreNodes": {"d1": {"name": "Memory", "color": "#ff0000", "dataStoreFields": [{"name": "mood"}]}},
   "ifNodes": {"i1": {"name": "Is it?", "conditions": [{"left": "a", "operator": "=", "right": 1}]}}
 }'::json;
+
+-- A version of template demo: artifacts in French, English and for all languages, and one prompt.
+create function tests.template_files(version text, hash text default 'a', folder text default 'demo')
+  returns jsonb
+  language sql
+begin atomic
+  select jsonb_agg(jsonb_build_object(
+    'kind', f.kind,
+    'locale', f.locale,
+    'storage_path', format('%s/v%s/%s.%s.md', folder, version, f.kind, coalesce(f.locale, 'all')),
+    'sha256', repeat(hash, 64),
+    'size_bytes', 10,
+    'content_type', 'text/markdown'
+  ))
+  from (
+    values ('main', 'fr'), ('main', 'en'), ('config', null), ('mixed', 'fr'), ('mixed', null)
+  ) as f (kind, locale);
+end;
+
+create function tests.template_prompts(version text)
+  returns jsonb
+  language sql
+return jsonb_build_array(jsonb_build_object(
+  'role', 'system',
+  'locale', null,
+  'storage_path', format('demo/v%s/system.md', version),
+  'sha256', repeat('b', 64)
+));
+
+-- The version of template demo that the caller gets.
+create function tests.picked_version(version text, key text default null)
+  returns text
+  language sql
+return public.template_manifest('demo', version, null, key) ->> 'version';

@@ -9,21 +9,21 @@ import { artifactMaxBytes, type Bundle, hash, readBundles } from '../../worker/t
 import { describeFailure, findDatabaseUrl } from '../database/command.ts'
 import { homeFolder, readEnv } from '../local/home.ts'
 
-// What upload-bundle, templates:list and templates:rollback share.
+// The library of upload-bundle, templates:list and templates:rollback.
 
-/** A command that cannot be carried out as it was given: a sentence for people. */
+/** A command that cannot run as the operator gave it. The message is for people. */
 export class UsageError extends Error {}
 
-/** One file of a version, as it will be stored. */
+/** One file of a version, as the store will have it. */
 type PlannedFile = { path: string; bytes: Buffer; contentType: string }
 
-/** What publishing a version would do. */
+/** A version of a bundle, read and hashed, ready to publish. */
 export type Plan = {
   template: string
   version: string
   changelog: string
   files: PlannedFile[]
-  /** As SQL takes them. */
+  /** The parameters of the SQL functions. */
   artifacts: object[]
   prompts: object[]
 }
@@ -34,17 +34,17 @@ export type Published = {
   status: string
   is_new: boolean
   is_default: boolean
-  /** How many objects of a version that was published already had to be written again. */
+  /** The number of objects that the store had lost or changed, of a version that was already published. */
   repaired: number
 }
 
-/** The bundle in this folder, or of this template. */
+/** Finds a bundle by its folder or by its template's name. */
 export async function findBundle(name: string, bundlesFolder?: string): Promise<Bundle> {
   const { bundles, faults } = await readBundles(bundlesFolder)
   if (faults.length > 0) throw new UsageError(faults.join('\n'))
   const found = bundles.find(({ folder }) => folder === name) ?? bundles.find(({ template }) => template === name)
   if (found) return found
-  throw new UsageError(`There is no bundle "${name}". There are: ${bundles.map(({ folder }) => folder).join(', ')}.`)
+  throw new UsageError(`Bundle "${name}" not found. Use one of: ${bundles.map(({ folder }) => folder).join(', ')}.`)
 }
 
 /** Reads and hashes all files of a version. */
@@ -52,23 +52,23 @@ export async function planVersion(bundle: Bundle, version: string): Promise<Plan
   const planned = Object.hasOwn(bundle.versions, version) ? bundle.versions[version] : undefined
   if (planned === undefined) {
     const versions = Object.keys(bundle.versions).join(', ')
-    throw new UsageError(`Bundle "${bundle.folder}" has no version ${version}. Its manifest has: ${versions}.`)
+    throw new UsageError(`Bundle "${bundle.folder}" has no version ${version}. Use one of: ${versions}.`)
   }
   const files = await Promise.all(
     planned.files.map(async (one) => {
       const bytes = await bundle.read(version, one.file).catch((cause: Error) => {
         throw new UsageError(
-          `The manifest names ${one.file}, which cannot be read: ${cause.message}. Add it, or take its line out.`,
+          `The manifest lists ${one.file}, but the file cannot be read: ${cause.message}. Add the file, or remove its line.`,
           { cause },
         )
       })
       if (bytes.length < 1 || bytes.length > artifactMaxBytes) {
-        throw new UsageError(`${one.file} has ${bytes.length} bytes; a file may have 1 to ${artifactMaxBytes}.`)
+        throw new UsageError(`${one.file} has ${bytes.length} bytes. A file must have 1 to ${artifactMaxBytes} bytes.`)
       }
       try {
         new TextDecoder('utf-8', { fatal: true }).decode(bytes)
       } catch (cause) {
-        throw new UsageError(`${one.file} is no text in UTF-8.`, { cause })
+        throw new UsageError(`${one.file} is not valid UTF-8. Save it as UTF-8 text.`, { cause })
       }
       const path = `${bundle.folder}/v${version}/${one.file}`
       return { ...one, path, bytes, sha256: hash(bytes) }
@@ -100,13 +100,13 @@ export async function planVersion(bundle: Bundle, version: string): Promise<Plan
   }
 }
 
-/** The name of a template, where that of its bundle's folder may be given. */
+/** Returns the template's name for a bundle's folder; any other text unchanged. */
 export async function templateOf(given: string): Promise<string> {
   const { bundles } = await readBundles()
   return bundles.find(({ folder }) => folder === given)?.template ?? given
 }
 
-/** Whether the same is published already; throws where it cannot be published. Changes nothing. */
+/** Tells whether the same files are already published; throws if publishing would fail. Changes nothing. */
 export async function isPublished(
   db: Db,
   plan: Plan,
@@ -118,9 +118,9 @@ export async function isPublished(
 }
 
 /**
- * Publishes a version: announces its objects, writes them, reads each back, and registers it in one transaction. Safe to
- * repeat; killed at any point, it has published all or nothing, and the worker deletes what it left. Of a version that is
- * published already it puts back the objects that the store has lost or changed.
+ * Publishes a version: reserves its objects, writes and reads back each object, and registers the version in one
+ * transaction. Safe to repeat. Killed at any point, it has published everything or nothing, and the worker deletes the
+ * objects that it left. If the version is already published, it restores objects that the store has lost or changed.
  */
 export async function publish(
   { db, store }: { db: Db; store: Store },
@@ -131,7 +131,7 @@ export async function publish(
     /** The user who publishes. */
     createdBy?: string | undefined
     onProgress?: (done: number, total: number) => void
-    /** Aborts when the connection is lost, whose locks keep others away: nothing more is written then. */
+    /** Aborts when the connection is lost: its locks are gone, so no more objects may be written. */
     signal?: AbortSignal
   },
 ): Promise<Published> {
@@ -141,7 +141,7 @@ export async function publish(
     created_by: createdBy,
   })
   const uploadId = reserved?.reserve_template_upload ?? null
-  // One at a time: it is one connection.
+  // One renewal at a time, because there is one connection.
   let renewing: Promise<boolean> | undefined
   const renew = () => {
     renewing ??= db
@@ -167,34 +167,44 @@ export async function publish(
       let done = 0
       options.onProgress?.(0, plan.files.length)
       await eachFile(plan.files, options.signal, async (file, signal) => {
-        if (!(await renew())) throw new UsageError('This upload took too long and was given up: run the command again.')
+        if (!(await renew())) throw new UsageError('This upload took too long and has expired. Run the command again.')
         await upload(store, file, signal)
         done += 1
         options.onProgress?.(done, plan.files.length)
       })
     }
-    const [row] = await db.call<{ publish_template_version: Omit<Published, 'repaired'> }>(
-      'app.publish_template_version',
-      {
-        ...sqlArguments(plan),
-        changelog: plan.changelog,
-        status: options.isDraft ? 'draft' : 'stable',
-        set_default: options.setDefault,
-        created_by: createdBy,
-        upload_id: uploadId,
-      },
-    )
-    if (row === undefined) throw new Error('app.publish_template_version gave no row')
-    return { ...row.publish_template_version, repaired }
+    const published = await register(db, plan, uploadId, {
+      changelog: plan.changelog,
+      status: options.isDraft ? 'draft' : 'stable',
+      set_default: options.setDefault,
+      created_by: createdBy,
+    })
+    return { ...published, repaired }
   } catch (error) {
     options.signal?.throwIfAborted()
-    // What was written late is announced once more. Where that fails, the first failure is the one to tell.
+    // Announces objects that were written late, so that the sweep finds them. The first failure is the one to report.
     if (uploadId !== null) await renew().catch(() => {})
     throw error
   }
 }
 
-/** Four files at a time; what fails stops the others, and all have ended when it throws. */
+/** Registers the version from its upload's rows. A version that is already published has no upload: sends the plan. */
+async function register(
+  db: Db,
+  plan: Plan,
+  uploadId: string | null,
+  options: object,
+): Promise<Omit<Published, 'repaired'>> {
+  const [name, files] =
+    uploadId === null
+      ? ['publish_template_version', { ...sqlArguments(plan), upload_id: null }]
+      : ['publish_template_upload', { name: plan.template, version: plan.version, upload_id: uploadId }]
+  const [row] = await db.call<Record<string, Omit<Published, 'repaired'>>>(`app.${name}`, { ...files, ...options })
+  if (row?.[name] === undefined) throw new Error(`app.${name} returned no row`)
+  return row[name]
+}
+
+/** Works on four files at a time. The first failure stops the rest; it throws when all have ended. */
 async function eachFile(
   files: PlannedFile[],
   signal: AbortSignal | undefined,
@@ -203,20 +213,20 @@ async function eachFile(
   const stopping = new AbortController()
   const both = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal
   const rest = files.values()
-  const lane = async () => {
+  const workThrough = async () => {
     for (const file of rest) {
       both.throwIfAborted()
       await work(file, both)
     }
   }
-  const lanes = Array.from({ length: 4 }, () =>
-    lane().catch((error: Error) => {
+  const running = Array.from({ length: 4 }, () =>
+    workThrough().catch((error: Error) => {
       stopping.abort(error)
       throw error
     }),
   )
-  await Promise.allSettled(lanes)
-  // The first failure: the others were stopped by it.
+  await Promise.allSettled(running)
+  // Throws the first failure, which stopped the others.
   both.throwIfAborted()
 }
 
@@ -231,10 +241,11 @@ async function upload(store: Store, { path, bytes, contentType }: PlannedFile, s
   }
   await store.put(object, signal)
   const stored = await store.get(path, artifactMaxBytes, signal)
-  if (!stored.equals(bytes)) throw new Error(`The store gave back something else than was written to ${path}.`)
+  if (!stored.equals(bytes))
+    throw new Error(`The store returned other bytes than were written to ${path}. Run the command again.`)
 }
 
-/** Whether the store has these very bytes. */
+/** Tells whether the store has exactly these bytes. */
 async function isStored(store: Store, { path, bytes }: PlannedFile, signal: AbortSignal): Promise<boolean> {
   try {
     return (await store.get(path, artifactMaxBytes, signal)).equals(bytes)
@@ -252,17 +263,17 @@ function fileArguments({ version, artifacts, prompts }: Plan): Record<string, un
   return { version, artifacts: JSON.stringify(artifacts), prompts: JSON.stringify(prompts) }
 }
 
-/** Refuses to publish into another region than the configured one. */
+/** Throws if the bucket is in another region than the configured one. */
 export async function requireRegion(store: Store, config: TemplatesConfig): Promise<void> {
   const actual = await store.region()
   if (actual === config.TEMPLATES_STORE_REGION) return
   throw new UsageError(
-    `Bucket ${config.TEMPLATES_STORE_BUCKET} is in region ${actual}, not in ${config.TEMPLATES_STORE_REGION}: nothing was published.\n` +
-      'Use a project in the right region, or set TEMPLATES_STORE_REGION to the region that is right.',
+    `Bucket ${config.TEMPLATES_STORE_BUCKET} is in region ${actual}, not in ${config.TEMPLATES_STORE_REGION}. Nothing was published.\n` +
+      'Use a project in the right region, or correct TEMPLATES_STORE_REGION.',
   )
 }
 
-/** The store's variables: those given, or of the environment, or of the local stack where the database is that one's, too. */
+/** Reads the store's variables: those given, or the environment's; without DATABASE_URL also the local stack's. */
 export function readTemplatesConfig(given?: NodeJS.ProcessEnv): TemplatesConfig {
   const env = process.env['DATABASE_URL'] ? process.env : { ...readEnv(homeFolder()), ...process.env }
   return parseEnv(z.object(templatesVariables), given ?? env)
@@ -272,11 +283,14 @@ export function requireTemplateStore(config: TemplatesConfig): Store {
   const store = openTemplateStore(config)
   if (store) return store
   throw new UsageError(
-    'Which store? Set TEMPLATES_STORE_ENDPOINT, TEMPLATES_STORE_ACCESS_KEY_ID and TEMPLATES_STORE_SECRET_ACCESS_KEY, or start the local stack with npm start.',
+    'No store is configured. Set TEMPLATES_STORE_ENDPOINT, TEMPLATES_STORE_ACCESS_KEY_ID and TEMPLATES_STORE_SECRET_ACCESS_KEY, or start the local stack with npm start.',
   )
 }
 
-/** Runs a command on one connection, as postgres, or says how it is used; what goes wrong is a sentence on stderr: code 2 for a wrong command, else 1. */
+/**
+ * Runs a command on one connection, as postgres, or prints its usage. A failure is a sentence on stderr; the exit code is
+ * 2 for a wrong command, else 1.
+ */
 export async function runCommand(usage: string, work: (db: Db, signal: AbortSignal) => Promise<void>): Promise<void> {
   if (process.argv.includes('--help')) return console.log(usage)
   let client: pg.Client | undefined
@@ -284,14 +298,14 @@ export async function runCommand(usage: string, work: (db: Db, signal: AbortSign
   try {
     const url = findDatabaseUrl()
     if (url === undefined) {
-      throw new UsageError('Which database? Set DATABASE_URL, or start the local stack with npm start.')
+      throw new UsageError('No database is configured. Set DATABASE_URL, or start the local stack with npm start.')
     }
     client = new pg.Client({
       connectionString: url,
       application_name: 'plinth-templates',
       connectionTimeoutMillis: 5000,
       keepAlive: true,
-      // Somebody's open transaction, and a database that says nothing, are said so instead of waited for.
+      // Another session's open transaction and a silent database end the command with a message.
       lock_timeout: 10_000,
       query_timeout: 30_000,
     })

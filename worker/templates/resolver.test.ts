@@ -388,7 +388,7 @@ describe('when something fails', () => {
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0', true)
     await expect(make().resolve({ ...ask(name), locale: 'fr' })).rejects.toThrow(
-      /Postgres: .+ Version 1\.0\.0 is not there in "fr"\.; bundle: version 1\.0\.0 has no main_prompt in fr/,
+      /Postgres: .+ Version 1\.0\.0 has no texts in locale "fr"\.; bundle: version 1\.0\.0 has no main_prompt in fr/,
     )
   })
 

@@ -1,12 +1,13 @@
--- Signed-in users read enabled templates and their versions that are no drafts, and download what these consist of; nobody
--- writes them through the API but by functions. service_role reads all, and switches templates off and on.
+-- Signed-in users read enabled templates, their published versions and the files of these, and
+-- download the files. Only functions write the tables; service_role reads all tables and changes
+-- templates.enabled.
 
 revoke all on public.templates, public.template_versions, public.artifacts, public.prompts
   from anon, authenticated, service_role;
 
 grant select (id, name, default_version_id, default_version_status, enabled, created_at, updated_at)
   on public.templates to authenticated;
--- Who published it is nobody else's matter.
+-- Without created_by: users may not read who published a version.
 grant select (id, template_id, semver, precedence, status, changelog, created_at, updated_at)
   on public.template_versions to authenticated;
 grant select (
@@ -14,7 +15,8 @@ grant select (
 ) on public.artifacts to authenticated;
 grant select (id, template_version_id, role, locale, storage_path, sha256, created_at)
   on public.prompts to authenticated;
-grant select on public.templates, public.template_versions, public.artifacts, public.prompts to service_role;
+grant select on public.templates, public.template_versions, public.artifacts, public.prompts
+  to service_role;
 grant update (enabled) on public.templates to service_role;
 
 drop policy if exists select_enabled on public.templates;
@@ -23,7 +25,8 @@ create policy select_enabled on public.templates
   to authenticated
   using (enabled);
 
--- The subqueries see what the caller sees.
+-- The subqueries below run under the caller's policies, so each policy also applies the one above
+-- it.
 drop policy if exists select_published on public.template_versions;
 create policy select_published on public.template_versions
   for select
@@ -37,20 +40,24 @@ drop policy if exists select_published on public.artifacts;
 create policy select_published on public.artifacts
   for select
   to authenticated
-  using (exists (select from public.template_versions as v where v.id = artifacts.template_version_id));
+  using (
+    exists (select from public.template_versions as v where v.id = artifacts.template_version_id)
+  );
 
 drop policy if exists select_published on public.prompts;
 create policy select_published on public.prompts
   for select
   to authenticated
-  using (exists (select from public.template_versions as v where v.id = prompts.template_version_id));
+  using (
+    exists (select from public.template_versions as v where v.id = prompts.template_version_id)
+  );
 
--- The bucket, where there is Supabase Storage or its shim. service_role uploads, past all policies; no policy lets
--- anybody else.
+-- The bucket, if the database has Supabase Storage or its shim. Only service_role uploads, because
+-- it bypasses policies.
 do $$
 begin
   if to_regclass('storage.buckets') is null or to_regclass('storage.objects') is null then
-    raise notice 'There is no storage.objects: bucket template-artifacts and its policy are not made.';
+    raise notice 'There is no storage.objects, so bucket template-artifacts was not created.';
     return;
   end if;
 

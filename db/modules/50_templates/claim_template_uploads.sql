@@ -1,10 +1,10 @@
--- worker.claim_template_uploads, worker.confirm_template_claim, worker.forget_template_uploads
+-- worker.claim_template_uploads
 --
 -- Called by   worker task sweep_template_uploads
 -- Writes      template_uploads
--- Locks       its rows, passing over those that somebody holds
--- Why         between the two a version with the same paths can be neither uploaded nor published, so a delete that is
---             late meets no newer object
+-- Locks       its rows, skipping locked ones
+-- Why         between claim_template_uploads and forget_template_uploads nobody can upload or
+--             publish a version with these paths, so a late delete cannot remove a newer object
 create or replace function worker.claim_template_uploads("limit" integer)
   returns table (storage_path text, claim_id uuid)
   language plpgsql
@@ -18,7 +18,7 @@ declare
 begin
   perform app.require_read_committed();
 
-  -- A draft that was being uploaded anew has its objects still.
+  -- An abandoned upload that would have replaced a draft: the draft still has the objects.
   with kept as (
     select u.storage_path
     from app.template_uploads as u
@@ -35,11 +35,12 @@ begin
   where u.storage_path = kept.storage_path;
 
   return query
-  with leaving as (
+  with abandoned as (
     select u.storage_path
     from app.template_uploads as u
     where u.started_at < v_now - interval '1 hour'
-      -- A worker that has claimed them and said no more has died, or the store has.
+      -- After ten minutes the worker that claimed a row counts as dead, or its store as
+      -- unreachable.
       and (u.claimed_at is null or u.claimed_at < v_now - interval '10 minutes')
     order by u.started_at, u.storage_path
     limit claim_template_uploads."limit"
@@ -47,66 +48,18 @@ begin
   )
   update app.template_uploads as u
   set claimed_at = v_now, claim_id = v_claim_id
-  from leaving
-  where u.storage_path = leaving.storage_path
+  from abandoned
+  where u.storage_path = abandoned.storage_path
   returning u.storage_path, u.claim_id;
 end
 $$;
 
 comment on function worker.claim_template_uploads(integer) is
-  'Sets out to delete what publications have left that ended an hour ago or more without a version: returns the keys of '
-  'the objects, limit at most. Ask confirm_template_claim before each delete, and tell forget_template_uploads when they '
-  'are gone; what it is not told comes again.';
+$$Claims objects of abandoned publications, to delete them.
 
-create or replace function worker.confirm_template_claim(storage_path text, claim_id uuid)
-  returns boolean
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-as $$
-begin
-  update app.template_uploads as u
-  set claimed_at = app.now()
-  where u.storage_path = confirm_template_claim.storage_path and u.claim_id = confirm_template_claim.claim_id;
-
-  return found;
-end
-$$;
-
-comment on function worker.confirm_template_claim(text, uuid) is
-  'Whether an object is this claim''s to delete, for ten minutes from now; false: another worker took it over meanwhile, and '
-  'it may be published.';
-
-create or replace function worker.forget_template_uploads(storage_paths text[], claim_id uuid)
-  returns integer
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-as $$
-declare
-  v_forgotten integer;
-begin
-  -- Written by a late upload, which has said so since: that object may be there.
-  update app.template_uploads as u
-  set claimed_at = null, claim_id = null
-  where u.storage_path = any (forget_template_uploads.storage_paths)
-    and u.claim_id = forget_template_uploads.claim_id
-    and u.started_at > u.claimed_at;
-
-  delete from app.template_uploads as u
-  where u.storage_path = any (forget_template_uploads.storage_paths)
-    and u.claim_id = forget_template_uploads.claim_id;
-  get diagnostics v_forgotten = row_count;
-
-  return v_forgotten;
-end
-$$;
-
-comment on function worker.forget_template_uploads(text[], uuid) is
-  'Forgets uploads of this claim whose objects are gone from the store; returns how many. Safe to repeat.';
+An object is abandoned an hour after its upload announced or renewed it, if no version has it.
+limit: the largest number of objects. Returns their storage paths and the id of this claim. Call
+confirm_template_claim right before each delete, and forget_template_uploads after it; objects
+that are not forgotten are claimed again.$$;
 
 grant execute on function worker.claim_template_uploads(integer) to worker;
-grant execute on function worker.confirm_template_claim(text, uuid) to worker;
-grant execute on function worker.forget_template_uploads(text[], uuid) to worker;

@@ -2,8 +2,8 @@
 --
 -- Called by   service_role
 -- Writes      template_versions, template_channels
--- Errors      PT404 template_not_found, template_version_not_found, PT409 template_version_is_default,
---             template_version_not_stable
+-- Errors      PT404 template_not_found, template_version_not_found, PT409
+--             template_version_is_default, template_version_not_stable
 -- Locks       the template
 create or replace function app.deprecate_template_version(name text, version text)
   returns void
@@ -20,8 +20,8 @@ begin
     perform app.fail(
       409,
       'template_version_is_default',
-      'This is the default version.',
-      'Make another one the default first: set_default_version.'
+      format('Version %s is the default version.', deprecate_template_version.version),
+      'Make another version the default first: set_default_version.'
     );
   end if;
 
@@ -35,7 +35,7 @@ end
 $$;
 
 comment on function app.deprecate_template_version(text, text) is
-  'Takes a version out of use; see public.deprecate_template_version.';
+  'Deprecates a stable version. Documented at public.deprecate_template_version.';
 
 create or replace function public.deprecate_template_version(name text, version text)
   returns void
@@ -45,12 +45,12 @@ create or replace function public.deprecate_template_version(name text, version 
 return app.deprecate_template_version(name, version);
 
 comment on function public.deprecate_template_version(text, text) is
-$$Takes a stable version out of use.
+$$Deprecates a stable version of a template.
 
-latest and stable pass over it, channels lose it, and one that has no other ends; who asks for it by its number still gets it.
-
-404 template_not_found, template_version_not_found. 409 template_version_is_default, template_version_not_stable. For
-service_role only. Seed 001.$$;
+latest and stable skip a deprecated version, and channels lose it; a channel without another version
+ends. Requests for its number still get it. A deprecated version cannot become stable again.
+404 template_not_found, template_version_not_found. 409 template_version_is_default,
+template_version_not_stable. For service_role only. Origin 001.$$;
 
 grant execute on function app.deprecate_template_version(text, text) to service_role;
 grant execute on function public.deprecate_template_version(text, text) to service_role;

@@ -1,7 +1,7 @@
 -- app.enqueue_template_sweep
 --
 -- Called by   schedule sweep-template-uploads
--- Writes      the queue: one job, however often it is asked for, and none where there is nothing to delete
+-- Writes      the queue: at most one job at a time, and none if there is nothing to delete
 create or replace function app.enqueue_template_sweep()
   returns integer
   language plpgsql
@@ -9,7 +9,9 @@ create or replace function app.enqueue_template_sweep()
   set search_path = ''
 as $$
 begin
-  if exists (select from app.template_uploads as u where u.started_at < app.now() - interval '1 hour') then
+  if exists (
+    select from app.template_uploads as u where u.started_at < app.now() - interval '1 hour'
+  ) then
     perform app.enqueue('sweep_template_uploads', '{}', 'sweep_template_uploads');
   end if;
 
@@ -17,4 +19,5 @@ begin
 end
 $$;
 
-comment on function app.enqueue_template_sweep() is 'Has a worker delete what broken publications have left.';
+comment on function app.enqueue_template_sweep() is
+  'Enqueues the worker task that deletes the objects of abandoned publications. Returns 0.';

@@ -1,6 +1,6 @@
 -- app.find_previous_version
 --
--- Called by   npm run templates:rollback, where no version is named; as postgres
+-- Called by   npm run templates:rollback without --version; as postgres
 create or replace function app.find_previous_version(name text)
   returns text
   language sql
@@ -14,11 +14,12 @@ begin atomic
   where t.name = find_previous_version.name
     and v.status = 'stable'
     and v.precedence < d.precedence
-    -- From a release one goes back to a release.
+    -- The rollback of a release skips prereleases.
     and (strpos(v.semver, '-') = 0 or strpos(d.semver, '-') > 0)
   order by v.precedence desc
   limit 1;
 end;
 
 comment on function app.find_previous_version(text) is
-  'The highest stable version below the default one, for a release a release; null where there is none.';
+  'Returns the highest stable version below the default version, or null. Skips prereleases if '
+  'the default is a release.';

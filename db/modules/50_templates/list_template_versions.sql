@@ -1,8 +1,16 @@
 -- app.list_template_versions
 --
--- Called by   npm run templates:list; as postgres
+-- Called by   npm run templates:list, templates:rollback; as postgres
 create or replace function app.list_template_versions(name text)
-  returns table (template text, version text, status text, is_default boolean, channels text, files bigint, created_at timestamptz)
+  returns table (
+    template text,
+    version text,
+    status text,
+    is_default boolean,
+    channels text,
+    files bigint,
+    created_at timestamptz
+  )
   language sql
   stable
   set search_path = ''
@@ -27,4 +35,5 @@ begin atomic
 end;
 
 comment on function app.list_template_versions(text) is
-  'Every version of one template, or of all where no name is given; the newest first.';
+  'Lists the versions of one template, or of all templates if name is null; the highest version '
+  'first.';

@@ -1,9 +1,14 @@
 -- worker.record_template_use
 --
--- Called by   the worker's resolver, when it knows which version's texts a job gets
+-- Called by   the worker's resolver, after it has read a job's texts
 -- Writes      template_uses
--- Idempotent  the last version that a job was given stands
-create or replace function worker.record_template_use(job_id bigint, name text, version text, hashes text[])
+-- Idempotent  a later record of the same job replaces the earlier one
+create or replace function worker.record_template_use(
+  job_id bigint,
+  name text,
+  version text,
+  hashes text[]
+)
   returns boolean
   language plpgsql
   volatile
@@ -13,7 +18,7 @@ as $$
 declare
   v_version public.template_versions;
 begin
-  -- A note that a crash of Postgres loses is no loss, and no prompt waits for a disk.
+  -- No prompt waits for a disk: losing the last records in a crash is acceptable.
   perform set_config('synchronous_commit', 'off', true);
 
   select v.* into v_version
@@ -28,11 +33,13 @@ begin
       select p.sha256 from public.prompts as p where p.template_version_id = v.id
     );
   if not found then
-    -- What was used was never published, such as a bundled file under a number that is another's: then nothing is known of it
-    -- rather than the wrong thing.
+    -- The job used texts that were never published, such as an edited bundle under a published
+    -- number. Comparisons of versions must not count them, so an earlier record goes, too.
     delete from app.template_uses as u
     using public.templates as t
-    where u.job_id = record_template_use.job_id and t.name = record_template_use.name and u.template_id = t.id;
+    where u.job_id = record_template_use.job_id
+      and t.name = record_template_use.name
+      and u.template_id = t.id;
     return false;
   end if;
 
@@ -42,7 +49,7 @@ begin
   where j.id = record_template_use.job_id
   on conflict on constraint template_uses_pkey do update
   set template_version_id = excluded.template_version_id, used_at = excluded.used_at
-  -- A step that polls asks again and again.
+  -- A step that polls records the same version many times: no write then.
   where u.template_version_id <> excluded.template_version_id;
 
   return found;
@@ -50,7 +57,10 @@ end
 $$;
 
 comment on function worker.record_template_use(bigint, text, text, text[]) is
-  'Notes which version of a template a job really used. hashes: the SHA-256 of each of its texts, in hex. False when that changed '
-  'nothing, the job is gone, or these texts were never published under this version.';
+$$Records which version of a template a job used.
+
+hashes: the SHA-256 of each text that the job used, in lowercase hex. Returns false if nothing
+was recorded: the same version is recorded already, the job is gone, or this version was not
+published with these texts.$$;
 
 grant execute on function worker.record_template_use(bigint, text, text, text[]) to worker;

@@ -2,8 +2,8 @@
 --
 -- Called by   service_role
 -- Writes      template_channels
--- Errors      PT404 template_not_found, template_version_not_found, PT409 template_version_not_stable,
---             PT422 template_channel_invalid
+-- Errors      PT404 template_not_found, template_version_not_found, PT409
+--             template_version_not_stable, PT422 template_channel_invalid
 -- Idempotent  yes
 -- Locks       the template
 create or replace function app.set_template_channel(name text, channel text, weights jsonb)
@@ -22,7 +22,8 @@ begin
     perform app.fail(
       422,
       'template_channel_invalid',
-      'A channel has a name of a-z, 0-9 and -, that is not latest or stable.',
+      'A channel name must have 1 to 40 characters of a-z, 0-9 and -, begin with a letter, '
+        'and not be latest or stable.',
       'Use default, or a name of your own.'
     );
   end if;
@@ -34,14 +35,15 @@ begin
       where w.weight::text !~ '^[0-9]{1,3}$' or w.weight::text::integer not between 1 and 100
     )
     or (
-      select sum(w.weight::text::integer) from jsonb_each(set_template_channel.weights) as w (version, weight)
+      select sum(w.weight::text::integer)
+      from jsonb_each(set_template_channel.weights) as w (version, weight)
     ) > 100
   then
     perform app.fail(
       422,
       'template_channel_invalid',
-      'Weights are whole numbers from 1 to 100, and 100 at most together.',
-      'Send { "1.1.0": 10 }: ten of a hundred callers; {} ends the channel.'
+      'Weights must be integers from 1 to 100 with a sum of at most 100.',
+      'Send { "1.1.0": 10 } to give version 1.1.0 to 10 % of callers, {} to delete the channel.'
     );
   end if;
 
@@ -56,13 +58,15 @@ begin
   from jsonb_each(set_template_channel.weights) as w (version, weight);
 
   return json_build_object(
-    'template', v_template.name, 'channel', set_template_channel.channel, 'weights', set_template_channel.weights
+    'template', v_template.name,
+    'channel', set_template_channel.channel,
+    'weights', set_template_channel.weights
   );
 end
 $$;
 
 comment on function app.set_template_channel(text, text, jsonb) is
-  'Says which share of callers gets which version; see public.set_template_channel.';
+  'Sets which share of callers gets which version. Documented at public.set_template_channel.';
 
 create or replace function public.set_template_channel(name text, channel text, weights jsonb)
   returns json
@@ -72,15 +76,18 @@ create or replace function public.set_template_channel(name text, channel text, 
 return app.set_template_channel(name, channel, weights);
 
 comment on function public.set_template_channel(text, text, jsonb) is
-$$Says which share of callers gets which version.
+$$Sets which share of callers gets which version: a canary, or an alias.
 
-channel: default, which callers get who ask for none; or a name of your own, which then can be asked for like a version.
-weights: { semver: percent }; what is left of 100 gets the default version. One version with 100 is an alias; {} ends the
-channel. As long as the weights stay, the same key always gets the same version. Who has a version keeps it when its weight
-alone is raised; those who come to it come from every other version, and some of the default's go to those.
+channel: default, the channel of callers that ask for no version, or a name of your own that callers
+can ask for like a version (a-z, 0-9 and -, at most 40 characters). weights: { semver: percent },
+integers from 1 to 100 with a sum of at most 100; the default version gets the rest. One version
+with 100 is an alias; {} deletes the channel.
+The same key gets the same version as long as the weights stay. Raising one weight takes callers
+from all other versions and moves nobody away from the raised version; the default version, whose
+share falls, also loses callers to the other versions.
 Returns { template, channel, weights }.
-404 template_not_found, template_version_not_found. 409 template_version_not_stable. 422 template_channel_invalid. For
-service_role only. Seed 001, phases 3 and 4.$$;
+404 template_not_found, template_version_not_found. 409 template_version_not_stable. 422
+template_channel_invalid. For service_role only. Origin 001, phases 3 and 4.$$;
 
 grant execute on function app.set_template_channel(text, text, jsonb) to service_role;
 grant execute on function public.set_template_channel(text, text, jsonb) to service_role;

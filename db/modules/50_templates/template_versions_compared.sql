@@ -1,5 +1,8 @@
--- For operators, who read it as postgres. Tokens are what a step's output says of itself: a handler that pays for tokens
--- puts usage: { input_tokens, output_tokens } at the top of its output.
+-- ops.template_versions_compared
+--
+-- Called by   operators; as postgres
+-- Why         token counts come from a step's output: a handler that pays for tokens puts usage: {
+--             input_tokens, output_tokens } at the top of its output
 create or replace view ops.template_versions_compared
   with (security_invoker = on)
 as
@@ -17,10 +20,14 @@ select
     1
   ) as failures_percent,
   round(
-    1000 * percentile_cont(0.5) within group (order by extract(epoch from j.worked_at - j.started_at))
+    1000 * percentile_cont(0.5) within group (
+      order by extract(epoch from j.worked_at - j.started_at)
+    )
   )::bigint as latency_p50_ms,
   round(
-    1000 * percentile_cont(0.95) within group (order by extract(epoch from j.worked_at - j.started_at))
+    1000 * percentile_cont(0.95) within group (
+      order by extract(epoch from j.worked_at - j.started_at)
+    )
   )::bigint as latency_p95_ms,
   sum(case when jsonb_typeof(j.output #> '{usage,input_tokens}') = 'number'
     then (j.output #>> '{usage,input_tokens}')::numeric end) as input_tokens,
@@ -35,8 +42,11 @@ group by t.id, v.id
 order by t.name, v.precedence desc;
 
 comment on view ops.template_versions_compared is
-  'What versions of templates did for the jobs that used them: how many (runs), how many failed, how long the work of those '
-  'that did it took (from the first attempt that clients saw, its pauses included), what they cost in tokens. Over as long as runs '
-  'are kept (app.settings.job_retention).';
+$$Compares the versions of templates by the jobs that used them.
+
+runs: jobs that used the version; failures: those that failed. latency_p50_ms and latency_p95_ms:
+from the first attempt that clients saw to the end of the work, pauses included, of jobs that did
+the work. input_tokens, output_tokens: sums over all jobs. Covers the jobs that are kept
+(app.settings.job_retention).$$;
 
 revoke all on ops.template_versions_compared from anon, authenticated, service_role;

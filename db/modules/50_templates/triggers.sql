@@ -13,12 +13,12 @@ create or replace trigger _100_touch_updated_at
 create or replace trigger _200_protect
   before update on public.templates
   for each row
-  execute function app.tg_templates__protect();
+  execute function app.tg_templates__protect_name();
 
 create or replace trigger _200_protect
   before insert or update or delete on public.template_versions
   for each row
-  execute function app.tg_template_versions__protect();
+  execute function app.tg_template_versions__protect_version();
 
 create or replace trigger _200_protect
   before insert or update or delete on public.artifacts

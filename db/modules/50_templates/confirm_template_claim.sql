@@ -1,0 +1,28 @@
+-- worker.confirm_template_claim
+--
+-- Called by   worker task sweep_template_uploads, right before each delete
+-- Writes      template_uploads
+create or replace function worker.confirm_template_claim(storage_path text, claim_id uuid)
+  returns boolean
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  update app.template_uploads as u
+  set claimed_at = app.now()
+  where u.storage_path = confirm_template_claim.storage_path
+    and u.claim_id = confirm_template_claim.claim_id;
+
+  return found;
+end
+$$;
+
+comment on function worker.confirm_template_claim(text, uuid) is
+$$Tells whether this claim still covers an object, and renews the claim for ten minutes.
+
+False: another worker has claimed the object since, and it may be published again. Do not delete
+it.$$;
+
+grant execute on function worker.confirm_template_claim(text, uuid) to worker;
