@@ -11,14 +11,14 @@ type Row = {
   created_at: Date
 }
 
-/** `npm run templates:list`: every version of every template, or with `--template <folder or name>` of one. */
+/** `npm run templates:list`: lists the versions of every template, or with `--template <folder or name>` of one. */
 await runCommand('Usage: npm run templates:list -- [--template <folder or name>]', async (db) => {
   const { values } = parseArgs({ options: { template: { type: 'string' } } })
   const name = values.template === undefined ? null : await templateOf(values.template)
   const rows = await db.call<Row>('app.list_template_versions', { name })
   if (rows.length === 0) {
-    const what = name === null ? 'Nothing' : `Nothing of ${name}`
-    console.log(`${what} is published. npm run upload-bundle -- --template <folder> publishes a bundle.`)
+    const what = name === null ? 'No template is published.' : `Template ${name} has no versions.`
+    console.log(`${what} Publish a bundle: npm run upload-bundle -- --template <folder>`)
     return
   }
   const lines = [

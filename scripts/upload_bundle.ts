@@ -13,15 +13,15 @@ import {
 } from './templates/publish.ts'
 
 /**
- * `npm run upload-bundle -- --template section7 --version 1.0.0 --set-default`: publishes a version of a bundle. Without
- * `--version` the manifest's default. `--draft` registers it as a draft, `--created-by <user id>` says who publishes it,
- * `--dry-run` says what would be done.
+ * `npm run upload-bundle -- --template section7 --version 1.0.0 --set-default`: publishes a version of a bundle.
+ * Publishing the same files again is safe, and restores objects that the store has lost or changed.
  */
 const usage = `Usage: npm run upload-bundle -- --template <folder> [--version 1.0.0]
-  --set-default        makes it the version that everybody gets who asks for none
-  --draft              registers it as a draft, which nobody resolves
-  --created-by <id>    the user who publishes it
-  --dry-run            says what would be done, and does nothing`
+  --version <semver>   the version to publish; default: default_version of the bundle's manifest
+  --set-default        makes it the version of callers that ask for none
+  --draft              registers it as a draft, which no caller gets and which can be published again
+  --created-by <id>    the id of the user who publishes it
+  --dry-run            checks everything and prints the files, but changes nothing`
 await runCommand(usage, async (db, signal) => {
   const { values: options } = parseArgs({
     options: {
@@ -33,12 +33,13 @@ await runCommand(usage, async (db, signal) => {
       'dry-run': { type: 'boolean', default: false },
     },
   })
-  if (options.template === undefined) throw new UsageError('Which bundle? Say --template <folder>.')
+  if (options.template === undefined) throw new UsageError('The bundle is missing. Add --template <folder>.')
   const createdBy = options['created-by']
   if (createdBy !== undefined && !z.guid().safeParse(createdBy).success) {
-    throw new UsageError('Who publishes? --created-by takes the id of a user.')
+    throw new UsageError('--created-by must be the id of a user (a UUID).')
   }
-  if (options.draft && options['set-default']) throw new UsageError('A draft cannot be the default version.')
+  if (options.draft && options['set-default'])
+    throw new UsageError('A draft cannot be the default version. Leave out --draft or --set-default.')
 
   const bundle = await findBundle(options.template)
   const plan = await planVersion(bundle, options.version ?? bundle.defaultVersion)
@@ -50,7 +51,7 @@ await runCommand(usage, async (db, signal) => {
     if (options['dry-run']) {
       for (const { path, bytes } of plan.files) console.log(`${String(bytes.length).padStart(8)} bytes  ${path}`)
       const known = await isPublished(db, plan, { createdBy, setDefault: options['set-default'] })
-      console.log(known ? `${what} is published already, with these files.` : `${what} would be published.`)
+      console.log(known ? `${what} is already published with these files.` : `${what} would be published.`)
       return
     }
     const published = await publish({ db, store }, plan, {
@@ -63,10 +64,10 @@ await runCommand(usage, async (db, signal) => {
     console.log(
       published.is_new
         ? `${what} is published: ${plan.files.length} files, ${published.status}.`
-        : `${what} was published already, with the same files (${published.status}); they and its changelog stay as they are.`,
+        : `${what} was already published with the same files (${published.status}). Its files and changelog are unchanged.`,
     )
     if (published.repaired > 0) {
-      console.log(`${published.repaired} of its objects, which the store had lost or changed, were put back.`)
+      console.log(`Restored ${published.repaired} of its objects, which the store had lost or changed.`)
     }
     if (options['set-default']) console.log(`${plan.version} is the default version of ${plan.template}.`)
   } finally {
@@ -74,7 +75,7 @@ await runCommand(usage, async (db, signal) => {
   }
 })
 
-/** One line that fills; where nobody looks, the last state only. */
+/** Draws a progress bar on a terminal; elsewhere prints only its last state. */
 function showProgress(done: number, total: number): void {
   const width = 30
   const filled = Math.round((done / total) * width)
