@@ -1,0 +1,51 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readTables } from './catalog.ts'
+import { readPages, root } from './pages.ts'
+
+// A page that names a file or a database object is wrong as soon as the object is renamed.
+
+/** The changelog names what was removed, the style guide shows examples. */
+const pages = readPages().filter(({ path }) => path !== 'CHANGELOG.md' && path !== 'docs/style.md')
+const catalog = readFileSync(join(root, 'db/catalog.txt'), 'utf8')
+
+test('every object of our schemas that a page names exists, with its column', () => {
+  const named = catalog.matchAll(/^(?:table|view|function|type|domain|sequence) ([a-z_]+\.[a-z0-9_]+)/gm)
+  const objects = new Set([...named].map(([, name]) => name))
+  const columns = new Set(
+    readTables(catalog).flatMap((table) => table.columns.map(({ name }) => `${table.schema}.${table.name}.${name}`)),
+  )
+  const missing = pages.flatMap(({ path, text }) =>
+    text.split('\n').flatMap((line, index) =>
+      [
+        ...line.matchAll(
+          /(?<![\w./-])((?:app|worker|sidecar|gate|ops|cache)\.[a-z][a-z0-9_]*)(\.[a-z][a-z0-9_]*)?(?![\w/])/g,
+        ),
+      ]
+        .filter(([name]) => !/\.(ts|sql|md)$/.test(name))
+        .filter(([name, object, column]) => !objects.has(object) || (column !== undefined && !columns.has(name)))
+        .map(([name]) => `${path}:${index + 1} ${name}`),
+    ),
+  )
+  expect(missing).toEqual([])
+})
+
+test('every path that a page names exists', () => {
+  const missing = pages.flatMap(({ path, text }) =>
+    text.split('\n').flatMap((line, index) =>
+      [...line.matchAll(/`((?:db|worker|sidecar|scripts|docs|\.github|\.ci)\/[\w./*{},-]*)`/g)]
+        .flatMap(([, named = '']) => expandBraces(named))
+        .filter((named) => !named.includes('*') && !existsSync(join(root, named)))
+        .map((named) => `${path}:${index + 1} ${named}`),
+    ),
+  )
+  expect(missing).toEqual([])
+})
+
+/** `a/{b,c}.ts` as `a/b.ts` and `a/c.ts`. */
+function expandBraces(path: string): string[] {
+  const match = path.match(/^(.*?)\{([^}]*)\}(.*)$/)
+  if (!match) return [path]
+  return (match[2] ?? '').split(',').flatMap((part) => expandBraces(`${match[1]}${part}${match[3]}`))
+}
