@@ -70,7 +70,7 @@ begin
 
   -- All new lanes at once, so that two batches make them in the same order.
   if jsonb_path_exists(apply_locked_results.results, '$[*].children[*]') then
-    perform app.add_lanes(apply_locked_results.results);
+    perform app.ensure_child_lanes(apply_locked_results.results);
   end if;
 
   for v_one in
@@ -94,8 +94,8 @@ begin
       t.backoff_max
     from jsonb_array_elements(apply_locked_results.results) with ordinality as g (result, n)
     left join app.job_queue as q
-      on q.job_id = any (array[app.read_bigint(g.result -> 'id')])
-      and q.fence = app.read_bigint(g.result -> 'fence')
+      on q.job_id = any (array[app.parse_bigint(g.result -> 'id')])
+      and q.fence = app.parse_bigint(g.result -> 'fence')
       and q.worker_id is not null
     left join app.lanes as l on l.id = any (array[q.lane_id])
     left join public.job_types as t on t.name = any (array[l.type])
@@ -105,7 +105,7 @@ begin
       v_refused := v_refused || jsonb_build_object(
         'index', v_one.n - 1,
         'id', v_one.result -> 'id',
-        'reason', case when app.read_bigint(v_one.result -> 'id') is null then 'result_invalid' else 'step_lost' end
+        'reason', case when app.parse_bigint(v_one.result -> 'id') is null then 'result_invalid' else 'step_lost' end
       );
       continue;
     end if;
@@ -196,7 +196,7 @@ begin
     perform app.finish_work(v_done_ids, v_done_outputs, v_done_bytes, v_done_since, v_done_children);
   end if;
   if v_again_ids <> '{}' then
-    perform app.queue_again(
+    perform app.requeue_steps(
       v_again_ids, v_again_failures, v_again_delays, v_again_at, v_again_progress, v_again_states, v_again_slugs,
       v_again_messages
     );

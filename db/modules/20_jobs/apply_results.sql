@@ -16,7 +16,7 @@ begin
   return app.apply_locked_results(apply_results.results, v_failing_ids);
 exception
   when sqlstate 'JC001' then
-    return app.apply_results_apart(apply_results.results);
+    return app.apply_results_separately(apply_results.results);
 end
 $$;
 

@@ -162,7 +162,7 @@ begin
     );
   end if;
   if v_short_ids <> '{}' and (v_lanes_seen > 1 or v_ids = '{}') then
-    perform app.rest_lanes(v_short_ids);
+    perform app.put_lanes_to_sleep(v_short_ids);
   end if;
   if v_ids = '{}' then
     return '[]'::jsonb;

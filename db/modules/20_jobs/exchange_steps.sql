@@ -47,7 +47,7 @@ begin
   return jsonb_build_object(
     'refused', v_refused,
     'steps', v_steps,
-    'wake_in_ms', case when v_steps = '[]' and exchange_steps.want > 0 then app.find_wake(exchange_steps.types) end
+    'wake_in_ms', case when v_steps = '[]' and exchange_steps.want > 0 then app.find_wake_in_ms(exchange_steps.types) end
   );
 end
 $$;

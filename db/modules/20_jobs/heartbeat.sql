@@ -37,8 +37,8 @@ begin
     select
     from app.job_queue as q
     join app.runs as r on r.id = q.run_id
-    where q.job_id = any (array[app.read_bigint(h.step -> 'id')])
-      and q.fence = app.read_bigint(h.step -> 'fence')
+    where q.job_id = any (array[app.parse_bigint(h.step -> 'id')])
+      and q.fence = app.parse_bigint(h.step -> 'fence')
       and q.worker_id is not null
       and r.failing_step_id is null
   );
@@ -50,7 +50,7 @@ begin
       array(
       select q.run_id
       from jsonb_array_elements(heartbeat.running) as h (step)
-      join app.job_queue as q on q.job_id = any (array[app.read_bigint(h.step -> 'id')])
+      join app.job_queue as q on q.job_id = any (array[app.parse_bigint(h.step -> 'id')])
       )
     )
     for update skip locked
@@ -64,15 +64,15 @@ begin
     select q.job_id, q.claimed_at, round(least(greatest((h.step ->> 'progress')::numeric, 0), 1), 4)::real as progress
     from jsonb_array_elements(heartbeat.running) as h (step)
     join app.job_queue as q
-      on q.job_id = any (array[app.read_bigint(h.step -> 'id')])
-      and q.fence = app.read_bigint(h.step -> 'fence')
+      on q.job_id = any (array[app.parse_bigint(h.step -> 'id')])
+      and q.fence = app.parse_bigint(h.step -> 'fence')
       and q.worker_id is not null
       and q.run_id = any (v_run_ids)
     where jsonb_typeof(coalesce(h.step -> 'progress', '0')) = 'number'
   ) as p
   where j.id = any (array[p.job_id]) and (j.status <> 'running' or p.progress > j.progress);
 
-  return jsonb_build_object('stop', coalesce(v_stop, '[]'), 'wake_in_ms', app.find_wake(heartbeat.types));
+  return jsonb_build_object('stop', coalesce(v_stop, '[]'), 'wake_in_ms', app.find_wake_in_ms(heartbeat.types));
 end
 $$;
 
@@ -84,24 +84,4 @@ app.settings.job_lease go back to the queue, and so do steps of this one that it
 never got them. Returns { stop: [{ id, fence }], wake_in_ms }: handlers to stop, whose results
 will not count; and in how many milliseconds a step is due (null: none).$$;
 
-create or replace function worker.leave(worker_id uuid)
-  returns void
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-as $$
-begin
-  -- After an exchange of its own that is still under way.
-  perform pg_advisory_xact_lock(hashtextextended('worker ' || leave.worker_id, 0));
-  -- One that still has steps is left to the sweep.
-  delete from app.workers as w
-  where w.id = leave.worker_id
-    and not exists (select from app.job_queue as q where q.worker_id = w.id);
-end
-$$;
-
-comment on function worker.leave(uuid) is 'Says that a worker ends, and has handed in everything.';
-
 grant execute on function worker.heartbeat(uuid, jsonb, text[]) to worker;
-grant execute on function worker.leave(uuid) to worker;

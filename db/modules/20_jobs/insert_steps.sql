@@ -1,9 +1,9 @@
 -- app.insert_steps
 --
 -- Writes      jobs, job_queue; lanes, where the owner has none of a type
--- Errors      those of app.read_steps and app.read_edges
+-- Errors      those of app.parse_steps and app.parse_edges
 -- Locks       the caller holds the run's lock
--- Why         each table is written once: 10,000 steps take less than half a second. Hash joins only: see app.read_steps
+-- Why         each table is written once: 10,000 steps take less than half a second. Hash joins only: see app.parse_steps
 create or replace function app.insert_steps(
   run_id bigint,
   owner_id uuid,
@@ -32,7 +32,7 @@ declare
   v_to_ids bigint[];
   v_lanes record;
 begin
-  v_new := app.read_steps(
+  v_new := app.parse_steps(
     insert_steps.run_id, insert_steps.parent_id, insert_steps.steps, insert_steps.is_open, insert_steps.room,
     insert_steps.level
   );
@@ -44,7 +44,7 @@ begin
     return;
   end if;
   if v_new.edges > 0 then
-    v_edges := app.read_edges(v_new.ids, v_new.parent_ids, v_new.keys, v_new.specs);
+    v_edges := app.parse_edges(v_new.ids, v_new.parent_ids, v_new.keys, v_new.specs);
     v_from_ids := v_edges.from_ids;
     v_to_ids := v_edges.to_ids;
   end if;
@@ -77,7 +77,7 @@ begin
     group by e.from_id
   ) as d on d.from_id = n.id;
 
-  v_lanes := app.find_lanes(insert_steps.owner_id, v_new.handled);
+  v_lanes := app.ensure_lanes(insert_steps.owner_id, v_new.handled);
   insert into app.job_queue (
     job_id, run_id, parent_id, lane_id, run_at, waits, open_children, priority, status, dependents
   )

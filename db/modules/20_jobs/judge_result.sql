@@ -23,7 +23,7 @@ create or replace function app.judge_result(
 as $$
 declare
   v_said text := judge_result.result ->> 'outcome';
-  v_delay_ms bigint := app.read_bigint(judge_result.result -> 'retry_in_ms');
+  v_delay_ms bigint := app.parse_bigint(judge_result.result -> 'retry_in_ms');
   v_delay interval;
 begin
   if v_delay_ms is not null then

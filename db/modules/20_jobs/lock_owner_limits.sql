@@ -40,20 +40,3 @@ $$;
 
 comment on function app.lock_owner_limits(bigint[], integer[]) is
   'For a claim: how many steps may be taken from each of these lanes; of those with a limit, none where another claim is at it.';
-
-create or replace function app.count_running(lane_id bigint)
-  returns integer
-  language plpgsql
-  stable
-  set search_path = ''
-as $$
-begin
-  return (
-    select count(*)::integer
-    from app.job_queue as q
-    where q.lane_id = count_running.lane_id and q.status = 'running'
-  );
-end
-$$;
-
-comment on function app.count_running(bigint) is 'How many steps of a lane run.';

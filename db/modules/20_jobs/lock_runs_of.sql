@@ -20,7 +20,7 @@ begin
         from app.job_queue as q
         where q.job_id = any (
           array(
-            select app.read_bigint(g.result -> 'id')
+            select app.parse_bigint(g.result -> 'id')
             from jsonb_array_elements(lock_runs_of.results) as g (result)
           )
         )

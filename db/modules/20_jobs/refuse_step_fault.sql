@@ -31,4 +31,4 @@ begin
 end
 $$;
 
-comment on function app.refuse_step_fault(text) is 'Refuses steps for what app.read_steps found in one of them; null passes.';
+comment on function app.refuse_step_fault(text) is 'Refuses steps for what app.parse_steps found in one of them; null passes.';

@@ -12,7 +12,7 @@ as $$
 declare
   v_lost_before timestamptz := app.now() - (select s.job_lease from app.settings as s);
   v_named_fences bigint[] := array(
-    select app.read_bigint(h.step -> 'fence')
+    select app.parse_bigint(h.step -> 'fence')
     from jsonb_array_elements(return_lost_steps.running) as h (step)
   );
   v_worker_ids uuid[];

@@ -29,7 +29,7 @@ begin
   ended_ids := '{}';
   loop
     if v_completed_ids <> '{}' then
-      perform app.complete_groups(v_completed_ids);
+      perform app.complete_joined_steps(v_completed_ids);
       v_settled_ids := v_settled_ids || v_completed_ids;
     end if;
     exit when v_settled_ids = '{}' and v_opened_ids = '{}';

@@ -1,7 +1,7 @@
 -- app.wake_lanes
 --
 -- Writes      lanes that sleep until later, and those that a provider holds
--- Locks       the steps' lanes, lowest id first, for key share, so that none is put to sleep meanwhile (app.rest_lanes); what
+-- Locks       the steps' lanes, lowest id first, for key share, so that none is put to sleep meanwhile (app.put_lanes_to_sleep); what
 --             a lock gives is the newest version. Those that sleep or are held are changed, in the same order
 -- Why         a lane that is awake is left alone, so that submitting, completing and claiming never wait for each other
 create or replace function app.wake_lanes(

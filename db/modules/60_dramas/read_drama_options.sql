@@ -34,7 +34,7 @@ begin
       where k.type is null
         or k.type <> jsonb_typeof(o.value)
         or k.type = 'string' and char_length(o.value #>> '{}') > k.size
-        or k.type = 'number' and not coalesce(app.read_bigint(o.value) between 1 and k.size, false)
+        or k.type = 'number' and not coalesce(app.parse_bigint(o.value) between 1 and k.size, false)
       limit 1
     );
   end if;

@@ -1,10 +1,10 @@
--- app.read_steps
+-- app.parse_steps
 --
 -- Errors      PT422 step_invalid, step_key_invalid, step_key_taken, step_type_unknown, too_many_steps,
 --             too_many_dependencies
 -- Why         one statement reads the whole tree. Hash joins only: a plan made for few steps would compare each key with
 --             each other
-create or replace function app.read_steps(
+create or replace function app.parse_steps(
   run_id bigint,
   parent_id bigint,
   steps jsonb,
@@ -45,13 +45,13 @@ begin
   -- Parents come before their children, and siblings in their order: so do their ids. (A join with job_types would mix them.)
   with recursive tree as (
     select
-      case when read_steps.parent_id is null then read_steps.run_id else nextval('public.jobs_id_seq') end as id,
-      read_steps.parent_id as parent_id,
+      case when parse_steps.parent_id is null then parse_steps.run_id else nextval('public.jobs_id_seq') end as id,
+      parse_steps.parent_id as parent_id,
       s.spec,
-      read_steps.is_open as is_open,
+      parse_steps.is_open as is_open,
       array_position(v_names, s.spec ->> 'type') as type,
-      read_steps.level as level
-    from jsonb_array_elements(read_steps.steps) as s (spec)
+      parse_steps.level as level
+    from jsonb_array_elements(parse_steps.steps) as s (spec)
     union all
     select
       nextval('public.jobs_id_seq'),
@@ -85,7 +85,7 @@ begin
       coalesce(jsonb_array_length(
         case jsonb_typeof(t.spec -> 'steps') when 'array' then t.spec -> 'steps' end
       ), 0) as children
-    from (select * from tree limit greatest(read_steps.room, 0) + 1) as t
+    from (select * from tree limit greatest(parse_steps.room, 0) + 1) as t
   )
   select
     array_agg(r.id),
@@ -152,7 +152,7 @@ begin
   if ids is null then
     return;
   end if;
-  if cardinality(ids) > read_steps.room then
+  if cardinality(ids) > parse_steps.room then
     perform app.fail(
       422,
       'too_many_steps',
@@ -178,14 +178,14 @@ begin
   group by k.parent_id, k.key
   having count(*) > 1
   limit 1;
-  if v_fault is null and read_steps.parent_id is not null then
+  if v_fault is null and parse_steps.parent_id is not null then
     select j.key into v_fault
     from public.jobs as j
-    where j.parent_id = read_steps.parent_id
+    where j.parent_id = parse_steps.parent_id
       and j.key in (
         select k.key
         from unnest(parent_ids, keys) as k (parent_id, key)
-        where k.parent_id = read_steps.parent_id
+        where k.parent_id = parse_steps.parent_id
       )
     limit 1;
   end if;
@@ -200,7 +200,7 @@ begin
 end
 $$;
 
-comment on function app.read_steps(bigint, bigint, jsonb, boolean, integer, integer) is
+comment on function app.parse_steps(bigint, bigint, jsonb, boolean, integer, integer) is
   'Reads a list of steps and all below them, parents first, with an id for each: see app.insert_steps. waits: 1 where it waits '
   'for its parent''s own work. children: how many it has. queued, emptied: those that can run at once, and groups that wait for '
   'nothing and have nothing. handled: the types that have a handler. edges: how many dependencies they name.';

@@ -1,7 +1,7 @@
--- app.find_wake
+-- app.find_wake_in_ms
 --
 -- Why         of very many lanes it looks at some, and has the worker ask again within a second
-create or replace function app.find_wake(wanted_types text[])
+create or replace function app.find_wake_in_ms(wanted_types text[])
   returns bigint
   language plpgsql
   stable
@@ -25,7 +25,7 @@ begin
   from (
     select l.id, l.type, l.wake_at, l.not_before, row_number() over () as n
     from app.lanes as l
-    where l.wake_at < 'infinity' and (find_wake.wanted_types is null or l.type = any (find_wake.wanted_types))
+    where l.wake_at < 'infinity' and (find_wake_in_ms.wanted_types is null or l.type = any (find_wake_in_ms.wanted_types))
     limit 1000
   ) as l
   join public.job_types as t on t.name = any (array[l.type]);
@@ -34,4 +34,4 @@ begin
 end
 $$;
 
-comment on function app.find_wake(text[]) is 'In how many milliseconds a step of these types is due; 0: now, or as soon as a limit allows; null: none.';
+comment on function app.find_wake_in_ms(text[]) is 'In how many milliseconds a step of these types is due; 0: now, or as soon as a limit allows; null: none.';

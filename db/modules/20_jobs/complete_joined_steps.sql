@@ -1,7 +1,7 @@
--- app.complete_groups
+-- app.complete_joined_steps
 --
 -- Writes      jobs
-create or replace function app.complete_groups(job_ids bigint[])
+create or replace function app.complete_joined_steps(job_ids bigint[])
   returns void
   language plpgsql
   volatile
@@ -25,10 +25,10 @@ begin
         )::integer
       else j.output_bytes
     end
-  where j.id = any (complete_groups.job_ids);
-  perform app.record_events(complete_groups.job_ids, 'completed');
+  where j.id = any (complete_joined_steps.job_ids);
+  perform app.record_events(complete_joined_steps.job_ids, 'completed');
 end
 $$;
 
-comment on function app.complete_groups(bigint[]) is
+comment on function app.complete_joined_steps(bigint[]) is
   'Completes steps whose children are all settled; those that collect count their children''s outputs.';

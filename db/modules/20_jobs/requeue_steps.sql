@@ -1,7 +1,7 @@
--- app.queue_again
+-- app.requeue_steps
 --
 -- Writes      job_queue; jobs, where clients have seen them running, or they have failed, or say how far they are
-create or replace function app.queue_again(
+create or replace function app.requeue_steps(
   job_ids bigint[],
   failures integer[],
   delays integer[],
@@ -27,7 +27,7 @@ begin
     worker_id = null,
     claimed_at = null
   from unnest(
-    queue_again.job_ids, queue_again.failures, queue_again.delays, queue_again.run_at, queue_again.states
+    requeue_steps.job_ids, requeue_steps.failures, requeue_steps.delays, requeue_steps.run_at, requeue_steps.states
   ) as a (id, failures, delays, run_at, state)
   where q.job_id = any (array[a.id]);
 
@@ -38,13 +38,13 @@ begin
     progress = greatest(j.progress, a.progress),
     error_slug = coalesce(a.slug, j.error_slug),
     error_message = case when a.slug is null then j.error_message else a.message end
-  from unnest(queue_again.job_ids, queue_again.progress, queue_again.slugs, queue_again.messages)
+  from unnest(requeue_steps.job_ids, requeue_steps.progress, requeue_steps.slugs, requeue_steps.messages)
     as a (id, progress, slug, message)
   where j.id = any (array[a.id]) and (j.status <> 'queued' or a.slug is not null or a.progress > j.progress);
-  perform app.record_events(queue_again.job_ids, 'queued');
+  perform app.record_events(requeue_steps.job_ids, 'queued');
 end
 $$;
 
-comment on function app.queue_again(bigint[], integer[], integer[], timestamptz[], real[], jsonb[], text[], text[]) is
+comment on function app.requeue_steps(bigint[], integer[], integer[], timestamptz[], real[], jsonb[], text[], text[]) is
   'Puts running steps back into the queue, due at run_at. A null state keeps the one that was saved before. '
   'slugs, messages: why it has failed, or null.';

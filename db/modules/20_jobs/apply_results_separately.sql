@@ -1,9 +1,9 @@
--- app.apply_results_apart
+-- app.apply_results_separately
 --
 -- Writes      what app.apply_locked_results writes
 -- Locks       the caller holds the runs; then what app.apply_locked_results locks, result by result
 -- Why         finds the step whose callback raises: its neighbours complete, whatever their product
-create or replace function app.apply_results_apart(results jsonb)
+create or replace function app.apply_results_separately(results jsonb)
   returns jsonb
   language plpgsql
   volatile
@@ -17,8 +17,8 @@ declare
 begin
   select array_agg(g.n order by g.n), jsonb_agg(g.result order by g.n)
   into v_places, v_batch
-  from jsonb_array_elements(apply_results_apart.results) with ordinality as g (result, n)
-  where not app.has_step_callback(app.read_bigint(g.result -> 'id'));
+  from jsonb_array_elements(apply_results_separately.results) with ordinality as g (result, n)
+  where not app.has_step_callback(app.parse_bigint(g.result -> 'id'));
   if v_batch is not null then
     v_refused := app.renumber_refused(
       app.apply_locked_results(v_batch, app.lock_runs_of(v_batch)), v_places
@@ -27,7 +27,7 @@ begin
 
   for v_one in
     select g.n, g.result
-    from jsonb_array_elements(apply_results_apart.results) with ordinality as g (result, n)
+    from jsonb_array_elements(apply_results_separately.results) with ordinality as g (result, n)
     where v_places is null or g.n <> all (v_places)
     order by g.n
   loop
@@ -38,5 +38,5 @@ begin
 end
 $$;
 
-comment on function app.apply_results_apart(jsonb) is
+comment on function app.apply_results_separately(jsonb) is
   'Applies results after a callback raised: those of steps without a callback together, each other one alone. Returns as app.apply_results.';

@@ -1,7 +1,7 @@
--- app.read_edges
+-- app.parse_edges
 --
 -- Errors      PT422 step_dependency_unknown, step_cycle
-create or replace function app.read_edges(
+create or replace function app.parse_edges(
   ids bigint[],
   parent_ids bigint[],
   keys text[],
@@ -26,9 +26,9 @@ begin
   into from_ids, to_ids, v_fault
   from (
     select distinct n.id as from_id, o.id as to_id, d.key
-    from unnest(read_edges.ids, read_edges.parent_ids, read_edges.specs) as n (id, parent_id, spec)
+    from unnest(parse_edges.ids, parse_edges.parent_ids, parse_edges.specs) as n (id, parent_id, spec)
     cross join lateral jsonb_array_elements_text(n.spec -> 'depends_on') as d (key)
-    left join unnest(read_edges.ids, read_edges.parent_ids, read_edges.keys) as o (id, parent_id, key)
+    left join unnest(parse_edges.ids, parse_edges.parent_ids, parse_edges.keys) as o (id, parent_id, key)
       on coalesce(o.parent_id, 0) = coalesce(n.parent_id, 0) and o.key = d.key
   ) as e;
   if v_fault is not null then
@@ -48,5 +48,5 @@ begin
 end
 $$;
 
-comment on function app.read_edges(bigint[], bigint[], text[], jsonb[]) is
+comment on function app.parse_edges(bigint[], bigint[], text[], jsonb[]) is
   'Which of these steps (from) depend on which beside them (to), in the order of what they depend on.';

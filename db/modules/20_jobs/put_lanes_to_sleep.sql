@@ -1,9 +1,9 @@
--- app.rest_lanes
+-- app.put_lanes_to_sleep
 --
 -- Writes      lanes
 -- Locks       the lanes, with skip locked: where somebody is queuing steps the lane stays awake. The statement after it
 --             sees what was queued before
-create or replace function app.rest_lanes(lane_ids bigint[])
+create or replace function app.put_lanes_to_sleep(lane_ids bigint[])
   returns void
   language plpgsql
   volatile
@@ -13,7 +13,7 @@ declare
   v_locked_ids bigint[] := array(
     select l.id
     from app.lanes as l
-    where l.id = any (rest_lanes.lane_ids)
+    where l.id = any (put_lanes_to_sleep.lane_ids)
     for update skip locked
   );
 begin
@@ -27,4 +27,4 @@ begin
 end
 $$;
 
-comment on function app.rest_lanes(bigint[]) is 'Lets lanes sleep until something in them is due.';
+comment on function app.put_lanes_to_sleep(bigint[]) is 'Lets lanes sleep until something in them is due.';

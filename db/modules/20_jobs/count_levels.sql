@@ -1,0 +1,24 @@
+-- app.count_levels
+create or replace function app.count_levels(job_id bigint)
+  returns integer
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+begin
+  return (
+    with recursive line as (
+      select count_levels.job_id as id
+      union all
+      select j.parent_id
+      from line as l
+      join public.jobs as j on j.id = any (array[l.id])
+      where j.parent_id is not null
+    )
+    select count(*)::integer
+    from line as l
+  );
+end
+$$;
+
+comment on function app.count_levels(bigint) is 'How many levels there are down to a job, its own included.';

@@ -1,0 +1,28 @@
+-- app.ensure_child_lanes
+--
+-- Writes      lanes
+-- Locks       new lanes, by owner and type
+create or replace function app.ensure_child_lanes(results jsonb)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  insert into app.lanes (owner_id, type)
+  select distinct r.owner_id, t.name
+  from jsonb_array_elements(ensure_child_lanes.results) as g (result)
+  join app.job_queue as q on q.job_id = any (array[app.parse_bigint(g.result -> 'id')])
+  join app.runs as r on r.id = any (array[q.run_id])
+  cross join lateral jsonb_path_query(g.result -> 'children', '$.**.type') as y (type)
+  join public.job_types as t on t.name = any (array[y.type #>> '{}']) and t.has_handler
+  where not exists (
+    select from app.lanes as l
+    where l.owner_id is not distinct from r.owner_id and l.type = t.name
+  )
+  order by r.owner_id, t.name
+  on conflict on constraint lanes_owner_and_type_are_unique do nothing;
+end
+$$;
+
+comment on function app.ensure_child_lanes(jsonb) is 'Makes the lanes that the children in these results need.';

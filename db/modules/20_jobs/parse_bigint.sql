@@ -1,0 +1,17 @@
+-- app.parse_bigint
+create or replace function app.parse_bigint(value jsonb)
+  returns bigint
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+begin
+  return case
+    when jsonb_typeof(parse_bigint.value) = 'number' and parse_bigint.value::text ~ '^\d+$'
+      and length(parse_bigint.value::text) <= 18
+      then parse_bigint.value::bigint
+  end;
+end
+$$;
+
+comment on function app.parse_bigint(jsonb) is 'A whole number that is not negative; null for anything else.';
