@@ -1,5 +1,5 @@
--- Anyone may read what types of jobs there are; a signed-in user may read their own jobs, but for input and output; nobody
--- writes either through the API.
+-- Everybody may read the names of job types; users may read their own jobs, except input and
+-- output. Nobody writes these tables through the API.
 
 revoke all on public.job_types, public.jobs from anon, authenticated, service_role;
 
@@ -12,10 +12,10 @@ create policy select_all on public.job_types
   to anon, authenticated
   using (true);
 
--- input and output hold prompts.
+-- Without input and output, because they hold prompts.
 grant select (
-  id, root_id, parent_id, owner_id, key, type, status, progress, created_at, started_at, finished_at, error_slug,
-  error_message
+  id, root_id, parent_id, owner_id, key, type, status, progress, created_at, started_at,
+  finished_at, error_slug, error_message
 ) on public.jobs to authenticated;
 grant select on public.jobs to service_role;
 
@@ -25,5 +25,6 @@ create policy select_own on public.jobs
   to authenticated
   using (owner_id = (select auth.uid()));
 
-revoke all on sequence public.jobs_id_seq, app.lanes_id_seq, app.job_events_id_seq, app.step_fences
+revoke all
+  on sequence public.jobs_id_seq, app.lanes_id_seq, app.job_events_id_seq, app.step_fences
   from anon, authenticated, service_role;

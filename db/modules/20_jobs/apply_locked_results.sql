@@ -1,12 +1,14 @@
 -- app.apply_locked_results
 --
--- Writes      jobs, job_queue, lanes, runs; what callbacks write; the queue: a pump for steps that are due later
--- Errors      JC001, where the callback of a step raises
--- Locks       the caller holds the runs (app.lock_runs_of); then what callbacks lock; then lanes that sleep or are held,
---             lowest id first each. Rows of running steps change under their run's lock only, so they need no lock of their
---             own
--- Why         results are judged one by one (app.judge_result) and written in sets. A fault of one result is its own:
---             children are inserted in a subtransaction, everything else is checked before it is used
+-- Writes      jobs, job_queue, lanes, runs; what callbacks write; the queue: a pump for steps that
+--             are due later
+-- Errors      JC001, if the callback of a step raises
+-- Locks       new lanes, by owner and type; then what callbacks lock; then the lanes of queued
+--             steps, lowest id first (app.wake_lanes). The caller holds the runs
+--             (app.lock_runs_of), which also protects the rows of their steps
+-- Why         judges results one by one (app.judge_result) and writes them in sets. A fault of one
+--             result does not harm the others: children are inserted in a subtransaction, and
+--             everything else is checked before it is used
 create or replace function app.apply_locked_results(results jsonb, failing_run_ids bigint[])
   returns jsonb
   language plpgsql
@@ -22,11 +24,12 @@ declare
   v_new_emptied_ids bigint[];
   v_verdict record;
   v_message text;
+  v_hint text;
   v_policy text;
   v_steps_max integer;
   v_failing_ids bigint[] := apply_locked_results.failing_run_ids;
   v_seen_ids bigint[] := '{}'::bigint[];
-  -- Own work done: ids, outputs, their sizes, since when it ran, and how many children it brought.
+  -- Steps whose own work is done: output, its size, when claimed, number of open children.
   v_done_ids bigint[] := '{}'::bigint[];
   v_done_outputs jsonb[] := '{}'::jsonb[];
   v_done_bytes integer[] := '{}'::integer[];
@@ -35,7 +38,7 @@ declare
   v_open_ids bigint[] := '{}'::bigint[];
   v_emptied_ids bigint[] := '{}'::bigint[];
   v_queued_ids bigint[] := '{}'::bigint[];
-  -- Failed for good.
+  -- Steps that failed permanently.
   v_failed_ids bigint[] := '{}'::bigint[];
   v_failed_slugs text[] := '{}'::text[];
   v_failed_messages text[] := '{}'::text[];
@@ -43,7 +46,7 @@ declare
   v_settled_ids bigint[] := '{}'::bigint[];
   v_skipping_ids bigint[] := '{}'::bigint[];
   v_ending_ids bigint[] := '{}'::bigint[];
-  -- To run again: ids, failures, delays, when, how far they are, and what they saved.
+  -- Steps that run again.
   v_again_ids bigint[] := '{}'::bigint[];
   v_again_failures integer[] := '{}'::integer[];
   v_again_delays integer[] := '{}'::integer[];
@@ -68,7 +71,7 @@ begin
   into v_completed_types, v_rescheduled_types
   from app.job_callbacks as c;
 
-  -- All new lanes at once, so that two batches make them in the same order.
+  -- All new lanes at once, so that two batches insert lanes in the same order.
   if jsonb_path_exists(apply_locked_results.results, '$[*].children[*]') then
     perform app.ensure_child_lanes(apply_locked_results.results);
   end if;
@@ -94,6 +97,7 @@ begin
       t.backoff_max
     from jsonb_array_elements(apply_locked_results.results) with ordinality as g (result, n)
     left join app.job_queue as q
+      -- Index lookup even on an empty table: ADR 8.
       on q.job_id = any (array[app.parse_bigint(g.result -> 'id')])
       and q.fence = app.parse_bigint(g.result -> 'fence')
       and q.worker_id is not null
@@ -105,14 +109,17 @@ begin
       v_refused := v_refused || jsonb_build_object(
         'index', v_one.n - 1,
         'id', v_one.result -> 'id',
-        'reason', case when app.parse_bigint(v_one.result -> 'id') is null then 'result_invalid' else 'step_lost' end
+        'reason', case
+          when app.parse_bigint(v_one.result -> 'id') is null then 'result_invalid'
+          else 'step_lost'
+        end
       );
       continue;
     end if;
 
     v_verdict := app.judge_result(
-      v_one.result, v_one.failures, v_one.delays, v_one.max_failures, v_one.max_output_bytes, v_one.backoff,
-      v_one.backoff_max
+      v_one.result, v_one.failures, v_one.delays, v_one.max_failures, v_one.max_output_bytes,
+      v_one.backoff, v_one.backoff_max
     );
     v_direct := 0;
     v_new_queued_ids := '{}';
@@ -123,19 +130,22 @@ begin
         select n.direct, n.queued, n.emptied
         into v_direct, v_new_queued_ids, v_new_emptied_ids
         from app.insert_children(
-          v_one.run_id, v_one.job_id, v_one.result -> 'children', v_one.open_children = 0, v_steps_max
+          v_one.run_id, v_one.job_id, v_one.result -> 'children', v_one.open_children = 0,
+          v_steps_max
         ) as n;
       exception
         when sqlstate 'PT422' then
-          get stacked diagnostics v_message = message_text;
+          get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
           v_verdict.outcome := 'failed';
           v_verdict.slug := 'children_invalid';
-          v_verdict.message := v_message;
+          v_verdict.message := concat_ws(' ', v_message, v_hint);
       end;
     end if;
 
     if v_verdict.outcome = 'invalid' then
-      v_refused := v_refused || jsonb_build_object('index', v_one.n - 1, 'id', v_one.job_id, 'reason', 'result_invalid');
+      v_refused := v_refused || jsonb_build_object(
+        'index', v_one.n - 1, 'id', v_one.job_id, 'reason', 'result_invalid'
+      );
       continue;
     end if;
     v_seen_ids := v_seen_ids || v_one.job_id;
@@ -193,19 +203,25 @@ begin
   end if;
 
   if v_done_ids <> '{}' then
-    perform app.finish_work(v_done_ids, v_done_outputs, v_done_bytes, v_done_since, v_done_children);
+    perform app.finish_work(
+      v_done_ids, v_done_outputs, v_done_bytes, v_done_since, v_done_children
+    );
   end if;
   if v_again_ids <> '{}' then
     perform app.requeue_steps(
-      v_again_ids, v_again_failures, v_again_delays, v_again_at, v_again_progress, v_again_states, v_again_slugs,
-      v_again_messages
+      v_again_ids, v_again_failures, v_again_delays, v_again_at, v_again_progress, v_again_states,
+      v_again_slugs, v_again_messages
     );
     v_queued_ids := v_queued_ids || v_again_ids;
   end if;
   if v_failed_ids <> '{}' then
-    perform app.fail_steps(v_failed_ids, v_failed_slugs, v_failed_messages, v_failed_since, v_ending_ids);
+    perform app.fail_steps(
+      v_failed_ids, v_failed_slugs, v_failed_messages, v_failed_since, v_ending_ids
+    );
     if cardinality(v_failed_ids) > cardinality(v_ending_ids) then
-      perform app.skip_steps(array(select unnest(v_failed_ids) except select unnest(v_ending_ids)), v_skipping_ids);
+      perform app.skip_steps(
+        array(select unnest(v_failed_ids) except select unnest(v_ending_ids)), v_skipping_ids
+      );
     end if;
   end if;
   v_settled := app.settle_steps(v_settled_ids, v_open_ids, v_emptied_ids);
@@ -229,5 +245,6 @@ end
 $$;
 
 comment on function app.apply_locked_results(jsonb, bigint[]) is
-  'Applies the results of running steps, whose runs are locked; see app.apply_results. failing_run_ids: those of the runs that are '
-  'failing, or null.';
+$$Applies the results of running steps whose runs the caller has locked; see app.apply_results.
+
+failing_run_ids: the failing runs among them, or null.$$;

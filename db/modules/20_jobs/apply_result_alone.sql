@@ -16,7 +16,7 @@ begin
 exception
   when sqlstate 'JC001' then
     get stacked diagnostics v_error = message_text;
-    -- To the log only: the text may name what the owner of the step must not see.
+    -- Only to the log, because the text may name data that the owner of the step must not see.
     raise log 'Callback failed for step %: %', apply_result_alone.result ->> 'id', v_error;
     v_batch := jsonb_build_array(
       jsonb_build_object(
@@ -26,7 +26,9 @@ exception
         'is_permanent', true,
         'error', jsonb_build_object(
           'slug', 'callback_failed',
-          'message', 'The result of the step could not be stored because of an internal error. Retry the run.'
+          'message',
+          'The result of the step could not be stored because of an internal error. Retry the run; '
+          'if the step fails again, tell the operator.'
         )
       )
     );
@@ -36,4 +38,6 @@ end
 $$;
 
 comment on function app.apply_result_alone(jsonb) is
-  'Applies one result; if the callback of its step raises, fails the step with callback_failed. Returns as app.apply_results.';
+$$Applies one result. If the callback of the step raises, the step fails with callback_failed.
+
+Returns the refused results, as app.apply_results does.$$;

@@ -2,8 +2,9 @@
 --
 -- Writes      what app.apply_locked_results writes
 -- Locks       runs, lowest id first; then what app.apply_locked_results locks
--- Why         a callback that raises undoes the batch, in a subtransaction, and not its caller: results without a callback are
---             applied again together, the others each alone
+-- Why         a callback that raises undoes the batch but not its caller, because the batch is a
+--             subtransaction; app.apply_results_separately then finds the step whose callback
+--             raises
 create or replace function app.apply_results(results jsonb)
   returns jsonb
   language plpgsql
@@ -21,6 +22,7 @@ end
 $$;
 
 comment on function app.apply_results(jsonb) is
-$$Applies the results of running steps, as worker.exchange_steps describes them, and moves on what waited for the steps.
+$$Applies the results of running steps, and moves the steps on that waited for them.
 
-Returns the refused results: [{ index, id, reason }]. A step whose callback raises fails with callback_failed.$$;
+results: as worker.exchange_steps describes them. Returns the refused results:
+[{ index, id, reason }]. A step whose callback raises fails with callback_failed.$$;

@@ -2,7 +2,7 @@
 --
 -- Writes      what app.apply_locked_results writes
 -- Locks       the caller holds the runs; then what app.apply_locked_results locks, result by result
--- Why         finds the step whose callback raises: its neighbours complete, whatever their product
+-- Why         finds the step whose callback raises, so that the other steps of the batch complete
 create or replace function app.apply_results_separately(results jsonb)
   returns jsonb
   language plpgsql
@@ -31,7 +31,8 @@ begin
     where v_places is null or g.n <> all (v_places)
     order by g.n
   loop
-    v_refused := v_refused || app.renumber_refused(app.apply_result_alone(v_one.result), array[v_one.n]);
+    v_refused := v_refused
+      || app.renumber_refused(app.apply_result_alone(v_one.result), array[v_one.n]);
   end loop;
 
   return v_refused;
@@ -39,4 +40,7 @@ end
 $$;
 
 comment on function app.apply_results_separately(jsonb) is
-  'Applies results after a callback raised: those of steps without a callback together, each other one alone. Returns as app.apply_results.';
+$$Applies the results of a batch in which a callback raised: first the results of steps without a
+callback, together; then each other result alone.
+
+Returns the refused results, as app.apply_results does.$$;

@@ -1,9 +1,10 @@
 -- app.call_callback
 --
--- Errors      JC001, whatever the callback raised; the message has its SQLSTATE and text. Deadlocks, timeouts and what
---             befalls the whole server pass through, because they say nothing about the callback: the caller repeats
--- Why         one of the two functions that build SQL from text: the name comes from app.job_callbacks, which only postgres
---             can write. The one handler that catches everything: a product's fault must not stop other products
+-- Errors      JC001 for most of what the callback raises; the message holds its SQLSTATE and text.
+--             Deadlocks, timeouts and faults of the server pass through unchanged, because they say
+--             nothing about the callback: the caller repeats its transaction
+-- Why         builds SQL from text: the name comes from app.job_callbacks, which only postgres can
+--             write. Catches every other error, because a fault of one product must not stop others
 create or replace function app.call_callback(callback text, job_ids bigint[])
   returns void
   language plpgsql
@@ -18,14 +19,15 @@ begin
   v_function := (call_callback.callback || '(bigint[])')::regprocedure::oid;
   execute format('select %s($1)', v_function) using call_callback.job_ids;
 exception
-  when transaction_rollback or lock_not_available or insufficient_resources or operator_intervention
-    or system_error then
+  when transaction_rollback or lock_not_available or insufficient_resources
+    or operator_intervention or system_error
+  then
     raise;
   when assert_failure or others then
     get stacked diagnostics v_state = returned_sqlstate, v_message = message_text;
     raise exception using
       errcode = 'JC001',
-      message = format('%s raised %s: %s', call_callback.callback, v_state, v_message);
+      message = format('%s raised %s: %s', call_callback.callback, v_state, left(v_message, 2000));
 end
 $$;
 

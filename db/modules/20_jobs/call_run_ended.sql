@@ -2,7 +2,8 @@
 --
 -- Writes      callback_faults; what the callback writes
 -- Locks       what the callback locks
--- Why         a run stays ended whatever its product makes of it. A call that raised is stored and repeated by schedule
+-- Why         a run that ended stays ended, even if its callback raises. The call is then stored,
+--             and app.repeat_callbacks repeats it
 create or replace function app.call_run_ended(callback text, run_ids bigint[])
   returns void
   language plpgsql
@@ -17,7 +18,7 @@ begin
     perform app.call_callback(call_run_ended.callback, call_run_ended.run_ids);
     return;
   exception
-    -- Next, each run alone: only the runs whose call raises are stored.
+    -- The loop below calls the callback for each run alone, and stores only the calls that raise.
     when sqlstate 'JC001' then
       null;
   end;
@@ -30,7 +31,9 @@ begin
         get stacked diagnostics v_error = message_text;
         raise log 'Callback failed at the end of run %: %', v_run_id, v_error;
         insert into app.callback_faults as f (run_id, callback, failed_at, next_at, error)
-        values (v_run_id, call_run_ended.callback, app.now(), app.now() + interval '1 minute', v_error)
+        values (
+          v_run_id, call_run_ended.callback, app.now(), app.now() + interval '1 minute', v_error
+        )
         on conflict on constraint callback_faults_pkey do nothing;
     end;
   end loop;
@@ -38,4 +41,4 @@ end
 $$;
 
 comment on function app.call_run_ended(text, bigint[]) is
-  'Calls an on_run_ended callback for runs that ended; stores the calls that raise in app.callback_faults.';
+  'Calls on_run_ended for runs that ended; stores the calls that raise in app.callback_faults.';

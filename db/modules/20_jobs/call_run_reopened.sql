@@ -1,7 +1,8 @@
 -- app.call_run_reopened
 --
--- Errors      what the callback raises: a product may refuse that its run is opened again
--- Why         builds SQL from a name of app.job_callbacks, which only postgres can write
+-- Errors      whatever the callback raises: a product may refuse that its run runs again
+-- Why         builds SQL from text: the name comes from app.job_callbacks, which only postgres can
+--             write
 create or replace function app.call_run_reopened(run_id bigint)
   returns void
   language plpgsql
@@ -22,4 +23,4 @@ end
 $$;
 
 comment on function app.call_run_reopened(bigint) is
-  'Calls the on_run_reopened callback of the run''s root, where its type has one.';
+  'Calls on_run_reopened for a run, if the type of its root registered that callback.';

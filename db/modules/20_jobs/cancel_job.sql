@@ -1,9 +1,9 @@
 -- app.cancel_job, public.cancel_job
 --
--- Called by   the owner; service_role
+-- Called by   clients: the owner of the run, and service_role
 -- Writes      what app.cancel_runs writes
 -- Errors      PT404 job_not_found, PT409 job_is_step, job_finished
--- Idempotent  what is cancelled already stays so
+-- Idempotent  a cancelled run stays cancelled
 -- Locks       the run; then what app.cancel_runs locks
 create or replace function app.cancel_job(job_id bigint)
   returns text
@@ -11,6 +11,7 @@ create or replace function app.cancel_job(job_id bigint)
   volatile
   security definer
   set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 8.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -26,12 +27,13 @@ begin
   if v_status = 'cancelled' then
     return v_status;
   end if;
+
   if v_status in ('completed', 'failed') then
     perform app.fail(
       409,
       'job_finished',
-      format('The job is %s.', v_status),
-      'Nothing is left to cancel. Call retry_job to run its failed steps again.'
+      format('The run has already %s.', v_status),
+      'There is nothing to cancel. To run its failed steps again, call retry_job.'
     );
   end if;
 
@@ -53,8 +55,10 @@ return app.cancel_job(job_id);
 comment on function public.cancel_job(bigint) is
 $$Cancels a run at once.
 
-job_id: the root. Every step that is not finished is cancelled; handlers that run are told within 2 s, and what they still hand in
-is refused. Returns "cancelled", also where it was already. 404 job_not_found. 409 job_is_step, job_finished.$$;
+job_id: the root of the run. Every step that has not finished becomes cancelled. Workers abort the
+handlers of running steps within 2 s; their results are refused. Returns "cancelled", also for a run
+that was cancelled before.
+404 job_not_found. 409 job_is_step, job_finished. Origin 002.$$;
 
 grant execute on function app.cancel_job(bigint) to authenticated, service_role;
 grant execute on function public.cancel_job(bigint) to authenticated, service_role;

@@ -1,9 +1,11 @@
 -- app.claim_steps
 --
--- Writes      job_queue, lanes, job_types (what of a rate is spent)
--- Locks       job_types and lanes that have limits, job_queue, lanes: each with skip locked, so it waits for nobody
--- Why         lanes are served in turn: one owner's ten thousand steps are one lane beside another's single step. What has
---             no limit is claimed without a lock on its lane, by any number of workers at once.
+-- Writes      job_queue, lanes, job_types.rate_spent_until
+-- Locks       job_types and lanes that have limits, job_queue, lanes: each with skip locked, so
+--             that a claim never waits
+-- Why         serves lanes in turn: the 10,000 steps of one owner are one lane, like the single
+--             step of another owner. Claims from lanes without a limit lock no lane, so any number
+--             of workers claims from a lane at the same time
 create or replace function app.claim_steps(worker_id uuid, want integer, wanted_types text[])
   returns jsonb
   language plpgsql
@@ -12,7 +14,7 @@ create or replace function app.claim_steps(worker_id uuid, want integer, wanted_
 as $$
 declare
   v_now timestamptz := app.now();
-  -- The transaction may have waited for a run since it began.
+  -- The time of this moment, because the transaction may have waited for a run since it began.
   v_claimed_at timestamptz := app.clock();
   v_left integer := least(claim_steps.want, 1000);
   v_page integer;
@@ -40,7 +42,7 @@ declare
 begin
   v_limits := app.lock_type_limits();
 
-  -- As many lanes as steps are wanted; where they give less, the next ones, some times.
+  -- Reads as many lanes as steps are wanted. If the lanes have fewer steps, reads the next lanes.
   for v_turn in 1 .. 10 loop
     v_page := v_left;
     v_lanes := 0;
@@ -52,6 +54,7 @@ begin
     for v_one in
       select l.id, l.type, l.served_at, t.owner_running_limit
       from app.lanes as l
+      -- Index lookup even on an empty table: ADR 8.
       join public.job_types as t on t.name = any (array[l.type])
       where l.wake_at < 'infinity'
         and l.wake_at <= v_now
@@ -81,7 +84,8 @@ begin
       v_rooms := array_fill(v_left, array[v_lanes]);
     end if;
 
-    -- In rounds: from each lane an equal share, and what some leave comes from the others.
+    -- In rounds: an equal share from each lane. The next round gives what is left to lanes with
+    -- more.
     v_active := v_lanes;
     while v_active > 0 and v_left > 0 loop
       v_share := greatest(1, v_left / v_active);
@@ -148,7 +152,8 @@ begin
     exit when v_left = 0 or not v_has_more;
   end loop;
 
-  -- A lane that is alone keeps its turn, and stays awake while it gives anything: a chain would else move it at each step.
+  -- A lane that is alone keeps its turn and stays awake while it has steps, because a chain would
+  -- otherwise write the lane at each step.
   if v_lanes_seen > 1 then
     update app.lanes as l
     set served_at = clock_timestamp()
@@ -178,4 +183,7 @@ end
 $$;
 
 comment on function app.claim_steps(uuid, integer, text[]) is
-  'Gives a worker up to want steps of these types (null: any) that are ready, with what their handlers need: see worker.exchange_steps.';
+$$Claims up to want ready steps for a worker, and returns them as worker.exchange_steps describes
+them.
+
+wanted_types: the types that the worker has handlers for; null: every type.$$;

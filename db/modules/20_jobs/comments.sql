@@ -1,10 +1,12 @@
 -- Comments on the tables and columns of this module.
 
 comment on column app.settings.job_lease is
-  'How long a worker process may be silent before its steps go back to the queue. A worker sends a heartbeat each second.';
+  'How long a worker process may be silent before its steps go back to the queue. A worker sends a '
+  'heartbeat each second.';
 comment on column app.settings.job_retention is 'How long a finished run is kept.';
 comment on column app.settings.job_retries_per_hour is
-  'How many times an hour a user may call retry_job. A retry repeats work that was running when its run was cancelled.';
+  'How many times an hour a user may call retry_job. A retry repeats work that was running when '
+  'its run was cancelled.';
 comment on column app.settings.run_steps_max is
   'The maximum number of steps in a run, including the children that steps bring.';
 comment on column app.settings.job_events_are_kept is
@@ -18,73 +20,90 @@ comment on column public.job_types.description is 'What a step of this type does
 comment on column public.job_types.has_handler is
   'False for a group: a step without own work, which completes when its children do.';
 comment on column public.job_types.on_failure is
-  'What the failure of a step does unless the step says otherwise: fail_run, skip_dependents or continue.';
+  'What the failure of a step does unless the step says otherwise: fail_run, skip_dependents or '
+  'continue.';
 comment on column public.job_types.max_failures is
-  'The number of failures after which a step is not tried again. Transient errors, timeouts and lost workers count. Delays that a provider '
-  'names are counted apart: a step may have 100 of them.';
+  'The number of failures after which a step is not tried again. Transient errors, timeouts and '
+  'lost workers count. Delays that a provider names are counted apart: a step may have 100 of '
+  'them.';
 comment on column public.job_types.backoff is
   'The pause after the first failure. It doubles with each failure, up to backoff_max.';
 comment on column public.job_types.backoff_max is 'The longest pause between two attempts.';
 comment on column public.job_types.timeout is
   'The time after which the worker aborts a handler. A timeout counts as a failure.';
 comment on column public.job_types.running_limit is
-  'How many steps of this type may run at a time, over all owners. 0 stops the type; null: no limit.';
+  'How many steps of this type may run at a time, over all owners. 0 stops the type; null: no '
+  'limit.';
 comment on column public.job_types.owner_running_limit is
   'How many steps of this type may run at a time for one owner. Null: no limit.';
 comment on column public.job_types.rate_limit is
-  'How many steps may start per rate_window, over all owners, in the long run and at once after a pause (a token bucket). Null: no limit.';
+  'How many steps may start per rate_window, over all owners, in the long run and at once after a '
+  'pause (a token bucket). Null: no limit.';
 comment on column public.job_types.rate_window is 'The period of rate_limit.';
 comment on column public.job_types.rate_spent_until is
-  'The state of the token bucket: the time until which started steps have used it (generic cell rate algorithm).';
+  'The state of the token bucket: the time until which started steps have used it (generic cell '
+  'rate algorithm).';
 comment on column public.job_types.max_output_bytes is
-  'The maximum size of a step''s output as JSON text. A larger output fails the step with output_too_large.';
+  'The maximum size of a step''s output as JSON text. A larger output fails the step with '
+  'output_too_large.';
 
 comment on table app.runs is
-  'One row per run, with the id of its root job. Every change of a step locks the row of its run; only a claim does not.';
+  'One row per run, with the id of its root job. Every change of a step locks the row of its run; '
+  'only a claim does not.';
 comment on column app.runs.id is 'The id of the root job.';
 comment on column app.runs.owner_id is 'The user who sees the run; null for work without an owner.';
 comment on column app.runs.idempotency_key is
   'The key under which the run was submitted. A second submission with it returns this run.';
 comment on column app.runs.steps is 'The number of steps, including the root.';
 comment on column app.runs.failing_step_id is
-  'The step whose failure ends the run. Nothing else starts, and the root fails when no step runs any more.';
-comment on column app.runs.is_closed is 'True where the object that the run worked on is deleted: retry_job refuses.';
-comment on column app.runs.finished_at is 'When the run completed, failed or was cancelled. Null while it is open.';
+  'The step whose failure ends the run. Nothing else starts, and the root fails when no step runs '
+  'any more.';
+comment on column app.runs.is_closed is
+  'True if the object that the run worked on was deleted. retry_job then refuses the run.';
+comment on column app.runs.finished_at is
+  'When the run completed, failed or was cancelled. Null while it is open.';
 
 comment on table public.jobs is 'Background work as its owner sees it: a run is a tree of steps.
 
-Watch it through Realtime, or read job_tree. A step that ends within a second may never be shown as running. Clients may not
-read input, output, depends_on and a few more columns: name the columns in a select.';
+Watch it through Realtime, or read job_tree. A step that ends within a second may never be shown
+as running. Clients may not read input, output, depends_on and a few more columns, so name the
+columns in a select.';
 comment on column public.jobs.id is 'The id of the step; the root''s is the id of the run.';
 comment on column public.jobs.root_id is 'The run: the id of its root job.';
 comment on column public.jobs.parent_id is 'The step above this one. Null for the root.';
-comment on column public.jobs.owner_id is 'The user who may read the job; null for work without an owner.';
+comment on column public.jobs.owner_id is
+  'The user who may read the job; null for work without an owner.';
 comment on column public.jobs.key is 'The name of the step, unique among its siblings.';
 comment on column public.jobs.type is 'The kind of work: a name of job_types.';
 comment on column public.jobs.status is
-  'blocked, queued, running, joining (own work done, children open), completed, failed, cancelled or skipped.';
+  'blocked, queued, running, joining (own work done, children open), completed, failed, cancelled '
+  'or skipped.';
 comment on column public.jobs.progress is 'From 0 to 1, as the handler reports it.';
 comment on column public.jobs.on_failure is
   'What the failure of the step does: fail_run, skip_dependents or continue.';
 comment on column public.jobs.priority is
   'From -100 to 100, lower first, among the steps of the same owner and type.';
 comment on column public.jobs.collects is
-  'Whether the dependents of the step get the outputs of its children as { key: output } within its own output.';
+  'Whether the dependents of the step get the outputs of its children as { key: output } within '
+  'its own output.';
 comment on column public.jobs.depends_on is
   'The siblings that the step waits for and whose outputs its handler gets.';
 comment on column public.jobs.input is 'The input of the handler.';
 comment on column public.jobs.output is 'The output of the handler.';
 comment on column public.jobs.output_bytes is
   'The size of what dependents get from the step, including collected children.';
-comment on column public.jobs.created_at is 'When the step was submitted, or brought by its parent.';
+comment on column public.jobs.created_at is
+  'When the step was submitted, by a client or by its parent.';
 comment on column public.jobs.started_at is 'When the step first ran.';
-comment on column public.jobs.worked_at is 'When the step''s own work was done. Its children start after that.';
+comment on column public.jobs.worked_at is
+  'When the own work of the step was done. Its children start after that.';
 comment on column public.jobs.finished_at is 'When the step reached its final status.';
 comment on column public.jobs.error_slug is 'The reason of the last failure, for programs.';
 comment on column public.jobs.error_message is 'The reason of the last failure, for people.';
 
 comment on table app.lanes is
-  'One row per owner and type: the steps of one owner that have one type. Claims serve lanes in turn.';
+  'One row per owner and type: the steps of one owner that have one type. Claims serve lanes in '
+  'turn.';
 comment on column app.lanes.owner_id is 'The owner of the steps; null for work without an owner.';
 comment on column app.lanes.type is 'The type of the steps.';
 comment on column app.lanes.wake_at is
@@ -94,21 +113,23 @@ comment on column app.lanes.not_before is
 comment on column app.lanes.served_at is 'When a step was last claimed from the lane.';
 
 comment on table app.job_queue is
-  'Open steps, and only those. This table decides; public.jobs shows what it says.';
+  'The open steps. This table decides what happens to them; public.jobs shows it to clients.';
 comment on column app.job_queue.run_id is 'The run of the step.';
 comment on column app.job_queue.parent_id is 'The step above this one. Null for the root.';
 comment on column app.job_queue.lane_id is 'The lane of the step. Null for a group.';
 comment on column app.job_queue.fence is
-  'A number that rises with every claim of any step. A result with another fence is refused.';
+  'A number that rises with every claim of any step. Results with an older fence are refused.';
 comment on column app.job_queue.run_at is 'When a queued step is due.';
 comment on column app.job_queue.claimed_at is 'When a worker claimed the step.';
-comment on column app.job_queue.worker_id is 'The worker that runs the step. Null unless it is running.';
+comment on column app.job_queue.worker_id is
+  'The worker that runs the step. Null unless it is running.';
 comment on column app.job_queue.waits is
-  'How many things the step waits for: its dependencies, and its parent''s own work.';
+  'How many things the step waits for: its dependencies, and the own work of its parent.';
 comment on column app.job_queue.open_children is 'How many direct children are not settled.';
 comment on column app.job_queue.failures is 'How often the step has failed.';
 comment on column app.job_queue.delays is
-  'How often a provider has said when to try again. Counted apart from failures, because callers share a provider''s quota.';
+  'How often a provider has said when to try again. Counted apart from failures, because callers '
+  'share a provider''s quota.';
 comment on column app.job_queue.priority is 'As in public.jobs.';
 comment on column app.job_queue.status is 'blocked, queued, running or joining, as in public.jobs.';
 comment on column app.job_queue.dependents is 'The siblings that wait for the step.';
@@ -123,10 +144,12 @@ comment on column app.workers.types is
 comment on table app.job_events is
   'The transitions of steps, in order; written while app.settings.job_events_are_kept is true.';
 comment on column app.job_events.status is 'The status that the step reached.';
-comment on column app.job_events.happened_at is 'When the step reached it, by the clock of the server.';
+comment on column app.job_events.happened_at is
+  'When the step reached it, by the clock of the server.';
 
 comment on table app.job_callbacks is
-  'The functions that products register with the job engine, one row per job type; see app.register_callbacks.';
+  'The functions that products register with the job engine, one row per job type; see '
+  'app.register_callbacks.';
 comment on column app.job_callbacks.type is 'A name of job_types.';
 comment on column app.job_callbacks.on_completed is
   'Called with steps of this type whose own work is done.';
@@ -139,9 +162,11 @@ comment on column app.job_callbacks.on_run_reopened is
 
 comment on table app.callback_faults is
   'on_run_ended calls that raised. The schedule repeat-callbacks repeats them until they succeed.';
-comment on column app.callback_faults.run_id is 'The run that ended. The run itself may be deleted.';
+comment on column app.callback_faults.run_id is
+  'The run that ended. The run itself may be deleted.';
 comment on column app.callback_faults.callback is 'The function to call with the run''s id.';
 comment on column app.callback_faults.attempts is 'How many times the call was tried.';
 comment on column app.callback_faults.failed_at is 'When the run ended and the call first raised.';
 comment on column app.callback_faults.next_at is 'When the call is repeated next.';
-comment on column app.callback_faults.error is 'What the last attempt raised: function, SQLSTATE and message.';
+comment on column app.callback_faults.error is
+  'What the last attempt raised: function, SQLSTATE and message.';

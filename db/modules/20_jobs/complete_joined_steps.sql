@@ -1,6 +1,7 @@
 -- app.complete_joined_steps
 --
 -- Writes      jobs
+-- Locks       none; the caller holds the runs
 create or replace function app.complete_joined_steps(job_ids bigint[])
   returns void
   language plpgsql
@@ -20,7 +21,9 @@ begin
     output_bytes = case
       when j.collects
         then least(
-          j.output_bytes + (select coalesce(sum(c.output_bytes), 0) from public.jobs as c where c.parent_id = j.id),
+          j.output_bytes + (
+            select coalesce(sum(c.output_bytes), 0) from public.jobs as c where c.parent_id = j.id
+          ),
           2147483647
         )::integer
       else j.output_bytes
@@ -31,4 +34,6 @@ end
 $$;
 
 comment on function app.complete_joined_steps(bigint[]) is
-  'Completes steps whose children are all settled; those that collect count their children''s outputs.';
+$$Completes steps whose own work is done and whose children, if any, are all settled.
+
+Adds the output sizes of the children to steps that collect them.$$;

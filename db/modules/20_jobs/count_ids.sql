@@ -1,6 +1,6 @@
 -- app.count_ids
 --
--- Why         of one id there is nothing to count, and that is what a chain asks for, step after step
+-- Why         a chain asks for the count of a single id, step after step: that case skips the query
 create or replace function app.count_ids(inout ids bigint[], out times integer[])
   returns record
   language plpgsql
@@ -23,4 +23,5 @@ begin
 end
 $$;
 
-comment on function app.count_ids(bigint[]) is 'Each of these ids once, and how many times it was there.';
+comment on function app.count_ids(bigint[]) is
+  'Returns each distinct id, and how many times it occurs in ids.';

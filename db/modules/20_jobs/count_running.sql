@@ -14,4 +14,4 @@ begin
 end
 $$;
 
-comment on function app.count_running(bigint) is 'How many steps of a lane run.';
+comment on function app.count_running(bigint) is 'Returns how many steps of a lane are running.';

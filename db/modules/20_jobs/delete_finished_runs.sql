@@ -2,18 +2,19 @@
 --
 -- Called by   schedule delete-finished-runs
 -- Writes      runs, and by trigger their steps
--- Locks       runs, passing over those that somebody holds, such as one who retries
+-- Locks       runs, with skip locked: a run that retry_job holds is kept
 create or replace function app.delete_finished_runs()
   returns integer
   language plpgsql
   volatile
   set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 8.
   set enable_seqscan = off
 as $$
 declare
   v_run_ids bigint[];
 begin
-  -- As many as have some thousand steps together: a batch takes about a second.
+  -- As many runs as have about 5,000 steps together, because deleting those takes about a second.
   v_run_ids := array(
     select b.id
     from (
@@ -37,4 +38,6 @@ end
 $$;
 
 comment on function app.delete_finished_runs() is
-  'Deletes runs that were finished longer ago than app.settings.job_retention, with their steps; some thousand steps at a time.';
+$$Deletes runs that finished longer ago than app.settings.job_retention, with their steps.
+
+Deletes about 5,000 steps per call and returns the number of runs.$$;

@@ -8,7 +8,8 @@ as $$
 declare
   v_paged_ids bigint[] := '{}'::bigint[];
 begin
-  -- 4 MiB of outputs a batch: a thousand steps that wait for the same one would else carry it a thousand times.
+  -- At most 4 MiB of outputs per batch, because 1,000 steps that depend on the same step would
+  -- carry its output 1,000 times.
   if cardinality(describe_steps.job_ids) > 4 then
     v_paged_ids := array(
       select s.job_id
@@ -23,6 +24,7 @@ begin
             )
           ) over (order by q.priority, q.run_at, q.job_id) as total
         from app.job_queue as q
+        -- Index lookup even on an empty table: ADR 8.
         join public.jobs as j on j.id = any (array[q.job_id])
         where q.job_id = any (describe_steps.job_ids) and j.depends_on is not null
       ) as s
@@ -79,5 +81,8 @@ end
 $$;
 
 comment on function app.describe_steps(bigint[]) is
-  'What handlers need of claimed steps. outputs: [[path, value], …] of what each depends on; null where one collects '
-  'its children''s, or where they are over 1 MiB, or 4 MiB with those before it: to be read by worker.read_outputs.';
+$$Returns claimed steps as worker.exchange_steps describes them, in the order in which they run.
+
+outputs: [[path, value], …] of the steps that each step depends on. Null if one of them collects its
+children, if the outputs are larger than 1 MiB, or if the batch would carry more than 4 MiB; the
+worker then calls worker.read_outputs.$$;

@@ -1,7 +1,8 @@
 -- app.tg_runs__end_run
 --
 -- Writes      what on_run_ended writes
--- Why         whoever deletes an open run ends it. Fires before the row goes, because rows that name the run go with it
+-- Why         deleting an open run ends the run. Fires before the row is deleted, because the
+--             callback may need rows that are deleted with the run
 create or replace function app.tg_runs__end_run()
   returns trigger
   language plpgsql

@@ -1,9 +1,10 @@
 -- app.enqueue_pump
 --
--- Writes      the queue: one job, however often it is asked for; of those due later, one a second
--- Locks       an advisory lock, tried only: who finds somebody else adding the same job leaves it to them. Waiting for that
---             row would make all submissions wait for each other
--- Why         it wakes a worker at once. Where it is lost, a heartbeat finds what is ready within a second.
+-- Writes      the queue: one job, however often this is called; for later times, one job per second
+-- Locks       an advisory lock, tried only. If another transaction is enqueueing the same job, this
+--             one skips: waiting for that row would make all submissions wait for each other
+-- Why         wakes a worker at once. If the job is lost, a heartbeat finds the ready steps within
+--             a second
 create or replace function app.enqueue_pump(run_at timestamptz default null)
   returns void
   language plpgsql
@@ -17,8 +18,11 @@ begin
     v_key := v_key || ' ' || ceil(extract(epoch from enqueue_pump.run_at))::bigint;
   end if;
   if exists (
-    select from graphile_worker.jobs as j
-    where j.key = v_key and j.locked_at is null and j.run_at <= greatest(enqueue_pump.run_at, app.now())
+    select
+    from graphile_worker.jobs as j
+    where j.key = v_key
+      and j.locked_at is null
+      and j.run_at <= greatest(enqueue_pump.run_at, app.now())
   ) then
     return;
   end if;
@@ -29,4 +33,5 @@ begin
 end
 $$;
 
-comment on function app.enqueue_pump(timestamptz) is 'Has a worker take steps that are ready, now or at run_at.';
+comment on function app.enqueue_pump(timestamptz) is
+  'Wakes a worker that claims ready steps, now or at run_at.';

@@ -2,6 +2,8 @@
 --
 -- Writes      lanes
 -- Locks       new lanes, by owner and type
+-- Why         inserts the lanes of a whole batch at once, so that two batches insert lanes in the
+--             same order
 create or replace function app.ensure_child_lanes(results jsonb)
   returns void
   language plpgsql
@@ -12,12 +14,14 @@ begin
   insert into app.lanes (owner_id, type)
   select distinct r.owner_id, t.name
   from jsonb_array_elements(ensure_child_lanes.results) as g (result)
+  -- Index lookup even on an empty table: ADR 8.
   join app.job_queue as q on q.job_id = any (array[app.parse_bigint(g.result -> 'id')])
   join app.runs as r on r.id = any (array[q.run_id])
   cross join lateral jsonb_path_query(g.result -> 'children', '$.**.type') as y (type)
   join public.job_types as t on t.name = any (array[y.type #>> '{}']) and t.has_handler
   where not exists (
-    select from app.lanes as l
+    select
+    from app.lanes as l
     where l.owner_id is not distinct from r.owner_id and l.type = t.name
   )
   order by r.owner_id, t.name
@@ -25,4 +29,5 @@ begin
 end
 $$;
 
-comment on function app.ensure_child_lanes(jsonb) is 'Makes the lanes that the children in these results need.';
+comment on function app.ensure_child_lanes(jsonb) is
+  'Inserts the lanes that are missing for the children in these results.';

@@ -1,10 +1,11 @@
 -- worker.exchange_steps
 --
 -- Called by   the worker's pump
--- Writes      workers, and what app.apply_results and app.claim_steps write
+-- Writes      workers; what app.apply_results and app.claim_steps write
 -- Errors      PT422 results_invalid
--- Idempotent  a result that was taken is refused the second time (step_lost) and changes nothing
--- Locks       the worker, by a shared advisory lock, so that it is not swept meanwhile; what results lock; what a claim locks
+-- Idempotent  a result that was applied before is refused (step_lost) and changes nothing
+-- Locks       the worker, by a shared advisory lock, so that no heartbeat requeues its steps during
+--             the call; then what results lock; then what a claim locks
 create or replace function worker.exchange_steps(
   worker_id uuid,
   results jsonb,
@@ -16,6 +17,7 @@ create or replace function worker.exchange_steps(
   volatile
   security definer
   set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 8.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -26,8 +28,15 @@ declare
   v_refused jsonb := '[]'::jsonb;
   v_steps jsonb := '[]'::jsonb;
 begin
-  if jsonb_typeof(exchange_steps.results) is distinct from 'array' or exchange_steps.worker_id is null then
-    perform app.fail(422, 'results_invalid', 'A worker sends its id and a list of results.');
+  if jsonb_typeof(exchange_steps.results) is distinct from 'array'
+    or exchange_steps.worker_id is null
+  then
+    perform app.fail(
+      422,
+      'results_invalid',
+      'worker_id is missing, or results is not a JSON array.',
+      'Send the id of the worker and an array of results.'
+    );
   end if;
 
   perform pg_advisory_xact_lock_shared(hashtextextended('worker ' || exchange_steps.worker_id, 0));
@@ -47,19 +56,30 @@ begin
   return jsonb_build_object(
     'refused', v_refused,
     'steps', v_steps,
-    'wake_in_ms', case when v_steps = '[]' and exchange_steps.want > 0 then app.find_wake_in_ms(exchange_steps.types) end
+    'wake_in_ms', case
+      when v_steps = '[]' and exchange_steps.want > 0
+        then app.find_wake_in_ms(exchange_steps.types)
+    end
   );
 end
 $$;
 
 comment on function worker.exchange_steps(uuid, jsonb, integer, text[]) is
-$$Hands in results and takes up to want ready steps, in one transaction.
+$$Applies results and claims up to want ready steps, in one transaction.
 
-results: [{ id, fence, outcome, … }], in any number. outcome completed: output, children (steps as submit_run has them).
-failed: error { slug, message }, is_permanent, retry_in_ms (a provider's delay, which holds the whole lane). rescheduled: state,
-retry_in_ms, progress. returned: nothing is counted. Each is judged by itself; a completed one whose output is too large or whose children
-are malformed fails for good. types: those that the worker has handlers for; null: all.
-Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id, owner_id, key, type, input,
-state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]] | null }], wake_in_ms: where there are none now, when there are; null: none are queued }.$$;
+results: [{ id, fence, outcome, … }], in any number. Each result is judged by itself. outcome is one
+of:
+- completed: output, and children (steps as submit_run describes them). An output that is too large
+  and malformed children fail the step permanently.
+- failed: error { slug, message }, is_permanent, retry_in_ms (a delay that a provider named; no step
+  of the lane starts before it is over).
+- rescheduled: state, retry_in_ms, progress.
+- returned: the step goes back to the queue, and no failure is counted.
+types: the types that the worker has handlers for; null: every type.
+Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id,
+owner_id, key, type, input, state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]]
+| null }], wake_in_ms }. outputs null: read them with worker.read_outputs. wake_in_ms: if no step is
+ready, the milliseconds until the next step is due; null if no step is queued.
+422 results_invalid. Only for workers.$$;
 
 grant execute on function worker.exchange_steps(uuid, jsonb, integer, text[]) to worker;

@@ -1,6 +1,7 @@
 -- app.fail_steps
 --
 -- Writes      jobs, job_queue, runs
+-- Locks       none; the caller holds the runs
 create or replace function app.fail_steps(
   job_ids bigint[],
   slugs text[],
@@ -26,28 +27,34 @@ begin
     finished_at = v_now
   from unnest(fail_steps.job_ids, fail_steps.slugs, fail_steps.messages, fail_steps.since)
     as f (id, slug, message, since)
+  -- Index lookup even on an empty table: ADR 8.
   where j.id = any (array[f.id]);
   perform app.record_events(fail_steps.job_ids, 'failed');
 
-  if fail_steps.ending_ids <> '{}' then
-    update app.runs as r
-    set failing_step_id = coalesce(r.failing_step_id, e.id)
-    from (
-      select q.run_id, min(q.job_id) as id
-      from app.job_queue as q
-      where q.job_id = any (fail_steps.ending_ids)
-      group by q.run_id
-    ) as e
-    where r.id = any (array[e.run_id]);
-    delete from app.job_queue as q
-    where q.job_id = any (fail_steps.ending_ids) and q.parent_id is not null;
-    -- A root goes last, when nothing runs below it.
-    update app.job_queue as q
-    set status = 'blocked', worker_id = null, claimed_at = null
-    where q.job_id = any (fail_steps.ending_ids) and q.parent_id is null;
+  if fail_steps.ending_ids = '{}' then
+    return;
   end if;
+
+  update app.runs as r
+  set failing_step_id = coalesce(r.failing_step_id, e.id)
+  from (
+    select q.run_id, min(q.job_id) as id
+    from app.job_queue as q
+    where q.job_id = any (fail_steps.ending_ids)
+    group by q.run_id
+  ) as e
+  where r.id = any (array[e.run_id]);
+  delete from app.job_queue as q
+  where q.job_id = any (fail_steps.ending_ids) and q.parent_id is not null;
+  -- The root stays in the queue until no step runs below it.
+  update app.job_queue as q
+  set status = 'blocked', worker_id = null, claimed_at = null
+  where q.job_id = any (fail_steps.ending_ids) and q.parent_id is null;
 end
 $$;
 
 comment on function app.fail_steps(bigint[], text[], text[], timestamptz[], bigint[]) is
-  'Fails steps for good. Of those in ending_ids the run fails too: see app.wind_down_runs.';
+$$Fails steps permanently.
+
+since: when each step was claimed. ending_ids: the steps among job_ids whose failure also fails
+their run; see app.wind_down_runs.$$;

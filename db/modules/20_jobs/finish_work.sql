@@ -1,6 +1,7 @@
 -- app.finish_work
 --
--- Writes      jobs; job_queue, for those with children
+-- Writes      jobs; job_queue, for steps with children
+-- Locks       none; the caller holds the runs
 create or replace function app.finish_work(
   job_ids bigint[],
   outputs jsonb[],
@@ -36,6 +37,7 @@ begin
       unnest(finish_work.since) as since,
       unnest(finish_work.children) as children
   ) as d
+  -- Index lookup even on an empty table: ADR 8.
   where j.id = any (array[d.id]);
   if 0 = all (finish_work.children) then
     perform app.record_events(finish_work.job_ids, 'completed');
@@ -43,7 +45,12 @@ begin
   end if;
 
   update app.job_queue as q
-  set status = 'joining', open_children = d.children, worker_id = null, claimed_at = null, state = null
+  set
+    status = 'joining',
+    open_children = d.children,
+    worker_id = null,
+    claimed_at = null,
+    state = null
   from unnest(finish_work.job_ids, finish_work.children) as d (id, children)
   where q.job_id = any (array[d.id]) and d.children > 0;
   v_joining_ids := array(
@@ -52,9 +59,15 @@ begin
     where d.children > 0
   );
   perform app.record_events(v_joining_ids, 'joining');
-  perform app.record_events(array(select unnest(finish_work.job_ids) except select unnest(v_joining_ids)), 'completed');
+  perform app.record_events(
+    array(select unnest(finish_work.job_ids) except select unnest(v_joining_ids)), 'completed'
+  );
 end
 $$;
 
 comment on function app.finish_work(bigint[], jsonb[], integer[], timestamptz[], integer[]) is
-  'Notes that steps have done their own work: they are completed, or join their children.';
+$$Stores the outputs of steps whose own work is done. Steps without children are completed; the
+others join their children.
+
+bytes: the sizes of the outputs. since: when each step was claimed. children: how many open children
+each step has.$$;

@@ -1,6 +1,7 @@
 -- app.has_cycle
 --
--- Why         Kahn's algorithm over arrays: linear, where a recursive query would walk every path
+-- Why         Kahn's algorithm over arrays takes linear time; a recursive query would walk every
+--             path
 create or replace function app.has_cycle(from_ids bigint[], to_ids bigint[])
   returns boolean
   language plpgsql
@@ -8,19 +9,22 @@ create or replace function app.has_cycle(from_ids bigint[], to_ids bigint[])
   set search_path = ''
 as $$
 declare
-  -- Of the steps that depend on something: their ids, sorted; where the dependents of each begin; what each waits for.
+  -- The ids of all steps that an edge names, sorted. A step's place is its index here.
   v_nodes bigint[] := array(
-    select distinct n.id from unnest(has_cycle.from_ids || has_cycle.to_ids) as n (id) order by n.id
+    select distinct n.id
+    from unnest(has_cycle.from_ids || has_cycle.to_ids) as n (id)
+    order by n.id
   );
   v_size integer := cardinality(v_nodes);
   v_from integer[];
+  -- Per place: where in v_from its dependents begin, and for how many steps it waits.
   v_starts integer[];
   v_waits integer[];
   v_ready integer[];
   v_head integer := 1;
   v_node integer;
 begin
-  -- Edges as places in v_nodes, those of one dependency side by side.
+  -- Edges as places, sorted by the step that is waited for.
   select
     array_agg(f.place::integer order by t.place, f.place),
     array_agg(t.place::integer order by t.place, f.place)
@@ -61,4 +65,4 @@ end
 $$;
 
 comment on function app.has_cycle(bigint[], bigint[]) is
-  'Whether steps wait for one another in a circle: from_ids[i] waits for to_ids[i].';
+  'Whether steps wait for each other in a cycle: step from_ids[i] waits for step to_ids[i].';

@@ -17,4 +17,6 @@ end
 $$;
 
 comment on function app.has_step_callback(bigint) is
-  'Whether the type of a step registered on_completed or on_rescheduled; false for an unknown step.';
+$$Whether the type of a step registered on_completed or on_rescheduled.
+
+False for an unknown step.$$;

@@ -2,6 +2,7 @@
 --
 -- Writes      what app.insert_steps writes; runs.steps
 -- Errors      those of app.insert_steps
+-- Locks       none; the caller holds the run
 create or replace function app.insert_children(
   run_id bigint,
   parent_id bigint,
@@ -44,4 +45,7 @@ end
 $$;
 
 comment on function app.insert_children(bigint, bigint, jsonb, boolean, integer) is
-  'Puts the children that a completion brings under their parent.';
+$$Inserts the children that a completed step brought, below that step.
+
+steps_max: how many steps the run may have. The other parameters and the columns of the answer: see
+app.insert_steps.$$;

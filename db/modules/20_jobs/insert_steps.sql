@@ -1,9 +1,10 @@
 -- app.insert_steps
 --
--- Writes      jobs, job_queue; lanes, where the owner has none of a type
+-- Writes      jobs, job_queue; lanes that the owner does not have yet
 -- Errors      those of app.parse_steps and app.parse_edges
--- Locks       the caller holds the run's lock
--- Why         each table is written once: 10,000 steps take less than half a second. Hash joins only: see app.parse_steps
+-- Locks       new lanes, by type; the caller holds the run
+-- Why         one statement per table: 10,000 steps take less than half a second. Hash joins only,
+--             for the reason that app.parse_steps names
 create or replace function app.insert_steps(
   run_id bigint,
   owner_id uuid,
@@ -33,8 +34,8 @@ declare
   v_lanes record;
 begin
   v_new := app.parse_steps(
-    insert_steps.run_id, insert_steps.parent_id, insert_steps.steps, insert_steps.is_open, insert_steps.room,
-    insert_steps.level
+    insert_steps.run_id, insert_steps.parent_id, insert_steps.steps, insert_steps.is_open,
+    insert_steps.room, insert_steps.level
   );
   total := coalesce(cardinality(v_new.ids), 0);
   direct := jsonb_array_length(insert_steps.steps);
@@ -50,8 +51,8 @@ begin
   end if;
 
   insert into public.jobs (
-    id, root_id, parent_id, owner_id, created_at, started_at, worked_at, key, type, status, on_failure, collects,
-    priority, depends_on, input
+    id, root_id, parent_id, owner_id, created_at, started_at, worked_at, key, type, status,
+    on_failure, collects, priority, depends_on, input
   )
   select
     n.id,
@@ -69,8 +70,10 @@ begin
     coalesce((n.spec ->> 'priority')::integer, 0),
     d.to_ids,
     n.spec -> 'input'
-  from unnest(v_new.ids, v_new.parent_ids, v_new.keys, v_new.types, v_new.statuses, v_new.policies, v_new.specs)
-    as n (id, parent_id, key, type, status, on_failure, spec)
+  from unnest(
+    v_new.ids, v_new.parent_ids, v_new.keys, v_new.types, v_new.statuses, v_new.policies,
+    v_new.specs
+  ) as n (id, parent_id, key, type, status, on_failure, spec)
   left join (
     select e.from_id, array_agg(e.to_id) as to_ids
     from unnest(v_from_ids, v_to_ids) as e (from_id, to_id)
@@ -92,8 +95,10 @@ begin
     coalesce((n.spec ->> 'priority')::integer, 0),
     n.status,
     r.from_ids
-  from unnest(v_new.ids, v_new.parent_ids, v_new.types, v_new.statuses, v_new.specs, v_new.waits, v_new.children)
-    as n (id, parent_id, type, status, spec, waits, children)
+  from unnest(
+    v_new.ids, v_new.parent_ids, v_new.types, v_new.statuses, v_new.specs, v_new.waits,
+    v_new.children
+  ) as n (id, parent_id, type, status, spec, waits, children)
   left join unnest(v_lanes.types, v_lanes.ids) as l (type, id) on l.type = n.type
   left join (
     select e.from_id, count(*)::integer as waits
@@ -109,6 +114,10 @@ end
 $$;
 
 comment on function app.insert_steps(bigint, uuid, bigint, jsonb, boolean, integer, integer) is
-  'Puts a list of steps and all below them into a run, beside each other under parent_id. is_open: they do not wait '
-  'for it. room: how many the run has room for. level: how deep the list lies. Returns how many came in total and directly, those that can run at once, and groups '
-  'that wait for nothing and have nothing: app.settle_steps completes them.';
+$$Inserts a list of steps and everything below them into a run, as children of parent_id.
+
+is_open: whether the own work of the parent is done. room: how many more steps the run may have.
+level: the level of parent_id; 0 for a root.
+Returns total: how many steps were inserted. direct: how many of them are children of parent_id.
+queued: the steps that can run at once. emptied: groups that wait for nothing and have no children,
+which app.settle_steps completes.$$;

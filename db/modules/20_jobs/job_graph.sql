@@ -1,6 +1,6 @@
 -- app.job_graph, public.job_graph
 --
--- Called by   the owner; service_role
+-- Called by   clients: the owner of the job, and service_role
 -- Errors      PT404 job_not_found
 create or replace function app.job_graph(job_id bigint)
   returns text
@@ -23,7 +23,7 @@ begin
       join public.jobs as j on j.parent_id = t.id
     ),
     lines as (
-      -- A node's name is its id, and its label is in quotes with everything but plain characters as an entity.
+      -- A node is named after its id. app.quote_label makes its label safe.
       select
         1 as part,
         t.id,
@@ -64,7 +64,7 @@ begin
 end
 $$;
 
-comment on function app.job_graph(bigint) is 'A job and all below it as a diagram; see public.job_graph.';
+comment on function app.job_graph(bigint) is 'Draws a job; see public.job_graph.';
 
 create or replace function public.job_graph(job_id bigint)
   returns text
@@ -75,10 +75,11 @@ create or replace function public.job_graph(job_id bigint)
 return app.job_graph(job_id);
 
 comment on function public.job_graph(bigint) is
-$$A job and all below it as the text of a Mermaid flowchart.
+$$Returns a job and everything below it as the text of a Mermaid flowchart.
 
-Solid arrows are dependencies, dotted ones lead from a parent to its children; each node has its status as class.
-404 job_not_found.$$;
+job_id: any job, not only a root. Solid arrows are dependencies; dotted arrows lead from a parent to
+its children. The class of a node is the status of its job.
+404 job_not_found. Origin 002.$$;
 
 grant execute on function app.job_graph(bigint) to authenticated, service_role;
 grant execute on function public.job_graph(bigint) to authenticated, service_role;

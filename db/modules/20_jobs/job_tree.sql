@@ -1,9 +1,10 @@
 -- app.job_tree, public.job_tree
 --
--- Called by   the owner; service_role
+-- Called by   clients: the owner of the job, and service_role
 -- Errors      PT404 job_not_found
--- Why         the queue knows what clients' rows do not show yet. Progress comes from below, level by level; the text is written
---             from the top, each node once, however deep it lies
+-- Why         reads job_queue too, because public.jobs shows some changes late (docs/states.md).
+--             Computes progress from the lowest level up, and writes the JSON text from the top
+--             down, so that the time grows with the number of nodes and not with their depth
 create or replace function app.job_tree(job_id bigint)
   returns jsonb
   language plpgsql
@@ -21,7 +22,7 @@ declare
 begin
   perform app.require_job(job_tree.job_id);
 
-  -- The deepest first, level by level, as progress is found.
+  -- The deepest level first, because the progress of a parent needs that of its children.
   with recursive tree as (
     select job_tree.job_id as id, 0 as depth
     union all
@@ -33,7 +34,7 @@ begin
   into v_ids, v_depths
   from tree as t;
 
-  -- Of a level, how far each of its nodes is; what its parents are then the mean of.
+  -- v_below_* holds the level that the loop computed last.
   for v_level in
     select array_agg(t.id) as ids
     from unnest(v_ids, v_depths) as t (id, depth)
@@ -87,7 +88,8 @@ begin
           'started_at', coalesce(j.started_at, q.claimed_at),
           'finished_at', j.finished_at,
           'error', case
-            when j.error_slug is not null then jsonb_build_object('slug', j.error_slug, 'message', j.error_message)
+            when j.error_slug is not null
+              then jsonb_build_object('slug', j.error_slug, 'message', j.error_message)
           end
         )::text as node
       from placed as p
@@ -96,7 +98,7 @@ begin
       left join app.job_queue as q on q.job_id = j.id
       window by_path as (order by p.path)
     )
-    -- A node stays open for its children: the next one closes it, and those above it that have no more.
+    -- Each node is written without its end; the last node below it closes it.
     select string_agg(
       case when n.depth_before >= n.depth then ',' else '' end
         || left(n.node, -1) || ', "children": ['
@@ -108,7 +110,7 @@ begin
 end
 $$;
 
-comment on function app.job_tree(bigint) is 'A job and all below it; see public.job_tree.';
+comment on function app.job_tree(bigint) is 'Returns a job as a tree; see public.job_tree.';
 
 create or replace function public.job_tree(job_id bigint)
   returns jsonb
@@ -119,11 +121,13 @@ create or replace function public.job_tree(job_id bigint)
 return app.job_tree(job_id);
 
 comment on function public.job_tree(bigint) is
-$$A job and all below it, as it stands at this moment.
+$$Returns a job and everything below it, with the status of this moment.
 
-Returns { id, key, type, status, progress, created_at, started_at, finished_at, error: { slug, message } | null, children: […] }.
-progress: 0 to 1; of a parent that is not completed, the mean of its children. A run may complete with steps that have failed
-(on_failure continue): they stand in the tree, and retry_job tries them again. 404 job_not_found. Seed 002.$$;
+job_id: any job, not only a root. Returns { id, key, type, status, progress, created_at, started_at,
+finished_at, error: { slug, message } | null, children: […] }. progress: 0 to 1; for a parent that
+is not completed, the mean of its children. A completed run may contain failed steps (on_failure
+skip_dependents or continue); retry_job runs them again.
+404 job_not_found. Origin 002.$$;
 
 grant execute on function app.job_tree(bigint) to authenticated, service_role;
 grant execute on function public.job_tree(bigint) to authenticated, service_role;

@@ -1,4 +1,6 @@
 -- app.judge_result
+--
+-- Why         the only place that decides what a result means; writes nothing
 create or replace function app.judge_result(
   result jsonb,
   inout failures integer,
@@ -36,16 +38,24 @@ begin
     if bytes > judge_result.max_output_bytes then
       outcome := 'failed';
       slug := 'output_too_large';
-      message := format('The output has %s bytes; %s are allowed.', bytes, judge_result.max_output_bytes);
+      message := format(
+        'The output has %s bytes, but steps of this type may return %s. Return less, or raise '
+        'job_types.max_output_bytes.',
+        bytes,
+        judge_result.max_output_bytes
+      );
     elsif jsonb_typeof(judge_result.result -> 'children') <> 'array' then
       outcome := 'failed';
       slug := 'children_invalid';
-      message := 'The children are no list of steps.';
+      message := 'children is not a JSON array. Return an array of steps.';
     end if;
-  elsif v_said = 'rescheduled' and octet_length((judge_result.result -> 'state')::text) > 1048576 then
+  elsif v_said = 'rescheduled'
+    and octet_length((judge_result.result -> 'state')::text) > 1048576
+  then
     outcome := 'failed';
     slug := 'state_too_large';
-    message := 'What the step saved for its next turn has more than 1 MiB.';
+    message :=
+      'The state that the step saved is larger than 1 MiB. Save only what its next turn needs.';
   elsif v_said = 'rescheduled' or v_said = 'returned' then
     outcome := 'again';
     state := case v_said when 'rescheduled' then judge_result.result -> 'state' end;
@@ -56,9 +66,21 @@ begin
     pause := coalesce(v_delay, '0');
   elsif v_said = 'failed' then
     hold := v_delay;
-    slug := left(coalesce(substring(judge_result.result #>> '{error,slug}' from '^[a-z][a-z0-9_]*$'), 'handler_failed'), 80);
-    message := left(coalesce(judge_result.result #>> '{error,message}', 'The handler gave no reason.'), 2000);
-    -- Who is told when to come back has not failed: many may share a quota that lets a few through at a time.
+    slug := left(
+      coalesce(
+        substring(judge_result.result #>> '{error,slug}' from '^[a-z][a-z0-9_]*$'),
+        'handler_failed'
+      ),
+      80
+    );
+    message := left(
+      coalesce(
+        judge_result.result #>> '{error,message}',
+        'The handler failed without a reason. See the log of the worker.'
+      ),
+      2000
+    );
+    -- A provider's delay is not a failure of the step, because many steps may share one quota.
     if v_delay is null then
       failures := judge_result.failures + 1;
     else
@@ -69,12 +91,13 @@ begin
       and delays < 100
     then
       outcome := 'again';
-      -- Half of it by chance, so that what failed together does not come back together.
+      -- Half of the pause is random, so that steps that failed together do not run again together.
       pause := coalesce(
         v_delay,
-        -- As numbers: an interval of 3 days, doubled 30 times, is none any more.
+        -- Computed as numbers, because 3 days doubled 30 times exceed the range of an interval.
         least(
-          extract(epoch from judge_result.backoff)::double precision * power(2, least(failures - 1, 30)),
+          extract(epoch from judge_result.backoff)::double precision
+            * power(2, least(failures - 1, 30)),
           extract(epoch from judge_result.backoff_max)::double precision
         ) * (0.5 + random() / 2) * interval '1 second'
       );
@@ -87,6 +110,13 @@ begin
 end
 $$;
 
-comment on function app.judge_result(jsonb, integer, integer, integer, integer, interval, interval) is
-  'What becomes of a step by its result: done, again (after pause, with failures, delays and state), failed, or '
-  'invalid. slug, message: why it failed, this time or for good. progress: how far it says that it is, or null. hold: for how long its lane''s provider takes nothing. bytes: the size of its output.';
+comment on function app.judge_result(
+  jsonb, integer, integer, integer, integer, interval, interval
+) is
+$$Decides from a result what happens to its step. outcome: done, again, failed or invalid.
+
+failures, delays: the new counts. pause: how long a step waits before it runs again. slug, message:
+why the step failed, temporarily or permanently. progress: from 0 to 1, or null if not reported.
+state:
+what a rescheduled step saved. hold: how long the provider accepts no requests of the lane. bytes:
+the size of the output.$$;

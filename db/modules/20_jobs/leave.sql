@@ -1,4 +1,8 @@
 -- worker.leave
+--
+-- Called by   each worker process, when it ends
+-- Writes      workers
+-- Locks       the worker, by an advisory lock, which waits for an exchange of the same worker
 create or replace function worker.leave(worker_id uuid)
   returns void
   language plpgsql
@@ -7,15 +11,17 @@ create or replace function worker.leave(worker_id uuid)
   set search_path = ''
 as $$
 begin
-  -- After an exchange of its own that is still under way.
   perform pg_advisory_xact_lock(hashtextextended('worker ' || leave.worker_id, 0));
-  -- One that still has steps is left to the sweep.
+  -- A worker that still has running steps stays, so that a heartbeat finds it and requeues them.
   delete from app.workers as w
   where w.id = leave.worker_id
     and not exists (select from app.job_queue as q where q.worker_id = w.id);
 end
 $$;
 
-comment on function worker.leave(uuid) is 'Says that a worker ends, and has handed in everything.';
+comment on function worker.leave(uuid) is
+$$Reports that a worker ends and has handed in all its results.
+
+Only for workers.$$;
 
 grant execute on function worker.leave(uuid) to worker;

@@ -1,7 +1,7 @@
 -- app.list_outputs
 --
--- Why         outputs as leaves with their path, so that one that collects its children's is never built in one piece. Their
---             sizes, not the outputs: each page reads only those that it has
+-- Why         returns the sizes of the outputs, not the outputs, so that worker.read_outputs reads
+--             only the outputs of one page and never builds a collected output as a whole
 create or replace function app.list_outputs(job_ids bigint[], after_id bigint default 0)
   returns table (id bigint, path text[], size integer)
   language plpgsql
@@ -17,15 +17,21 @@ begin
     union all
     select c.id, t.path || c.key, c.collects, c.output_bytes
     from tree as t
+    -- Index lookup even on an empty table: ADR 8.
     join public.jobs as c on c.parent_id = any (array[t.id])
     where t.collects and c.status in ('completed', 'failed')
   )
   select
     t.id,
     t.path,
-    -- What collects counts its children, too.
+    -- output_bytes of a step that collects includes its children, which have rows of their own
+    -- here.
     case when t.collects
-      then (select coalesce(octet_length(j.output::text), 0) from public.jobs as j where j.id = t.id)
+      then (
+        select coalesce(octet_length(j.output::text), 0)
+        from public.jobs as j
+        where j.id = t.id
+      )
       else t.output_bytes
     end
   from tree as t
@@ -35,5 +41,7 @@ end
 $$;
 
 comment on function app.list_outputs(bigint[], bigint) is
-  'Whose outputs these are, of these jobs and, where one collects, of its children: each with its path of keys and its size in '
-  'bytes; by id, after after_id.';
+$$Lists the outputs of jobs and, below jobs that collect, of their children: id, path of keys, size
+in bytes.
+
+Sorted by id; only ids greater than after_id.$$;

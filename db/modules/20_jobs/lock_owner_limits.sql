@@ -1,6 +1,8 @@
 -- app.lock_owner_limits
 --
--- Locks       lanes that have a limit, with skip locked; the statement after the lock counts. Only a claim counts up
+-- Locks       lanes that have a limit, with skip locked
+-- Why         the statement after the lock counts what runs. Only a claim adds running steps, and
+--             only under this lock, so that the count cannot grow before the claim ends
 create or replace function app.lock_owner_limits(lane_ids bigint[], limits integer[])
   returns integer[]
   language plpgsql
@@ -32,11 +34,14 @@ begin
       when u.id = any (v_locked_ids) then greatest(u.running_limit - app.count_running(u.id), 0)
       else 0
     end
-    from unnest(lock_owner_limits.lane_ids, lock_owner_limits.limits) with ordinality as u (id, running_limit, n)
+    from unnest(lock_owner_limits.lane_ids, lock_owner_limits.limits)
+      with ordinality as u (id, running_limit, n)
     order by u.n
   );
 end
 $$;
 
 comment on function app.lock_owner_limits(bigint[], integer[]) is
-  'For a claim: how many steps may be taken from each of these lanes; of those with a limit, none where another claim is at it.';
+$$Locks the lanes that have a limit, and returns for each lane how many steps a claim may start.
+
+limits: the limit of each lane, or null. 0 for a lane that another claim has locked.$$;

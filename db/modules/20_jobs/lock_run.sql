@@ -1,7 +1,7 @@
 -- app.lock_run
 --
 -- Errors      PT404 job_not_found, PT409 job_is_step
--- Locks       the run, until the transaction ends
+-- Locks       the run
 create or replace function app.lock_run(job_id bigint)
   returns void
   language plpgsql
@@ -15,8 +15,8 @@ begin
     perform app.fail(
       409,
       'job_is_step',
-      'The job is a step of a run, which is cancelled and retried as a whole.',
-      format('Name its root, job %s.', v_root_id)
+      format('Job %s is a step. Only a whole run can be cancelled or retried.', lock_run.job_id),
+      format('Use the id of its root job: %s.', v_root_id)
     );
   end if;
 
@@ -25,9 +25,14 @@ begin
   where r.id = lock_run.job_id
   for update;
   if not found then
-    perform app.fail(404, 'job_not_found', 'There is no such job.');
+    perform app.fail(
+      404, 'job_not_found', 'Job not found.', 'Use an id that table jobs shows to you.'
+    );
   end if;
 end
 $$;
 
-comment on function app.lock_run(bigint) is 'Locks the run whose root the caller named: 404 where it is not theirs, 409 for a step.';
+comment on function app.lock_run(bigint) is
+$$Locks the run of this root job until the transaction ends.
+
+404 for a job that the caller may not see, 409 for a step.$$;

@@ -1,6 +1,6 @@
 -- app.lock_runs_of
 --
--- Locks       the runs of running steps that results name, lowest id first
+-- Locks       the runs of the running steps that results name, lowest id first
 create or replace function app.lock_runs_of(results jsonb)
   returns bigint[]
   language plpgsql
@@ -26,7 +26,7 @@ begin
         )
       )
     )
-    -- Not the primary key as it is: the planner would read its index from end to end. ADR 8.
+    -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 8.
     order by r.id + 0
     for update
   loop
@@ -40,4 +40,4 @@ end
 $$;
 
 comment on function app.lock_runs_of(jsonb) is
-  'Locks the runs of the steps in these results. Returns the runs that are failing, or null.';
+  'Locks the runs of the steps in these results. Returns the failing runs among them, or null.';

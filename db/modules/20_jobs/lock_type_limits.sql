@@ -1,10 +1,14 @@
--- app.lock_type_limits, app.spend_type_rates
+-- app.lock_type_limits
 --
--- Writes      job_types.rate_spent_until
--- Locks       rows of limited types that have something ready, with skip locked; the statement after the lock judges
--- Why         what of a type runs is counted: a counter of its own could drift, and everybody would wait for it. Others may
---             end meanwhile, and none begins, since only a claim begins.
-create or replace function app.lock_type_limits(out closed_types text[], out types text[], out rooms integer[])
+-- Locks       rows of limited types that have queued steps, with skip locked
+-- Why         the statement after the lock counts what runs, because a stored counter could drift.
+--             Only a claim adds running steps, and only under this lock, so that the count cannot
+--             grow before the claim ends
+create or replace function app.lock_type_limits(
+  out closed_types text[],
+  out types text[],
+  out rooms integer[]
+)
   returns record
   language plpgsql
   volatile
@@ -32,7 +36,8 @@ begin
     order by t.name
     for no key update skip locked
   );
-  -- Not the transaction's: it may have waited for a run since it began, and others have spent meanwhile.
+  -- The time of this moment, because other claims may have used the rate since the transaction
+  -- began.
   v_now := app.clock();
   select array_agg(r.name), array_agg(r.room)
   into types, rooms
@@ -43,6 +48,7 @@ begin
         t.running_limit - (
           select count(*)
           from app.job_queue as q
+          -- Index lookup even on an empty table: ADR 8.
           join app.lanes as l on l.id = any (array[q.lane_id])
           where q.status = 'running' and l.type = t.name
         ),
@@ -65,4 +71,7 @@ end
 $$;
 
 comment on function app.lock_type_limits() is
-  'For a claim: limited types from which nothing may be taken now, and those from which so many may, which are locked.';
+$$Locks job types that have limits, for a claim.
+
+Returns closed_types: types without capacity, or locked by another claim. types, rooms: the other
+limited types, and how many steps of each may start. All null if no type has a limit.$$;

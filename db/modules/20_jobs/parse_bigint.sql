@@ -7,11 +7,13 @@ create or replace function app.parse_bigint(value jsonb)
 as $$
 begin
   return case
-    when jsonb_typeof(parse_bigint.value) = 'number' and parse_bigint.value::text ~ '^\d+$'
+    when jsonb_typeof(parse_bigint.value) = 'number'
+      and parse_bigint.value::text ~ '^\d+$'
       and length(parse_bigint.value::text) <= 18
       then parse_bigint.value::bigint
   end;
 end
 $$;
 
-comment on function app.parse_bigint(jsonb) is 'A whole number that is not negative; null for anything else.';
+comment on function app.parse_bigint(jsonb) is
+  'Parses a whole number from 0 to 999999999999999999; returns null for any other value.';

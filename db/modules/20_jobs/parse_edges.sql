@@ -13,6 +13,7 @@ create or replace function app.parse_edges(
   language plpgsql
   volatile
   set search_path = ''
+  -- Hash joins only, for the reason that app.parse_steps names.
   set enable_nestloop = off
   set enable_hashjoin = on
 as $$
@@ -26,27 +27,37 @@ begin
   into from_ids, to_ids, v_fault
   from (
     select distinct n.id as from_id, o.id as to_id, d.key
-    from unnest(parse_edges.ids, parse_edges.parent_ids, parse_edges.specs) as n (id, parent_id, spec)
+    from unnest(parse_edges.ids, parse_edges.parent_ids, parse_edges.specs)
+      as n (id, parent_id, spec)
     cross join lateral jsonb_array_elements_text(n.spec -> 'depends_on') as d (key)
-    left join unnest(parse_edges.ids, parse_edges.parent_ids, parse_edges.keys) as o (id, parent_id, key)
+    left join unnest(parse_edges.ids, parse_edges.parent_ids, parse_edges.keys)
+      as o (id, parent_id, key)
       on coalesce(o.parent_id, 0) = coalesce(n.parent_id, 0) and o.key = d.key
   ) as e;
   if v_fault is not null then
     perform app.fail(
       422,
       'step_dependency_unknown',
-      format('A step depends on "%s", which is no step beside it.', left(v_fault, 80)),
-      'Name steps of the same list.'
+      format('A step depends on "%s", but no sibling has this key.', left(v_fault, 80)),
+      'Let depends_on list keys of steps in the same array.'
     );
   end if;
 
+  -- Without an edge to a later step there cannot be a cycle.
   if exists (select from unnest(from_ids, to_ids) as e (from_id, to_id) where e.to_id >= e.from_id)
     and app.has_cycle(from_ids, to_ids)
   then
-    perform app.fail(422, 'step_cycle', 'Steps depend on one another in a circle.', 'Let each depend on steps that can come before it.');
+    perform app.fail(
+      422,
+      'step_cycle',
+      'Steps depend on each other in a cycle.',
+      'Remove a dependency, so that one of the steps can start first.'
+    );
   end if;
 end
 $$;
 
 comment on function app.parse_edges(bigint[], bigint[], text[], jsonb[]) is
-  'Which of these steps (from) depend on which beside them (to), in the order of what they depend on.';
+$$Parses the dependencies of new steps as edges: step from_ids[i] depends on step to_ids[i].
+
+The four parameters describe the steps as app.parse_steps returns them. Sorted by to_ids.$$;

@@ -1,8 +1,9 @@
 -- app.put_lanes_to_sleep
 --
 -- Writes      lanes
--- Locks       the lanes, with skip locked: where somebody is queuing steps the lane stays awake. The statement after it
---             sees what was queued before
+-- Locks       the lanes, with skip locked: a lane into which another transaction queues steps stays
+--             awake
+-- Why         the statement after the lock sees every step that was queued before
 create or replace function app.put_lanes_to_sleep(lane_ids bigint[])
   returns void
   language plpgsql
@@ -20,11 +21,16 @@ begin
   update app.lanes as l
   set
     wake_at = coalesce(
-      (select min(q.run_at) from app.job_queue as q where q.lane_id = l.id and q.status = 'queued'),
+      (
+        select min(q.run_at)
+        from app.job_queue as q
+        where q.lane_id = l.id and q.status = 'queued'
+      ),
       'infinity'
     )
   where l.id = any (v_locked_ids);
 end
 $$;
 
-comment on function app.put_lanes_to_sleep(bigint[]) is 'Lets lanes sleep until something in them is due.';
+comment on function app.put_lanes_to_sleep(bigint[]) is
+  'Puts lanes to sleep until their next queued step is due, or until a step is queued.';

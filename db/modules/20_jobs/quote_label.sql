@@ -9,7 +9,10 @@ begin
   return (
     select coalesce(
       string_agg(
-        case when c.letter ~ '^[A-Za-z0-9_.: -]$' then c.letter else '#' || ascii(c.letter) || ';' end,
+        case
+          when c.letter ~ '^[A-Za-z0-9_.: -]$' then c.letter
+          else '#' || ascii(c.letter) || ';'
+        end,
         '' order by c.at
       ),
       ''
@@ -19,4 +22,5 @@ begin
 end
 $$;
 
-comment on function app.quote_label(text) is 'A text as it can stand in the quotes of a Mermaid label, whatever it holds.';
+comment on function app.quote_label(text) is
+  'Escapes a text for a quoted Mermaid label: all but plain characters become entities.';

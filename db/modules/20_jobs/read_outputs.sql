@@ -1,13 +1,18 @@
 -- worker.read_outputs
 --
--- Called by   the worker, for a step whose outputs did not come with it
+-- Called by   the worker, for a step that worker.exchange_steps returned without outputs
 -- Errors      PT409 step_lost
-create or replace function worker.read_outputs(job_id bigint, fence bigint, after_id bigint default 0)
+create or replace function worker.read_outputs(
+  job_id bigint,
+  fence bigint,
+  after_id bigint default 0
+)
   returns jsonb
   language plpgsql
   stable
   security definer
   set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 8.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -20,20 +25,32 @@ begin
   select coalesce(j.depends_on, '{}') into v_ids
   from app.job_queue as q
   join public.jobs as j on j.id = q.job_id
-  where q.job_id = read_outputs.job_id and q.fence = read_outputs.fence and q.worker_id is not null;
+  where q.job_id = read_outputs.job_id
+    and q.fence = read_outputs.fence
+    and q.worker_id is not null;
   if not found then
-    perform app.fail(409, 'step_lost', 'The step is not this worker''s any more.', 'Stop its handler.');
+    perform app.fail(
+      409,
+      'step_lost',
+      'The worker no longer holds this step.',
+      'Abort its handler, because its result would be refused.'
+    );
   end if;
 
   return (
     with listed as (
-      select o.id, o.path, o.size, sum(o.size) over (order by o.id) - o.size as before, max(o.id) over () as last_id
+      select
+        o.id,
+        o.path,
+        o.size,
+        sum(o.size) over (order by o.id) - o.size as before,
+        max(o.id) over () as last_id
       from app.list_outputs(v_ids, read_outputs.after_id) as o
     ),
     page as (
       select l.id, l.path, l.last_id
       from listed as l
-      -- One at least, or a page would never end.
+      -- At least one output, however large, or the next page would be the same.
       where l.before = 0 or l.before + l.size <= 1048576
       order by l.id
       limit 10000
@@ -55,12 +72,19 @@ begin
       'after_id', nullif(max(p.id), max(p.last_id))
     )
     from page as p
+    -- Index lookup even on an empty table: ADR 8.
     join public.jobs as j on j.id = any (array[p.id])
   );
 end
 $$;
 
 comment on function worker.read_outputs(bigint, bigint, bigint) is
-  'A page of what a running step depends on: { outputs: [[path, value], …], after_id }. Ask on with after_id until it is null.';
+$$Returns a page of the outputs that a running step depends on.
+
+Returns { outputs: [[path, value], …], after_id }: at most 1 MiB of outputs, or one larger output.
+path:
+the key of the step, and below a step that collects, the keys of its children. value: the output, or
+{ error: slug } of a failed step. Call it again with after_id until after_id is null.
+409 step_lost. Only for workers.$$;
 
 grant execute on function worker.read_outputs(bigint, bigint, bigint) to worker;

@@ -1,6 +1,6 @@
 -- app.record_events
 --
--- Writes      job_events, where app.settings.job_events_are_kept
+-- Writes      job_events, if app.settings.job_events_are_kept
 create or replace function app.record_events(job_ids bigint[], status text)
   returns void
   language plpgsql
@@ -20,4 +20,5 @@ begin
 end
 $$;
 
-comment on function app.record_events(bigint[], text) is 'Writes to the timeline that these steps have this status now.';
+comment on function app.record_events(bigint[], text) is
+  'Records that these steps reached a status, if app.settings.job_events_are_kept.';

@@ -1,34 +1,35 @@
 -- app.refuse_step_fault
 --
 -- Errors      PT422 step_invalid, step_key_invalid, step_type_unknown
-create or replace function app.refuse_step_fault(fault text)
+create or replace function app.refuse_step_fault(slug text, message text)
   returns void
   language plpgsql
   volatile
   set search_path = ''
 as $$
-declare
-  v_kind text := split_part(refuse_step_fault.fault, ' ', 1);
-  v_rest text := substr(refuse_step_fault.fault, length(v_kind) + 2);
 begin
-  if v_kind = 'key' then
+  if refuse_step_fault.slug = 'step_key_invalid' then
     perform app.fail(
       422,
       'step_key_invalid',
-      format('"%s" cannot be the key of a step.', v_rest),
-      'Use 1 to 80 of a-z, 0-9, and _.:-'
+      refuse_step_fault.message,
+      'Use 1 to 80 characters of a-z, 0-9, "_", ".", ":" and "-".'
     );
-  elsif v_kind = 'type' then
+  elsif refuse_step_fault.slug = 'step_type_unknown' then
+    perform app.fail(
+      422, 'step_type_unknown', refuse_step_fault.message, 'Use a name of table job_types.'
+    );
+  else
     perform app.fail(
       422,
-      'step_type_unknown',
-      format('There is no job type "%s".', v_rest),
-      'Use a name of job_types.'
+      'step_invalid',
+      refuse_step_fault.message,
+      'A step has the fields key, type, input, depends_on, steps, on_failure, collect and '
+      'priority. See the description of submit_run.'
     );
-  elsif v_kind is not null then
-    perform app.fail(422, 'step_invalid', format('The steps are malformed: %s.', v_rest), 'See the comment of submit_run.');
   end if;
 end
 $$;
 
-comment on function app.refuse_step_fault(text) is 'Refuses steps for what app.parse_steps found in one of them; null passes.';
+comment on function app.refuse_step_fault(text, text) is
+  'Refuses a list of steps for the fault that app.parse_steps found, with the hint for its slug.';

@@ -1,10 +1,12 @@
 -- app.register_callbacks
 --
--- Called by   callbacks.sql of the modules that have job types; npm run db:migrate applies such a file when it changes
+-- Called by   callbacks.sql of the modules that have job types; npm run db:migrate applies such a
+--             file when it changes
 -- Writes      job_callbacks
--- Errors      42883 where a named function does not exist (yet: db:migrate then applies the file again after the others)
--- Idempotent  the row of a type says what its last registration said
--- Why         not in the seed data, which never changes an existing row
+-- Errors      42883 if a function does not exist yet; npm run db:migrate then applies the file
+--             again after the others
+-- Idempotent  a registration replaces the earlier one of its type
+-- Why         a module file registers callbacks, because seed data never changes an existing row
 create or replace function app.register_callbacks(
   type text,
   on_completed text default null,
@@ -20,8 +22,8 @@ as $$
 declare
   v_names text[] := array_remove(
     array[
-      register_callbacks.on_completed, register_callbacks.on_rescheduled, register_callbacks.on_run_ended,
-      register_callbacks.on_run_reopened
+      register_callbacks.on_completed, register_callbacks.on_rescheduled,
+      register_callbacks.on_run_ended, register_callbacks.on_run_reopened
     ],
     null
   );
@@ -35,7 +37,9 @@ begin
     return;
   end if;
 
-  insert into app.job_callbacks as c (type, on_completed, on_rescheduled, on_run_ended, on_run_reopened)
+  insert into app.job_callbacks as c (
+    type, on_completed, on_rescheduled, on_run_ended, on_run_reopened
+  )
   values (
     register_callbacks.type, register_callbacks.on_completed, register_callbacks.on_rescheduled,
     register_callbacks.on_run_ended, register_callbacks.on_run_reopened
@@ -49,13 +53,23 @@ end
 $$;
 
 comment on function app.register_callbacks(text, text, text, text, text) is
-$$Registers the functions that the job engine calls for a job type. Without functions, removes the registration.
+$$Registers the functions that the job engine calls for a job type. Without functions, removes the
+registration.
 
-Each function is named "app.<name>", takes bigint[] and returns void. The engine calls it once per batch, with all ids, lowest first, in
-the transaction of the transition; it holds the locks of the runs.
-on_completed: steps of this type whose own work is done; their children may still be open, and none of them has started. Never called for
-groups, which have no work of their own. on_rescheduled: steps that saved their state for a later turn.
-on_run_ended: roots of this type whose run completed, failed, was cancelled, or is deleted while open; once per ending.
-on_run_reopened: roots of this type that retry_job runs again; the function may refuse with app.fail.
-A callback should refuse nothing else: record on the step what cannot be used. If on_completed or on_rescheduled raises, the step fails with
-callback_failed; if on_run_ended raises, the call is stored in app.callback_faults and repeated.$$;
+Each function is named "app.<name>", takes bigint[] and returns void. The engine calls it once per
+batch, with all ids, lowest first, in the transaction of the transition, and holds the locks of the
+runs.
+on_completed: steps of this type whose own work is done. Their children may still be open, and none
+of them has started. Never called for groups, which have no work of their own.
+on_rescheduled: steps of this type that saved their state for a later turn.
+on_run_ended: roots of this type whose run completed, failed, was cancelled, or is deleted while
+open; once per ending. A repeated call may come after the rows of the run are deleted.
+on_run_reopened: roots of this type that retry_job runs again. The function may refuse with
+app.fail.
+A callback should refuse nothing else: record on the step what cannot be used. If on_completed or
+on_rescheduled raises, the step fails with callback_failed. If on_run_ended raises, the call is
+stored in app.callback_faults and repeated. Deadlocks, timeouts and faults of the server (SQLSTATE
+classes 40, 53, 57 and 58, and 55P03) are no faults of the callback: the engine's caller repeats the
+transaction.
+A callback may call app.submit_run and app.cancel_runs. It runs with the planner settings of the
+engine, which suit index lookups.$$;

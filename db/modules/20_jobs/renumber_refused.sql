@@ -10,7 +10,9 @@ begin
     (
       select jsonb_agg(
         jsonb_set(
-          r.entry, '{index}', to_jsonb(renumber_refused.places[(r.entry ->> 'index')::integer + 1] - 1)
+          r.entry,
+          '{index}',
+          to_jsonb(renumber_refused.places[(r.entry ->> 'index')::integer + 1] - 1)
         )
       )
       from jsonb_array_elements(renumber_refused.refused) as r (entry)
@@ -21,4 +23,6 @@ end
 $$;
 
 comment on function app.renumber_refused(jsonb, bigint[]) is
-  'Refused results of a part of a batch, with the index in the whole batch; places: the 1-based places of the part''s results.';
+$$Returns the refused results of a part of a batch, with the index that each has in the whole batch.
+
+places: for each result of the part, its place in the whole batch, counted from 1.$$;

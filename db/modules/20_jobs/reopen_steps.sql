@@ -1,7 +1,9 @@
 -- app.reopen_steps
 --
 -- Writes      jobs, job_queue
--- Locks       the caller holds the run's lock
+-- Locks       none; the caller holds the run
+-- Why         rebuilds the queue rows from public.jobs, and counts waits and children instead of
+--             storing them
 create or replace function app.reopen_steps(run_id bigint)
   returns boolean
   language plpgsql
@@ -10,10 +12,12 @@ create or replace function app.reopen_steps(run_id bigint)
 as $$
 declare
   v_now timestamptz := app.now();
-  v_owner_id uuid := (select r.owner_id from app.runs as r where r.id = reopen_steps.run_id);
+  v_owner_id uuid := (
+    select r.owner_id from app.runs as r where r.id = reopen_steps.run_id
+  );
   v_ids bigint[];
 begin
-  -- What did not complete, and the parents above it, whose own work stays done.
+  -- Steps that did not complete, and all steps above them, whose own work stays done.
   with recursive reopened as (
     select j.id, j.parent_id
     from public.jobs as j
@@ -51,7 +55,8 @@ begin
     v_now,
     case
       when j.worked_at is not null then 0
-      else coalesce(w.waits, 0) + case when p.id is null or p.worked_at is not null then 0 else 1 end
+      else coalesce(w.waits, 0)
+        + case when p.id is null or p.worked_at is not null then 0 else 1 end
     end,
     coalesce(c.children, 0),
     j.priority,
@@ -60,27 +65,32 @@ begin
   from public.jobs as j
   left join public.jobs as p on p.id = j.parent_id
   join public.job_types as t on t.name = j.type
-  left join app.lanes as l on t.has_handler and l.type = j.type and l.owner_id is not distinct from v_owner_id
+  left join app.lanes as l
+    on t.has_handler and l.type = j.type and l.owner_id is not distinct from v_owner_id
   left join (
     select o.parent_id, count(*)::integer as children
     from public.jobs as o
     where o.root_id = reopen_steps.run_id and o.finished_at is null
     group by o.parent_id
   ) as c on c.parent_id = j.id
-  -- Dependencies that are not settled, both ways.
+  -- Dependencies that are not settled: how many each step waits for, and which steps wait for it.
   left join (
     select o.id, count(*)::integer as waits
     from public.jobs as o
     cross join lateral unnest(o.depends_on) as u (id)
     join public.jobs as e on e.id = u.id and e.finished_at is null
-    where o.root_id = reopen_steps.run_id and o.finished_at is null and o.worked_at is null
+    where o.root_id = reopen_steps.run_id
+      and o.finished_at is null
+      and o.worked_at is null
     group by o.id
   ) as w on w.id = j.id
   left join (
     select u.id, array_agg(o.id) as dependents
     from public.jobs as o
     cross join lateral unnest(o.depends_on) as u (id)
-    where o.root_id = reopen_steps.run_id and o.finished_at is null and o.worked_at is null
+    where o.root_id = reopen_steps.run_id
+      and o.finished_at is null
+      and o.worked_at is null
     group by u.id
   ) as d on d.id = j.id
   where j.root_id = reopen_steps.run_id and j.finished_at is null;
@@ -91,4 +101,4 @@ end
 $$;
 
 comment on function app.reopen_steps(bigint) is
-  'Opens what of a finished run did not complete, with counters that are counted; false where all is completed.';
+  'Reopens the steps of a finished run that did not complete. False if every step is completed.';

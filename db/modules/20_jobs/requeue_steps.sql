@@ -1,6 +1,7 @@
 -- app.requeue_steps
 --
--- Writes      job_queue; jobs, where clients have seen them running, or they have failed, or say how far they are
+-- Writes      job_queue; jobs, if a visible column changes
+-- Locks       none; the caller holds the runs
 create or replace function app.requeue_steps(
   job_ids bigint[],
   failures integer[],
@@ -27,24 +28,32 @@ begin
     worker_id = null,
     claimed_at = null
   from unnest(
-    requeue_steps.job_ids, requeue_steps.failures, requeue_steps.delays, requeue_steps.run_at, requeue_steps.states
+    requeue_steps.job_ids, requeue_steps.failures, requeue_steps.delays, requeue_steps.run_at,
+    requeue_steps.states
   ) as a (id, failures, delays, run_at, state)
+  -- Index lookup even on an empty table: ADR 8.
   where q.job_id = any (array[a.id]);
 
-  -- What went wrong stays visible until it goes well.
+  -- The reason of the last failure stays visible until the step succeeds.
   update public.jobs as j
   set
     status = 'queued',
     progress = greatest(j.progress, a.progress),
     error_slug = coalesce(a.slug, j.error_slug),
     error_message = case when a.slug is null then j.error_message else a.message end
-  from unnest(requeue_steps.job_ids, requeue_steps.progress, requeue_steps.slugs, requeue_steps.messages)
-    as a (id, progress, slug, message)
-  where j.id = any (array[a.id]) and (j.status <> 'queued' or a.slug is not null or a.progress > j.progress);
+  from unnest(
+    requeue_steps.job_ids, requeue_steps.progress, requeue_steps.slugs, requeue_steps.messages
+  ) as a (id, progress, slug, message)
+  where j.id = any (array[a.id])
+    and (j.status <> 'queued' or a.slug is not null or a.progress > j.progress);
   perform app.record_events(requeue_steps.job_ids, 'queued');
 end
 $$;
 
-comment on function app.requeue_steps(bigint[], integer[], integer[], timestamptz[], real[], jsonb[], text[], text[]) is
-  'Puts running steps back into the queue, due at run_at. A null state keeps the one that was saved before. '
-  'slugs, messages: why it has failed, or null.';
+comment on function app.requeue_steps(
+  bigint[], integer[], integer[], timestamptz[], real[], jsonb[], text[], text[]
+) is
+$$Requeues running steps, due at run_at.
+
+states: null keeps the state that the step saved before. slugs, messages: why the step failed, or
+null.$$;

@@ -15,7 +15,9 @@ begin
   where j.id = require_job.job_id
     and (j.owner_id = auth.uid() or auth.role() = 'service_role');
   if not found then
-    perform app.fail(404, 'job_not_found', 'There is no such job.');
+    perform app.fail(
+      404, 'job_not_found', 'Job not found.', 'Use an id that table jobs shows to you.'
+    );
   end if;
 
   return v_root_id;
@@ -23,4 +25,6 @@ end
 $$;
 
 comment on function app.require_job(bigint) is
-  'The root of a job that the caller may see: its owner, and service_role. 404 job_not_found for anyone else.';
+$$Returns the root of a job, if the caller may see the job: its owner, or service_role.
+
+404 job_not_found for everybody else.$$;

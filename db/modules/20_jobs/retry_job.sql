@@ -1,18 +1,17 @@
 -- app.retry_job, public.retry_job
 --
--- Called by   the owner; service_role
+-- Called by   clients: the owner of the run, and service_role
 -- Writes      jobs, job_queue, runs, lanes; the queue: a pump; rate_limits
--- Errors      PT404 job_not_found, PT409 job_is_step, job_not_finished, job_completed, job_closed, PT429 rate_limited;
---             what on_run_reopened raises
+-- Errors      PT404 job_not_found, PT409 job_is_step, job_not_finished, job_completed, job_closed,
+--             PT429 rate_limited; what on_run_reopened raises
 -- Locks       the run; then what callbacks lock; then lanes; then the caller's row of rate_limits
--- Why         what has no row in the queue is built anew from jobs, counted rather than remembered. Hash joins: it looks
---             at a whole run at once
 create or replace function app.retry_job(job_id bigint)
   returns text
   language plpgsql
   volatile
   security definer
   set search_path = ''
+  -- Hash joins stay on, because a retry reads a whole run at once: ADR 8.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -24,10 +23,15 @@ begin
   perform app.lock_run(retry_job.job_id);
 
   if exists (select from app.runs as r where r.id = retry_job.job_id and r.finished_at is null) then
-    perform app.fail(409, 'job_not_finished', 'The job is not finished.', 'Wait for its end, or cancel it.');
+    perform app.fail(
+      409,
+      'job_not_finished',
+      'The run has not finished.',
+      'Wait until it has finished, or call cancel_job first.'
+    );
   end if;
 
-  -- A run ends before it opens again: what a callback still owes for the end is done first.
+  -- A run must not reopen before on_run_ended succeeded, so stored calls are repeated first.
   if not coalesce(
     (
       select bool_and(app.repeat_callback(f.run_id, f.callback))
@@ -39,17 +43,25 @@ begin
     perform app.fail(
       409,
       'job_not_finished',
-      'The end of the job is not processed yet.',
-      'Try again in a minute. Operators find the cause in app.callback_faults.'
+      'The end of the run is not processed yet.',
+      'Try again in a minute. If it still fails, ask the operator, who finds the cause in '
+      'app.callback_faults.'
     );
   end if;
 
   if exists (select from app.runs as r where r.id = retry_job.job_id and r.is_closed) then
-    perform app.fail(409, 'job_closed', 'What the job worked on is gone.', 'Start a new one.');
+    perform app.fail(
+      409, 'job_closed', 'The object that the run worked on was deleted.', 'Start a new run.'
+    );
   end if;
 
   if not app.reopen_steps(retry_job.job_id) then
-    perform app.fail(409, 'job_completed', 'Every step of the job is completed.', 'Start a new one.');
+    perform app.fail(
+      409,
+      'job_completed',
+      'Every step of the run is completed, so there is nothing to retry.',
+      'Start a new run to do the work again.'
+    );
   end if;
 
   update app.runs as r
@@ -62,10 +74,13 @@ begin
   end if;
   perform app.wake_lanes(v_started.queued_ids);
   perform app.enqueue_pump();
-  -- Who has the service key is trusted.
+  -- service_role has no limit.
   if auth.role() is distinct from 'service_role' then
     perform app.take_rate(
-      'job_retries', app.caller_key(), (select s.job_retries_per_hour from app.settings as s), interval '1 hour'
+      'job_retries',
+      app.caller_key(),
+      (select s.job_retries_per_hour from app.settings as s),
+      interval '1 hour'
     );
   end if;
 
@@ -73,7 +88,7 @@ begin
 end
 $$;
 
-comment on function app.retry_job(bigint) is 'Runs again what of a run is not completed; see public.retry_job.';
+comment on function app.retry_job(bigint) is 'Retries a finished run; see public.retry_job.';
 
 create or replace function public.retry_job(job_id bigint)
   returns text
@@ -83,10 +98,13 @@ create or replace function public.retry_job(job_id bigint)
 return app.retry_job(job_id);
 
 comment on function public.retry_job(bigint) is
-$$Runs again what of a finished run has failed, was skipped or cancelled; also of one that completed without it.
+$$Runs the failed, skipped and cancelled steps of a finished run again.
 
-job_id: the root. What is completed keeps its output and does not run again. Returns the job's status.
-404 job_not_found. 409 job_is_step, job_not_finished, job_completed, job_closed. 429 rate_limited.$$;
+job_id: the root of the run. The run may also have completed, with failed steps in it. Completed
+steps keep their outputs and do not run again. Returns the new status of the root. A user may retry
+app.settings.job_retries_per_hour times an hour (30 by default).
+404 job_not_found. 409 job_is_step, job_not_finished, job_completed, job_closed. 429 rate_limited.
+Origin 002.$$;
 
 grant execute on function app.retry_job(bigint) to authenticated, service_role;
 grant execute on function public.retry_job(bigint) to authenticated, service_role;

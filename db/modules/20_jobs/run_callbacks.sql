@@ -1,10 +1,11 @@
 -- app.run_callbacks
 --
 -- Writes      what the callbacks write; callback_faults
--- Errors      JC001, where an on_completed or on_rescheduled raises
--- Locks       the caller holds the runs; what the callbacks lock. Each distinct function is called once, in one order, so
---             that it can lock rows of several steps lowest first. The caller wakes lanes after this, because clients
---             lock a product's rows before lanes
+-- Errors      JC001, if an on_completed or on_rescheduled raises
+-- Locks       what the callbacks lock; the caller holds the runs, and wakes lanes only after this
+--             call, because clients lock the rows of a product before lanes
+-- Why         calls each function once, in a fixed order, so that it can lock rows of several steps
+--             lowest id first
 create or replace function app.run_callbacks(
   completed_ids bigint[],
   rescheduled_ids bigint[],
@@ -54,4 +55,7 @@ end
 $$;
 
 comment on function app.run_callbacks(bigint[], bigint[], bigint[]) is
-  'Calls the callbacks of steps that completed their own work, of steps that rescheduled themselves, and of roots whose run ended.';
+$$Calls the callbacks of steps and runs.
+
+completed_ids: steps whose own work is done. rescheduled_ids: steps that rescheduled themselves.
+ended_ids: roots whose run ended.$$;

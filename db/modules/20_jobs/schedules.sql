@@ -1,4 +1,4 @@
--- An operator's cron expression stays; only the function is ours.
+-- A conflict updates only the function, because an operator may have changed the cron expression.
 insert into app.schedules (name, cron, function)
 values
   ('delete-finished-runs', '20 3 * * *', 'app.delete_finished_runs'),

@@ -1,8 +1,9 @@
 -- app.settle_steps
 --
 -- Writes      job_queue, jobs, runs
--- Locks       the caller holds the runs' locks
--- Why         a level is a few statements, however many steps it has; three plain ones are faster than one that has it all
+-- Locks       none; the caller holds the runs
+-- Why         moves level by level: three statements per level, however many steps the level has.
+--             One statement that does it all is slower
 create or replace function app.settle_steps(
   settled_ids bigint[],
   opened_ids bigint[],
@@ -34,7 +35,7 @@ begin
     end if;
     exit when v_settled_ids = '{}' and v_opened_ids = '{}';
 
-    -- What waits for what is settled now: dependents, and children for their parent's own work.
+    -- Collects the steps that waited: dependents of settled steps, and children of opened steps.
     v_waiting_ids := '{}';
     v_parent_ids := '{}';
     v_root_ids := '{}';
@@ -51,7 +52,8 @@ begin
       end if;
     end loop;
     if v_opened_ids <> '{}' then
-      v_waiting_ids := v_waiting_ids || array(select j.id from public.jobs as j where j.parent_id = any (v_opened_ids));
+      v_waiting_ids := v_waiting_ids
+        || array(select j.id from public.jobs as j where j.parent_id = any (v_opened_ids));
     end if;
     v_settled_ids := '{}';
     v_opened_ids := '{}';
@@ -70,6 +72,7 @@ begin
             else 'blocked'
           end
         from (select unnest(v_counted.ids) as id, unnest(v_counted.times) as times) as w
+        -- Index lookup even on an empty table: ADR 8.
         where q.job_id = any (array[w.id]) and q.waits > 0
         returning q.job_id, q.waits, q.status
       loop
@@ -115,7 +118,11 @@ end
 $$;
 
 comment on function app.settle_steps(bigint[], bigint[], bigint[]) is
-$$Moves on what waits for steps: dependents and parents of settled_ids, children of opened_ids, whose own work is done, and groups that
-are complete, emptied_ids first.
+$$Moves on every step that waited for these steps.
 
-Returns queued_ids, whose lanes the caller wakes, and ended_ids: roots whose run completed, for app.run_callbacks.$$;
+settled_ids: steps that are settled: their dependents and parents wait for one step less.
+opened_ids:
+steps whose own work is done: their children wait for one thing less. emptied_ids: steps that are
+complete, because they have no open children.
+Returns queued_ids: steps that were queued; the caller wakes their lanes. ended_ids: roots whose run
+completed; the caller passes them to app.run_callbacks.$$;

@@ -1,9 +1,9 @@
 -- app.skip_steps
 --
 -- Writes      job_queue, jobs
--- Locks       the caller holds the runs' locks
--- Why         what stands below a failed step was never started, since its own work was never done; nor was, under
---             skip_dependents, what waits for it
+-- Locks       none; the caller holds the runs
+-- Why         steps below a failed step have never started, because the own work of the failed step
+--             was never done; under skip_dependents the same holds for steps that wait for it
 create or replace function app.skip_steps(failed_ids bigint[], skipping_ids bigint[])
   returns void
   language plpgsql
@@ -31,6 +31,7 @@ begin
     cross join lateral (
       select unnest(q.dependents) as id
       from app.job_queue as q
+      -- Index lookup even on an empty table: ADR 8.
       where q.job_id = any (array[d.id])
       union all
       select j.id
@@ -50,21 +51,24 @@ begin
     return;
   end if;
 
-  with gone as (
+  with deleted as (
     delete from app.job_queue as q
     where q.job_id = any (v_ids) and q.status = 'blocked'
     returning q.job_id, q.parent_id
   ),
-  -- The parent of what failed counts down what is skipped beside it; the failed one itself follows, so none reaches 0 here.
+  -- The parent of a failed step counts down its skipped children here. The failed step itself
+  -- counts down later, in app.settle_steps, so no parent reaches 0 here.
   left_over as (
-    select g.parent_id, count(*)::integer as children
-    from gone as g
-    group by g.parent_id
+    select d.parent_id, count(*)::integer as children
+    from deleted as d
+    group by d.parent_id
   )
   update app.job_queue as q
   set open_children = q.open_children - l.children
   from left_over as l
-  where q.job_id = any (array[l.parent_id]) and q.job_id <> all (v_ids) and q.job_id <> all (skip_steps.failed_ids);
+  where q.job_id = any (array[l.parent_id])
+    and q.job_id <> all (v_ids)
+    and q.job_id <> all (skip_steps.failed_ids);
 
   update public.jobs as j
   set status = 'skipped', finished_at = v_now
@@ -74,4 +78,6 @@ end
 $$;
 
 comment on function app.skip_steps(bigint[], bigint[]) is
-  'Skips what stands below failed steps and, for those of them that skip their dependents, what waits for them, all the way.';
+$$Skips all steps below failed steps, and everything that depends on the steps in skipping_ids.
+
+skipping_ids: the failed steps whose on_failure is skip_dependents.$$;

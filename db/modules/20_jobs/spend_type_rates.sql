@@ -1,4 +1,7 @@
 -- app.spend_type_rates
+--
+-- Writes      job_types.rate_spent_until
+-- Locks       none; the caller holds the types (app.lock_type_limits)
 create or replace function app.spend_type_rates(types text[], taken_lane_ids bigint[])
   returns void
   language plpgsql
@@ -9,7 +12,8 @@ declare
   v_now timestamptz := app.clock();
 begin
   update public.job_types as t
-  set rate_spent_until = greatest(t.rate_spent_until, v_now) + n.taken * (t.rate_window / t.rate_limit)
+  set rate_spent_until =
+    greatest(t.rate_spent_until, v_now) + n.taken * (t.rate_window / t.rate_limit)
   from (
     select l.type, count(*) as taken
     from unnest(spend_type_rates.taken_lane_ids) as c (lane_id)
@@ -20,4 +24,7 @@ begin
 end
 $$;
 
-comment on function app.spend_type_rates(text[], bigint[]) is 'Takes from the rates of these types what was taken from lanes.';
+comment on function app.spend_type_rates(text[], bigint[]) is
+$$Counts claimed steps against the rates of these types.
+
+taken_lane_ids: the lane of each claimed step.$$;

@@ -1,8 +1,12 @@
 -- app.start_steps
 --
 -- Writes      job_queue, jobs; what app.settle_steps writes
--- Locks       the caller holds the run
-create or replace function app.start_steps(run_id bigint, out queued_ids bigint[], out ended_ids bigint[])
+-- Locks       none; the caller holds the run
+create or replace function app.start_steps(
+  run_id bigint,
+  out queued_ids bigint[],
+  out ended_ids bigint[]
+)
   returns record
   language plpgsql
   volatile
@@ -32,7 +36,7 @@ begin
   into v_queued_ids, v_opened_ids, v_completed_ids
   from started as s;
 
-  -- Steps that joined before, and whose children have all settled since.
+  -- Reopened steps whose own work is done and whose children are all settled.
   v_completed_ids := v_completed_ids || array(
     select q.job_id
     from app.job_queue as q
@@ -54,4 +58,6 @@ end
 $$;
 
 comment on function app.start_steps(bigint) is
-  'Queues the steps of a reopened run that wait for nothing. Returns queued_ids and ended_ids as app.settle_steps does.';
+$$Queues the steps of a reopened run that wait for nothing.
+
+Returns queued_ids and ended_ids as app.settle_steps does.$$;

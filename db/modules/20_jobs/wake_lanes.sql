@@ -1,9 +1,10 @@
 -- app.wake_lanes
 --
--- Writes      lanes that sleep until later, and those that a provider holds
--- Locks       the steps' lanes, lowest id first, for key share, so that none is put to sleep meanwhile (app.put_lanes_to_sleep); what
---             a lock gives is the newest version. Those that sleep or are held are changed, in the same order
--- Why         a lane that is awake is left alone, so that submitting, completing and claiming never wait for each other
+-- Writes      lanes that sleep, and lanes whose provider named a delay
+-- Locks       the lanes of the steps, lowest id first, for key share, so that
+--             app.put_lanes_to_sleep passes over them. Updates lanes in the same order
+-- Why         does not write lanes that are awake, so that submitting, completing and claiming
+--             never wait for each other
 create or replace function app.wake_lanes(
   queued_ids bigint[],
   held_lane_ids bigint[] default '{}',
@@ -24,13 +25,14 @@ begin
       array(select q.lane_id from app.job_queue as q where q.job_id = any (wake_lanes.queued_ids))
         || wake_lanes.held_lane_ids
     )
+    -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 8.
     order by l.id + 0
     for key share
   loop
     if v_one.wake_at > app.now() or v_one.id = any (wake_lanes.held_lane_ids) then
       update app.lanes as l
       set
-        -- least and greatest pass over null.
+        -- least and greatest ignore null.
         wake_at = least(
           l.wake_at,
           (
@@ -54,5 +56,6 @@ end
 $$;
 
 comment on function app.wake_lanes(bigint[], bigint[], timestamptz[]) is
-  'Has these steps, which are queued now, found by claims when they are due. held_lane_ids, held_until: lanes whose provider '
-  'said when to come back.';
+$$Wakes the lanes of queued steps, so that claims find the steps when they are due.
+
+held_lane_ids, held_until: lanes whose provider accepts no requests before a time.$$;

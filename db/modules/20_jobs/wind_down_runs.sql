@@ -1,7 +1,8 @@
 -- app.wind_down_runs
 --
 -- Writes      job_queue, jobs, runs
--- Locks       the caller holds the runs' locks. A step that is being claimed at this moment is waited for, and runs then
+-- Locks       queue rows, which waits for claims under way; a step that such a claim starts runs to
+--             its end. The caller holds the runs
 create or replace function app.wind_down_runs(run_ids bigint[])
   returns bigint[]
   language plpgsql
@@ -13,13 +14,15 @@ declare
   v_ids bigint[];
   v_run_ids bigint[];
 begin
-  with gone as (
+  with deleted as (
     delete from app.job_queue as q
-    where q.run_id = any (wind_down_runs.run_ids) and q.status <> 'running' and q.parent_id is not null
+    where q.run_id = any (wind_down_runs.run_ids)
+      and q.status <> 'running'
+      and q.parent_id is not null
     returning q.job_id
   )
-  select array_agg(g.job_id) into v_ids
-  from gone as g;
+  select array_agg(d.job_id) into v_ids
+  from deleted as d;
   if v_ids is not null then
     update public.jobs as j
     set status = 'skipped', finished_at = v_now
@@ -27,8 +30,8 @@ begin
     perform app.record_events(v_ids, 'skipped');
   end if;
 
-  -- In the next statement, which sees what was claimed meanwhile: where nothing runs any more.
-  with gone as (
+  -- A new statement, because only that sees the steps that claims started in the meantime.
+  with deleted as (
     delete from app.job_queue as q
     where q.job_id = any (wind_down_runs.run_ids)
       and q.status <> 'running'
@@ -38,8 +41,8 @@ begin
       )
     returning q.job_id
   )
-  select array_agg(g.job_id) into v_run_ids
-  from gone as g;
+  select array_agg(d.job_id) into v_run_ids
+  from deleted as d;
   if v_run_ids is not null then
     update public.jobs as j
     set
@@ -51,6 +54,7 @@ begin
         else left(format('Step "%s" failed: %s', f.key, f.error_message), 2000)
       end
     from app.runs as r
+    -- Index lookup even on an empty table: ADR 8.
     join public.jobs as f on f.id = any (array[r.failing_step_id])
     where r.id = any (v_run_ids) and j.id = any (array[r.id]);
     update app.runs as r
@@ -64,4 +68,6 @@ end
 $$;
 
 comment on function app.wind_down_runs(bigint[]) is
-  'Skips every step of failing runs that is not running. Fails the roots below which nothing runs any more, and returns them.';
+$$Skips the steps of failing runs that are not running.
+
+Fails the roots below which no step runs any more, and returns the ids of these roots.$$;

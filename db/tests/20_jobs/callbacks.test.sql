@@ -208,7 +208,7 @@ select tests.travel('1 minute');
 select is(app.repeat_callbacks(), 1, 'the stored call is repeated when it is due');
 select is((select format('%s %s', attempts, next_at - app.now()) from app.callback_faults), '2 00:02:00', 'a second failure doubles the pause');
 update jobs set status = 'failed', worked_at = null where key = 'end';
-select throws_ok($$ select retry_job((select run from known)) $$, 'PT409', 'The end of the job is not processed yet.', 'a run whose end is owed is not opened again');
+select throws_ok($$ select retry_job((select run from known)) $$, 'PT409', 'The end of the run is not processed yet.', 'a run whose end is owed is not opened again');
 update jobs set input = null where key = 'end';
 select is(retry_job((select run from known)), 'queued', 'a retry makes up for the end first');
 select is(tests.calls(), 'completed(end:completed), ended(end:failed), reopened(end:blocked)', 'the end is called before the reopening');

@@ -82,7 +82,7 @@ reset role;
 update app.runs set is_closed = true where id = (select id from made);
 update app.settings set job_retries_per_hour = default;
 select tests.sign_in((select ana from users_of));
-select throws_ok('select retry_job((select id from made))', 'PT409', 'What the job worked on is gone.', 'and not what is closed');
+select throws_ok('select retry_job((select id from made))', 'PT409', 'The object that the run worked on was deleted.', 'and not what is closed');
 
 -- Limits and fairness
 reset role;
