@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
 
 // Writes db/types.ts, the `Database` types for supabase-js, from a database made from the files; with --check compares.
-// Supabase's generator is large (200 MB), so it is fetched for this and is no dependency.
+// Supabase's generator is large (200 MB), so it is fetched for this command instead of being a dependency.
 const generator = '@supabase/postgres-meta@0.99.0'
 const root = resolve(import.meta.dirname, '..')
 const folder = join(root, 'node_modules/.cache/plinth-types')

@@ -1,4 +1,4 @@
--- What pgTAP files share; loaded with pgTAP into schema tests of the test databases.
+-- Shared by the pgTAP files; loaded with pgTAP into schema tests of the test databases.
 
 create function tests.create_user(email text)
   returns uuid
@@ -9,9 +9,10 @@ begin atomic
   returning id;
 end;
 
--- Makes the caller this role with these claims, as PostgREST does, on a connection that has kept no plan. PL/pgSQL keeps the
--- plans of a function for the whole connection, with the names resolved as the first caller: a function that ran as postgres
--- would go on working for a role that may not enter schema app.
+-- Makes the caller this role with these claims, as PostgREST does, on a connection that has kept no
+-- plan. PL/pgSQL keeps the plans of a function for the whole connection, with the names resolved as
+-- the first caller: a function that ran as postgres would go on working for a role that may not
+-- enter schema app.
 create function tests.assume(role text, claims json)
   returns void
   language plpgsql
@@ -23,18 +24,20 @@ begin
 end
 $$;
 
--- From here on the caller is the signed-in user, as PostgREST would have it.
+-- Makes the caller a signed-in user, as PostgREST does.
 create function tests.sign_in(user_id uuid)
   returns void
   language sql
-return tests.assume('authenticated', json_build_object('sub', sign_in.user_id, 'role', 'authenticated'));
+return tests.assume(
+  'authenticated', json_build_object('sub', sign_in.user_id, 'role', 'authenticated')
+);
 
 create function tests.become(role text)
   returns void
   language sql
 return tests.assume(become.role, json_build_object('role', become.role));
 
--- From here on the caller is whoever this API key makes them, as PostgREST and the gate would have it.
+-- Makes the caller the owner of this API key, as PostgREST and the gate do.
 create function tests.send_key(key text, method text default 'GET', path text default '/users')
   returns void
   language plpgsql
@@ -50,14 +53,15 @@ begin
 end
 $$;
 
--- The clock of the rules, moved by its owner for the rest of the transaction.
+-- Moves app.now for the rest of the transaction, which only its owner can do.
 create function tests.travel(distance interval)
   returns void
   language plpgsql
 as $$
 begin
   execute format(
-    'create or replace function app.now() returns timestamptz language sql stable set search_path = '''' '
+    'create or replace function app.now() returns timestamptz '
+    'language sql stable set search_path = '''' '
     'return pg_catalog.now() + interval %L',
     travel.distance
   );

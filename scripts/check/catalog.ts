@@ -4,7 +4,7 @@ import { functionFacts } from './catalog_functions.ts'
 import { platformFacts } from './catalog_platform.ts'
 import { tableFacts, typeFacts } from './catalog_tables.ts'
 
-/** The schemas that are ours; a new one belongs in here. */
+/** Our schemas. A new one has to be added here. */
 export const ourSchemas = ['public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops']
 
 /** The schemas that the platform and graphile-worker bring. */
@@ -13,7 +13,7 @@ export const platformSchemas = ['auth', 'storage', 'realtime', 'extensions', 'gr
 /** One line of the catalog, under the heading of the object that it describes. */
 type Fact = { part: string; object: string; rank: number; place: number; line: string }
 
-const header = `What db/migrations and db/modules make. Written by npm run db:check -- --write, compared by npm run db:check.
+const header = `The database that db/migrations and db/modules make. Written by npm run db:check -- --write, compared by npm run db:check.
 
 Everything belongs to postgres, unless an owner is named. Privileges are listed without those of postgres and of
 superusers: "nobody" is nobody but them. Bodies of functions and comments are in db/modules; the check compares them,

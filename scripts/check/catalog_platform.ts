@@ -1,6 +1,6 @@
 import { byCaller, byRole, isExtensions, policyLine, triggerLine } from './catalog_sql.ts'
 
-/** Who is the member of whom differs by version for the role that made a role, so postgres is left out. */
+/** Without memberships of postgres: the implicit membership of a role's creator differs between versions. */
 const roles = `
   select '1' as part, 'role ' || r.rolname as object, f.rank, 0 as place, f.line
   from pg_roles as r
@@ -93,7 +93,7 @@ const schemas = `
   ) as f
   where n.nspname = any ($1)`
 
-/** Of the platform's own tables only what is ours: triggers that run our functions, and the policies of any of them. */
+/** Our objects on tables that Supabase owns: triggers that run our functions, and all policies. */
 const platformTables = `
   select '6' as part, format('table %I.%I (the platform''s)', n.nspname, c.relname) as object, f.rank, 0 as place, f.line
   from pg_class as c

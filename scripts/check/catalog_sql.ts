@@ -1,9 +1,9 @@
 // Parts of the catalog's queries.
 
-/** The callers of our doors: whoever else has a privilege on what is the platform's is the platform's business. */
+/** The roles of our clients and services. Privileges of other roles on Supabase's objects are not ours to check. */
 const callers = `('anon', 'authenticated', 'service_role', 'authenticator', 'worker', 'sidecar')`
 
-/** Who holds which privilege of an access list, but for the owner, postgres and superusers. */
+/** The grantees and privileges of an access list, without the owner, postgres and superusers. */
 const grants = (acl: string, owner: string) => `(
   select
     case when a.grantee = 0 then 'public' else pg_get_userbyid(a.grantee) end as grantee,
@@ -16,21 +16,21 @@ const grants = (acl: string, owner: string) => `(
     and a.privilege_type <> 'MAINTAIN' -- since Postgres 17
 )`
 
-/** A line for each privilege, with all who hold it: `execute: anon, authenticated`. */
+/** A line for each privilege, with its grantees: `execute: anon, authenticated`. */
 export const byPrivilege = (acl: string, owner: string) => `(
   select g.privilege || ': ' || string_agg(g.grantee, ', ' order by g.grantee collate "C") as line
   from ${grants(acl, owner)} as g
   group by g.privilege
 )`
 
-/** A line for each role, with all that it holds: `to worker: select, update`. */
+/** A line for each role, with its privileges: `to worker: select, update`. */
 export const byRole = (acl: string, owner: string) => `(
   select 'to ' || g.grantee || ': ' || string_agg(g.privilege, ', ' order by g.privilege collate "C") as line
   from ${grants(acl, owner)} as g
   group by g.grantee
 )`
 
-/** As {@link byRole}, for what the platform owns: our callers and public only. */
+/** Like {@link byRole}, for objects that Supabase owns: our callers and public only. */
 export const byCaller = (acl: string, owner: string) => `(
   select 'to ' || g.grantee || ': ' || string_agg(g.privilege, ', ' order by g.privilege collate "C") as line
   from ${grants(acl, owner)} as g

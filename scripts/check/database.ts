@@ -20,7 +20,7 @@ export async function withClient<T>(databaseUrl: string, work: (client: pg.Clien
   }
 }
 
-/** The catalog that the files make is the committed one; `shouldWrite` makes it so. */
+/** Compares the catalog that the files make with the committed one; `shouldWrite` writes it. */
 export async function checkCatalog(root: string, dumped: string, shouldWrite: boolean): Promise<Outcome> {
   const catalog = withoutTexts(dumped)
   const path = join(root, catalogPath)
@@ -28,13 +28,17 @@ export async function checkCatalog(root: string, dumped: string, shouldWrite: bo
   const said = `${count(catalog.split('\n\n').length - 1, 'object')}, against ${catalogPath}`
   if (shouldWrite) {
     await writeFile(path, catalog)
-    return { said: committed === catalog ? `${said}, as before` : `${said}, written anew` }
+    return { said: committed === catalog ? `${said}, as before` : `${said}, written again` }
   }
-  const diff = unifiedDiff(committed, catalog, { before: catalogPath, after: 'what the files make' })
-  return { said, problems: diff ? [diff] : [], remedy: 'If that is meant: npm run db:check -- --write, and commit it.' }
+  const diff = unifiedDiff(committed, catalog, { before: catalogPath, after: 'made from the files' })
+  return {
+    said,
+    problems: diff ? [diff] : [],
+    remedy: 'If you meant this change: npm run db:check -- --write, and commit the file.',
+  }
 }
 
-/** Applying every module file a second time changes nothing. */
+/** Checks that applying every module file a second time changes nothing. */
 export async function checkRepeat(databaseUrl: string, catalog: string): Promise<Outcome> {
   await withClient(databaseUrl, (client) => client.query('delete from app.applied_files'))
   const { modules } = await migrate(databaseUrl)
@@ -49,19 +53,19 @@ export async function checkRepeat(databaseUrl: string, catalog: string): Promise
   }
 }
 
-/** The database in use is what the files make. */
+/** Compares the database in use with the files. */
 export async function checkDrift(databaseUrl: string | undefined, catalog: string): Promise<Outcome> {
   if (databaseUrl === undefined) return { said: 'skipped: no DATABASE_URL, and no local stack runs' }
   const { host, pathname } = new URL(databaseUrl)
   const diff = unifiedDiff(catalog, await withClient(databaseUrl, dumpCatalog), {
-    before: 'what the files make',
+    before: 'made from the files',
     after: 'the database',
   })
   return {
     said: `the database ${host}${pathname} against the files`,
     problems: diff ? [diff] : [],
     remedy:
-      'npm run db:migrate applies the files. A migration that has run and was edited since needs npm run reset (locally) or a ' +
-      'migration of its own; what somebody changed by hand, too.',
+      'npm run db:migrate applies the files. Lines with + were changed by hand or left behind: undo them in a new migration. A ' +
+      'local database can be made again: npm run reset.',
   }
 }

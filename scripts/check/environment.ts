@@ -4,7 +4,7 @@ import { lineAt } from './sql_text.ts'
 
 type Read = { variable: string; where: string }
 
-/** Variables of the system and of Node, which nobody sets for Plinth. */
+/** Variables of the system and of Node, which are not Plinth's. */
 const given = ['PATH', 'NODE_ENV', 'CI']
 
 /**
@@ -24,10 +24,10 @@ export function findRead({ path, text }: TextFile): Read[] {
   )
 }
 
-/** Programs that get their whole environment from the one that starts them. */
+/** Programs whose whole environment comes from the program that starts them. */
 const children = /^scripts\/bench\/\w+\/\w+_backend\.ts$/
 
-/** Every variable that code reads stands in .env.example, with a comment above it or above its group, and no other. */
+/** Checks that .env.example lists exactly the variables that code reads, each with a comment above it or its group. */
 export function checkEnvironment(files: TextFile[], example: TextFile): Outcome {
   const read = files
     .filter(({ path }) => !children.test(path))
@@ -40,7 +40,7 @@ export function checkEnvironment(files: TextFile[], example: TextFile): Outcome 
   }
 }
 
-/** How the variables that are read and .env.example differ. */
+/** Finds differences between the variables that are read and .env.example. */
 export function compareVariables(read: Read[], example: TextFile): string[] {
   const lines = example.text.split('\n')
   const isVariable = (line = '') => /^#?[A-Z][A-Z0-9_]+=/.test(line)

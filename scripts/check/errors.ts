@@ -2,7 +2,7 @@ import type { TextFile } from './files.ts'
 import { count, type Outcome } from './outcome.ts'
 import { blank, lineAt } from './sql_text.ts'
 
-/** An error that code answers with; without a status where only the running code knows it. */
+/** An error that code raises; without a status where only the running code knows it. */
 export type Raised = { slug: string; status: number | undefined; where: string }
 
 /** A line of the table in docs/errors.md. */
@@ -73,7 +73,7 @@ export function findRaisedInTypeScript({ path, text }: TextFile): Raised[] {
   return found
 }
 
-/** Every error has its line in docs/errors.md, with its status, and every line there its error. */
+/** Checks that docs/errors.md has exactly one line for each error, with its status. */
 export function checkErrors(sql: TextFile[], typeScript: TextFile[], docs: TextFile): Outcome {
   const inSql = sql.map(findRaisedInSql)
   const raised = [...inSql.flatMap((file) => file.raised), ...typeScript.flatMap(findRaisedInTypeScript)]
@@ -84,7 +84,7 @@ export function checkErrors(sql: TextFile[], typeScript: TextFile[], docs: TextF
   }
 }
 
-/** How the errors that are raised and the table of docs/errors.md differ. */
+/** Finds differences between the errors that are raised and the table of docs/errors.md. */
 export function compareErrors(raised: Raised[], docs: TextFile): string[] {
   const lines = readTable(docs.text)
   const slugs = lines.map(({ slug }) => slug)

@@ -16,7 +16,7 @@ export async function readFiles(root: string, patterns: string[]): Promise<TextF
 /** The first line of a new migration, to be replaced by the reason. */
 export const migrationPlaceholder = '-- TODO: say in a sentence what this changes, and why.'
 
-/** Something that a module file creates, by the name that the catalog has for it: `trigger _100_seal on public.flows`. */
+/** An object that a module file creates, by its name in the catalog: `trigger _100_seal on public.flows`. */
 export type Created = { object: string; path: string; line: number }
 
 const identifier = '(?:[a-z_][a-z0-9_$]*|"[^"]+")'
@@ -92,7 +92,7 @@ export function findMisplaced(file: TextFile): string[] {
   ]
 }
 
-/** What is wrong with a migration as a file. */
+/** Finds faults of a migration as a file. */
 export function findMigrationFaults({ path, text }: TextFile): string[] {
   const [first = '', ...others] = text.split('\n')
   const sql = blank(text, 'comments')
@@ -103,7 +103,7 @@ export function findMigrationFaults({ path, text }: TextFile): string[] {
     !/^\d{14}_[a-z0-9_]+\.sql$/.test(basename(path)) && 'is not named <yyyymmddhhmmss>_<name>.sql',
     (!first.startsWith('-- ') || first === migrationPlaceholder) && 'has to say why in its first line',
     made && `creates a ${made[1]}, which belongs in db/modules (line ${lineAt(sql, made.index ?? 0)})`,
-    // node-pg-migrate cuts the file there.
+    // node-pg-migrate splits the file there.
     [first, ...others].some((line) => /^\s*--[\s-]*(up|down)\s+migration/i.test(line)) &&
       'has a comment that begins "up migration" or "down migration"',
   ]

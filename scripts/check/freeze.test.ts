@@ -5,11 +5,11 @@ import { findEdits } from './freeze.ts'
 const file = (name: string, text: string) => ({ path: `db/migrations/${name}.sql`, text })
 const line = (name: string, text: string) => `${hashOf(text)} ${name}`
 
-test('a migration with its own hash is no problem, with either kind of line ending', () => {
+test('accepts a migration with its own hash, with either kind of line ending', () => {
   expect(findEdits([file('a', 'select 1;\r\nselect 2;\r\n')], [line('a', 'select 1;\nselect 2;\n')])).toEqual([])
 })
 
-test('an edited, a new and a missing migration are named', () => {
+test('names an edited, a new and a missing migration', () => {
   expect(
     findEdits([file('a', 'select 2;'), file('b', 'select 1;')], [line('a', 'select 1;'), line('c', 'select 1;')]),
   ).toEqual([

@@ -8,7 +8,7 @@ test('the same objects are no problem, overloads and the loop over the queue inc
   expect(compareObjects(catalog, [created('function app.a'), created('function app.a', 9)])).toEqual([])
 })
 
-test('what has no file, what has no object, and what is there twice is named', () => {
+test('names objects without a file, files without an object, and duplicates', () => {
   expect(
     compareObjects(
       ['function app.a', 'trigger b on c.d', 'trigger b on c.d'],

@@ -4,7 +4,7 @@ import { isExtensions } from './catalog_sql.ts'
 import { type Created, findCreated, type TextFile } from './files.ts'
 import { count, type Outcome } from './outcome.ts'
 
-/** Objects that no file creates by name, and why that is right. */
+/** Objects that no file creates by name, and the reason. */
 const exempt = [
   {
     pattern: /^policy all_worker on graphile_worker\./,
@@ -54,7 +54,7 @@ const schemas = `
   where nspname !~ '^pg_' and nspname <> 'information_schema' and nspname <> all ($1)
   order by nspname collate "C"`
 
-/** The catalog's functions, views, policies and triggers are those that the module files create, each once. */
+/** Checks that the catalog has exactly the functions, views, policies and triggers that the module files create. */
 export async function checkObjects(client: pg.Client, files: TextFile[]): Promise<Outcome> {
   const catalog = (await client.query<{ object: string }>(objects, [ourSchemas])).rows.map((row) => row.object)
   const unknown = await client.query<{ name: string }>(schemas, [[...ourSchemas, ...platformSchemas]])
@@ -87,7 +87,7 @@ export async function findLeftovers(client: pg.Client, files: TextFile[]): Promi
   })
 }
 
-/** What is in the catalog and in no file, or the other way; overloads count. */
+/** Finds objects in the catalog that no file creates, and the reverse; overloads count. */
 export function compareObjects(catalog: string[], created: Created[]): string[] {
   const named = catalog.filter((object) => !exempt.some(({ pattern }) => pattern.test(object)))
   return [...new Set([...named, ...created.map(({ object }) => object)])].sort().flatMap((object) => {

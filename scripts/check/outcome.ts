@@ -1,4 +1,4 @@
-/** What a check says in one line; with problems it has failed, and the remedy says what to do. */
+/** The result of a check in one line. A check with problems has failed, and the remedy says what to do. */
 export type Outcome = { said: string; problems?: string[]; remedy?: string }
 
 /** Prints a check's line and, where it failed, its problems; returns whether it holds. */

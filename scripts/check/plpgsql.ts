@@ -11,7 +11,7 @@ type Finding = {
   more: string | null
 }
 
-/** Findings that are right as they are, and why. */
+/** Findings that we accept, and the reason. */
 const exempt = [
   {
     pattern:
@@ -24,7 +24,7 @@ const exempt = [
   },
 ]
 
-/** What our functions call in pg_cron, where that is not installed. */
+/** A stand-in for pg_cron's objects that our functions use, where it is not installed. */
 const cronStandIn = `
   create schema cron;
   create table cron.job (
@@ -61,7 +61,7 @@ const findings = `
   ) as c on not t.is_unused
   order by function, relation, line`
 
-/** plpgsql_check has nothing to say about our functions; skipped where it is not installed. Needs a superuser. */
+/** Runs plpgsql_check on our functions; skipped where it is not installed. Needs a superuser. */
 export async function checkPlpgsql(admin: pg.Client): Promise<Outcome> {
   const available = await admin.query("select from pg_available_extensions where name = 'plpgsql_check'")
   if (available.rowCount === 0)

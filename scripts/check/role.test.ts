@@ -7,14 +7,14 @@ const gate = {
   text: "perform set_config('role', 'authenticated', true);",
 }
 
-test('a change of role is found, in comments it is none', () => {
+test('finds a change of role, except in comments', () => {
   expect(inSql("-- set_config('role', …)\nperform\n  SET_CONFIG (\n 'Role', v_role, true);")).toEqual({
     changes: ['a.sql:3'],
     problems: [],
   })
 })
 
-test('another setting is none of its business, while it is written out', () => {
+test('accepts any other setting that is written out', () => {
   expect(inSql("perform set_config('response.headers', v_text, true)")).toEqual({ changes: [], problems: [] })
   for (const hidden of [
     'set_config(v_name, v_value, true)',

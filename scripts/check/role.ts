@@ -2,12 +2,12 @@ import type { TextFile } from './files.ts'
 import { count, type Outcome } from './outcome.ts'
 import { blank, lineAt } from './sql_text.ts'
 
-/** The one file that may change the role, which takes on an API key's owner. */
+/** The only file that may change the role, because it makes a request one of an API key's owner. */
 const allowed = 'db/modules/00_base/pre_request.sql'
 
 /**
- * Where SQL changes the role, and where it might: a set_config whose setting is not written out could be given any.
- * The rules test asks the catalog the same about functions; this sees what runs outside of them, too.
+ * Finds where SQL changes the role, and where it might: a set_config whose setting is not a literal could change any setting.
+ * The rules test checks functions in the catalog; this check also sees SQL outside of functions.
  */
 export function findRoleChanges({ path, text }: TextFile): { changes: string[]; problems: string[] } {
   const sql = blank(text, 'comments')
@@ -28,7 +28,7 @@ export function findRoleChanges({ path, text }: TextFile): { changes: string[]; 
   return { changes, problems }
 }
 
-/** The role is set in one place of all that Plinth installs. */
+/** Checks that one file sets the role, in one place. */
 export function checkRole(files: TextFile[]): Outcome {
   const found = files.map(findRoleChanges)
   const changes = found.flatMap((file) => file.changes)
@@ -39,6 +39,6 @@ export function checkRole(files: TextFile[]): Outcome {
       ...(isRight ? [] : [`the role is set in ${changes.join(', ') || 'no file'} instead of once in ${allowed}`]),
       ...found.flatMap((file) => file.problems),
     ],
-    remedy: `Only ${allowed} sets the role: whoever can choose it is service_role.`,
+    remedy: `Only ${allowed} may set the role, because a caller who could choose it would become service_role.`,
   }
 }

@@ -13,7 +13,7 @@ test('strings and bodies stay, or go with the comments', () => {
   expect(blank(sql, 'comments and quotes')).toMatch(/^do\s+;\s+select\s+,\s+, "a";$/)
 })
 
-test('what looks like a comment in a string is none', () => {
+test('does not take a string for a comment', () => {
   expect(blank("select '--', 'a'; -- b", 'comments')).toBe("select '--', 'a';     ")
 })
 

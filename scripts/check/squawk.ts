@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { TextFile } from './files.ts'
 import { count, type Outcome } from './outcome.ts'
 
-/** What squawk's json reporter says, with lines and columns from 0. */
+/** A finding of squawk's json reporter; lines and columns count from 0. */
 type Finding = { file: string; line: number; rule_name: string; message: string; help: string | null }
 
-/** squawk, with .squawk.toml, has nothing to say about the migrations. */
+/** Runs squawk with .squawk.toml on the migrations. */
 export async function checkMigrationsWithSquawk(root: string, files: TextFile[]): Promise<Outcome> {
   const program = join(root, 'node_modules/.bin/squawk')
   const args = ['--config', '.squawk.toml', '--reporter', 'json', ...files.map((file) => file.path)]

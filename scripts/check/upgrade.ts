@@ -15,7 +15,7 @@ const header = `# Hashes of the tables as commit c5e8e03 made them, by which npm
 `
 
 /**
- * A database of commit c5e8e03 with rows of every state, migrated, is what the files make on a fresh one: nothing that a
+ * A database of commit c5e8e03 with rows of every state, migrated, equals a fresh one: nothing that a
  * rename or a removal leaves behind. `catalog` is the fresh one's.
  */
 export async function checkUpgrade(

@@ -2,18 +2,18 @@ import { resolve } from 'node:path'
 import pg from 'pg'
 import { homeFolder, readEnv } from '../local/home.ts'
 
-// What db:migrate, db:seed, db:new and db:check share.
+// Shared by db:migrate, db:seed, db:new and db:check.
 
 export const root = resolve(import.meta.dirname, '../..')
 
-/** The database that is meant: `DATABASE_URL`, else that of the local stack that runs, else none. */
+/** The database to work on: `DATABASE_URL`, otherwise that of the running local stack, otherwise none. */
 export function findDatabaseUrl(): string | undefined {
   const databaseUrl = process.env['DATABASE_URL'] || readEnv(homeFolder())?.['DATABASE_URL']
   if (databaseUrl === undefined || /^postgres(ql)?:\/\/./.test(databaseUrl)) return databaseUrl
   throw new Error('DATABASE_URL must be a URL like postgres://role:password@host:5432/name.')
 }
 
-/** Does something to the database that is meant, and says file by file what it did. */
+/** Does something to the database of {@link findDatabaseUrl}, and prints each change. */
 export async function runOnDatabase(work: (databaseUrl: string) => Promise<string[]>): Promise<void> {
   const databaseUrl = databaseUrlOrExit()
   try {
@@ -29,21 +29,21 @@ function databaseUrlOrExit(): string {
   try {
     const databaseUrl = findDatabaseUrl()
     if (databaseUrl !== undefined) return databaseUrl
-    console.error('Which database? Set DATABASE_URL, or start the local stack with npm start.')
+    console.error('No database: set DATABASE_URL, or start the local stack with npm start.')
   } catch (error) {
     console.error((error as Error).message)
   }
   return process.exit(2)
 }
 
-/** One message: what went wrong, and what Postgres hints at. */
+/** One message: the error, and the hint of Postgres. */
 export function describeFailure(error: unknown): string {
   if (error instanceof AggregateError) return `The database does not answer: ${error.errors.map(String).join(', ')}`
   if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException
   if (code?.startsWith('E') && 'syscall' in error) return `The database does not answer: ${error.message}`
   const { code: state } = (error.cause ?? error) as pg.DatabaseError
-  // A schema, a function or a table of ours that is not there.
+  // A schema, function or table of ours is missing.
   const isBehind = state !== undefined && ['3F000', '42883', '42P01'].includes(state)
   return isBehind ? `${withHint(error)}\nIs it migrated? npm run db:migrate` : withHint(error)
 }
@@ -51,7 +51,7 @@ export function describeFailure(error: unknown): string {
 function withHint(error: Error): string {
   const source = error.cause instanceof pg.DatabaseError ? error.cause : error
   const { detail, hint, code } = source as pg.DatabaseError
-  // What a function of ours says is a sentence as it is.
+  // A message of our own functions is a complete sentence.
   const message = code?.startsWith('PT') ? source.message : error.message
   return [message, detail, hint].filter(Boolean).join('\n')
 }

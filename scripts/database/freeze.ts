@@ -29,7 +29,7 @@ export async function readHashes(path: string): Promise<Map<string, string>> {
   return new Map([...text.matchAll(/^([0-9a-f]{64}) (\S.*)$/gm)].map(([, hash = '', name = '']) => [name, hash]))
 }
 
-/** What {@link requireFrozen} found out about a database. */
+/** The result of {@link requireFrozen}. */
 export type State = {
   /** Names of the migrations that have run, in their order. */
   applied: string[]

@@ -8,7 +8,7 @@ import { dbFolder, moduleFiles, type SqlFile, sqlFiles } from './sql_files.ts'
 
 const migrationLock = 7_203_001
 
-/** What a run of {@link migrate} changed. */
+/** The changes of a run of {@link migrate}. */
 export type Migrated = {
   migrations: string[]
   modules: string[]
@@ -50,12 +50,12 @@ export async function seed(databaseUrl: string, folder = dbFolder): Promise<stri
   }
 }
 
-/** Sets the password of a login role; migrations make roles without. */
+/** Sets the password of a login role; migrations create roles without one. */
 export async function setPassword(client: pg.Client, role: string, password: string): Promise<void> {
   await client.query(`alter role ${pg.escapeIdentifier(role)} with password ${pg.escapeLiteral(password)}`)
 }
 
-/** One migration at a time in a database; another one is waited for, but not for ever. */
+/** Allows one migration at a time in a database; waits up to a minute for another one. */
 async function takeLock(client: pg.Client): Promise<void> {
   try {
     await client.query("set lock_timeout = '60s'")
@@ -63,9 +63,12 @@ async function takeLock(client: pg.Client): Promise<void> {
     await client.query('reset lock_timeout')
   } catch (cause) {
     if ((cause as pg.DatabaseError).code !== '55P03') throw cause
-    throw new Error('Another migration of this database has been running for a minute: see pg_locks, and try again.', {
-      cause,
-    })
+    throw new Error(
+      'Another migration of this database has been running for a minute. Find it in pg_locks, and try again.',
+      {
+        cause,
+      },
+    )
   }
 }
 
@@ -103,7 +106,7 @@ async function runMigrations(client: pg.Client, folder: string, applied: string[
 }
 
 async function applyModules(client: pg.Client, folder: string): Promise<string[]> {
-  // A new graphile-worker may bring new tables, so its schema's version counts as a change of every file.
+  // A new graphile-worker may bring new tables, so a new version of its schema changes the hash of every file.
   const queue = await client.query<{ version: number }>('select max(id) as version from graphile_worker.migrations')
   const files = (await moduleFiles(folder)).map((file) => ({
     ...file,
@@ -127,7 +130,7 @@ async function applyModules(client: pg.Client, folder: string): Promise<string[]
   return changed.map((file) => file.path)
 }
 
-/** Applies files in order; one that calls a function that comes later is tried again after the rest. */
+/** Applies files in order. A file that calls a function of a later file is tried again after the others. */
 async function applyAll(client: pg.Client, files: SqlFile[]): Promise<void> {
   const early: SqlFile[] = []
   for (const [index, file] of files.entries()) {
@@ -143,11 +146,11 @@ async function applyAll(client: pg.Client, files: SqlFile[]): Promise<void> {
   }
   if (early.length === 0) return
   if (early.length === files.length)
-    throw new Error(`These files need functions that no file has: ${early.map((file) => file.path).join(', ')}`)
+    throw new Error(`These files call functions that no file creates: ${early.map((file) => file.path).join(', ')}`)
   await applyAll(client, early)
 }
 
-/** Runs a file's text, and names file and line where it fails. */
+/** Runs a file's text; an error names file and line. */
 async function execute(client: pg.Client, path: string, text: string): Promise<void> {
   try {
     await client.query(text)
@@ -156,10 +159,10 @@ async function execute(client: pg.Client, path: string, text: string): Promise<v
   }
 }
 
-/** What Postgres said of a file, with the line where it said where. */
+/** An error with file and line, where Postgres names a position. */
 function describe({ path, text }: SqlFile, cause: pg.DatabaseError): Error {
   const line = cause.position ? `:${text.slice(0, Number(cause.position)).split('\n').length}` : ''
-  // A function of another signature.
+  // The signature of a function has changed.
   const advice = cause.code === '42P13' ? '. Drop it in a migration; a database of your own: npm run reset' : ''
   return new Error(`${path}${line}: ${cause.message}${advice}`, { cause })
 }

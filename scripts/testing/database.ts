@@ -53,7 +53,7 @@ export function openDatabase(name: string): TestDatabase {
 
 /** A real PostgREST on a test database, behind the local gateway, with keys for it. */
 export type Api = {
-  /** What `createClient` of supabase-js takes. */
+  /** The URL for `createClient` of supabase-js. */
   url: string
   /** PostgREST itself. */
   postgrestUrl: string

@@ -80,8 +80,8 @@ select set_eq(
   'each role may do exactly what the matrix says, on every table'
 );
 
--- What clients may not write, although the table is open to them; they may read every column but those of job_types
--- and jobs that are for us alone.
+-- Columns that clients may not write although the table is open to them. Clients may read every column of an open table,
+-- except internal columns of job_types, jobs and template_versions.
 select set_eq(
   $$
     select distinct format('%s.%s %s', c.relname, a.attname, p.privilege)

@@ -1,4 +1,4 @@
--- The worker's and the sidecar's doors: what they may execute, and that there is no way around it.
+-- The functions that worker and sidecar may execute, and attempts to get around that list.
 begin;
 select plan(15);
 
@@ -122,7 +122,10 @@ select throws_ok(
   'the worker cannot create a temporary function'
 );
 select tests.become('sidecar');
-select throws_ok('select worker.ping()', '42501', null, 'the sidecar cannot use the worker''s door');
+select throws_ok(
+  'select worker.ping()',
+  '42501', null, 'the sidecar cannot use the worker''s door'
+);
 
 select * from finish();
 rollback;

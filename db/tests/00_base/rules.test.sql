@@ -44,7 +44,7 @@ select is_empty(
       select from aclexplode(proacl) as a where a.grantee <> proowner
     ))
   $$,
-  'what has no search_path is invoker, and nobody else''s to call'
+  'a procedure, which has no search_path, is security invoker and closed to all other roles'
 );
 create temporary view open_functions as
 select signature from our_functions
@@ -121,7 +121,7 @@ select is_empty(
       )
       and (prolang <> 14 or prosqlbody is null)
   $$,
-  'what clients call is one parsed SQL line'
+  'a function for clients is one parsed line of SQL'
 );
 select is_empty(
   $$

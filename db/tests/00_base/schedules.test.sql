@@ -46,15 +46,22 @@ select lives_ok(
     select 'fine-' || n, cron, 'app.fine_' || n
     from unnest(array['* * * * *', '*/5 0 1 1 0', '0,30 9-17 * * 1-5', '5 4,16 */2 * *', '0-10,20-30 * * * *']) with ordinality as f (cron, n)
   $$,
-  'what both can read is taken'
+  'accepts cron expressions that both schedulers can read'
 );
 delete from app.schedules where name like 'fine-%';
 
 -- When a batch is run
 insert into app.rate_limits values ('t', 'k', now() - interval '1 day');
-select is(worker.run_schedule('delete-spent-rates'), 1, 'runs one batch and says how much it handled');
+select is(
+  worker.run_schedule('delete-spent-rates'),
+  1,
+  'runs one batch and says how much it handled'
+);
 select is(worker.run_schedule('delete-spent-rates'), 0, 'says 0 when nothing is left');
-select throws_ok($$ select worker.run_schedule('nothing') $$, 'PT404', null, 'refuses an unknown schedule');
+select throws_ok(
+  $$ select worker.run_schedule('nothing') $$,
+  'PT404', null, 'refuses an unknown schedule'
+);
 
 -- Where pg_cron is absent the worker runs them all; where it is present, none
 select tests.become('worker');
@@ -63,7 +70,10 @@ select results_eq(
   $$ select not exists (select from pg_extension where extname = 'pg_cron') $$,
   'the worker runs the schedules exactly where pg_cron does not'
 );
-select throws_ok('select name from app.schedules', '42501', null, 'and cannot see the table itself');
+select throws_ok(
+  'select name from app.schedules',
+  '42501', null, 'the worker cannot read the table of schedules'
+);
 
 select * from finish();
 rollback;

@@ -2,23 +2,51 @@ begin;
 select plan(9);
 
 -- Given a limit of three a minute
-select lives_ok($$ select app.take_rate('t', 'ana', 3, '1 minute') from generate_series(1, 3) $$, 'lets the limit through at once');
-select throws_like($$ select app.take_rate('t', 'ana', 3, '1 minute') $$, '%rate_limited%', 'refuses the next');
-select throws_like($$ select app.take_rate('t', 'ana', 3, '1 minute') $$, '%Try again in 20 s%', 'says when to come back');
-select lives_ok($$ select app.take_rate('t', 'ben', 3, '1 minute') $$, 'limits each key apart');
-select lives_ok($$ select app.take_rate('u', 'ana', 3, '1 minute') $$, 'limits each bucket apart');
+select lives_ok(
+  $$ select app.take_rate('t', 'ana', 3, '1 minute') from generate_series(1, 3) $$,
+  'allows as many requests as the limit at once'
+);
+select throws_like(
+  $$ select app.take_rate('t', 'ana', 3, '1 minute') $$,
+  '%rate_limited%',
+  'refuses the next request'
+);
+select throws_like(
+  $$ select app.take_rate('t', 'ana', 3, '1 minute') $$,
+  '%Try again in 20 s%',
+  'says how long to wait'
+);
+select lives_ok(
+  $$ select app.take_rate('t', 'ben', 3, '1 minute') $$,
+  'limits each key separately'
+);
+select lives_ok(
+  $$ select app.take_rate('u', 'ana', 3, '1 minute') $$,
+  'limits each bucket separately'
+);
 
 -- When a third of the window has passed
 select tests.travel('20 seconds');
-select lives_ok($$ select app.take_rate('t', 'ana', 3, '1 minute') $$, 'lets one more through');
-select throws_like($$ select app.take_rate('t', 'ana', 3, '1 minute') $$, '%rate_limited%', 'and no second one');
+select lives_ok(
+  $$ select app.take_rate('t', 'ana', 3, '1 minute') $$,
+  'allows one more request after a third of the window'
+);
+select throws_like(
+  $$ select app.take_rate('t', 'ana', 3, '1 minute') $$,
+  '%rate_limited%',
+  'refuses a second request after a third of the window'
+);
 
 -- When it costs more than the limit
-select throws_like($$ select app.take_rate('t', 'cem', 3, '1 minute', 4) $$, '%rate_limited%', 'refuses what can never fit');
+select throws_like(
+  $$ select app.take_rate('t', 'cem', 3, '1 minute', 4) $$,
+  '%rate_limited%',
+  'refuses a request that costs more than the whole limit'
+);
 
--- Then what no longer limits is deleted
+-- When all limits have run out
 select tests.travel('1 hour');
-select results_eq('select app.delete_spent_rates()', array[3], 'deletes the spent rows');
+select results_eq('select app.delete_spent_rates()', array[3], 'deletes rows that have run out');
 
 select * from finish();
 rollback;

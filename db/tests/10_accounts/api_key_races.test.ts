@@ -47,7 +47,7 @@ async function createKey(scope: 'read' | 'write'): Promise<{ id: string; key: st
   return rows[0]
 }
 
-test('of two that make the last key at the same moment, one is refused', async () => {
+test('refuses one of two concurrent requests that create the last key', async () => {
   await beginAsOwner(watcher)
   await watcher.query("select public.create_api_key('k' || n) from generate_series(1, 49) as n")
   await watcher.query('commit')
@@ -62,7 +62,7 @@ test('of two that make the last key at the same moment, one is refused', async (
   await b.query('rollback')
 })
 
-test('of two rotations of one key at the same moment, one is refused', async () => {
+test('refuses one of two concurrent rotations of a key', async () => {
   const { id } = await createKey('read')
   await beginAsOwner(a)
   await beginAsOwner(b)

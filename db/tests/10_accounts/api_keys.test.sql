@@ -1,9 +1,10 @@
--- Making, listing, rotating and revoking API keys, as the user themselves.
+-- Creating, listing, rotating and revoking API keys as a signed-in user.
 begin;
 select plan(40);
 
 -- Given two users
-create temporary table people as select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
+create temporary table people as
+select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
 create temporary table made (label text, id uuid, name text, prefix text, scopes text[], expires_at timestamptz, key text);
 grant select on people to public;
 grant select, insert on made to public;
@@ -14,46 +15,92 @@ insert into made select 'first', k.* from public.create_api_key('laptop') as k;
 select results_eq(
   $$ select name, scopes, expires_at from made where label = 'first' $$,
   $$ values ('laptop', '{read}'::text[], null::timestamptz) $$,
-  'a key may read, and stays, unless more is said'
+  'a key may only read and does not expire by default'
 );
-select matches((select key from made where label = 'first'), '^plk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}$', 'its secret has 256 bits');
-select is((select left(key, 12) from made where label = 'first'), (select prefix from made where label = 'first'), 'it begins with its prefix');
+select matches(
+  (select key from made where label = 'first'),
+  '^plk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}$',
+  'a key has 43 characters of secret, which are 256 bits'
+);
+select is(
+  (select left(key, 12) from made where label = 'first'),
+  (select prefix from made where label = 'first'),
+  'a key begins with its prefix'
+);
 select results_eq(
   'select id, name, prefix, scopes, expires_at, last_used_at, revoked_at, replaced_by from public.api_keys',
   $$ select id, name, prefix, scopes, null::timestamptz, null::timestamptz, null::timestamptz, null::uuid from made $$,
-  'its owner lists it'
+  'the owner of a key can list it'
 );
-select lives_ok('select * from public.api_keys', 'with every column');
-select throws_ok('select secret_hash from app.api_key_secrets', '42501', null, 'but not its hash, which stands elsewhere');
+select lives_ok('select * from public.api_keys', 'the owner of a key can select every column');
+select throws_ok(
+  'select secret_hash from app.api_key_secrets',
+  '42501', null, 'the owner of a key cannot read its hash'
+);
 
 insert into made select 'full', k.* from public.create_api_key('ci', '{write,read,write}', now() + interval '30 days') as k;
 select results_eq(
   $$ select scopes, expires_at from made where label = 'full' $$,
   $$ values ('{read,write}'::text[], now() + interval '30 days') $$,
-  'scopes are kept in order and once, the expiry as it was sent'
+  'scopes are sorted without duplicates, and the expiry is stored as sent'
 );
 select is((public.create_api_key('w', '{write}')).scopes, '{read,write}', 'write includes read');
-select is((public.create_api_key('i', '{read}', 'infinity')).expires_at, null, 'infinity is never');
-select is((select count(distinct key) from made), 2::bigint, 'no two keys are the same');
+select is(
+  (public.create_api_key('i', '{read}', 'infinity')).expires_at,
+  null,   'an expiry of infinity means that the key does not expire'
+);
+select is((select count(distinct key) from made), 2::bigint, 'two keys differ');
 
 -- Bad input
-select throws_ok($$ select public.create_api_key(null) $$, 'PT422', null, 'a key has a name');
-select throws_ok($$ select public.create_api_key('') $$, 'PT422', null, 'which is not empty');
-select throws_ok($$ select public.create_api_key(repeat('x', 101)) $$, 'PT422', null, 'nor long');
+select throws_ok(
+  $$ select public.create_api_key(null) $$,
+  'PT422', null, 'a key without a name is refused'
+);
+select throws_ok(
+  $$ select public.create_api_key('') $$,
+  'PT422', null, 'a key with an empty name is refused'
+);
+select throws_ok(
+  $$ select public.create_api_key(repeat('x', 101)) $$,
+  'PT422', null, 'a key with a name of 101 characters is refused'
+);
 select throws_ok(format('select public.create_api_key(%L, %L)', 'n', scopes), 'PT422', null, format('scopes %s are refused', scopes))
 from unnest(array['{}', null, '{admin}', '{read,admin}', '{read,null}', '{READ}', '{service_role}']) as s (scopes);
-select throws_ok($$ select public.create_api_key('n', '{read}', now()) $$, 'PT422', null, 'an expiry is in the future');
-select throws_ok($$ select public.create_api_key('n', '{read}', '-infinity') $$, 'PT422', null, 'wherever in the past it lies');
+select throws_ok(
+  $$ select public.create_api_key('n', '{read}', now()) $$,
+  'PT422', null, 'an expiry that is not in the future is refused'
+);
+select throws_ok(
+  $$ select public.create_api_key('n', '{read}', '-infinity') $$,
+  'PT422', null, 'an expiry of -infinity is refused'
+);
 
 -- When Ben comes
 select tests.sign_in((select ben from people));
-select is_empty('select id from public.api_keys', 'another user sees no key of hers');
-select throws_ok(format('select public.rotate_api_key(%L)', id), 'PT404', null, 'and rotates none') from made where label = 'first';
-select throws_ok(format('select public.revoke_api_key(%L)', id), 'PT404', null, 'and revokes none') from made where label = 'first';
-select throws_ok($$ insert into public.api_keys (name) values ('n') $$, '42501', null, 'nobody inserts into the table');
-select throws_ok($$ update public.api_keys set scopes = '{read,write}' $$, '42501', null, 'or updates it');
+select is_empty('select id from public.api_keys', 'a user cannot see the keys of another');
+select throws_ok(
+  format('select public.rotate_api_key(%L)', id),
+  'PT404', null, 'a user cannot rotate the key of another'
+)
+from made where label = 'first';
+select throws_ok(
+  format('select public.revoke_api_key(%L)', id),
+  'PT404', null, 'a user cannot revoke the key of another'
+)
+from made where label = 'first';
+select throws_ok(
+  $$ insert into public.api_keys (name) values ('n') $$,
+  '42501', null, 'a user cannot insert into the table'
+);
+select throws_ok(
+  $$ update public.api_keys set scopes = '{read,write}' $$,
+  '42501', null, 'a user cannot update the table'
+);
 select tests.become('anon');
-select throws_ok($$ select public.create_api_key('n') $$, '42501', null, 'a stranger makes no key');
+select throws_ok(
+  $$ select public.create_api_key('n') $$,
+  '42501', null, 'an anonymous caller cannot create a key'
+);
 
 -- When Ana rotates
 select tests.sign_in((select ana from people));
@@ -66,31 +113,47 @@ select results_eq(
 select results_eq(
   $$ select expires_at, replaced_by from public.api_keys where id = (select id from made where label = 'full') $$,
   $$ select now() + interval '1 hour', id from made where label = 'second' $$,
-  'the old one works for the grace period, and names its successor'
+  'the old key works during the grace period and names its successor'
 );
-select throws_ok(format('select public.rotate_api_key(%L)', id), 'PT409', null, 'it is not rotated twice') from made where label = 'full';
+select throws_ok(
+  format('select public.rotate_api_key(%L)', id),
+  'PT409', null, 'a key cannot be rotated twice'
+)
+from made where label = 'full';
 select throws_ok(format('select public.rotate_api_key(%L, %s)', id, seconds), 'PT422', null, format('a grace of %s s is refused', seconds))
 from made, unnest(array['-1', '604801', 'null']) as s (seconds) where label = 'second';
 select lives_ok(
   $$ select public.rotate_api_key((public.create_api_key('s', '{read}', now() + interval '1 minute')).id, 604800) $$,
-  'a week is allowed'
+  'a grace period of a week is accepted'
 );
 select is(
   (select expires_at from public.api_keys where name = 's' and replaced_by is not null), now() + interval '1 minute',
-  'and prolongs nothing'
+  'a grace period does not prolong the life of a key'
 );
 
 -- When she revokes
-select lives_ok(format('select public.revoke_api_key(%L)', id), 'the owner revokes a key') from made where label = 'second';
+select lives_ok(
+  format('select public.revoke_api_key(%L)', id),
+  'the owner revokes a key'
+)
+from made where label = 'second';
 reset role;
 select tests.travel('1 day');
 select tests.sign_in((select ana from people));
-select lives_ok(format('select public.revoke_api_key(%L)', id), 'once more is fine') from made where label = 'second';
+select lives_ok(
+  format('select public.revoke_api_key(%L)', id),
+  'a key can be revoked twice'
+)
+from made where label = 'second';
 select is(
   (select revoked_at from public.api_keys where id = (select id from made where label = 'second')), now(),
-  'and the first time stays'
+  'a second revocation keeps the time of the first'
 );
-select throws_ok(format('select public.rotate_api_key(%L)', id), 'PT409', null, 'a revoked key is not rotated') from made where label = 'second';
+select throws_ok(
+  format('select public.rotate_api_key(%L)', id),
+  'PT409', null, 'a revoked key cannot be rotated'
+)
+from made where label = 'second';
 
 select * from finish();
 rollback;

@@ -10,7 +10,7 @@ import { asAdmin, databaseUrl } from '../../../scripts/testing/cluster.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { prepareOldDatabase } from '../../../scripts/testing/old_database.ts'
 
-// What db:migrate refuses. Each test edits a copy of db/ and leaves the database as it was.
+// Refusals of db:migrate. Each test edits a copy of db/, and its own database stays as it was.
 
 let database: TestDatabase
 let folder: string
@@ -135,7 +135,7 @@ test('a database that is older than c5e8e03 is refused, and c5e8e03 is adopted w
         'For any other one, make a new database and load the data into it.',
     )
     await asAdmin(cluster, name, (admin) => admin.query('alter table app.runs drop constraint runs_owner_id_fkey'))
-    // An operator's own index is no edit.
+    // An operator may add an index.
     await asAdmin(cluster, name, (admin) => admin.query('create index mine on app.runs (owner_id, finished_at)'))
     appendFileSync(inFolder(jobs), '\n')
     expect(await refusal(url)).toContain(`${jobs}.sql has changed since this database ran it`)
