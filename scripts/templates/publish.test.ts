@@ -22,7 +22,7 @@ import { type FaultyDatabase, startFaultyDatabase } from '../testing/faulty_data
 import { type FaultyStore, spacesConfig, startFaultyStore, startTestStore, type TestStore } from '../testing/store.ts'
 import { findBundle, isPublished, planVersion, publish } from './publish.ts'
 
-// The real commands, as operators run them, on a real Postgres and a real S3 server; some are killed.
+// The real commands, as operators run them, on a real Postgres and a real S3 server. Some are killed.
 let database: TestDatabase
 let operator: pg.Client
 let faultyDatabase: FaultyDatabase
@@ -39,7 +39,7 @@ beforeAll(async () => {
   faultyDatabase = await startFaultyDatabase(inject('cluster').port)
   through = createSpaces(spacesConfig(faultyStore.port, templateBucket))
 })
-// What is published is published for ever: each test has a database of its own.
+// Published versions cannot be deleted, so each test has its own database.
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'plinth-publish-'))
   database = await createDatabase()
@@ -123,7 +123,7 @@ test('upload-bundle publishes, is safe to repeat, and --dry-run changes nothing'
       'select t.name, v.semver from templates as t join template_versions as v on v.id = t.default_version_id',
     ),
   ).toEqual([{ name: 'section7-ai-formatter', semver: '1.0.0' }])
-  // Nobody but who has the keys may read it.
+  // Private: only the keys open it.
   expect(faultyStore.headers('PUT')['x-amz-acl']).toBeUndefined()
 
   const puts = faultyStore.requests('PUT')
@@ -137,7 +137,7 @@ test('upload-bundle publishes, is safe to repeat, and --dry-run changes nothing'
   expect(listed.stdout).toMatch(/section7-ai-formatter\s+1\.0\.0\s+stable\s+yes\s+9/)
   expect((await command('templates_list.ts', ['--template', 'section7'])).stdout).toBe(listed.stdout)
 
-  // What the store has lost, changed or let grow is put back.
+  // Objects that the store has lost, changed or let grow are restored.
   const path = 'section7/v1.0.0/section7_user.md'
   const before = await store.templates.get(path, 10_000)
   await overwrite(path, `${before} And more.`)
@@ -198,7 +198,7 @@ async function overwrite(key: string, text: string): Promise<void> {
   })
 }
 
-/** A bundle of one file. */
+/** Writes a bundle of one file. */
 function author(text: string, version = '1.0.0'): string {
   mkdirSync(join(home, 'demo', `v${version}`), { recursive: true })
   writeFileSync(join(home, 'demo', `v${version}`, 'main.md'), text)
@@ -223,19 +223,19 @@ async function publishDemo(
 }
 
 describe('another content under the same version', () => {
-  test('is refused once it is published, before any object is written', async () => {
+  test('is refused once the version is published, before any object is written', async () => {
     await publishDemo('First.')
     await expect(publishDemo('Second.')).rejects.toMatchObject({ cause: { detail: 'template_version_taken' } })
     expect(await store.templates.get('demo/v1.0.0/main.md', 100)).toEqual(Buffer.from('First.'))
     expect(await rows('select * from app.template_uploads')).toEqual([])
   })
 
-  test('replaces a draft, until that is stable', async () => {
+  test('replaces a draft until the version is stable', async () => {
     expect(await publishDemo('First.', { isDraft: true })).toMatchObject({ status: 'draft', is_new: true })
     await expect(publishDemo('Second.', { isDraft: true, setDefault: true })).rejects.toMatchObject({
       cause: { detail: 'template_version_not_stable' },
     })
-    // The second was uploaded, and refused at its registration.
+    // The second publication was refused after its upload.
     await expect(publishDemo('Third.')).rejects.toMatchObject({ cause: { detail: 'template_upload_busy' } })
     await travel('61 seconds')
     expect(await publishDemo('Third.')).toMatchObject({ status: 'stable', is_new: true })
@@ -251,7 +251,7 @@ test.each([
   ['a kind twice', { file: 'second.md' }],
   ['a file for two kinds', { kind: 'other' }],
   ['one language of two', { kind: 'other', file: 'second.md', locale: 'fr' }],
-])('%s is refused by --dry-run, and before any object is written', async (_what, second) => {
+])('%s is refused by --dry-run, and by publishing before any object is written', async (_what, second) => {
   author('First.')
   writeFileSync(join(home, 'demo/v1.0.0/second.md'), 'Second.')
   const path = join(home, 'demo/manifest.json')
@@ -272,7 +272,7 @@ test.each([
   expect([await keys(), await rows('select * from app.template_uploads')]).toEqual([[], []])
 })
 
-test('who publishes is kept with the version', async () => {
+test('a version keeps its publisher', async () => {
   const [user] = await rows(
     "insert into auth.users (id, aud, role, email) values (gen_random_uuid(), 'authenticated', 'authenticated', 'op@example.com') returning id",
   )
@@ -280,7 +280,7 @@ test('who publishes is kept with the version', async () => {
   expect(await rows('select created_by from template_versions')).toEqual([{ created_by: user.id }])
 })
 
-test('a place belongs to one template', async () => {
+test('a folder belongs to one template', async () => {
   await publishDemo('First.')
   author('Second.')
   const path = join(home, 'demo/manifest.json')
@@ -294,7 +294,7 @@ test('a place belongs to one template', async () => {
   })
 })
 
-test('two publications to one place at a time: the second is told, and touches nothing', async () => {
+test('of two publications of a version at the same time, the second is refused and changes nothing', async () => {
   faultyStore.fail('hold', { method: 'PUT' })
   const first = publishDemo('First.')
   await faultyStore.held()
@@ -304,7 +304,7 @@ test('two publications to one place at a time: the second is told, and touches n
   expect(await store.templates.get('demo/v1.0.0/main.md', 100)).toEqual(Buffer.from('First.'))
 })
 
-test('while somebody uploads a version, nobody publishes it with objects that are there', async () => {
+test('a version that is being uploaded cannot be published without its upload', async () => {
   faultyStore.fail('hold', { method: 'PUT' })
   const uploading = publishDemo('Second.')
   await faultyStore.held()
@@ -326,7 +326,7 @@ test('while somebody uploads a version, nobody publishes it with objects that ar
   expect(await rows('select sha256 from artifacts')).toEqual([{ sha256: hash(Buffer.from('Second.')) }])
 })
 
-test('what a publisher without connection still writes does not meet other files', async () => {
+test('after a publisher has lost its connection, other files of the version must wait for a minute', async () => {
   faultyStore.fail('hold', { method: 'PUT', times: 1 })
   author('First.')
   const client = await database.connect()
@@ -335,7 +335,7 @@ test('what a publisher without connection still writes does not meet other files
   first.catch(() => {})
   await faultyStore.held()
   await client.end()
-  // Its lock is free as soon as Postgres has seen the connection end.
+  // Postgres releases the lock when it notices the end of the connection.
   await expect
     .poll(
       async () =>
@@ -349,7 +349,7 @@ test('what a publisher without connection still writes does not meet other files
   expect(await store.templates.get('demo/v1.0.0/main.md', 100)).toEqual(Buffer.from('Second.'))
 })
 
-test('a connection that is lost during the upload ends it, with a sentence', async () => {
+test('a connection that is lost during the upload ends the command with a message', async () => {
   faultyStore.fail('hold', { method: 'PUT', key: 'script_prompt.fr.md' })
   const uploading = upload('--template', 'drama', '--set-default')
   await faultyStore.held()
@@ -368,14 +368,14 @@ test('a connection that is lost during the upload ends it, with a sentence', asy
   expect(await published()).toEqual([{ semver: '1.0.0', status: 'stable', files: 14 }])
 })
 
-test('what the store does not give back as it was written is not published', async () => {
+test('objects that the store returns with other bytes are not published', async () => {
   faultyStore.fail('corrupt', { method: 'GET' })
   await expect(publishDemo('First.')).rejects.toThrow('The store returned other bytes')
   expect(await published()).toEqual([])
 })
 
 describe('killed', () => {
-  /** Starts the command, waits until it holds still at some point, and kills it there. */
+  /** Starts the command, waits until it stops at some point, and kills it there. */
   async function kill(until: () => Promise<unknown>, env: Record<string, string> = {}): Promise<void> {
     const child = spawn(
       process.execPath,
@@ -396,13 +396,13 @@ describe('killed', () => {
     ['among the objects', 'PUT', 'script_prompt.fr.md'],
     ['at the last object', 'PUT', 'scene_video_prompt.fr.md'],
     ['while it reads them back', 'GET', 'scene_image_prompt.en.md'],
-  ] as const)('%s, nothing is published; a repetition publishes all', async (_when, method, key) => {
+  ] as const)('%s, it has published nothing, and a repetition publishes everything', async (_when, method, key) => {
     if (key === '') faultyStore.fail('hold', { method, key: 'drama/' })
     else faultyStore.fail('hold', { method, key })
     await kill(() => faultyStore.held())
     expect([await published(), await rows('select * from templates')]).toEqual([[], []])
     faultyStore.heal()
-    // Who repeats it at once finds the lock gone as soon as Postgres has seen the connection end.
+    // Postgres releases the lock when it notices the end of the connection.
     await expect
       .poll(async () => (await upload('--template', 'drama', '--set-default')).code, { timeout: 10_000 })
       .toBe(0)
@@ -410,12 +410,12 @@ describe('killed', () => {
     expect([(await keys()).length, await rows('select * from app.template_uploads')]).toEqual([14, []])
   })
 
-  test('what it left is swept an hour later, and nothing else', async () => {
+  test('its objects are swept an hour later, and no others', async () => {
     await publishDemo('Kept.')
     faultyStore.fail('hold', { method: 'PUT', key: 'script_prompt.fr.md' })
     await kill(() => faultyStore.held())
     faultyStore.heal()
-    // What was on its way when it died still arrives.
+    // Requests that the killed process had sent still arrive.
     let left: string[] = []
     for (let before = -1; before !== left.length; await sleep(500)) {
       before = left.length
@@ -437,7 +437,7 @@ describe('killed', () => {
     expect((await upload('--template', 'drama')).code).toBe(0)
   })
 
-  test('at the registration, it is published whole or not at all', async () => {
+  test('at the registration, it has published everything or nothing', async () => {
     await operator.query('begin')
     await operator.query('lock table template_versions in exclusive mode')
     await kill(async () => {
@@ -462,7 +462,7 @@ describe('killed', () => {
   })
 
   test.each(['before', 'after'] as const)(
-    'by a lost connection %s the registration, a repetition ends it',
+    'by a lost connection %s the registration, it can be repeated',
     async (when) => {
       faultyDatabase.breakAt('app.publish_template_upload', when, 1)
       const outcome = await command('upload_bundle.ts', ['--template', 'drama', '--set-default'], {
@@ -485,12 +485,12 @@ describe('the sweep', () => {
     await travel('61 minutes')
   }
 
-  test('and a publication exclude each other', async () => {
+  test('and a publication of the same version exclude each other', async () => {
     await leave()
     const worker = await database.connect('worker')
     const { rows: claimed } = await worker.query('select * from worker.claim_template_uploads(10)')
     expect(claimed).toEqual([{ storage_path: 'demo/v1.0.0/main.md', claim_id: expect.any(String) }])
-    // From now on a delete may come at any moment.
+    // From here on the worker may delete the object at any moment.
     await expect(publishDemo('First.')).rejects.toMatchObject({ cause: { detail: 'template_upload_busy' } })
     expect((await worker.query('select * from worker.claim_template_uploads(10)')).rows).toEqual([])
     await worker.query("select worker.forget_template_uploads(array['demo/v1.0.0/main.md'], $1)", [claimed[0].claim_id])
@@ -498,12 +498,12 @@ describe('the sweep', () => {
     expect(await rows('select 1 from worker.claim_template_uploads(10)')).toEqual([])
   })
 
-  test('refuses the registration of what it has deleted', async () => {
+  test('makes a later registration of the deleted objects fail', async () => {
     author('First.')
     const client = await database.connect()
     const plan = await planVersion(await findBundle('demo', home), '1.0.0')
     let isSwept = false
-    // A publisher that sleeps for an hour between upload and registration.
+    // A publisher that stops for an hour between upload and registration.
     const sleepy = new Proxy(through, {
       get: (target, name) =>
         name !== 'get'
@@ -523,7 +523,7 @@ describe('the sweep', () => {
     expect([isSwept, await keys(), await published()]).toEqual([true, [], []])
   })
 
-  test('that slept does not delete what has been published since', async () => {
+  test('does not delete objects that were published while it stopped for eleven minutes', async () => {
     await leave()
     const pool = new pg.Pool({ connectionString: database.url('worker') })
     const db = createDb(pool)
@@ -547,7 +547,7 @@ describe('the sweep', () => {
     expect([hasSlept, await keys()]).toEqual([true, ['demo/v1.0.0/main.md']])
   })
 
-  test('deletes what a draft had and the version has not, and what a deleted draft had', async () => {
+  test('deletes objects that only a draft had, and objects of a deleted draft', async () => {
     author('First.')
     writeFileSync(join(home, 'demo/v1.0.0/extra.md'), 'Extra.')
     const path = join(home, 'demo/manifest.json')
@@ -573,7 +573,7 @@ describe('the sweep', () => {
     expect([await keys(), await rows('select * from app.template_uploads')]).toEqual([['demo/v1.0.0/main.md'], []])
   })
 
-  test('that came in the middle of an upload finds what was written after it', async () => {
+  test('finds objects that a late upload wrote after an earlier sweep', async () => {
     author('First.')
     for (const file of ['a', 'b', 'c', 'd', 'e', 'f']) writeFileSync(join(home, `demo/v1.0.0/${file}.md`), file)
     const path = join(home, 'demo/manifest.json')
@@ -587,7 +587,7 @@ describe('the sweep', () => {
     writeFileSync(path, JSON.stringify(manifest))
     const client = await database.connect()
     const plan = await planVersion(await findBundle('demo', home), '1.0.0')
-    // The first objects are on their way when it comes, and written when it has gone.
+    // The sweep runs while the first objects are being written.
     const swept = Promise.withResolvers<void>()
     let puts = 0
     const slow = new Proxy(through, {
@@ -615,7 +615,7 @@ describe('the sweep', () => {
     expect([await keys(), await published(), await rows('select * from app.template_uploads')]).toEqual([[], [], []])
   })
 
-  test('that cannot delete fails, and comes again', async () => {
+  test('fails if the store refuses a delete, and deletes the object later', async () => {
     await leave()
     faultyStore.fail('error', { method: 'DELETE' })
     await expect(sweep(through)).rejects.toThrow('1 objects of broken publications could not be deleted')
@@ -628,9 +628,9 @@ describe('the sweep', () => {
   })
 })
 
-test('a rollback goes to the version before, or to the one that is named', async () => {
+test('a rollback makes the previous version the default, or the version that is named', async () => {
   for (const version of ['1.0.0', '1.1.0', '1.10.0']) await publishDemo(version, { version, setDefault: true })
-  // From a release one does not go back to what was tried before it.
+  // The rollback of a release skips its prereleases.
   await publishDemo('rc', { version: '1.10.0-rc.1' })
   const first = await command('templates_rollback.ts', ['--template', 'demo'])
   expect(first.stdout).toBe('1.1.0 is now the default version of demo (before: 1.10.0).\n')
@@ -651,7 +651,7 @@ test('a rollback goes to the version before, or to the one that is named', async
   )
 })
 
-test('a dry run refuses as default what cannot be it', async () => {
+test('a dry run refuses a deprecated version as default', async () => {
   for (const args of [['--set-default'], ['--version', '1.0.0']]) await upload('--template', 'section7', ...args)
   await publishDemo('First.', { setDefault: true })
   await operator.query("update templates set default_version_id = null where name = 'section7-ai-formatter'")
@@ -663,7 +663,7 @@ test('a dry run refuses as default what cannot be it', async () => {
   })
 })
 
-test('a database that says nothing is given up, and so is a template that somebody holds', {
+test('a silent database and a locked template end the command with a message', {
   timeout: 60_000,
 }, async () => {
   const silent = createServer(() => {}).listen(0, '127.0.0.1')

@@ -4,8 +4,8 @@ import type { Cache } from './cache.ts'
 import { type Bundle, hash, type Locale, type RemoteManifest } from './manifest.ts'
 
 /**
- * Where bytes came from: downloaded now, the cache, the bundle (as its own manifest has it), or the bundle in place of
- * what could not be downloaded.
+ * The origin of bytes. `remote`: downloaded now. `cache`: this machine's cache. `local`: the bundle, because no published
+ * version was asked for or found. `filesystem`: the bundle, because the published version could not be had.
  */
 export type Source = 'remote' | 'cache' | 'local' | 'filesystem'
 
@@ -13,41 +13,41 @@ export type Source = 'remote' | 'cache' | 'local' | 'filesystem'
 export type Wanted = { name: string; locale: Locale | null; path: string; sha256: string; maxBytes: number }
 export type Got = { name: string; locale: Locale | null; bytes: Buffer; sha256: string; source: Source }
 
-/** How long a store that gave no answer is left alone. */
+/** The pause after a store has not answered. */
 const pauseMs = 5000
 
-/** The bytes of published files. */
+/** Obtains the bytes of published files. */
 export type ArtifactSource = {
-  /** Verified bytes; why a source gave none is added to the reasons. Throws when none did. */
+  /** Returns verified bytes, or throws. Adds a reason for each source that failed. */
   obtain(manifest: RemoteManifest, wanted: Wanted, logger: Logger, reasons: string[]): Promise<Got>
 }
 
-/** Cache, then storage, then what the cache still has, then the bundled file of the same version; all of them verified. */
+/** Tries the cache, the store, an expired cache entry, and the bundled file of the same version. Verifies all of them. */
 export function createArtifactSource(options: {
   store: Store | undefined
   cache: Cache
   findBundle(template: string): Promise<Bundle>
 }): ArtifactSource {
   const { store, cache, findBundle } = options
-  /** Downloads under way, by path and hash: many steps that begin at once load a file once. */
+  /** Downloads in progress, by path and hash: steps that begin together load a file once. */
   const downloads = new Map<string, Promise<{ bytes: Buffer; source: Source }>>()
   let silence: { until: number; reason: string } | undefined
 
   async function download(wanted: Wanted, logger: Logger): Promise<Buffer> {
     if (store === undefined) throw new Error('no store is configured')
     if (silence !== undefined && Date.now() < silence.until) {
-      throw new Error(`not asked, for it gave no answer some seconds ago: ${silence.reason}`)
+      throw new Error(`not asked, because it did not answer some seconds ago: ${silence.reason}`)
     }
     for (let attempt = 1; ; attempt++) {
       const got = await get(store, wanted)
       if (got.bytes) return got.bytes
       const facts = { path: wanted.path, expected: wanted.sha256, reason: got.reason, attempt }
-      logger.warn(facts, 'Downloaded artifact was not what was published')
+      logger.warn(facts, 'Downloaded artifact did not match its hash')
       if (attempt === 2) throw new Error(got.reason)
     }
   }
 
-  /** The bytes, or what is wrong with those that came, which may be right the next time. */
+  /** Downloads once. Returns a reason instead of bytes if a second download may succeed. */
   async function get(
     store: Store,
     { path, maxBytes, sha256 }: Wanted,
@@ -69,12 +69,12 @@ export function createArtifactSource(options: {
     const bundle = await findBundle(template)
     const files = Object.hasOwn(bundle.versions, version) ? (bundle.versions[version]?.files ?? []) : []
     const file = files.find((one) => one.name === name && one.locale === locale)
-    if (file === undefined) throw new Error('it is not in the bundle')
+    if (file === undefined) throw new Error('the bundle does not have it')
     const bytes = await bundle.read(version, file.file)
     const actual = hash(bytes)
     if (actual === sha256) return bytes
     const facts = { template, version, name, locale, expected: sha256, actual }
-    logger.warn(facts, 'Bundled artifact is not what was published')
+    logger.warn(facts, 'Bundled artifact did not match the published hash')
     throw new Error(`its SHA-256 is ${actual} instead of ${sha256}`)
   }
 
@@ -96,11 +96,11 @@ export function createArtifactSource(options: {
       reasons.push(`${source} of ${name}${locale ? `_${locale}` : ''}@${version}: ${reason}`)
     why(
       'cache',
-      cached.state === 'corrupt' ? cached.reason : cached.state === 'stale' ? 'it is old' : 'it is not there',
+      cached.state === 'corrupt' ? cached.reason : cached.state === 'stale' ? 'it has expired' : 'it is missing',
     )
 
     const fetch = async () => {
-      // Another step's download may have ended since.
+      // Another step may have downloaded it since.
       const now = await cache.read(key, sha256, maxBytes)
       if (now.state === 'fresh') return { bytes: now.bytes, source: 'cache' as const }
       const bytes = await download(wanted, logger)

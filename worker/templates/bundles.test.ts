@@ -5,7 +5,7 @@ import { render } from './render.ts'
 
 const { bundles, faults } = await readBundles()
 
-/** What the handlers of dramas fill in. */
+/** The variables that the handlers of dramas fill in. */
 const variables = {
   premise: 'A lighthouse keeper <finds> "a radio" & a voice {{title}}.',
   style: 'Muted blues, 35 mm.',
@@ -26,12 +26,12 @@ const variables = {
   prompt: 'A woman at a radio.',
 }
 
-test('the bundles that there are', () => {
+test('the bundles are drama and section7-ai-formatter, without faults', () => {
   expect(faults).toEqual([])
   expect(bundles.map(({ template }) => template).sort()).toEqual(['drama', 'section7-ai-formatter'])
 })
 
-test.each(bundles)('every file of $template is there, is text, and holds something', async (bundle) => {
+test.each(bundles)('every file of $template exists and is UTF-8 text of more than 100 characters', async (bundle) => {
   for (const [version, { files }] of Object.entries(bundle.versions)) {
     for (const { file } of files) {
       const bytes = await bundle.read(version, file)
@@ -42,14 +42,14 @@ test.each(bundles)('every file of $template is there, is text, and holds somethi
   }
 })
 
-test.each(bundles)('$template has the same in each language', (bundle) => {
+test.each(bundles)('$template has the same files in each language', (bundle) => {
   for (const { files } of Object.values(bundle.versions)) {
     const names = (wanted: string) => files.filter((one) => one.locale === wanted).map(({ name }) => name)
     expect(names('fr')).toEqual(names('en'))
   }
 })
 
-test('every prompt of drama can be filled in, with and without what may be left out', async () => {
+test('every prompt of drama can be filled in, with and without the optional variables', async () => {
   const drama = bundles.find(({ template }) => template === 'drama')
   const files = drama?.versions['1.0.0']?.files ?? []
   expect(files).toHaveLength(14)
@@ -66,7 +66,7 @@ test('every prompt of drama can be filled in, with and without what may be left 
 })
 
 test.each(['fr', 'en'] as const)(
-  'the golden example of section7 does what prompt and configuration ask for, in %s',
+  'the golden example of section7 obeys its prompt and configuration in %s',
   async (language) => {
     const section7 = bundles.find(({ template }) => template === 'section7-ai-formatter')
     const read = async (name: string) => {
@@ -99,20 +99,20 @@ test.each(['fr', 'en'] as const)(
   },
 )
 
-test('a prompt with a hole is not made', () => {
-  expect(() => render('Hello {{name}}', {})).toThrow('The prompt needs "name", which was not given')
+test('a prompt with a missing variable is refused', () => {
+  expect(() => render('Hello {{name}}', {})).toThrow('The prompt needs the variable "name", which was not given')
   expect(render('{{#name}}x{{/name}}{{^name}}nobody{{/name}}', {})).toBe('nobody')
 })
 
-test('a prompt knows what was given and nothing else, and includes nothing', () => {
+test('a prompt sees only the given variables, and cannot include other prompts', () => {
   for (const name of ['constructor', 'toString', '__proto__', 'given.constructor', 'given.length.x', 'call']) {
     expect(() => render(`{{${name}}}`, { given: {}, call: () => 'called' })).toThrow('was not given')
   }
   expect(render('{{#constructor}}x{{/constructor}}{{^toString}}y{{/toString}}', {})).toBe('y')
   expect(render('{{a.b}} {{#list}}{{.}}{{a.b}}{{/list}}', { a: { b: 1 }, list: [2, 3] })).toBe('1 2131')
-  expect(() => render('a {{> hole}}', { hole: 'x' })).toThrow('wants to include "hole"')
+  expect(() => render('a {{> hole}}', { hole: 'x' })).toThrow('The prompt includes "hole"')
 })
 
-test('languages are those of the tables', () => {
+test('locales are those of the tables', () => {
   expect(locale.options).toEqual(['fr', 'en'])
 })

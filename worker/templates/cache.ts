@@ -6,40 +6,40 @@ import { hash } from './manifest.ts'
 
 const header = z.object({ sha256: z.string(), fetched_at: z.iso.datetime() })
 
-/** What was found: `stale` is as good as `fresh`, but old; `corrupt` is not what it should be. */
+/** The result of a read. `stale`: the right bytes, but expired. `corrupt`: other bytes, or not readable. */
 export type Cached =
   | { state: 'fresh' | 'stale'; bytes: Buffer; fetchedAt: Date }
   | { state: 'missing' }
   | { state: 'corrupt'; reason: string }
 
-/** Which file of which version: plain names, all of them. */
+/** A file of a version. All names are plain, so that they can be parts of a path. */
 export type CacheKey = { template: string; version: string; name: string; locale: string | null }
 
-/** Downloaded artifacts on this machine's disk, for any number of processes. */
+/** Caches downloaded artifacts on this machine's disk, for any number of processes. */
 export type Cache = {
-  /** Checks what is there against the hash that it should have; what has more than `maxBytes` is not read. */
+  /** Verifies the entry against its hash. Does not read an entry of more than `maxBytes`. */
   read(key: CacheKey, sha256: string, maxBytes: number): Promise<Cached>
   write(key: CacheKey, bytes: Buffer): Promise<void>
   drop(key: CacheKey): Promise<void>
-  /** Deletes what nobody has used for a month, and what a crash left half written. */
+  /** Deletes entries that were not written for a month, and parts that a crash left. Returns how many. */
   tidy(): Promise<number>
 }
 
 const monthMs = 30 * 86_400_000
 const hourMs = 3_600_000
-/** Room for the first line. */
+/** The largest first line. */
 const headerMaxBytes = 1000
 
 /**
- * An entry is one file, `{template}/{version}/{kind}_{locale}`: a line of JSON with hash and time, then the bytes. It is
- * written beside its place and renamed, so that nobody ever reads a part, and the last of several writers wins with the
- * same content.
+ * An entry is one file, `{template}/{version}/{kind}_{locale}`: a line of JSON with hash and time, then the bytes. The
+ * cache writes it under another name in the same folder and renames it, so readers never see a part. If several processes
+ * write the same entry, the last one wins, with the same content.
  */
 export function createCache(folder: string, options: { ttlMs: number }): Cache {
   const pathOf = ({ template, version, name, locale }: CacheKey) =>
     join(folder, template, version, `${name}_${locale ?? 'all'}`)
 
-  /** What stands in the place of a folder of ours, a file or a link to nowhere, is removed. */
+  /** Makes the entry's folder. Removes a file or a broken link in its place. */
   async function makeFolder({ template, version }: CacheKey): Promise<void> {
     const wanted = join(folder, template, version)
     try {
@@ -51,7 +51,7 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
           (found) => found.isDirectory(),
           () => false,
         )
-        // Another file of the version may have made room, and the folder, meanwhile.
+        // Another file of the version may have removed it already, and made the folder.
         if (!isFolder) await unlink(one).catch(() => {})
       }
       await mkdir(wanted, { recursive: true })
@@ -62,11 +62,11 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
     async read(key, sha256, maxBytes) {
       let content: Buffer
       try {
-        // Reading a pipe would wait for ever.
+        // Reading a pipe would never end.
         const found = lstatSync(pathOf(key))
-        if (!found.isFile()) return { state: 'corrupt', reason: 'it is no regular file' }
+        if (!found.isFile()) return { state: 'corrupt', reason: 'it is not a regular file' }
         if (found.size > maxBytes + headerMaxBytes) return { state: 'corrupt', reason: `it has ${found.size} bytes` }
-        // From the page cache that takes 20 µs; four trips through the thread pool would take ten times that.
+        // A synchronous read from the page cache takes 20 µs; four trips through the thread pool take ten times that.
         content = readFileSync(pathOf(key))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: 'missing' }
@@ -74,7 +74,7 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
       }
       const end = content.indexOf(10)
       const parsed = readHeader(content.subarray(0, Math.max(end, 0)))
-      if (!parsed) return { state: 'corrupt', reason: 'its first line is no header' }
+      if (!parsed) return { state: 'corrupt', reason: 'its first line is not a header' }
       const bytes = content.subarray(end + 1)
       const actual = hash(bytes)
       if (actual !== sha256) return { state: 'corrupt', reason: `its SHA-256 is ${actual} instead of ${sha256}` }
@@ -122,7 +122,7 @@ export function createCache(folder: string, options: { ttlMs: number }): Cache {
   }
 }
 
-/** Undefined for what is not there: another process tidies, too. */
+/** Undefined if the file is gone: another process may tidy at the same time. */
 async function unlessGone<Result>(work: Promise<Result>): Promise<Result | undefined> {
   try {
     return await work

@@ -2,18 +2,18 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { createSpaces, type Store } from '../shared/object_store.ts'
 
-/** The part of the environment that says where published templates are: for the worker and the publishing scripts. */
+/** The variables for published templates, for the worker and the publishing commands. */
 export const templatesVariables = {
-  /** Whether published versions are used; the bundled ones alone, otherwise. */
+  /** True: workers use published versions. False: only bundles. */
   FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: z.stringbool({ error: 'must be true or false' }).default(false),
-  /** How long a cached file is used before it is loaded again. */
+  /** The age at which a cached file is downloaded again. */
   TEMPLATES_CACHE_TTL_SECONDS: z.coerce
     .number('must be a number of seconds')
     .int()
     .min(0)
     .max(31_536_000)
     .default(86_400),
-  /** Of an S3 API: of Supabase Storage, https://<project>.storage.supabase.co/storage/v1/s3. */
+  /** An S3 API. For Supabase Storage: https://<project>.storage.supabase.co/storage/v1/s3. */
   TEMPLATES_STORE_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be a URL' }).optional(),
   TEMPLATES_STORE_REGION: z.string().default('ca-central-1'),
   TEMPLATES_STORE_BUCKET: z
@@ -23,9 +23,9 @@ export const templatesVariables = {
   TEMPLATES_STORE_ACCESS_KEY_ID: z.string().optional(),
   TEMPLATES_STORE_SECRET_ACCESS_KEY: z.string().optional(),
   TEMPLATES_STORE_FORCE_PATH_STYLE: z.stringbool({ error: 'must be true or false' }).default(true),
-  /** How long the store may be silent. */
+  /** The timeout of a request to the store. */
   TEMPLATES_STORE_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 60').min(1).max(60).default(5),
-  /** Below which the cache is. */
+  /** The folder that contains the cache. */
   PLINTH_HOME: z.string().default(join(import.meta.dirname, '../../.local')),
 }
 
@@ -33,7 +33,7 @@ const environment = z.object(templatesVariables)
 
 export type TemplatesConfig = z.output<typeof environment>
 
-/** Says which of the store's variables are missing, where they are needed. */
+/** Reports each missing variable of the store, if the store is needed. */
 export function requireStore(config: TemplatesConfig, context: z.RefinementCtx): void {
   if (!config.FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE && config.TEMPLATES_STORE_ENDPOINT === undefined) return
   const needed = [
@@ -46,7 +46,7 @@ export function requireStore(config: TemplatesConfig, context: z.RefinementCtx):
   }
 }
 
-/** The store of published templates, or undefined where none is configured. */
+/** Opens the store of published templates; undefined if none is configured. */
 export function openTemplateStore(config: TemplatesConfig): Store | undefined {
   const {
     TEMPLATES_STORE_ENDPOINT: endpoint,
@@ -65,7 +65,7 @@ export function openTemplateStore(config: TemplatesConfig): Store | undefined {
   })
 }
 
-/** Where downloaded artifacts are kept: `{PLINTH_HOME}/cache/template-artifacts`. */
+/** The cache's folder: `{PLINTH_HOME}/cache/template-artifacts`. */
 export function cacheFolder(config: TemplatesConfig): string {
   return join(resolve(config.PLINTH_HOME), 'cache', 'template-artifacts')
 }

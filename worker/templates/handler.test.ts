@@ -14,7 +14,7 @@ import { startTestStore, type TestStore } from '../../scripts/testing/store.ts'
 import { createDb } from '../shared/db.ts'
 import { bundlesFolder } from './manifest.ts'
 
-// A real worker process, whose steps fill in prompts: published, changed, tried on some, rolled back.
+// A real worker process whose steps fill in prompts, while versions are published, tried as a canary and rolled back.
 let database: TestDatabase
 let client: pg.Client
 let store: TestStore
@@ -52,7 +52,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true })
 })
 
-/** Publishes drama under this version, its outline prompt beginning with it. */
+/** Publishes drama under this version; its outline prompt begins with the version. */
 async function publishDrama(version: string): Promise<void> {
   const root = join(home, version)
   cpSync(join(bundlesFolder, 'drama'), join(root, 'drama'), { recursive: true })
@@ -69,7 +69,7 @@ async function publishDrama(version: string): Promise<void> {
   })
 }
 
-/** What steps made of it, each its own run. */
+/** Runs steps, each in its own run, and returns their outputs. */
 async function runSteps(count: number): Promise<{ version: string; source: string; prompt: string }[]> {
   const { rows } = await client.query(
     `select array_agg(app.submit_run('{"key": "r", "type": "prompt", "input": {"premise": "A door."}}', null, null)) as ids
@@ -87,7 +87,7 @@ async function runSteps(count: number): Promise<{ version: string; source: strin
   throw new Error(`The steps did not end: ${readFileSync(worker.log, 'utf8').slice(-2000)}`)
 }
 
-test('a step gets the bundled prompts, the published ones, a canary for some, and the older ones after a rollback', {
+test('a step gets the bundled prompts, then the published ones, a canary for some owners, and the older ones after a rollback', {
   timeout: 60_000,
 }, async () => {
   expect(await runSteps(1)).toMatchObject([{ version: '1.0.0', source: 'local' }])

@@ -3,10 +3,10 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 
-// What both manifests are made of: the one that Postgres gives, and the one that lies beside the code. Whatever becomes part
-// of a path is a plain name here, so that no name leads out of a folder.
+// The schemas of both manifests: the manifest of a published version, from Postgres, and the manifest of a bundle, from its
+// folder. Everything that becomes part of a path must be a plain name, so that no name leads out of a folder.
 
-/** The languages that there are prompts in. */
+/** The languages of prompts. */
 export const locale = z.enum(['fr', 'en'])
 export type Locale = z.output<typeof locale>
 
@@ -18,7 +18,7 @@ export const templateName = z
   .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/)
   .max(63)
 export const kind = z.string().regex(/^[a-z][a-z0-9_]{0,62}$/)
-/** SemVer 2.0.0 without build metadata, as the table's constraint has it. */
+/** SemVer 2.0.0 without build metadata; the same pattern as the constraint of template_versions. */
 export const semver = z
   .string()
   .max(64)
@@ -29,10 +29,10 @@ export const semver = z
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const storagePath = z.string().regex(/^[a-z0-9][a-z0-9_-]*\/v[0-9A-Za-z.-]+\/[A-Za-z0-9][A-Za-z0-9._-]*$/)
 
-/** The largest file that a bundle may have. */
+/** The largest file of a bundle. */
 export const artifactMaxBytes = 1_048_576
 
-/** What `worker.template_manifest` gives: one version, as far as it concerns one locale. */
+/** The answer of `worker.template_manifest`: the files of one version for one locale. */
 export const remoteManifest = z.object({
   template: templateName,
   version: semver,
@@ -56,7 +56,7 @@ const file = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be a file name')
   .max(200)
 
-/** `manifest.json` of a bundle; the files of a version are in its folder `v<version>`. */
+/** `manifest.json` of a bundle. The files of a version are in the bundle's folder `v<version>`. */
 const bundleManifest = z
   .strictObject({
     template: templateName,
@@ -77,10 +77,10 @@ const bundleManifest = z
   })
   .refine((manifest) => Object.hasOwn(manifest.versions, manifest.default_version), {
     path: ['default_version'],
-    message: 'is none of the versions',
+    message: 'must be one of the versions',
   })
 
-/** A file of a version, whatever its manifest: `name` is the kind of an artifact, or `prompts.<role>`. */
+/** A file of a version in a bundle: `name` is the kind of an artifact, or `prompts.<role>`. */
 export type BundleFile = { name: string; locale: Locale | null; file: string; contentType: string | null }
 
 /** A folder of `worker/templates/bundles`. */
@@ -92,10 +92,10 @@ export type Bundle = {
   read(version: string, file: string): Promise<Buffer>
 }
 
-/** The bundles that come with the code. */
+/** The bundles that are part of the code. */
 export const bundlesFolder = join(import.meta.dirname, 'bundles')
 
-/** Reads the manifest of one bundle; throws an Error that says what is wrong with it. */
+/** Reads the manifest of one bundle. Throws an Error that says what is wrong with the manifest. */
 export async function readBundle(folder: string, root = bundlesFolder): Promise<Bundle> {
   const path = join(root, folder, 'manifest.json')
   let parsed: z.output<typeof bundleManifest>
@@ -103,9 +103,9 @@ export async function readBundle(folder: string, root = bundlesFolder): Promise<
     parsed = bundleManifest.parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message
-    throw new Error(`The manifest ${path} cannot be used: ${reason}`, { cause })
+    throw new Error(`Invalid manifest ${path}: ${reason}`, { cause })
   }
-  // They come with the code, and are read for every prompt.
+  // Kept in memory: the files are part of the code, and every prompt reads them.
   const contents = new Map<string, Promise<Buffer>>()
   return {
     folder,
@@ -127,14 +127,14 @@ export async function readBundle(folder: string, root = bundlesFolder): Promise<
       const file = join(root, folder, `v${version}`, name)
       const content = contents.get(file) ?? readFile(file)
       contents.set(file, content)
-      // What could not be read is read again next time.
+      // A file that could not be read is read again next time.
       content.catch(() => contents.delete(file))
       return content
     },
   }
 }
 
-/** Reads every bundle below a folder, and says which of them cannot be used: one that is broken takes no other along. */
+/** Reads every bundle below a folder. A broken bundle is one of the faults, and does not affect the other bundles. */
 export async function readBundles(root = bundlesFolder): Promise<{ bundles: Bundle[]; faults: string[] }> {
   const entries = await readdir(root, { withFileTypes: true })
   const folders = entries.filter((entry) => entry.isDirectory())
@@ -145,7 +145,7 @@ export async function readBundles(root = bundlesFolder): Promise<{ bundles: Bund
   }
 }
 
-/** Of each name the file in this locale, or else the one for all. */
+/** Chooses for each name the file in this locale, or else the file for all languages. */
 export function chooseLocale<One extends { name: string; locale: Locale | null }>(files: One[], wanted: Locale): One[] {
   const chosen = new Map<string, One>()
   for (const one of files) {

@@ -2,24 +2,24 @@ import { z } from 'zod'
 import type { Db } from '../shared/db.ts'
 import { type Locale, type RemoteManifest, remoteManifest } from './manifest.ts'
 
-/** What is asked for, as Postgres is asked. */
+/** A request as Postgres gets it. */
 export type Question = { template: string; version: string; locale: Locale; key: string | null }
 
-/** Postgres, as far as templates go. Each call ends in a bounded time. */
+/** Postgres's part of templates. Each call ends in a bounded time. */
 export type ManifestSource = {
-  /** The manifest of the version that this question means; undefined where the template is not published, or is disabled. */
+  /** Returns the manifest of the right version; undefined if the template is not published, or is disabled. */
   ask(question: Question): Promise<RemoteManifest | undefined>
-  /** Notes which version a job really used, if its texts are those that were published. */
+  /** Records the version that a job used, if its texts are the published ones. */
   recordUse(use: { jobId: number; template: string; version: string; hashes: string[] }): Promise<void>
 }
 
-/** How long Postgres may take to say which version. */
+/** The timeout of a question. */
 const manifestTimeoutMs = 3000
-/** A note is worth less waiting than an answer. */
+/** The timeout of a record: shorter, because the job could already go on. */
 const recordTimeoutMs = 1000
 
 export function createManifestSource(db: Db): ManifestSource {
-  /** What Postgres gave last, by what was asked: a version's manifest never changes, so only another version is sent again. */
+  /** The last manifest for each question. A published version never changes, so Postgres sends only other versions again. */
   const known = new Map<string, RemoteManifest>()
 
   return {
@@ -40,7 +40,7 @@ export function createManifestSource(db: Db): ManifestSource {
       if (answer === null) return undefined
       if (before !== undefined && answer?.version_id === before.version_id) return before
       const parsed = remoteManifest.safeParse(answer)
-      if (!parsed.success) throw new Error(`its answer does not fit: ${z.prettifyError(parsed.error)}`)
+      if (!parsed.success) throw new Error(`invalid answer: ${z.prettifyError(parsed.error)}`)
       known.set(question, parsed.data)
       return parsed.data
     },
@@ -52,7 +52,7 @@ export function createManifestSource(db: Db): ManifestSource {
   }
 }
 
-/** Nobody waits longer than this, nor for the failure of what is late. */
+/** Rejects after a time. The failure of a late call is not reported. */
 async function within<Result>(ms: number, call: Promise<Result>): Promise<Result> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s`)), ms)

@@ -3,7 +3,7 @@ import mustache from 'mustache'
 type Token = Parameters<typeof mustache.Writer.prototype.escapedValue>[0]
 type View = InstanceType<typeof mustache.Context>
 
-/** Knows what was given, and nothing that JavaScript adds to it, such as `constructor`. */
+/** Looks names up in the given variables, and not in properties that JavaScript adds, such as `constructor`. */
 class OwnContext extends mustache.Context {
   override push(view: unknown): OwnContext {
     return new OwnContext(view, this)
@@ -24,27 +24,28 @@ class OwnContext extends mustache.Context {
   }
 }
 
-/** Nothing is escaped: a prompt is no HTML. */
+/** Escapes nothing, because a prompt is not HTML. */
 class StrictWriter extends mustache.Writer {
   override escapedValue(token: Token, context: View): string {
     const value: unknown = context.lookup(token[1] ?? '')
-    if (value === undefined || value === null) throw new Error(`The prompt needs "${token[1]}", which was not given`)
+    if (value === undefined || value === null)
+      throw new Error(`The prompt needs the variable "${token[1]}", which was not given`)
     return typeof value === 'object' ? JSON.stringify(value, null, 2) : String(value)
   }
   override unescapedValue(token: Token, context: View): string {
     return this.escapedValue(token, context)
   }
   override renderPartial(token: Token): string {
-    throw new Error(`The prompt wants to include "${token[1]}", and prompts include nothing`)
+    throw new Error(`The prompt includes "${token[1]}", but prompts cannot include other prompts`)
   }
 }
 
 const writer = new StrictWriter()
 
 /**
- * Fills in a prompt: `{{name}}` a value (a missing one throws: a prompt with a hole is not sent), `{{#name}} … {{/name}}` what
- * stands there if the value is given, once for each of a list, `{{^name}} … {{/name}}` if it is not. Objects are written as
- * JSON. What is filled in is never read as a template.
+ * Fills in a prompt. `{{name}}` becomes the variable's value; a missing variable throws, so that no incomplete prompt is
+ * sent. `{{#name}} … {{/name}}` is kept if the variable is given, and repeated for each item of a list;
+ * `{{^name}} … {{/name}}` is kept if it is not given. Objects become JSON. Values are never read as templates.
  */
 export function render(text: string, variables: Record<string, unknown>): string {
   return writer.render(text, new OwnContext(variables))

@@ -36,7 +36,7 @@ import { createCache } from './cache.ts'
 import { hash } from './manifest.ts'
 import { createTemplates, type TemplateRequest, type Templates } from './resolver.ts'
 
-// The seed's scenarios and whatever can fail, as role worker, on a real Postgres and a real S3 server behind proxies.
+// The scenarios of origin 001, and every failure, as role worker, on a real Postgres and a real S3 server behind proxies.
 let database: TestDatabase
 let operator: pg.Client
 let faultyDatabase: FaultyDatabase
@@ -44,7 +44,7 @@ let store: TestStore
 let faultyStore: FaultyStore
 let through: Store
 let pool: pg.Pool
-/** The bundles of those who publish, and those that came with the worker's code. */
+/** The publisher's bundles, and the bundles that are part of the worker's code. */
 let authored: string
 let bundled: string
 let home: string
@@ -83,7 +83,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** Writes a bundle of versions `{ '1.0.0': { main_prompt: 'text' } }`, and gives its name. */
+/** Writes a bundle of versions `{ '1.0.0': { main_prompt: 'text' } }`, and returns its name. */
 function write(root: string, versions: Record<string, Record<string, string>>, name = someName()): string {
   const folder = join(root, name)
   for (const [version, files] of Object.entries(versions)) {
@@ -113,7 +113,7 @@ function write(root: string, versions: Record<string, Record<string, string>>, n
 
 async function upload(name: string, version: string, setDefault = false): Promise<Published> {
   const plan = await planVersion(await findBundle(name, authored), version)
-  // A connection of its own, as the command has it.
+  // Its own connection, like the command.
   const client = await database.connect()
   try {
     return await publish({ db: createDb(client as unknown as pg.Pool), store: store.templates }, plan, { setDefault })
@@ -122,7 +122,7 @@ async function upload(name: string, version: string, setDefault = false): Promis
   }
 }
 
-/** A job that builds prompts. */
+/** Submits a job that builds prompts. */
 async function someJob(): Promise<number> {
   await operator.query("insert into job_types (name) values ('prompting') on conflict do nothing")
   const { rows } = await operator.query(
@@ -152,8 +152,8 @@ const ask = (template: string, version?: string): TemplateRequest => ({
 const proofs = () => lines.filter(({ msg }) => String(msg).startsWith('[PROOF]'))
 const cached = (name: string, version: string, kind: string) => join(home, 'cache', name, version, `${kind}_en`)
 
-describe('the seed', () => {
-  test('1 to 5: upload; from storage at first, whole and verified; from the cache then', async () => {
+describe('the scenarios of origin 001', () => {
+  test('1 to 5: published texts come from the store at first, verified, and from the cache afterwards', async () => {
     const client = await database.connect()
     const plan = await planVersion(await findBundle('section7'), '1.0.0')
     const published = await publish({ db: createDb(client as unknown as pg.Pool), store: store.templates }, plan, {
@@ -194,7 +194,7 @@ describe('the seed', () => {
     })
   })
 
-  test('6: without storage and cache, the bundled files of the same version, verified', async () => {
+  test('6: without store and cache, the bundled files of the same version are used, verified', async () => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0', true)
@@ -207,7 +207,7 @@ describe('the seed', () => {
     expect(String(proofs()[0]?.['reasons'])).toContain('Getting an object failed')
   })
 
-  test('7: a rollback counts from the next resolution on', async () => {
+  test('7: a rollback takes effect at the next resolution', async () => {
     const name = write(authored, { '1.0.0': texts, '1.1.0': { ...texts, main_prompt: 'Newer.' } })
     await upload(name, '1.0.0', true)
     await upload(name, '1.1.0', true)
@@ -220,7 +220,7 @@ describe('the seed', () => {
 })
 
 describe('without the flag', () => {
-  test('the bundle serves, and neither Postgres nor the store is asked', async () => {
+  test('the bundle provides the texts, and the resolver asks neither Postgres nor the store', async () => {
     const name = write(bundled, { '1.0.0': texts, '2.0.0-rc.1': { ...texts, main_prompt: 'Next.' } })
     const query = () => Promise.reject(new Error('Postgres was asked'))
     const templates = make({ isRemote: false, db: createDb({ query: query as never }), store: undefined })
@@ -234,33 +234,33 @@ describe('without the flag', () => {
       ['local', '9.9.9', '1.0.0'],
     ])
     expect(proofs().map(({ level }) => level)).toEqual([30, 30, 40])
-    expect(proofs()[2]?.['reasons']).toEqual(['bundle: its default, 1.0.0, is used instead of 9.9.9'])
-    // A name that every object has.
+    expect(proofs()[2]?.['reasons']).toEqual(['bundle: its default version 1.0.0 is used instead of 9.9.9'])
+    // A property of every object.
     expect((await templates.resolve(ask(name, 'constructor'))).version).toBe('1.0.0')
   })
 
-  test('what is not there at all fails with its reason', async () => {
+  test('a template without a bundle fails with its reason', async () => {
     await expect(make({ isRemote: false }).resolve(ask('nowhere'))).rejects.toThrow(
-      'Template nowhere@default could not be resolved: bundle: there is no bundle of this template',
+      'Template nowhere@default could not be resolved: bundle: this template has no bundle',
     )
     expect(proofs()).toMatchObject([{ level: 50, msg: '[PROOF] Template was not resolved' }])
   })
 })
 
-test('a bundle that is broken takes no other along, and is named where it is missed', async () => {
+test('a broken bundle does not affect the others, and the error of its own template names it', async () => {
   const broken = write(bundled, { '1.0.0': texts })
   writeFileSync(join(bundled, broken, 'manifest.json'), '{"template": "x", "default_version": "2.0.0", "versions": {}}')
   const name = write(bundled, { '1.0.0': texts })
   const templates = make({ isRemote: false })
   expect((await templates.resolve(ask(name))).source).toBe('local')
   await expect(templates.resolve(ask(broken))).rejects.toThrow(
-    /there is no bundle of this template; The manifest .+ is none of the versions/,
+    /this template has no bundle; Invalid manifest .+ must be one of the versions/,
   )
 })
 
-describe('when something fails', () => {
+describe('the fallback', () => {
   test.each(['refuse', 'reset', 'hang', 'error', 'truncate'] as const)(
-    "the store (%s), a version that is not bundled gives way to the bundle's own default, all of it",
+    "uses all texts of the bundle's default version if the store fails (%s) and the version is not bundled",
     async (fault) => {
       const name = write(authored, { '2.0.0': { ...texts, main_prompt: 'Two.' } })
       write(bundled, { '1.0.0': texts }, name)
@@ -270,12 +270,14 @@ describe('when something fails', () => {
       expect(got).toMatchObject({ source: 'filesystem', version: '1.0.0', versionId: null })
       expect(Object.values(got.artifacts).map(({ source }) => source)).toEqual(Array(3).fill('filesystem'))
       expect(proofs()).toMatchObject([{ asked: 'default', version: '1.0.0', source: 'filesystem' }])
-      expect(String(proofs()[0]?.['reasons'])).toMatch(/storage of main_prompt_en@2\.0\.0: .+it is not in the bundle/)
+      expect(String(proofs()[0]?.['reasons'])).toMatch(
+        /storage of main_prompt_en@2\.0\.0: .+the bundle does not have it/,
+      )
       expect(readdirSync(join(home), { recursive: true }).filter((one) => String(one).endsWith('.part'))).toEqual([])
     },
   )
 
-  test('one file of several, texts of two versions are never mixed', async () => {
+  test('never mixes texts of two versions, even if the store fails for one file of several', async () => {
     const name = write(authored, { '2.0.0': { ...texts, main_prompt: 'Two.' } })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '2.0.0', true)
@@ -284,7 +286,7 @@ describe('when something fails', () => {
     expect([got.version, got.artifacts['main_prompt']?.text]).toEqual(['1.0.0', texts.main_prompt])
   })
 
-  test('the store while the cache is old, the cache serves on: versions do not change', async () => {
+  test('uses expired cache entries if the store fails, because versions do not change', async () => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     await make().resolve(ask(name))
@@ -295,10 +297,10 @@ describe('when something fails', () => {
   })
 
   test.each([
-    ['down', () => faultyDatabase.down()],
-    ['breaking the call', () => faultyDatabase.breakAt('worker.template_manifest', 'before')],
-    ['losing the answer', () => faultyDatabase.breakAt('worker.template_manifest', 'after')],
-  ])('Postgres %s, the bundle serves', async (_how, fail) => {
+    ['it is down', () => faultyDatabase.down()],
+    ['the connection breaks before the call', () => faultyDatabase.breakAt('worker.template_manifest', 'before')],
+    ['the connection breaks after the call', () => faultyDatabase.breakAt('worker.template_manifest', 'after')],
+  ])('uses the bundle if Postgres fails: %s', async (_how, fail) => {
     const name = write(authored, { '2.0.0': { ...texts, main_prompt: 'Two.' } })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '2.0.0', true)
@@ -308,7 +310,7 @@ describe('when something fails', () => {
     expect(String(proofs()[0]?.['reasons'])).toMatch(/^Postgres: worker\.template_manifest failed/)
   })
 
-  test('Postgres hanging, the bundle serves within some seconds, a job as well', async () => {
+  test('uses the bundle within five seconds if Postgres hangs, also for a job', async () => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0', true)
@@ -317,7 +319,7 @@ describe('when something fails', () => {
     const startedAt = performance.now()
     const stopping = new AbortController()
     const stopped = make().resolve({ ...ask(name), jobId: 1, signal: stopping.signal })
-    // Stopped while it notes what was used.
+    // Aborted while it records the use.
     setTimeout(() => stopping.abort(new Error('Enough.')), 3300)
     const got = await Promise.all([
       make().resolve(ask(name)),
@@ -337,7 +339,7 @@ describe('when something fails', () => {
     })
   })
 
-  test('the store with no answer, it is left alone for some seconds: nobody else waits for it', async () => {
+  test('asks a store that has not answered only after a pause, so that no other resolution waits for it', async () => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0', true)
@@ -352,10 +354,10 @@ describe('when something fails', () => {
     expect((await templates.resolve(ask(name))).source).toBe('filesystem')
     expect(performance.now() - startedAt).toBeLessThan(500)
     expect(faultyStore.requests('GET')).toBe(asked)
-    expect(String(proofs().at(-1)?.['reasons'])).toContain('gave no answer some seconds ago')
+    expect(String(proofs().at(-1)?.['reasons'])).toContain('did not answer some seconds ago')
   })
 
-  test.each([200, 403, 404, 503])('a store whose answer of %d has no end, it is not collected', async (status) => {
+  test.each([200, 403, 404, 503])('does not collect an endless answer of the store with status %d', async (status) => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0', true)
@@ -379,11 +381,11 @@ describe('when something fails', () => {
     server.close()
     expect(got.source).toBe('filesystem')
     expect(String(proofs()[0]?.['reasons'])).toMatch(/has more than \d+ bytes/)
-    // Three files, each asked for twice at most.
+    // Three files, each requested twice at most.
     expect(sent).toBeLessThan(150_000_000)
   })
 
-  test("a text in one language, the other one is nobody's to give in part", async () => {
+  test('refuses a language in which a version lacks texts', async () => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0', true)
@@ -392,7 +394,7 @@ describe('when something fails', () => {
     )
   })
 
-  test('everything, the error names each source and why', async () => {
+  test('ends in an error that names each source and its failure if all sources fail', async () => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     faultyStore.fail('error', { method: 'GET' })
@@ -400,14 +402,14 @@ describe('when something fails', () => {
       .resolve(ask(name))
       .catch((error: Error) => error)
     expect(String(failure)).toMatch(
-      /could not be resolved: cache of \S+: it is not there;.*storage of \S+: .+; bundled file of \S+: there is no bundle of this template;.*; bundle: there is no bundle/,
+      /could not be resolved: cache of \S+: it is missing;.*storage of \S+: .+; bundled file of \S+: this template has no bundle;.*; bundle: this template has no bundle/,
     )
     expect(proofs()).toHaveLength(1)
     faultyDatabase.down()
-    await expect(make().resolve(ask(name))).rejects.toThrow(/Postgres: .+; bundle: there is no bundle of this template/)
+    await expect(make().resolve(ask(name))).rejects.toThrow(/Postgres: .+; bundle: this template has no bundle/)
   })
 
-  test('a wrong name, it is refused before it is part of any path', async () => {
+  test('refuses an invalid name before it is part of any path', async () => {
     for (const template of ['../../etc', 'a/b', '', 'A', `x${'x'.repeat(80)}`]) {
       await expect(make().resolve(ask(template))).rejects.toThrow()
     }
@@ -447,7 +449,7 @@ describe('integrity', () => {
       },
     ],
     ['huge', (path: string) => truncateSync(path, 1_900_000_000)],
-  ])('a cached file that is %s is dropped and loaded again', async (_what, harm) => {
+  ])('a cached file that is %s is dropped and downloaded again', async (_what, harm) => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     const templates = make()
@@ -462,7 +464,7 @@ describe('integrity', () => {
     expect((await templates.resolve(ask(name))).source).toBe('cache')
   })
 
-  test('an object that was changed in the store is not used: the bundled file of the same version is', async () => {
+  test('an object that was changed in the store gives way to the bundled file of the same version', async () => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0', true)
@@ -470,11 +472,11 @@ describe('integrity', () => {
     const got = await make().resolve(ask(name))
     expect(got.artifacts['main_prompt']).toMatchObject({ text: texts.main_prompt, source: 'filesystem' })
     expect(got).toMatchObject({ source: 'filesystem', version: '1.0.0' })
-    expect(lines.filter(({ msg }) => msg === 'Downloaded artifact was not what was published')).toHaveLength(2)
+    expect(lines.filter(({ msg }) => msg === 'Downloaded artifact did not match its hash')).toHaveLength(2)
     expect(readdirSync(join(home, 'cache', name, '1.0.0')).sort()).toEqual(['config_all', 'example_en'])
   })
 
-  test('a download that went wrong once is repeated', async () => {
+  test('a download with wrong bytes is repeated once', async () => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     faultyStore.fail('corrupt', { method: 'GET', times: 1 })
@@ -485,7 +487,7 @@ describe('integrity', () => {
   })
 
   test.each(['truncate', 'corrupt'] as const)(
-    'nor does a download that went wrong once (%s) keep other files from being loaded',
+    'a download with wrong bytes (%s) does not pause downloads of other files',
     async (fault) => {
       const name = write(authored, { '1.0.0': texts })
       const other = write(authored, { '1.0.0': texts })
@@ -512,35 +514,35 @@ describe('integrity', () => {
       isPrivate: true,
     })
     await expect(make().resolve(ask(name))).rejects.toThrow('it has more than')
-    expect(lines.map(({ msg }) => msg)).toContain('Downloaded artifact was not what was published')
+    expect(lines.map(({ msg }) => msg)).toContain('Downloaded artifact did not match its hash')
   })
 
-  test('a bundled file that is not what was published is not taken for it', async () => {
+  test('a bundled file that differs from the published one is not used as the published version', async () => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '0.9.0': { ...texts, main_prompt: 'Old.' }, '1.0.0': { ...texts, main_prompt: 'Edited.' } }, name)
     await upload(name, '1.0.0', true)
     faultyStore.fail('refuse')
     const got = await make().resolve(ask(name))
     expect([got.version, got.artifacts['main_prompt']?.text]).toEqual(['0.9.0', 'Old.'])
-    expect(lines.map(({ msg }) => msg)).toContain('Bundled artifact is not what was published')
+    expect(lines.map(({ msg }) => msg)).toContain('Bundled artifact did not match the published hash')
     expect(proofs()).toMatchObject([{ asked: 'default', named: '1.0.0', version: '0.9.0' }])
   })
 
-  test('where there is nothing else it is used, and called what it is', async () => {
+  test('a bundled file that differs is the last resort, and is not recorded as the published version', async () => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '1.0.0': { ...texts, main_prompt: 'Edited.' } }, name)
     await upload(name, '1.0.0', true)
     faultyStore.fail('refuse')
     const got = await make().resolve({ ...ask(name), jobId: await someJob() })
     expect([got.version, got.versionId, got.artifacts['main_prompt']?.text]).toEqual(['1.0.0', null, 'Edited.'])
-    expect(proofs()[0]?.['reasons']).toContain('bundle: its own 1.0.0, which is not the published one, is used')
+    expect(proofs()[0]?.['reasons']).toContain('bundle: its own 1.0.0, which differs from the published one, is used')
     const used = 'select from app.template_uses as u join templates as t on t.id = u.template_id where t.name = $1'
     expect((await operator.query(used, [name])).rowCount).toBe(0)
   })
 })
 
 describe('the cache', () => {
-  test('lies at {template}/{version}/{kind}_{locale}, and nothing half written stays', async () => {
+  test('has its entries at {template}/{version}/{kind}_{locale}, readable only by the owner', async () => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     await make().resolve(ask(name))
@@ -554,7 +556,7 @@ describe('the cache', () => {
     expect(statSync(cached(name, '1.0.0', 'main_prompt')).mode & 0o077).toBe(0)
   })
 
-  test('that cannot be written costs a download each time, and no answer', async () => {
+  test('costs a download each time if it cannot be written, but no resolution fails', async () => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     writeFileSync(join(home, 'cache'), 'in the way')
@@ -567,7 +569,7 @@ describe('the cache', () => {
     ['a file', (path: string) => writeFileSync(path, 'in the way')],
     ['a link to nowhere', (path: string) => symlinkSync('/nowhere/at/all', path)],
     ['a link to itself', (path: string) => symlinkSync(path, path)],
-  ])('makes room where %s stands in the place of its folder', async (_what, block) => {
+  ])('replaces %s in the place of its folder', async (_what, block) => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     for (const path of [join(home, 'cache', name), join(home, 'cache', name, '1.0.0')]) {
@@ -579,7 +581,7 @@ describe('the cache', () => {
     }
   })
 
-  test('many resolutions at once load each file once', async () => {
+  test('downloads each file once for many resolutions at once', async () => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     const before = faultyStore.requests('GET')
@@ -590,7 +592,7 @@ describe('the cache', () => {
     expect(proofs()).toHaveLength(50)
   })
 
-  test('is filled by several processes at once: each has whole files, and so has the folder', {
+  test('can be filled by several processes at once, and all of them read whole files', {
     timeout: 60_000,
   }, async () => {
     const name = write(authored, { '1.0.0': { ...texts, big: 'x'.repeat(900_000) } })
@@ -620,7 +622,7 @@ describe('the cache', () => {
     expect((await afterwards.resolve(ask(name))).source).toBe('cache')
   })
 
-  test('tidies up what a crash left, and what nobody used for long', async () => {
+  test('deletes the parts that a crash left, and entries that are more than a month old', async () => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     await make().resolve(ask(name))
@@ -637,7 +639,7 @@ describe('the cache', () => {
 })
 
 describe('a job', () => {
-  test('has the version recorded that it was given, and the one that it really used', async () => {
+  test('has the version recorded whose texts it used', async () => {
     const name = write(authored, { '1.0.0': texts, '1.1.0': { ...texts, main_prompt: 'Newer.' } })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '1.0.0')
@@ -658,7 +660,7 @@ describe('a job', () => {
     expect(await used()).toEqual([{ semver: '1.0.0' }])
   })
 
-  test('has no version recorded that it did not get, however late Postgres answers', async () => {
+  test('has no version recorded that it did not get, even if Postgres answers late', async () => {
     const name = write(authored, { '2.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
     await upload(name, '2.0.0', true)
@@ -672,7 +674,7 @@ describe('a job', () => {
     expect((await operator.query('select 1 from app.template_uses where job_id = $1', [jobId])).rows).toEqual([])
   })
 
-  test('that is stopped gets no answer, at once', async () => {
+  test('gets no texts after its signal has aborted, without delay', async () => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
     const stopping = new AbortController()

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
 import type { Database } from '../../types.ts'
 
-// As clients call it, over HTTP.
+// The functions and tables as clients call them over HTTP.
 let database: TestDatabase
 let api: Api
 let anon: SupabaseClient<Database>
@@ -39,7 +39,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-test('service_role publishes; a user lists what there is and reads a manifest, by GET', async () => {
+test('service_role publishes a version, and a user lists it and reads its manifest by GET', async () => {
   const published = await service
     .rpc('publish_template_version', { name: 'demo', version: '1.0.0', artifacts: [file('1.0.0')], set_default: true })
     .throwOnError()
@@ -60,7 +60,7 @@ test('service_role publishes; a user lists what there is and reads a manifest, b
 })
 
 test.each(['templates', 'artifacts', 'prompts'] as const)(
-  'a user may select=* from %s, and write nothing',
+  'a user may select=* from %s, but not write it',
   async (table) => {
     expect((await ana.from(table).select('*')).status).toBe(200)
     expect((await ana.from(table).delete().neq('id', crypto.randomUUID())).status).toBe(403)
@@ -69,7 +69,7 @@ test.each(['templates', 'artifacts', 'prompts'] as const)(
   },
 )
 
-test("verbs of operators are no user's", async () => {
+test('a user may not call the functions of operators', async () => {
   const calls = [
     ana.rpc('set_default_version', { name: 'demo', version: '1.0.0' }),
     ana.rpc('set_template_channel', { name: 'demo', channel: 'default', weights: {} }),
@@ -80,15 +80,15 @@ test("verbs of operators are no user's", async () => {
   expect((await anon.rpc('template_manifest', { name: 'demo' })).status).toBe(401)
 })
 
-describe('bad input is a 4xx with its reason, and changes nothing', () => {
+describe('bad input gets a 4xx with its slug, and changes nothing', () => {
   const bad: [string, object, number, string?][] = [
-    ['no list', { artifacts: 'x' }, 422, 'template_invalid'],
+    ['artifacts that are not a list', { artifacts: 'x' }, 422, 'template_invalid'],
     ['an empty list', { artifacts: [] }, 422, 'template_invalid'],
-    ['too many', { artifacts: Array.from({ length: 101 }, () => file('7.0.0')) }, 422, 'template_invalid'],
-    ['twice the same', { artifacts: [file('7.0.0'), file('7.0.0')] }, 422, 'template_invalid'],
+    ['101 artifacts', { artifacts: Array.from({ length: 101 }, () => file('7.0.0')) }, 422, 'template_invalid'],
+    ['the same file twice', { artifacts: [file('7.0.0'), file('7.0.0')] }, 422, 'template_invalid'],
     ['a number as a path', { artifacts: [file('7.0.0', { storage_path: 7 })] }, 422, 'template_invalid'],
     [
-      'a path that leads away',
+      'a path that leaves its folder',
       { artifacts: [file('7.0.0', { storage_path: 'demo/v7.0.0/../../x' })] },
       422,
       'template_invalid',
@@ -108,7 +108,7 @@ describe('bad input is a 4xx with its reason, and changes nothing', () => {
     ['a wrong name', { name: 'Demo' }, 400],
     ['a long name', { name: `d${'x'.repeat(9000)}` }, 400],
     [
-      'prompts that are none',
+      'a prompt with an unknown role',
       { prompts: [{ role: 'god', storage_path: 'demo/v7.0.0/x', sha256: 'a'.repeat(64) }] },
       422,
       'template_invalid',
@@ -116,8 +116,8 @@ describe('bad input is a 4xx with its reason, and changes nothing', () => {
     ['deep nesting', { artifacts: [JSON.parse('['.repeat(500) + ']'.repeat(500))] }, 422, 'template_invalid'],
     ['an unknown status', { status: 'gone' }, 422, 'template_status_unknown'],
     ['a draft as default', { status: 'draft', set_default: true }, 409, 'template_version_not_stable'],
-    ['an unknown user', { created_by: crypto.randomUUID() }, 422, 'template_invalid'],
-    ['an upload that is none', { upload_id: crypto.randomUUID() }, 409, 'template_upload_expired'],
+    ['created_by that is not a user', { created_by: crypto.randomUUID() }, 422, 'template_invalid'],
+    ['an unknown upload', { upload_id: crypto.randomUUID() }, 409, 'template_upload_expired'],
   ]
   test.each(bad)('%s', async (_what, given, status, slug) => {
     const whole = { name: 'demo', version: '7.0.0', artifacts: [file('7.0.0')], ...given }
@@ -136,13 +136,13 @@ describe('bad input is a 4xx with its reason, and changes nothing', () => {
     [{ name: null }, 404, 'template_not_found'],
     [{ locale: 'de' }, 422, 'locale_unknown'],
     [{ key: 'k'.repeat(100_000) }, 200, undefined],
-  ])('a manifest of %j', async (given, status, slug) => {
+  ])('template_manifest with %j', async (given, status, slug) => {
     const answer = await ana.rpc('template_manifest', { name: 'demo', ...given } as never)
     expect([answer.status, answer.error?.details]).toEqual([status, slug])
   })
 
   test.each([null, 7, 'x', [], { '1.0.0': -1 }, { '1.0.0': null }, { '1.0.0': 99, '\u0000': 1 }])(
-    'weights %j',
+    'set_template_channel with weights %j',
     async (weights) => {
       const answer = await service.rpc('set_template_channel', { name: 'demo', channel: 'beta', weights })
       expect([400, 422]).toContain(answer.status)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 
-// Two sessions at the same moment: each test steps them by hand and waits until one really waits for the other.
+// Two sessions at the same moment: each test steps them by hand, and waits until one waits for the other's lock.
 let database: TestDatabase
 let a: Client
 let b: Client
@@ -42,9 +42,9 @@ const deprecate = (client: Client, version: string) =>
   client.query('select deprecate_template_version($1, $2)', [name, version])
 
 test.each([
-  ['the same', 'a', { is_new: false }],
-  ['something else', 'b', undefined],
-] as const)('a version that is published twice at once, %s the second time', async (_what, hash, answer) => {
+  ['succeeds with the same files', 'a', { is_new: false }],
+  ['is refused with other files', 'b', undefined],
+] as const)('the second of two publications at once %s', async (_what, hash, answer) => {
   await a.query('begin')
   await publish(a, '1.0.0')
   const second = publish(b, '1.0.0', hash)
@@ -55,7 +55,7 @@ test.each([
   else await expect(second).rejects.toMatchObject({ code: 'PT409', detail: 'template_version_taken' })
 })
 
-test('a publication that is undone leaves the way free for another', async () => {
+test('a publication that rolls back does not block another one', async () => {
   await a.query('begin')
   await publish(a, '1.0.0')
   const second = publish(b, '1.0.0', 'b')
@@ -64,7 +64,7 @@ test('a publication that is undone leaves the way free for another', async () =>
   expect((await second).rows[0].answer).toMatchObject({ is_new: true })
 })
 
-test('a version that is being deprecated does not become the default', async () => {
+test('set_default_version against deprecate_template_version: the version does not become the default', async () => {
   await publish(a, '1.0.0')
   await publish(a, '1.1.0')
   await a.query('begin')
@@ -76,7 +76,7 @@ test('a version that is being deprecated does not become the default', async () 
   await expect(late).rejects.toMatchObject({ detail: 'template_version_not_stable' })
 })
 
-test('nor does it by hand, past the functions', async () => {
+test('two manual updates, deprecation against default: the version does not become the default', async () => {
   await publish(a, '1.0.0')
   await a.query('begin')
   await a.query(
@@ -93,7 +93,7 @@ test('nor does it by hand, past the functions', async () => {
   await expect(late).rejects.toMatchObject({ code: '23503' })
 })
 
-test('the default is not deprecated while it becomes that', async () => {
+test('deprecate_template_version against set_default_version: the new default is not deprecated', async () => {
   await publish(a, '1.0.0')
   await a.query('begin')
   await setDefault(a, '1.0.0')
@@ -104,7 +104,7 @@ test('the default is not deprecated while it becomes that', async () => {
   await expect(late).rejects.toMatchObject({ detail: 'template_version_is_default' })
 })
 
-test('a file does not slip into a version that is being published', async () => {
+test('insert of a file against publish_template_version: the file is refused', async () => {
   await publish(a, '1.0.0', 'a', 'draft')
   const { rows } = await watcher.query(
     'select v.id from template_versions as v join templates as t on t.id = v.template_id where t.name = $1',
@@ -122,7 +122,7 @@ test('a file does not slip into a version that is being published', async () => 
   await expect(late).rejects.toMatchObject({ detail: 'template_version_published' })
 })
 
-test('while an operator takes time over a template, jobs note what they used', async () => {
+test('record_template_use does not wait for a transaction that holds the template', async () => {
   await publish(a, '1.0.0')
   await b.query("insert into job_types (name) values ('noting') on conflict do nothing")
   const { rows } = await b.query(`select app.submit_run('{"key": "a", "type": "noting"}', null, null)::integer as id`)
@@ -139,7 +139,7 @@ test('while an operator takes time over a template, jobs note what they used', a
   expect(noted.rows).toEqual([{ is_new: true }])
 })
 
-test('two templates that want one folder at once: the second does not get it', async () => {
+test('two templates that publish into one folder at once: the second is refused', async () => {
   await a.query('begin')
   await publish(a, '1.0.0')
   const second = b.query('select publish_template_version($1, $2, $3)', [`${name}-other`, '2.0.0', files('2.0.0', 'a')])
@@ -149,7 +149,7 @@ test('two templates that want one folder at once: the second does not get it', a
   await expect(second).rejects.toMatchObject({ code: 'PT409', detail: 'storage_path_taken' })
 })
 
-test('an upload that begins while the version is being published is refused', async () => {
+test('reserve_template_upload against publish_template_version: other files are refused', async () => {
   await a.query('begin')
   await publish(a, '1.0.0')
   const late = b.query("select app.reserve_template_upload($1, '1.0.0', $2, '[]')", [name, files('1.0.0', 'b')])
@@ -160,7 +160,7 @@ test('an upload that begins while the version is being published is refused', as
   await b.query('select pg_advisory_unlock_all()')
 })
 
-test('two workers sweep at once: each object goes to one of them', async () => {
+test('claim_template_uploads of two workers at once: each object has one claim', async () => {
   await watcher.query(
     `insert into app.template_uploads (storage_path, upload_id, sha256, started_at)
      select $1 || '/v1.0.0/' || n, gen_random_uuid(), repeat('a', 64), now() - interval '2 hours' from generate_series(1, 20) as n`,
@@ -174,7 +174,7 @@ test('two workers sweep at once: each object goes to one of them', async () => {
   expect(new Set([...first.rows, ...second.rows].map(({ storage_path }) => storage_path)).size).toBe(20)
 })
 
-test('under another isolation level nothing is changed', async () => {
+test('set_default_version is refused under another isolation level than read committed', async () => {
   await publish(a, '1.0.0')
   await a.query('begin isolation level serializable')
   await expect(setDefault(a, '1.0.0')).rejects.toMatchObject({ detail: 'isolation_unsupported' })

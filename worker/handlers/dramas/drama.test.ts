@@ -1,9 +1,16 @@
 import { pino } from 'pino'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Cache } from '../../templates/cache.ts'
+import * as manifest from '../../templates/manifest.ts'
 import { createTemplates } from '../../templates/resolver.ts'
 import type { DramaContext } from './deps.ts'
 import { buildPrompt, toText } from './drama.ts'
+
+// Counts the texts that are hashed.
+vi.mock('../../templates/manifest.ts', async (original) => {
+  const real = await original<typeof manifest>()
+  return { ...real, hash: vi.fn(real.hash) }
+})
 
 const templates = createTemplates({
   isRemote: false,
@@ -26,6 +33,13 @@ test.each([
   ['', 'Answer in English,'],
 ])('"%s" has English ones, and is what is answered in', async (language, expected) => {
   expect(await outline(language)).toContain(expected)
+})
+
+test('a prompt hashes one of the seven texts', async () => {
+  const { hash } = vi.mocked(manifest)
+  hash.mockClear()
+  await outline('en')
+  expect(hash).toHaveBeenCalledOnce()
 })
 
 test('a version without the prompt says which one lacks', async () => {

@@ -14,6 +14,7 @@ export async function buildPrompt(
   const { artifacts, version } = await deps.templates.resolve({
     template: 'drama',
     locale,
+    artifact: kind,
     key: ownerId ?? String(id),
     jobId: id,
     signal,
