@@ -50,7 +50,7 @@ export function findCreated({ path, text }: TextFile): Created[] {
 }
 
 /** Modules whose files are still being split. */
-const pending = /^db\/modules\/(20_jobs|30_assets|40_sharing|50_templates)\//
+const pending = /^db\/modules\/(30_assets|40_sharing)\//
 
 /**
  * Finds files whose name promises something else than they hold. access.sql has the policies, triggers.sql the triggers,
