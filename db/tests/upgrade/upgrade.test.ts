@@ -106,6 +106,38 @@ test('shares, API keys, templates and dramas answer as before', async () => {
   expect(drama).toMatchObject({ title: 'Saved', episodes: [{ title: 'One', scenes: [{ title: 'Night' }] }] })
 })
 
+test('an upload of a template that had begun is published by its own command, and refused by the new one', async () => {
+  const { rows } = await client.query<{ upload_id: string; sha256: string }>(
+    "select upload_id, sha256 from app.template_uploads where storage_path = 'demo/v9.0.0/main.md'",
+  )
+  const [upload] = rows
+  const files = JSON.stringify([
+    {
+      kind: 'main',
+      locale: 'en',
+      storage_path: 'demo/v9.0.0/main.md',
+      sha256: upload?.sha256,
+      size_bytes: 10,
+      content_type: 'text/markdown',
+    },
+  ])
+  await expect(
+    client.query("select app.publish_template_upload('demo', '9.0.0', $1, null, 'stable', false, null)", [
+      upload?.upload_id,
+    ]),
+  ).rejects.toMatchObject({ code: 'PT409', detail: 'template_upload_expired' })
+  const renewed = await client.query("select app.renew_template_upload('9.0.0', $1, '[]', $2) as value", [
+    files,
+    upload?.upload_id,
+  ])
+  expect(renewed.rows).toEqual([{ value: true }])
+  const published = await client.query(
+    "select app.publish_template_version('demo', '9.0.0', $1, '[]', null, 'stable', false, null, $2) as value",
+    [files, upload?.upload_id],
+  )
+  expect(published.rows[0].value).toMatchObject({ version: '9.0.0', is_new: true })
+})
+
 test('open runs complete, and failed and cancelled ones can be retried', async () => {
   const { rows: ended } = await client.query(
     "select id, owner_id from jobs where id = root_id and status in ('failed', 'cancelled') order by id",
