@@ -15,7 +15,7 @@ import { type FaultyDatabase, startFaultyDatabase } from '../scripts/testing/fau
 import { sha256, someGif, startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.ts'
 import { type FaultyStore, startFaultyStore, startTestStore, type TestStore } from '../scripts/testing/store.ts'
 
-// Real sidecar processes on a real Postgres and a real S3 server; what stands between them can be told to fail.
+// Real sidecar processes on a real Postgres and a real S3 server, with proxies between them that can fail.
 const mib = 2 ** 20
 let database: TestDatabase
 let db: Client
@@ -127,7 +127,7 @@ describe('an upload', () => {
     expect(Buffer.from(await loaded.arrayBuffer()).equals(bytes)).toBe(true)
   })
 
-  test('of bytes that are known gets the same answer, and stores nothing', async () => {
+  test('gets the same answer for the same bytes, and stores them once', async () => {
     const bytes = someGif()
     const first = await sidecar.upload(bytes)
     const again = await other.upload(bytes, 'another name.gif')
@@ -135,7 +135,7 @@ describe('an upload', () => {
     expect(await store.keys()).toHaveLength(1)
   })
 
-  test('of the same bytes, twenty at once to two processes, makes one object, one row and one id', async () => {
+  test('makes one object, one row and one id, if twenty send the same bytes at once to two processes', async () => {
     const bytes = someGif(200_000)
     const answers = await Promise.all(
       Array.from({ length: 20 }, async (_, n) => idOf(await (n % 2 ? sidecar : other).upload(bytes))),
@@ -146,7 +146,7 @@ describe('an upload', () => {
     expect(await uploadsOf()).toEqual([])
   })
 
-  test('may have other fields around the file', async () => {
+  test('may have other fields before and after the file', async () => {
     const response = await post(
       rawForm([
         { head: 'Content-Disposition: form-data; name="a"', bytes: '1' },
@@ -174,21 +174,21 @@ describe('an upload', () => {
       [`${'long '.repeat(2000)}.gif`, `${'long-'.repeat(20)}.gif`],
       ['ü'.repeat(5000), 'file.gif'],
     ].map(([name, safe]) => [String(name).slice(0, 40), String(name), String(safe)]),
-  )('under the name %j … has a key of its own', async (_short, name, safe) => {
+  )('gets a key of its own under the name %j …', async (_short, name, safe) => {
     const response = await post(rawForm([{ head: fileHead(name), bytes: someGif() }]))
     const assetId = await idOf(response)
     expect(await store.keys()).toEqual([`shared-assets/${assetId}/${safe}`])
     expect((await fetch((await assetsOf())[0].file_path)).status).toBe(200)
   })
 
-  test('under a name that is no text has a key, too', async () => {
+  test('gets a key under a name that is not UTF-8', async () => {
     const head = Buffer.concat([Buffer.from(fileHead('').slice(0, -1)), Buffer.from([0xed, 0xa0, 0x80, 0xff, 0x22])])
     const { body, ...init } = rawForm([{ head: 'HEAD', bytes: someGif() }])
     const [before, after] = [body.subarray(0, body.indexOf('HEAD')), body.subarray(body.indexOf('HEAD') + 4)]
     expect((await post({ ...init, body: Buffer.concat([before, head, after]) })).status).toBe(201)
   })
 
-  test('is of the type that its bytes say', async () => {
+  test('has the type that its first bytes tell', async () => {
     const png = Buffer.from(
       'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
       'base64',
@@ -207,7 +207,7 @@ describe('a request is refused', () => {
     ['without a body', {}, 415, 'media_type_unsupported'],
     ['with JSON', { body: '{}', headers: { 'content-type': 'application/json' } }, 415, 'media_type_unsupported'],
     ['without a boundary', { body: 'x', headers: { 'content-type': 'multipart/form-data' } }, 400, 'request_invalid'],
-    ['that is no form', { ...rawForm([]), body: 'no form' }, 400, 'request_invalid'],
+    ['that is not a form', { ...rawForm([]), body: 'no form' }, 400, 'request_invalid'],
     ['with an empty form', rawForm([]), 400, 'file_missing'],
     ['whose form has no end', rawForm([{ head: fileHead('x.gif'), bytes: gif }], ''), 400, 'request_invalid'],
     ['whose file is a text', rawForm([{ head: `${disposition} name="file"`, bytes: 'x' }]), 400, 'file_missing'],
@@ -233,7 +233,7 @@ describe('a request is refused', () => {
       'request_invalid',
     ],
     [
-      'with JSON that is none',
+      'with half a JSON',
       rawForm([{ head: `${disposition} name="a"\r\nContent-Type: application/json`, bytes: '{' }]),
       400,
       'request_invalid',
@@ -269,7 +269,7 @@ describe('a request is refused', () => {
     await requireNothing()
   })
 
-  test('with random damage in its form, never with a 500', async () => {
+  test('with random damage in its form, and never answered with 500', async () => {
     const form = rawForm([{ head: fileHead('x.gif'), bytes: someGif(200) }])
     for (let n = 0; n < 150; n++) {
       const body = Buffer.from(form.body)
@@ -280,7 +280,7 @@ describe('a request is refused', () => {
     expect(sidecar.openUploads()).toBe(0)
   })
 
-  test('by its announced size, before it is read', async () => {
+  test('that announces too large a body, before the body is read', async () => {
     // Nothing of the body is ever sent.
     const response = await new Promise<{ status: number; close: string | undefined }>((resolve, reject) => {
       const headers = { 'content-type': 'multipart/form-data; boundary=cut', 'content-length': String(2 * mib) }
@@ -294,7 +294,22 @@ describe('a request is refused', () => {
     await requireNothing()
   })
 
-  test('in the middle of a stream that is too long, and the answer can be read', async () => {
+  test('that has too large a file, with the message of SQL and without a second call', async () => {
+    faultyDatabase.breakAt('sidecar.reserve_asset', 'before')
+    const response = await sidecar.upload(someGif(mib + 1))
+    expect([response.status, await response.json()]).toEqual([
+      413,
+      {
+        code: 'PT413',
+        details: 'asset_too_large',
+        message: `The file has more than ${mib} bytes.`,
+        hint: 'Send a smaller file.',
+      },
+    ])
+    await requireNothing()
+  })
+
+  test('in the middle of too long a stream, and the client can read the answer', async () => {
     let sent = 0
     const form = rawForm([{ head: fileHead('x.gif') }], '')
     const body = new ReadableStream({
@@ -312,7 +327,7 @@ describe('a request is refused', () => {
     await until('the file is closed', () => sidecar.openUploads() === 0)
   })
 
-  test('through the gateway, to curl and to fetch, while they are still sending', async () => {
+  test('through the gateway, while curl and fetch are still sending', async () => {
     const port = await freePort()
     const gateway = await startGateway({ port, postgrestPort: 9, sidecarPort: Number(new URL(sidecar.url).port) })
     const folder = mkdtempSync(join(tmpdir(), 'plinth-curl-'))
@@ -342,7 +357,7 @@ describe('a request is refused', () => {
     }
   })
 
-  test('when its client, by address, sends too many, with the seconds to wait', async () => {
+  test('if its client address sends too many, with the seconds to wait', async () => {
     const limit = (perMinute: number, header: string | null) =>
       db.query('update app.settings set asset_uploads_per_minute = $1, client_address_header = $2', [perMinute, header])
     await limit(2, 'x-client-address')
@@ -363,7 +378,7 @@ describe('a request is refused', () => {
     }
   })
 
-  test('after a time, when it is slow; and beyond the uploads that a process takes at once', async () => {
+  test('if it is too slow, or if the process has too many uploads in progress', async () => {
     const narrow = await startTestSidecar({
       databaseUrl: database.url('sidecar'),
       storePort: store.port,
@@ -395,7 +410,7 @@ describe('a request is refused', () => {
 
 describe('CORS', () => {
   const from = (origin: string) => sidecar.upload(someGif(), 'x.gif', { origin })
-  test('lets pages of configured origins read answers, errors too', async () => {
+  test('lets pages of configured origins read answers and errors', async () => {
     const allowed = await from('https://app.example')
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example')
     expect(allowed.headers.get('access-control-expose-headers')).toBe('Retry-After')
@@ -424,8 +439,8 @@ describe('CORS', () => {
   })
 })
 
-describe('a client that goes away', () => {
-  test('at once leaves nothing, and no place taken', async () => {
+describe('a client that disconnects', () => {
+  test('at once leaves no file and no upload in progress', async () => {
     const { port } = new URL(sidecar.url)
     const head = 'POST /api/assets HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=cut\r\n'
     for (let n = 0; n < 20; n++) {
@@ -437,7 +452,7 @@ describe('a client that goes away', () => {
     await requireNothing()
   })
 
-  test('or never ends a form without a length is told that it is too large', async () => {
+  test('or never ends a form without a length is refused as too large', async () => {
     const { port } = new URL(sidecar.url)
     const socket = connect(Number(port), '127.0.0.1')
     let answer = ''
@@ -458,7 +473,7 @@ describe('a client that goes away', () => {
     await requireNothing()
   })
 
-  test('in the middle leaves nothing', async () => {
+  test('in the middle leaves no file and no object', async () => {
     const { port } = new URL(sidecar.url)
     const socket = connect(Number(port), '127.0.0.1')
     const head = `--cut\r\n${fileHead('x.gif')}\r\n\r\n`
@@ -493,7 +508,7 @@ describe('when the store fails', () => {
     },
   )
 
-  test('for a moment only, nobody notices', async () => {
+  test('for a moment only, the client does not notice', async () => {
     for (const fault of ['reset', 'error'] as const) {
       faultyStore.fail(fault, { method: 'PUT', times: 1 })
       const bytes = someGif(400_000)
@@ -504,21 +519,21 @@ describe('when the store fails', () => {
     }
   })
 
-  test('after it has written, the object is deleted, and the row stays until the worker has looked', async () => {
+  test('after it has written, the object is deleted, and the row stays for the worker', async () => {
     faultyStore.fail('drop', { method: 'PUT' })
     expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'store_unavailable'])
     expect(await store.keys()).toEqual([])
     expect(await uploadsOf()).toHaveLength(1)
   })
 
-  test('at the delete after it, the row stays, and the worker has it', async () => {
+  test('at the delete that follows, the row stays for the worker', async () => {
     faultyStore.fail('error', { method: 'DELETE' })
     faultyStore.fail('drop', { method: 'PUT' })
     expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'store_unavailable'])
     expect(await store.keys()).toEqual([(await uploadsOf())[0].object_key])
   })
 
-  test('at the delete of a second upload of the same bytes, the answer is right, and the worker has the object', async () => {
+  test('at the delete of a second upload of the same bytes, the answer is right, and the worker gets the object', async () => {
     const bytes = someGif()
     faultyStore.fail('hold', { method: 'PUT', times: 1 })
     faultyStore.fail('error', { method: 'DELETE' })
@@ -533,7 +548,7 @@ describe('when the store fails', () => {
 })
 
 describe('when the database fails', () => {
-  test.each(['admit_upload', 'reserve_asset'])('at %s the answer is 503, and nothing is there', async (name) => {
+  test.each(['admit_file', 'reserve_asset'])('at %s the answer is 503, and nothing is there', async (name) => {
     faultyDatabase.breakAt(`sidecar.${name}`, 'before')
     const response = await sidecar.upload(someGif())
     expect(response.headers.get('retry-after')).toBe('5')
@@ -541,7 +556,7 @@ describe('when the database fails', () => {
     await requireNothing()
   })
 
-  test('at record_asset for a moment, nobody notices, whether or not it had happened', async () => {
+  test('at record_asset for a moment, the client does not notice, whether or not the call had committed', async () => {
     for (const when of ['before', 'after'] as const) {
       faultyDatabase.breakAt('sidecar.record_asset', when, 2)
       const assetId = await idOf(await sidecar.upload(someGif()))
@@ -553,14 +568,14 @@ describe('when the database fails', () => {
     expect(await uploadsOf()).toEqual([])
   })
 
-  test('at record_asset for long, the answer is 503, and the object is left to the worker, which knows it', async () => {
+  test('at record_asset for long, the answer is 503, and the worker gets the object', async () => {
     faultyDatabase.breakAt('sidecar.record_asset', 'before')
     expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'database_unavailable'])
     expect(await assetsOf()).toEqual([])
     expect(await store.keys()).toEqual([(await uploadsOf())[0].object_key])
   })
 
-  test('at record_asset for long, what was recorded in spite of it keeps its object', async () => {
+  test('at record_asset for long, an asset that was recorded all the same keeps its object', async () => {
     faultyDatabase.breakAt('sidecar.record_asset', 'after')
     const bytes = someGif()
     expect(await slugOf(await sidecar.upload(bytes))).toEqual([503, 'database_unavailable'])
@@ -570,7 +585,7 @@ describe('when the database fails', () => {
     expect(await (await sidecar.upload(bytes)).json()).toEqual({ assetId: asset.id })
   })
 
-  test('altogether, the answer is 503, and after it all is well', async () => {
+  test('altogether, the answer is 503, and uploads work again afterwards', async () => {
     faultyDatabase.down()
     expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'database_unavailable'])
     faultyDatabase.heal()
@@ -578,7 +593,7 @@ describe('when the database fails', () => {
   })
 })
 
-test('an upload that the worker gave up meanwhile is refused, and its object deleted', async () => {
+test('an upload that the worker has claimed is refused, and its object is deleted', async () => {
   faultyStore.fail('hold', { method: 'PUT', times: 1 })
   const slow = sidecar.upload(someGif())
   await faultyStore.held()
@@ -590,7 +605,7 @@ test('an upload that the worker gave up meanwhile is refused, and its object del
   expect((await uploadsOf()).map(({ id }) => id)).toEqual(claimed.map(({ id }) => id))
 })
 
-test('what is put can be read by all, and is kept by caches as long as a share lives', async () => {
+test('an object can be read by everyone, and caches keep it as long as a share lives', async () => {
   await sidecar.upload(someGif())
   expect(faultyStore.headers('PUT')).toMatchObject({
     'x-amz-acl': 'public-read',
@@ -600,8 +615,8 @@ test('what is put can be read by all, and is kept by caches as long as a share l
   })
 })
 
-test('no secret of a request reaches the database', async () => {
-  // Were it sent there, the limit would go by it.
+test('the secrets of a request do not reach the database', async () => {
+  // A header that reached the database would be the client address here.
   for (const header of ['authorization', 'cookie', 'apikey']) {
     await db.query('update app.settings set client_address_header = $1', [header])
     await db.query('delete from app.rate_limits')
@@ -611,7 +626,7 @@ test('no secret of a request reaches the database', async () => {
   await db.query('update app.settings set client_address_header = null')
 })
 
-test('the log tells a refusal by its route and status, and nothing of what was sent', async () => {
+test('the log has the route and the status of a refusal, and no data of the request', async () => {
   await sidecar.upload(someGif(), 'very-private-name.gif', { authorization: 'Bearer s3cret-token' })
   faultyStore.fail('error', { method: 'PUT' })
   await sidecar.upload(someGif(), 'very-private-name.gif', { apikey: 's3cret-token' })

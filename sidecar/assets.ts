@@ -5,7 +5,7 @@ import { fileTypeFromBuffer } from 'file-type'
 import type { Logger } from 'pino'
 import type { Db } from '../worker/shared/db.ts'
 import { type Store, StoreError } from '../worker/shared/object_store.ts'
-import { Refusal, refusal, refusalOf } from './problem.ts'
+import { type Problem, Refusal, refusal, refusalOf, refusalWith } from './problem.ts'
 import { openSpool, type Spool, SpoolError, type Spooled } from './spool.ts'
 
 export type AssetOptions = {
@@ -21,21 +21,21 @@ export type AssetOptions = {
 
 type Upload = Spooled & { name: string }
 
-/** A CDN is not purged by a delete, so what it keeps may not outlive a share, which lives for an hour. */
+/** How large a file may be, and the refusal of a larger one; both come from sidecar.admit_file. */
+type Limit = { maxBytes: number; tooLarge: () => Refusal }
+
+/** Deleting an object does not purge the CDN, so the CDN may keep a file no longer than a share lives: an hour. */
 const cacheControl = 'public, max-age=3600'
 
-/** More than any limit may be, whatever it is by now. */
-const beyondAnyLimit = 2 ** 31
-
-/** What a form may have around its file. */
+/** Bytes that a form may have in addition to its file. */
 const formBytes = 128 * 1024
 
 /**
- * POST /api/assets: takes one file, as field `file` of a form, and answers `{ "assetId": … }`, the same for bytes that
- * are known. The rules are those of sidecar.admit_upload and sidecar.reserve_asset.
+ * POST /api/assets: stores the file in field `file` of a form and answers `{ "assetId": … }`, which is the same for the
+ * same bytes. The rules are in sidecar.admit_file and sidecar.reserve_asset.
  *
- * The file waits on disk until all of it is there: only then are its hash and size known. Each object has a row before
- * it is put and a key of its own, so whatever breaks, the worker finds what is left, and deletes nobody else's bytes.
+ * The file is spooled to disk, because its hash and size are known only after its last byte. Each object has a row
+ * before it is put, and a key of its own: after any failure the worker finds the object, and deletes no other one.
  */
 export async function assets(server: FastifyInstance, options: AssetOptions): Promise<void> {
   const { db, store, cdnUrl, uploadsAtOnce, uploadTimeoutMs } = options
@@ -47,7 +47,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     limits: { fileSize: Number.POSITIVE_INFINITY, fields: 20, fieldSize: 1024, parts: 22 },
   })
 
-  // What is no form comes to the same refusal as what has no body.
+  // Without a parser, Fastify itself would refuse other content types.
   server.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
   server.post('/api/assets', async (request, reply) => {
@@ -55,7 +55,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       throw refusal(
         415,
         'media_type_unsupported',
-        'Only multipart/form-data is read here.',
+        'The body must be multipart/form-data.',
         'Send a form with one file in its field file.',
       )
     }
@@ -71,53 +71,50 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
 
   async function upload(request: FastifyRequest): Promise<string> {
     const headers = JSON.stringify(publicHeaders(request))
-    const [admitted] = await call<{ admit_upload: number }>('sidecar.admit_upload', { headers })
-    const maxBytes = admitted?.admit_upload ?? 0
-    if (Number(request.headers['content-length'] ?? 0) > maxBytes + formBytes) await refuseTooLarge()
+    const limit = await admit(headers)
+    if (Number(request.headers['content-length'] ?? 0) > limit.maxBytes + formBytes) throw limit.tooLarge()
 
     const spool = await openSpool().catch(noRoomOr)
     try {
-      const file = await receiveInTime(request, spool, maxBytes)
-      if (file.isTooLarge) await refuseTooLarge()
+      const file = await receiveInTime(request, spool, limit)
+      if (file.isTooLarge) throw limit.tooLarge()
       return await keep(file, request.log as Logger)
     } finally {
       await spool.close()
     }
   }
 
-  /** The limit and its sentence stand in SQL. */
-  async function refuseTooLarge(): Promise<never> {
-    await call('sidecar.reserve_asset', { name: '', hash: '', size_byte: beyondAnyLimit, mime_type: '' })
-    throw new Error('sidecar.reserve_asset took a file of any size')
+  async function admit(headers: string): Promise<Limit> {
+    const [admitted] = await call<{ max_bytes: number; too_large: Problem }>('sidecar.admit_file', { headers })
+    if (!admitted) throw new Error('sidecar.admit_file returned no row')
+    return { maxBytes: admitted.max_bytes, tooLarge: () => refusalWith(admitted.too_large) }
   }
 
-  async function receiveInTime(request: FastifyRequest, spool: Spool, maxBytes: number): Promise<Upload> {
+  async function receiveInTime(request: FastifyRequest, spool: Spool, limit: Limit): Promise<Upload> {
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
       const hint = 'Try again over a better connection, or send a smaller file.'
       const seconds = uploadTimeoutMs / 1000
-      late.reject(refusal(408, 'upload_too_slow', `The file was not there after ${seconds} s.`, hint))
+      late.reject(refusal(408, 'upload_too_slow', `The upload took more than ${seconds} s.`, hint))
     }, uploadTimeoutMs)
-    // A client that went away before its form is read would never end it.
+    // A client that disconnects would never end its form.
     const gone = () => {
-      if (!request.raw.complete) late.reject(refusal(400, 'request_invalid', 'The client went away.', null))
+      if (request.raw.complete) return
+      const message = 'The client disconnected before its form was complete.'
+      late.reject(refusal(400, 'request_invalid', message, 'Send the whole form.'))
     }
-    // What is around the file counts too, or a form without a length could go on for ever.
-    let left = maxBytes + formBytes
+    // Counts the whole form, because a form without a length could send fields without end.
+    let left = limit.maxBytes + formBytes
     const count = (chunk: Buffer) => {
       left -= chunk.length
-      if (left < 0) late.reject(tooLarge)
+      if (left < 0) late.reject(limit.tooLarge())
     }
-    const tooLarge = new Error('The form is larger than any file may be')
     request.raw.once('close', gone).on('data', count).pause()
     if (request.raw.destroyed) gone()
-    const received = receive(request, spool, maxBytes)
+    const received = receive(request, spool, limit.maxBytes)
     received.catch(() => {})
     try {
       return await Promise.race([received, late.promise])
-    } catch (error) {
-      if (error === tooLarge) await refuseTooLarge()
-      throw error
     } finally {
       clearTimeout(timer)
       request.raw.off('close', gone).off('data', count)
@@ -132,13 +129,13 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       size_byte: file.size,
       mime_type: type?.mime ?? '',
     })
-    if (!reserved) throw new Error('sidecar.reserve_asset gave nothing')
+    if (!reserved) throw new Error('sidecar.reserve_asset returned no row')
     const { asset_id, object_key } = reserved
     if (object_key === null) return asset_id
 
     await put(asset_id, object_key, file, type?.mime ?? '', logger)
     const kept_id = await record(asset_id, object_key, logger)
-    // The same bytes came first by another upload.
+    // Another upload of the same bytes was recorded first.
     if (kept_id !== asset_id && (await discard(asset_id, object_key, logger))) await forget(asset_id, logger)
     return kept_id
   }
@@ -148,8 +145,8 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       await store.put({ key, open: file.open, length: file.size, contentType, cacheControl })
     } catch (cause) {
       logger.error({ err: cause, asset_id }, 'Object was not put')
-      // A store that has said nothing may still write it, after we have deleted it: then the row stays, and the worker
-      // deletes once more when the grace is over.
+      // A store that did not answer may still write the object after this delete. So the row stays, and the worker
+      // deletes the object again after the grace period.
       if (cause instanceof StoreError && !cause.isUncertain) await forget(asset_id, logger)
       else await discard(asset_id, key, logger)
       throw refusal(503, 'store_unavailable', 'The file could not be stored.', 'Try again in a few seconds.', {
@@ -159,26 +156,26 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     }
   }
 
-  /** Repeated while the database is away, for it may have happened; it is safe to repeat. */
+  /** Repeats the call while the database does not answer, because the call may have committed. Safe to repeat. */
   async function record(asset_id: string, key: string, logger: Logger): Promise<string> {
     const file_path = `${cdnUrl}/${key}`
     for (let pause = 100; ; pause *= 2) {
       try {
         const [recorded] = await call<{ record_asset: string }>('sidecar.record_asset', { asset_id, file_path })
-        if (!recorded) throw new Error('sidecar.record_asset gave nothing')
+        if (!recorded) throw new Error('sidecar.record_asset returned no row')
         return recorded.record_asset
       } catch (error) {
         const slug = error instanceof Refusal ? error.problem.details : undefined
-        // It can never be recorded any more.
+        // The upload can no longer become an asset.
         if (slug === 'upload_expired') await discard(asset_id, key, logger)
-        // Else the object may be an asset's by now: only the worker, which reads the rows, can tell.
+        // Otherwise the object may belong to an asset already; only the worker, which reads the rows, can tell.
         if (slug !== 'database_unavailable' || pause > 2000) throw error
         await sleep(pause)
       }
     }
   }
 
-  /** Deletes the object of an upload that came to nothing. What fails is left to the worker, which finds the row. */
+  /** Deletes the object of a failed upload. If the delete fails, the worker repeats it, because the row is still there. */
   async function discard(asset_id: string, key: string, logger: Logger): Promise<boolean> {
     try {
       await store.delete(key)
@@ -189,7 +186,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     }
   }
 
-  /** Forgets an upload that has no object; the worker does, where this fails. */
+  /** Deletes the row of an upload that has no object. If that fails, the worker does it. */
   async function forget(asset_id: string, logger: Logger): Promise<void> {
     try {
       await call('sidecar.drop_upload', { asset_id })
@@ -210,7 +207,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
   }
 }
 
-/** Takes the form apart and writes its file to the disk. Nothing counts before the form has ended as it should. */
+/** Parses the form and writes its file to disk. Returns only after the form has ended properly. */
 async function receive(request: FastifyRequest, spool: Spool, maxBytes: number): Promise<Upload> {
   let file: Upload | undefined
   try {
@@ -226,11 +223,14 @@ async function receive(request: FastifyRequest, spool: Spool, maxBytes: number):
   } catch (cause) {
     if (cause instanceof Refusal) throw cause
     if (cause instanceof SpoolError) return noRoomOr(cause)
-    // Whatever else there is comes from the parser, or from the client's connection.
+    // All other errors come from the parser or from the client's connection.
     const { message, statusCode } = cause as Error & { statusCode?: number }
-    if (statusCode === 413) throw refusal(413, 'request_too_large', 'The form has too many fields.', null, { cause })
+    if (statusCode === 413) {
+      const hint = 'Send the file, and at most 20 other fields.'
+      throw refusal(413, 'request_too_large', 'The form has too many fields.', hint, { cause })
+    }
     const hint = 'Send multipart/form-data, as browsers and curl -F do.'
-    throw refusal(400, 'request_invalid', `The form cannot be read: ${message}.`, hint, { cause })
+    throw refusal(400, 'request_invalid', `The form cannot be parsed: ${message}.`, hint, { cause })
   }
   if (file === undefined) throw fileMissing()
   return file
@@ -241,18 +241,18 @@ function fileMissing(): Refusal {
   return refusal(400, 'file_missing', 'The form has no file in its field file.', hint)
 }
 
-/** Postgres takes no \u0000, and nobody needs the other control characters. */
+/** The name without control characters: Postgres cannot store \u0000, and the others have no use in a name. */
 function plainName(name: string | undefined): string {
   return (name ?? '').toWellFormed().replace(/\p{Cc}/gu, '')
 }
 
-/** What rate limits may go by: no secrets. */
+/** The headers that rate limits may use, without secrets. */
 function publicHeaders(request: FastifyRequest): Record<string, unknown> {
   const { authorization, cookie, apikey, ...headers } = request.headers
   return headers
 }
 
-/** A disk without room for another upload is no fault of the request. */
+/** Refuses with 503 if the disk has no room for another upload; throws any other error unchanged. */
 function noRoomOr(error: unknown): never {
   const { code } = (error as Error).cause as NodeJS.ErrnoException
   throw ['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'].includes(code ?? '') ? noRoom(error) : error

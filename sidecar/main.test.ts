@@ -19,7 +19,7 @@ test('the sidecar answers at once, says 503 until Postgres is there, and survive
       PATH: process.env['PATH'],
       DATABASE_URL: databaseUrl(cluster, 'plinth', 'sidecar'),
       SIDECAR_PORT: String(port),
-      // Nothing listens there: the store is no part of this test.
+      // No store listens on this port, because the test needs none.
       ...spacesEnv(1),
     },
   })

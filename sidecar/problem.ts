@@ -30,13 +30,18 @@ export function refusal(
   return new Refusal(status, problem, { headers, cause: options.cause })
 }
 
+/** Refuses a request with an answer that SQL has written. */
+export function refusalWith(problem: Problem): Refusal {
+  return new Refusal(statusOf(problem.code), problem)
+}
+
 /** The refusal that an error of Db.call stands for: the database's own, or that it does not answer; else the error. */
 export function refusalOf(error: unknown): unknown {
   const { cause } = error as Error
   if (cause instanceof DatabaseError) {
     const { code = '', message, detail = '', hint } = cause
     if (/^PT[45]\d\d$/.test(code)) {
-      return new Refusal(Number(code.slice(2)), { code, details: detail, message, hint: hint || null }, { cause })
+      return new Refusal(statusOf(code), { code, details: detail, message, hint: hint || null }, { cause })
     }
     if (code === 'PGRST') {
       const { status, headers } = JSON.parse(detail) as { status: number; headers: Record<string, string> }
@@ -52,6 +57,11 @@ export function refusalOf(error: unknown): unknown {
     'Try again in a few seconds.',
     { retryAfter: 5, cause: error },
   )
+}
+
+/** The HTTP status in a code such as PT404. */
+function statusOf(code: string): number {
+  return Number(code.slice(2))
 }
 
 /**

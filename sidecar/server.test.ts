@@ -35,21 +35,21 @@ test('an unknown route has the shape of any other error', async () => {
     {
       code: 'PT404',
       details: 'route_not_found',
-      message: 'There is no GET /api/nothing here.',
-      hint: 'Files go to POST /api/assets.',
+      message: 'The sidecar has no route GET /api/nothing.',
+      hint: 'Upload files with POST /api/assets.',
     },
   ])
 })
 
 test.each([
-  [400, 'request_invalid', 'application/json', '{"half'],
-  [413, 'request_too_large', 'application/json', `"${'x'.repeat(2 ** 20)}"`],
-  [415, 'media_type_unsupported', 'text/strange', 'x'],
-])('a request that cannot be read is a %i, %s', async (status, details, type, payload) => {
+  [400, 'request_invalid', 'Correct the request.', 'application/json', '{"half'],
+  [413, 'request_too_large', 'Send less at once.', 'application/json', `"${'x'.repeat(2 ** 20)}"`],
+  [415, 'media_type_unsupported', 'Correct the content type.', 'text/strange', 'x'],
+])('a request that cannot be read is a %i, %s', async (status, details, hint, type, payload) => {
   const headers = { 'content-type': type }
   const response = await server.inject({ method: 'POST', url: '/api/echo', headers, payload })
   expect(response.statusCode).toBe(status)
-  expect(response.json()).toEqual({ code: `PT${status}`, details, message: expect.any(String), hint: null })
+  expect(response.json()).toEqual({ code: `PT${status}`, details, message: expect.any(String), hint })
 })
 
 test('a path that cannot be decoded is a 400', async () => {
@@ -57,7 +57,7 @@ test('a path that cannot be decoded is a 400', async () => {
   expect(response.json()).toMatchObject({ code: 'PT400', details: 'request_invalid' })
 })
 
-test('what goes wrong inside stays inside', async () => {
+test('an internal error does not show its reason', async () => {
   const response = await server.inject('/api/broken')
   expect(response.json()).toMatchObject({ code: 'PT500', details: 'internal_error' })
   expect(response.body).not.toMatch(/s3cret|stack|node_modules/)

@@ -15,7 +15,7 @@ import { drain } from './drain.ts'
 import { health } from './health.ts'
 import { Refusal, refusal } from './problem.ts'
 
-/** What the sidecar's routes need. */
+/** Everything that the routes of the sidecar need. */
 export type ServerOptions = AssetOptions & { logger: Logger; corsOrigins: string[] }
 
 /** The sidecar's HTTP server; it does not listen yet. */
@@ -41,8 +41,8 @@ export function buildServer({ logger, corsOrigins, ...options }: ServerOptions):
       refusal(
         404,
         'route_not_found',
-        `There is no ${request.method} ${request.url.split('?')[0]} here.`,
-        'Files go to POST /api/assets.',
+        `The sidecar has no route ${request.method} ${request.url.split('?')[0]}.`,
+        'Upload files with POST /api/assets.',
       ),
     ),
   )
@@ -79,16 +79,18 @@ function refuse({ raw }: FastifyRequest, reply: FastifyReply, { status, headers,
 function refusalFor(error: FastifyError | Refusal): Refusal {
   if (error instanceof Refusal) return error
   const status = error.statusCode ?? 500
-  if (status < 500) return refusal(status, slugs[status] ?? 'request_invalid', error.message, null)
+  const hint = hints[status] ?? 'Correct the request.'
+  if (status < 500) return refusal(status, slugs[status] ?? 'request_invalid', error.message, hint)
   return refusal(
     500,
     'internal_error',
     'The sidecar could not answer this request.',
-    'Try again; if it stays, see the log of the sidecar.',
+    'Try again. If it fails again, tell the operator: the log of the sidecar has the reason.',
   )
 }
 
 const slugs: Record<number, string> = { 413: 'request_too_large', 415: 'media_type_unsupported' }
+const hints: Record<number, string> = { 413: 'Send less at once.', 415: 'Correct the content type.' }
 
 /** One line for each request, with the pattern of its route: the query of its URL may be signed. */
 class RequestLog extends LogController {

@@ -1,11 +1,17 @@
 -- sidecar.reserve_asset
 --
--- Called by   the sidecar, when it has the bytes and before it writes the object
+-- Called by   the sidecar, when it has all bytes and before it writes the object
 -- Writes      asset_uploads, or assets.used_at
 -- Errors      PT413 asset_too_large, PT415 asset_type_unsupported, PT422 asset_empty
--- Why         the row comes before the object, so that nothing in the store is ever without one; each upload has a key
---             of its own, so that whoever fails can delete its object without harm to another
-create or replace function sidecar.reserve_asset(name text, hash text, size_byte bigint, mime_type text)
+-- Why         the row is written before the object, so that no object in the store lacks a row.
+--             Each upload has a key of its own, so that a failed upload can delete its object
+--             without harm to another.
+create or replace function sidecar.reserve_asset(
+  name text,
+  hash text,
+  size_byte bigint,
+  mime_type text
+)
   returns table (asset_id uuid, object_key text)
   language plpgsql
   volatile
@@ -14,12 +20,12 @@ create or replace function sidecar.reserve_asset(name text, hash text, size_byte
 as $$
 declare
   v_max_bytes integer := (select s.asset_max_bytes from app.settings as s);
+  v_refusal record;
   v_extension text;
 begin
   if reserve_asset.size_byte > v_max_bytes then
-    perform app.fail(
-      413, 'asset_too_large', format('A file may have %s bytes at most.', v_max_bytes), 'Send a smaller file.'
-    );
+    v_refusal := app.describe_asset_limit(v_max_bytes);
+    perform app.fail(413, 'asset_too_large', v_refusal.message, v_refusal.hint);
   end if;
   if reserve_asset.size_byte < 1 then
     perform app.fail(422, 'asset_empty', 'The file is empty.', 'Send a file with content.');
@@ -32,19 +38,24 @@ begin
     perform app.fail(
       415,
       'asset_type_unsupported',
-      'The bytes of this file are of no type that can be uploaded.',
-      (select 'Send one of: ' || string_agg(t.mime_type, ', ' order by t.mime_type) || '.' from app.asset_types as t)
+      'The file has an unsupported type, judged by its first bytes.',
+      (
+        select format('Send one of: %s.', string_agg(t.mime_type, ', ' order by t.mime_type))
+        from app.asset_types as t
+      )
     );
   end if;
 
   asset_id := app.keep_asset(reserve_asset.hash);
   if asset_id is null then
     asset_id := gen_random_uuid();
-    object_key := format('shared-assets/%s/%s', asset_id, app.safe_file_name(reserve_asset.name, v_extension));
+    object_key := format(
+      'shared-assets/%s/%s', asset_id, app.safe_file_name(reserve_asset.name, v_extension)
+    );
     insert into app.asset_uploads (id, name, hash, size_byte, mime_type, object_key, started_at)
     values (
       asset_id,
-      -- 60 characters are 240 bytes at most.
+      -- 60 characters have at most 240 bytes; assets_name_is_short allows 255.
       coalesce(nullif(left(reserve_asset.name, 60), ''), 'file'),
       reserve_asset.hash,
       reserve_asset.size_byte,
@@ -59,6 +70,11 @@ end
 $$;
 
 comment on function sidecar.reserve_asset(text, text, bigint, text) is
-  'Checks a file and says under which key to store it; without a key when its bytes are known: then asset_id is all.';
+$$Checks a file and returns the key under which to store it.
+
+name: as the client sent it. hash: SHA-256 of the bytes, in hex. mime_type: as the first bytes tell.
+Returns asset_id and object_key. object_key is null if an asset has the same bytes: then asset_id is
+that asset, and there is nothing to store.
+413 asset_too_large, 415 asset_type_unsupported (the hint lists the types), 422 asset_empty.$$;
 
 grant execute on function sidecar.reserve_asset(text, text, bigint, text) to sidecar;
