@@ -68,6 +68,27 @@ begin
 end
 $$;
 
+-- An asset that was uploaded now; its bytes are its own.
+create function tests.create_asset(id uuid)
+  returns uuid
+  language sql
+begin atomic
+  insert into public.assets (
+    id, name, hash, size_byte, mime_type, file_path, object_key, used_at
+  )
+  values (
+    create_asset.id,
+    'f.png',
+    encode(sha256(create_asset.id::text::bytea), 'hex'),
+    1,
+    'image/png',
+    format('https://cdn/shared-assets/%s/f.png', create_asset.id),
+    format('shared-assets/%s/f.png', create_asset.id),
+    app.now()
+  )
+  returning assets.id;
+end;
+
 -- A flow in the enhanced format: two agents, a data store, an if-node.
 create function tests.example_flow()
   returns json

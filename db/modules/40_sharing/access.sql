@@ -1,62 +1,70 @@
--- Anyone may insert a flow with its nodes, a card or a session, and its share, and reads only what was shared as public;
--- the rest opens through get_shared_resource. Nobody changes anything. service_role reads all and takes shares down.
+-- Anyone may insert a flow with its nodes, a card or a session, and its share, and reads only what
+-- was shared as public; get_shared_resource opens the rest. Clients update and delete nothing.
+-- service_role reads everything and deletes shares.
 
-revoke all on public.shared_resources, public.flows, public.agents, public.data_store_nodes, public.if_nodes,
-  public.characters, public.scenarios, public.sessions
+revoke all on public.shared_resources, public.flows, public.agents, public.data_store_nodes,
+  public.if_nodes, public.characters, public.scenarios, public.sessions
   from anon, authenticated, service_role;
 
-grant insert (id, name, description, nodes, edges, response_template) on public.flows to anon, authenticated;
+grant insert (id, name, description, nodes, edges, response_template) on public.flows
+  to anon, authenticated;
 grant insert (
-  id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty,
-  presence_penalty, response_format
+  id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p,
+  frequency_penalty, presence_penalty, response_format
 ) on public.agents to anon, authenticated;
-grant insert (id, flow_id, name, color, data_store_fields) on public.data_store_nodes to anon, authenticated;
+grant insert (id, flow_id, name, color, data_store_fields) on public.data_store_nodes
+  to anon, authenticated;
 grant insert (id, flow_id, name, conditions) on public.if_nodes to anon, authenticated;
 grant insert (
-  id, title, name, description, example_dialogue, lorebook, tags, creator, version, card_summary, conceptual_origin,
-  icon_asset_id
+  id, title, name, description, example_dialogue, lorebook, tags, creator, version, card_summary,
+  conceptual_origin, icon_asset_id
 ) on public.characters to anon, authenticated;
 grant insert (
-  id, title, name, description, first_messages, lorebook, tags, creator, version, card_summary, conceptual_origin,
-  icon_asset_id
+  id, title, name, description, first_messages, lorebook, tags, creator, version, card_summary,
+  conceptual_origin, icon_asset_id
 ) on public.scenarios to anon, authenticated;
 grant insert (
-  id, title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation, chat_styles, flow_id
+  id, title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation,
+  chat_styles, flow_id
 ) on public.sessions to anon, authenticated;
-grant insert (id, resource_type, resource_id, expires_at, visibility) on public.shared_resources to anon, authenticated;
+grant insert (id, resource_type, resource_id, expires_at, visibility) on public.shared_resources
+  to anon, authenticated;
 
--- Every column, so that `select=*` works; which rows, the policies say.
+-- Every column, so that `select=*` works; the policies decide which rows.
 grant select (
   id, name, description, nodes, edges, response_template, sealed_at, created_at, size_bytes
 ) on public.flows to anon, authenticated;
 grant select (
-  id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty,
-  presence_penalty, response_format, size_bytes
+  id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p,
+  frequency_penalty, presence_penalty, response_format, size_bytes
 ) on public.agents to anon, authenticated;
-grant select (id, flow_id, name, color, data_store_fields, size_bytes) on public.data_store_nodes to anon, authenticated;
+grant select (id, flow_id, name, color, data_store_fields, size_bytes) on public.data_store_nodes
+  to anon, authenticated;
 grant select (id, flow_id, name, conditions, size_bytes) on public.if_nodes to anon, authenticated;
 grant select (
-  id, title, name, description, example_dialogue, lorebook, tags, creator, version, card_summary, conceptual_origin,
-  icon_asset_id, sealed_at, created_at, updated_at, size_bytes
+  id, title, name, description, example_dialogue, lorebook, tags, creator, version, card_summary,
+  conceptual_origin, icon_asset_id, sealed_at, created_at, updated_at, size_bytes
 ) on public.characters to anon, authenticated;
 grant select (
-  id, title, name, description, first_messages, lorebook, tags, creator, version, card_summary, conceptual_origin,
-  icon_asset_id, sealed_at, created_at, updated_at, size_bytes
+  id, title, name, description, first_messages, lorebook, tags, creator, version, card_summary,
+  conceptual_origin, icon_asset_id, sealed_at, created_at, updated_at, size_bytes
 ) on public.scenarios to anon, authenticated;
 grant select (
-  id, title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation, chat_styles, flow_id,
-  sealed_at, created_at, updated_at, size_bytes
+  id, title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation,
+  chat_styles, flow_id, sealed_at, created_at, updated_at, size_bytes
 ) on public.sessions to anon, authenticated;
-grant select (id, resource_type, resource_id, expires_at, visibility, created_at) on public.shared_resources
+grant select (id, resource_type, resource_id, expires_at, visibility, created_at)
+  on public.shared_resources
   to anon, authenticated;
 
-grant select on public.flows, public.agents, public.data_store_nodes, public.if_nodes, public.characters,
-  public.scenarios, public.sessions
+grant select on public.flows, public.agents, public.data_store_nodes, public.if_nodes,
+  public.characters, public.scenarios, public.sessions
   to service_role;
 grant select, delete on public.shared_resources to service_role;
 
--- What an insert must satisfy stands in constraints and triggers, which see and lock what a policy's subquery could
--- not: it would run under the caller's own RLS. The policies ask only that the request came through the API.
+-- Constraints and triggers check an insert: they see and lock rows that a policy's subquery, which
+-- runs under the caller's own RLS, cannot. The policies only ask that the request came through the
+-- API.
 drop policy if exists insert_client on public.flows;
 create policy insert_client on public.flows
   for insert
@@ -111,13 +119,15 @@ create policy select_public on public.shared_resources
   to anon, authenticated
   using (visibility = 'public' and expires_at > (select app.now()));
 
--- The subqueries below see shared_resources as the caller does: live public shares only.
+-- The subqueries below run as the caller, who sees live public shares only.
 drop policy if exists select_public on public.flows;
 create policy select_public on public.flows
   for select
   to anon, authenticated
   using (exists (
-    select from public.shared_resources as s where s.resource_id = flows.id and s.resource_type = 'flow'
+    select
+    from public.shared_resources as s
+    where s.resource_id = flows.id and s.resource_type = 'flow'
   ));
 
 drop policy if exists select_public on public.agents;
@@ -125,7 +135,9 @@ create policy select_public on public.agents
   for select
   to anon, authenticated
   using (exists (
-    select from public.shared_resources as s where s.resource_id = agents.flow_id and s.resource_type = 'flow'
+    select
+    from public.shared_resources as s
+    where s.resource_id = agents.flow_id and s.resource_type = 'flow'
   ));
 
 drop policy if exists select_public on public.data_store_nodes;
@@ -133,7 +145,9 @@ create policy select_public on public.data_store_nodes
   for select
   to anon, authenticated
   using (exists (
-    select from public.shared_resources as s where s.resource_id = data_store_nodes.flow_id and s.resource_type = 'flow'
+    select
+    from public.shared_resources as s
+    where s.resource_id = data_store_nodes.flow_id and s.resource_type = 'flow'
   ));
 
 drop policy if exists select_public on public.if_nodes;
@@ -141,7 +155,9 @@ create policy select_public on public.if_nodes
   for select
   to anon, authenticated
   using (exists (
-    select from public.shared_resources as s where s.resource_id = if_nodes.flow_id and s.resource_type = 'flow'
+    select
+    from public.shared_resources as s
+    where s.resource_id = if_nodes.flow_id and s.resource_type = 'flow'
   ));
 
 drop policy if exists select_public on public.characters;
@@ -149,7 +165,9 @@ create policy select_public on public.characters
   for select
   to anon, authenticated
   using (exists (
-    select from public.shared_resources as s where s.resource_id = characters.id and s.resource_type = 'card_character'
+    select
+    from public.shared_resources as s
+    where s.resource_id = characters.id and s.resource_type = 'card_character'
   ));
 
 drop policy if exists select_public on public.scenarios;
@@ -157,7 +175,9 @@ create policy select_public on public.scenarios
   for select
   to anon, authenticated
   using (exists (
-    select from public.shared_resources as s where s.resource_id = scenarios.id and s.resource_type = 'card_scenario'
+    select
+    from public.shared_resources as s
+    where s.resource_id = scenarios.id and s.resource_type = 'card_scenario'
   ));
 
 drop policy if exists select_public on public.sessions;
@@ -165,5 +185,20 @@ create policy select_public on public.sessions
   for select
   to anon, authenticated
   using (exists (
-    select from public.shared_resources as s where s.resource_id = sessions.id and s.resource_type = 'session'
+    select
+    from public.shared_resources as s
+    where s.resource_id = sessions.id and s.resource_type = 'session'
   ));
+
+-- A client who may select a card or a session may select its icon, background and cover. (The
+-- package of a session has the URLs of the icons inside it.)
+drop policy if exists select_public on public.assets;
+create policy select_public on public.assets
+  for select
+  to anon, authenticated
+  using (
+    exists (select from public.characters as c where c.icon_asset_id = assets.id)
+    or exists (select from public.scenarios as s where s.icon_asset_id = assets.id)
+    or exists (select from public.sessions as s where s.background_id = assets.id)
+    or exists (select from public.sessions as s where s.cover_id = assets.id)
+  );

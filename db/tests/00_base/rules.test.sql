@@ -254,9 +254,9 @@ select set_eq(
   $$ select signature from our_functions where prolang <> 14 and prosrc ~* '\mexecute\M' $$,
   array[
     'app.run_schedule(name text)', 'app.call_callback(callback text, job_ids bigint[])',
-    'app.call_run_reopened(run_id bigint)'
+    'app.call_run_reopened(run_id bigint)', 'app.find_shown_assets(asset_ids uuid[])'
   ],
-  'only these functions build SQL from text, each from a name that postgres alone can write'
+  'only these functions build SQL from text, each from names that postgres alone can write'
 );
 select is_empty(
   $$
