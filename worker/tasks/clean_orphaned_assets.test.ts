@@ -20,7 +20,7 @@ import { createSpaces, type Store } from '../shared/object_store.ts'
 import type { Pump } from '../steps/pump.ts'
 import cleanOrphanedAssets from './clean_orphaned_assets.ts'
 
-// The real task, as role worker, on a real Postgres and a real S3 server, beside two real sidecars; proxies fail.
+// The real task, as role worker, on a real Postgres and a real S3 server, with two real sidecars and proxies that fail.
 let database: TestDatabase
 let db: Client
 let store: TestStore
@@ -106,8 +106,8 @@ async function show(assetId: string): Promise<string> {
   return id
 }
 
-describe('what nothing shows', () => {
-  test('is orphaned after a grace period, deleted after another, and gone from store and database', async () => {
+describe('an asset that nothing shows', () => {
+  test('is orphaned after a grace period, and deleted from store and database after another', async () => {
     await upload()
     await clean()
     expect(await statuses()).toEqual(['live'])
@@ -126,7 +126,7 @@ describe('what nothing shows', () => {
     expect(lines.at(-1)).toMatchObject({ msg: 'Orphaned assets were deleted', claimed: 1, forgotten: 1 })
   })
 
-  test('lives on when its bytes are uploaded again, or something comes to show it', async () => {
+  test('stays if its bytes are uploaded again, or a card shows it', async () => {
     const bytes = someGif()
     const id = await upload(bytes)
     const shown = await upload()
@@ -149,7 +149,7 @@ describe('what nothing shows', () => {
     expect([await statuses(), await store.keys()]).toEqual([[], []])
   })
 
-  test('is another asset, with another key, when its bytes come back while it is being deleted', async () => {
+  test('gets a successor with another key if its bytes are uploaded while it is being deleted', async () => {
     const bytes = someGif()
     const id = await upload(bytes)
     for (let n = 0; n < 2; n++) {
@@ -167,7 +167,7 @@ describe('what nothing shows', () => {
     expect(await store.keys()).toEqual([expect.stringContaining(again)])
   })
 
-  test('goes in batches, the limit of a run at most', async () => {
+  test('is deleted in batches, up to the limit of the task', async () => {
     await db.query(`
       insert into assets (id, name, hash, size_byte, mime_type, file_path, object_key, used_at)
       select id, 'x', encode(sha256(id::text::bytea), 'hex'), 1, 'image/gif', 'http://h/' || key, key, app.now()
@@ -184,7 +184,7 @@ describe('what nothing shows', () => {
     expect(await statuses()).toEqual([])
   })
 
-  test('is shared out between two cleaners', async () => {
+  test('is deleted by one of two cleaners', async () => {
     const count = 30
     await Promise.all(Array.from({ length: count }, () => upload()))
     await travel('3 hours')
@@ -196,15 +196,15 @@ describe('what nothing shows', () => {
     expect(lines.reduce((sum, { claimed }) => sum + Number(claimed), 0)).toBe(count)
   })
 
-  test('stays, as does all else, when the worker is stopped', async () => {
+  test('stays if the worker is stopped', async () => {
     const stopped = new AbortController()
     stopped.abort()
     await expect(run({ mode: 'orphans' }, pino({}, log), stopped.signal)).rejects.toThrow('was stopped')
   })
 })
 
-describe('what broken uploads leave', () => {
-  test('by a kill -9 between the store and the database is deleted after the grace period', async () => {
+describe('a broken upload', () => {
+  test('loses its object after the grace period, if kill -9 came between the store and the database', async () => {
     const victim = await startTestSidecar({
       databaseUrl: faultyDatabase.through(database.url('sidecar')),
       storePort: store.port,
@@ -225,7 +225,7 @@ describe('what broken uploads leave', () => {
     expect([await store.keys(), await uploadCount()]).toEqual([[], 0])
   })
 
-  test('by a kill -9 before the object is there is forgotten', async () => {
+  test('loses its row after the grace period, if kill -9 came before its object', async () => {
     const victim = await startTestSidecar({ databaseUrl: database.url('sidecar'), storePort: faultyStore.port })
     faultyStore.fail('hold', { method: 'PUT' })
     const answer = victim.upload(someGif()).catch((error: Error) => error)
@@ -262,7 +262,7 @@ describe('when a step fails', () => {
     },
   )
 
-  test('the store for one object, the others go', async () => {
+  test('the store for one object, the others are deleted', async () => {
     const ids = await Promise.all(Array.from({ length: 20 }, () => upload()))
     await travel('3 hours')
     await clean()
@@ -295,7 +295,7 @@ describe('when a step fails', () => {
   })
 })
 
-test('uploads of the same bytes beside two cleaners: what was answered is there, and nothing else is', {
+test('uploads of the same bytes with two cleaners at work: the store has the answered objects, and no others', {
   timeout: 120_000,
 }, async () => {
   const contents = Array.from({ length: 3 }, () => someGif(20_000))
@@ -342,7 +342,7 @@ test('uploads of the same bytes beside two cleaners: what was answered is there,
     const keys = await store.keys()
     expect(keys.filter((key) => !known.some(({ object_key }) => object_key === key))).toEqual([])
   }
-  // The race was one: some were brought back, and some came too late and began anew.
+  // The test has raced: some orphans were revived, and some came too late and became new assets.
   expect(revived).toBeGreaterThan(0)
   expect(seen.size).toBeGreaterThan(contents.length)
   for (let n = 0; n < 3; n++) {
@@ -363,7 +363,7 @@ describe('unknown objects', () => {
     })
   const unknownKey = () => `shared-assets/${crypto.randomUUID()}/x.gif`
 
-  test('are counted and named, and stay; with remove they go, and nothing else does', async () => {
+  test('are counted, named and kept; with remove, exactly they are deleted', async () => {
     const known = await upload()
     const old = [unknownKey(), unknownKey(), unknownKey()]
     const young = unknownKey()
@@ -407,7 +407,7 @@ describe('unknown objects', () => {
   })
 })
 
-test('the schedules enqueue it as a worker understands it', async () => {
+test('accepts the payloads that the schedules enqueue', async () => {
   for (const name of ['clean-orphaned-assets', 'find-unknown-objects'])
     await db.query('select worker.run_schedule($1)', [name])
   const jobs = await rows(

@@ -10,4 +10,5 @@ begin
 end
 $$;
 
-comment on function app.asset_url(uuid) is 'Where an asset can be loaded; null for none.';
+comment on function app.asset_url(uuid) is
+  'Returns the URL of an asset, or null if the asset does not exist.';

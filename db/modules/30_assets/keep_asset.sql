@@ -1,6 +1,6 @@
 -- app.keep_asset
 --
--- Writes      assets: an orphan becomes live again
+-- Writes      assets: used_at; an orphan becomes live again
 create or replace function app.keep_asset(hash text)
   returns uuid
   language plpgsql
@@ -23,4 +23,7 @@ end
 $$;
 
 comment on function app.keep_asset(text) is
-  'The asset with these bytes, which lives on from now; null where there is none, or it is being deleted.';
+$$Starts the grace period of an asset again and returns its id.
+
+hash: the SHA-256 of its bytes, in hex. Returns null if no asset has these bytes, or if the worker
+is deleting it.$$;

@@ -6,8 +6,10 @@ create or replace function app.safe_file_name(name text, extension text)
   set search_path = ''
 as $$
 declare
-  -- The last part of a path, without its extension: what a file is, its bytes say.
-  v_stem text := regexp_replace(regexp_replace(safe_file_name.name, '^.*[/\\]', ''), '\.[^.]*$', '');
+  -- The last part of a path without its extension, because the bytes decide the type.
+  v_stem text := regexp_replace(
+    regexp_replace(safe_file_name.name, '^.*[/\\]', ''), '\.[^.]*$', ''
+  );
 begin
   v_stem := left(trim(both '-' from regexp_replace(v_stem, '[^A-Za-z0-9_]+', '-', 'g')), 100);
 
@@ -16,4 +18,7 @@ end
 $$;
 
 comment on function app.safe_file_name(text, text) is
-  'A file name of letters, digits, - and _, 111 characters at most, with this extension, whatever the name was.';
+$$Returns a file name that is safe in a key of the object store.
+
+It has letters, digits, - and _, at most 100 of them, and then the extension. A name without any of
+these becomes "file".$$;

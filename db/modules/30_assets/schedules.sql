@@ -1,4 +1,4 @@
--- An operator's cron expression stays; only the function is ours.
+-- An operator's cron expression stays; an upgrade changes only the function.
 insert into app.schedules (name, cron, function)
 values
   ('clean-orphaned-assets', '15 * * * *', 'app.enqueue_asset_cleaning'),

@@ -1,6 +1,6 @@
 -- app.build_character_package
 --
--- Errors      PT413 package_too_large, PT422 card_invalid
+-- Errors      PT413 package_too_large, PT422 card_invalid, PT429 rate_limited
 create or replace function app.build_character_package(character_id uuid)
   returns json
   language plpgsql
@@ -14,8 +14,8 @@ begin
   from public.characters as c
   where c.id = build_character_package.character_id;
 
-  return app.complete_card(
-    app.read_card(json_build_object(
+  return app.fill_card(
+    app.parse_card(json_build_object(
       'spec', 'chara_card_v2',
       'spec_version', '2.0',
       'data', json_build_object(
@@ -46,4 +46,5 @@ begin
 end
 $$;
 
-comment on function app.build_character_package(uuid) is 'A character as Character Card V2.';
+comment on function app.build_character_package(uuid) is
+  'Returns a row of characters as Character Card V2.';

@@ -35,7 +35,9 @@ begin
       'dataStoreNodes', coalesce((
         select json_object_agg(
           d.id,
-          json_build_object('name', d.name, 'color', d.color, 'dataStoreFields', d.data_store_fields)
+          json_build_object(
+            'name', d.name, 'color', d.color, 'dataStoreFields', d.data_store_fields
+          )
           order by d.id
         )
         from public.data_store_nodes as d
@@ -58,5 +60,7 @@ end
 $$;
 
 comment on function app.build_flow_package(uuid) is
-  'The package of a flow in the enhanced format: name, description, nodes, edges, responseTemplate, and agents, '
-  'dataStoreNodes and ifNodes by their ids.';
+$$Returns a flow with its nodes in the enhanced format.
+
+The format is { name, description, nodes, edges, responseTemplate, agents, dataStoreNodes,
+ifNodes }; the last three are objects with the nodes by id.$$;

@@ -1,6 +1,6 @@
 -- app.build_scenario_package
 --
--- Errors      PT413 package_too_large, PT422 card_invalid
+-- Errors      PT413 package_too_large, PT422 card_invalid, PT429 rate_limited
 create or replace function app.build_scenario_package(scenario_id uuid)
   returns json
   language plpgsql
@@ -17,18 +17,22 @@ begin
 
   if json_typeof(v_scenario.first_messages) not in ('array', 'null') then
     perform app.fail(
-      422, 'card_invalid', 'first_messages must be an array.', 'Send strings, or objects with a description.'
+      422,
+      'card_invalid',
+      'first_messages must be an array.',
+      'Send strings, or objects with a description.'
     );
   end if;
   v_greetings := array(
     select case json_typeof(m.value) when 'object' then m.value -> 'description' else m.value end
-    from json_array_elements(case json_typeof(v_scenario.first_messages) when 'array' then v_scenario.first_messages end)
-      with ordinality as m (value, number)
+    from json_array_elements(
+      case json_typeof(v_scenario.first_messages) when 'array' then v_scenario.first_messages end
+    ) with ordinality as m (value, number)
     order by m.number
   );
 
-  return app.complete_card(
-    app.read_card(json_build_object(
+  return app.fill_card(
+    app.parse_card(json_build_object(
       'spec', 'chara_card_v2',
       'spec_version', '2.0',
       'data', json_build_object(
@@ -60,4 +64,6 @@ end
 $$;
 
 comment on function app.build_scenario_package(uuid) is
-  'A scenario as Character Card V2: of its first messages one is first_mes, the others are alternate_greetings.';
+$$Returns a row of scenarios as Character Card V2.
+
+The first of first_messages becomes first_mes, the others become alternate_greetings.$$;

@@ -14,7 +14,7 @@ begin
   from public.sessions as s
   where s.id = build_session_package.session_id;
 
-  return app.complete_session(
+  return app.fill_session(
     json_build_object(
       'title', v_session.title,
       'all_cards', v_session.all_cards,
@@ -32,4 +32,7 @@ end
 $$;
 
 comment on function app.build_session_package(uuid) is
-  'A session under the names of its columns, with icon_url in each card, background_url, cover_url, and flow.';
+$$Returns a row of sessions as its package.
+
+The keys are the names of the columns, and background_url, cover_url and flow. Each card has
+icon_url.$$;

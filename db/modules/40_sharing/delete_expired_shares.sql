@@ -1,7 +1,9 @@
 -- app.delete_expired_shares
 --
 -- Called by   schedule delete-expired-shares
--- Locks       shares, then flows; it passes over what somebody holds, such as a flow that gets nodes
+-- Writes      deletes from shared_resources; a trigger deletes the resources
+-- Locks       shares, then flows, skipping those that another transaction has locked, such as a
+--             flow that a client adds nodes to
 create or replace function app.delete_expired_shares()
   returns integer
   language plpgsql
@@ -25,7 +27,9 @@ begin
     select f.id
     from public.flows as f
     where f.id in (
-      select s.resource_id from public.shared_resources as s where s.id = any (v_ids) and s.resource_type = 'flow'
+      select s.resource_id
+      from public.shared_resources as s
+      where s.id = any (v_ids) and s.resource_type = 'flow'
     )
     for update skip locked
   );
@@ -35,7 +39,7 @@ begin
     and (
       s.resource_type <> 'flow'
       or s.resource_id = any (v_flow_ids)
-      -- Most flows have no row.
+      -- An unlisted flow of share_flow has no row.
       or not exists (select from public.flows as f where f.id = s.resource_id)
     );
   get diagnostics v_deleted = row_count;
@@ -44,4 +48,7 @@ begin
 end
 $$;
 
-comment on function app.delete_expired_shares() is 'Deletes expired shares with their resources; 1,000 at a time.';
+comment on function app.delete_expired_shares() is
+$$Deletes expired shares with their resources.
+
+At most 1,000 in a call. Returns how many it deleted; 0 means that none are left.$$;

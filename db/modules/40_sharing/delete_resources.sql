@@ -1,7 +1,8 @@
 -- app.tg_shared_resources__delete_resources
 --
--- Writes      deletes the shared resources; what stands below them follows by foreign key
--- Why         resource_id points to a table that resource_type names, so no foreign key can do this
+-- Writes      deletes the shared resources; their nodes and icons follow by foreign key
+-- Why         resource_id refers to the table that resource_type names, so that no foreign key can
+--             delete the resource
 create or replace function app.tg_shared_resources__delete_resources()
   returns trigger
   language plpgsql
@@ -30,4 +31,5 @@ begin
 end
 $$;
 
-comment on function app.tg_shared_resources__delete_resources() is 'Deletes what a deleted share had shared.';
+comment on function app.tg_shared_resources__delete_resources() is
+  'Deletes the resources of deleted shares.';

@@ -1,7 +1,9 @@
 -- app.delete_unshared_resources
 --
 -- Called by   schedule delete-unshared-resources
--- Why         who inserts and never shares, by accident or on purpose, leaves nothing behind
+-- Writes      deletes from flows, characters, scenarios and sessions
+-- Locks       the rows that it deletes, skipping those that another transaction has locked
+-- Why         a client that inserts and never shares would otherwise fill the tables
 create or replace function app.delete_unshared_resources()
   returns integer
   language plpgsql
@@ -66,4 +68,6 @@ end
 $$;
 
 comment on function app.delete_unshared_resources() is
-  'Deletes what was inserted an hour ago and never shared; 1,000 of a kind at a time.';
+$$Deletes resources that were inserted an hour ago and never shared.
+
+At most 1,000 of each table in a call. Returns how many it deleted; 0 means that none are left.$$;

@@ -1,15 +1,17 @@
 -- app.find_crowded_part
 --
--- Why         a hundred bytes a field can be read in no time, ten bytes a field cannot
+-- Why         a card with few bytes in each field would take seconds to check
 create or replace function app.find_crowded_part(card json)
   returns text
   language plpgsql
   immutable
   set search_path = ''
 as $$
+declare
+  v_max_fields integer := app.get_share_limit('card_fields');
 begin
   return (
-    select format('%s may have 10,000 fields or elements at most.', part.path)
+    select format('%s may have at most %s fields or elements.', part.path, v_max_fields)
     from (
       values
         ('card', find_crowded_part.card),
@@ -21,8 +23,8 @@ begin
         ('data.character_book.entries', find_crowded_part.card #> '{data,character_book,entries}')
     ) as part (path, value)
     where case json_typeof(part.value)
-      when 'array' then json_array_length(part.value) > 10000
-      when 'object' then (select count(*) from json_object_keys(part.value)) > 10000
+      when 'array' then json_array_length(part.value) > v_max_fields
+      when 'object' then (select count(*) from json_object_keys(part.value)) > v_max_fields
       else false
     end
     limit 1
@@ -30,4 +32,7 @@ begin
 end
 $$;
 
-comment on function app.find_crowded_part(json) is 'What has too many fields or elements in a card, as a sentence; else null.';
+comment on function app.find_crowded_part(json) is
+$$Finds a part of a card that has too many fields or elements.
+
+Returns a sentence that names the part, or null.$$;

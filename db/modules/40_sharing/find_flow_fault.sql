@@ -1,6 +1,7 @@
--- app.find_flow_fault, app.refuse_flow
+-- app.find_flow_fault
 --
--- Errors      PT422 flow_invalid
+-- Why         apart from app.parse_flow, because looking for the place takes longer than finding
+--             that there is a fault
 create or replace function app.find_flow_fault(flow json, out path text, out expected text)
   language plpgsql
   immutable
@@ -19,26 +20,42 @@ begin
     cross join lateral json_each(case when json_typeof(m.value) = 'object' then m.value end) as e
   ),
   numbers as (
-    select format('agents.%s.%s', n.key, f.field) as path, n.value -> f.field as value, f.field
+    select
+      format('agents.%s.%s', n.key, f.field) as path,
+      n.value -> f.field as value,
+      f.field
     from nodes as n
-    cross join unnest(array['temperature', 'maxTokens', 'topP', 'frequencyPenalty', 'presencePenalty']) as f (field)
+    cross join unnest(
+      array['temperature', 'maxTokens', 'topP', 'frequencyPenalty', 'presencePenalty']
+    ) as f (field)
     where n.map = 'agents' and json_typeof(n.value) = 'object'
   ),
   found (path, value, expected, allowed) as (
     values
       ('name', find_flow_fault.flow -> 'name', 'a string', array['string']),
-      ('description', coalesce(find_flow_fault.flow -> 'description', 'null'), 'a string or null', array['string', 'null']),
+      (
+        'description',
+        coalesce(find_flow_fault.flow -> 'description', 'null'),
+        'a string or null',
+        array['string', 'null']
+      ),
       ('nodes', find_flow_fault.flow -> 'nodes', 'an array', array['array']),
       ('edges', find_flow_fault.flow -> 'edges', 'an array', array['array'])
     union all
-    select m.map, coalesce(m.value, 'null'), 'an object', array['object', 'null'] from maps as m
+    select m.map, coalesce(m.value, 'null'), 'an object', array['object', 'null']
+    from maps as m
     union all
-    select format('%s.%s', n.map, n.key), n.value, 'an object', array['object'] from nodes as n
+    select format('%s.%s', n.map, n.key), n.value, 'an object', array['object']
+    from nodes as n
     union all
-    select n.path, coalesce(n.value, 'null'), 'a number or null', array['number', 'null'] from numbers as n
+    select n.path, coalesce(n.value, 'null'), 'a number or null', array['number', 'null']
+    from numbers as n
     union all
-    select n.path, n.value, 'a whole number or null', array['null'] from numbers as n
-    where n.field = 'maxTokens' and json_typeof(n.value) = 'number' and n.value::text !~ '^-?[0-9]{1,9}$'
+    select n.path, n.value, 'a whole number or null', array['null']
+    from numbers as n
+    where n.field = 'maxTokens'
+      and json_typeof(n.value) = 'number'
+      and n.value::text !~ '^-?[0-9]{1,9}$'
   )
   select left(found.path, 300), found.expected
   into find_flow_fault.path, find_flow_fault.expected
@@ -49,30 +66,6 @@ end
 $$;
 
 comment on function app.find_flow_fault(json) is
-  'The first place at which an object is not a flow in the enhanced format, and what should stand there; or nulls.';
+$$Finds the first place at which an object differs from the enhanced format of a flow.
 
-create or replace function app.refuse_flow(flow json, reason text)
-  returns void
-  language plpgsql
-  volatile
-  set search_path = ''
-as $$
-declare
-  v_fault record;
-begin
-  select f.path, f.expected into v_fault
-  from app.find_flow_fault(refuse_flow.flow) as f;
-
-  perform app.fail(
-    422,
-    'flow_invalid',
-    case
-      when v_fault.path is null then format('The flow has a value that cannot be stored: %s.', refuse_flow.reason)
-      else format('%s must be %s.', v_fault.path, v_fault.expected)
-    end,
-    'Send the flow as the editor exports it.'
-  );
-end
-$$;
-
-comment on function app.refuse_flow(json, text) is 'Refuses a flow, and names the place if it can; else gives the reason.';
+Returns the path of the place and what it must be, or two nulls.$$;

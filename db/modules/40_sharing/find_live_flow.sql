@@ -1,6 +1,7 @@
 -- app.find_live_flow
 --
--- Why         only while its own share is alive: any known id would else revive a flow that has expired
+-- Why         only while the flow's own share is alive: otherwise anyone who knows an id could
+--             revive an expired flow
 create or replace function app.find_live_flow(flow_id text)
   returns json
   language plpgsql
@@ -23,4 +24,7 @@ begin
 end
 $$;
 
-comment on function app.find_live_flow(text) is 'The package of the flow with this id, if it is shared at the moment; else null.';
+comment on function app.find_live_flow(text) is
+$$Returns the package of a flow whose share is alive, or null.
+
+flow_id: an id of table flows; any other text finds nothing.$$;

@@ -1,7 +1,8 @@
 -- app.free_share_id
 --
 -- Writes      deletes the share with this id, if it has expired
--- Why         gone at once means that its id is free, too
+-- Why         for clients an expired share is gone, so its id is free before the schedule has
+--             deleted the share
 create or replace function app.free_share_id(share_id uuid)
   returns void
   language plpgsql
@@ -9,7 +10,7 @@ create or replace function app.free_share_id(share_id uuid)
   set search_path = ''
 as $$
 begin
-  -- A delete fires its triggers, also when there is nothing to delete; there hardly ever is.
+  -- A delete fires its triggers even when it deletes no row, and there hardly ever is one.
   if exists (select from public.shared_resources as s where s.id = free_share_id.share_id) then
     delete from public.shared_resources as s
     where s.id = free_share_id.share_id and s.expires_at <= app.now();
@@ -17,4 +18,5 @@ begin
 end
 $$;
 
-comment on function app.free_share_id(uuid) is 'Deletes an expired share before the cleanup does, so that its id can be used.';
+comment on function app.free_share_id(uuid) is
+  'Deletes the share with this id if it has expired, so that the id can be used again.';

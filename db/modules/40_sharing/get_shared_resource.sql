@@ -2,7 +2,8 @@
 --
 -- Called by   clients, by GET or POST
 -- Errors      PT404 share_not_found
--- Why         volatile, because it sets a header: a stable one would not be run for HEAD, whose answer would always be 200
+-- Why         volatile, because it sets a header: PostgREST does not run a stable function for
+--             HEAD, whose answer would always be 200
 create or replace function app.get_shared_resource(share_id uuid)
   returns json
   language plpgsql
@@ -20,13 +21,16 @@ begin
   where s.id = get_shared_resource.share_id and s.expires_at > v_now;
 
   if not found then
-    perform app.fail(404, 'share_not_found', 'There is no such share, or it has expired.', 'Ask for a new link.');
+    perform app.fail(
+      404, 'share_not_found', 'Share not found, or expired.', 'Ask for a new link.'
+    );
   end if;
 
   perform set_config(
     'response.headers',
     format(
-      '[{"Cache-Control": "public, max-age=%s"}, {"Content-Type": "application/json; charset=utf-8"}]',
+      '[{"Cache-Control": "public, max-age=%s"}, '
+      '{"Content-Type": "application/json; charset=utf-8"}]',
       floor(extract(epoch from v_share.expires_at - v_now))
     ),
     true
@@ -36,7 +40,8 @@ begin
 end
 $$;
 
-comment on function app.get_shared_resource(uuid) is 'The package of a live share; see public.get_shared_resource.';
+comment on function app.get_shared_resource(uuid) is
+  'Returns the package of a live share; see public.get_shared_resource.';
 
 create or replace function public.get_shared_resource(share_id uuid)
   returns public."*/*"
@@ -48,10 +53,11 @@ return app.get_shared_resource(share_id);
 comment on function public.get_shared_resource(uuid) is
 $$Opens a share.
 
-Returns the shared package; of a flow { name, description, nodes, edges, responseTemplate, agents, dataStoreNodes,
-ifNodes }, the last three by node id; of a card Character Card V2; of a session the fields of table sessions, with icon_url
-in each card, background_url, cover_url, and flow. Cache-Control says for how many seconds the share still lives.
-404 share_not_found: unknown or expired. Seed 000, section 3.$$;
+Returns the shared package. A flow is { name, description, nodes, edges, responseTemplate, agents,
+dataStoreNodes, ifNodes }; the last three are objects with the nodes by id. A card is Character Card
+V2. A session has the fields of table sessions, icon_url in each card, background_url, cover_url and
+flow. The header Cache-Control says for how many seconds the share is still alive.
+404 share_not_found: the share is unknown or expired. Origin 000, section 3.$$;
 
 grant execute on function app.get_shared_resource(uuid) to anon, authenticated, service_role;
 grant execute on function public.get_shared_resource(uuid) to anon, authenticated, service_role;

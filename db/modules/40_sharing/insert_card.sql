@@ -13,18 +13,19 @@ declare
 begin
   if insert_card.kind = 'character' then
     insert into public.characters (
-      id, title, name, description, example_dialogue, lorebook, tags, creator, version, card_summary, conceptual_origin,
-      icon_asset_id, sealed_at
+      id, title, name, description, example_dialogue, lorebook, tags, creator, version,
+      card_summary, conceptual_origin, icon_asset_id, sealed_at
     )
     values (
-      v_card_id, v_data #>> '{extensions,title}', v_data ->> 'name', v_data ->> 'description', v_data ->> 'mes_example',
-      v_data -> 'character_book', v_data -> 'tags', v_data ->> 'creator', v_data ->> 'character_version',
-      v_data ->> 'creator_notes', v_data #>> '{extensions,conceptualOrigin}', insert_card.icon_asset_id, app.now()
+      v_card_id, v_data #>> '{extensions,title}', v_data ->> 'name', v_data ->> 'description',
+      v_data ->> 'mes_example', v_data -> 'character_book', v_data -> 'tags', v_data ->> 'creator',
+      v_data ->> 'character_version', v_data ->> 'creator_notes',
+      v_data #>> '{extensions,conceptualOrigin}', insert_card.icon_asset_id, app.now()
     );
   else
     insert into public.scenarios (
-      id, title, name, description, first_messages, lorebook, tags, creator, version, card_summary, conceptual_origin,
-      icon_asset_id, sealed_at
+      id, title, name, description, first_messages, lorebook, tags, creator, version,
+      card_summary, conceptual_origin, icon_asset_id, sealed_at
     )
     values (
       v_card_id, v_data #>> '{extensions,title}', v_data ->> 'name', v_data ->> 'description',
@@ -33,11 +34,14 @@ begin
         from (
           select 0 as number, v_data -> 'first_mes' as value
           union all
-          select e.number, e.value from json_array_elements(v_data -> 'alternate_greetings') with ordinality as e (value, number)
+          select e.number, e.value
+          from json_array_elements(v_data -> 'alternate_greetings')
+            with ordinality as e (value, number)
         ) as greeting
       ),
-      v_data -> 'character_book', v_data -> 'tags', v_data ->> 'creator', v_data ->> 'character_version',
-      v_data ->> 'creator_notes', v_data #>> '{extensions,conceptualOrigin}', insert_card.icon_asset_id, app.now()
+      v_data -> 'character_book', v_data -> 'tags', v_data ->> 'creator',
+      v_data ->> 'character_version', v_data ->> 'creator_notes',
+      v_data #>> '{extensions,conceptualOrigin}', insert_card.icon_asset_id, app.now()
     );
   end if;
 
@@ -45,4 +49,7 @@ begin
 end
 $$;
 
-comment on function app.insert_card(json, text, uuid) is 'Writes a card that app.read_card has read; returns its new id.';
+comment on function app.insert_card(json, text, uuid) is
+$$Inserts a card and returns its new id.
+
+card: from app.parse_card. kind: character or scenario.$$;

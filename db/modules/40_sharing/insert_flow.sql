@@ -1,6 +1,6 @@
 -- app.insert_flow
 --
--- Writes      flows, agents, data_store_nodes, if_nodes
+-- Writes      flows, agents, data_store_nodes, if_nodes, sealed from the start
 create or replace function app.insert_flow(flow json)
   returns uuid
   language plpgsql
@@ -11,7 +11,9 @@ declare
   v_flow_id uuid := gen_random_uuid();
   v_parts record;
 begin
-  select f.name, f.description, f.nodes, f.edges, f."responseTemplate", f.agents, f."dataStoreNodes", f."ifNodes"
+  select
+    f.name, f.description, f.nodes, f.edges, f."responseTemplate", f.agents, f."dataStoreNodes",
+    f."ifNodes"
   into v_parts
   from json_to_record(insert_flow.flow) as f(
     name text, description text, nodes json, edges json, "responseTemplate" json,
@@ -20,22 +22,22 @@ begin
 
   insert into public.flows (id, name, description, nodes, edges, response_template, sealed_at)
   values (
-    v_flow_id, v_parts.name, v_parts.description, v_parts.nodes, v_parts.edges, v_parts."responseTemplate",
-    app.now()
+    v_flow_id, v_parts.name, v_parts.description, v_parts.nodes, v_parts.edges,
+    v_parts."responseTemplate", app.now()
   );
 
   insert into public.agents (
-    flow_id, id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty,
-    presence_penalty, response_format
+    flow_id, id, name, prompt_messages, model_tier, temperature, max_tokens, top_p,
+    frequency_penalty, presence_penalty, response_format
   )
   select
-    v_flow_id, e.key, a.name, a."promptMessages", a."modelTier", a.temperature, a."maxTokens", a."topP",
-    a."frequencyPenalty", a."presencePenalty", a."responseFormat"
+    v_flow_id, e.key, a.name, a."promptMessages", a."modelTier", a.temperature, a."maxTokens",
+    a."topP", a."frequencyPenalty", a."presencePenalty", a."responseFormat"
   from json_each(v_parts.agents) as e
   cross join lateral json_to_record(e.value) as a(
-    name text, "promptMessages" json, "modelTier" text, temperature double precision, "maxTokens" integer,
-    "topP" double precision, "frequencyPenalty" double precision, "presencePenalty" double precision,
-    "responseFormat" json
+    name text, "promptMessages" json, "modelTier" text, temperature double precision,
+    "maxTokens" integer, "topP" double precision, "frequencyPenalty" double precision,
+    "presencePenalty" double precision, "responseFormat" json
   );
 
   insert into public.data_store_nodes (flow_id, id, name, color, data_store_fields)
@@ -52,4 +54,7 @@ begin
 end
 $$;
 
-comment on function app.insert_flow(json) is 'Writes a flow with its nodes, sealed from the start; returns its new id.';
+comment on function app.insert_flow(json) is
+$$Inserts a flow with its nodes, sealed from the start, and returns its new id.
+
+flow: from app.parse_flow.$$;

@@ -1,8 +1,10 @@
 -- app.insert_share
 --
 -- Writes      shared_resources, share_packages; rate_limits
--- Errors      PT413 package_too_large, PT429 rate_limited
--- Locks       the caller's row of rate_limits, last
+-- Errors      PT429 rate_limited
+-- Locks       the caller (advisory), for a large package; the caller's row of rate_limits, last
+-- Why         the package comes first: without it, trigger _100_seal would build one. Callers check
+--             its size, before their rows repeat the check as a constraint.
 create or replace function app.insert_share(
   share_id uuid,
   resource_type text,
@@ -16,18 +18,29 @@ create or replace function app.insert_share(
   volatile
   set search_path = ''
 as $$
+declare
+  v_bytes bigint := octet_length(insert_share.package::text);
 begin
-  perform app.require_package_size(insert_share.package);
+  perform app.lock_large_package(v_bytes);
   perform app.free_share_id(insert_share.share_id);
 
   insert into app.share_packages (share_id, package, request_hash)
   values (insert_share.share_id, insert_share.package, insert_share.request_hash);
   insert into public.shared_resources (id, resource_type, resource_id, visibility)
-  values (insert_share.share_id, insert_share.resource_type, insert_share.resource_id, insert_share.visibility);
-  perform app.take_share_rate(octet_length(insert_share.package::text));
+  values (
+    insert_share.share_id,
+    insert_share.resource_type,
+    insert_share.resource_id,
+    insert_share.visibility
+  );
+  perform app.take_share_rate(v_bytes);
 
-  return app.share_link(insert_share.share_id);
+  return app.get_share_link(insert_share.share_id);
 end
 $$;
 
-comment on function app.insert_share(uuid, text, uuid, text, json, bigint) is 'Shares a sealed resource with its package.';
+comment on function app.insert_share(uuid, text, uuid, text, json, bigint) is
+$$Inserts a share of a sealed resource with its package, and returns the link.
+
+resource_id: a row of the resource's table, or a new UUID where the package is all there is.
+request_hash: from app.hash_request.$$;

@@ -11,7 +11,9 @@ begin
     from (
       select 1 as part, old.position, old.key, old.value
       from json_each(merge_json.document) with ordinality as old (key, value, position)
-      where not exists (select from json_object_keys(merge_json.patch) as new (key) where new.key = old.key)
+      where not exists (
+        select from json_object_keys(merge_json.patch) as new (key) where new.key = old.key
+      )
       union all
       select 2, new.position, new.key, new.value
       from json_each(merge_json.patch) with ordinality as new (key, value, position)
@@ -21,4 +23,7 @@ end
 $$;
 
 comment on function app.merge_json(json, json) is
-  'An object with the fields of another, which replace its own of the same name; the rest stays as it was written.';
+$$Returns document with the fields of patch.
+
+A field of patch replaces the field of document with the same name; all others keep their text and
+their order.$$;

@@ -1,8 +1,9 @@
--- app.tg_sessions__record_icons, app.tg__require_icons
+-- app.tg_sessions__record_icons
 --
 -- Writes      session_icons
 -- Errors      PT422 asset_not_found, session_invalid
 -- Locks       the assets, for share, lowest id first
+-- Why         icons are inside all_cards, where no foreign key can refer to them
 create or replace function app.tg_sessions__record_icons()
   returns trigger
   language plpgsql
@@ -14,10 +15,10 @@ declare
   v_session_ids uuid[];
   v_asset_ids uuid[];
 begin
-  -- It says what is wrong with the first of them. (Not asked of every row: there may be many.)
-  perform app.find_icons(new_rows.all_cards)
+  -- Parses a session only to name its fault: a statement may insert many sessions.
+  perform app.parse_session_cards(new_rows.all_cards)
   from new_rows
-  where json_array_length(new_rows.all_cards) > 1000 or exists (
+  where json_array_length(new_rows.all_cards) > app.get_share_limit('session_cards') or exists (
     select
     from json_array_elements(new_rows.all_cards) as card
     where case json_typeof(card.value)
@@ -34,7 +35,7 @@ begin
     where card.value ->> 'icon_asset_id' is not null
   ) as icons;
 
-  perform app.require_assets(array(
+  perform app.lock_assets(array(
     select icon.asset_id from unnest(v_asset_ids) as icon (asset_id)
     union
     select shown.asset_id
@@ -51,22 +52,5 @@ begin
 end
 $$;
 
-comment on function app.tg_sessions__record_icons() is 'Keeps what a session shows from being cleaned away.';
-
-create or replace function app.tg__require_icons()
-  returns trigger
-  language plpgsql
-  volatile
-  security definer
-  set search_path = ''
-as $$
-begin
-  perform app.require_assets(array(
-    select distinct new_rows.icon_asset_id from new_rows where new_rows.icon_asset_id is not null
-  ));
-
-  return null;
-end
-$$;
-
-comment on function app.tg__require_icons() is 'Refuses an icon that is being cleaned away.';
+comment on function app.tg_sessions__record_icons() is
+  'Locks the assets of new sessions, and records the icons inside their cards.';

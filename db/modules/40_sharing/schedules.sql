@@ -1,4 +1,4 @@
--- An operator's cron expression stays; only the function is ours.
+-- An operator's cron expression stays; an upgrade changes only the function.
 insert into app.schedules (name, cron, function)
 values
   ('delete-expired-shares', '0 * * * *', 'app.delete_expired_shares'),

@@ -1,10 +1,12 @@
 -- app.tg_shared_resources__seal
 --
--- Writes      sealed_at of what was shared; share_packages
--- Errors      PT413 package_too_large, PT422 card_invalid, resource_not_found, session_invalid, too_many_nodes
--- Locks       the resources, by type, lowest id first; whoever adds nodes to a flow holds it for share
--- Why         after the insert, over the rows that are really there: a row that `on conflict do nothing` drops seals
---             nothing
+-- Writes      sealed_at of the shared resources; share_packages
+-- Errors      PT413 package_too_large, PT422 card_invalid, resource_not_found, session_invalid,
+--             too_many_nodes, PT429 rate_limited
+-- Locks       the resources, by type, lowest id first; a client that adds nodes to a flow holds it
+--             for share
+-- Why         runs after the insert, over the rows that exist: a row that `on conflict do nothing`
+--             drops seals nothing
 create or replace function app.tg_shared_resources__seal()
   returns trigger
   language plpgsql
@@ -18,14 +20,15 @@ begin
   for v_type in
     select n.resource_type, array_agg(n.resource_id) as ids
     from new_shares as n
-    -- Who brings the package has sealed the resource, too: app.insert_share.
+    -- app.insert_share has inserted the package, and its resource is sealed.
     where not exists (select from app.share_packages as p where p.share_id = n.id)
     group by n.resource_type
     order by n.resource_type
   loop
     perform app.seal_resources(v_type.resource_type, v_type.ids);
 
-    -- Later statements than the one that waited for the locks: they see every node that got in before.
+    -- A later statement than the one that waited for the locks: it sees every node that was
+    -- committed before.
     perform app.require_flow_fits(wanted.id)
     from unnest(v_type.ids) as wanted (id)
     where v_type.resource_type = 'flow';
@@ -40,4 +43,5 @@ begin
 end
 $$;
 
-comment on function app.tg_shared_resources__seal() is 'Seals what is shared, and builds its package where there is none.';
+comment on function app.tg_shared_resources__seal() is
+  'Seals the resources of new shares, and builds the packages that are missing.';

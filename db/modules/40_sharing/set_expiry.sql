@@ -1,6 +1,6 @@
 -- app.tg_shared_resources__set_expiry
 --
--- Writes      deletes an expired share that has the same id
+-- Writes      expires_at of the new share; deletes an expired share with the same id
 create or replace function app.tg_shared_resources__set_expiry()
   returns trigger
   language plpgsql
@@ -12,7 +12,7 @@ declare
   v_now timestamptz := app.now();
   v_latest timestamptz := v_now + interval '1 hour';
 begin
-  -- The server's clock decides; a client whose clock is behind still gets its hour.
+  -- A client whose clock is slow still gets its hour.
   if new.expires_at is null or new.expires_at <= v_now or new.expires_at > v_latest then
     new.expires_at := v_latest;
   end if;
@@ -23,4 +23,5 @@ begin
 end
 $$;
 
-comment on function app.tg_shared_resources__set_expiry() is 'Lets the server''s clock decide when a share expires.';
+comment on function app.tg_shared_resources__set_expiry() is
+  'Sets when a new share expires by the clock of the server, at most an hour from now.';

@@ -2,11 +2,17 @@
 --
 -- Called by   clients
 -- Writes      characters or scenarios, shared_resources, share_packages; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 asset_not_found, card_invalid, card_kind_unknown,
---             share_id_missing, visibility_unknown, PT429 rate_limited
--- Idempotent  same share_id and same request, still alive: gives the first link and writes nothing
+-- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 asset_not_found, card_invalid,
+--             card_kind_unknown, share_id_missing, visibility_unknown, PT429 rate_limited
+-- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
 -- Locks       the share_id (advisory), then the icon's asset, then the caller's row of rate_limits
-create or replace function app.share_card(card json, icon_asset_id uuid, kind text, share_id uuid, visibility text)
+create or replace function app.share_card(
+  card json,
+  icon_asset_id uuid,
+  kind text,
+  share_id uuid,
+  visibility text
+)
   returns public.share_link
   language plpgsql
   volatile
@@ -14,7 +20,7 @@ create or replace function app.share_card(card json, icon_asset_id uuid, kind te
   set search_path = ''
 as $$
 declare
-  v_card json := app.read_card(share_card.card);
+  v_card json := app.parse_card(share_card.card);
   v_hash bigint := app.hash_request(json_build_array(v_card, share_card.icon_asset_id));
   v_link public.share_link;
   v_package json;
@@ -23,24 +29,28 @@ begin
     perform app.fail(
       422,
       'card_kind_unknown',
-      format('There is no kind of card "%s".', left(share_card.kind, 50)),
+      format('Unknown kind of card "%s".', left(share_card.kind, 50)),
       'Use character or scenario.'
     );
   end if;
-  perform app.require_share_id(share_card.share_id, share_card.visibility);
+  perform app.require_share_options(share_card.share_id, share_card.visibility);
 
-  v_link := app.find_share(share_card.share_id, 'card_' || share_card.kind, share_card.visibility, v_hash);
+  perform app.lock_share_id(share_card.share_id);
+  v_link := app.find_share(
+    share_card.share_id, 'card_' || share_card.kind, share_card.visibility, v_hash
+  );
   if v_link.share_id is not null then
-    -- Reading it again was work, too.
+    -- Parsing the card again was work, too.
     perform app.take_share_rate(octet_length(v_card::text));
     return v_link;
   end if;
 
-  perform app.require_assets(array_remove(array[share_card.icon_asset_id], null));
+  -- Before the foreign key would refuse a missing icon with 23503.
+  perform app.lock_assets(array_remove(array[share_card.icon_asset_id], null));
 
-  v_package := app.complete_card(v_card, share_card.icon_asset_id, now(), now());
-  -- Before a constraint of the row says it less clearly.
-  perform app.require_package_size(v_package);
+  v_package := app.fill_card(v_card, share_card.icon_asset_id, now(), now());
+  -- Before a constraint of the card's row would refuse it with 23514.
+  perform app.require_package_size(octet_length(v_package::text));
 
   return app.insert_share(
     share_card.share_id,
@@ -53,7 +63,8 @@ begin
 end
 $$;
 
-comment on function app.share_card(json, uuid, text, uuid, text) is 'Shares a card in one transaction; see public.share_card.';
+comment on function app.share_card(json, uuid, text, uuid, text) is
+  'Shares a card in one transaction; see public.share_card.';
 
 create or replace function public.share_card(
   card json,
@@ -65,7 +76,7 @@ create or replace function public.share_card(
   returns public.share_link
   language sql
   volatile
-  -- 5 MiB may take longer than anon's 3 s when many come at once.
+  -- A large package may take longer than anon's 3 s when many come at once.
   set statement_timeout = '10s'
   set search_path = ''
 return app.share_card(card, icon_asset_id, kind, share_id, visibility);
@@ -73,14 +84,19 @@ return app.share_card(card, icon_asset_id, kind, share_id, visibility);
 comment on function public.share_card(json, uuid, text, uuid, text) is
 $$Shares a character or scenario card for an hour, in one request.
 
-card: Character Card V2, { spec: "chara_card_v2", spec_version: "2.0", data: { name, … } }, 5 MiB at most;
-get_shared_resource returns the same card, every unknown field and extension too, with data.extensions.icon_url, createdAt,
-updatedAt, and cardSummary and version, which repeat creator_notes and character_version. A missing or null field gets what the
-spec has for it. icon_asset_id: the assetId that POST /api/assets answered, or null. kind: character (default) or scenario.
-share_id: a UUID made by the client; repeating a request with the same id is safe. visibility: unlisted (default) or public.
-Returns { share_id, url, expires_at }.
-409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 card_invalid (the message names the field),
-asset_not_found, card_kind_unknown, share_id_missing, visibility_unknown. 429 rate_limited. Seed 000, section 2.$$;
+card: Character Card V2, { spec: "chara_card_v2", spec_version: "2.0", data: { name, … } }, at most
+5 MiB. A missing or null field gets the default of the specification. icon_asset_id: the assetId of
+the answer of POST /api/assets, or null. kind: character (default) or scenario. share_id: a UUID
+that the client makes; repeating a request with the same id is safe. visibility: unlisted (default)
+or public. Returns { share_id, url, expires_at }.
+get_shared_resource returns the same card with all unknown fields and extensions. It adds icon_url,
+createdAt and updatedAt to data.extensions, and cardSummary and version, which repeat creator_notes
+and character_version.
+409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 asset_not_found,
+card_invalid (the message names the field), card_kind_unknown, share_id_missing, visibility_unknown.
+429 rate_limited. Origin 000, section 2.$$;
 
-grant execute on function app.share_card(json, uuid, text, uuid, text) to anon, authenticated, service_role;
-grant execute on function public.share_card(json, uuid, text, uuid, text) to anon, authenticated, service_role;
+grant execute on function app.share_card(json, uuid, text, uuid, text)
+  to anon, authenticated, service_role;
+grant execute on function public.share_card(json, uuid, text, uuid, text)
+  to anon, authenticated, service_role;

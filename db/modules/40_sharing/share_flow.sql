@@ -1,11 +1,12 @@
 -- app.share_flow, public.share_flow
 --
 -- Called by   clients
--- Writes      shared_resources, share_packages; flows, agents, data_store_nodes, if_nodes for a public share; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 flow_invalid, share_id_missing, too_many_nodes,
---             visibility_unknown, PT429 rate_limited
--- Idempotent  same share_id, flow and visibility, still alive: gives the first link and writes nothing
--- Locks       the share_id (advisory), then rows nobody else knows, then the caller's row of rate_limits
+-- Writes      shared_resources, share_packages; flows, agents, data_store_nodes, if_nodes for a
+--             public share; rate_limits
+-- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 flow_invalid, share_id_missing,
+--             too_many_nodes, visibility_unknown, PT429 rate_limited
+-- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
+-- Locks       the share_id (advisory), then new rows, then the caller's row of rate_limits
 create or replace function app.share_flow(flow json, share_id uuid, visibility text)
   returns public.share_link
   language plpgsql
@@ -14,15 +15,16 @@ create or replace function app.share_flow(flow json, share_id uuid, visibility t
   set search_path = ''
 as $$
 declare
-  v_flow json := app.read_flow(share_flow.flow);
+  v_flow json := app.parse_flow(share_flow.flow);
   v_hash bigint := app.hash_request(v_flow);
   v_link public.share_link;
 begin
-  perform app.require_share_id(share_flow.share_id, share_flow.visibility);
+  perform app.require_share_options(share_flow.share_id, share_flow.visibility);
 
+  perform app.lock_share_id(share_flow.share_id);
   v_link := app.find_share(share_flow.share_id, 'flow', share_flow.visibility, v_hash);
   if v_link.share_id is not null then
-    -- Reading it again was work, too.
+    -- Parsing the flow again was work, too.
     perform app.take_share_rate(octet_length(v_flow::text));
     return v_link;
   end if;
@@ -30,8 +32,11 @@ begin
   return app.insert_share(
     share_flow.share_id,
     'flow',
-    -- Rows that nobody may select are not written: an unlisted flow is its package.
-    case share_flow.visibility when 'public' then app.insert_flow(v_flow) else gen_random_uuid() end,
+    -- No client may select the rows of an unlisted flow, so it gets none: its package is the flow.
+    case share_flow.visibility
+      when 'public' then app.insert_flow(v_flow)
+      else gen_random_uuid()
+    end,
     share_flow.visibility,
     v_flow,
     v_hash
@@ -39,7 +44,8 @@ begin
 end
 $$;
 
-comment on function app.share_flow(json, uuid, text) is 'Shares a flow in one transaction; see public.share_flow.';
+comment on function app.share_flow(json, uuid, text) is
+  'Shares a flow in one transaction; see public.share_flow.';
 
 create or replace function public.share_flow(
   flow json,
@@ -49,7 +55,7 @@ create or replace function public.share_flow(
   returns public.share_link
   language sql
   volatile
-  -- 5 MiB may take longer than anon's 3 s when many come at once.
+  -- A large package may take longer than anon's 3 s when many come at once.
   set statement_timeout = '10s'
   set search_path = ''
 return app.share_flow(flow, share_id, visibility);
@@ -57,12 +63,13 @@ return app.share_flow(flow, share_id, visibility);
 comment on function public.share_flow(json, uuid, text) is
 $$Shares a flow for an hour, in one request.
 
-flow: { name, description, nodes, edges, responseTemplate, agents, dataStoreNodes, ifNodes } as the editor exports it,
-5 MiB and 1,000 nodes at most; get_shared_resource returns the same JSON. share_id: a UUID made by the client;
-repeating a request with the same id is safe. visibility: unlisted (default) or public.
-Returns { share_id, url, expires_at }.
-409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 flow_invalid, too_many_nodes,
-visibility_unknown. 400 22P05: the character \u0000. 429 rate_limited. Seed 000, section 2: one request instead of its five.$$;
+flow: { name, description, nodes, edges, responseTemplate, agents, dataStoreNodes, ifNodes } as the
+editor exports it, at most 5 MiB and 1000 nodes; get_shared_resource returns the same JSON.
+share_id: a UUID that the client makes; repeating a request with the same id is safe.
+visibility: unlisted (default) or public. Returns { share_id, url, expires_at }.
+409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 flow_invalid (the
+message names the place), share_id_missing, too_many_nodes, visibility_unknown. 400 22P05: the flow
+has the character \u0000. 429 rate_limited. Origin 000, section 2: one request instead of five.$$;
 
 grant execute on function app.share_flow(json, uuid, text) to anon, authenticated, service_role;
 grant execute on function public.share_flow(json, uuid, text) to anon, authenticated, service_role;

@@ -2,11 +2,17 @@
 --
 -- Called by   clients
 -- Writes      sessions, session_icons, shared_resources, share_packages; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 asset_not_found, flow_invalid, session_invalid,
---             share_id_missing, too_many_nodes, visibility_unknown, PT429 rate_limited
--- Idempotent  same share_id and same request, still alive: gives the first link and writes nothing
+-- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 asset_not_found, flow_invalid,
+--             session_invalid, share_id_missing, too_many_nodes, visibility_unknown,
+--             PT429 rate_limited
+-- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
 -- Locks       the share_id (advisory), then the assets, then the caller's row of rate_limits
-create or replace function app.share_session(session json, flow json, share_id uuid, visibility text)
+create or replace function app.share_session(
+  session json,
+  flow json,
+  share_id uuid,
+  visibility text
+)
   returns public.share_link
   language plpgsql
   volatile
@@ -14,54 +20,63 @@ create or replace function app.share_session(session json, flow json, share_id u
   set search_path = ''
 as $$
 declare
-  v_session json := app.read_session(share_session.session);
+  v_session json := app.parse_session(share_session.session);
   v_flow json;
   v_hash bigint;
   v_link public.share_link;
   v_session_id uuid := gen_random_uuid();
+  v_package json;
 begin
   if json_typeof(share_session.flow) <> 'null' then
-    v_flow := app.read_flow(share_session.flow);
+    v_flow := app.parse_flow(share_session.flow);
   end if;
-  perform app.require_share_id(share_session.share_id, share_session.visibility);
+  perform app.require_share_options(share_session.share_id, share_session.visibility);
 
+  perform app.lock_share_id(share_session.share_id);
   v_hash := app.hash_request(json_build_array(v_session, v_flow));
   v_link := app.find_share(share_session.share_id, 'session', share_session.visibility, v_hash);
   if v_link.share_id is not null then
-    -- Reading it again was work, too.
+    -- Parsing the session again was work, too.
     perform app.take_share_rate(octet_length(v_session::text));
     return v_link;
   end if;
 
-  -- Before a foreign key says it less clearly; the icons' turn comes with the insert.
-  perform app.require_assets(
-    array_remove(array[(v_session ->> 'background_id')::uuid, (v_session ->> 'cover_id')::uuid], null)
-  );
+  -- Before the foreign keys would refuse a missing asset with 23503. The trigger of the insert
+  -- locks the icons.
+  perform app.lock_assets(array_remove(
+    array[(v_session ->> 'background_id')::uuid, (v_session ->> 'cover_id')::uuid], null
+  ));
 
   insert into public.sessions (
-    id, title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation, chat_styles, flow_id,
-    sealed_at
+    id, title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation,
+    chat_styles, flow_id, sealed_at
   )
   select
-    v_session_id, s.title, s.all_cards, s.user_character_card_id, s.turn_ids, s.background_id, s.cover_id, s.translation,
-    s.chat_styles, s.flow_id, app.now()
+    v_session_id, s.title, s.all_cards, s.user_character_card_id, s.turn_ids, s.background_id,
+    s.cover_id, s.translation, s.chat_styles, s.flow_id, app.now()
   from json_to_record(v_session) as s(
-    title text, all_cards json, user_character_card_id text, turn_ids json, background_id uuid, cover_id uuid,
-    translation json, chat_styles json, flow_id text
+    title text, all_cards json, user_character_card_id text, turn_ids json, background_id uuid,
+    cover_id uuid, translation json, chat_styles json, flow_id text
   );
+
+  v_package := app.fill_session(
+    v_session, coalesce(v_flow, app.find_live_flow(v_session ->> 'flow_id'))
+  );
+  perform app.require_package_size(octet_length(v_package::text));
 
   return app.insert_share(
     share_session.share_id,
     'session',
     v_session_id,
     share_session.visibility,
-    app.complete_session(v_session, coalesce(v_flow, app.find_live_flow(v_session ->> 'flow_id'))),
+    v_package,
     v_hash
   );
 end
 $$;
 
-comment on function app.share_session(json, json, uuid, text) is 'Shares a session in one transaction; see public.share_session.';
+comment on function app.share_session(json, json, uuid, text) is
+  'Shares a session in one transaction; see public.share_session.';
 
 create or replace function public.share_session(
   session json,
@@ -72,7 +87,7 @@ create or replace function public.share_session(
   returns public.share_link
   language sql
   volatile
-  -- 5 MiB may take longer than anon's 3 s when many come at once.
+  -- A large package may take longer than anon's 3 s when many come at once.
   set statement_timeout = '10s'
   set search_path = ''
 return app.share_session(session, flow, share_id, visibility);
@@ -80,15 +95,20 @@ return app.share_session(session, flow, share_id, visibility);
 comment on function public.share_session(json, json, uuid, text) is
 $$Shares a session for an hour, in one request.
 
-session: { title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation, chat_styles, flow_id };
-background_id, cover_id and icon_asset_id of each card are assetIds that POST /api/assets answered, or null; the other ids
-are the client's own. flow: the session's flow as share_flow takes it, or null. 5 MiB and 1,000 cards at most.
-get_shared_resource returns the same session with icon_url in each card, background_url, cover_url, and flow: the one
-given here; else, where flow_id is the id of a row of flows whose share is alive, that one; else null. share_id: a UUID made
-by the client; repeating a request with the same id is safe. visibility: unlisted (default) or public.
-Returns { share_id, url, expires_at }.
-409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 session_invalid, flow_invalid (the message
-names the field), asset_not_found, share_id_missing, too_many_nodes, visibility_unknown. 429 rate_limited. Seed 000, section 2.$$;
+session: { title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation,
+chat_styles, flow_id }. background_id, cover_id and icon_asset_id of each card are the assetId of
+the answer of POST /api/assets, or null; the other ids are the client's own. flow: the session's
+flow as share_flow takes it, or null. At most 5 MiB and 1000 cards. share_id: a UUID that the
+client makes; repeating a request with the same id is safe. visibility: unlisted (default) or
+public. Returns { share_id, url, expires_at }.
+get_shared_resource returns the same session with icon_url in each card, background_url, cover_url
+and flow. That is the flow of this request. Without one, it is the flow of table flows with the id
+flow_id, if its share is alive, and otherwise null.
+409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 asset_not_found,
+flow_invalid, session_invalid (the message names the field), share_id_missing, too_many_nodes,
+visibility_unknown. 429 rate_limited. Origin 000, section 2.$$;
 
-grant execute on function app.share_session(json, json, uuid, text) to anon, authenticated, service_role;
-grant execute on function public.share_session(json, json, uuid, text) to anon, authenticated, service_role;
+grant execute on function app.share_session(json, json, uuid, text)
+  to anon, authenticated, service_role;
+grant execute on function public.share_session(json, json, uuid, text)
+  to anon, authenticated, service_role;

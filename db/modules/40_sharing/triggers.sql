@@ -1,81 +1,82 @@
--- Firing order: _100 before _200. A client's direct insert is counted last, so that the caller's row is locked for as
--- short as can be. What a function of ours inserts is sealed from the start, and that function checks and counts it:
+-- Triggers fire in the order of their names: _100 before _200. Direct inserts of clients are
+-- counted last, so that the caller's row of rate_limits is locked for a short time. The functions
+-- of this module insert rows that are sealed already, and check and count them themselves:
 -- current_user tells the two apart.
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_count_rows
   after insert on public.flows
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__take_share_rate();
+  execute function app.tg__count_rows();
 
-create or replace trigger _100_require_open_flows
+create or replace trigger _100_lock_open_flows
   after insert on public.agents
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__require_open_flows();
+  execute function app.tg__lock_open_flows();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_count_rows
   after insert on public.agents
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__take_share_rate();
+  execute function app.tg__count_rows();
 
-create or replace trigger _100_require_open_flows
+create or replace trigger _100_lock_open_flows
   after insert on public.data_store_nodes
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__require_open_flows();
+  execute function app.tg__lock_open_flows();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_count_rows
   after insert on public.data_store_nodes
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__take_share_rate();
+  execute function app.tg__count_rows();
 
-create or replace trigger _100_require_open_flows
+create or replace trigger _100_lock_open_flows
   after insert on public.if_nodes
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__require_open_flows();
+  execute function app.tg__lock_open_flows();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_count_rows
   after insert on public.if_nodes
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__take_share_rate();
+  execute function app.tg__count_rows();
 
-create or replace trigger _100_require_icons
+create or replace trigger _100_lock_icons
   after insert on public.characters
   referencing new table as new_rows
   for each statement
-  execute function app.tg__require_icons();
+  execute function app.tg__lock_icons();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_count_rows
   after insert on public.characters
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__take_share_rate();
+  execute function app.tg__count_rows();
 
-create or replace trigger _100_require_icons
+create or replace trigger _100_lock_icons
   after insert on public.scenarios
   referencing new table as new_rows
   for each statement
-  execute function app.tg__require_icons();
+  execute function app.tg__lock_icons();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_count_rows
   after insert on public.scenarios
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__take_share_rate();
+  execute function app.tg__count_rows();
 
 create or replace trigger _100_record_icons
   after insert on public.sessions
@@ -83,12 +84,12 @@ create or replace trigger _100_record_icons
   for each statement
   execute function app.tg_sessions__record_icons();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_count_rows
   after insert on public.sessions
   referencing new table as new_rows
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg__take_share_rate();
+  execute function app.tg__count_rows();
 
 create or replace trigger _100_set_expiry
   before insert on public.shared_resources
@@ -101,12 +102,12 @@ create or replace trigger _100_seal
   for each statement
   execute function app.tg_shared_resources__seal();
 
-create or replace trigger _200_take_share_rate
+create or replace trigger _200_count_packages
   after insert on public.shared_resources
   referencing new table as new_shares
   for each statement
   when (current_user in ('anon', 'authenticated'))
-  execute function app.tg_shared_resources__take_share_rate();
+  execute function app.tg_shared_resources__count_packages();
 
 create or replace trigger _200_delete_resources
   after delete on public.shared_resources

@@ -9,7 +9,10 @@ insert into known select object_key from sidecar.reserve_asset('x', encode(sha25
 create function pg_temp.unknown(variadic keys text[]) returns setof text language sql as
   $$ select object_key from worker.find_unknown_objects(keys) $$;
 
-select is_empty('select pg_temp.unknown(variadic array(select object_key from known))', 'what has a row is known');
+select is_empty(
+  'select pg_temp.unknown(variadic array(select object_key from known))',
+  'does not return the key of an upload or an asset'
+);
 select set_eq(
   $$
     select pg_temp.unknown(
@@ -26,15 +29,18 @@ select set_eq(
     )
   $$,
   array['shared-assets/aaaaaaaa-0000-4000-8000-000000000001/x.gif'],
-  'only what has the form of an asset''s key is named, so nothing else is ever deleted'
+  'returns only keys that look like asset keys, so that no other object is ever deleted'
 );
 select set_eq(
   $$ select pg_temp.unknown(variadic array(select object_key || '.bak' from known)) $$,
   $$ select object_key || '.bak' from known $$,
-  'another object beside an asset''s is unknown'
+  'returns another key in the folder of an asset'
 );
 select tests.become('anon');
-select throws_ok($$ select worker.find_unknown_objects('{}') $$, '42501', null, 'a client cannot ask');
+select throws_ok(
+  $$ select worker.find_unknown_objects('{}') $$, '42501', null,
+  'anon cannot call worker.find_unknown_objects'
+);
 
 select * from finish();
 rollback;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 
-// Two sessions at the same moment, stepped by hand: what shows an asset or uploads it again, against the cleaner.
+// Two sessions at the same moment, stepped by hand: one shows or uploads an asset while the other cleans.
 let database: TestDatabase
 let a: Client
 let b: Client
@@ -32,13 +32,13 @@ beforeEach(async () => {
 const claim = async (client: Client) => (await client.query('select id from worker.claim_orphaned_assets(10)')).rows
 const status = async () => (await watcher.query('select status from assets where id = $1', [assetId])).rows[0]?.status
 const show = async (client: Client) => {
-  await client.query('select app.require_assets($1)', [[assetId]])
+  await client.query('select app.lock_assets($1)', [[assetId]])
   await client.query('insert into characters (name, icon_asset_id) values ($1, $2)', ['N', assetId])
 }
 const reserve = async (client: Client) =>
   (await client.query('select * from sidecar.reserve_asset($1, $2, 1, $3)', ['x', hash, 'image/gif'])).rows[0]
 
-test('what comes to be shown while the cleaner passes is left alone, without waiting', async () => {
+test('the cleaner skips an orphan that is about to be shown, without waiting', async () => {
   await a.query('begin')
   await show(a)
   expect(await claim(b)).toEqual([])
@@ -48,7 +48,7 @@ test('what comes to be shown while the cleaner passes is left alone, without wai
   expect(await status()).toBe('live')
 })
 
-test('what comes to be shown after the cleaner has it waits, and is refused', async () => {
+test('showing an asset that the cleaner has claimed waits, and is refused', async () => {
   await b.query('begin')
   expect(await claim(b)).toEqual([{ id: assetId }])
   await a.query('begin')
@@ -60,7 +60,7 @@ test('what comes to be shown after the cleaner has it waits, and is refused', as
   await a.query('rollback')
 })
 
-test('what the cleaner lets go again may be shown', async () => {
+test('an asset can be shown after the cleaner rolled back', async () => {
   await b.query('begin')
   await claim(b)
   await a.query('begin')
@@ -72,7 +72,7 @@ test('what the cleaner lets go again may be shown', async () => {
   expect(await claim(b)).toEqual([])
 })
 
-test('bytes that are uploaded while the cleaner passes keep their asset', async () => {
+test('the cleaner skips an orphan whose bytes are uploaded again', async () => {
   await a.query('begin')
   expect(await reserve(a)).toEqual({ asset_id: assetId, object_key: null })
   expect(await claim(b)).toEqual([])
@@ -81,7 +81,7 @@ test('bytes that are uploaded while the cleaner passes keep their asset', async 
   expect(await status()).toBe('live')
 })
 
-test('bytes that are uploaded after the cleaner has their asset wait, and get another', async () => {
+test('uploading the bytes of an asset that the cleaner has claimed waits, and gets a new asset', async () => {
   await b.query('begin')
   await claim(b)
   const reserving = reserve(a)
@@ -95,7 +95,7 @@ test('bytes that are uploaded after the cleaner has their asset wait, and get an
   expect((await watcher.query('select id, status from assets')).rows).toEqual([{ id: asset_id, status: 'live' }])
 })
 
-test('an upload is recorded or claimed, whichever comes first', async () => {
+test('an upload is either recorded or claimed, whichever comes first', async () => {
   await watcher.query('delete from assets')
   const upload = async () => {
     const reserved = await reserve(watcher)
@@ -125,7 +125,7 @@ test('an upload is recorded or claimed, whichever comes first', async () => {
   expect((await watcher.query('select id from assets')).rows).toEqual([{ id: early.asset_id }])
 })
 
-test('of two uploads of the same bytes that are recorded at once, one counts for both', async () => {
+test('two uploads of the same bytes that are recorded at once become one asset', async () => {
   await watcher.query('delete from assets')
   const [first, second] = [await reserve(watcher), await reserve(watcher)]
   const record = async (client: Client, { asset_id, object_key }: { asset_id: string; object_key: string }) =>
@@ -138,7 +138,7 @@ test('of two uploads of the same bytes that are recorded at once, one counts for
   expect(await recording).toBe(first.asset_id)
 })
 
-test('two cleaners at once claim different ones', async () => {
+test('two cleaners at once claim different assets', async () => {
   await a.query('begin')
   expect(await claim(a)).toEqual([{ id: assetId }])
   expect(await claim(b)).toEqual([])

@@ -14,9 +14,9 @@ select results_eq(
     'icon.png', 'My-Icon-1.png', 'passwd.png', 'pic.png', 'file.png', 'file.png', 'file.png', 'file.png', 'file.png', 'file.png',
     'a-b-c.png', 'rf.png', 'a-b.png', repeat('x', 100) || '.png'
   ],
-  'names become plain'
+  'turns any name into a plain one with the extension'
 );
--- Whatever there is, at random: each fits where a key goes.
+-- Random names, each of which must fit into a key
 select is_empty(
   $$
     select name
@@ -28,10 +28,12 @@ select is_empty(
     ) as names
     where app.safe_file_name(name, 'gif') !~ '^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}\.gif$'
   $$,
-  'of letters, digits, - and _, and never hidden or an option'
+  'a name has letters, digits, - and _, and never begins with a dot or a dash'
 );
 select tests.become('anon');
-select throws_ok($$ select app.safe_file_name('x', 'png') $$, '42501', null, 'it is not exposed');
+select throws_ok(
+  $$ select app.safe_file_name('x', 'png') $$, '42501', null, 'anon cannot call app.safe_file_name'
+);
 
 select * from finish();
 rollback;

@@ -3,12 +3,13 @@ import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { shareFlow as shareFlowAsTheSeed } from '../../../scripts/testing/origin_client.ts'
+import { shareFlow as shareFlowAsOrigin } from '../../../scripts/testing/origin_client.ts'
 
 let database: TestDatabase
 let api: Api
 let anon: SupabaseClient
 let user: SupabaseClient
+let packageBytes: number
 const exampleFlow = JSON.parse(await readFile(new URL('../../../scripts/demo/flow.json', import.meta.url), 'utf8'))
 
 beforeAll(async () => {
@@ -17,6 +18,7 @@ beforeAll(async () => {
   await client.query(
     "update app.settings set share_writes_per_minute = 1000000, client_address_header = 'x-client-address'",
   )
+  packageBytes = (await client.query("select app.get_share_limit('package_bytes') as bytes")).rows[0].bytes
   const ana = { id: crypto.randomUUID(), email: 'ana@example.com' }
   await client.query('insert into auth.users (id, email) values ($1, $2)', [ana.id, ana.email])
   api = await startApi(database)
@@ -41,9 +43,9 @@ async function send(path: string, init: { method?: string; body?: string; header
   return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) }
 }
 
-describe("the seed's client code", () => {
+describe('the client code of origin 000', () => {
   test('shares a flow unchanged', async () => {
-    const url = await shareFlowAsTheSeed(anon, exampleFlow)
+    const url = await shareFlowAsOrigin(anon, exampleFlow)
     const { data, status } = await open(url.split('/').at(-1) ?? '')
     expect(status).toBe(200)
     expect(data).toEqual(exampleFlow)
@@ -51,23 +53,23 @@ describe("the seed's client code", () => {
 
   test('shares a flow without agents, which inserts an empty list', async () => {
     const flow = { ...exampleFlow, agents: {}, dataStoreNodes: {}, ifNodes: {} }
-    const url = await shareFlowAsTheSeed(anon, flow)
+    const url = await shareFlowAsOrigin(anon, flow)
     expect((await open(url.split('/').at(-1) ?? '')).data).toEqual(flow)
   })
 
   test('works for a signed-in user', async () => {
-    const url = await shareFlowAsTheSeed(user, exampleFlow)
+    const url = await shareFlowAsOrigin(user, exampleFlow)
     expect((await open(url.split('/').at(-1) ?? '')).data).toEqual(exampleFlow)
   })
 
   test('shares the same flow twice: node ids belong to their flow', async () => {
-    await shareFlowAsTheSeed(anon, exampleFlow)
-    await expect(shareFlowAsTheSeed(anon, exampleFlow)).resolves.toMatch(/^https:\/\/harpy\.chat\/flows\/detail\//)
+    await shareFlowAsOrigin(anon, exampleFlow)
+    await expect(shareFlowAsOrigin(anon, exampleFlow)).resolves.toMatch(/^https:\/\/harpy\.chat\/flows\/detail\//)
   })
 })
 
 describe('share_flow', () => {
-  test('gives a link; repeating it gives the same; another content is a 409', async () => {
+  test('returns a link, the same link when it is repeated, and 409 for other content', async () => {
     const share_id = crypto.randomUUID()
     const first = await anon.rpc('share_flow', { flow: exampleFlow, share_id })
     expect(first.data).toEqual({
@@ -81,7 +83,7 @@ describe('share_flow', () => {
     expect(other).toMatchObject({ status: 409, error: { code: 'PT409', details: 'share_id_taken' } })
   })
 
-  test('ten simultaneous repetitions give one share', async () => {
+  test('makes one share of ten simultaneous requests with one id', async () => {
     const share_id = crypto.randomUUID()
     const results = await Promise.all(
       Array.from({ length: 10 }, () => anon.rpc('share_flow', { flow: exampleFlow, share_id })),
@@ -94,7 +96,7 @@ describe('share_flow', () => {
     expect(rows).toEqual([{ shares: 1 }])
   })
 
-  test('what is shared opens as the same JSON, whichever way it was shared', async () => {
+  test('a flow opens as the JSON that was shared, by RPC and by direct inserts', async () => {
     const json = fc
       .jsonValue({ maxDepth: 4 })
       .map((value) => JSON.parse(JSON.stringify(value).replaceAll('\\u0000', '')))
@@ -136,7 +138,7 @@ describe('share_flow', () => {
         const share_id = crypto.randomUUID()
         expect((await anon.rpc('share_flow', { flow: sent, share_id })).error).toBeNull()
         expect((await open(share_id)).data).toEqual(sent)
-        const url = await shareFlowAsTheSeed(anon, sent)
+        const url = await shareFlowAsOrigin(anon, sent)
         expect((await open(url.split('/').at(-1) ?? '')).data).toEqual(sent)
       }),
       { numRuns: 60 },
@@ -145,7 +147,7 @@ describe('share_flow', () => {
 })
 
 describe('opening a share', () => {
-  test('by GET, POST and HEAD, with the seconds left as cache lifetime', async () => {
+  test('works by GET, POST and HEAD, and lets caches keep the share for the seconds it has left', async () => {
     const share_id = crypto.randomUUID()
     await anon.rpc('share_flow', { flow: exampleFlow, share_id }).throwOnError()
     for (const request of [
@@ -161,7 +163,7 @@ describe('opening a share', () => {
     }
   })
 
-  test('unknown and expired are the same 404, also for HEAD', async () => {
+  test('answers unknown and expired shares with the same 404, also to HEAD', async () => {
     const share_id = crypto.randomUUID()
     await anon.rpc('share_flow', { flow: exampleFlow, share_id }).throwOnError()
     const client = await database.connect()
@@ -176,12 +178,15 @@ describe('opening a share', () => {
   })
 })
 
-describe('bad input gets a 4xx and changes nothing', () => {
+describe('a request with bad input is refused and changes nothing', () => {
   const bare = { name: 'n', nodes: [] as unknown[], edges: [] }
   const share = (flow: unknown) => JSON.stringify({ share_id: crypto.randomUUID(), flow })
   const nested = (depth: number) =>
     `{"share_id":"${crypto.randomUUID()}","flow":{"name":"n","edges":[],"nodes":${'['.repeat(depth)}${']'.repeat(depth)}}}`
-  const cases: [name: string, path: string, body: string, status: number, slug: string | null][] = [
+  /** The body of a request; a function where it needs a limit of the database. */
+  type Body = string | (() => string)
+  const tooLarge = () => ({ ...bare, nodes: ['x'.repeat(packageBytes)] })
+  const cases: [name: string, path: string, body: Body, status: number, slug: string | null][] = [
     ['no object', 'rpc/share_flow', share([]), 422, 'flow_invalid'],
     ['null', 'rpc/share_flow', share(null), 422, 'flow_invalid'],
     ['an empty object', 'rpc/share_flow', share({}), 422, 'flow_invalid'],
@@ -202,8 +207,8 @@ describe('bad input gets a 4xx and changes nothing', () => {
       400,
       '\\u0000 cannot be converted to text.',
     ],
-    ['over 5 MiB', 'rpc/share_flow', share({ ...bare, nodes: ['x'.repeat(5 * 2 ** 20)] }), 413, 'package_too_large'],
-    ['over 5 MiB, directly', 'flows', JSON.stringify({ ...bare, nodes: ['x'.repeat(5 * 2 ** 20)] }), 400, null],
+    ['a package that is too large', 'rpc/share_flow', () => share(tooLarge()), 413, 'package_too_large'],
+    ['a package that is too large, directly', 'flows', () => JSON.stringify(tooLarge()), 400, null],
     ['20 MB', 'rpc/share_flow', share({ ...bare, nodes: ['x'.repeat(20_000_000)] }), 413, 'request_too_large'],
     [
       '20 MB, directly',
@@ -241,14 +246,14 @@ describe('bad input gets a 4xx and changes nothing', () => {
         )
       ).rows
     const before = await count()
-    const answer = await send(path, { body })
+    const answer = await send(path, { body: typeof body === 'string' ? body : body() })
     expect(answer.status, JSON.stringify(answer.body)).toBe(status)
     if (slug !== null) expect(answer.body.details).toBe(slug)
     expect(answer.body.message).toEqual(expect.any(String))
     expect(await count()).toEqual(before)
   })
 
-  test('too many writes are a 429 with Retry-After, for that client address only', async () => {
+  test('a client address that writes too much gets 429 with Retry-After, and no other address does', async () => {
     const client = await database.connect()
     await client.query('update app.settings set share_writes_per_minute = 3')
     try {
@@ -264,7 +269,7 @@ describe('bad input gets a 4xx and changes nothing', () => {
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
       expect(await refused.json()).toMatchObject({ code: 'PT429', details: 'rate_limited' })
       expect((await write('203.0.113.2')).status).toBe(201)
-      // The gateway overwrites what a client claims: these all come from here.
+      // The gateway overwrites the address that a client claims: all of these come from this machine.
       const claims = ['203.0.113.3', '203.0.113.4', '203.0.113.5', '203.0.113.6'].map((address) =>
         send('flows', { body: JSON.stringify(bare), headers: { 'x-client-address': address } }),
       )

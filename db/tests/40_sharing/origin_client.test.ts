@@ -6,7 +6,7 @@ import { shareCard, shareFlow, shareSession } from '../../../scripts/testing/ori
 import { someGif, startTestSidecar, type TestSidecar } from '../../../scripts/testing/sidecar.ts'
 import { startTestStore, type TestStore } from '../../../scripts/testing/store.ts'
 
-// The seed's client code for cards and sessions, unchanged, with the sidecar as its backend.
+// The client code of origin 000 for cards and sessions, unchanged, with the sidecar as its backend.
 let database: TestDatabase
 let api: Api
 let store: TestStore

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 
-// Two sessions at the same moment: each test steps them by hand and waits until one really waits for the other.
+// Two sessions at the same moment: each test steps them by hand, and checks that one waits for the other.
 let database: TestDatabase
 let a: Client
 let b: Client
@@ -23,7 +23,7 @@ beforeEach(async () => {
   await watcher.query('insert into flows (id, name, nodes, edges) values ($1, $2, $3, $4)', [flowId, 'F', '[]', '[]'])
 })
 
-/** What PostgREST does for an anonymous request. */
+/** Sets role and claims as PostgREST does for an anonymous request. */
 const asAnon = async (client: Client) => {
   await client.query(
     "select set_config('role', 'anon', false), set_config('request.jwt.claims', '{\"role\": \"anon\"}', false)",
@@ -42,7 +42,7 @@ const agentsOf = async (shareId: string) =>
       .agents,
   )
 
-test('a node that comes while the flow is being shared is refused', async () => {
+test('a node that is inserted while its flow is being shared waits, and is refused', async () => {
   const shareId = crypto.randomUUID()
   await Promise.all([asAnon(a), asAnon(b)])
   await a.query('begin')
@@ -55,7 +55,7 @@ test('a node that comes while the flow is being shared is refused', async () => 
   expect(await agentsOf(shareId)).toEqual([])
 })
 
-test('a share that comes while a node is being added waits, and has it', async () => {
+test('sharing a flow that is getting a node waits, and the package has the node', async () => {
   const shareId = crypto.randomUUID()
   await Promise.all([asAnon(a), asAnon(b)])
   await b.query('begin')
@@ -67,7 +67,7 @@ test('a share that comes while a node is being added waits, and has it', async (
   expect(await agentsOf(shareId)).toEqual(['just in time'])
 })
 
-test('of two shares of one flow at the same moment, one is refused', async () => {
+test('refuses one of two shares of one flow at the same moment', async () => {
   const [first, second] = [crypto.randomUUID(), crypto.randomUUID()]
   await a.query('begin')
   await share(a, first)
@@ -78,7 +78,7 @@ test('of two shares of one flow at the same moment, one is refused', async () =>
   await expect(other).rejects.toMatchObject({ code: '23505', constraint: 'shared_resources_resource_is_shared_once' })
 })
 
-test('of two share_flow with one id and different content at the same moment, one is refused', async () => {
+test('refuses one of two share_flow with one id and different content at the same moment', async () => {
   const shareId = crypto.randomUUID()
   const call = (client: Client, name: string) =>
     client.query('select * from share_flow($1, $2)', [{ name, nodes: [], edges: [] }, shareId])
@@ -95,7 +95,7 @@ test('of two share_flow with one id and different content at the same moment, on
   expect(rows).toEqual([{ name: 'first' }])
 })
 
-test('the purge leaves a flow alone that is being shared', async () => {
+test('delete_unshared_resources skips a flow that is being shared', async () => {
   await a.query("update flows set created_at = now() - interval '2 hours' where id = $1", [flowId])
   await a.query('begin')
   await share(a, crypto.randomUUID())
@@ -104,7 +104,7 @@ test('the purge leaves a flow alone that is being shared', async () => {
   expect((await b.query('select app.delete_unshared_resources() as purged')).rows).toEqual([{ purged: 0 }])
 })
 
-test('two cleaners at the same moment share the work and neither waits', async () => {
+test('delete_expired_shares skips shares that another transaction has locked', async () => {
   await a.query(`
     select share_flow(json_build_object('name', 'old', 'nodes', '[]'::json, 'edges', '[]'::json), gen_random_uuid())
     from generate_series(1, 20)
@@ -119,7 +119,7 @@ test('two cleaners at the same moment share the work and neither waits', async (
   expect((await watcher.query('select count(*)::int as shares from shared_resources')).rows).toEqual([{ shares: 0 }])
 })
 
-test('the cleanup passes over an expired share whose flow somebody holds', async () => {
+test('delete_expired_shares skips an expired share whose flow is locked', async () => {
   const shareId = crypto.randomUUID()
   await share(a, shareId)
   await a.query("update shared_resources set expires_at = now() - interval '1 second' where id = $1", [shareId])
@@ -131,7 +131,7 @@ test('the cleanup passes over an expired share whose flow somebody holds', async
   expect((await b.query('select app.delete_expired_shares() as deleted')).rows).toEqual([{ deleted: 1 }])
 })
 
-test('a limit holds when many take at the same moment', async () => {
+test('a rate holds when many requests count at the same moment', async () => {
   const sessions = await Promise.all(Array.from({ length: 20 }, () => database.connect()))
   const results = await Promise.allSettled(
     sessions.map((session) => session.query("select app.take_rate('race', 'key', 10, '1 hour')")),

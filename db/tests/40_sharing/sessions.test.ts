@@ -49,7 +49,7 @@ const columns = [
 ]
 
 describe('share_session', () => {
-  test('what comes in comes out, with the URLs of what it shows', async () => {
+  test('a session opens as it was shared, with the URLs of its assets', async () => {
     const json = fc
       .jsonValue({ maxDepth: 3 })
       .map((value) => JSON.parse(JSON.stringify(value).replaceAll('\\u0000', '')))
@@ -88,7 +88,7 @@ describe('share_session', () => {
           cover_url: urlOf(session.cover_id),
         }
         expect(await open(await share(session, flow))).toEqual({ ...expected, flow })
-        // And by direct inserts, which know no flow of their own.
+        // The same by direct inserts, which have no flow in the request.
         const id = crypto.randomUUID()
         const shareId = crypto.randomUUID()
         await anon
@@ -105,7 +105,7 @@ describe('share_session', () => {
     )
   })
 
-  test('a session of nothing has every key', async () => {
+  test('an empty session opens with every key', async () => {
     expect(await open(await share({}))).toEqual({
       ...Object.fromEntries(columns.map((column) => [column, null])),
       all_cards: [],
@@ -115,7 +115,7 @@ describe('share_session', () => {
     })
   })
 
-  test('gives a link, and is safe to repeat', async () => {
+  test('returns a link, and is safe to repeat', async () => {
     const request = { session: { title: 'S', all_cards: [] }, flow: exampleFlow, share_id: crypto.randomUUID() }
     const first = await anon.rpc('share_session', request).throwOnError()
     expect(first.data.url).toBe(`https://harpy.chat/sessions/detail/${request.share_id}`)
@@ -128,10 +128,10 @@ describe('share_session', () => {
     ['no object', [], 'session'],
     ['a title that is a number', { title: 1 }, 'title'],
     ['cards that are an object', { all_cards: {} }, 'all_cards'],
-    ['a card that is none', { all_cards: [{}, 'x'] }, 'all_cards.1'],
-    ['an icon that is no UUID', { all_cards: [{ icon_asset_id: 'x' }] }, 'all_cards.0.icon_asset_id'],
+    ['a card that is a string', { all_cards: [{}, 'x'] }, 'all_cards.1'],
+    ['an icon that is not a UUID', { all_cards: [{ icon_asset_id: 'x' }] }, 'all_cards.0.icon_asset_id'],
     ['an icon that is a number', { all_cards: [{ icon_asset_id: 5 }] }, 'all_cards.0.icon_asset_id'],
-    ['a background that is no UUID', { background_id: 'x' }, 'background_id'],
+    ['a background that is not a UUID', { background_id: 'x' }, 'background_id'],
     ['a cover that is an object', { cover_id: {} }, 'cover_id'],
     ['turns that are an object', { turn_ids: {} }, 'turn_ids'],
     ['too many cards', { all_cards: Array(1001).fill({}) }, 'all_cards'],
@@ -144,21 +144,23 @@ describe('share_session', () => {
   test.each<[name: string, session: unknown]>([
     ['an icon', { all_cards: [{ icon_asset_id: crypto.randomUUID() }] }],
     ['a background', { background_id: crypto.randomUUID() }],
-  ])('refuses %s that nobody uploaded', async (_name, session) => {
+  ])('refuses an unknown asset as %s', async (_name, session) => {
     expect(await anon.rpc('share_session', { session, share_id: crypto.randomUUID() })).toMatchObject({
       status: 422,
       error: { details: 'asset_not_found' },
     })
   })
 
-  test('refuses a flow that is none, and a package that is too large as a whole', async () => {
+  test('refuses an invalid flow, and a session that is too large together with its flow', async () => {
     const send = (session: unknown, flow: unknown) =>
       anon.rpc('share_session', { session, flow, share_id: crypto.randomUUID() })
     expect(await send({}, { name: 1 })).toMatchObject({ status: 422, error: { details: 'flow_invalid' } })
-    const half = 'x'.repeat(3 * 2 ** 20)
-    expect(await send({ title: half }, null)).toMatchObject({ status: 200 })
-    const flow = { name: 'n', nodes: [half.slice(0, 2.5 * 2 ** 20)], edges: [] }
-    expect(await send({ title: half }, flow)).toMatchObject({ status: 413, error: { details: 'package_too_large' } })
+    const client = await database.connect()
+    const { rows } = await client.query("select app.get_share_limit('package_bytes') as bytes")
+    const most = 'x'.repeat(0.6 * rows[0].bytes)
+    expect(await send({ title: most }, null)).toMatchObject({ status: 200 })
+    const flow = { name: 'n', nodes: [most.slice(0, 0.5 * rows[0].bytes)], edges: [] }
+    expect(await send({ title: most }, flow)).toMatchObject({ status: 413, error: { details: 'package_too_large' } })
   })
 })
 
@@ -179,7 +181,7 @@ describe("a session's flow", () => {
     return shareId
   }
 
-  test('is in it while the flow is shared', async () => {
+  test('opens with the session while the flow is shared', async () => {
     const flow_id = await shareFlowRow()
     const flow = expect.objectContaining({ name: 'F', agents: {} })
     expect(await open(await shareSessionRow(flow_id))).toMatchObject({ flow_id, flow })
@@ -187,11 +189,11 @@ describe("a session's flow", () => {
     expect(await open(await share({ flow_id: flow_id.toUpperCase() }))).toMatchObject({ flow })
   })
 
-  test('the one that is given wins', async () => {
+  test('is the flow of the request, if the request has one', async () => {
     expect(await open(await share({ flow_id: await shareFlowRow() }, exampleFlow))).toMatchObject({ flow: exampleFlow })
   })
 
-  test('no session revives a flow that has expired, was never shared, or is no id at all', async () => {
+  test('is null if the flow has expired, was never shared, or flow_id is not an id', async () => {
     const expired = await shareFlowRow()
     const client = await database.connect()
     await client.query('update shared_resources set expires_at = now() where resource_id = $1', [expired])
@@ -203,7 +205,7 @@ describe("a session's flow", () => {
     }
   })
 
-  test('a repeated request gives the first link, also when its flow has expired meanwhile', async () => {
+  test('stays in the session when the request is repeated after the flow has expired', async () => {
     const flow_id = await shareFlowRow()
     const shareId = await share({ flow_id })
     const client = await database.connect()

@@ -1,10 +1,10 @@
--- app.read_card_parts
+-- app.parse_card_parts
 --
 -- Errors      PT422 card_invalid
--- Why         the shape of Character Card V2, as a table; all entries of a book are read in one statement. What is absent
---             or null gets its fallback, or is left out; what is of the wrong type is refused; what the spec does not
---             know stays.
-create or replace function app.read_card_parts(parts json[], kind text, path text)
+-- Why         the shape of Character Card V2 is a table here, and one statement parses all entries
+--             of a book. A field that is absent or null gets its fallback, or is left out. A field
+--             of the wrong type is refused. A field that the specification does not have stays.
+create or replace function app.parse_card_parts(parts json[], kind text, path text)
   returns json[]
   language plpgsql
   volatile
@@ -56,11 +56,11 @@ begin
   rule as materialized (
     select r.key, r.type, r.fallback::json as fallback
     from rules as r
-    where r.kind = read_card_parts.kind
+    where r.kind = parse_card_parts.kind
   ),
   part as materialized (
     select p.value, p.number
-    from unnest(read_card_parts.parts) with ordinality as p (value, number)
+    from unnest(parse_card_parts.parts) with ordinality as p (value, number)
   ),
   field as materialized (
     select
@@ -71,11 +71,13 @@ begin
       r.type,
       r.fallback,
       case
-        -- Editors number the positions, and leave nulls in lists.
+        -- Some editors number the positions, or leave nulls in lists.
         when r.type = 'before_char or after_char' and f.value::text = '0' then '"before_char"'
         when r.type = 'before_char or after_char' and f.value::text = '1' then '"after_char"'
         when r.type = 'an array of strings' and json_typeof(f.value) = 'array'
-          and exists (select from json_array_elements(f.value) as e where json_typeof(e.value) = 'null')
+          and exists (
+            select from json_array_elements(f.value) as e where json_typeof(e.value) = 'null'
+          )
         then coalesce(
           (
             select json_agg(e.value order by e.position)
@@ -95,24 +97,34 @@ begin
     from field as f
     where f.is_a <> 'null' and not case f.type
       when 'an array of strings' then f.is_a = 'array' and not exists (
-        select from json_array_elements(case f.is_a when 'array' then f.value end) as e where json_typeof(e.value) <> 'string'
+        select
+        from json_array_elements(case f.is_a when 'array' then f.value end) as e
+        where json_typeof(e.value) <> 'string'
       )
-      when 'before_char or after_char' then f.is_a = 'number' or f.value #>> '{}' in ('before_char', 'after_char', '')
+      when 'before_char or after_char'
+        then f.is_a = 'number' or f.value #>> '{}' in ('before_char', 'after_char', '')
       else f.type = any (array['a ' || f.is_a, 'an ' || f.is_a])
     end
     union all
     select p.number, 0, 'name', 'a string'
     from part as p
-    where read_card_parts.kind = 'data'
-      and not exists (select from field as f where f.number = p.number and f.key = 'name' and f.is_a <> 'null')
+    where parse_card_parts.kind = 'data'
+      and not exists (
+        select from field as f where f.number = p.number and f.key = 'name' and f.is_a <> 'null'
+      )
   ),
   kept as (
-    select f.number, f.position, f.key, case f.is_a when 'null' then coalesce(f.fallback, f.value) else f.value end as value
+    select
+      f.number,
+      f.position,
+      f.key,
+      case f.is_a when 'null' then coalesce(f.fallback, f.value) else f.value end as value
     from field as f
     where case
       when f.type is null then true
       when f.is_a = 'null' then f.fallback is not null
-      when f.type = 'before_char or after_char' then f.value #>> '{}' in ('before_char', 'after_char')
+      when f.type = 'before_char or after_char'
+        then f.value #>> '{}' in ('before_char', 'after_char')
       else true
     end
     union all
@@ -123,7 +135,9 @@ begin
       and not exists (select from field as f where f.number = p.number and f.key = r.key)
   ),
   rebuilt as (
-    select k.number, json_object_agg(k.key, k.value order by k.position nulls last, k.key) as value
+    select
+      k.number,
+      json_object_agg(k.key, k.value order by k.position nulls last, k.key) as value
     from kept as k
     group by k.number
   )
@@ -131,8 +145,8 @@ begin
     (
       select format(
         '%s%s.%s must be %s.',
-        read_card_parts.path,
-        case read_card_parts.kind when 'entry' then '.' || f.number - 1 end,
+        parse_card_parts.path,
+        case parse_card_parts.kind when 'entry' then '.' || f.number - 1 end,
         f.key,
         f.type
       )
@@ -151,6 +165,8 @@ begin
 end
 $$;
 
-comment on function app.read_card_parts(json[], text, text) is
-  'Checks parts of a Character Card V2 (kind data, book or entry) and returns them with all that the spec asks for; '
-  'path is where they stand.';
+comment on function app.parse_card_parts(json[], text, text) is
+$$Checks parts of a Character Card V2 and returns them with their defaults.
+
+parts: objects of one kind. kind: data, book or entry. path: where they are in the card, for
+messages. 422 card_invalid: the message names the field.$$;

@@ -1,0 +1,39 @@
+-- Comments on the tables and columns of this module.
+
+comment on table app.asset_types is
+$$Types of files that can be uploaded, as the first bytes of a file tell.
+
+An operator may add types. SVG is left out because it can carry scripts.$$;
+comment on column app.asset_types.mime_type is 'MIME type, in lower case.';
+comment on column app.asset_types.extension is 'Extension of the stored file, without the dot.';
+
+comment on table public.assets is
+$$Uploaded files.
+
+Upload one with POST /api/assets of the sidecar, which answers { "assetId": … }. The same bytes get
+the same asset. A row can be selected while a public share shows it.$$;
+comment on column public.assets.id is 'Id to send as icon_asset_id, background_id or cover_id.';
+comment on column public.assets.name is 'Name of the file as the first client sent it, shortened.';
+comment on column public.assets.hash is 'SHA-256 of the bytes, in hex.';
+comment on column public.assets.size_byte is 'Size in bytes.';
+comment on column public.assets.mime_type is 'Type, as the first bytes tell.';
+comment on column public.assets.file_path is 'URL at which clients load the file, on the CDN.';
+comment on column public.assets.object_key is 'Key in the object store; never used again.';
+comment on column public.assets.status is
+$$live, orphaned or deleting.
+
+orphaned: nothing has shown the asset for a grace period. deleting: the worker deletes its object,
+and it counts as absent.$$;
+comment on column public.assets.used_at is
+  'Time of the last upload of these bytes, or of the last check that found the asset shown.';
+comment on column public.assets.status_at is 'Time at which status changed.';
+comment on column public.assets.created_at is 'Time of the first upload.';
+
+comment on table app.asset_uploads is
+$$Uploads in progress.
+
+A row is written before its object, so that every object in the store has a row that names it.$$;
+comment on column app.asset_uploads.id is 'Id of the asset that the upload becomes.';
+comment on column app.asset_uploads.started_at is 'Time at which the sidecar had all bytes.';
+comment on column app.asset_uploads.claimed_at is
+  'Time at which the worker claimed the broken upload to delete its object; null until then.';

@@ -1,0 +1,53 @@
+-- worker.mark_orphaned_assets
+--
+-- Called by   worker task clean_orphaned_assets, until it returns less than limit
+-- Writes      assets.status, used_at
+-- Locks       assets, skipping those that another transaction has locked; then reads what is shown
+-- Why         the first of two steps, a grace period apart: live, orphaned, deleting. Uploading the
+--             same bytes again revives an orphan. While an asset is being deleted, the same bytes
+--             get a new asset with a new key.
+create or replace function worker.mark_orphaned_assets("limit" integer)
+  returns integer
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_now timestamptz := app.now();
+  v_before timestamptz := v_now - (select s.asset_grace from app.settings as s);
+  v_ids uuid[];
+  v_shown_ids uuid[];
+begin
+  perform app.require_read_committed();
+
+  v_ids := array(
+    select a.id
+    from public.assets as a
+    where a.status = 'live' and a.used_at < v_before
+    order by a.used_at
+    limit mark_orphaned_assets."limit"
+    for update skip locked
+  );
+  -- A statement of its own: its snapshot has what was committed before the locks were granted.
+  v_shown_ids := app.find_shown_assets(v_ids);
+
+  update public.assets as a
+  set
+    -- A shown asset goes to the end of the queue; otherwise every run would check it again.
+    used_at = case when a.id = any (v_shown_ids) then v_now else a.used_at end,
+    status = case when a.id = any (v_shown_ids) then 'live' else 'orphaned' end,
+    status_at = case when a.id = any (v_shown_ids) then a.status_at else v_now end
+  where a.id = any (v_ids);
+
+  return cardinality(v_ids);
+end
+$$;
+
+comment on function worker.mark_orphaned_assets(integer) is
+$$Marks assets as orphaned that nobody uploaded for the grace period and that nothing shows.
+
+limit: how many assets to check. Returns how many it checked; less than limit means that no more are
+due. Safe to repeat.$$;
+
+grant execute on function worker.mark_orphaned_assets(integer) to worker;

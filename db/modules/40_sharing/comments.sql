@@ -1,0 +1,171 @@
+-- Comments on the tables, columns and types of this module.
+
+comment on table public.shared_resources is
+$$Shares. Each opens one sealed resource for an hour at most, by its id.
+
+Open one with get_shared_resource. A share that was made as public can be selected while it is
+alive.$$;
+comment on column public.shared_resources.id is
+  'A UUID that the client makes; anyone who knows it can open the share.';
+comment on column public.shared_resources.resource_type is
+$$The table of resource_id.
+
+flow (flows), card_character (characters), card_scenario (scenarios) or session (sessions).$$;
+comment on column public.shared_resources.resource_id is
+  'Id of the shared row. A resource can be shared once.';
+comment on column public.shared_resources.expires_at is
+$$Time at which the share expires, by the clock of the server.
+
+An hour from now at most. A missing time, or a time in the past, becomes an hour from now.$$;
+comment on column public.shared_resources.visibility is
+$$unlisted (default) or public.
+
+unlisted: the share opens by its id only. public: anyone can select the share and its resource.$$;
+comment on column public.shared_resources.created_at is 'Time at which the share was made.';
+
+comment on table app.share_packages is
+$$The documents that get_shared_resource returns.
+
+A package is built once, when its share is made. It is a table of its own, so that lists of shares
+stay narrow and shared_resources has no column to hide.$$;
+comment on column app.share_packages.share_id is 'The share that the package belongs to.';
+comment on column app.share_packages.package is 'The document, as text that is sent unchanged.';
+comment on column app.share_packages.request_hash is
+$$Hash of the request that made the share, to recognize a repeated request.
+
+Null if a client inserted the share directly.$$;
+
+comment on table public.flows is
+$$Flows to share. Insert a flow, then its nodes, then a row of shared_resources.
+
+share_flow does the same in one request. A flow that is not shared within an hour is deleted.$$;
+comment on column public.flows.id is 'A UUID that the client makes.';
+comment on column public.flows.name is 'Name of the flow.';
+comment on column public.flows.description is 'Description of the flow.';
+comment on column public.flows.nodes is 'Nodes of the editor, as the client has them.';
+comment on column public.flows.edges is 'Edges of the editor, as the client has them.';
+comment on column public.flows.response_template is 'Template of the response.';
+comment on column public.flows.sealed_at is
+  'Time at which the flow was shared. A sealed flow and its nodes cannot change; null until then.';
+comment on column public.flows.created_at is 'Time at which the flow was inserted.';
+comment on column public.flows.size_bytes is
+  'Bytes that the flow adds to its package, approximately.';
+
+comment on table public.agents is
+$$Agents of flows.
+
+Node ids are the client's own, and the same flow may be shared twice: the key is (flow_id, id).$$;
+comment on column public.agents.flow_id is 'The flow that the agent belongs to.';
+comment on column public.agents.id is 'Id of the node in its flow.';
+comment on column public.agents.prompt_messages is
+  'Messages of the prompt, as the client has them.';
+comment on column public.agents.response_format is 'Format of the response, as the client has it.';
+comment on column public.agents.size_bytes is
+  'Bytes that the agent adds to its package, approximately.';
+
+comment on table public.data_store_nodes is 'Data stores of flows.';
+comment on column public.data_store_nodes.flow_id is 'The flow that the data store belongs to.';
+comment on column public.data_store_nodes.id is 'Id of the node in its flow.';
+comment on column public.data_store_nodes.data_store_fields is
+  'Fields of the data store, as the client has them.';
+comment on column public.data_store_nodes.size_bytes is
+  'Bytes that the data store adds to its package, approximately.';
+
+comment on table public.if_nodes is 'If-nodes of flows.';
+comment on column public.if_nodes.flow_id is 'The flow that the if-node belongs to.';
+comment on column public.if_nodes.id is 'Id of the node in its flow.';
+comment on column public.if_nodes.conditions is
+  'Conditions of the if-node, as the client has them.';
+comment on column public.if_nodes.size_bytes is
+  'Bytes that the if-node adds to its package, approximately.';
+
+comment on table public.characters is
+$$Character cards to share. Insert a card, then a row of shared_resources.
+
+share_card does the same in one request. A card that is not shared within an hour is deleted.$$;
+comment on column public.characters.id is 'A UUID that the client makes.';
+comment on column public.characters.title is 'Opens as data.extensions.title of Character Card V2.';
+comment on column public.characters.example_dialogue is
+  'Opens as data.mes_example of Character Card V2.';
+comment on column public.characters.lorebook is 'A character book of Character Card V2.';
+comment on column public.characters.tags is 'An array of strings.';
+comment on column public.characters.version is
+  'Opens as data.character_version of Character Card V2.';
+comment on column public.characters.card_summary is
+  'Opens as data.creator_notes of Character Card V2.';
+comment on column public.characters.conceptual_origin is
+  'Opens as data.extensions.conceptualOrigin of Character Card V2.';
+comment on column public.characters.icon_asset_id is
+  'The assetId of the answer of POST /api/assets, or null.';
+comment on column public.characters.sealed_at is
+  'Time at which the card was shared. A sealed card cannot change; null until then.';
+comment on column public.characters.created_at is 'Time at which the card was inserted.';
+comment on column public.characters.updated_at is 'Time of the last change.';
+comment on column public.characters.size_bytes is
+  'Bytes that the card adds to its package, approximately.';
+
+comment on table public.scenarios is
+$$Scenario cards to share. Insert a card, then a row of shared_resources.
+
+share_card does the same in one request. A card that is not shared within an hour is deleted.$$;
+comment on column public.scenarios.id is 'A UUID that the client makes.';
+comment on column public.scenarios.title is 'Opens as data.extensions.title of Character Card V2.';
+comment on column public.scenarios.first_messages is
+$$An array of strings, or of objects with a description.
+
+The first opens as data.first_mes of Character Card V2, the others as data.alternate_greetings.$$;
+comment on column public.scenarios.lorebook is 'A character book of Character Card V2.';
+comment on column public.scenarios.tags is 'An array of strings.';
+comment on column public.scenarios.version is
+  'Opens as data.character_version of Character Card V2.';
+comment on column public.scenarios.card_summary is
+  'Opens as data.creator_notes of Character Card V2.';
+comment on column public.scenarios.conceptual_origin is
+  'Opens as data.extensions.conceptualOrigin of Character Card V2.';
+comment on column public.scenarios.icon_asset_id is
+  'The assetId of the answer of POST /api/assets, or null.';
+comment on column public.scenarios.sealed_at is
+  'Time at which the card was shared. A sealed card cannot change; null until then.';
+comment on column public.scenarios.created_at is 'Time at which the card was inserted.';
+comment on column public.scenarios.updated_at is 'Time of the last change.';
+comment on column public.scenarios.size_bytes is
+  'Bytes that the card adds to its package, approximately.';
+
+comment on table public.sessions is
+$$Sessions to share. Insert a session, then a row of shared_resources.
+
+share_session does the same in one request. A session that is not shared within an hour is
+deleted.$$;
+comment on column public.sessions.id is 'A UUID that the client makes.';
+comment on column public.sessions.all_cards is
+$$An array of cards, as the client has them.
+
+icon_asset_id of a card is the assetId of the answer of POST /api/assets, or null.$$;
+comment on column public.sessions.user_character_card_id is 'An id of the client''s own.';
+comment on column public.sessions.turn_ids is 'An array of ids of the client''s own.';
+comment on column public.sessions.background_id is
+  'The assetId of the answer of POST /api/assets, or null.';
+comment on column public.sessions.cover_id is
+  'The assetId of the answer of POST /api/assets, or null.';
+comment on column public.sessions.translation is 'Any JSON, as the client has it.';
+comment on column public.sessions.chat_styles is 'Any JSON, as the client has it.';
+comment on column public.sessions.flow_id is
+$$An id of the client's own.
+
+If it is the id of a flow whose share is alive, that flow is in the session's package.$$;
+comment on column public.sessions.sealed_at is
+  'Time at which the session was shared. A sealed session cannot change; null until then.';
+comment on column public.sessions.created_at is 'Time at which the session was inserted.';
+comment on column public.sessions.updated_at is 'Time of the last change.';
+comment on column public.sessions.size_bytes is
+  'Bytes that the session adds to its package, approximately.';
+
+comment on table app.session_icons is
+$$Icons inside all_cards of sessions.
+
+The foreign key to assets keeps the worker from deleting an icon while a session shows it.$$;
+comment on column app.session_icons.session_id is 'The session that shows the icon.';
+comment on column app.session_icons.asset_id is 'The icon.';
+
+comment on type public.share_link is
+$$A share: its id, the URL of the page that shows it, and the time at which it expires.$$;

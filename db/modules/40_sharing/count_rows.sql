@@ -1,0 +1,24 @@
+-- app.tg__count_rows
+--
+-- Errors      PT429 rate_limited
+-- Locks       the caller's row of rate_limits, until commit
+-- Why         a row counts as a KiB more than its content: otherwise one request could insert a
+--             million empty rows
+create or replace function app.tg__count_rows()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  perform app.take_share_rate(
+    (select coalesce(sum(new_rows.size_bytes + 1024), 0) from new_rows)
+  );
+
+  return null;
+end
+$$;
+
+comment on function app.tg__count_rows() is
+  'Counts rows that a client inserts directly into the rate of the caller.';

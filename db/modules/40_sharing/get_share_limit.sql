@@ -1,0 +1,34 @@
+-- app.get_share_limit
+--
+-- Why         each limit of sharing is a number in this file only. The constraints of the tables
+--             repeat some of them, because a constraint is part of a migration;
+--             db/tests/40_sharing/get_share_limit.test.sql compares the two. The planner replaces a
+--             call with its result, so a check costs nothing; an open session keeps that result, so
+--             a change needs a reconnect.
+create or replace function app.get_share_limit(name text)
+  returns integer
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+begin
+  -- A statement, because an expression would return null for an unknown name, and refuse nothing.
+  case get_share_limit.name
+    when 'package_bytes' then return 5 * 1024 * 1024;
+    when 'large_package_bytes' then return 256 * 1024;
+    when 'flow_name_bytes' then return 1000;
+    when 'flow_nodes' then return 1000;
+    when 'node_id_bytes' then return 200;
+    when 'card_fields' then return 10000;
+    when 'session_fields' then return 1000;
+    when 'session_cards' then return 1000;
+  end case;
+end
+$$;
+
+comment on function app.get_share_limit(text) is
+$$Returns a limit of sharing by its name.
+
+package_bytes: the largest shared package. large_package_bytes: above this size, a caller shares one
+package at a time. flow_name_bytes, flow_nodes, node_id_bytes: of a flow. card_fields: fields or
+elements of each object or array of a card. session_fields, session_cards: of a session.$$;

@@ -1,0 +1,92 @@
+-- Rows that the tables refuse.
+begin;
+select plan(13);
+select tests.become('anon');
+insert into public.flows (id, name, nodes, edges)
+values
+  ('f0000000-0000-4000-8000-000000000001', 'F', '[]', '[]'),
+  ('f0000000-0000-4000-8000-000000000002', 'G', '[]', '[]');
+insert into public.agents (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', 'a1');
+
+-- Flows
+select lives_ok(
+  $$
+    insert into public.agents (flow_id, id) values ('f0000000-0000-4000-8000-000000000002', 'a1')
+  $$,
+  'two flows may have nodes with the same id'
+);
+select throws_ok(
+  $$
+    insert into public.shared_resources (resource_type, resource_id, expires_at)
+    values ('recipe', gen_random_uuid(), now())
+  $$,
+  '23514', null, 'refuses an unknown resource type'
+);
+select throws_ok(
+  $$ insert into public.flows (name, nodes, edges) values ('x', '["\u0000"]', '[]') $$,
+  '23514', null, 'refuses \u0000 in a flow'
+);
+select throws_ok(
+  $$ insert into public.agents (flow_id, id) values (gen_random_uuid(), 'a') $$,
+  '23503', null, 'refuses a node without a flow'
+);
+select throws_ok(
+  $$ insert into public.agents (id) values ('a') $$,
+  '23502', null, 'refuses a node that names no flow'
+);
+select throws_ok(
+  $$
+    insert into public.agents (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', '')
+  $$,
+  '23514', null, 'refuses a node with an empty id'
+);
+
+-- Cards and sessions
+select throws_ok(
+  $$ insert into public.sessions (all_cards) values ('{}') $$,
+  '23514', null, 'refuses all_cards that is not an array'
+);
+select throws_ok(
+  $$ insert into public.characters (name, tags) values ('x', '{}') $$,
+  '23514', null, 'refuses tags that are not an array'
+);
+select throws_ok(
+  $$ insert into public.characters (name, lorebook) values ('x', '{"entries": ["\u0000"]}') $$,
+  '23514', null, 'refuses \u0000 in a lorebook'
+);
+select throws_ok(
+  $$ insert into public.characters (name, tags) values ('x', '["\u0000"]') $$,
+  '23514', null, 'refuses \u0000 in tags'
+);
+-- 7,500 numbers that jsonb would print with 131 KB each
+select lives_ok(
+  format(
+    $$ insert into public.scenarios (name, tags) values ('x', '[%s]') $$,
+    rtrim(repeat('1e131071,', 7500), ',')
+  ),
+  'a short document stays short'
+);
+
+-- The largest row, and a byte more
+reset role;
+create temporary table "limit" as select app.get_share_limit('package_bytes') as bytes;
+grant select on "limit" to public;
+select tests.become('anon');
+-- Quotes, brackets and name take 5 bytes.
+select lives_ok(
+  $$
+    insert into public.flows (name, nodes, edges)
+    select 'x', to_json(repeat('x', bytes - 5)), '[]' from "limit"
+  $$,
+  'accepts a flow of the largest size'
+);
+select throws_ok(
+  $$
+    insert into public.flows (name, nodes, edges)
+    select 'x', to_json(repeat('x', bytes - 4)), '[]' from "limit"
+  $$,
+  '23514', null, 'refuses a flow that is a byte larger'
+);
+
+select * from finish();
+rollback;
