@@ -9,23 +9,24 @@ create or replace function app.insert_card(card json, kind text, icon_asset_id u
 as $$
 declare
   v_card_id uuid := gen_random_uuid();
+  v_now timestamptz := app.now();
   v_data json := insert_card.card -> 'data';
 begin
   if insert_card.kind = 'character' then
     insert into public.characters (
       id, title, name, description, example_dialogue, lorebook, tags, creator, version,
-      card_summary, conceptual_origin, icon_asset_id, sealed_at
+      card_summary, conceptual_origin, icon_asset_id, sealed_at, created_at, updated_at
     )
     values (
       v_card_id, v_data #>> '{extensions,title}', v_data ->> 'name', v_data ->> 'description',
       v_data ->> 'mes_example', v_data -> 'character_book', v_data -> 'tags', v_data ->> 'creator',
       v_data ->> 'character_version', v_data ->> 'creator_notes',
-      v_data #>> '{extensions,conceptualOrigin}', insert_card.icon_asset_id, app.now()
+      v_data #>> '{extensions,conceptualOrigin}', insert_card.icon_asset_id, v_now, v_now, v_now
     );
   else
     insert into public.scenarios (
       id, title, name, description, first_messages, lorebook, tags, creator, version,
-      card_summary, conceptual_origin, icon_asset_id, sealed_at
+      card_summary, conceptual_origin, icon_asset_id, sealed_at, created_at, updated_at
     )
     values (
       v_card_id, v_data #>> '{extensions,title}', v_data ->> 'name', v_data ->> 'description',
@@ -41,7 +42,7 @@ begin
       ),
       v_data -> 'character_book', v_data -> 'tags', v_data ->> 'creator',
       v_data ->> 'character_version', v_data ->> 'creator_notes',
-      v_data #>> '{extensions,conceptualOrigin}', insert_card.icon_asset_id, app.now()
+      v_data #>> '{extensions,conceptualOrigin}', insert_card.icon_asset_id, v_now, v_now, v_now
     );
   end if;
 

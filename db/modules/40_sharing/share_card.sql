@@ -22,6 +22,7 @@ as $$
 declare
   v_card json := app.parse_card(share_card.card);
   v_hash bigint := app.hash_request(json_build_array(v_card, share_card.icon_asset_id));
+  v_now timestamptz := app.now();
   v_link public.share_link;
   v_package json;
 begin
@@ -48,7 +49,7 @@ begin
   -- Before the foreign key would refuse a missing icon with 23503.
   perform app.lock_assets(array_remove(array[share_card.icon_asset_id], null));
 
-  v_package := app.fill_card(v_card, share_card.icon_asset_id, now(), now());
+  v_package := app.fill_card(v_card, share_card.icon_asset_id, v_now, v_now);
   -- Before a constraint of the card's row would refuse it with 23514.
   perform app.require_package_size(octet_length(v_package::text));
 
