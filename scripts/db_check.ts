@@ -1,3 +1,4 @@
+import { checkBoundaries } from './check/boundaries.ts'
 import { dumpCatalog } from './check/catalog.ts'
 import { checkCatalog, checkDrift, checkRepeat, withClient } from './check/database.ts'
 import { checkEnglish } from './check/english.ts'
@@ -70,6 +71,12 @@ async function checkFiles(): Promise<void> {
     const answering = code.filter(({ path }) => /^(sidecar|scripts\/local)\/.*(?<!\.test)\.ts$/.test(path))
     return checkErrors(modules, answering, await readOne('docs/errors.md'))
   })
+  await check('boundaries', async () =>
+    checkBoundaries([
+      ...code.filter(({ path }) => /^(worker|sidecar)\//.test(path)),
+      ...modules.filter(({ path }) => path.startsWith('db/modules/20_jobs/')),
+    ]),
+  )
   await check('environment', async () =>
     checkEnvironment(
       code.filter(({ path }) => !path.startsWith('scripts/check/')),
