@@ -3,12 +3,12 @@ import { assetsVariables, spacesVariables } from '../worker/shared/object_store.
 import { logLevel, parseEnv, port, postgresUrl } from '../worker/shared/process.ts'
 
 const schema = z.object({
-  /** As role `sidecar`; directly or through a session pooler. */
+  /** For role `sidecar`; directly or through a session pooler. */
   DATABASE_URL: postgresUrl,
   SIDECAR_HOST: z.string().default('127.0.0.1'),
-  /** 0 takes any free port, and the log names it. */
+  /** 0 picks a free port, which the log names. */
   SIDECAR_PORT: port.default(3001),
-  /** Origins whose pages may read answers; `*` is any. */
+  /** Web origins whose pages may read the answers; `*` means any. */
   SIDECAR_CORS_ORIGINS: z
     .string()
     .regex(
@@ -17,7 +17,7 @@ const schema = z.object({
     )
     .transform((list) => list.split(/, */))
     .default([]),
-  /** Each upload may take as much disk as the largest file. */
+  /** Each upload may use as much disk space as the largest file. */
   SIDECAR_UPLOADS_AT_ONCE: z.coerce.number('must be a number from 1 to 10000').int().min(1).max(10_000).default(200),
   SIDECAR_UPLOAD_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 3600').min(1).max(3600).default(120),
   ...assetsVariables,
@@ -28,7 +28,7 @@ const schema = z.object({
 /** The sidecar's configuration, by the names of its variables. */
 export type Config = z.output<typeof schema>
 
-/** Throws one Error that names each variable that is missing or wrong, and no value. */
+/** Throws one Error that names each missing or invalid variable, without values. */
 export function parseConfig(env: NodeJS.ProcessEnv): Config {
   return parseEnv(schema, env)
 }

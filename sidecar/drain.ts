@@ -1,10 +1,9 @@
 import type { Readable } from 'node:stream'
 
 /**
- * Takes what is still being sent and throws it away, until it ends, for 5 s and 32 MB at most.
+ * Reads the rest of a request and discards it, for at most 5 s and 32 MiB.
  *
- * A connection that is closed while bytes lie unread is reset, and a reset takes with it the answer that the other side
- * has not read yet.
+ * Closing a connection with unread bytes resets it, and a reset can destroy the answer before the client has read it.
  */
 export async function drain(source: Readable, limits = { bytes: 32 * 2 ** 20, ms: 5000 }): Promise<void> {
   if (source.readableEnded || source.destroyed) return

@@ -6,7 +6,7 @@ import { buildServer } from './server.ts'
 
 const config = await orExit(2, () => parseConfig(process.env))
 const logger = createLogger('sidecar', config.LOG_LEVEL)
-// Role sidecar's statements end after 10 s; this is for a connection that nobody answers any more.
+// Statements of role sidecar end after 10 s. This longer limit is for connections that no longer answer.
 const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-sidecar', max: 10, queryTimeoutMs: 12_000, logger })
 const store = createSpaces(config, { sockets: config.SIDECAR_UPLOADS_AT_ONCE })
 const server = buildServer({

@@ -4,26 +4,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 
-/** Bytes on disk, and what was learnt of them on the way. */
+/** Bytes on disk, with the facts that were collected while they were written. */
 export type Spooled = {
   size: number
-  /** Whether there were more than were asked for: then the rest was left unread, and the hash is of a part. */
+  /** Whether there were more bytes than allowed. If so, the rest was not read and the hash is incomplete. */
   isTooLarge: boolean
   /** SHA-256, in hex. */
   hash: string
-  /** The first 4,100 bytes, which tell the type. */
+  /** The first 4,100 bytes, which identify the file type. */
   head: Buffer
   open(): Readable
 }
 
-/** A file without a name: its space is free again when it is closed, or when the process ends, however that comes. */
+/** A file without a name, so its disk space is freed when it is closed or when the process ends in any way. */
 export type Spool = {
-  /** Fills it. Throws what `source` throws; a disk that fails, as a SpoolError. */
+  /** Writes `source` to the file. Throws what `source` throws, and a SpoolError when the disk fails. */
   fill(source: AsyncIterable<Buffer>, maxBytes: number): Promise<Spooled>
   close(): Promise<void>
 }
 
-/** The disk failed, or is full. */
+/** The disk failed or is full. */
 export class SpoolError extends Error {}
 
 const headBytes = 4100
@@ -52,7 +52,7 @@ export async function openSpool(): Promise<Spool> {
         isTooLarge,
         hash: hash.digest('hex'),
         head: Buffer.concat(head),
-        // Not the handle's own stream: that one would keep it open.
+        // Not the stream of the handle, because that would keep the handle open.
         open: () => Readable.from(readWhole(file), { objectMode: false }),
       }
     },
@@ -77,6 +77,6 @@ async function onDisk<Result>(step: () => Promise<Result>): Promise<Result> {
   try {
     return await step()
   } catch (cause) {
-    throw new SpoolError(`The upload could not be kept on disk: ${(cause as Error).message}`, { cause })
+    throw new SpoolError(`The upload could not be written to disk: ${(cause as Error).message}`, { cause })
   }
 }

@@ -618,7 +618,7 @@ describe('the sweep', () => {
   test('fails if the store refuses a delete, and deletes the object later', async () => {
     await leave()
     faultyStore.fail('error', { method: 'DELETE' })
-    await expect(sweep(through)).rejects.toThrow('1 objects of broken publications could not be deleted')
+    await expect(sweep(through)).rejects.toThrow('1 objects of failed publications could not be deleted')
     faultyStore.heal()
     await sweep(through)
     expect(await keys()).toHaveLength(1)

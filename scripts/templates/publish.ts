@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import pg from 'pg'
 import { z } from 'zod'
 import { createDb, type Db } from '../../worker/shared/db.ts'
+import { inParallel } from '../../worker/shared/in_parallel.ts'
 import { type Store, StoreError } from '../../worker/shared/object_store.ts'
 import { parseEnv } from '../../worker/shared/process.ts'
 import { openTemplateStore, type TemplatesConfig, templatesVariables } from '../../worker/templates/config.ts'
@@ -13,6 +14,8 @@ import { homeFolder, readEnv } from '../local/home.ts'
 
 /** A command that cannot run as the operator gave it. The message is for people. */
 export class UsageError extends Error {}
+
+const filesAtOnce = 4
 
 /** One file of a version, as the store will have it. */
 type PlannedFile = { path: string; bytes: Buffer; contentType: string }
@@ -158,7 +161,7 @@ export async function publish(
   try {
     let repaired = 0
     if (uploadId === null) {
-      await eachFile(plan.files, options.signal, async (file, signal) => {
+      await inParallel(plan.files, filesAtOnce, options.signal, async (file, signal) => {
         if (await isStored(store, file, signal)) return
         await upload(store, file, signal)
         repaired += 1
@@ -166,8 +169,10 @@ export async function publish(
     } else {
       let done = 0
       options.onProgress?.(0, plan.files.length)
-      await eachFile(plan.files, options.signal, async (file, signal) => {
-        if (!(await renew())) throw new UsageError('This upload took too long and has expired. Run the command again.')
+      await inParallel(plan.files, filesAtOnce, options.signal, async (file, signal) => {
+        if (!(await renew())) {
+          throw new UsageError('This upload took too long and has expired. Run the command again.')
+        }
         await upload(store, file, signal)
         done += 1
         options.onProgress?.(done, plan.files.length)
@@ -202,32 +207,6 @@ async function register(
   const [row] = await db.call<Record<string, Omit<Published, 'repaired'>>>(`app.${name}`, { ...files, ...options })
   if (row?.[name] === undefined) throw new Error(`app.${name} returned no row`)
   return row[name]
-}
-
-/** Works on four files at a time. The first failure stops the rest; it throws when all have ended. */
-async function eachFile(
-  files: PlannedFile[],
-  signal: AbortSignal | undefined,
-  work: (file: PlannedFile, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const stopping = new AbortController()
-  const both = signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal
-  const rest = files.values()
-  const workThrough = async () => {
-    for (const file of rest) {
-      both.throwIfAborted()
-      await work(file, both)
-    }
-  }
-  const running = Array.from({ length: 4 }, () =>
-    workThrough().catch((error: Error) => {
-      stopping.abort(error)
-      throw error
-    }),
-  )
-  await Promise.allSettled(running)
-  // Throws the first failure, which stopped the others.
-  both.throwIfAborted()
 }
 
 async function upload(store: Store, { path, bytes, contentType }: PlannedFile, signal: AbortSignal): Promise<void> {

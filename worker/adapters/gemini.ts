@@ -1,6 +1,7 @@
 import { ApiError, GenerateVideosOperation, GoogleGenAI } from '@google/genai'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
+import { TimeoutError, within } from '../shared/within.ts'
 import { StepError } from '../steps/outcome.ts'
 import {
   check,
@@ -15,16 +16,16 @@ import {
   unreadable,
 } from './gemini_answers.ts'
 
-/** Where Gemini is: part of the worker's environment. */
+/** The part of the worker's environment that says where Gemini is. */
 export const geminiVariables = {
-  /** Without it, steps that need Gemini fail, and everything else runs. */
+  /** Optional: without a key, steps that need Gemini fail and everything else runs. */
   GEMINI_API_KEY: z.string().optional(),
   GEMINI_BASE_URL: z
     .url({ protocol: /^https?$/, error: 'must be a URL like https://generativelanguage.googleapis.com' })
     .default('https://generativelanguage.googleapis.com'),
   /** How long an answer may take. */
   GEMINI_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 300').min(1).max(300).default(120),
-  /** How long to wait before asking again whether a video is there. */
+  /** How long to wait between two polls of a video. */
   GEMINI_VIDEO_POLL_SECONDS: z.coerce.number('must be a number from 0.01 to 300').min(0.01).max(300).default(10),
 }
 
@@ -35,12 +36,11 @@ export type GeminiConfig = z.output<typeof environment>
 export type Picture = { bytes: Buffer; mimeType: string }
 
 /**
- * Gemini. Each call ends in a bounded time, and throws a StepError when it fails: permanent where the next attempt would be
- * given the same, with a reason for people; with `retryInMs` where Gemini says when it takes requests again. A call that
- * `signal` aborts throws the signal's reason.
+ * Gemini. Each call ends in a bounded time. A failure is a StepError with a reason for people: permanent where another
+ * attempt would fail, too; with `retryInMs` where Gemini says when to retry. An aborted call throws the signal's reason.
  */
 export type Gemini = {
-  /** An answer as this schema has it, which Gemini is given as JSON Schema. */
+  /** Writes a JSON value that matches the schema, which Gemini gets as JSON Schema. */
   writeJson<Schema extends z.ZodType>(request: {
     model: string
     prompt: string
@@ -48,20 +48,20 @@ export type Gemini = {
     schema: Schema
     signal: AbortSignal
   }): Promise<{ value: z.output<Schema>; usage: GeminiUsage }>
-  /** A picture of what the prompt says, with those that it is to resemble. */
+  /** Draws a picture from a prompt and from pictures that it shall resemble. */
   drawImage(request: {
     model: string
     prompt: string
     references?: Picture[]
     signal: AbortSignal
   }): Promise<Picture & { usage: GeminiUsage }>
-  /** Begins a video, from a first picture if there is one; the operation's name is all that is needed to go on. */
+  /** Starts a video, optionally from a first picture. Returns the name of the operation, which is all that a poll needs. */
   startVideo(request: { model: string; prompt: string; image?: Picture; signal: AbortSignal }): Promise<string>
-  /** Where the video is; undefined while it is being made. `video_failed`: another operation may do better. */
+  /** Returns the URI of the video, or undefined while Gemini makes it. After `video_failed`, another operation may succeed. */
   pollVideo(request: { operation: string; signal: AbortSignal }): Promise<string | undefined>
-  /** The bytes of a video that {@link pollVideo} has found. */
+  /** Loads a video by the URI from {@link pollVideo}. */
   loadVideo(request: { uri: string; signal: AbortSignal }): Promise<Picture>
-  /** How long to wait between two polls. */
+  /** How long to wait between two polls of a video. */
   videoPollMs: number
 }
 
@@ -75,18 +75,16 @@ export function createGemini(config: GeminiConfig): Gemini {
   const timeoutMs = config.GEMINI_TIMEOUT_SECONDS * 1000
   const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion, fetch: ask } })
 
-  /** Neither a silent Gemini nor one that is slow keeps a step waiting for ever. */
-  async function within<Result>(signal: AbortSignal, call: (abortSignal: AbortSignal) => Promise<Result>) {
+  /** Bounds a request, because Gemini may be silent or slow. */
+  async function callGemini<Result>(signal: AbortSignal, call: (abortSignal: AbortSignal) => Promise<Result>) {
     if (apiKey === undefined) {
-      throw permanent('provider_not_configured', 'This server has no key for Gemini.')
+      throw permanent('provider_not_configured', 'This server has no key for Gemini. Its operator sets GEMINI_API_KEY.')
     }
-    signal.throwIfAborted()
-    const timeout = AbortSignal.timeout(timeoutMs)
     try {
-      return await call(AbortSignal.any([signal, timeout]))
+      return await within(timeoutMs, signal, call)
     } catch (error) {
       if (signal.aborted) throw signal.reason
-      if (timeout.aborted) {
+      if (error instanceof TimeoutError) {
         throw new StepError('provider_timed_out', `Gemini gave no answer within ${timeoutMs / 1000} s.`, {
           cause: error,
         })
@@ -95,7 +93,7 @@ export function createGemini(config: GeminiConfig): Gemini {
     }
   }
 
-  /** Neither a log nor a client sees the key, whoever has sent it back. */
+  /** Removes the key from an error and its causes, because a server may have sent it back. */
   function hide(error: unknown): unknown {
     for (let one = error; one instanceof Error; one = one.cause) {
       one.message = withoutKey(one.message)
@@ -104,25 +102,25 @@ export function createGemini(config: GeminiConfig): Gemini {
     return error
   }
 
-  /** As soon as it comes: what is cut, or put into lower case, is not recognised any more. */
+  /** Removes the key from a text. Call it before the text is cut or changed, because only the whole key is recognised. */
   function withoutKey(text: string): string {
     return apiKey ? text.replaceAll(apiKey, '…') : text
   }
 
   /**
-   * Gemini's answer, whole: what fails later is its form. The key goes to Gemini alone, not to where it redirects; and what is
-   * no JSON object, such as the page of a proxy, is no answer.
+   * Fetches an answer as a whole, so that only its form can fail later. Refuses redirects, because they would get the key, and
+   * bodies that are not a JSON object, such as the page of a proxy.
    */
   async function ask(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const { response, text } = await reach(async () => {
       const response = await fetch(input, { ...init, redirect: 'error' })
       return { response, text: await readText(response) }
     })
-    if (response.ok && !isJsonObject(text)) throw unreadable('it is no JSON object')
+    if (response.ok && !isJsonObject(text)) throw unreadable('it is not a JSON object')
     return new Response(text || null, { status: response.status, headers: response.headers })
   }
 
-  /** Of an answer, all of it; of a refusal, as much as somebody may want to read. */
+  /** Reads the body without the key: of an answer all of it or none, of a refusal the beginning. */
   async function readText(response: Response): Promise<string> {
     const bytes = response.ok
       ? await readBody(response, answerMaxBytes, () => unreadable(`it has more than ${answerMaxBytes / 2 ** 20} MiB`))
@@ -130,7 +128,7 @@ export function createGemini(config: GeminiConfig): Gemini {
     return withoutKey(bytes.toString('utf8'))
   }
 
-  /** The text of an answer; of a refusal an error as the SDK makes it. */
+  /** Returns the text of an answer; throws the SDK's kind of error for a refusal. */
   async function requireOk(response: Response): Promise<string> {
     const text = await readText(response)
     if (!response.ok) throw new ApiError({ status: response.status, message: text.slice(0, 20_000) })
@@ -143,14 +141,14 @@ export function createGemini(config: GeminiConfig): Gemini {
     config: object
     signal: AbortSignal
   }): Promise<{ parts: Part[]; usage: GeminiUsage }> {
-    const { model, parts, signal } = request
-    return within(signal, async (abortSignal) =>
+    const { model, parts, config, signal } = request
+    return callGemini(signal, async (abortSignal) =>
       readAnswer(
         model,
         await client.models.generateContent({
           model,
           contents: [{ role: 'user', parts }],
-          config: { ...request.config, abortSignal },
+          config: { ...config, abortSignal },
         }),
       ),
     )
@@ -183,13 +181,13 @@ export function createGemini(config: GeminiConfig): Gemini {
         signal,
       })
       const drawn = parts.find((part) => part.inlineData && !part.thought)?.inlineData
-      if (!drawn) throw unreadable('it holds no picture')
+      if (!drawn) throw unreadable('it has no picture')
       return { ...(await look(Buffer.from(drawn.data, 'base64'), /^image\/(png|jpeg|webp)$/)), usage }
     },
 
-    // By hand: the SDK begins videos on Google's enterprise platform only, though it polls them here.
+    // Without the SDK, which starts videos on Google's enterprise platform only, although it polls them here.
     async startVideo({ model, prompt, image, signal }) {
-      return within(signal, async (abortSignal) => {
+      return callGemini(signal, async (abortSignal) => {
         const response = await ask(
           new URL(`/${apiVersion}/models/${encodeURIComponent(model)}:predictLongRunning`, baseUrl),
           {
@@ -213,7 +211,7 @@ export function createGemini(config: GeminiConfig): Gemini {
     },
 
     pollVideo: ({ operation, signal }) =>
-      within(signal, async (abortSignal) => {
+      callGemini(signal, async (abortSignal) => {
         const asked = new GenerateVideosOperation()
         asked.name = operation
         const { done, error, response } = check(
@@ -222,7 +220,7 @@ export function createGemini(config: GeminiConfig): Gemini {
         )
         if (error !== undefined) {
           // The codes of google.rpc.Code: 8 resource exhausted, 13 internal, 14 unavailable.
-          const reason = `Gemini made no video: ${error.message?.slice(0, 500) ?? 'it gave no reason'}`
+          const reason = `Gemini could not make the video: ${error.message?.slice(0, 500) ?? 'it gave no reason'}`
           if ([8, 13, 14].includes(error.code ?? 0)) throw new StepError('video_failed', reason)
           throw permanent('provider_refused', reason)
         }
@@ -230,16 +228,17 @@ export function createGemini(config: GeminiConfig): Gemini {
         const uri = response?.generatedVideos?.[0]?.video?.uri
         if (uri !== undefined) return uri
         const [reason] = response?.raiMediaFilteredReasons ?? []
-        if (reason !== undefined) throw permanent('provider_refused', `Gemini made no video: ${reason.slice(0, 500)}`)
-        throw unreadable('it holds no video')
+        if (reason !== undefined)
+          throw permanent('provider_refused', `Gemini could not make the video: ${reason.slice(0, 500)}`)
+        throw unreadable('it has no video')
       }),
 
     loadVideo: ({ uri, signal }) =>
-      within(signal, async (abortSignal) => {
-        // The key goes to Gemini alone, not to where its answers point.
+      callGemini(signal, async (abortSignal) => {
+        // Only Gemini gets the key, not the servers that its answers point to.
         let url = readUrl(uri)
         for (let hop = 0; hop < 4; hop++) {
-          if (!/^https?:$/.test(url.protocol)) throw unreadable('its video is nowhere on the web')
+          if (!/^https?:$/.test(url.protocol)) throw unreadable('the URL of its video is invalid')
           const isGemini = url.origin === new URL(baseUrl).origin
           const response = await reach(() =>
             fetch(url, {
@@ -259,7 +258,7 @@ export function createGemini(config: GeminiConfig): Gemini {
             throw unreadable(`its video cannot be loaded (${response.status})`)
           }
           if (!response.ok) await requireOk(response).catch(notLost)
-          // What it is called counts for nothing: a proxy may call its page a video.
+          // The content type is ignored, because a proxy may declare its page a video.
           const bytes = await reach(() =>
             readBody(response, videoMaxBytes, () =>
               permanent('video_too_large', `The video has more than ${videoMaxBytes / 2 ** 20} MiB.`),
@@ -267,12 +266,12 @@ export function createGemini(config: GeminiConfig): Gemini {
           )
           return look(bytes, /^video\//)
         }
-        throw unreadable('its video is nowhere')
+        throw unreadable('the URL of its video redirects too often')
       }),
   }
 }
 
-/** Whatever fails on the way. */
+/** Turns a failure of the connection into a StepError. */
 async function reach<Result>(call: () => Promise<Result>): Promise<Result> {
   try {
     return await call()
@@ -293,22 +292,22 @@ function isJsonObject(text: string): boolean {
   }
 }
 
-/** What bytes are, by the bytes themselves. */
+/** Returns a file with the type that its bytes have, if that is a wanted one. */
 async function look(bytes: Buffer, wanted: RegExp): Promise<Picture> {
-  const mimeType = (await fileTypeFromBuffer(bytes))?.mime ?? 'nothing that is known'
-  if (!wanted.test(mimeType)) throw unreadable(`it holds ${bytes.length === 0 ? 'no bytes' : mimeType}`)
+  const mimeType = (await fileTypeFromBuffer(bytes))?.mime ?? 'an unknown type'
+  if (!wanted.test(mimeType)) throw unreadable(`it has ${bytes.length === 0 ? 'no bytes' : mimeType}`)
   return { bytes, mimeType }
 }
 
 function readUrl(text: string, base?: URL): URL {
   const url = URL.parse(text, base?.href)
-  if (url === null) throw unreadable('its video is nowhere on the web')
+  if (url === null) throw unreadable('the URL of its video is invalid')
   return url
 }
 
 const toPart = ({ bytes, mimeType }: Picture) => ({ inlineData: { mimeType, data: bytes.toString('base64') } })
 
-/** Its bytes; of one that has more, what `tooLarge` says, or the first ones. */
+/** Reads a body up to a size. A larger one throws `tooLarge()`, or is cut where there is no `tooLarge`. */
 async function readBody(response: Response, maxBytes: number, tooLarge?: () => StepError): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let bytes = 0

@@ -2,16 +2,16 @@ import { ApiError } from '@google/genai'
 import { z } from 'zod'
 import { StepError } from '../steps/outcome.ts'
 
-// What Gemini's answers mean: their form, what they refuse, and whether another attempt may do better.
+// Interprets Gemini's answers: checks their form, and says why one failed and whether another attempt may succeed.
 
-/** What a call has cost, as it is kept with the job. */
+/** What a call cost, in the form that is stored with the job. */
 export type GeminiUsage = { model: string; input_tokens: number; output_tokens: number }
 
-/** Where Gemini takes no more for now, and does not say until when. */
+/** The delay when Gemini is busy and does not say for how long. */
 const busyMs = 5000
 const retryMaxSeconds = 600
 
-/** What has been paid for is not refused for how it is counted. */
+/** Never rejects an answer because of its token counts, because the answer is already paid for. */
 const tokens = z.number().nonnegative().max(Number.MAX_SAFE_INTEGER).transform(Math.round).catch(0)
 
 const answers = z.object({
@@ -60,7 +60,7 @@ export const operations = z.object({
     .optional(),
 })
 
-/** What Gemini says of an error, inside the message of the SDK's ApiError. */
+/** Gemini's own error, which is inside the message of the SDK's ApiError. */
 const refusals = z.object({
   error: z.object({
     message: z.string().optional(),
@@ -82,6 +82,7 @@ export type Part = {
   inlineData?: { mimeType: string; data: string } | null | undefined
 }
 
+/** Returns the parts of an answer and its cost; throws when Gemini refused, or cut the answer off. */
 export function readAnswer(model: string, answer: unknown): { parts: Part[]; usage: GeminiUsage } {
   const { candidates, promptFeedback, usageMetadata: cost } = check(answers, answer)
   if (promptFeedback?.blockReason) {
@@ -91,9 +92,12 @@ export function readAnswer(model: string, answer: unknown): { parts: Part[]; usa
   if (candidate === undefined) throw unreadable('it is empty')
   const finishReason = candidate.finishReason ?? 'STOP'
   if (finishReason === 'MAX_TOKENS') {
-    throw permanent('answer_truncated', 'The answer was cut off: it is longer than the model may write. Ask for less.')
+    throw permanent(
+      'answer_truncated',
+      'The answer was cut off because it is longer than the model allows. Ask for less.',
+    )
   }
-  // What a model says of what it may not show: asked again, it says the same.
+  // Permanent, because the same prompt gets the same refusal.
   if (finishReason !== 'STOP') {
     throw permanent('provider_refused', `Gemini gives no answer to this: ${inWords(finishReason)}. Reword it.`)
   }
@@ -109,13 +113,13 @@ export function readAnswer(model: string, answer: unknown): { parts: Part[]; usa
 
 const inWords = (reason: string) => reason.toLowerCase().replaceAll('_', ' ').slice(0, 100)
 
-/** What is no JSON, or another one than was asked for: the next attempt may do better. */
+/** Parses an answer. A failure is not permanent, because the next attempt may get a valid answer. */
 export function readJson<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw unreadable('it is no JSON', cause)
+    throw unreadable('it is not JSON', cause)
   }
   return check(schema, value)
 }
@@ -126,15 +130,15 @@ export function check<Schema extends z.ZodType>(schema: Schema, value: unknown):
   throw unreadable(z.prettifyError(parsed.error).slice(0, 500), parsed.error)
 }
 
-/** Why a call failed, and whether another one may do better. */
+/** Turns an error of a call into a StepError with its reason; permanent where another attempt would fail, too. */
 export function explain(error: unknown): unknown {
   if (error instanceof StepError) return error
-  // The SDK stumbles over an answer of another form than it knows.
-  if (!(error instanceof ApiError)) return unreadable('it has another form than an answer has', error)
+  // The SDK throws other errors when an answer has an unknown form.
+  if (!(error instanceof ApiError)) return unreadable('its form is unknown', error)
   const { status } = error
   const said = readRefusal(error.message)
   if (status === 429) {
-    return new StepError('provider_busy', 'Gemini takes no more requests for now.', {
+    return new StepError('provider_busy', 'Gemini accepts no more requests at the moment.', {
       cause: error,
       retryInMs: said.retryInMs ?? busyMs,
     })
@@ -153,7 +157,7 @@ export function explain(error: unknown): unknown {
   return permanent('provider_refused', `Gemini refuses the request (${status}): ${said.message}`, error)
 }
 
-/** Operations and their files are kept for some days only: who asks later is told that there is none, or that it is not theirs. */
+/** Gemini keeps operations and their files for some days only. Afterwards it answers 403, 404 or 410. */
 export function notLost(error: unknown): never {
   if (error instanceof ApiError && [403, 404, 410].includes(error.status)) {
     throw new StepError('video_failed', 'Gemini has lost the video.', { cause: error })
@@ -166,7 +170,7 @@ function readRefusal(text: string): { message: string; isKeyInvalid?: boolean; r
   try {
     value = JSON.parse(text)
   } catch {
-    // A proxy's page, say: its status tells enough.
+    // For example the page of a proxy. The status says enough.
     return { message: 'it gave no reason' }
   }
   const parsed = refusals.safeParse(value)
@@ -177,7 +181,7 @@ function readRefusal(text: string): { message: string; isKeyInvalid?: boolean; r
   return {
     message: message?.slice(0, 500) ?? 'it gave no reason',
     isKeyInvalid: details.some(({ reason }) => reason === 'API_KEY_INVALID'),
-    // Less than a second would have a step fail for good within a moment; and nothing waits for ever.
+    // With less than a second a step would use up all its attempts in a moment. The upper limit bounds the wait.
     ...(seconds >= 1 && { retryInMs: Math.ceil(Math.min(seconds, retryMaxSeconds) * 1000) }),
   }
 }

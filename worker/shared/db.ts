@@ -3,22 +3,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
 
-/** The database: functions behind one door, and nothing else. */
+/** The database as worker and sidecar see it: the functions behind one door. */
 export type Db = {
   /**
-   * Runs `select * from schema.function(arg => $1, …)` and gives its rows; a scalar is a row with one column, named
-   * like the function. An array is sent as a Postgres array, so JSON is sent as text: `JSON.stringify(value)`.
-   * Throws `<name> failed: <reason>` with pg's error as `cause`.
+   * Runs `select * from schema.function(arg => $1, …)` and returns the rows. A scalar is one row with one column, named like
+   * the function. Pass JSON as text (`JSON.stringify(value)`), because an array becomes a Postgres array. Throws
+   * `<name> failed: <reason>` with pg's error as `cause`.
    */
   call<Row extends pg.QueryResultRow>(name: string, args?: Record<string, unknown>): Promise<Row[]>
 }
 
-/** A pool that opens connections when they are needed and outlives restarts of Postgres. */
+/** Opens a pool that connects on demand and survives restarts of Postgres. */
 export function openPool(options: {
   url: string
   name: string
   max: number
-  /** How long a query may go without an answer; for ever, by default. */
+  /** How long a query waits for its answer. Default: no limit. */
   queryTimeoutMs?: number
   logger: Logger
 }): pg.Pool {
@@ -30,7 +30,7 @@ export function openPool(options: {
     ...(options.queryTimeoutMs && { query_timeout: options.queryTimeoutMs }),
     keepAlive: true,
   })
-  // pg drops a broken connection by itself, and a query on it fails. Without listeners the process would end.
+  // pg drops broken connections itself and fails their queries. Without listeners the error event would end the process.
   pool.on('connect', (client) => {
     client.on('error', (error) => options.logger.warn({ reason: error.message }, 'Database connection was lost'))
   })
@@ -38,10 +38,10 @@ export function openPool(options: {
   return pool
 }
 
-/** The only SQL in TypeScript is a call of one function: this is where it is made. */
+/** Calls functions of the database. All SQL in TypeScript is such a call, and it is built here. */
 export function createDb(pool: Pick<pg.Pool, 'query'>): Db {
   const names = new Map<string, string>()
-  /** Of a prepared statement: 63 bytes at most, and to be recognised in a log. */
+  /** Names a prepared statement: at most 63 bytes, and recognisable in a log. */
   const nameOf = (call: string, text: string) => {
     const name = names.get(text) ?? `${call.slice(0, 50)} ${createHash('sha1').update(text).digest('hex').slice(0, 12)}`
     names.set(text, name)
@@ -50,15 +50,15 @@ export function createDb(pool: Pick<pg.Pool, 'query'>): Db {
   return {
     async call<Row extends pg.QueryResultRow>(name: string, args: Record<string, unknown> = {}) {
       requireIdentifiers(name, Object.keys(args))
-      // Quoted, because an argument may be called "limit".
+      // Quoted, because an argument may have the name of a keyword, such as "limit".
       const list = Object.keys(args).map((arg, index) => `"${arg}" => $${index + 1}`)
       try {
         const text = `select * from ${name}(${list.join(', ')})`
-        // Prepared, so that each connection plans a call once.
+        // A prepared statement, so that each connection plans a call once.
         const { rows } = await pool.query<Row>({ name: nameOf(name, text), text, values: Object.values(args) })
         return rows
       } catch (cause) {
-        // Node's error for a host with several addresses has a code and no message.
+        // Node's error for a host with several addresses has a code but no message.
         const { message, code } = cause as pg.DatabaseError
         throw new Error(`${name} failed: ${message || code}`, { cause })
       }
@@ -67,8 +67,8 @@ export function createDb(pool: Pick<pg.Pool, 'query'>): Db {
 }
 
 /**
- * Tells whether a function such as `worker.ping` answers within 1 s. One call at a time: against a database that
- * hangs, each further one would take a connection.
+ * Returns a function that tells whether, for example, `worker.ping` answers within 1 s. It makes one call at a time, because
+ * each further call to a hanging database would occupy a connection.
  */
 export function createPing(db: Db, name: string): () => Promise<boolean> {
   let pending: Promise<boolean> | undefined

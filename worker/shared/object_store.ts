@@ -8,22 +8,23 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 import { z } from 'zod'
+import { within } from './within.ts'
 
-/** Where the store is: the part of their environment that worker and sidecar share. */
+/** The part of the environment that says where the store is; worker and sidecar share it. */
 export const spacesVariables = {
-  /** The region's, without the bucket. */
+  /** The endpoint of the region, without the bucket. */
   SPACES_ENDPOINT: z.url({ protocol: /^https?$/, error: 'must be a URL like https://fra1.digitaloceanspaces.com' }),
   SPACES_REGION: z.string().default('us-east-1'),
   SPACES_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket'),
   SPACES_ACCESS_KEY_ID: z.string(),
   SPACES_SECRET_ACCESS_KEY: z.string(),
-  /** For servers that know buckets by path only, such as local ones. */
+  /** True for servers that address buckets by path only, such as local ones. */
   SPACES_FORCE_PATH_STYLE: z.stringbool({ error: 'must be true or false' }).default(false),
   /** How long the store may be silent. */
   SPACES_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 60').min(1).max(60).default(15),
 }
 
-/** Where clients load what the bucket holds; for worker and sidecar. */
+/** The public URL of the bucket; worker and sidecar share it. */
 export const assetsVariables = {
   ASSETS_CDN_URL: z
     .url({ protocol: /^https?$/, error: 'must be a URL like https://cdn.example.com' })
@@ -34,36 +35,36 @@ const environment = z.object(spacesVariables)
 
 export type SpacesConfig = z.output<typeof environment>
 
-/** An object to be written: `open` gives its bytes, from the first one at each call. */
+/** An object to store. Each call of `open` returns its bytes from the start. */
 export type NewObject = {
   key: string
   open: () => Readable
   length: number
   contentType: string
   cacheControl: string
-  /** Whether only who has the keys may read it. */
+  /** True if only holders of the keys may read it. */
   isPrivate?: boolean
 }
 
 export type StoredObject = { key: string; modifiedAt: Date }
 
-/** An object store. Each call ends in a bounded time, and throws a StoreError when it fails. */
+/** An object store. Each call ends in a bounded time and throws a StoreError when it fails. */
 export type Store = {
   put(object: NewObject, signal?: AbortSignal): Promise<void>
-  /** All its bytes; one that has more than `maxBytes` is refused. */
+  /** Returns all bytes of an object; throws when it has more than `maxBytes`. */
   get(key: string, maxBytes: number, signal?: AbortSignal): Promise<Buffer>
-  /** An object that is not there is deleted, too. */
+  /** Deletes an object. A missing object counts as deleted. */
   delete(key: string, signal?: AbortSignal): Promise<void>
-  /** Whatever begins with this prefix, page by page, by key. */
+  /** Lists the objects whose key has this prefix, in the order of keys, page by page. */
   list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject[]>
-  /** Where the store says that the bucket is. */
+  /** Asks the store for the region of the bucket. */
   region(signal?: AbortSignal): Promise<string>
   close(): void
 }
 
-/** A call of the store that failed. */
+/** A failed call of the store. */
 export class StoreError extends Error {
-  /** Whether what was asked may have happened, or may still happen. */
+  /** Whether the request may have taken effect, or may still do so. */
   readonly isUncertain: boolean
 
   constructor(message: string, options: { cause: unknown; isUncertain: boolean }) {
@@ -71,22 +72,22 @@ export class StoreError extends Error {
     this.isUncertain = options.isUncertain
   }
 
-  /** Whether the store gave no answer at all: it hangs, or is not to be reached. */
+  /** Whether the store did not answer: it hangs or cannot be reached. */
   get isSilence(): boolean {
     return statusOf(this.cause) === undefined && !this.isTooLarge && !this.isBroken
   }
 
-  /** Whether the store began to answer, and broke off: asked again, it may get to the end. */
+  /** Whether the store began to answer and broke off. Another attempt may succeed. */
   get isBroken(): boolean {
     return this.cause instanceof BrokenOffError
   }
 
-  /** Whether the store says that there is no such object. */
+  /** Whether the store says that the object does not exist. */
   get isMissing(): boolean {
     return statusOf(this.cause) === 404
   }
 
-  /** Whether there is more of it than was to be read. */
+  /** Whether the object or the answer is larger than allowed. */
   get isTooLarge(): boolean {
     return this.cause instanceof TooLargeError
   }
@@ -95,7 +96,7 @@ export class StoreError extends Error {
 class TooLargeError extends Error {}
 class BrokenOffError extends Error {}
 
-/** What the store says of itself is XML: a page of a list, the largest, has a thousand keys. */
+/** The limit for answers in XML. The largest one is a page of a listing, with a thousand keys. */
 const answerMaxBytes = 8_388_608
 
 /** A bucket of DigitalOcean Spaces, or of any other server that speaks S3. */
@@ -119,7 +120,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
     },
   })
   const Bucket = config.SPACES_BUCKET
-  // The SDK collects whatever is no object's body in memory, errors included.
+  // The SDK collects every answer that is not the body of an object in memory, errors included, so limit its size.
   client.middlewareStack.add(
     (next, context) => async (args) => {
       const output = await next(args)
@@ -128,42 +129,37 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
       if (response.body && !isObject) response.body = limit(response.body, answerMaxBytes)
       return output
     },
-    // Next to the wire, before anybody reads.
+    // Closest to the wire, before anything reads the answer.
     { step: 'deserialize', priority: 'low' },
   )
 
-  /** Neither a silent store nor one that drips keeps anybody waiting for ever. */
-  async function within<Result>(
+  /** Bounds a request, because the store may be silent or send its answer in drops. */
+  async function request<Result>(
     what: string,
     ms: number,
     signal: AbortSignal | undefined,
     call: (abortSignal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
-    const timeout = AbortSignal.timeout(ms)
     try {
-      return await call(signal ? AbortSignal.any([signal, timeout]) : timeout)
+      return await within(ms, signal, call)
     } catch (cause) {
       const { message, code, name } = cause as NodeJS.ErrnoException
-      const reason = timeout.aborted
-        ? `no answer within ${ms / 1000} s`
-        : /XML parse error/.test(message)
-          ? 'what answers does not speak S3'
-          : message || code || name
+      const reason = /XML parse error/.test(message) ? 'the server does not speak S3' : message || code || name
       throw new StoreError(`${what} failed: ${reason}`, { cause, isUncertain: isUncertain(cause) })
     }
   }
 
   return {
     async put({ key, open, length, contentType, cacheControl, isPrivate }, signal) {
-      // The SDK repeats no request whose body is a stream; a connection that was kept may have been closed meanwhile.
+      // A second attempt here, because the SDK does not retry a stream, and a kept connection may be closed already.
       let hasFailedUncertainly = false
-      // Long before the shortest grace of an upload is over, whatever the attempts.
+      // For both attempts together; far shorter than the shortest grace of an upload.
       const timeout = AbortSignal.timeout(8 * idleMs)
       const both = signal ? AbortSignal.any([signal, timeout]) : timeout
       for (let attempt = 1; ; attempt++) {
         const Body = open()
         try {
-          const { ETag } = await within('Putting an object', 8 * idleMs, both, (abortSignal) =>
+          const { ETag } = await request('Putting an object', 8 * idleMs, both, (abortSignal) =>
             client.send(
               new PutObjectCommand({
                 Bucket,
@@ -173,13 +169,13 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
                 ContentType: contentType,
                 ContentDisposition: 'inline',
                 CacheControl: cacheControl,
-                // In Spaces whatever is not said to be public is private, for the CDN, too.
+                // Spaces objects are private by default, for the CDN, too.
                 ...(!isPrivate && { ACL: 'public-read' as const }),
               }),
               { abortSignal },
             ),
           )
-          // What answers without one is no object store: a proxy's page, say.
+          // An answer without an ETag does not come from an object store, but for example from a proxy.
           if (!ETag) throw new StoreError('Putting an object gave no ETag', { cause: undefined, isUncertain: true })
           return
         } catch (error) {
@@ -195,7 +191,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
     },
 
     async get(key, maxBytes, signal) {
-      return within('Getting an object', 2 * idleMs, signal, async (abortSignal) => {
+      return request('Getting an object', 2 * idleMs, signal, async (abortSignal) => {
         const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }), { abortSignal })
         const chunks: Buffer[] = []
         let length = 0
@@ -214,7 +210,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
     },
 
     async delete(key, signal) {
-      await within('Deleting an object', 2 * idleMs, signal, (abortSignal) =>
+      await request('Deleting an object', 2 * idleMs, signal, (abortSignal) =>
         client.send(new DeleteObjectCommand({ Bucket, Key: key }), { abortSignal }).catch((error: Error) => {
           if (error.name !== 'NoSuchKey') throw error
         }),
@@ -225,7 +221,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
       let ContinuationToken: string | undefined
       do {
         const command = new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken })
-        const page = await within('Listing objects', 2 * idleMs, signal, (abortSignal) =>
+        const page = await request('Listing objects', 2 * idleMs, signal, (abortSignal) =>
           client.send(command, { abortSignal }),
         )
         yield (page.Contents ?? []).flatMap(({ Key, LastModified }) =>
@@ -236,10 +232,10 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
     },
 
     async region(signal) {
-      const { LocationConstraint } = await within('Asking for the region', 2 * idleMs, signal, (abortSignal) =>
+      const { LocationConstraint } = await request('Asking for the region', 2 * idleMs, signal, (abortSignal) =>
         client.send(new GetBucketLocationCommand({ Bucket }), { abortSignal }),
       )
-      // Only the oldest region of S3 has no name here.
+      // Only the oldest region of S3 is reported without a name.
       return LocationConstraint || 'us-east-1'
     },
 
@@ -247,7 +243,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
   }
 }
 
-/** Ends with an error after so many bytes, and hangs up. */
+/** Passes a body on, up to a size; a larger one ends with an error and closes the connection. */
 function limit(body: Readable, maxBytes: number): Transform {
   let length = 0
   const counted = new Transform({
@@ -260,8 +256,8 @@ function limit(body: Readable, maxBytes: number): Transform {
 }
 
 /**
- * A refusal says that nothing was done, and so does a connection that was never made. A 5xx does not: it may be a
- * gateway's, which has lost sight of the server behind it.
+ * Whether a failed request may have taken effect. After a refusal or without a connection it has not. After a 5xx it may
+ * have, because the answer may come from a gateway that lost the server behind it.
  */
 function isUncertain(error: unknown): boolean {
   const { code = '' } = error as NodeJS.ErrnoException
@@ -270,7 +266,7 @@ function isUncertain(error: unknown): boolean {
   return !['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)
 }
 
-/** Worth another attempt at once: a connection that broke, a server that says that it is too busy. */
+/** Whether an immediate second attempt may succeed: after a broken connection, or when the server is busy. */
 function isTransient(error: unknown): boolean {
   const status = statusOf(error)
   if (status !== undefined) return status >= 500 || status === 429

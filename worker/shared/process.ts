@@ -1,9 +1,9 @@
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino'
 import { z } from 'zod'
 
-// What worker and sidecar have in common as processes: their environment, their log, their end.
+// The life cycle of worker and sidecar as processes: environment, log, shutdown.
 
-/** Parts of an environment. Their messages never repeat a value, which may be a password. */
+/** Schemas of environment variables. Their messages never repeat a value, because it may be a password. */
 export const postgresUrl = z.url({
   protocol: /^postgres(ql)?$/,
   error: 'must be a URL like postgres://role:password@host:5432/name',
@@ -11,9 +11,9 @@ export const postgresUrl = z.url({
 export const port = z.coerce.number('must be a port number, 0 to 65535').int().min(0).max(65_535)
 export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info')
 
-/** Parses an environment; throws one Error whose message has a line for each variable that is missing or wrong. */
+/** Parses an environment. Throws one Error with a line for each variable that is missing or invalid. */
 export function parseEnv<Schema extends z.ZodType>(schema: Schema, env: NodeJS.ProcessEnv): z.output<Schema> {
-  // Compose and dotenv files leave empty what is not set.
+  // Compose and dotenv files pass unset variables as empty strings.
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   const result = schema.safeParse(given)
   if (result.success) return result.data
@@ -21,12 +21,12 @@ export function parseEnv<Schema extends z.ZodType>(schema: Schema, env: NodeJS.P
     const name = path.join('.')
     return `  ${name}: ${given[name] === undefined ? 'is missing' : message}`
   })
-  throw new Error(`These variables are missing or wrong:\n${lines.join('\n')}\nSee .env.example.`, {
+  throw new Error(`These variables are missing or invalid:\n${lines.join('\n')}\nSee .env.example.`, {
     cause: result.error,
   })
 }
 
-/** Does a step of the start; when it fails, says why in a sentence on stderr and exits with this code. For main.ts. */
+/** Runs a step of the start. When it fails, prints the reason on stderr and exits with this code. For main.ts. */
 export async function orExit<Result>(code: number, step: () => Result | Promise<Result>): Promise<Result> {
   try {
     return await step()
@@ -36,7 +36,7 @@ export async function orExit<Result>(code: number, step: () => Result | Promise<
   }
 }
 
-/** JSON lines on stdout. Of an error only type, message, code and stack: pg puts whole rows into `detail`. */
+/** Logs JSON lines to stdout. Of an error only type, message, code and stack, because pg puts whole rows into `detail`. */
 export function createLogger(service: string, level: string): Logger {
   const options = {
     level,
@@ -45,7 +45,7 @@ export function createLogger(service: string, level: string): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: serializeError },
   }
-  // Synchronous, or the last lines before an exit come out of order.
+  // Synchronous, because otherwise the last lines before an exit come out of order.
   return pino(options, destination({ sync: true }))
 }
 
@@ -57,8 +57,8 @@ function serializeError(error: unknown): unknown {
 }
 
 /**
- * At SIGTERM or SIGINT calls `stop` and exits: 0 when it succeeds within 4 s, else 1. A second signal exits at once.
- * For main.ts.
+ * On SIGTERM or SIGINT, calls `stop` and exits: with 0 when it succeeds within 4 s, else with 1. A second signal exits
+ * immediately. For main.ts.
  */
 export function exitOnSignal(logger: Logger, stop: () => Promise<void>): void {
   let stopping = false

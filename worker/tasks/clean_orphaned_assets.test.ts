@@ -199,7 +199,7 @@ describe('an asset that nothing shows', () => {
   test('stays if the worker is stopped', async () => {
     const stopped = new AbortController()
     stopped.abort()
-    await expect(run({ mode: 'orphans' }, pino({}, log), stopped.signal)).rejects.toThrow('was stopped')
+    await expect(run({ mode: 'orphans' }, pino({}, log), stopped.signal)).rejects.toThrow('was interrupted')
   })
 })
 

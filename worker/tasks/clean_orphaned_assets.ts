@@ -1,22 +1,25 @@
 import { z } from 'zod'
 import { defineTask, type TaskContext } from '../queue/define_task.ts'
+import { inParallel } from '../shared/in_parallel.ts'
 import type { Store } from '../shared/object_store.ts'
 import type { Deps } from './deps.ts'
 
 const batchSize = 100
-const lanes = 10
+const deletesAtOnce = 10
+/** A store that is down is not asked a thousand times. */
+const failuresMax = 10
 const hourMs = 3_600_000
 const prefix = 'shared-assets/'
 
 type Claimed = { id: string; object_key: string }
 
 /**
- * `orphans` deletes assets that nothing shows, from the store first and then from the database: `limit` at most.
+ * `orphans` deletes up to `limit` assets that nothing shows: first the object, then the row.
  *
- * `unknown_objects` looks through the store for objects that no row names, and says how many there are; with `remove` it
- * deletes them. It stops at `limit`, too.
+ * `unknown_objects` searches the store for up to `limit` objects without a row and logs their number; with `remove` it
+ * deletes them.
  *
- * Safe to repeat, and several at once share the work. What could not be deleted fails the job at its end, and comes again.
+ * Safe to repeat, and several jobs share the work. Objects that cannot be deleted fail the job at its end, so it runs again.
  */
 export default defineTask({
   payload: z.object({
@@ -60,7 +63,7 @@ async function removeOrphans(limit: number, { store, db, logger, signal }: TaskC
 
   if (claimed > 0) logger.info({ claimed, forgotten }, 'Orphaned assets were deleted')
   if (failure) throw new Error(`${claimed - forgotten} of ${claimed} orphans could not be deleted`, { cause: failure })
-  if (signal.aborted) throw new Error('Deleting orphans was stopped before its end')
+  if (signal.aborted) throw new Error('Deleting orphans was interrupted because the worker is stopping')
 }
 
 async function findUnknown(
@@ -72,7 +75,7 @@ async function findUnknown(
   let listed = 0
   for await (const page of store.list(prefix, signal)) {
     listed += page.length
-    // An upload's row comes before its object; an hour on top costs nothing.
+    // An upload writes its row before its object; one hour is a margin that costs nothing.
     const keys = page.filter(({ modifiedAt }) => Date.now() - modifiedAt.getTime() > hourMs).map(({ key }) => key)
     const found = await db.call<{ object_key: string }>('worker.find_unknown_objects', { keys })
     unknown.push(...found.map(({ object_key }) => object_key).slice(0, limit - unknown.length))
@@ -89,30 +92,25 @@ async function findUnknown(
     const rest = unknown.length - deleted.size
     throw new Error(`${rest} of ${unknown.length} unknown objects could not be deleted`, { cause: failure })
   }
-  if (signal.aborted) throw new Error('Deleting unknown objects was stopped before its end')
+  if (signal.aborted) throw new Error('Deleting unknown objects was interrupted because the worker is stopping')
 }
 
-/** Some at a time, each lane up to its first failure: a store that is down is not asked a thousand times. */
+/** Deletes objects in parallel. Gives up after some failures, or when the signal aborts. */
 async function deleteAll(
   store: Store,
   keys: string[],
   signal: AbortSignal,
 ): Promise<{ deleted: Set<string>; failure: Error | undefined }> {
   const deleted = new Set<string>()
-  const rest = keys.values()
-  let failure: Error | undefined
-  const work = async () => {
-    for (const key of rest) {
-      if (signal.aborted) return
-      try {
-        await store.delete(key, signal)
-        deleted.add(key)
-      } catch (error) {
-        failure ??= error as Error
-        return
-      }
+  const failures: Error[] = []
+  await inParallel(keys, deletesAtOnce, undefined, async (key) => {
+    if (signal.aborted || failures.length >= failuresMax) return
+    try {
+      await store.delete(key, signal)
+      deleted.add(key)
+    } catch (error) {
+      failures.push(error as Error)
     }
-  }
-  await Promise.all(Array.from({ length: lanes }, work))
-  return { deleted, failure }
+  })
+  return { deleted, failure: failures[0] }
 }

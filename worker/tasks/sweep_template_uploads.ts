@@ -1,21 +1,22 @@
 import { z } from 'zod'
 import { defineTask, type TaskContext } from '../queue/define_task.ts'
+import { inParallel } from '../shared/in_parallel.ts'
 import type { Deps } from './deps.ts'
 
 const batchSize = 100
-const lanes = 4
+const deletesAtOnce = 4
 
 /**
- * Deletes the objects that no version of a template has, of broken publications and of drafts, from the store first and
- * then from the database. Safe to repeat; what could not be deleted fails the job at its end, and comes again.
+ * Deletes objects of failed publications and of deleted drafts that no version of a template uses: first the object, then
+ * the row. Safe to repeat. Objects that cannot be deleted fail the job at its end, so it runs again.
  */
 export default defineTask({
   payload: z.object({}),
   async run(_payload, { db, templateStore, logger, signal }: TaskContext<Deps>) {
     if (templateStore === undefined) {
-      throw new Error('No store of templates is configured: set TEMPLATES_STORE_ENDPOINT and its keys')
+      throw new Error('No template store is configured. Set TEMPLATES_STORE_ENDPOINT and its keys.')
     }
-    /** Asks just before: a worker that slept meanwhile would delete what has been published since. */
+    /** Checks the claim just before a delete, because a worker that was suspended may have lost it to a publication. */
     const confirm = async (storage_path: string, claim_id: string) => {
       const args = { storage_path, claim_id }
       const [row] = await db.call<{ confirm_template_claim: boolean }>('worker.confirm_template_claim', args)
@@ -30,28 +31,24 @@ export default defineTask({
       size = claimed.length
       const gone: string[] = []
       const failures: unknown[] = []
-      const rest = claimed.values()
-      const lane = async () => {
-        for (const { storage_path, claim_id } of rest) {
-          try {
-            if (!(await confirm(storage_path, claim_id))) continue
-            await templateStore.delete(storage_path, signal)
-            gone.push(storage_path)
-          } catch (error) {
-            failures.push(error)
-          }
+      await inParallel(claimed, deletesAtOnce, undefined, async ({ storage_path, claim_id }) => {
+        try {
+          if (!(await confirm(storage_path, claim_id))) return
+          await templateStore.delete(storage_path, signal)
+          gone.push(storage_path)
+        } catch (error) {
+          failures.push(error)
         }
-      }
-      await Promise.all(Array.from({ length: lanes }, lane))
+      })
       const claimId = claimed[0]?.claim_id
       if (gone.length > 0) await db.call('worker.forget_template_uploads', { storage_paths: gone, claim_id: claimId })
       deleted += gone.length
       if (failures.length > 0) {
-        throw new Error(`${failures.length} objects of broken publications could not be deleted`, {
+        throw new Error(`${failures.length} objects of failed publications could not be deleted`, {
           cause: failures[0],
         })
       }
     }
-    if (deleted > 0) logger.info({ deleted }, 'Objects of broken publications were deleted')
+    if (deleted > 0) logger.info({ deleted }, 'Objects of failed publications were deleted')
   },
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Db } from '../shared/db.ts'
+import { within } from '../shared/within.ts'
 import { type Locale, type RemoteManifest, remoteManifest } from './manifest.ts'
 
 /** A request as Postgres gets it. */
@@ -26,8 +27,7 @@ export function createManifestSource(db: Db): ManifestSource {
     async ask({ template, version, locale, key }) {
       const question = `${template} ${version} ${locale}`
       const before = known.get(question)
-      const [row] = await within(
-        manifestTimeoutMs,
+      const [row] = await within(manifestTimeoutMs, undefined, () =>
         db.call<{ template_manifest: unknown }>('worker.template_manifest', {
           name: template,
           version,
@@ -47,19 +47,7 @@ export function createManifestSource(db: Db): ManifestSource {
 
     async recordUse({ jobId, template, version, hashes }) {
       const args = { job_id: jobId, name: template, version, hashes }
-      await within(recordTimeoutMs, db.call('worker.record_template_use', args))
+      await within(recordTimeoutMs, undefined, () => db.call('worker.record_template_use', args))
     },
-  }
-}
-
-/** Rejects after a time. The failure of a late call is not reported. */
-async function within<Result>(ms: number, call: Promise<Result>): Promise<Result> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s`)), ms)
-  call.catch(() => {})
-  try {
-    return await Promise.race([call, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,0 +1,32 @@
+/** A call had no answer in time. */
+export class TimeoutError extends Error {}
+
+/**
+ * Calls `call` and waits for it for `ms` at most, and not beyond the abort of `signal`. The call gets a signal that aborts
+ * in both cases; a call that ignores the signal runs on, and its failure is dropped.
+ *
+ * Throws a TimeoutError when the time is over, the reason of `signal` when that aborts, else what `call` throws.
+ */
+export async function within<Result>(
+  ms: number,
+  signal: AbortSignal | undefined,
+  call: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  signal?.throwIfAborted()
+  const timeout = AbortSignal.timeout(ms)
+  const either = signal ? AbortSignal.any([signal, timeout]) : timeout
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(either.reason)
+  either.addEventListener('abort', onAbort, { once: true })
+  try {
+    const work = call(either)
+    work.catch(() => {})
+    return await Promise.race([work, aborted.promise])
+  } catch (cause) {
+    if (signal?.aborted) throw signal.reason
+    if (timeout.aborted) throw new TimeoutError(`no answer within ${ms / 1000} s`, { cause })
+    throw cause
+  } finally {
+    either.removeEventListener('abort', onAbort)
+  }
+}
