@@ -9,7 +9,7 @@ test('app.fail is found on one line and over several, and nothing else', () => {
   const { raised, problems } = inSql(`-- perform app.fail(400, 'in_a_comment', …)
 create or replace function app.fail(status integer, slug text) …
 as $$ begin
-  perform app.fail(404, 'not_there', 'There is none; sorry.', format('Use %s, (or) %s.', 'a', array['b', 'c']));
+  perform app.fail(404, 'not_there', 'Not there; sorry.', format('Use %s, (or) %s.', 'a', array['b', 'c']));
   perform app.fail(
     429,
     'too_fast',

@@ -76,6 +76,6 @@ test.each([
 })
 
 test('a good migration has no fault', () => {
-  const text = "-- Why: create function is no word to fear in a comment.\nset local lock_timeout = '5s';\n"
+  const text = "-- Why: create function is harmless in a comment.\nset local lock_timeout = '5s';\n"
   expect(findMigrationFaults({ path: 'db/migrations/20260101000000_add_2.sql', text })).toEqual([])
 })

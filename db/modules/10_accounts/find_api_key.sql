@@ -1,6 +1,6 @@
 -- app.find_api_key, gate.find_api_key
 --
--- Writes      what app.note_api_key_use writes, unless the transaction is read-only
+-- Writes      the rows of app.note_api_key_use, unless the transaction is read-only
 -- Errors      PT401 api_key_expired, api_key_owner_blocked, api_key_revoked, api_key_unknown,
 --             PT429 rate_limited
 -- Why         This definer reads keys and cannot change the role; its caller, an invoker, changes

@@ -3,12 +3,12 @@ import { appendFileSync, cpSync, mkdtempSync, renameSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
-import { readHashes } from '../../../scripts/database/freeze.ts'
+import { hashOf, nameOf, readHashes } from '../../../scripts/database/freeze.ts'
 import { migrate } from '../../../scripts/database/migrate.ts'
-import { dbFolder } from '../../../scripts/database/sql_files.ts'
+import { dbFolder, sqlFiles } from '../../../scripts/database/sql_files.ts'
 import { asAdmin, databaseUrl } from '../../../scripts/testing/cluster.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { prepareOldDatabase } from '../../../scripts/testing/old_database.ts'
+import { prepareOldDatabase, withRelease } from '../../../scripts/testing/old_database.ts'
 
 // Refusals of db:migrate. Each test edits a copy of db/, and its own database stays as it was.
 
@@ -115,6 +115,13 @@ test('db:migrate names what no file makes any more', async () => {
     `Left over: trigger _999_left_over on public.users. ${advice}`,
     '',
   ])
+})
+
+test('the archive of c5e8e03 has the released migrations', async () => {
+  const released = await readHashes(join(dbFolder, 'migration_hashes.txt'))
+  const archived = await withRelease('c5e8e03', (archive) => sqlFiles(archive, 'migrations'))
+  expect(archived).toHaveLength(9)
+  for (const { path, text } of archived) expect(hashOf(text), path).toBe(released.get(nameOf(path)))
 })
 
 test('a database that is older than c5e8e03 is refused, and c5e8e03 is adopted with the released hashes', async () => {
