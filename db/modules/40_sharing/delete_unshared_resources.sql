@@ -15,6 +15,7 @@ declare
   v_deleted integer;
   v_total integer := 0;
 begin
+  -- any (array(…)): the subquery, which locks rows, runs once, whatever plan is chosen.
   delete from public.flows as f
   where f.id = any (array(
     select u.id
