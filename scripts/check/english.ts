@@ -134,9 +134,10 @@ export async function checkEnglish(root: string, shouldWrite: boolean): Promise<
   const files = (await readFiles(root, sources)).filter(({ path }) => !exempt.test(path))
   const breaches = files.flatMap(findBreaches)
   const text = await readFile(join(root, countsPath), 'utf8').catch(() => '')
-  const recorded = new Map(
-    [...text.matchAll(/^(\d+) (.+)$/gm)].map(([, number, group = '']) => [group, Number(number)]),
-  )
+  const recorded = new Map<string, number>()
+  // A merge may keep the lines of both sides: the lower number holds.
+  for (const [, number, group = ''] of text.matchAll(/^(\d+) (.+)$/gm))
+    recorded.set(group, Math.min(recorded.get(group) ?? Number.POSITIVE_INFINITY, Number(number)))
   const found = new Map([...new Set(files.map(({ path }) => groupOf(path)))].sort().map((group) => [group, 0]))
   for (const { path } of breaches) found.set(groupOf(path), (found.get(groupOf(path)) ?? 0) + 1)
 

@@ -18,3 +18,9 @@ test('names an edited, a new and a missing migration', () => {
     'db/migrations/c.sql is missing: db/migration_hashes.txt has its hash',
   ])
 })
+
+test('two hashes of one migration, which a merge may leave, are named', () => {
+  expect(findEdits([file('a', 'select 1;')], [line('a', 'select 2;'), line('a', 'select 1;')])).toEqual([
+    'db/migration_hashes.txt has two hashes of a: a merge kept both sides',
+  ])
+})
