@@ -41,6 +41,12 @@ export function readBlocks(markdown: string): Block[][] {
   return groups
 }
 
+/** Files that a page shows: code blocks below a paragraph that begins with the file's path and ends with a colon. */
+export function readShownFiles(markdown: string): { path: string; text: string }[] {
+  const file = /^`([^`\n]+\/[^`\n]+)`[^\n]*:\n\n(`{3,})\w+\n([\s\S]*?)^\2$/gm
+  return [...markdown.matchAll(file)].map(([, path = '', , text = '']) => ({ path, text }))
+}
+
 /** A page without its code blocks, line by line: a `#` or a link in a code block does not count. */
 export function readProse(markdown: string): string[] {
   let fence = ''

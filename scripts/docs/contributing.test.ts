@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative, sep } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readShownFiles } from './markdown.ts'
+import { root } from './pages.ts'
+
+// Follows .github/CONTRIBUTING.md in a copy of the repository: its example must pass the checks that it names.
+
+const page = readFileSync(join(root, '.github/CONTRIBUTING.md'), 'utf8')
+const copy = mkdtempSync(join(tmpdir(), 'plinth-contributing-'))
+
+/** Lines that the page adds to a file: the file, how they begin, and the line that they come before. */
+const additions = [
+  { path: 'db/tests/00_base/access.test.sql', start: "  ('public.word_counts'", before: "  ('public.users'" },
+  { path: 'docs/errors.md', start: '| `text_empty`', before: '| `too_many_api_keys`' },
+]
+
+beforeAll(() => {
+  const left = new Set(['.git', '.local', 'node_modules'])
+  cpSync(root, copy, { recursive: true, filter: (path) => !left.has(relative(root, path).split(sep)[0] ?? '') })
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  for (const { path, text } of readShownFiles(page)) {
+    if (additions.some((addition) => addition.path === path)) continue
+    const target = join(copy, path.replace('…', '99991231235959'))
+    mkdirSync(dirname(target), { recursive: true })
+    writeFileSync(target, text)
+  }
+  for (const { path, start, before } of additions) {
+    const line = page.split('\n').find((one) => one.startsWith(start)) ?? ''
+    const text = readFileSync(join(copy, path), 'utf8')
+    expect(line).not.toBe('')
+    expect(text).toContain(`\n${before}`)
+    writeFileSync(join(copy, path), text.replace(`\n${before}`, `\n${line}\n${before}`))
+  }
+})
+
+afterAll(() => rmSync(copy, { recursive: true, force: true }))
+
+test('the example has a file of each kind', () => {
+  expect(readShownFiles(page).length).toBeGreaterThan(10)
+})
+
+test('it passes db:check', { timeout: 180_000 }, () => {
+  expect(run('npm', 'run', '--silent', 'db:check', '--', '--write')).toContain('Everything holds')
+})
+
+test('it compiles, and its tests pass with the rules and the access matrix', { timeout: 180_000 }, () => {
+  run('npm', 'run', '--silent', 'lint')
+  run('npm', 'run', '--silent', 'types')
+  const output = run('npx', 'vitest', 'run', 'db/tests/pgtap.test.ts', '-t', '95_texts|00_base/access|00_base/rules')
+  expect(output.replace(/\p{Cc}\[\d+m/gu, '')).toContain('3 passed')
+})
+
+/** Runs a command in the copy; its output, also in the error where it fails. */
+function run(command: string, ...args: string[]): string {
+  try {
+    return execFileSync(command, args, { cwd: copy, encoding: 'utf8', stdio: 'pipe' })
+  } catch (cause) {
+    const { stdout = '', stderr = '' } = cause as { stdout?: string; stderr?: string }
+    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}\n${stderr}`, { cause })
+  }
+}
