@@ -1,6 +1,6 @@
--- Plans. An operator's change stays.
+-- Plans. A plan that an operator has changed stays as it is.
 insert into public.plans (id, name, description)
 values
-  ('free', 'Free', 'What every user starts with.'),
-  ('pro', 'Pro', 'For those who make something every day.')
+  ('free', 'Free', 'The plan of every new user.'),
+  ('pro', 'Pro', 'For users who create something every day.')
 on conflict on constraint plans_pkey do nothing;
