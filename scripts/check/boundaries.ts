@@ -5,6 +5,7 @@ import { count } from './outcome.ts'
 
 /** The parts of the worker, lowest first. A part may import lower parts only, so parts of one level don't know each other. */
 const levels = [
+  ['docs/drama.schema.json'],
   ['worker/shared'],
   ['worker/queue', 'worker/steps'],
   ['worker/adapters', 'worker/templates'],

@@ -1,33 +1,36 @@
 import { createHash } from 'node:crypto'
+import schema from '../../docs/drama.schema.json' with { type: 'json' }
 import { isExactNumber, numberText } from './exact_json.ts'
 
+const httpUrl = new RegExp(schema.$defs.http_url.pattern)
+
 /**
- * Makes of a `drama.json` of the old storage the document that save_drama_complete takes. That storage has no published form, so
- * fields are known by the names that such files use, in camel case or snake case; whatever is not known is kept in `extra`.
- * Ids that are UUIDs stay; others become UUIDs that are the same at every import.
+ * Converts a `drama.json` of the old storage to the document that save_drama_complete accepts. The old storage has no published
+ * format, so fields are recognized by the names that such files use, in camel case or snake case; all other fields go to `extra`.
+ * UUIDs stay as ids; another id becomes a UUID, the same at every import.
  */
 export function mapDrama(externalId: string, source: unknown, ownerId: string): Record<string, unknown> {
-  if (!isObject(source)) throw new Error('it is no JSON object')
+  if (!isObject(source)) throw new Error('drama.json must be a JSON object')
   const name = (path: string) => uuidOf(`${ownerId}/${externalId}/${path}`)
   const top = new Fields(source)
   top.take('id', 'drama_id')
   const found = top.list('characters', 'cast')
   const characters = found.map((one, n) => mapCharacter(one, n, name))
   const who = new Map<string, string>()
-  // Where somebody is called what another one has as id, the id counts.
+  // Ids overwrite names: a name may be the id of another character.
   for (const { called, document } of characters) if (called !== '') who.set(called, document.id)
   for (const { id, document } of characters) if (id !== undefined) who.set(id, document.id)
 
   const episodes = top.list('episodes')
   const loose = top.list('scenes')
   const [title, premise] = [top.text('title', 'name'), top.text('premise', 'prompt', 'idea')]
-  // All of it would go into extra, and what is there once is passed over later.
+  // All of it would go to extra, and the next import would skip the drama.
   if (!title && !premise && characters.length + episodes.length + loose.length === 0) {
     throw new Error(
-      "none of its fields is a drama's: no title or premise that is a text, no characters, episodes or scenes",
+      'drama.json has no field of a drama: no title or premise that is a text, no characters, episodes or scenes',
     )
   }
-  // Scenes that belong to no episode make one.
+  // Scenes without an episode get an episode of their own.
   if (loose.length > 0) episodes.push({ scenes: loose })
   return {
     id: isUuid(externalId) ? externalId.toLowerCase() : name(''),
@@ -48,7 +51,7 @@ export function mapDrama(externalId: string, source: unknown, ownerId: string): 
 
 type Name = (path: string) => string
 
-/** A part's name below its parent: its id, or where it has none, its place, which no id looks like. */
+/** The name of a part below its parent: its id, or else its place, which looks like no id. */
 function nameOf(id: string | undefined, n: number): string {
   return id === undefined ? `#${n + 1}` : id.replace(/[%#/]/g, encodeURIComponent)
 }
@@ -101,7 +104,7 @@ function mapScene(source: unknown, n: number, path: string, name: Name, who: Map
   }
 }
 
-/** The fields of an object, each taken once; what nobody takes is the rest. */
+/** The fields of an object. Each is read once; the others are the rest. */
 class Fields {
   private readonly left: Map<string, unknown>
 
@@ -109,7 +112,7 @@ class Fields {
     this.left = new Map(Object.entries(source))
   }
 
-  /** The value of the first of these fields that is there and fits; it is taken. */
+  /** Reads the first of these fields that exists. */
   take(...names: string[]): unknown {
     return this.find(names, (value) => value)
   }
@@ -123,11 +126,7 @@ class Fields {
   }
 
   url(...names: string[]): string | null {
-    return (
-      this.find(names, (value) =>
-        typeof value === 'string' && /^https?:\/\/[^\s"<>]+$/.test(value) ? value : undefined,
-      ) ?? null
-    )
+    return this.find(names, (value) => (typeof value === 'string' && httpUrl.test(value) ? value : undefined)) ?? null
   }
 
   list(...names: string[]): unknown[] {
@@ -136,7 +135,7 @@ class Fields {
     )
   }
 
-  /** Ids of characters, named by id or by name; taken where all of them are known. */
+  /** Reads the characters of a scene, given by id or name, if all of them are known. */
   references(who: Map<string, string>, ...names: string[]): string[] {
     return (
       this.find(names, (value) => {
@@ -150,7 +149,7 @@ class Fields {
     )
   }
 
-  /** What nobody has taken, with the id that was no UUID. */
+  /** Returns the fields that were not read, with the original id of a part if it is not a UUID. */
   rest(originalId?: string): Record<string, unknown> {
     const own = this.find(['extra'], (value) => (isObject(value) ? value : undefined))
     return { ...own, ...Object.fromEntries(this.left), ...(originalId !== undefined && { original_id: originalId }) }
@@ -170,13 +169,13 @@ class Fields {
   }
 }
 
-/** What names something: a text, or a number. */
+/** Reads an id or a name: a text or a number. */
 function toId(value: unknown): string | undefined {
   if (isExactNumber(value)) return numberText(value)
   return typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined
 }
 
-/** A text: also of a list of texts, and of lines that somebody says. */
+/** Reads a text, a list of texts, or a list of lines with their speakers. */
 function toText(value: unknown): string | undefined {
   if (typeof value === 'string') return value
   if (!Array.isArray(value) || value.length === 0) return undefined
@@ -190,7 +189,7 @@ function toText(value: unknown): string | undefined {
   return lines.every((line) => line !== undefined) ? lines.join('\n') : undefined
 }
 
-/** `{ "1": { … }, "2": { … } }` is a list, too. */
+/** Reads `{ "1": { … }, "2": { … } }` as a list. */
 function listByKey(value: Record<string, unknown>): unknown[] | undefined {
   const entries = Object.entries(value)
   return entries.every(([, one]) => isObject(one))
@@ -206,7 +205,7 @@ function isUuid(value: string | undefined): value is string {
   return value !== undefined && /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value)
 }
 
-/** A UUID of version 5, in a namespace of our own. */
+/** A UUID of version 5 in our namespace. */
 export function uuidOf(name: string): string {
   const namespace = Buffer.from('6f1d9c5a7b3e4c0f9a2d8e5b1c7f4a60', 'hex')
   const bytes = createHash('sha1').update(namespace).update(name).digest().subarray(0, 16)

@@ -1,10 +1,13 @@
--- A signed-in user reads their own dramas and all below them, and inserts { premise, model, options } to have one generated;
--- everything else is written by functions. Anyone may read which models there are.
+-- A signed-in user reads their own dramas with characters, episodes and scenes, and inserts
+-- { premise, model, options } to generate one; functions write everything else. Everybody reads the
+-- list of models.
 
-revoke all on public.ai_models, public.dramas, public.drama_characters, public.episodes, public.scenes
+revoke all
+  on public.ai_models, public.dramas, public.drama_characters, public.episodes, public.scenes
   from anon, authenticated, service_role;
 
-grant select (name, kind, description, is_enabled, is_default) on public.ai_models to anon, authenticated, service_role;
+grant select (name, kind, description, is_enabled, is_default) on public.ai_models
+  to anon, authenticated, service_role;
 
 drop policy if exists select_all on public.ai_models;
 create policy select_all on public.ai_models
@@ -13,22 +16,25 @@ create policy select_all on public.ai_models
   using (true);
 
 grant select (
-  id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url, options, extra, run_id,
-  created_at, updated_at
+  id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url,
+  options, extra, run_id, created_at, updated_at
 ) on public.dramas to authenticated;
 grant insert (premise, model, options) on public.dramas to authenticated;
 grant select (
-  id, drama_id, owner_id, position, name, role, description, appearance, portrait_url, portrait_job_id, extra, created_at,
-  updated_at
+  id, drama_id, owner_id, position, name, role, description, appearance, portrait_url,
+  portrait_job_id, extra, created_at, updated_at
 ) on public.drama_characters to authenticated;
-grant select (id, drama_id, owner_id, position, title, summary, script, extra, created_at, updated_at) on public.episodes
-  to authenticated;
 grant select (
-  id, drama_id, episode_id, owner_id, position, title, summary, text, image_prompt, video_prompt, character_ids, image_url,
-  image_job_id, video_url, video_job_id, audio_url, extra, created_at, updated_at
+  id, drama_id, owner_id, position, title, summary, script, extra, created_at, updated_at
+) on public.episodes to authenticated;
+grant select (
+  id, drama_id, episode_id, owner_id, position, title, summary, text, image_prompt, video_prompt,
+  character_ids, image_url, image_job_id, video_url, video_job_id, audio_url, extra, created_at,
+  updated_at
 ) on public.scenes to authenticated;
 
-grant select on public.dramas, public.drama_characters, public.episodes, public.scenes to service_role;
+grant select on public.dramas, public.drama_characters, public.episodes, public.scenes
+  to service_role;
 
 drop policy if exists select_own on public.dramas;
 create policy select_own on public.dramas
@@ -36,7 +42,7 @@ create policy select_own on public.dramas
   to authenticated
   using (owner_id = (select auth.uid()));
 
--- The owner is set by trigger _050_generate, which comes before this.
+-- Trigger _050_generate sets owner_id before this check.
 drop policy if exists insert_own on public.dramas;
 create policy insert_own on public.dramas
   for insert

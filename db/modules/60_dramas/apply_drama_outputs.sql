@@ -1,10 +1,14 @@
 -- app.apply_drama_outputs
 --
--- Called by   the job engine, as on_completed of all types of dramas: in the transaction that completes the steps
--- Writes      dramas, drama_characters, episodes, scenes; jobs.error_slug of steps whose output is not usable
--- Locks       the engine holds the runs; then come the dramas, lowest id first; then the rows below them
--- Why         a callback refuses nothing. The handler's schema fails malformed outputs; what is malformed all the same is left
---             out, and the step says output_not_taken
+-- Called by   the job engine, as on_completed of all types of dramas: in the transaction that
+--             completes the steps
+-- Writes      dramas, drama_characters, episodes, scenes; jobs.error_slug of steps whose output is
+--             not usable
+-- Locks       the engine has locked the runs; this locks the dramas, lowest id first, then their
+--             rows
+-- Why         a callback never raises because of an output. The handler's schema fails malformed
+--             outputs; what is malformed all the same is left out, and the step gets
+--             output_not_taken
 create or replace function app.apply_drama_outputs(job_ids bigint[])
   returns void
   language plpgsql
@@ -12,7 +16,9 @@ create or replace function app.apply_drama_outputs(job_ids bigint[])
   set search_path = ''
 as $$
 declare
-  v_types text[] := array(select distinct j.type from public.jobs as j where j.id = any (apply_drama_outputs.job_ids));
+  v_types text[] := array(
+    select distinct j.type from public.jobs as j where j.id = any (apply_drama_outputs.job_ids)
+  );
   v_fitting_ids bigint[];
   v_applied_ids bigint[] := '{}'::bigint[];
 begin
@@ -22,6 +28,7 @@ begin
     array(
       select r.drama_id
       from public.jobs as j
+      -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 8).
       join app.drama_runs as r on r.run_id = any (array[j.root_id])
       where j.id = any (apply_drama_outputs.job_ids)
     )
@@ -44,13 +51,14 @@ begin
     v_applied_ids := v_applied_ids || app.apply_scenes(v_fitting_ids);
   end if;
   if v_types && '{generate_image,generate_video}'::text[] then
-    v_applied_ids := v_applied_ids || app.apply_drama_assets(v_fitting_ids);
+    v_applied_ids := v_applied_ids || app.apply_drama_media(v_fitting_ids);
   end if;
 
   update public.jobs as j
   set
     error_slug = 'output_not_taken',
-    error_message = 'The drama did not take it: it is malformed, or too much, or what it was made for has changed meanwhile or is gone.'
+    error_message = 'The drama did not store this output: it is malformed or too large, or its '
+      'target was changed or deleted since.'
   where j.id = any (apply_drama_outputs.job_ids)
     and j.id <> all (v_applied_ids)
     -- Runs that make images or videos for something else belong to another product.
@@ -59,4 +67,6 @@ end
 $$;
 
 comment on function app.apply_drama_outputs(bigint[]) is
-  'Callback on_completed: writes the outputs of these steps to the tables of the dramas that their runs may write to.';
+$$Callback on_completed: stores the outputs of steps in the dramas that their runs may write to.
+
+A step whose output is not usable gets error_slug output_not_taken.$$;

@@ -1,7 +1,7 @@
 -- app.apply_scenes
 --
 -- Writes      scenes
--- Locks       the caller holds the dramas' locks
+-- Locks       the caller has locked the dramas
 create or replace function app.apply_scenes(job_ids bigint[])
   returns bigint[]
   language plpgsql
@@ -9,23 +9,35 @@ create or replace function app.apply_scenes(job_ids bigint[])
   set search_path = ''
 as $$
 declare
+  v_long constant integer := app.get_domain_limit('app.long_text');
+  v_huge constant integer := app.get_domain_limit('app.huge_text');
   v_ids bigint[];
 begin
   with written as (
     update public.scenes as s
     set
-      -- What somebody has written, chosen or asked for meanwhile stays.
-      text = coalesce(nullif(s.text, ''), app.read_text(j.output -> 'text', 100000)),
-      image_prompt = coalesce(nullif(s.image_prompt, ''), app.read_text(j.output -> 'image_prompt', 10000)),
-      video_prompt = coalesce(nullif(s.video_prompt, ''), app.read_text(j.output -> 'video_prompt', 10000)),
+      -- A text, a URL or a job that a person has set stays.
+      text = coalesce(nullif(s.text, ''), app.parse_text(j.output -> 'text', v_huge)),
+      image_prompt = coalesce(
+        nullif(s.image_prompt, ''), app.parse_text(j.output -> 'image_prompt', v_long)
+      ),
+      video_prompt = coalesce(
+        nullif(s.video_prompt, ''), app.parse_text(j.output -> 'video_prompt', v_long)
+      ),
       image_job_id = case
-        when s.image_url is null and s.image_job_id is null
-          then (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_image')
+        when s.image_url is null and s.image_job_id is null then (
+          select min(c.id)
+          from public.jobs as c
+          where c.parent_id = j.id and c.type = 'generate_image'
+        )
         else s.image_job_id
       end,
       video_job_id = case
-        when s.video_url is null and s.video_job_id is null
-          then (select min(c.id) from public.jobs as c where c.parent_id = j.id and c.type = 'generate_video')
+        when s.video_url is null and s.video_job_id is null then (
+          select min(c.id)
+          from public.jobs as c
+          where c.parent_id = j.id and c.type = 'generate_video'
+        )
         else s.video_job_id
       end
     from public.jobs as j
@@ -33,7 +45,7 @@ begin
     where j.id = any (apply_scenes.job_ids)
       and j.type = 'write_scene'
       and jsonb_typeof(j.output -> 'text') = 'string'
-      and s.id = app.read_uuid(j.input -> 'scene_id')
+      and s.id = app.parse_uuid(j.input -> 'scene_id')
       and s.drama_id = r.drama_id
     returning j.id
   )
@@ -44,4 +56,8 @@ begin
 end
 $$;
 
-comment on function app.apply_scenes(bigint[]) is 'Puts texts into their scenes; returns the steps whose texts were taken.';
+comment on function app.apply_scenes(bigint[]) is
+$$Stores the texts and prompts of these steps in their scenes, with the jobs that make image and
+video.
+
+Returns the steps whose text was stored.$$;

@@ -1,6 +1,7 @@
 -- app.build_drama
 --
--- Why         stable: it sees what the statement that calls it sees, so that the document and the updated_at beside it agree
+-- Why         stable: it reads with the snapshot of the calling statement, so that the document and
+--             the updated_at that this statement reads agree
 create or replace function app.build_drama(drama_id uuid)
   returns json
   language plpgsql
@@ -89,4 +90,5 @@ begin
 end
 $$;
 
-comment on function app.build_drama(uuid) is 'A drama with all that is below it, as docs/drama.schema.json has it; null where there is none.';
+comment on function app.build_drama(uuid) is
+  'Returns a drama as docs/drama.schema.json describes it; null: not found.';

@@ -1,4 +1,5 @@
--- What the job engine calls for jobs of dramas. A registration replaces the earlier one of its type.
+-- The callbacks that the job engine calls for jobs of dramas. A registration replaces the earlier
+-- one of its type.
 select
   app.register_callbacks('write_outline', on_completed => 'app.apply_drama_outputs'),
   app.register_callbacks('write_cast', on_completed => 'app.apply_drama_outputs'),

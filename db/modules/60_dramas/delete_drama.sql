@@ -1,9 +1,10 @@
 -- app.delete_drama, public.delete_drama
 --
 -- Called by   the owner; service_role
--- Writes      dramas and all below it; runs, which are closed; what app.cancel_job writes
+-- Writes      dramas and its rows; runs, which are closed; as app.cancel_job
 -- Errors      PT404 drama_not_found, PT409 drama_changed
--- Locks       its runs, lowest id first; then the drama: so does a worker that hands in results
+-- Locks       its runs, lowest id first, then the drama, in the order of a worker that hands in
+--             results
 create or replace function app.delete_drama(drama_id uuid)
   returns void
   language plpgsql
@@ -15,7 +16,7 @@ declare
   v_run_id bigint;
 begin
   perform app.require_read_committed();
-  -- Who may not see the drama learns nothing of its runs.
+  -- Only runs of a drama that the caller may see.
   for v_run_id in
     select o.run_id
     from public.dramas as d
@@ -25,23 +26,30 @@ begin
       and (d.owner_id = auth.uid() or auth.role() = 'service_role')
     order by o.run_id
   loop
-    -- Nobody may pay for a drama that is not there any more.
+    -- retry_job refuses a closed run, because its results would be paid for and lost.
     update app.runs as r
     set is_closed = true
     where r.id = v_run_id;
-    if exists (select from app.runs as r where r.id = v_run_id and r.finished_at is null) then
+    if exists (
+      select from app.runs as r where r.id = v_run_id and r.finished_at is null
+    ) then
       perform app.cancel_job(v_run_id);
     end if;
   end loop;
 
-  perform app.require_drama(delete_drama.drama_id);
+  perform app.lock_drama(delete_drama.drama_id);
   if exists (
     select
     from app.drama_runs as o
     join app.runs as r on r.id = o.run_id
     where o.drama_id = delete_drama.drama_id and r.finished_at is null
   ) then
-    perform app.fail(409, 'drama_changed', 'Something of the drama was just started.', 'Repeat it.');
+    perform app.fail(
+      409,
+      'drama_changed',
+      'A job of this drama was started while the drama was being deleted.',
+      'Repeat the request.'
+    );
   end if;
   delete from public.dramas as d
   where d.id = delete_drama.drama_id;
@@ -58,9 +66,11 @@ create or replace function public.delete_drama(drama_id uuid)
 return app.delete_drama(drama_id);
 
 comment on function public.delete_drama(uuid) is
-$$Deletes a drama with all that is below it, and cancels the jobs that work on it.
+$$Deletes a drama with its characters, episodes and scenes, and cancels its jobs.
 
-Images and videos stay in the object store. 404 drama_not_found. 409 drama_changed: a job was started at this moment; repeat it.$$;
+Images and videos stay in the object store. 404 drama_not_found. 409 drama_changed: a job was
+started while the drama was being deleted; repeat the request. From origin 002, which does not
+mention deletion.$$;
 
 grant execute on function app.delete_drama(uuid) to authenticated, service_role;
 grant execute on function public.delete_drama(uuid) to authenticated, service_role;

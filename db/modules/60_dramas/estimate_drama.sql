@@ -6,11 +6,14 @@ create or replace function app.estimate_drama(drama_id uuid)
   set search_path = ''
 as $$
 begin
-  -- A character takes six bytes in JSON at worst.
+  -- A byte becomes six at most in JSON (\u0001). Keys, ids and times of a part: 500 bytes at most.
   return (
     select
       2000 + octet_length(d.extra::text) + octet_length(d.options::text)
-        + 6 * octet_length(concat(d.title, d.premise, d.logline, d.genre, d.language, d.style, d.model, d.external_id, d.cover_url))
+        + 6 * octet_length(concat(
+          d.title, d.premise, d.logline, d.genre, d.language, d.style, d.model, d.external_id,
+          d.cover_url
+        ))
     from public.dramas as d
     where d.id = estimate_drama.drama_id
   ) + coalesce((
@@ -21,15 +24,21 @@ begin
     from public.drama_characters as c
     where c.drama_id = estimate_drama.drama_id
   ), 0) + coalesce((
-    select sum(500 + octet_length(e.extra::text) + 6 * (octet_length(concat(e.title, e.summary)) + octet_length(e.script)))
+    select sum(
+      500 + octet_length(e.extra::text)
+        + 6 * (octet_length(concat(e.title, e.summary)) + octet_length(e.script))
+    )
     from public.episodes as e
     where e.drama_id = estimate_drama.drama_id
   ), 0) + coalesce((
     select sum(
       500 + octet_length(s.extra::text) + 40 * cardinality(s.character_ids)
         + 6 * (
-          octet_length(concat(s.title, s.image_url, s.video_url, s.audio_url)) + octet_length(s.summary)
-            + octet_length(s.text) + octet_length(s.image_prompt) + octet_length(s.video_prompt)
+          octet_length(concat(s.title, s.image_url, s.video_url, s.audio_url))
+            + octet_length(s.summary)
+            + octet_length(s.text)
+            + octet_length(s.image_prompt)
+            + octet_length(s.video_prompt)
         )
     )
     from public.scenes as s
@@ -38,4 +47,5 @@ begin
 end
 $$;
 
-comment on function app.estimate_drama(uuid) is 'How many bytes a drama has as a document, at most.';
+comment on function app.estimate_drama(uuid) is
+  'Returns the largest size in bytes that a drama can have as a document, without building it.';

@@ -1,7 +1,7 @@
 -- app.tg_dramas__generate
 --
--- Writes      what app.submit_run writes; rate_limits
--- Errors      those of app.generate_drama
+-- Writes      as app.submit_run; rate_limits
+-- Errors      as app.generate_drama
 create or replace function app.tg_dramas__generate()
   returns trigger
   language plpgsql
@@ -17,4 +17,5 @@ begin
 end
 $$;
 
-comment on function app.tg_dramas__generate() is 'Has a drama generated that a client inserts directly: POST /dramas { premise, model }.';
+comment on function app.tg_dramas__generate() is
+  'Starts the run of a drama that a client inserts directly: POST /dramas { premise, model }.';

@@ -1,11 +1,17 @@
 -- app.generate_drama, public.generate_drama
 --
 -- Called by   clients
--- Writes      dramas, drama_runs; what app.submit_run writes; rate_limits
--- Errors      PT401 not_signed_in, PT404 drama_not_found, PT422 premise_invalid, model_unknown, options_invalid,
---             idempotency_key_invalid, PT429 rate_limited
--- Idempotent  same idempotency_key, same owner: gives the first drama as it is now, and changes nothing
-create or replace function app.generate_drama(premise text, model text, options jsonb, idempotency_key text)
+-- Writes      dramas, drama_runs; as app.submit_run; rate_limits
+-- Errors      PT401 not_signed_in, PT404 drama_not_found, PT422 premise_invalid, model_unknown,
+--             options_invalid, idempotency_key_invalid, PT429 rate_limited
+-- Idempotent  same idempotency_key, same owner: returns the first drama as it is now, changes
+--             nothing
+create or replace function app.generate_drama(
+  premise text,
+  model text,
+  options jsonb,
+  idempotency_key text
+)
   returns public.dramas
   language plpgsql
   volatile
@@ -22,7 +28,9 @@ begin
   v_drama.options := generate_drama.options;
   v_drama := app.start_drama_run(v_drama, generate_drama.idempotency_key);
 
-  if (select j.input ->> 'drama_id' from public.jobs as j where j.id = v_drama.run_id) <> v_drama.id::text then
+  if (
+    select j.input ->> 'drama_id' from public.jobs as j where j.id = v_drama.run_id
+  ) <> v_drama.id::text then
     -- The run of an earlier request with this key.
     select d.* into v_drama
     from app.drama_runs as r
@@ -30,7 +38,10 @@ begin
     where r.run_id = v_drama.run_id;
     if not found then
       perform app.fail(
-        404, 'drama_not_found', 'What was generated with this key has been deleted.', 'Take another idempotency key.'
+        404,
+        'drama_not_found',
+        'The drama that was generated with this idempotency key was deleted.',
+        'Send another idempotency key.'
       );
     end if;
     return v_drama;
@@ -38,8 +49,8 @@ begin
 
   insert into public.dramas (id, owner_id, premise, model, options, language, style, run_id)
   values (
-    v_drama.id, v_drama.owner_id, v_drama.premise, v_drama.model, v_drama.options, v_drama.language, v_drama.style,
-    v_drama.run_id
+    v_drama.id, v_drama.owner_id, v_drama.premise, v_drama.model, v_drama.options, v_drama.language,
+    v_drama.style, v_drama.run_id
   )
   returning * into v_drama;
   perform app.take_drama_rate();
@@ -48,7 +59,8 @@ begin
 end
 $$;
 
-comment on function app.generate_drama(text, text, jsonb, text) is 'Has a drama generated; see public.generate_drama.';
+comment on function app.generate_drama(text, text, jsonb, text) is
+  'Inserts a drama and starts its run; see public.generate_drama.';
 
 create or replace function public.generate_drama(
   premise text,
@@ -63,14 +75,18 @@ create or replace function public.generate_drama(
 return app.generate_drama(premise, model, options, idempotency_key);
 
 comment on function public.generate_drama(text, text, jsonb, text) is
-$$Has a drama generated: an outline, characters with portraits, episodes, scenes with text and image.
+$$Generates a drama: outline, characters with portraits, episodes, scenes with text and image.
 
-premise: 1 to 10,000 characters. model: a text model of table ai_models, or null for the default one. options: { episodes (1 to 24,
-3), scenes_per_episode (1 to 30, 4), characters (1 to 20, 4), with_video (false), language ("English"), style (""), image_model,
-video_model }. idempotency_key: the same key gives the first drama.
-Returns the drama's row. It fills as steps are completed: watch dramas, episodes, scenes and jobs, or read job_tree(run_id);
-cancel_job(run_id) ends it, retry_job(run_id) goes on from what failed. 422 premise_invalid, model_unknown, options_invalid,
-idempotency_key_invalid. 404 drama_not_found: the drama of this key was deleted. 429 rate_limited. Seed 002.$$;
+premise: 1 to 10,000 characters. model: a text model of table ai_models; null: the default model.
+options: { episodes (1 to 24, default 3), scenes_per_episode (1 to 30, default 4), characters (1 to
+20, default 4), with_video (default false), language (default "English"), style (default ""),
+image_model, video_model }. idempotency_key: 1 to 180 characters; the same key returns the first
+drama.
+Returns the drama's row. The drama fills while its steps complete: watch dramas, episodes, scenes
+and jobs, or read job_tree(run_id). cancel_job(run_id) stops the run, retry_job(run_id) continues it
+from its failed steps.
+422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid. 404 drama_not_found:
+the drama of this key was deleted. 429 rate_limited. From origin 002.$$;
 
 grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;
 grant execute on function public.generate_drama(text, text, jsonb, text) to authenticated;

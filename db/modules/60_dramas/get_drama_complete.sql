@@ -2,8 +2,10 @@
 --
 -- Called by   clients, by GET or POST
 -- Errors      PT404 drama_not_found
--- Why         volatile, because it sets headers: a stable one would not be run for HEAD. A package whose updated_at is not
---             the drama's is passed over: it may be late, never wrong
+-- Why         volatile, because it sets headers, and PostgREST does not call a stable function for
+--             HEAD.
+--             A package counts only if its updated_at is the drama's: it may be old, but is never
+--             sent
 create or replace function app.get_drama_complete(drama_id uuid)
   returns json
   language plpgsql
@@ -18,15 +20,21 @@ begin
   select d.updated_at, p.package into v_drama
   from public.dramas as d
   left join app.drama_packages as p on p.drama_id = d.id and p.updated_at = d.updated_at
-  where d.id = get_drama_complete.drama_id and (d.owner_id = auth.uid() or auth.role() = 'service_role');
+  where d.id = get_drama_complete.drama_id
+    and (d.owner_id = auth.uid() or auth.role() = 'service_role');
   if not found then
-    perform app.fail(404, 'drama_not_found', 'There is no such drama.');
+    perform app.fail(
+      404, 'drama_not_found', 'Drama not found.', 'list_dramas returns the ids of your dramas.'
+    );
   end if;
 
   if current_setting('request.method', true) in ('GET', 'HEAD') then
     v_wanted := current_setting('request.headers', true)::json ->> 'if-none-match';
-    if btrim(v_wanted) = '*' or strpos(v_wanted, '"' || app.drama_tag(v_drama.updated_at) || '"') > 0 then
-      perform app.send_drama(v_drama.updated_at), set_config('response.status', '304', true);
+    if btrim(v_wanted) = '*'
+      or strpos(v_wanted, '"' || app.format_drama_tag(v_drama.updated_at) || '"') > 0
+    then
+      perform app.set_drama_headers(v_drama.updated_at);
+      perform set_config('response.status', '304', true);
       return null;
     end if;
   end if;
@@ -36,16 +44,19 @@ begin
     from public.dramas as d
     where d.id = get_drama_complete.drama_id;
     if not found then
-      perform app.fail(404, 'drama_not_found', 'There is no such drama.');
+      perform app.fail(
+        404, 'drama_not_found', 'Drama not found.', 'list_dramas returns the ids of your dramas.'
+      );
     end if;
   end if;
 
-  perform app.send_drama(v_drama.updated_at);
+  perform app.set_drama_headers(v_drama.updated_at);
   return v_drama.package;
 end
 $$;
 
-comment on function app.get_drama_complete(uuid) is 'A drama with all that is below it; see public.get_drama_complete.';
+comment on function app.get_drama_complete(uuid) is
+  'Returns a drama with its characters, episodes and scenes; see public.get_drama_complete.';
 
 create or replace function public.get_drama_complete(drama_id uuid)
   returns public."*/*"
@@ -55,10 +66,10 @@ create or replace function public.get_drama_complete(drama_id uuid)
 return app.get_drama_complete(drama_id);
 
 comment on function public.get_drama_complete(uuid) is
-$$A drama with its characters, episodes and scenes.
+$$Returns a drama with its characters, episodes and scenes.
 
-Returns the document that docs/drama.schema.json describes, lists in their order. By GET its ETag can be sent back as
-If-None-Match: 304 while nothing has changed. 404 drama_not_found. Seed 002.$$;
+The document is as docs/drama.schema.json describes it; lists are in their order. A GET with the
+ETag as If-None-Match returns 304 until the drama changes. 404 drama_not_found. From origin 002.$$;
 
 grant execute on function app.get_drama_complete(uuid) to authenticated, service_role;
 grant execute on function public.get_drama_complete(uuid) to authenticated, service_role;

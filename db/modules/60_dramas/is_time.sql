@@ -6,12 +6,17 @@ create or replace function app.is_time(text text)
   set search_path = ''
 as $$
 begin
-  return is_time.text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$' and is_time.text::timestamptz is not null;
+  return is_time.text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$'
+    and is_time.text::timestamptz is not null;
 exception
-  -- The 31st of February has the form of a time, too.
-  when datetime_field_overflow or invalid_datetime_format or invalid_time_zone_displacement_value then
+  -- February 31 matches the pattern, too.
+  when datetime_field_overflow
+    or invalid_datetime_format
+    or invalid_time_zone_displacement_value
+  then
     return false;
 end
 $$;
 
-comment on function app.is_time(text) is 'Whether a text is a time as JSON has it, with its zone.';
+comment on function app.is_time(text) is
+  'Whether a text is a time with a time zone, such as 2026-01-31T10:00:00.123456+00:00.';

@@ -14,15 +14,16 @@ begin
         ('characters', 'character', list_drama_parts.drama -> 'characters'),
         ('episodes', 'episode', list_drama_parts.drama -> 'episodes')
     ) as p (path, kind, list)
-    cross join lateral json_array_elements(case json_typeof(p.list) when 'array' then p.list else '[]' end)
-      with ordinality as l (part, n)
+    cross join lateral json_array_elements(
+      case json_typeof(p.list) when 'array' then p.list else '[]' end
+    ) with ordinality as l (part, n)
   )
-  select 'the drama', 'drama', list_drama_parts.drama
+  select '', 'drama', list_drama_parts.drama
   union all
-  select format('%s[%s]', l.path, l.n - 1), l.kind, l.part
+  select format('%s[%s]: ', l.path, l.n - 1), l.kind, l.part
   from listed as l
   union all
-  select format('%s[%s].scenes[%s]', l.path, l.n - 1, s.n - 1), 'scene', s.part
+  select format('%s[%s].scenes[%s]: ', l.path, l.n - 1, s.n - 1), 'scene', s.part
   from listed as l
   cross join lateral json_array_elements(
     case
@@ -35,4 +36,7 @@ begin
 end
 $$;
 
-comment on function app.list_drama_parts(json) is 'A drama and every object below it, each with its path and kind.';
+comment on function app.list_drama_parts(json) is
+$$Returns a drama and every character, episode and scene in it, each with its path and its kind.
+
+path: begins a message about the part: 'episodes[0].scenes[1]: '; empty for the drama.$$;

@@ -16,11 +16,18 @@ declare
   v_created_at timestamptz := timestamptz 'infinity';
   v_id uuid := uuid 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 begin
-  if list_dramas.page_size is null or list_dramas.page_size not between 1 and 100
-    or not coalesce(cardinality(v_after) = 2 and v_after[1] ~ '^\d{1,18}$' and app.is_uuid(v_after[2]), list_dramas.after is null)
+  if list_dramas.page_size is null
+    or list_dramas.page_size not between 1 and 100
+    or not coalesce(
+      cardinality(v_after) = 2 and v_after[1] ~ '^\d{1,18}$' and app.is_uuid(v_after[2]),
+      list_dramas.after is null
+    )
   then
     perform app.fail(
-      422, 'page_invalid', 'There is no such page.', 'page_size is 1 to 100; after is what next was in the page before, or null.'
+      422,
+      'page_invalid',
+      'page_size is not 1 to 100, or after is not the next of another page.',
+      'Send a page_size of 1 to 100, and as after the next of the previous page, or null.'
     );
   end if;
 
@@ -48,13 +55,17 @@ begin
             'premise', p.premise,
             'cover_url', p.cover_url,
             'model', p.model,
-            'characters', (select count(*) from public.drama_characters as c where c.drama_id = p.id),
+            'characters', (
+              select count(*) from public.drama_characters as c where c.drama_id = p.id
+            ),
             'episodes', (select count(*) from public.episodes as e where e.drama_id = p.id),
             'scenes', (select count(*) from public.scenes as s where s.drama_id = p.id),
             'run_id', p.run_id,
             'status', (select j.status from public.jobs as j where j.id = p.run_id),
             'failed_steps', (
-              select count(*) from public.jobs as j where j.root_id = p.run_id and j.status = 'failed' and j.parent_id is not null
+              select count(*)
+              from public.jobs as j
+              where j.root_id = p.run_id and j.status = 'failed' and j.parent_id is not null
             ),
             'created_at', p.created_at,
             'updated_at', p.updated_at
@@ -65,7 +76,9 @@ begin
       'next',
       case
         when max(p.n) > list_dramas.page_size then (
-          select app.drama_tag(l.created_at) || '_' || l.id from page as l where l.n = list_dramas.page_size
+          select app.format_drama_tag(l.created_at) || '_' || l.id
+          from page as l
+          where l.n = list_dramas.page_size
         )
       end
     )
@@ -74,9 +87,14 @@ begin
 end
 $$;
 
-comment on function app.list_dramas(integer, text, uuid) is 'A page of a user''s dramas; see public.list_dramas.';
+comment on function app.list_dramas(integer, text, uuid) is
+  'Returns a page of a user''s dramas; see public.list_dramas.';
 
-create or replace function public.list_dramas(page_size integer default 20, after text default null, owner_id uuid default null)
+create or replace function public.list_dramas(
+  page_size integer default 20,
+  after text default null,
+  owner_id uuid default null
+)
   returns json
   language sql
   stable
@@ -84,13 +102,15 @@ create or replace function public.list_dramas(page_size integer default 20, afte
 return app.list_dramas(page_size, after, owner_id);
 
 comment on function public.list_dramas(integer, text, uuid) is
-$$Lists dramas, the newest first.
+$$Lists dramas, newest first, without their texts.
 
-page_size: 1 to 100, 20 by default. after: next of the page before. owner_id: for service_role, which must name it.
-Returns { dramas: [{ id, external_id, title, premise, cover_url, model, characters, episodes, scenes (how many), run_id,
-status (of its run, or null), failed_steps (of its run, which may complete without an image: retry_job tries them again; what is
-missing now has no URL), created_at, updated_at }], next (null at the end) }. 422 page_invalid, owner_missing.
-404 owner_not_found. Seed 002.$$;
+page_size: 1 to 100, default 20. after: next of the previous page. owner_id: service_role must send
+it; everybody else leaves it out.
+Returns { dramas: [{ id, external_id, title, premise, cover_url, model, characters, episodes, scenes
+(three counts), run_id, status (of the run, or null), failed_steps (of the run), created_at,
+updated_at }], next (null on the last page) }. A run completes although an image failed:
+failed_steps counts these steps, retry_job repeats them, and the URL of a missing image is null.
+422 page_invalid, owner_missing. 404 owner_not_found. From origin 002.$$;
 
 grant execute on function app.list_dramas(integer, text, uuid) to authenticated, service_role;
 grant execute on function public.list_dramas(integer, text, uuid) to authenticated, service_role;

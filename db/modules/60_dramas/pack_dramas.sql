@@ -1,7 +1,8 @@
 -- app.pack_dramas
 --
 -- Writes      drama_packages
--- Locks       the dramas, passing over those that somebody else changes: what is not packed is read from its rows
+-- Locks       the dramas, lowest id first; skips dramas that another transaction has locked,
+--             because get_drama_complete reads the rows of a drama without a current package
 create or replace function app.pack_dramas(drama_ids uuid[])
   returns void
   language plpgsql
@@ -29,4 +30,5 @@ begin
 end
 $$;
 
-comment on function app.pack_dramas(uuid[]) is 'Keeps what these dramas look like now, for get_drama_complete.';
+comment on function app.pack_dramas(uuid[]) is
+  'Stores the documents of these dramas as they are now, for get_drama_complete.';

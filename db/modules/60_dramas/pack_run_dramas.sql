@@ -1,9 +1,9 @@
 -- app.pack_run_dramas
 --
--- Writes      what app.pack_dramas writes
--- Locks       what app.pack_dramas locks
--- Why         a drama changes with each step of its run, and is packed once, at the end. A drama that is about to be deleted,
---             or whose owner is, is not packed
+-- Writes      as app.pack_dramas
+-- Locks       as app.pack_dramas
+-- Why         a drama changes with each step of its run, and is packed once, at the end. A drama
+--             that is about to be deleted, or whose owner is, is not packed
 create or replace function app.pack_run_dramas(run_ids bigint[])
   returns void
   language plpgsql

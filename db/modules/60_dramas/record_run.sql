@@ -15,4 +15,4 @@ begin
 end
 $$;
 
-comment on function app.tg_dramas__record_run() is 'Lets the run of a new drama write to it.';
+comment on function app.tg_dramas__record_run() is 'Permits the run of a new drama to write to it.';

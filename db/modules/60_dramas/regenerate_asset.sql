@@ -1,14 +1,21 @@
 -- app.regenerate_asset, public.regenerate_asset
 --
 -- Called by   the owner; service_role
--- Writes      drama_runs; *_job_id of what is made anew; what app.submit_run writes; rate_limits
+-- Writes      drama_runs; portrait_job_id, image_job_id or video_job_id; as app.submit_run;
+--             rate_limits
 -- Errors      PT404 drama_not_found, PT409 idempotency_key_taken,
---             PT422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid, PT429 rate_limited
--- Idempotent  same idempotency_key, same owner: gives the first run and changes nothing
+--             PT422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid,
+--             PT429 rate_limited
+-- Idempotent  same idempotency_key, same owner: returns the first run and changes nothing
 -- Locks       the owner, then the drama, then lanes
--- Why         an asset takes the result of the job that stands in its *_job_id: whichever was asked for last wins, and one that
---             is still at work for an earlier request changes nothing any more
-create or replace function app.regenerate_asset(target_id uuid, kind text, prompt text, idempotency_key text)
+-- Why         a portrait, image or video takes only the result of the job in its *_job_id, so that
+--             the last request counts, and a job of an earlier request changes nothing
+create or replace function app.regenerate_asset(
+  target_id uuid,
+  kind text,
+  prompt text,
+  idempotency_key text
+)
   returns bigint
   language plpgsql
   volatile
@@ -21,41 +28,53 @@ declare
   v_drama_id uuid;
   v_run_id bigint;
 begin
-  if regenerate_asset.kind is null or regenerate_asset.kind not in ('portrait', 'image', 'video') then
+  if regenerate_asset.kind is null
+    or regenerate_asset.kind not in ('portrait', 'image', 'video')
+  then
     perform app.fail(
-      422, 'asset_kind_unknown', 'There is no such kind of asset.', 'Send portrait (of a character), image or video (of a scene).'
+      422,
+      'asset_kind_unknown',
+      format('Unknown kind "%s".', left(regenerate_asset.kind, 80)),
+      'Use portrait for a character, image or video for a scene.'
     );
   end if;
-  if char_length(regenerate_asset.idempotency_key) not between 1 and 180 then
-    perform app.fail(
-      422, 'idempotency_key_invalid', 'An idempotency key has 1 to 180 characters.', 'Send a shorter one, or none.'
-    );
-  end if;
+  perform app.require_drama_key(regenerate_asset.idempotency_key);
 
   v_drama_id := case
-    when regenerate_asset.kind = 'portrait'
-      then (select c.drama_id from public.drama_characters as c where c.id = regenerate_asset.target_id)
+    when regenerate_asset.kind = 'portrait' then (
+      select c.drama_id
+      from public.drama_characters as c
+      where c.id = regenerate_asset.target_id
+    )
     else (select s.drama_id from public.scenes as s where s.id = regenerate_asset.target_id)
   end;
-  -- The owner before the drama: submitting a run asks for the owner, too.
-  perform app.hold_drama_owner(d.owner_id)
+  -- The owner before the drama, because app.submit_run locks the owner, too.
+  perform app.lock_drama_owner(d.owner_id)
   from public.dramas as d
   where d.id = v_drama_id and (d.owner_id = auth.uid() or auth.role() = 'service_role');
   if not found then
     perform app.fail(
       404,
       'drama_not_found',
-      format('There is no such %s.', case regenerate_asset.kind when 'portrait' then 'character' else 'scene' end),
-      'portrait takes the id of a character, image and video that of a scene.'
+      format(
+        '%s not found.',
+        case regenerate_asset.kind when 'portrait' then 'Character' else 'Scene' end
+      ),
+      'Send the id of a character for kind portrait, of a scene for image and video.'
     );
   end if;
-  v_drama := app.require_drama(v_drama_id);
-  v_input := app.describe_asset(v_drama, regenerate_asset.target_id, regenerate_asset.kind, regenerate_asset.prompt);
+  v_drama := app.lock_drama(v_drama_id);
+  v_input := app.build_media_input(
+    v_drama, regenerate_asset.target_id, regenerate_asset.kind, regenerate_asset.prompt
+  );
 
   v_run_id := app.submit_run(
     jsonb_build_object(
       'key', regenerate_asset.kind,
-      'type', case regenerate_asset.kind when 'video' then 'generate_video' else 'generate_image' end,
+      'type', case regenerate_asset.kind
+        when 'video' then 'generate_video'
+        else 'generate_image'
+      end,
       'input', v_input
     ),
     v_drama.owner_id,
@@ -65,13 +84,16 @@ begin
     select
     from public.jobs as j
     join app.runs as r on r.id = j.root_id and not r.is_closed
-    where j.id = v_run_id and j.input @> jsonb_build_object('target_id', regenerate_asset.target_id, 'kind', regenerate_asset.kind)
+    where j.id = v_run_id
+      and j.input @> jsonb_build_object(
+        'target_id', regenerate_asset.target_id, 'kind', regenerate_asset.kind
+      )
   ) then
     perform app.fail(
       409,
       'idempotency_key_taken',
-      'This key was sent with another image or video before, or with one of a drama that was deleted.',
-      'Send a key of its own for each.'
+      'This idempotency key was sent for another image or video, or for one of a deleted drama.',
+      'Send a new key for each image or video.'
     );
   end if;
   insert into app.drama_runs (run_id, drama_id)
@@ -96,7 +118,10 @@ begin
   end if;
   if auth.role() is distinct from 'service_role' then
     perform app.take_rate(
-      'drama_assets', app.caller_key(), (select s.drama_assets_per_day from app.settings as s), interval '1 day'
+      'drama_assets',
+      app.caller_key(),
+      (select s.drama_assets_per_day from app.settings as s),
+      interval '1 day'
     );
   end if;
 
@@ -104,7 +129,8 @@ begin
 end
 $$;
 
-comment on function app.regenerate_asset(uuid, text, text, text) is 'Has one image or video made anew; see public.regenerate_asset.';
+comment on function app.regenerate_asset(uuid, text, text, text) is
+  'Starts a run that replaces one portrait, image or video; see public.regenerate_asset.';
 
 create or replace function public.regenerate_asset(
   target_id uuid,
@@ -119,13 +145,18 @@ create or replace function public.regenerate_asset(
 return app.regenerate_asset(target_id, kind, prompt, idempotency_key);
 
 comment on function public.regenerate_asset(uuid, text, text, text) is
-$$Has one image or video of a drama made anew; it replaces the one that is there when it is done.
+$$Generates a new portrait, image or video for a character or a scene.
 
-target_id: a character (kind portrait) or a scene (kind image or video). prompt: what is to be seen this time; by default what
-stands in the character or the scene. idempotency_key: the same key gives the first run.
-Returns the id of the job, for job_tree, cancel_job and retry_job. Of several for the same asset, the last one counts.
-404 drama_not_found. 409 idempotency_key_taken. 422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid.
-429 rate_limited.$$;
+The current one stays until the new one is done. target_id: a character (kind portrait) or a scene
+(kind image or video). prompt: what it shows, 10,000 characters at most, the rest is cut off; null:
+the prompt or the text of the character or scene. idempotency_key: 1 to 180 characters; the same key
+returns the first run.
+Returns the id of the run, for job_tree, cancel_job and retry_job. Of several runs for the same
+target and kind, the last one counts.
+404 drama_not_found. 409 idempotency_key_taken. 422 asset_kind_unknown, prompt_missing,
+model_unknown, idempotency_key_invalid. 429 rate_limited. From origin 002.$$;
 
-grant execute on function app.regenerate_asset(uuid, text, text, text) to authenticated, service_role;
-grant execute on function public.regenerate_asset(uuid, text, text, text) to authenticated, service_role;
+grant execute on function app.regenerate_asset(uuid, text, text, text)
+  to authenticated, service_role;
+grant execute on function public.regenerate_asset(uuid, text, text, text)
+  to authenticated, service_role;

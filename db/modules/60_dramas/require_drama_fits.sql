@@ -8,57 +8,33 @@ create or replace function app.require_drama_fits(drama json)
   set search_path = ''
 as $$
 declare
+  v_max_bytes constant integer := app.get_domain_limit('app.drama_document');
   v_fault text;
-  v_characters jsonb;
 begin
-  -- A little more than a drama may have: as it is sent, it may be written with more room.
-  if octet_length(require_drama_fits.drama::text) > 4718592 then
-    perform app.fail(413, 'drama_too_large', 'A drama may have 4 MiB at most.', 'Keep large texts elsewhere, and their URLs here.');
+  -- An eighth more than a stored drama may have: a client may send more white space than we store.
+  if octet_length(require_drama_fits.drama::text) > v_max_bytes + v_max_bytes / 8 then
+    perform app.fail(
+      413,
+      'drama_too_large',
+      format('The drama is larger than %s MiB.', v_max_bytes / 1048576),
+      'Store large texts elsewhere, and put their URLs into the drama.'
+    );
   end if;
 
-  if (
-    select count(*)
-    from app.list_drama_parts(require_drama_fits.drama) as p
-    where p.kind = 'scene'
-  ) > 2000 then
-    v_fault := 'it has more than 2000 scenes';
-  else
-    v_fault := app.find_drama_fault(require_drama_fits.drama);
-  end if;
-  if v_fault is null then
-    v_fault := (
-      select format('the id %s stands there twice', min(p.part ->> 'id'))
-      from app.list_drama_parts(require_drama_fits.drama) as p
-      where p.part ->> 'id' is not null
-      group by p.kind, lower(p.part ->> 'id')
-      having count(*) > 1
-      limit 1
-    );
-  end if;
-  if v_fault is null then
-    -- As keys of one object: a hundred thousand ids are looked up in it.
-    v_characters := (
-      select coalesce(jsonb_object_agg(lower(p.part ->> 'id'), true), '{}')
-      from app.list_drama_parts(require_drama_fits.drama) as p
-      where p.kind = 'character' and p.part ->> 'id' is not null
-    );
-    v_fault := (
-      select format('%s: "character_ids" names %s, which is none of the characters', p.path, left(i.id, 36))
-      from app.list_drama_parts(require_drama_fits.drama) as p
-      cross join lateral json_array_elements_text(coalesce(p.part -> 'character_ids', '[]')) as i (id)
-      where p.kind = 'scene' and not v_characters ? lower(i.id)
-      limit 1
-    );
-  end if;
+  v_fault := coalesce(
+    app.find_drama_fault(require_drama_fits.drama),
+    app.find_drama_conflict(require_drama_fits.drama)
+  );
   if v_fault is not null then
     perform app.fail(
       422,
       'drama_invalid',
-      format('This is no drama: %s.', v_fault),
-      'docs/drama.schema.json says what a drama is.'
+      format('Invalid drama: %s.', v_fault),
+      'Correct the field; docs/drama.schema.json describes a drama.'
     );
   end if;
 end
 $$;
 
-comment on function app.require_drama_fits(json) is 'Refuses what is no drama, naming the field.';
+comment on function app.require_drama_fits(json) is
+  'Refuses a document that is not a drama, and says why; 413 drama_too_large, 422 drama_invalid.';

@@ -12,7 +12,12 @@ declare
 begin
   if auth.role() = 'service_role' then
     if require_drama_owner.owner_id is null then
-      perform app.fail(422, 'owner_missing', 'service_role acts for a user, and names none.', 'Send owner_id.');
+      perform app.fail(
+        422,
+        'owner_missing',
+        'service_role must say for which user it acts.',
+        'Send owner_id.'
+      );
     end if;
     v_user_id := (select u.id from public.users as u where u.id = require_drama_owner.owner_id);
   else
@@ -23,7 +28,12 @@ begin
   end if;
 
   if v_user_id is null then
-    perform app.fail(404, 'owner_not_found', 'There is no such user.', 'Send the id of a user, or null.');
+    perform app.fail(
+      404,
+      'owner_not_found',
+      'User not found, or owner_id is not your own id.',
+      'Leave out owner_id, or send the id of an existing user as service_role.'
+    );
   end if;
 
   return v_user_id;
@@ -31,4 +41,7 @@ end
 $$;
 
 comment on function app.require_drama_owner(uuid) is
-  'Whose dramas a request is about: the signed-in user''s own, or whom service_role names.';
+$$Returns the owner that a request is about: the signed-in user, or the user whom service_role
+names.
+
+401 not_signed_in, 404 owner_not_found, 422 owner_missing.$$;

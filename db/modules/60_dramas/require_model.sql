@@ -15,17 +15,21 @@ begin
     from public.ai_models as m
     where m.kind = require_model.kind
       and m.is_enabled
-      and case when require_model.name is null then m.is_default else m.name = require_model.name end
+      and case
+        when require_model.name is null then m.is_default
+        else m.name = require_model.name
+      end
   );
   if v_name is null then
     perform app.fail(
       422,
       'model_unknown',
       case
-        when require_model.name is null then format('There is no %s model by default.', require_model.kind)
-        else format('There is no %s model "%s".', require_model.kind, left(require_model.name, 100))
+        when require_model.name is null
+          then format('No default %s model is enabled.', require_model.kind)
+        else format('Unknown %s model "%s".', require_model.kind, left(require_model.name, 100))
       end,
-      'Table ai_models lists those that can be asked for.'
+      format('Use a model that table ai_models lists with kind %s.', require_model.kind)
     );
   end if;
 
@@ -33,4 +37,5 @@ begin
 end
 $$;
 
-comment on function app.require_model(text, text) is 'A model of a kind that can be asked for, or the default one; 422 model_unknown.';
+comment on function app.require_model(text, text) is
+  'Returns the enabled model of this kind and name (null: the default); 422 model_unknown.';

@@ -1,8 +1,8 @@
 -- app.save_drama_episodes
 --
 -- Writes      episodes, scenes
--- Errors      PT404 drama_not_found, where an id is another drama's
--- Locks       the caller holds the drama's lock
+-- Errors      PT404 drama_not_found: an id belongs to another drama
+-- Locks       the caller has locked the drama
 create or replace function app.save_drama_episodes(drama_id uuid, owner_id uuid, episodes json)
   returns void
   language plpgsql
@@ -14,11 +14,15 @@ declare
 begin
   v_ids := array(
     select coalesce(n.id, gen_random_uuid())
-    from rows from (json_to_recordset(save_drama_episodes.episodes) as (id uuid)) with ordinality as n (id, position)
+    from rows from (
+      json_to_recordset(save_drama_episodes.episodes) as (id uuid)
+    ) with ordinality as n (id, position)
     order by n.position
   );
 
-  insert into public.episodes as e (id, drama_id, owner_id, position, title, summary, script, extra)
+  insert into public.episodes as e (
+    id, drama_id, owner_id, position, title, summary, script, extra
+  )
   select
     v_ids[n.position],
     save_drama_episodes.drama_id,
@@ -29,7 +33,9 @@ begin
     coalesce(n.script, ''),
     coalesce(n.extra, '{}')
   from rows from (
-    json_to_recordset(save_drama_episodes.episodes) as (title text, summary text, script text, extra json)
+    json_to_recordset(save_drama_episodes.episodes) as (
+      title text, summary text, script text, extra json
+    )
   ) with ordinality as n (title, summary, script, extra, position)
   on conflict on constraint episodes_pkey do update
     set
@@ -39,21 +45,33 @@ begin
       script = excluded.script,
       extra = excluded.extra
     where e.drama_id = excluded.drama_id
-      and (e.position, e.title, e.summary, e.script, e.extra::text)
-        is distinct from (excluded.position, excluded.title, excluded.summary, excluded.script, excluded.extra::text);
+      and (e.position, e.title, e.summary, e.script, e.extra::text) is distinct from (
+        excluded.position, excluded.title, excluded.summary, excluded.script, excluded.extra::text
+      );
 
-  -- Before the episodes that are no more: a scene may have moved out of one of them.
+  -- Scenes first, then the deletion of episodes: a scene may have moved out of a deleted episode.
   perform app.save_drama_scenes(
-    save_drama_episodes.drama_id, save_drama_episodes.owner_id, v_ids, save_drama_episodes.episodes
+    save_drama_episodes.drama_id,
+    save_drama_episodes.owner_id,
+    v_ids,
+    save_drama_episodes.episodes
   );
 
   delete from public.episodes as e
   where e.drama_id = save_drama_episodes.drama_id and e.id <> all (v_ids);
 
-  if (select count(*) from public.episodes as e where e.drama_id = save_drama_episodes.drama_id) <> cardinality(v_ids) then
-    perform app.fail(404, 'drama_not_found', 'There is no such drama, or not all that it names is its own.');
+  if (
+    select count(*) from public.episodes as e where e.drama_id = save_drama_episodes.drama_id
+  ) <> cardinality(v_ids) then
+    perform app.fail(
+      404,
+      'drama_not_found',
+      'Drama not found, or it refers to a character, episode or scene of another drama.',
+      'Check the ids; leave out the id of everything that is new.'
+    );
   end if;
 end
 $$;
 
-comment on function app.save_drama_episodes(uuid, uuid, json) is 'Makes the episodes and scenes of a drama those of a document.';
+comment on function app.save_drama_episodes(uuid, uuid, json) is
+  'Makes the episodes and scenes of a drama equal to those of a document.';

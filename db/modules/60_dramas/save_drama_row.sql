@@ -2,6 +2,7 @@
 --
 -- Writes      dramas
 -- Errors      PT404 drama_not_found, PT409 drama_changed, external_id_taken
+-- Locks       the drama
 create or replace function app.save_drama_row(drama json, owner_id uuid)
   returns uuid
   language plpgsql
@@ -28,65 +29,73 @@ begin
     n.id is null or n.updated_at is null as may_be_new
   into v_new
   from json_to_record(save_drama_row.drama) as n (
-    id uuid, external_id text, title text, premise text, logline text, genre text, language text, style text, model text,
-    cover_url text, extra json, updated_at timestamptz
+    id uuid, external_id text, title text, premise text, logline text, genre text, language text,
+    style text, model text, cover_url text, extra json, updated_at timestamptz
   );
 
   insert into public.dramas (
-    id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url, extra
+    id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url,
+    extra
   )
   select
-    v_new.id, save_drama_row.owner_id, v_new.external_id, v_new.title, v_new.premise, v_new.logline, v_new.genre,
-    v_new.language, v_new.style, v_new.model, v_new.cover_url, v_new.extra
-  -- What was opened is not made again when it was deleted since.
+    v_new.id, save_drama_row.owner_id, v_new.external_id, v_new.title, v_new.premise, v_new.logline,
+    v_new.genre, v_new.language, v_new.style, v_new.model, v_new.cover_url, v_new.extra
+  -- A drama that was read and then deleted is not inserted again.
   where v_new.may_be_new
   on conflict do nothing;
   if found then
     return v_new.id;
   end if;
 
-  -- What stands there is locked first, and judged afterwards.
+  -- Lock the stored row first; judge it in later statements.
   select d.* into v_old
   from public.dramas as d
   where d.id = v_new.id
   for no key update;
   if v_old.owner_id <> save_drama_row.owner_id then
-    perform app.fail(404, 'drama_not_found', 'There is no such drama, or not all that it names is its own.');
+    perform app.fail(
+      404,
+      'drama_not_found',
+      'Drama not found, or it refers to a character, episode or scene of another drama.',
+      'Check the ids; leave out the id of everything that is new.'
+    );
   end if;
   if exists (
     select
     from public.dramas as d
-    where d.owner_id = save_drama_row.owner_id and d.external_id = v_new.external_id and d.id <> v_new.id
+    where d.owner_id = save_drama_row.owner_id
+      and d.external_id = v_new.external_id
+      and d.id <> v_new.id
   ) then
     perform app.fail(
       409,
       'external_id_taken',
       'Another drama of this owner has this external_id.',
-      'Take another one, or null; or save the drama that has it.'
+      'Use another external_id or null, or save the drama that has it.'
     );
   end if;
   if v_old.id is not null and v_new.updated_at is null then
     perform app.fail(
       409,
       'drama_changed',
-      'There is such a drama already, and updated_at is missing: it says which state was changed.',
-      'Send updated_at as get_drama_complete gave it.'
+      'The drama exists, and updated_at is missing: it says which state was changed.',
+      'Send updated_at as get_drama_complete returned it.'
     );
   end if;
   if v_old.id is null then
     perform app.fail(
       409,
       'drama_changed',
-      'There is no such drama, or not any more; updated_at says that there was one.',
-      'Leave updated_at out of a new one.'
+      'The drama does not exist or was deleted, but updated_at says that it was read.',
+      'To save it as a new drama, leave out updated_at.'
     );
   end if;
   if v_new.updated_at is distinct from v_old.updated_at then
     perform app.fail(
       409,
       'drama_changed',
-      'The drama is not as it was when it was opened.',
-      'Open it again, and repeat the change.'
+      'The drama has changed since it was read.',
+      'Read it again with get_drama_complete, and repeat the change.'
     );
   end if;
 
@@ -104,14 +113,16 @@ begin
     extra = v_new.extra
   where d.id = v_new.id
     and (
-      d.external_id, d.title, d.premise, d.logline, d.genre, d.language, d.style, d.model, d.cover_url, d.extra::text
+      d.external_id, d.title, d.premise, d.logline, d.genre, d.language, d.style, d.model,
+      d.cover_url, d.extra::text
     ) is distinct from (
-      v_new.external_id, v_new.title, v_new.premise, v_new.logline, v_new.genre, v_new.language, v_new.style, v_new.model,
-      v_new.cover_url, v_new.extra::text
+      v_new.external_id, v_new.title, v_new.premise, v_new.logline, v_new.genre, v_new.language,
+      v_new.style, v_new.model, v_new.cover_url, v_new.extra::text
     );
 
   return v_new.id;
 end
 $$;
 
-comment on function app.save_drama_row(json, uuid) is 'Inserts a drama, or locks it and writes what has changed in it; returns its id.';
+comment on function app.save_drama_row(json, uuid) is
+  'Inserts a drama, or locks it and updates the fields that differ; returns its id.';

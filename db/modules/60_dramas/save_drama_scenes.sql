@@ -1,9 +1,14 @@
 -- app.save_drama_scenes
 --
 -- Writes      scenes
--- Errors      PT404 drama_not_found, where an id is another drama's
--- Locks       the caller holds the drama's lock
-create or replace function app.save_drama_scenes(drama_id uuid, owner_id uuid, episode_ids uuid[], episodes json)
+-- Errors      PT404 drama_not_found: an id belongs to another drama
+-- Locks       the caller has locked the drama
+create or replace function app.save_drama_scenes(
+  drama_id uuid,
+  owner_id uuid,
+  episode_ids uuid[],
+  episodes json
+)
   returns void
   language plpgsql
   volatile
@@ -13,25 +18,39 @@ declare
   v_scenes json;
   v_ids uuid[];
 begin
-  -- One list, each with its place.
-  select coalesce(json_agg(s.scene order by e.n, s.n), '[]'), coalesce(array_agg(coalesce((s.scene ->> 'id')::uuid, gen_random_uuid()) order by e.n, s.n), '{}')
+  -- The scenes of all episodes in one list; the statement below joins each with its place.
+  select
+    coalesce(json_agg(s.scene order by e.n, s.n), '[]'),
+    coalesce(
+      array_agg(coalesce((s.scene ->> 'id')::uuid, gen_random_uuid()) order by e.n, s.n),
+      '{}'
+    )
   into v_scenes, v_ids
   from json_array_elements(save_drama_scenes.episodes) with ordinality as e (episode, n)
-  cross join lateral json_array_elements(coalesce(e.episode -> 'scenes', '[]')) with ordinality as s (scene, n);
+  cross join lateral json_array_elements(
+    coalesce(e.episode -> 'scenes', '[]')
+  ) with ordinality as s (scene, n);
 
   delete from public.scenes as s
   where s.drama_id = save_drama_scenes.drama_id and s.id <> all (v_ids);
 
-  -- Ids of an episode that is another drama's: the foreign key would say so less plainly.
+  -- An episode of another drama: the error of the foreign key would be less plain.
   if exists (
-    select from public.episodes as e where e.id = any (save_drama_scenes.episode_ids) and e.drama_id <> save_drama_scenes.drama_id
+    select
+    from public.episodes as e
+    where e.id = any (save_drama_scenes.episode_ids) and e.drama_id <> save_drama_scenes.drama_id
   ) then
-    perform app.fail(404, 'drama_not_found', 'There is no such drama, or not all that it names is its own.');
+    perform app.fail(
+      404,
+      'drama_not_found',
+      'Drama not found, or it refers to a character, episode or scene of another drama.',
+      'Check the ids; leave out the id of everything that is new.'
+    );
   end if;
 
   insert into public.scenes as s (
-    id, drama_id, episode_id, owner_id, position, title, summary, text, image_prompt, video_prompt, character_ids,
-    image_url, video_url, audio_url, extra
+    id, drama_id, episode_id, owner_id, position, title, summary, text, image_prompt, video_prompt,
+    character_ids, image_url, video_url, audio_url, extra
   )
   select
     v_ids[n.n],
@@ -51,11 +70,12 @@ begin
     coalesce(n.extra, '{}')
   from rows from (
     json_to_recordset(v_scenes) as (
-      title text, summary text, text text, image_prompt text, video_prompt text, character_ids uuid[], image_url text,
-      video_url text, audio_url text, extra json
+      title text, summary text, text text, image_prompt text, video_prompt text,
+      character_ids uuid[], image_url text, video_url text, audio_url text, extra json
     )
   ) with ordinality as n (
-    title, summary, text, image_prompt, video_prompt, character_ids, image_url, video_url, audio_url, extra, n
+    title, summary, text, image_prompt, video_prompt, character_ids, image_url, video_url,
+    audio_url, extra, n
   )
   join (
     select
@@ -78,26 +98,38 @@ begin
       video_prompt = excluded.video_prompt,
       character_ids = excluded.character_ids,
       image_url = excluded.image_url,
-      -- What a job still makes does not replace what a person has chosen.
-      image_job_id = case when s.image_url is distinct from excluded.image_url then null else s.image_job_id end,
+      -- A running job does not replace a URL that a person has set.
+      image_job_id = case
+        when s.image_url is not distinct from excluded.image_url then s.image_job_id
+      end,
       video_url = excluded.video_url,
-      video_job_id = case when s.video_url is distinct from excluded.video_url then null else s.video_job_id end,
+      video_job_id = case
+        when s.video_url is not distinct from excluded.video_url then s.video_job_id
+      end,
       audio_url = excluded.audio_url,
       extra = excluded.extra
     where s.drama_id = excluded.drama_id
       and (
-        s.episode_id, s.position, s.title, s.summary, s.text, s.image_prompt, s.video_prompt, s.character_ids, s.image_url,
-        s.video_url, s.audio_url, s.extra::text
+        s.episode_id, s.position, s.title, s.summary, s.text, s.image_prompt, s.video_prompt,
+        s.character_ids, s.image_url, s.video_url, s.audio_url, s.extra::text
       ) is distinct from (
-        excluded.episode_id, excluded.position, excluded.title, excluded.summary, excluded.text, excluded.image_prompt,
-        excluded.video_prompt, excluded.character_ids, excluded.image_url, excluded.video_url, excluded.audio_url,
-        excluded.extra::text
+        excluded.episode_id, excluded.position, excluded.title, excluded.summary, excluded.text,
+        excluded.image_prompt, excluded.video_prompt, excluded.character_ids, excluded.image_url,
+        excluded.video_url, excluded.audio_url, excluded.extra::text
       );
 
-  if (select count(*) from public.scenes as s where s.drama_id = save_drama_scenes.drama_id) <> cardinality(v_ids) then
-    perform app.fail(404, 'drama_not_found', 'There is no such drama, or not all that it names is its own.');
+  if (
+    select count(*) from public.scenes as s where s.drama_id = save_drama_scenes.drama_id
+  ) <> cardinality(v_ids) then
+    perform app.fail(
+      404,
+      'drama_not_found',
+      'Drama not found, or it refers to a character, episode or scene of another drama.',
+      'Check the ids; leave out the id of everything that is new.'
+    );
   end if;
 end
 $$;
 
-comment on function app.save_drama_scenes(uuid, uuid, uuid[], json) is 'Makes the scenes of a drama those of a document.';
+comment on function app.save_drama_scenes(uuid, uuid, uuid[], json) is
+  'Makes the scenes of a drama equal to those of a document; episode_ids has the ids of episodes.';

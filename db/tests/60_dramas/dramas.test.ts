@@ -353,10 +353,10 @@ describe('who is not the owner', () => {
 describe('bad input', () => {
   const deep = (levels: number) => JSON.parse(`${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`)
   test.each<[string, unknown, number, string]>([
-    ['no object', [], 422, 'the drama is no object'],
-    ['null', null, 422, 'the drama is no object'],
-    ['a text', 'drama', 422, 'the drama is no object'],
-    ['an unknown field', { titel: 'x' }, 422, 'the drama has no field "titel"'],
+    ['no object', [], 422, 'Invalid drama: must be an object.'],
+    ['null', null, 422, 'Invalid drama: must be an object.'],
+    ['a text', 'drama', 422, 'Invalid drama: must be an object.'],
+    ['an unknown field', { titel: 'x' }, 422, 'Invalid drama: unknown field "titel".'],
     ['a number for a text', { title: 1 }, 422, '"title" must be a text'],
     ['null for a text', { title: null }, 422, '"title" must be a text'],
     ['a long title', { title: 'x'.repeat(501) }, 422, 'up to 500'],
@@ -364,20 +364,20 @@ describe('bad input', () => {
     ['a script for a URL', { cover_url: 'javascript:alert(1)' }, 422, '"cover_url" must be an http(s) URL'],
     ['a URL with a space', { characters: [{ portrait_url: 'https://a b' }] }, 422, 'characters[0]: "portrait_url"'],
     ['a long URL', { cover_url: `https://x/${'x'.repeat(2000)}` }, 422, '"cover_url"'],
-    ['a character that is none', { characters: ['x'] }, 422, 'characters[0] is no object'],
+    ['a character that is none', { characters: ['x'] }, 422, 'characters[0]: must be an object'],
     ['an object for a list', { episodes: {} }, 422, '"episodes" must be a list'],
-    ['a scene that is none', { episodes: [{ scenes: [null] }] }, 422, 'episodes[0].scenes[0] is no object'],
+    ['a scene that is none', { episodes: [{ scenes: [null] }] }, 422, 'episodes[0].scenes[0]: must be an object'],
     ['scenes that are no list', { episodes: [{ scenes: 1 }] }, 422, 'episodes[0]: "scenes"'],
     ['a list for extra', { extra: [] }, 422, '"extra" must be an object'],
     ['a time that is none', { updated_at: 'now' }, 422, '"updated_at" must be a time'],
     ['an empty external id', { external_id: '' }, 422, '"external_id"'],
     ['201 characters', { characters: Array(201).fill({}) }, 422, 'a list of up to 200'],
-    ['an id twice', { episodes: [{ id: example.id }, { id: example.id.toUpperCase() }] }, 422, 'stands there twice'],
+    ['an id twice', { episodes: [{ id: example.id }, { id: example.id.toUpperCase() }] }, 422, 'occurs twice'],
     [
       'who is none of them',
       { episodes: [{ scenes: [{ character_ids: [example.id] }] }] },
       422,
-      'none of the characters',
+      'is not the id of a character',
     ],
     ['ids that are none', { episodes: [{ scenes: [{ character_ids: [1] }] }] }, 422, '"character_ids" must be a list'],
     ['a text for ids', { episodes: [{ scenes: [{ character_ids: 'x' }] }] }, 422, '"character_ids" must be a list'],
@@ -416,19 +416,19 @@ describe('bad input', () => {
 
   test('every limit of the schema is the limit here', async () => {
     const limits = (at: Any): [string, unknown, unknown][] =>
-      Object.entries<Any>(at.properties).flatMap(
-        ([key, { maxLength, maxItems, $ref }]): [string, unknown, unknown][] => {
-          if (key === 'external_id') return []
-          if (maxLength !== undefined) return [[key, 'x'.repeat(maxLength), 'x'.repeat(maxLength + 1)]]
-          if ($ref === '#/$defs/url') {
-            const url = (length: number) => `https://x/${'x'.repeat(length - 10)}`
-            return [[key, url(2000), url(2001)]]
-          }
-          if (maxItems !== undefined && key !== 'character_ids')
-            return [[key, Array(maxItems).fill({}), Array(maxItems + 1).fill({})]]
-          return []
-        },
-      )
+      Object.entries<Any>(at.properties).flatMap(([key, { $ref }]): [string, unknown, unknown][] => {
+        const name = $ref?.replace('#/$defs/', '')
+        const { maxLength, maxItems } = schema.$defs[name] ?? {}
+        if (name === 'external_id') return []
+        if (name === 'http_url') {
+          const url = (length: number) => `https://x/${'x'.repeat(length - 10)}`
+          return [[key, url(maxLength), url(maxLength + 1)]]
+        }
+        if (maxLength !== undefined) return [[key, 'x'.repeat(maxLength), 'x'.repeat(maxLength + 1)]]
+        if (maxItems !== undefined && key !== 'character_ids')
+          return [[key, Array(maxItems).fill({}), Array(maxItems + 1).fill({})]]
+        return []
+      })
     const inside: Record<string, (part: object) => object> = {
       drama: (part) => part,
       character: (part) => ({ characters: [part] }),
@@ -634,9 +634,9 @@ describe('generating', () => {
   })
 
   test.each([
-    [{ options: { lots: 1 } }, 'there is none called "lots"'],
-    [{ options: { episodes: 25 } }, '"episodes" must be a number from 1 to 24'],
-    [{ options: { image_model: 'x' } }, 'There is no image model "x".'],
+    [{ options: { lots: 1 } }, 'Unknown option "lots". Use one of: characters, episodes, image_model,'],
+    [{ options: { episodes: 25 } }, 'Option "episodes" must be a whole number from 1 to 24.'],
+    [{ options: { image_model: 'x' } }, 'Unknown image model "x".'],
   ])('%j: the message says why', async (wanted, message) => {
     const { error } = await ana.rpc('generate_drama', { premise: 'x', ...wanted })
     expect(error?.message).toContain(message)
@@ -659,7 +659,7 @@ describe('generating', () => {
       const generate = (options: object) => ana.rpc('generate_drama', { premise: 'x', options })
       expect((await generate({})).error).toBeNull()
       expect(await generate({ with_video: true })).toMatchObject({
-        error: { details: 'model_unknown', message: 'There is no video model by default.' },
+        error: { details: 'model_unknown', message: 'No default video model is enabled.' },
       })
       expect(await generate({ video_model: 'veo-3.1-generate-preview' })).toMatchObject({
         error: { details: 'model_unknown' },
@@ -700,7 +700,7 @@ describe('generating', () => {
     for (const target_id of [data.episodes[0].scenes[0].id, data.id, crypto.randomUUID()]) {
       expect((await ana.rpc('regenerate_asset', { target_id, kind: 'portrait' })).error).toMatchObject({
         details: 'drama_not_found',
-        message: 'There is no such character.',
+        message: 'Character not found.',
       })
     }
   })

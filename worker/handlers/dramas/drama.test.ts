@@ -4,7 +4,7 @@ import type { Cache } from '../../templates/cache.ts'
 import * as manifest from '../../templates/manifest.ts'
 import { createTemplates } from '../../templates/resolver.ts'
 import type { DramaContext } from './deps.ts'
-import { buildPrompt, toText } from './drama.ts'
+import { buildPrompt } from './drama.ts'
 
 // Counts the texts that are hashed.
 vi.mock('../../templates/manifest.ts', async (original) => {
@@ -23,15 +23,18 @@ const context = { id: 1, ownerId: null, signal: new AbortController().signal, de
 const variables = { premise: 'A door.', style: '', character_count: 2, episode_count: 3 }
 const outline = (language: string) => buildPrompt(context, 'outline_prompt', language, variables)
 
-test.each(['Français', 'francais', 'French', 'fr', 'fr-CA', ' FR '])('%s has French prompts', async (language) => {
-  expect(await outline(language)).toContain('Répondez en français')
-})
+test.each(['Français', 'francais', 'French', 'fr', 'fr-CA', ' FR '])(
+  'takes the French prompts for the language %s',
+  async (language) => {
+    expect(await outline(language)).toContain('Répondez en français')
+  },
+)
 
 test.each([
   ['German', 'Answer in German,'],
   ['Frisian', 'Answer in Frisian,'],
   ['', 'Answer in English,'],
-])('"%s" has English ones, and is what is answered in', async (language, expected) => {
+])('takes the English prompts for the language "%s", and asks for an answer in it', async (language, expected) => {
   expect(await outline(language)).toContain(expected)
 })
 
@@ -42,16 +45,9 @@ test('a prompt hashes one of the seven texts', async () => {
   expect(hash).toHaveBeenCalledOnce()
 })
 
-test('a version without the prompt says which one lacks', async () => {
+test('names the prompt that a version of the template does not have', async () => {
   await expect(buildPrompt(context, 'sequel_prompt', 'fr', {})).rejects.toMatchObject({
     slug: 'template_incomplete',
     message: 'Version 1.0.0 of template drama has no sequel_prompt.',
   })
-})
-
-test('a text becomes one that Postgres can store, and the drama takes', () => {
-  expect(toText('a\u0000b', 10)).toBe('ab')
-  expect(toText('x'.repeat(20), 10)).toBe('x'.repeat(10))
-  // Cut in the middle of a character.
-  expect(toText('abc😀', 4)).toBe('abc\ufffd')
 })

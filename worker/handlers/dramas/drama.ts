@@ -26,12 +26,7 @@ export async function buildPrompt(
   return render(text, { language: language.trim() || 'English', ...variables })
 }
 
-/** A text as a model has written it, as Postgres can store it and the drama takes it. */
-export function toText(text: string, maxLength: number): string {
-  return text.replaceAll('\u0000', '').slice(0, maxLength).toWellFormed()
-}
-
-/** What a request may hold beside its prompt, before base64. */
+/** The largest size of the pictures in a request, before base64. */
 const referencesMaxBytes = 14 * 2 ** 20
 
 /** Loads the reference pictures for a new picture. Skips those outside our bucket and those beyond the request's size. */

@@ -1,20 +1,19 @@
 import { z } from 'zod'
+import { httpUrl, limitOf, referencesMax } from './limits.ts'
 
 /**
- * What the steps of a drama are given and what they make: the contract of docs/adr/0010-dramas.md. SQL reads the outputs in
- * the transaction that completes the step (db/modules/60_dramas/apply_drama_outputs.sql): the ids that a step gives to what
- * it makes are the ids of the rows, so that its children can name them at once.
+ * The inputs and outputs of the steps of a drama, as docs/adr/0010-dramas.md describes them. SQL stores the outputs in the
+ * transaction that completes the step (db/modules/60_dramas/apply_drama_outputs.sql). A handler chooses the ids of new episodes,
+ * characters and scenes, which become the ids of the rows, so that its children can refer to them.
  */
 
-/** As Postgres has them: whatever version and variant. */
+/** Any version and variant, as in Postgres. */
 const id = z.guid()
-const url = z
-  .string()
-  .regex(/^https?:\/\/[^\s"<>]+$/)
-  .max(2000)
-const model = z.string().min(1).max(100)
+const url = z.string().regex(httpUrl.pattern).max(httpUrl.maxLength)
+const text = (field: Parameters<typeof limitOf>[0]) => z.string().max(limitOf(field))
+const model = text('drama.model').min(1)
 
-/** What a call of a provider has cost; kept with the job. */
+/** What a call of a provider cost; stored in the output of the job. */
 export const usage = z.object({
   model,
   input_tokens: z.int().nonnegative(),
@@ -22,51 +21,59 @@ export const usage = z.object({
 })
 export type Usage = z.output<typeof usage>
 
-/** What every text step of a drama knows; its children get it handed down. */
+/** The input that all text steps of a drama share; a step passes it on to its children. */
 const setting = z.object({
   drama_id: id,
   premise: z.string(),
   model,
   image_model: model,
   video_model: model,
-  episodes: z.int().min(1).max(24),
-  scenes_per_episode: z.int().min(1).max(30),
-  characters: z.int().min(1).max(20),
+  episodes: z.int().min(1).max(limitOf('options.episodes')),
+  scenes_per_episode: z.int().min(1).max(limitOf('options.scenes_per_episode')),
+  characters: z.int().min(1).max(limitOf('options.characters')),
   with_video: z.boolean(),
   language: z.string(),
   style: z.string(),
 })
 export type Setting = z.output<typeof setting>
 
-const episode = z.object({ id, title: z.string().max(500), summary: z.string().max(10_000) })
+const episode = z.object({ id, title: text('episode.title'), summary: text('episode.summary') })
 const character = z.object({
   id,
-  name: z.string().min(1).max(500),
-  role: z.string().max(500),
-  description: z.string().max(10_000),
-  appearance: z.string().max(10_000),
+  name: text('character.name').min(1),
+  role: text('character.role'),
+  description: text('character.description'),
+  appearance: text('character.appearance'),
 })
 const scene = z.object({
   id,
-  title: z.string().max(500),
-  summary: z.string().max(10_000),
-  character_ids: z.array(id).max(200),
+  title: text('scene.title'),
+  summary: text('scene.summary'),
+  character_ids: z.array(id).max(limitOf('scene.character_ids')),
 })
-const outline = z.object({ title: z.string().max(500), logline: z.string().max(2000), genre: z.string().max(200) })
+const outline = z.object({
+  title: text('drama.title'),
+  logline: text('drama.logline'),
+  genre: text('drama.genre'),
+})
 
 /** By job type: the schemas of its input and output. */
 export const dramaDocuments = {
   write_outline: {
     input: setting,
-    output: outline.extend({ episodes: z.array(episode).min(1).max(24), usage }),
+    output: outline.extend({ episodes: z.array(episode).min(1).max(limitOf('options.episodes')), usage }),
   },
   write_cast: {
     input: setting.extend({ outline: outline.extend({ episodes: z.array(episode) }) }),
-    output: z.object({ characters: z.array(character).min(1).max(20), usage }),
+    output: z.object({ characters: z.array(character).min(1).max(limitOf('options.characters')), usage }),
   },
   write_script: {
     input: setting.extend({ outline: outline.extend({ episodes: z.array(episode) }), episode_id: id }),
-    output: z.object({ script: z.string().max(100_000), scenes: z.array(scene).min(1).max(30), usage }),
+    output: z.object({
+      script: text('episode.script'),
+      scenes: z.array(scene).min(1).max(limitOf('options.scenes_per_episode')),
+      usage,
+    }),
   },
   write_scene: {
     input: setting.extend({
@@ -77,9 +84,9 @@ export const dramaDocuments = {
       cast: z.array(character.extend({ portrait_url: url.nullable() })),
     }),
     output: z.object({
-      text: z.string().max(100_000),
-      image_prompt: z.string().max(10_000),
-      video_prompt: z.string().max(10_000),
+      text: text('scene.text'),
+      image_prompt: text('scene.image_prompt'),
+      video_prompt: text('scene.video_prompt'),
       usage,
     }),
   },
@@ -89,11 +96,11 @@ export const dramaDocuments = {
       target_id: id,
       kind: z.enum(['portrait', 'image']),
       model,
-      /** Of its prompt: it was not always said. */
+      /** The language of the prompt; steps of older releases have none. */
       language: z.string().default(''),
       style: z.string(),
       prompt: z.string().min(1),
-      references: z.array(url).max(8),
+      references: z.array(url).max(referencesMax),
     }),
     output: z.object({ url, mime_type: z.string(), bytes: z.int().positive(), usage }),
   },
@@ -103,11 +110,11 @@ export const dramaDocuments = {
       target_id: id,
       kind: z.literal('video'),
       model,
-      /** Of its prompt: it was not always said. */
+      /** The language of the prompt; steps of older releases have none. */
       language: z.string().default(''),
       style: z.string(),
       prompt: z.string().min(1),
-      references: z.array(url).max(8),
+      references: z.array(url).max(referencesMax),
     }),
     output: z.object({ url, mime_type: z.string(), bytes: z.int().positive() }),
   },

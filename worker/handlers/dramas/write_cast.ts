@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { defineHandler, WithChildren } from '../../steps/define_handler.ts'
 import type { DramaContext } from './deps.ts'
-import { buildPrompt, toText } from './drama.ts'
+import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
+import { clipText } from './limits.ts'
 
 /** Writes the characters of a drama. Children: one portrait for each character. */
 export default defineHandler({
@@ -35,10 +36,10 @@ export default defineHandler({
 
     const characters = value.characters.map(({ name, role, description, appearance }) => ({
       id: crypto.randomUUID(),
-      name: toText(name, 500),
-      role: toText(role, 500),
-      description: toText(description, 10_000),
-      appearance: toText(appearance, 10_000),
+      name: clipText('character.name', name),
+      role: clipText('character.role', role),
+      description: clipText('character.description', description),
+      appearance: clipText('character.appearance', appearance),
     }))
     return new WithChildren(
       { characters, usage },

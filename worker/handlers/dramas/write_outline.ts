@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { defineHandler, WithChildren } from '../../steps/define_handler.ts'
 import type { DramaContext } from './deps.ts'
-import { buildPrompt, toText } from './drama.ts'
+import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
+import { clipText } from './limits.ts'
 
 /** Writes the outline of a drama. Children: the cast, and one script for each episode, which depends on the cast. */
 export default defineHandler({
@@ -28,13 +29,13 @@ export default defineHandler({
     })
 
     const outline = {
-      title: toText(value.title, 500),
-      logline: toText(value.logline, 2000),
-      genre: toText(value.genre, 200),
+      title: clipText('drama.title', value.title),
+      logline: clipText('drama.logline', value.logline),
+      genre: clipText('drama.genre', value.genre),
       episodes: value.episodes.map(({ title, summary }) => ({
         id: crypto.randomUUID(),
-        title: toText(title, 500),
-        summary: toText(summary, 10_000),
+        title: clipText('episode.title', title),
+        summary: clipText('episode.summary', summary),
       })),
     }
     return new WithChildren({ ...outline, usage }, [

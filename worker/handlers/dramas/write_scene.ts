@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { defineHandler, type StepSpec, WithChildren } from '../../steps/define_handler.ts'
 import type { DramaContext } from './deps.ts'
-import { buildPrompt, toText } from './drama.ts'
+import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
+import { clipText, referencesMax } from './limits.ts'
 
 /** Writes the text of a scene and the prompts for its media. Children: the image and, if wanted, the video. */
 export default defineHandler({
@@ -24,9 +25,9 @@ export default defineHandler({
     })
 
     const written = {
-      text: toText(value.text, 100_000),
-      image_prompt: toText(value.image_prompt, 10_000),
-      video_prompt: toText(value.video_prompt, 10_000),
+      text: clipText('scene.text', value.text),
+      image_prompt: clipText('scene.image_prompt', value.image_prompt),
+      video_prompt: clipText('scene.video_prompt', value.video_prompt),
     }
     const { drama_id, language, style } = setting
     const picture = { drama_id, target_id: scene_id, language, style }
@@ -39,7 +40,7 @@ export default defineHandler({
           kind: 'image',
           model: setting.image_model,
           prompt: written.image_prompt,
-          references: cast.flatMap(({ portrait_url }) => portrait_url ?? []).slice(0, 8),
+          references: cast.flatMap(({ portrait_url }) => portrait_url ?? []).slice(0, referencesMax),
         },
       },
     ]

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { defineHandler, StepError, WithChildren } from '../../steps/define_handler.ts'
 import type { DramaContext } from './deps.ts'
-import { buildPrompt, toText } from './drama.ts'
+import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
+import { clipText } from './limits.ts'
 
 const cast = dramaDocuments.write_cast.output.pick({ characters: true })
 /** A portrait as `collect` passes it on. A failed portrait has no URL. */
@@ -55,12 +56,12 @@ export default defineHandler({
 
     const scenes = value.scenes.map(({ title, summary, characters: names }) => ({
       id: crypto.randomUUID(),
-      title: toText(title, 500),
-      summary: toText(summary, 10_000),
+      title: clipText('scene.title', title),
+      summary: clipText('scene.summary', summary),
       character_ids: characters.filter(({ name }) => names.includes(name)).map(({ id }) => id),
     }))
     return new WithChildren(
-      { script: toText(value.script, 100_000), scenes, usage },
+      { script: clipText('episode.script', value.script), scenes, usage },
       scenes.map((scene, number) => ({
         key: `scene-${number + 1}`,
         type: 'write_scene',

@@ -1,0 +1,140 @@
+-- Comments on the tables, columns and domains of this module.
+
+comment on column app.settings.drama_writes_per_minute is
+  'How many dramas a user may save per minute. A drama counts once, and once more for each 64 KiB.';
+comment on column app.settings.dramas_per_day is 'How many dramas a user may generate per day.';
+comment on column app.settings.drama_assets_per_day is
+  'How many portraits, images and videos a user may generate again per day with regenerate_asset.';
+
+comment on table public.ai_models is 'AI models that generate dramas.';
+comment on column public.ai_models.name is 'The name that the provider uses for the model.';
+comment on column public.ai_models.kind is 'The kind of output: text, image or video.';
+comment on column public.ai_models.description is 'The name of the model for people.';
+comment on column public.ai_models.is_enabled is
+  'False: new dramas cannot use the model; running steps keep it.';
+comment on column public.ai_models.is_default is
+  'Whether the model is used when a request names none. Each kind has one default.';
+
+comment on table public.dramas is
+$$Dramas of their owners, each a document of characters, episodes and scenes.
+
+Insert { premise, model, options } to generate a drama. get_drama_complete and save_drama_complete
+read and write a whole drama.$$;
+comment on column public.dramas.id is 'The id of the drama.';
+comment on column public.dramas.owner_id is 'The user to whom the drama belongs.';
+comment on column public.dramas.external_id is
+  'The id that the drama had where it was imported from; unique per owner. Null: not imported.';
+comment on column public.dramas.title is 'The title; empty until the outline is written.';
+comment on column public.dramas.premise is 'The sentences from which the drama is generated.';
+comment on column public.dramas.logline is 'The story in one sentence.';
+comment on column public.dramas.genre is 'The genre, such as mystery.';
+comment on column public.dramas.language is 'The language of the texts.';
+comment on column public.dramas.style is 'The look of the images.';
+comment on column public.dramas.model is
+  'The text model that generates the drama: a name of ai_models.';
+comment on column public.dramas.cover_url is 'The URL of the cover, or null.';
+comment on column public.dramas.options is
+  'The options of generate_drama, with their defaults; empty for a drama that was only saved.';
+comment on column public.dramas.extra is 'Data of the client: a JSON object of any form.';
+comment on column public.dramas.run_id is
+  'The job that generates the drama, for job_tree. Jobs are deleted 30 days after their end.';
+comment on column public.dramas.created_at is 'When the drama was inserted.';
+comment on column public.dramas.updated_at is
+  'When the drama, or a character, episode or scene in it, last changed.';
+
+comment on table public.drama_characters is
+  'The characters of dramas. Table characters has the character cards of sharing.';
+comment on column public.drama_characters.id is 'The id of the character.';
+comment on column public.drama_characters.drama_id is 'The drama.';
+comment on column public.drama_characters.owner_id is 'The owner of the drama.';
+comment on column public.drama_characters.position is
+  'The place among the characters of the drama; there may be gaps.';
+comment on column public.drama_characters.name is 'The name.';
+comment on column public.drama_characters.role is 'The role in the story, such as protagonist.';
+comment on column public.drama_characters.description is 'The character in a few sentences.';
+comment on column public.drama_characters.appearance is 'The look of the character, from which the portrait is made.';
+comment on column public.drama_characters.portrait_url is 'The URL of the portrait, or null.';
+comment on column public.drama_characters.portrait_job_id is
+  'The job that makes the portrait, or made it last. Results of other jobs are ignored.';
+comment on column public.drama_characters.extra is 'Data of the client: a JSON object of any form.';
+comment on column public.drama_characters.created_at is 'When the character was inserted.';
+comment on column public.drama_characters.updated_at is 'When the character last changed.';
+
+comment on table public.episodes is 'The episodes of dramas.';
+comment on column public.episodes.id is 'The id of the episode.';
+comment on column public.episodes.drama_id is 'The drama.';
+comment on column public.episodes.owner_id is 'The owner of the drama.';
+comment on column public.episodes.position is
+  'The place among the episodes of the drama; there may be gaps.';
+comment on column public.episodes.title is 'The title.';
+comment on column public.episodes.summary is 'The events in a few sentences.';
+comment on column public.episodes.script is 'The course of the episode.';
+comment on column public.episodes.extra is 'Data of the client: a JSON object of any form.';
+comment on column public.episodes.created_at is 'When the episode was inserted.';
+comment on column public.episodes.updated_at is 'When the episode last changed.';
+
+comment on table public.scenes is 'The scenes of episodes.';
+comment on column public.scenes.id is 'The id of the scene.';
+comment on column public.scenes.drama_id is 'The drama.';
+comment on column public.scenes.episode_id is 'The episode.';
+comment on column public.scenes.owner_id is 'The owner of the drama.';
+comment on column public.scenes.position is
+  'The place among the scenes of the episode; there may be gaps.';
+comment on column public.scenes.title is 'The title.';
+comment on column public.scenes.summary is 'The events in a few sentences.';
+comment on column public.scenes.text is 'The dialogue and the action.';
+comment on column public.scenes.image_prompt is 'The prompt of the image.';
+comment on column public.scenes.video_prompt is 'The prompt of the video.';
+comment on column public.scenes.character_ids is
+  'The characters of the drama that are in the scene.';
+comment on column public.scenes.image_url is 'The URL of the image, or null.';
+comment on column public.scenes.image_job_id is
+  'The job that makes the image, or made it last. Results of other jobs are ignored.';
+comment on column public.scenes.video_url is 'The URL of the video, or null.';
+comment on column public.scenes.video_job_id is
+  'The job that makes the video, or made it last. Results of other jobs are ignored.';
+comment on column public.scenes.audio_url is 'The URL of the sound, which only clients set, or null.';
+comment on column public.scenes.extra is 'Data of the client: a JSON object of any form.';
+comment on column public.scenes.created_at is 'When the scene was inserted.';
+comment on column public.scenes.updated_at is 'When the scene last changed.';
+
+comment on table app.drama_runs is
+$$Which drama a run may write to.
+
+SQL alone writes this table: an id in the output of a worker could be that of another user's
+drama.$$;
+comment on column app.drama_runs.run_id is 'The run.';
+comment on column app.drama_runs.drama_id is 'The drama that the run may write to.';
+
+comment on table app.drama_packages is
+$$The document of a drama as get_drama_complete returns it, built once.
+
+A package is current while its updated_at is the drama's; otherwise get_drama_complete reads the
+rows.$$;
+comment on column app.drama_packages.drama_id is 'The drama.';
+comment on column app.drama_packages.updated_at is
+  'updated_at of the drama when the package was built.';
+comment on column app.drama_packages.package is 'The document.';
+
+comment on domain app.tiny_text is 'The limit of a language or the name of a model, in characters.';
+comment on domain app.label_text is 'The limit of a genre, in characters.';
+comment on domain app.short_text is 'The limit of a title, a name or a role, in characters.';
+comment on domain app.medium_text is 'The limit of a logline or a style, in characters.';
+comment on domain app.long_text is
+  'The limit of a premise, a summary, a description or a prompt, in characters.';
+comment on domain app.huge_text is 'The limit of a script or the text of a scene, in characters.';
+comment on domain app.http_url is 'The form of a URL in a drama, and its limit in bytes.';
+comment on domain app.external_id is 'The limits of external_id, in bytes.';
+comment on domain app.extra is 'The form of extra, and its limit in bytes.';
+comment on domain app.character_ids is 'The limit of characters in a scene.';
+comment on domain app.character_list is 'The limit of characters in a drama.';
+comment on domain app.episode_list is 'The limit of episodes in a drama.';
+comment on domain app.scene_list is 'The limit of scenes in an episode.';
+comment on domain app.scene_total is 'The limit of scenes in a drama.';
+comment on domain app.drama_document is
+  'The limit of a drama in bytes, as get_drama_complete returns it.';
+comment on domain app.wanted_episodes is 'The limits of option episodes of generate_drama.';
+comment on domain app.wanted_scenes is 'The limits of option scenes_per_episode of generate_drama.';
+comment on domain app.wanted_characters is 'The limits of option characters of generate_drama.';
+comment on domain app.reference_list is
+  'The limit of reference images in the input of generate_image and generate_video.';

@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+
+// The image of docker-compose.yml has only the files that its Dockerfile copies.
+const root = resolve(import.meta.dirname, '../..')
+const image = mkdtempSync(join(tmpdir(), 'plinth-image-'))
+afterAll(() => rmSync(image, { recursive: true, force: true }))
+
+const copies = [...readFileSync(join(root, 'docker-compose.yml'), 'utf8').matchAll(/^ +COPY (.+) (\S+)$/gm)]
+for (const [, sources = '', target = ''] of copies) {
+  for (const source of sources.split(' ')) {
+    cpSync(join(root, source), join(image, target.endsWith('/') ? join(target, basename(source)) : target), {
+      recursive: true,
+    })
+  }
+}
+symlinkSync(join(root, 'node_modules'), join(image, 'node_modules'))
+
+test.each(['worker/main.ts', 'sidecar/main.ts', 'scripts/db_migrate.ts', 'scripts/db_seed.ts'])(
+  'has every file that %s imports',
+  (entry) => {
+    // Without variables each of them loads all of its files, and stops.
+    const { stderr, status } = spawnSync(process.execPath, [entry], {
+      cwd: image,
+      env: { PATH: process.env['PATH'], HOME: image },
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
+    expect(stderr).not.toMatch(/ERR_MODULE_NOT_FOUND|ENOENT/)
+    expect(stderr).toMatch(/DATABASE_URL|stack/)
+    expect(status).toBeGreaterThan(0)
+  },
+)
