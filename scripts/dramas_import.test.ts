@@ -90,7 +90,7 @@ const old = {
 }
 
 describe('mapping', () => {
-  test('keeps what it knows where it belongs, and everything else beside it', () => {
+  test('maps known fields to their places, and all others to extra', () => {
     const mapped = mapDrama('drama_1', old, owner)
     expect(mapped).toEqual(mapDrama('drama_1', old, owner))
     expect(mapped).toMatchObject({
@@ -122,15 +122,18 @@ describe('mapping', () => {
     expect(mapDrama(id, { title: 'Kept id' }, owner)['id']).toBe(id)
   })
 
-  test.each([[null], [[]], ['x'], [1]])('%j is no drama', (source) => {
-    expect(() => mapDrama('x', source, owner)).toThrow('it is no JSON object')
+  test.each([[null], [[]], ['x'], [1]])('refuses %j, which is not a drama', (source) => {
+    expect(() => mapDrama('x', source, owner)).toThrow('drama.json must be a JSON object')
   })
 
-  test.each([[{}], [{ id: 'drama_1' }], [{ version: 1, scenes: [] }]])('%j has nothing of a drama', (source) => {
-    expect(() => mapDrama('x', source, owner)).toThrow("none of its fields is a drama's")
-  })
+  test.each([[{}], [{ id: 'drama_1' }], [{ version: 1, scenes: [] }]])(
+    'refuses %j, which has no field of a drama',
+    (source) => {
+      expect(() => mapDrama('x', source, owner)).toThrow('drama.json has no field of a drama')
+    },
+  )
 
-  test('what has no id is never taken for what has one', () => {
+  test('never gives a part without an id the id of another part', () => {
     const some = [{ id: 1 }, { id: 2 }, { id: '#4' }, {}, { id: '2/scenes/1' }]
     const mapped = mapDrama(
       'x',
@@ -146,7 +149,7 @@ describe('mapping', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
-  test('a number stays as it is written, and an id is one', () => {
+  test('keeps a number as it is written, and reads it as the same id in every notation', () => {
     const text =
       '{"title":"x","seed":12345678901234567890,"rate":1.0,"characters":[{"id":9007199254740993,"name":"M"}]}'
     const mapped = JSON.stringify(mapDrama('x', parseExactly(text), owner))
@@ -163,7 +166,7 @@ describe('mapping', () => {
     expect(episodes[0]?.scenes.map(({ character_ids }) => character_ids)).toEqual([ids, [ids[1]]])
   })
 
-  test('an id counts more than a name', () => {
+  test('reads a reference as an id before it reads it as a name', () => {
     const characters = [
       { id: 'A', name: 'B' },
       { id: 'B', name: 'A' },
@@ -173,11 +176,11 @@ describe('mapping', () => {
     expect(mapped['episodes']).toMatchObject([{ scenes: [{ character_ids: [first?.id] }] }])
   })
 
-  test('what a drama of ours keeps beside it stays there', () => {
+  test('keeps the extra of a drama that Plinth wrote', () => {
     expect(mapDrama('x', { title: 'x', extra: { a: 1 }, b: 2 }, owner)['extra']).toEqual({ a: 1, b: 2 })
   })
 
-  test('odd forms lose nothing', () => {
+  test('loses nothing of a drama in an unusual form', () => {
     const odd = {
       genres: ['a', 'b'],
       characters: { m: { name: 'Mira' } },
@@ -195,7 +198,7 @@ describe('mapping', () => {
   })
 })
 
-test('imports what is right, says why it refuses the rest, and can be repeated', { timeout: 60_000 }, async () => {
+test('imports valid dramas, reports why it refuses others, and can be repeated', { timeout: 60_000 }, async () => {
   await put('dramas/drama_1/drama.json', JSON.stringify(old))
   await put('dramas/drama_1/cover.png', 'no JSON at all')
   const uuid = crypto.randomUUID()
@@ -225,16 +228,16 @@ test('imports what is right, says why it refuses the rest, and can be repeated',
     .split('\n')
     .map((line) => JSON.parse(line))
   expect(Object.fromEntries(refused.map(({ id, reason }) => [id, reason]))).toEqual({
-    broken: 'drama.json is no JSON',
-    list: 'it is no JSON object',
-    long: expect.stringContaining('drama_invalid: This is no drama: the drama: "title" must be a text of up to 500'),
+    broken: 'drama.json is not JSON',
+    list: 'drama.json must be a JSON object',
+    long: expect.stringContaining('drama_invalid: Invalid drama: "title" must be a text of up to 500'),
     nul: expect.stringContaining('22P05'),
-    missing: 'there is no drama.json',
+    missing: 'drama.json is missing',
     huge: 'drama.json has more than 8 MiB',
-    twice: expect.stringContaining('stands there twice'),
+    twice: expect.stringContaining('occurs twice'),
   })
 
-  // Somebody edits one; importing again changes nothing, and brings what came since.
+  // A drama is edited and another one appears: a second import changes nothing and adds the new one.
   const { data } = await service.from('dramas').select('id, title').eq('external_id', 'drama_1').single()
   const { data: drama } = await service.rpc('get_drama_complete', { drama_id: data?.id })
   await service.rpc('save_drama_complete', { drama: { ...drama, title: 'Edited' }, owner_id: owner })
@@ -248,14 +251,14 @@ test('imports what is right, says why it refuses the rest, and can be repeated',
   ])
 })
 
-test('what it cannot work with is said at once', async () => {
+test('stops at once with a message if an option or a variable is wrong', async () => {
   expect(await run(['--owner', 'x'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('--owner must be a UUID'),
   })
   expect(await run(['--owner', crypto.randomUUID()])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('is no user'),
+    stderr: expect.stringContaining('--owner is not the id of a user.'),
   })
   expect(await run([], { SUPABASE_SERVICE_ROLE_KEY: '' })).toMatchObject({
     code: 2,
@@ -269,11 +272,11 @@ test('what it cannot work with is said at once', async () => {
   })
   expect(await run(['--prefix', 'drama'])).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('There is no folder below drama/ in bucket'),
+    stderr: expect.stringContaining('has no folder below drama/.'),
   })
   expect(await run(['--bucket', 'nowhere'])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('There is no bucket nowhere.'),
+    stderr: expect.stringContaining('Bucket nowhere does not exist.'),
   })
 })
 
@@ -281,7 +284,7 @@ test.each([
   ['text/html', '<h1>Too large</h1>'],
   ['application/json', '{"message": "Too large."}'],
   ['application/json', '{"error": "Too large."}'],
-])('what a gateway refuses, as %s, is a line in the report', { timeout: 60_000 }, async (type, body) => {
+])('reports a drama that a gateway refuses with %s in one line', { timeout: 60_000 }, async (type, body) => {
   const names = Array.from({ length: 5 }, (_, n) => `gateway_${crypto.randomUUID()}_${n}`)
   const server = await startServer((request, response) => {
     if (request.url?.includes('list-type')) response.writeHead(200).end(list(names))
@@ -334,7 +337,7 @@ const reported = () =>
       .map(({ id, reason }) => [id, reason]),
   )
 
-test('one bad file is a line in the report, and takes no other along', { timeout: 120_000 }, async () => {
+test('reports a bad file in one line, and imports the others', { timeout: 120_000 }, async () => {
   const bad: Record<string, (response: ServerResponse) => void> = {
     forbidden: (response) => {
       response.writeHead(403, { 'content-type': 'application/xml' })
@@ -356,7 +359,7 @@ test('one bad file is a line in the report, and takes no other along', { timeout
     deep: (response) => {
       response.writeHead(200).end(`{"title":"x","foo":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)
     },
-    // As deep as JSON.stringify still writes it, from a shallower stack than that of the client of the API.
+    // As deep as JSON.stringify can write it from a shallower stack than that of supabase-js.
     deepish: (response) => {
       response.writeHead(200).end(`{"title":"x","foo":${'['.repeat(3000)}${']'.repeat(3000)}}`)
     },
@@ -380,7 +383,7 @@ test('one bad file is a line in the report, and takes no other along', { timeout
     expect(stdout, stderr).toContain('Imported: 2. Already there: 0. Refused: 7.')
     expect(reported()).toEqual({
       forbidden: expect.stringContaining('403 InvalidObjectState'),
-      gone: expect.stringMatching(/no drama.json|404/),
+      gone: expect.stringMatching(/drama.json is missing|404/),
       cut: expect.stringContaining('drama.json cannot be read'),
       endless: 'drama.json has more than 8 MiB',
       deep: expect.stringContaining('nested too deeply'),
@@ -392,7 +395,7 @@ test('one bad file is a line in the report, and takes no other along', { timeout
   }
 })
 
-test('many long names, and names with every sign', { timeout: 60_000 }, async () => {
+test('imports many dramas with long names and with names of any characters', { timeout: 60_000 }, async () => {
   const odd = ['a,b', 'a(b)', 'a"b,c', 'x\\y,z', "it's", 'a:b', '100%', 'a+b']
   const ids = [...odd, ...Array.from({ length: 300 }, (_, n) => `${'灯台の光と黒い水の物語最後の夜'.repeat(4)}${n}`)]
   const asXml = (id: string) => id.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
@@ -410,7 +413,7 @@ test('many long names, and names with every sign', { timeout: 60_000 }, async ()
   }
 })
 
-test('what was saved by an attempt whose answer was lost is imported', { timeout: 60_000 }, async () => {
+test('counts a drama as imported if an attempt saved it and its answer was lost', { timeout: 60_000 }, async () => {
   await put('lost/lost_1/drama.json', '{"title":"Once"}')
   let lost = 0
   const proxy = await startServer(async (request, response) => {
@@ -439,12 +442,12 @@ test('what was saved by an attempt whose answer was lost is imported', { timeout
   }
 })
 
-test('memory stays flat over 10,000 files', { timeout: 300_000 }, async () => {
-  // A store of 10,000 files of 10 KB, made as they are read.
+test('needs no more memory for 10,000 files than for a few', { timeout: 300_000 }, async () => {
+  // A store of 10,000 files of 10 KB, which are made while they are read.
   const many = await startManyFiles()
   many.files = 10_000
   try {
-    // A heap in which 100 MB have no room: what is read must be let go of, and a list of 10 KB a file would end it.
+    // A heap that does not hold 100 MB: an import that keeps its files would run out of memory.
     const { stdout, stderr } = await run(['--dry-run', '--concurrency', '16'], {
       S3_ENDPOINT: many.url,
       NODE_OPTIONS: '--max-old-space-size=48',

@@ -10,23 +10,23 @@ import { mapDrama } from './dramas/map_drama.ts'
 import { homeFolder, readEnv } from './local/home.ts'
 
 /**
- * `npm run dramas:import -- --bucket … --prefix dramas/ --owner …`: reads `<prefix><id>/drama.json` from an S3-compatible store and
- * saves each as a drama of the owner. What is there already (by its id in the store) is passed over, so it can be repeated
- * and goes on where it ended. Images and videos stay where they are.
+ * `npm run dramas:import -- --bucket … --prefix dramas/ --owner …`: reads each `<prefix><id>/drama.json` from an S3-compatible store
+ * and saves it as a drama of the owner. It skips dramas that the owner already has (by the id in the store), so a repeated command
+ * continues where the last one stopped. Images and videos stay where they are.
  */
 const usage = `Usage: npm run dramas:import -- --bucket <bucket> --prefix dramas/ --owner <user id>
-  --dry-run            reads and maps everything, and saves nothing
-  --report <file>      where refused files are listed, one JSON object a line (dramas_import_report.jsonl)
+  --dry-run            reads and converts all files, and saves nothing
+  --report <file>      the list of refused files, one JSON object per line (dramas_import_report.jsonl)
   --concurrency <n>    files at a time (4)
-S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY say where; by default
-the local stack that runs.`
+S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY name store and API; the
+default is the running local stack.`
 
 const options = readOptions()
-/** A folder's, with or without its slash. */
+/** The prefix of a folder may come without its slash. */
 const prefix = options.prefix === '' || options.prefix.endsWith('/') ? options.prefix : `${options.prefix}/`
 const local = readEnv(homeFolder()) ?? {}
 const bucket = options.bucket ?? stop('--bucket is missing.')
-const owner = options.owner ?? stop('--owner is missing: the id of the user who is to have them.')
+const owner = options.owner ?? stop('--owner is missing: the id of the user who will own the dramas.')
 if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(owner)) stop('--owner must be a UUID.')
 const concurrency = Number(options.concurrency)
 if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 50) stop('--concurrency must be 1 to 50.')
@@ -57,9 +57,9 @@ const supabase = createClient(env('SUPABASE_URL'), env('SUPABASE_SERVICE_ROLE_KE
   auth: { persistSession: false, autoRefreshToken: false },
 })
 
-/** What is wrong with one file; the next one may be right. */
+/** A fault of one file; the import continues with the next file. */
 class Refusal extends Error {}
-/** The store or the API does not answer: nothing is wrong with the file. */
+/** The store or the API does not answer: the import stops. */
 class Outage extends Error {}
 
 const counts = { found: 0, imported: 0, already: 0, refused: 0 }
@@ -72,13 +72,13 @@ await requireOwner()
 const report = createWriteStream(options.report, { flags: 'w' })
 await once(report, 'open').catch((error: Error) => stop(`--report cannot be written: ${error.message}.`))
 try {
-  // Counted first, for the bar: one request a thousand.
+  // First count the dramas for the progress bar: one request per thousand.
   for await (const ids of listIds()) counts.found += ids.length
   for await (const ids of listIds()) await importPage(ids)
 } catch (error) {
   showProgress(true)
   console.error(`\n${error instanceof Outage ? error.message : (error as Error).stack}`)
-  console.error('What is imported stays; repeat the command to go on.')
+  console.error('Imported dramas stay. Repeat the command to continue.')
   process.exitCode = 1
 } finally {
   await new Promise((resolve) => report.end(resolve))
@@ -89,12 +89,12 @@ console.log(
     ` Memory at most: ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB.`,
 )
 if (counts.found === 0 && process.exitCode === undefined) {
-  console.error(`There is no folder below ${prefix || 'the root'} in bucket ${bucket}.`)
+  console.error(`Bucket ${bucket} has no folder below ${prefix || 'its root'}.`)
   process.exitCode = 1
 }
 for (const [reason, times] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`  ${times} × ${reason}`)
 if (counts.refused > 0) {
-  console.log(`Which ones: ${options.report}`)
+  console.log(`The refused files are listed in ${options.report}.`)
   process.exitCode = 1
 }
 
@@ -123,14 +123,14 @@ function readOptions() {
 async function requireOwner(): Promise<void> {
   try {
     const answer = await calling('The API', () => supabase.from('users').select('id').eq('id', owner))
-    if (answer.data?.length !== 1) stop('--owner is no user.')
+    if (answer.data?.length !== 1) stop('--owner is not the id of a user.')
   } catch (error) {
     console.error((error as Error).message)
     process.exit(1)
   }
 }
 
-/** Ids, page by page: the folders below the prefix, whatever else is in them. */
+/** Lists the ids page by page: the names of the folders below the prefix. */
 async function* listIds(): AsyncGenerator<string[]> {
   let ContinuationToken: string | undefined
   do {
@@ -159,13 +159,13 @@ async function importPage(ids: string[]): Promise<void> {
         }
       }),
     )
-    // Once nobody writes to the report any more.
+    // Only after all of them have stopped writing to the report.
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     showProgress()
   }
 }
 
-/** Which of these the owner has already. */
+/** Returns those of these ids that the owner already has. */
 async function findKnown(ids: string[]): Promise<Set<string>> {
   const list = ids.map(quote).join(',')
   const answer = await calling('The API', () =>
@@ -174,12 +174,12 @@ async function findKnown(ids: string[]): Promise<Set<string>> {
   return new Set(answer.data?.map((row) => row.external_id))
 }
 
-/** As PostgREST has it in a list; supabase-js leaves quotes and backslashes as they are. */
+/** Quotes an id for a list of PostgREST; supabase-js does not escape quotes and backslashes. */
 function quote(id: string): string {
   return `"${id.replace(/[\\"]/g, '\\$&')}"`
 }
 
-/** A hundred at a time, or fewer: they stand in a URL, in which a letter may take nine bytes. */
+/** Splits ids into lists of at most 100 that fit into a URL, where a letter may take nine bytes. */
 function* splitIds(ids: string[]): Generator<string[]> {
   let some: string[] = []
   let bytes = 0
@@ -204,10 +204,10 @@ async function importOne(id: string): Promise<void> {
     counts.imported += 1
   } catch (error) {
     if (error instanceof Outage) throw error
-    // Whatever it is, it is this file's: mapping has no other input.
+    // Any other error is a fault of this file, because the conversion has no other input.
     const reason = error instanceof Error ? error.message : String(error)
     counts.refused += 1
-    // By kind, so that a million of them take no room.
+    // Count by kind: a million reasons would not fit into memory.
     const kind = reason.replace(/"[^"]*"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+/gi, '…').slice(0, 120)
     if (reasons.has(kind) || reasons.size < 50) reasons.set(kind, (reasons.get(kind) ?? 0) + 1)
     if (!report.write(`${JSON.stringify({ id, reason })}\n`)) await once(report, 'drain')
@@ -223,9 +223,9 @@ async function load(id: string): Promise<string> {
     } catch (error) {
       if (error instanceof Refusal) throw error
       const { name, message, $metadata } = error as S3ServiceException
-      if (name === 'NoSuchKey' || name === 'NotFound') throw new Refusal('there is no drama.json', { cause: error })
+      if (name === 'NoSuchKey' || name === 'NotFound') throw new Refusal('drama.json is missing', { cause: error })
       const status = $metadata?.httpStatusCode ?? 0
-      // Of this file, the store says so itself: the list was to be had, and the next file may be.
+      // A fault of this file if the store still lists the bucket: the next file may be readable.
       if (isLast || (status >= 400 && status < 500 && status !== 408 && status !== 429)) {
         if (!(await isStoreThere())) throw error
         throw new Refusal(`drama.json cannot be read: ${status || ''} ${name}: ${message}`, { cause: error })
@@ -235,7 +235,7 @@ async function load(id: string): Promise<string> {
   })
 }
 
-/** Its size is counted as it comes: not every answer says it, or says what is true. */
+/** Reads a file and counts its bytes while reading, because an answer may name no size or a wrong size. */
 async function readFile(body: Readable | undefined, length = 0): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = length
@@ -258,7 +258,7 @@ async function readFile(body: Readable | undefined, length = 0): Promise<string>
   }
 }
 
-/** Whether it still lists: then a file that cannot be read is that file's trouble. */
+/** Whether the store still lists the bucket: then a file that cannot be read is a fault of that file. */
 async function isStoreThere(): Promise<boolean> {
   return store.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 })).then(
     () => true,
@@ -271,11 +271,11 @@ function parse(text: string): unknown {
     return parseExactly(text)
   } catch (cause) {
     if (cause instanceof RangeError) throw new Refusal(`drama.json is nested too deeply: ${cause.message}`, { cause })
-    throw new Refusal('drama.json is no JSON', { cause })
+    throw new Refusal('drama.json is not JSON', { cause })
   }
 }
 
-/** Whoever writes it as JSON, there or here, does so by recursion. */
+/** Refuses deep documents, because JSON.stringify and Postgres are recursive. */
 function requireWritable(drama: unknown): void {
   let level = [drama]
   for (let depth = 0; level.length > 0; depth++) {
@@ -290,20 +290,20 @@ async function save(id: string, drama: unknown): Promise<void> {
     if (error === null) return
     const reason = `${status} ${error.message}`
     if (status >= 500 && isLast) {
-      // While the API answers others, it is this drama's trouble, such as one that takes too long; else this is an outage.
+      // A fault of this drama, such as a save that takes too long, if the API answers other requests; else an outage.
       await findKnown([id])
       throw new Refusal(reason)
     }
     if (status === 0 || status >= 500 || status === 429) throw new Error(reason)
-    // An earlier attempt was saved, and its answer lost.
+    // An earlier attempt saved the drama, but its answer was lost.
     if (status === 409 && attempt > 1 && (await findKnown([id])).has(id)) return
-    // What a gateway says for itself has no code.
+    // An answer of a gateway has no code.
     const { code = '', details } = error
     throw new Refusal(`${(code.startsWith('PT') ? details : code) || status}: ${error.message}`)
   })
 }
 
-/** Tries again for half a minute: a store or an API may be away for a moment. */
+/** Repeats a call for half a minute, because a store or an API may be down for a moment. */
 async function calling<Result>(
   what: string,
   call: (isLast: boolean, attempt: number) => PromiseLike<Result>,
@@ -317,8 +317,8 @@ async function calling<Result>(
     } catch (error) {
       if (error instanceof Refusal) throw error
       const { name, message, $metadata } = error as S3ServiceException
-      if (name === 'NoSuchBucket') stop(`There is no bucket ${bucket}.`)
-      // It does answer, and will say the same again.
+      if (name === 'NoSuchBucket') stop(`Bucket ${bucket} does not exist.`)
+      // The store answers, and would answer the same again.
       if ($metadata?.httpStatusCode === 403 && attempt > 1)
         throw new Outage(`${what} refuses: ${message}.`, { cause: error })
       if (attempt === attemptsMax)
@@ -328,7 +328,7 @@ async function calling<Result>(
   }
 }
 
-/** A bar on a terminal; elsewhere a line now and then. */
+/** Shows a progress bar on a terminal, elsewhere a line every five seconds. */
 function showProgress(isLast = false): void {
   const now = Date.now()
   if (!isLast && now - shownAt < (isTerminal ? 100 : 5000)) return
@@ -346,6 +346,6 @@ function showProgress(isLast = false): void {
 }
 
 function stop(message: string): never {
-  console.error(`${message} (--help says more.)`)
+  console.error(`${message} --help describes the options.`)
   process.exit(2)
 }

@@ -1,4 +1,4 @@
-/** Of Node 22 and later; TypeScript does not know it yet. */
+/** JSON in Node 22 and later, which TypeScript does not know yet. */
 const exact = JSON as unknown as {
   rawJSON(text: string): object
   isRawJSON(value: unknown): boolean
@@ -6,8 +6,8 @@ const exact = JSON as unknown as {
 }
 
 /**
- * Parses JSON without loss: a number that JavaScript would round or write otherwise, such as an id of 64 bits, becomes an object
- * that `JSON.stringify` writes as it was.
+ * Parses JSON without loss. A number that JavaScript would round or format differently, such as an id of 64 bits, becomes an
+ * object that `JSON.stringify` writes unchanged.
  */
 export function parseExactly(text: string): unknown {
   return exact.parse(text, (_key, value, { source }) =>
@@ -15,13 +15,13 @@ export function parseExactly(text: string): unknown {
   )
 }
 
-/** A number as an id: the same for all ways to write it. */
+/** Formats a number as an id: 1e3 and 1000 are the same id. */
 export function numberText(value: object): string {
   const text = JSON.stringify(value)
   return Number.isSafeInteger(Number(text)) ? String(Number(text)) : text
 }
 
-/** Whether this is a number that stayed as it was written. */
+/** Whether this is a number that {@link parseExactly} left as it was written. */
 export function isExactNumber(value: unknown): value is object {
   return exact.isRawJSON(value)
 }
