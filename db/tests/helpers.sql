@@ -139,3 +139,191 @@ create function tests.picked_version(version text, key text default null)
   returns text
   language sql
 return public.template_manifest('demo', version, null, key) ->> 'version';
+
+-- Steps of runs, driven by one worker through its door. Every claim is kept in tests.claims, every answer in tests.answers.
+create table tests.claims (key text, id bigint, fence bigint, step jsonb);
+create table tests.answers (n integer generated always as identity, answer jsonb);
+
+create function tests.worker_id()
+  returns uuid
+  language sql
+  immutable
+return '7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11'::uuid;
+
+-- Hands in results and claims up to want steps. Returns the keys of the claimed steps, sorted.
+create function tests.exchange(results jsonb, want integer default 0)
+  returns text
+  language plpgsql
+as $$
+declare
+  v_answer jsonb := worker.exchange_steps(tests.worker_id(), exchange.results, exchange.want);
+begin
+  insert into tests.answers (answer)
+  values (v_answer);
+  insert into tests.claims (key, id, fence, step)
+  select s ->> 'key', (s ->> 'id')::bigint, (s ->> 'fence')::bigint, s
+  from jsonb_array_elements(v_answer -> 'steps') as s;
+
+  return (
+    select string_agg(s ->> 'key', ' ' order by s ->> 'key')
+    from jsonb_array_elements(v_answer -> 'steps') as s
+  );
+end
+$$;
+
+create function tests.claim_steps(want integer default 100)
+  returns text
+  language sql
+return tests.exchange('[]', want);
+
+-- The answer of the last exchange: { refused, steps, wake_in_ms }.
+create function tests.last_answer()
+  returns jsonb
+  language sql
+begin atomic
+  select a.answer
+  from tests.answers as a
+  order by a.n desc
+  limit 1;
+end;
+
+-- The step with this key, as the last claim of it brought it.
+create function tests.claimed_step(key text)
+  returns jsonb
+  language sql
+begin atomic
+  select c.step
+  from tests.claims as c
+  where c.key = claimed_step.key
+  order by c.fence desc
+  limit 1;
+end;
+
+-- A result of the step with this key, for a batch.
+create function tests.step_result(key text, result jsonb default '{"outcome": "completed"}')
+  returns jsonb
+  language sql
+begin atomic
+  select jsonb_build_object('id', c.id, 'fence', c.fence) || step_result.result
+  from tests.claims as c
+  where c.key = step_result.key
+  order by c.fence desc
+  limit 1;
+end;
+
+-- Hands in one result for the step with this key, and claims up to want steps. Returns the keys of the claimed steps.
+create function tests.hand_in_result(key text, result jsonb default '{"outcome": "completed"}', want integer default 0)
+  returns text
+  language sql
+return tests.exchange(jsonb_build_array(tests.step_result(key, result)), want);
+
+-- Submits a run with these steps, as JSON objects separated by commas, below a root of this type.
+create function tests.submit_steps(steps text, type text default 'group', owner_id uuid default null)
+  returns bigint
+  language sql
+return app.submit_run(
+  format('{"key": "root", "type": "%s", "steps": [%s]}', type, steps)::jsonb, owner_id, null
+);
+
+-- The status of the newest job with this key, as job_tree shows it.
+create function tests.status_of(key text)
+  returns text
+  language sql
+begin atomic
+  select coalesce(q.status, j.status)
+  from public.jobs as j
+  left join app.job_queue as q on q.job_id = j.id
+  where j.key = status_of.key
+  order by j.id desc
+  limit 1;
+end;
+
+-- The statuses of the newest jobs with these keys, as one text.
+create function tests.statuses_of(variadic keys text[])
+  returns text
+  language sql
+begin atomic
+  select string_agg(tests.status_of(k.key), ' ' order by k.n)
+  from unnest(statuses_of.keys) with ordinality as k (key, n);
+end;
+
+-- Registers callbacks for job type "called", which this creates. They record their calls in app.calls; a step or root whose
+-- input is '{"raise": "<SQLSTATE>", "on": "<callback>"}' makes that callback raise.
+create function tests.create_callbacks()
+  returns void
+  language plpgsql
+as $$
+declare
+  v_callback text;
+begin
+  insert into public.job_types (name, max_failures, backoff, backoff_max)
+  values ('called', 3, '1 ms', '1 ms'), ('plain', 3, '1 ms', '1 ms');
+  create table app.calls (n integer generated always as identity, callback text, seen text);
+  foreach v_callback in array array['completed', 'rescheduled', 'ended', 'reopened'] loop
+    execute format(
+      $f$
+        create function app.note_%1$s(job_ids bigint[]) returns void language plpgsql as $b$
+        declare
+          v_state text;
+        begin
+          insert into app.calls (callback, seen)
+          select %1$L, string_agg(
+            case when j.id is null then i.id || ':deleted' else j.key || ':' || j.status end, ' ' order by i.n
+          )
+          from unnest(job_ids) with ordinality as i (id, n)
+          left join public.jobs as j on j.id = i.id;
+          select j.input ->> 'raise' into v_state
+          from public.jobs as j
+          where j.id = any (job_ids) and j.input ->> 'on' = %1$L and j.input ->> 'raise' is not null
+          limit 1;
+          if v_state = 'assert' then
+            assert false, 'The secret is asserted.';
+          elsif v_state is not null then
+            raise exception using errcode = v_state, message = 'The secret of the product.';
+          end if;
+        end
+        $b$
+      $f$,
+      v_callback
+    );
+  end loop;
+  perform app.register_callbacks('called', 'app.note_completed', 'app.note_rescheduled', 'app.note_ended', 'app.note_reopened');
+end
+$$;
+
+-- The calls of these callbacks since the last look, in order: callback(key:status …).
+create function tests.list_calls()
+  returns text
+  language plpgsql
+as $$
+declare
+  v_calls text;
+begin
+  select string_agg(format('%s(%s)', c.callback, c.seen), ', ' order by c.n) into v_calls
+  from app.calls as c;
+  delete from app.calls;
+
+  return v_calls;
+end
+$$;
+
+-- The refusal that a command raises: { code, slug, message, hint }; null if the command succeeds.
+create function tests.refusal_of(command text)
+  returns jsonb
+  language plpgsql
+as $$
+declare
+  v_code text;
+  v_slug text;
+  v_message text;
+  v_hint text;
+begin
+  execute refusal_of.command;
+  return null;
+exception
+  when others then
+    get stacked diagnostics
+      v_code = returned_sqlstate, v_slug = pg_exception_detail, v_message = message_text, v_hint = pg_exception_hint;
+    return jsonb_build_object('code', v_code, 'slug', v_slug, 'message', v_message, 'hint', v_hint);
+end
+$$;

@@ -1,7 +1,9 @@
 -- app.cancel_runs
 --
 -- Writes      jobs, job_queue, runs; what on_run_ended writes
--- Locks       the caller holds the runs; queue rows (a claim under way is waited for: a claim waits for nobody)
+-- Locks       the runs, lowest id first; then queue rows, which waits for claims under way (a claim
+--             waits for nothing); then what callbacks lock
+-- Idempotent  passes over runs that have ended
 create or replace function app.cancel_runs(run_ids bigint[])
   returns void
   language plpgsql
@@ -10,24 +12,41 @@ create or replace function app.cancel_runs(run_ids bigint[])
 as $$
 declare
   v_now timestamptz := app.now();
+  v_run_ids bigint[];
   v_ids bigint[];
 begin
-  with gone as (
+  -- Postgres checks finished_at again after it has waited for a lock.
+  v_run_ids := array(
+    select r.id
+    from app.runs as r
+    where r.id = any (cancel_runs.run_ids) and r.finished_at is null
+    -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 8.
+    order by r.id + 0
+    for update
+  );
+  if v_run_ids = '{}' then
+    return;
+  end if;
+
+  with deleted as (
     delete from app.job_queue as q
-    where q.run_id = any (cancel_runs.run_ids)
+    where q.run_id = any (v_run_ids)
     returning q.job_id
   )
-  select array_agg(g.job_id) into v_ids
-  from gone as g;
+  select array_agg(d.job_id) into v_ids
+  from deleted as d;
   update public.jobs as j
   set status = 'cancelled', finished_at = v_now
   where j.id = any (v_ids);
   update app.runs as r
   set finished_at = v_now, failing_step_id = null
-  where r.id = any (cancel_runs.run_ids);
+  where r.id = any (v_run_ids);
   perform app.record_events(v_ids, 'cancelled');
-  perform app.run_callbacks('{}', '{}', cancel_runs.run_ids);
+  perform app.run_callbacks('{}', '{}', v_run_ids);
 end
 $$;
 
-comment on function app.cancel_runs(bigint[]) is 'Cancels open runs: every step that is not finished.';
+comment on function app.cancel_runs(bigint[]) is
+$$Cancels the open runs among these: every step that has not finished.
+
+Products may call it, also from a callback.$$;

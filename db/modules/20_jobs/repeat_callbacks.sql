@@ -2,8 +2,9 @@
 --
 -- Called by   schedule repeat-callbacks
 -- Writes      callback_faults; what the callbacks write
--- Locks       runs, lowest id first, then faults, both with skip locked: a run that retry_job is about to reopen has its
---             calls repeated there
+-- Locks       runs, lowest id first, then faults, both with skip locked: retry_job repeats the
+--             calls of a run that it holds
+-- Why         stops after 10 s, so that the calls which succeeded commit before statement_timeout
 create or replace function app.repeat_callbacks()
   returns integer
   language plpgsql
@@ -11,6 +12,7 @@ create or replace function app.repeat_callbacks()
   set search_path = ''
 as $$
 declare
+  v_stop_at timestamptz := app.clock() + interval '10 seconds';
   v_due_ids bigint[];
   v_free_ids bigint[];
   v_one record;
@@ -30,6 +32,7 @@ begin
     order by r.id
     for update skip locked
   );
+  -- Faults of deleted runs.
   v_free_ids := v_free_ids || array(
     select d.id
     from unnest(v_due_ids) as d (id)
@@ -45,6 +48,7 @@ begin
   loop
     perform app.repeat_callback(v_one.run_id, v_one.callback);
     v_repeated := v_repeated + 1;
+    exit when app.clock() > v_stop_at;
   end loop;
 
   return v_repeated;
@@ -52,4 +56,4 @@ end
 $$;
 
 comment on function app.repeat_callbacks() is
-  'Repeats the stored on_run_ended calls that are due, up to 100 runs; returns how many it tried.';
+$$Repeats stored on_run_ended calls that are due, of up to 100 runs. Returns how many it tried.$$;
