@@ -1,6 +1,6 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(25);
+select plan(28);
 
 create temporary view our_functions as
 select
@@ -271,6 +271,46 @@ select set_eq(
   $$ select signature from our_functions where prosrc ~* '\mwhen\s[^;]*\mothers\M' $$,
   array['app.call_callback(callback text, job_ids bigint[])'],
   'only the call of a product''s callback catches every error'
+);
+
+-- Settings of the planner (ADR 8, "The planner"): without them a plan that was made on an empty table
+-- reads whole indexes, and nobody sees the fault on a small database.
+select set_eq(
+  $$
+    select format('%s.%s', schema, proname) from our_functions
+    where proconfig @> array[
+      'plan_cache_mode=force_generic_plan', 'jit=off', 'enable_seqscan=off', 'enable_hashjoin=off',
+      'enable_mergejoin=off'
+    ]
+  $$,
+  array[
+    'app.submit_run', 'app.cancel_job', 'worker.exchange_steps', 'worker.heartbeat',
+    'worker.read_outputs'
+  ],
+  'the ways into the job engine plan index lookups only'
+);
+select set_eq(
+  $$
+    select format('%s.%s', schema, proname) from our_functions
+    where proconfig @> array['enable_seqscan=off']
+      and not proconfig @> array['enable_hashjoin=off']
+  $$,
+  array[
+    -- A whole run at once: hash joins stay on.
+    'app.retry_job',
+    -- Rows of deleted users and runs.
+    'app.tg_users__delete_runs', 'app.tg_runs__delete_steps', 'app.tg_users__delete_dramas',
+    'app.delete_finished_runs'
+  ],
+  'functions that delete or retry whole runs read tables by their indexes'
+);
+select set_eq(
+  $$
+    select format('%s.%s', schema, proname) from our_functions
+    where proconfig @> array['enable_nestloop=off', 'enable_hashjoin=on']
+  $$,
+  array['app.parse_steps', 'app.parse_edges', 'app.insert_steps'],
+  'functions that join the steps of a new run with each other use hash joins'
 );
 
 select * from finish();
