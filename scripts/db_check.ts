@@ -14,6 +14,7 @@ import { checkRole } from './check/role.ts'
 import { checkMigrationsWithSquawk } from './check/squawk.ts'
 import { checkUpgrade } from './check/upgrade.ts'
 import { describeFailure, findDatabaseUrl, root } from './database/command.ts'
+import { checkPictures } from './docs/pictures.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
 
 const scratch = 'plinth_check'
@@ -102,6 +103,7 @@ async function checkDatabase(cluster: Cluster): Promise<void> {
   await check('objects', () => withClient(url, (client) => checkObjects(client, modules)))
   await check('limits', () => withClient(url, checkLimits))
   await check('catalog', () => checkCatalog(root, catalog, option === '--write'))
+  await check('pictures', async () => checkPictures(option === '--write'))
   await check('repeat', () => checkRepeat(url, catalog))
   await check('upgrade', () => checkUpgrade(root, cluster, catalog, option === '--write'))
   await check('drift', () => checkDrift(findDatabaseUrl(), catalog))

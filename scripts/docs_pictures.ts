@@ -1,7 +1,4 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { root } from './docs/pages.ts'
-import { findStale, readPictures } from './docs/pictures.ts'
+import { findStale, writePictures } from './docs/pictures.ts'
 
 const usage = `Usage: npm run docs:pictures
   Draws docs/architecture.svg from docs/architecture.mmd, and writes a diagram of each module's tables to docs/er/
@@ -19,8 +16,5 @@ if (option === '--help') {
   for (const path of stale) console.error(`${path} is out of date: run npm run docs:pictures.`)
   if (stale.length > 0) process.exitCode = 1
 } else {
-  for (const { path, text } of readPictures()) {
-    writeFileSync(join(root, path), text)
-    console.log(path)
-  }
+  for (const path of writePictures()) console.log(path)
 }
