@@ -16,9 +16,11 @@ beforeAll(async () => {
   ;[admin, door] = await Promise.all([database.connect(), database.connect('worker')])
   await admin.query(`
     insert into job_types (name, max_failures, backoff, owner_running_limit, running_limit) values
-      ('free', 3, '1 ms', null, null), ('narrow', 3, '1 ms', 2, null), ('scarce', 3, '1 ms', null, 3)
+      ('free', 3, '1 ms', null, null), ('narrow', 3, '1 ms', 2, null), ('scarce', 3, '1 ms', null, 3),
+      ('called', 3, '1 ms', null, null)
   `)
   await admin.query(watchArrows)
+  await admin.query(watchCallbacks)
 })
 afterAll(() => database.drop())
 
@@ -30,10 +32,11 @@ type Spec = {
   on_failure?: string
   collect?: string
   priority?: number
+  input?: string
 }
 type Step = { id: number; fence: number; outputs: [string[], unknown][] | null }
 
-const type = fc.constantFrom('free', 'free', 'narrow', 'scarce', 'group', 'group')
+const type = fc.constantFrom('free', 'narrow', 'scarce', 'called', 'group', 'group')
 const shape = fc.letrec<{ steps: Spec[] }>((tie) => ({
   steps: fc
     .array(
@@ -62,7 +65,8 @@ const shape = fc.letrec<{ steps: Spec[] }>((tie) => ({
       }))
     }),
 }))
-const run = fc.record({ type, steps: shape.steps }).map((root): Spec => ({ key: 'root', ...root }))
+const input = fc.constantFrom('good end', 'good end', 'bad end')
+const run = fc.record({ type, steps: shape.steps, input }).map((root): Spec => ({ key: 'root', ...root }))
 
 const outcome = fc.oneof(
   { weight: 6, arbitrary: fc.constant({ outcome: 'completed', output: { done: true } }) },
@@ -79,6 +83,7 @@ const outcome = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constant({ outcome: 'completed', children: [{ key: 'BAD', type: 'free' }] }) },
   { weight: 1, arbitrary: fc.constant({ outcome: 'completed', output: 'x'.repeat(1_100_000) }) },
+  { weight: 1, arbitrary: fc.constant({ outcome: 'completed', output: 'poison' }) },
   { weight: 2, arbitrary: fc.constant({ outcome: 'failed', error: { slug: 'broken', message: 'It broke.' } }) },
   { weight: 1, arbitrary: fc.constant({ outcome: 'failed', is_permanent: true }) },
   { weight: 1, arbitrary: fc.constant({ outcome: 'failed', retry_in_ms: 3 }) },
@@ -202,6 +207,25 @@ class Simulation {
     }
   }
 
+  /** Callbacks were called once for each own work done and once for each end of a run, or the call is stored. */
+  async requireCalls(): Promise<void> {
+    const { rows: completed } = await admin.query(
+      `select
+        (select coalesce(array_agg(id::integer order by id), '{}') from tests.calls where callback = 'completed') as called,
+        (select coalesce(array_agg(id::integer order by id), '{}') from jobs where type = 'called' and id = any ($1)) as done`,
+      [[...this.completed.keys()]],
+    )
+    expect(completed[0].called, 'on_completed, once for each own work done').toEqual(completed[0].done)
+    const { rows: wrong } = await admin.query(`
+      select r.id, e.ends, c.calls, f.faults from app.runs as r
+      join jobs as j on j.id = r.id and j.type = 'called'
+      cross join lateral (select count(*) as ends from tests.ends as e where e.run_id = r.id) as e
+      cross join lateral (select count(*) as calls from tests.calls as c where c.id = r.id and c.callback = 'ended') as c
+      cross join lateral (select count(*) as faults from app.callback_faults as f where f.run_id = r.id) as f
+      where e.ends <> c.calls + f.faults or e.ends = 0`)
+    expect(wrong, 'on_run_ended, once for each end').toEqual([])
+  }
+
   /** Everything that is left goes well, and every run ends. */
   async drain(): Promise<void> {
     for (let turn = 0; turn < 300; turn++) {
@@ -224,7 +248,7 @@ class Simulation {
   }
 }
 
-test('whatever workers do, nothing starts early, nothing completes twice, no counter drifts, every run ends', {
+test('whatever workers do, nothing starts early or completes twice, no counter drifts, every run ends, and callbacks are called once', {
   timeout: 300_000,
 }, async () => {
   await admin.query("update job_types set backoff = '1 microsecond', backoff_max = '1 ms'")
@@ -236,7 +260,7 @@ test('whatever workers do, nothing starts early, nothing completes twice, no cou
       async (specs, actions) => {
         const simulation = new Simulation()
         await admin.query('delete from app.runs')
-        await admin.query('delete from app.workers')
+        await admin.query('delete from app.workers; delete from app.callback_faults; truncate tests.calls, tests.ends')
         for (const spec of specs) await simulation.submit(spec)
         await requireInvariants(admin)
         for (const one of actions) {
@@ -245,6 +269,7 @@ test('whatever workers do, nothing starts early, nothing completes twice, no cou
         }
         await simulation.drain()
         await requireInvariants(admin)
+        await simulation.requireCalls()
       },
     ),
     { numRuns: 150, endOnFailure: true },
@@ -282,6 +307,37 @@ const watchArrows = `
   end $$;
   create trigger watch after insert or update on app.job_queue for each row execute function tests.tg_queue();
   create trigger watch after update on jobs for each row execute function tests.tg_jobs();
+`
+
+/**
+ * Callbacks of type "called" note their calls. on_completed raises for the output "poison", on_run_ended for the input
+ * "bad end". Every end of a run is noted, too.
+ */
+const watchCallbacks = `
+  create table tests.calls (callback text, id bigint);
+  create table tests.ends (run_id bigint);
+  create function app.note_completed(job_ids bigint[]) returns void language plpgsql as $$
+  begin
+    insert into tests.calls select 'completed', unnest(job_ids);
+    if exists (select from public.jobs as j where j.id = any (job_ids) and j.output = '"poison"') then
+      raise exception 'poison';
+    end if;
+  end $$;
+  create function app.note_ended(job_ids bigint[]) returns void language plpgsql as $$
+  begin
+    insert into tests.calls select 'ended', unnest(job_ids);
+    if exists (select from public.jobs as j where j.id = any (job_ids) and j.input = '"bad end"') then
+      raise exception 'bad end';
+    end if;
+  end $$;
+  select app.register_callbacks('called', on_completed => 'app.note_completed', on_run_ended => 'app.note_ended');
+  create function tests.tg_runs() returns trigger language plpgsql security definer as $$
+  begin
+    insert into tests.ends values (new.id);
+    return null;
+  end $$;
+  create trigger watch after update on app.runs for each row
+    when (old.finished_at is null and new.finished_at is not null) execute function tests.tg_runs();
 `
 
 /** The arrows of the diagram of a step. */
