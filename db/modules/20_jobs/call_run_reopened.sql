@@ -10,14 +10,14 @@ create or replace function app.call_run_reopened(run_id bigint)
   set search_path = ''
 as $$
 declare
-  v_function regproc;
+  v_function oid;
 begin
   select (c.on_run_reopened || '(bigint[])')::regprocedure::oid into v_function
   from public.jobs as j
   join app.job_callbacks as c on c.type = j.type
   where j.id = call_run_reopened.run_id and c.on_run_reopened is not null;
   if found then
-    execute format('select %s($1)', v_function) using array[call_run_reopened.run_id];
+    execute format('select %s($1)', v_function::regproc) using array[call_run_reopened.run_id];
   end if;
 end
 $$;

@@ -15,7 +15,7 @@ declare
     when 'card_scenario' then app.build_scenario_package(build_package.resource_id)
     when 'session' then app.build_session_package(build_package.resource_id)
   end;
-  v_bytes bigint := octet_length(v_package::text);
+  v_bytes integer := octet_length(v_package::text);
 begin
   perform app.require_package_size(v_bytes);
   perform app.lock_large_package(v_bytes);

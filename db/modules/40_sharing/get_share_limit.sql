@@ -12,7 +12,6 @@ create or replace function app.get_share_limit(name text)
   set search_path = ''
 as $$
 begin
-  -- A statement, because an expression would return null for an unknown name, and refuse nothing.
   case get_share_limit.name
     when 'package_bytes' then return 5 * 1024 * 1024;
     when 'large_package_bytes' then return 256 * 1024;
@@ -22,6 +21,8 @@ begin
     when 'card_fields' then return 10000;
     when 'session_fields' then return 1000;
     when 'session_cards' then return 1000;
+    -- A limit of null would refuse nothing.
+    else raise case_not_found using message = format('Unknown limit "%s".', get_share_limit.name);
   end case;
 end
 $$;

@@ -19,7 +19,7 @@ create or replace function app.insert_share(
   set search_path = ''
 as $$
 declare
-  v_bytes bigint := octet_length(insert_share.package::text);
+  v_bytes integer := octet_length(insert_share.package::text);
 begin
   perform app.lock_large_package(v_bytes);
   perform app.free_share_id(insert_share.share_id);

@@ -9,7 +9,7 @@ create or replace function app.parse_card(card json)
   set search_path = ''
 as $$
 declare
-  v_bytes bigint := octet_length(parse_card.card::text);
+  v_bytes integer := octet_length(parse_card.card::text);
   v_fault text;
   v_data json;
   v_book json;

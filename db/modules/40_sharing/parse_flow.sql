@@ -10,7 +10,7 @@ create or replace function app.parse_flow(flow json)
   set search_path = ''
 as $$
 declare
-  v_bytes bigint := octet_length(parse_flow.flow::text);
+  v_bytes integer := octet_length(parse_flow.flow::text);
   v_parts record;
   v_maps json[];
   v_nodes record;

@@ -9,7 +9,7 @@ create or replace function app.parse_session(session json)
   set search_path = ''
 as $$
 declare
-  v_bytes bigint := octet_length(parse_session.session::text);
+  v_bytes integer := octet_length(parse_session.session::text);
   v_fault text;
 begin
   perform app.require_package_size(v_bytes);
