@@ -49,9 +49,6 @@ export function findCreated({ path, text }: TextFile): Created[] {
   ]
 }
 
-/** Modules whose files are still being split. */
-const pending = /^db\/modules\/(30_assets|40_sharing)\//
-
 /**
  * Finds files whose name promises something else than they hold. access.sql has the policies, triggers.sql the triggers,
  * comments.sql the comments on tables and columns, schedules.sql the schedules, callbacks.sql the registrations; any other file
@@ -81,7 +78,6 @@ export function findMisplaced(file: TextFile): string[] {
       ...strangers,
       `${file.path}: holds ${names.join(', ') || 'no function'}, and nothing with the name of the file`,
     ]
-  if (pending.test(file.path)) return strangers
   const others = functions.filter(
     ({ schema, name }, index) =>
       name !== basename(file.path, '.sql') || functions.findIndex((one) => one.schema === schema) < index,

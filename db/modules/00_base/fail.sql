@@ -6,7 +6,7 @@ create or replace function app.fail(
   status integer,
   slug text,
   message text,
-  hint text default null,
+  hint text,
   headers jsonb default null
 )
   returns void
@@ -29,13 +29,6 @@ begin
         'hint', fail.hint
       )::text,
       detail = json_build_object('status', fail.status, 'headers', fail.headers)::text;
-  end if;
-
-  if fail.hint is null then
-    raise exception using
-      errcode = format('PT%s', fail.status),
-      message = v_message,
-      detail = fail.slug;
   end if;
 
   raise exception using

@@ -1,5 +1,5 @@
 begin;
-select plan(4);
+select plan(5);
 
 select throws_ok(
   $$ select app.fail(404, 'thing_missing', 'Thing not found.', 'Make one.') $$,
@@ -13,6 +13,11 @@ select throws_ok(
   'PT404',
   'Unknown thing "a b ".',
   'keeps line breaks out of the status line'
+);
+
+select throws_ok(
+  $$ select app.fail(404, 'thing_missing', 'Thing not found.') $$, '42883', null,
+  'cannot be called without a hint'
 );
 
 create function pg_temp.refusal(

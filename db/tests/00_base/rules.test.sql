@@ -196,8 +196,6 @@ select set_eq(
   $$
     select format('%s.%s', schema, proname) from our_functions
     where prokind in ('f', 'p')
-      -- Until cards use app.now.
-      and proname <> 'share_card'
       and pg_temp.reads_a_clock(coalesce(pg_get_function_sqlbody(oid), prosrc))
   $$,
   array[
