@@ -57,7 +57,7 @@ create policy select_published on public.prompts
 do $$
 begin
   if to_regclass('storage.buckets') is null or to_regclass('storage.objects') is null then
-    raise notice 'There is no storage.objects, so bucket template-artifacts was not created.';
+    raise notice 'storage.objects does not exist, so bucket template-artifacts was not created.';
     return;
   end if;
 

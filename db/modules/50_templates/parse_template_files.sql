@@ -13,58 +13,15 @@ declare
   v_fault text;
   v_files app.template_file[];
 begin
-  if jsonb_typeof(parse_template_files.artifacts) is distinct from 'array'
-    or jsonb_typeof(parse_template_files.prompts) is distinct from 'array'
-  then
-    perform app.fail(
-      422,
-      'template_invalid',
-      'artifacts and prompts must be arrays.',
-      'Send [] for prompts if there are none.'
-    );
-  end if;
-
-  if jsonb_array_length(parse_template_files.artifacts) not between 1 and 100
-    or jsonb_array_length(parse_template_files.prompts) > 100
-  then
-    perform app.fail(
-      422,
-      'template_invalid',
-      'A version needs 1 to 100 artifacts and has at most 100 prompts.',
-      'Add an artifact, or publish the files as several templates.'
-    );
-  end if;
-
-  with files as (
-    select 'artifact' as type, a.file, a.n
-    from jsonb_array_elements(parse_template_files.artifacts) with ordinality as a (file, n)
-    union all
-    select 'prompt', p.file, p.n
-    from jsonb_array_elements(parse_template_files.prompts) with ordinality as p (file, n)
-  ),
-  faults as (
-    select
-      f.type,
-      f.n,
-      app.find_template_file_fault(
-        f.file,
-        f.type,
-        parse_template_files.version,
-        split_part(parse_template_files.artifacts -> 0 ->> 'storage_path', '/', 1)
-      ) as fault
-    from files as f
-  )
-  select format('Invalid %ss[%s]: %s.', f.type, f.n - 1, f.fault) into v_fault
-  from faults as f
-  where f.fault is not null
-  order by f.type, f.n
-  limit 1;
+  v_fault := app.find_template_list_fault(
+    parse_template_files.version, parse_template_files.artifacts, parse_template_files.prompts
+  );
   if v_fault is not null then
     perform app.fail(
       422,
       'template_invalid',
       v_fault,
-      'Correct this file. The description of publish_template_version has the format.'
+      'Correct the list. The description of publish_template_version has the format.'
     );
   end if;
 

@@ -70,7 +70,7 @@ return app.publish_template_version(
 comment on function public.publish_template_version(
   text, text, jsonb, jsonb, text, text, boolean, uuid, uuid
 ) is
-$$Registers a version of a template whose files are in bucket template-artifacts, in one transaction.
+$$Registers a version of a template. Its files must be in bucket template-artifacts already.
 
 name: a-z, 0-9 and single hyphens, at most 63 bytes; a new name creates the template. version:
 SemVer 2.0.0 without build metadata, at most 64 bytes. artifacts: 1 to 100 of { kind, locale,

@@ -19,8 +19,8 @@ begin
   into v_files
   from app.template_uploads as u
   where u.upload_id = read_template_upload.upload_id
-  -- Fewer rows than reserved: another upload or the sweep took some. Rows that an expired upload only
-  -- announced, or that an earlier release reserved, have no file_count.
+  -- Fewer rows than reserved: another upload or the sweep took some. Rows that an expired upload
+  -- only announced, or that an earlier release reserved, have no file_count.
   having count(u.file_count) = max(u.file_count)
     and bool_and(split_part(u.storage_path, '/', 2) = 'v' || read_template_upload.version);
 

@@ -69,7 +69,7 @@ select throws_ok(
   $$ select public.publish_template_version(
     'bad', '1.0.0', jsonb_build_array(tests.file(), tests.file('{"storage_path": "worse/v1.0.0/y", "kind": "l"}'))
   ) $$,
-  'PT422', 'Invalid artifacts[1]: storage_path must be <folder>/v1.0.0/<file>, with the same folder for all files.',
+  'PT422', 'Invalid artifacts[1]: storage_path must begin with bad/v1.0.0/, like every file of this version.',
   'refuses files in two folders'
 );
 select throws_ok(
