@@ -5,7 +5,7 @@ import { readTables } from './catalog.ts'
 import { drawPicture } from './draw_picture.ts'
 import { looseReferences } from './loose_references.ts'
 import { root } from './pages.ts'
-import { readPictures } from './pictures.ts'
+import { readModules, readPictures } from './pictures.ts'
 
 test('every reference without a foreign key has its column and its table, and is drawn', () => {
   const catalog = readTables(readFileSync(join(root, 'db/catalog.txt'), 'utf8'))
@@ -21,6 +21,14 @@ test('every reference without a foreign key has its column and its table, and is
     return isShown && !new RegExp(`^  "${parent}" \\S+ "${schema}.${name}" : "${column}"$`, 'm').test(drawn)
   })
   expect(wrong).toEqual([])
+})
+
+test('every table of ours is on the page of one module, which comments on it in its comments.sql', () => {
+  const ours = readTables(readFileSync(join(root, 'db/catalog.txt'), 'utf8'))
+    .map(({ schema, name }) => `${schema}.${name}`)
+    .filter((name) => /^(public|app|worker|sidecar|gate|cache|ops)\./.test(name))
+  const shown = readModules().flatMap(({ tables }) => tables.map(({ table }) => `${table.schema}.${table.name}`))
+  expect(shown.sort()).toEqual(ours.sort())
 })
 
 test('a picture has a background of its own, for light and for dark pages, and loads nothing', () => {
