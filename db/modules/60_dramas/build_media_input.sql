@@ -16,7 +16,7 @@ declare
   v_long constant integer := app.get_domain_limit('app.long_text');
   v_max_references constant integer := app.get_domain_limit('app.reference_list');
   v_prompt text := nullif(app.trim_text(left(build_media_input.prompt, v_long)), '');
-  v_references jsonb := '[]';
+  v_references jsonb := '[]'::jsonb;
 begin
   if build_media_input.kind = 'portrait' then
     select coalesce(
