@@ -310,7 +310,11 @@ test('uploads of the same bytes with two cleaners at work: the store has the ans
   }
   const seen = new Set<string>()
   let revived = 0
-  for (let round = 0; round < 40; round++) {
+  const hasRaced = () => revived > 0 && seen.size > contents.length
+  // A busy machine needs more rounds, and a clock that moves at any moment of a round, however long the round takes.
+  let roundMs = 40
+  for (let round = 0; round < 40 || (!hasRaced() && round < 400); round++) {
+    const startedAt = performance.now()
     const before = await rows('select id, status from assets')
     const uploads = Array.from({ length: 6 }, async (_, n) => {
       await sleep(Math.random() * 30)
@@ -318,7 +322,7 @@ test('uploads of the same bytes with two cleaners at work: the store has the ans
       return { id: await persist(bytes, sidecars[n % 2] ?? sidecars[0]), bytes }
     })
     // In one round the clock passes one grace period, not two: what is uploaded in it may be orphaned, not deleted.
-    const time = sleep(Math.random() * 40).then(() => travel('2 hours 1 minute'))
+    const time = sleep(Math.random() * roundMs).then(() => travel('2 hours 1 minute'))
     let isOver = false
     const cleaning = Array.from({ length: 2 }, async () => {
       while (!isOver) {
@@ -327,6 +331,7 @@ test('uploads of the same bytes with two cleaners at work: the store has the ans
       }
     })
     const answered = await Promise.all(uploads)
+    roundMs = performance.now() - startedAt
     await time
     isOver = true
     await Promise.all(cleaning)
