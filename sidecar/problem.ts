@@ -1,9 +1,9 @@
 import { DatabaseError } from 'pg'
 
-/** The body of every answer that is an error, in PostgREST's shape: `details` is the slug that clients switch on. */
+/** The body of every error answer, in PostgREST's shape. Clients switch on `details`, the slug. */
 export type Problem = { code: string; details: string; message: string; hint: string | null }
 
-/** A request that is refused, and the answer that says so. */
+/** A refused request, with the answer for the client. */
 export class Refusal extends Error {
   readonly status: number
   readonly problem: Problem
@@ -17,7 +17,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Refuses a request as app.fail does. */
+/** Makes a refusal with the fields that app.fail sets. */
 export function refusal(
   status: number,
   slug: string,
@@ -30,12 +30,12 @@ export function refusal(
   return new Refusal(status, problem, { headers, cause: options.cause })
 }
 
-/** Refuses a request with an answer that SQL has written. */
+/** Makes a refusal from an answer that SQL wrote. */
 export function refusalWith(problem: Problem): Refusal {
   return new Refusal(statusOf(problem.code), problem)
 }
 
-/** The refusal that an error of Db.call stands for: the database's own, or that it does not answer; else the error. */
+/** Turns an error of Db.call into a refusal: the database's own one, or `database_unavailable`. Returns other errors as they are. */
 export function refusalOf(error: unknown): unknown {
   const { cause } = error as Error
   if (cause instanceof DatabaseError) {
@@ -47,7 +47,7 @@ export function refusalOf(error: unknown): unknown {
       const { status, headers } = JSON.parse(detail) as { status: number; headers: Record<string, string> }
       return new Refusal(status, JSON.parse(message) as Problem, { headers, cause })
     }
-    // Whatever else it says of a call of ours is a mistake of ours.
+    // Any other SQLSTATE is a bug of the sidecar.
     if (!isAway.test(code)) return error
   }
   return refusal(
@@ -65,7 +65,7 @@ function statusOf(code: string): number {
 }
 
 /**
- * SQLSTATEs of a database that cannot serve us now: the connection (08), read-only (25), our password (28), a deadlock
- * (40), no room (53), a lock that somebody holds (55), it stops or cancels (57), its disk (58).
+ * SQLSTATEs of a database that cannot serve the request at the moment: connection lost (08), read-only (25), password
+ * refused (28), deadlock (40), out of resources (53), lock not available (55), shutdown or cancelled (57), disk error (58).
  */
 const isAway = /^(08|25|28|40|53|55|57|58)/

@@ -18,12 +18,12 @@ import { Refusal, refusal } from './problem.ts'
 /** Everything that the routes of the sidecar need. */
 export type ServerOptions = AssetOptions & { logger: Logger; corsOrigins: string[] }
 
-/** The sidecar's HTTP server; it does not listen yet. */
+/** Builds the HTTP server of the sidecar. The caller makes it listen. */
 export function buildServer({ logger, corsOrigins, ...options }: ServerOptions): FastifyInstance {
   const server = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new RequestLog(),
-    // Longer than an upload may take; it ends what is answered and still sent.
+    // Longer than an upload may take. Ends requests that are answered while the client still sends.
     requestTimeout: options.uploadTimeoutMs + 30_000,
     frameworkErrors: (error, _request, reply) => (reply as FastifyReply).code(400).send(refusalFor(error).problem),
   })
@@ -57,7 +57,7 @@ export function buildServer({ logger, corsOrigins, ...options }: ServerOptions):
   return server
 }
 
-/** Sends a refusal. Where the client is still sending, it stays connected for a moment, or it would not read this. */
+/** Sends a refusal. If the client still sends, keeps the connection for a moment, because the client could not read it otherwise. */
 function refuse({ raw }: FastifyRequest, reply: FastifyReply, { status, headers, problem }: Refusal): FastifyReply {
   reply.code(status).headers(headers)
   if (raw.complete || raw.destroyed) return reply.send(problem)
@@ -75,7 +75,7 @@ function refuse({ raw }: FastifyRequest, reply: FastifyReply, { status, headers,
     .send(Readable.from(parts(), { objectMode: false }))
 }
 
-/** Fastify's own refusals of a request are readable; anything else is ours, and none of the client's business. */
+/** Turns an error into a refusal. Clients may read Fastify's own messages for status 4xx, and of other errors nothing. */
 function refusalFor(error: FastifyError | Refusal): Refusal {
   if (error instanceof Refusal) return error
   const status = error.statusCode ?? 500
@@ -92,7 +92,7 @@ function refusalFor(error: FastifyError | Refusal): Refusal {
 const slugs: Record<number, string> = { 413: 'request_too_large', 415: 'media_type_unsupported' }
 const hints: Record<number, string> = { 413: 'Send less at once.', 415: 'Correct the content type.' }
 
-/** One line for each request, with the pattern of its route: the query of its URL may be signed. */
+/** Logs one line for each request, with the pattern of its route instead of the URL, because a query may hold a signature. */
 class RequestLog extends LogController {
   override incomingRequest(): void {}
 
@@ -105,7 +105,7 @@ class RequestLog extends LogController {
   }
 
   override streamError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-    // Refused, and gone before we had thrown away the rest of what it was sending.
+    // A refused client may disconnect before the rest of its request is discarded. That is not an error.
     const isRefused = error.code === 'ERR_STREAM_PREMATURE_CLOSE' && reply.statusCode >= 400
     this.requestCompleted(isRefused ? undefined : error, request, reply)
   }

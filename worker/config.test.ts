@@ -12,7 +12,7 @@ const needed = {
   ASSETS_CDN_URL: 'https://cdn.example.com',
 }
 
-test('only the database and the bucket have to be named', () => {
+test('only the database and the bucket are required', () => {
   expect(parseConfig({ ...needed, PLINTH_HOME: '/home', PATH: '/bin' })).toEqual({
     ...needed,
     SPACES_REGION: 'us-east-1',
@@ -45,12 +45,12 @@ test('published templates need a store', () => {
   )
 })
 
-test('an empty variable counts as one that is not set', () => {
+test('an empty variable counts as unset', () => {
   expect(parseConfig({ ...needed, WORKER_CONCURRENCY: '' }).WORKER_CONCURRENCY).toBe(10)
   expect(() => parseConfig({ DATABASE_URL: '' })).toThrow('DATABASE_URL: is missing')
 })
 
-test('a failure names every wrong variable, and repeats no value', () => {
+test('a failure names every invalid variable, and no value', () => {
   const env = { DATABASE_URL: 'mysql://me:s3cret@h/db', WORKER_CONCURRENCY: 's3cret', LOG_LEVEL: 's3cret' }
   expect(() => parseConfig(env)).toThrow(/DATABASE_URL: must be[\s\S]*WORKER_CONCURRENCY: must be[\s\S]*LOG_LEVEL: /)
   expect(() => parseConfig(env)).not.toThrow('s3cret')

@@ -83,7 +83,7 @@ describe('the worker process', () => {
     expect(performance.now() - since).toBeLessThan(4000)
   })
 
-  test('waits for a Postgres that is not there yet, and survives its restart', async () => {
+  test('waits for a Postgres that is down, and survives its restart', async () => {
     await cluster.halt()
     const worker = await startWorker('patient')
     await until('it says that it is not well', async () => (await worker.health()) === 503)
@@ -102,7 +102,7 @@ describe('the worker process', () => {
     await until('healthy again', async () => (await worker.health()) === 200)
   })
 
-  test('says what is wrong with its environment, and no value', async () => {
+  test('reports invalid variables of its environment without their values', async () => {
     const child = startChild(home, 'misconfigured', process.execPath, [join(import.meta.dirname, 'main.ts')], {
       env: { PATH: process.env['PATH'], DATABASE_URL: 'mysql://secret', WORKER_CONCURRENCY: 'many' },
     })
@@ -113,7 +113,7 @@ describe('the worker process', () => {
     expect(log).not.toContain('secret')
   })
 
-  test('a payload that does not fit fails with a readable error, and stays in the queue', async () => {
+  test('a payload that does not match its schema fails with a readable error, and stays in the queue', async () => {
     const worker = await startWorker()
     await query(`select app.enqueue('run_schedule', '{"title": 1}', 'misfit')`)
     const failed = async () =>
@@ -128,7 +128,7 @@ describe('the worker process', () => {
     await query("select graphile_worker.remove_job('misfit')")
   })
 
-  test('two workers run each schedule once a minute, and take a changed one without a restart', {
+  test('two workers run each schedule once a minute, and follow a change without a restart', {
     timeout: 150_000,
   }, async () => {
     await query(`

@@ -16,7 +16,7 @@ import { createCache } from './templates/cache.ts'
 import { cacheFolder, openTemplateStore } from './templates/config.ts'
 import { createTemplates } from './templates/resolver.ts'
 
-/** What this process offers to its handlers: the services of all products. */
+/** The services of this process for its handlers, of all products. */
 type HandlerDeps = DramaDeps
 
 /**
@@ -32,7 +32,7 @@ export async function startWorker(options: {
 
   // One connection per job, one that listens, one for cron and schedules, one for health, two for steps.
   const max = config.WORKER_CONCURRENCY + 5
-  // Longer than Postgres lets a statement of this role run: a query without an answer by then will never get one.
+  // Longer than the statement_timeout of this role, so a query without an answer by then will never get one.
   const queryTimeoutMs = 40_000
   const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, queryTimeoutMs, logger })
   const db = createDb(pool)

@@ -20,7 +20,7 @@ export const testTypes = `
 
 /** Handlers for tests, benchmarks and chaos. */
 export const testHandlers: Record<string, HandlerFactory<{ templates: Templates }>> = {
-  /** Says which steps it was given outputs of. */
+  /** Returns the keys of the steps whose outputs it got. */
   noop: defineHandler({
     input: z.unknown(),
     output: z.object({ of: z.array(z.string()) }),
@@ -35,7 +35,7 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
       return { napped: ms }
     },
   }),
-  /** Heeds no signal. */
+  /** Ignores its signal. */
   stubborn: defineHandler({
     input: z.unknown(),
     output: z.null(),
@@ -79,7 +79,7 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
     output: z.string(),
     run: () => 'x'.repeat(1_100_000),
   }),
-  /** Fills in a prompt of drama, as a handler that calls a model does. */
+  /** Renders a prompt of drama, like a handler that calls a model. */
   prompt: defineHandler({
     input: z.object({ premise: z.string() }),
     output: z.object({

@@ -8,7 +8,7 @@ import { type Fault, makePng, type StandIn, startGemini } from '../../scripts/lo
 import { dramaDocuments, usage as dramaUsage } from '../handlers/dramas/drama_documents.ts'
 import { createGemini, type Gemini } from './gemini.ts'
 
-// The SDK as it is, against the stand-in, which speaks the wire format.
+// The real SDK against the stand-in, which speaks the wire format.
 let standIn: StandIn
 let gemini: Gemini
 const model = 'gemini-3-pro-preview'
@@ -39,7 +39,7 @@ const meet = (kind: Fault['kind'], more: Partial<Fault> = {}) =>
   standIn.behave({ faults: [{ kind, every: 1, ...more }] })
 
 describe('text', () => {
-  test('is as the schema asks, with what it has cost, and the same for the same prompt', async () => {
+  test('matches the schema, comes with its cost, and is the same for the same prompt', async () => {
     const { value, usage } = await write()
     expect(outline.parse(value)).toEqual(value)
     expect(value.episodes).toHaveLength(3)
@@ -53,7 +53,7 @@ describe('text', () => {
     expect(standIn.requests.at(-1)).toBe(`/v1beta/models/${model}:generateContent`)
   })
 
-  test('can be asked for by the schema of every text step', async () => {
+  test('works with the schema of every text step', async () => {
     const { write_outline, write_cast, write_script, write_scene } = dramaDocuments
     const schemas = [write_outline, write_cast, write_script, write_scene].map(({ output }) => output as z.ZodType)
     for (const schema of schemas) {
@@ -63,7 +63,7 @@ describe('text', () => {
   })
 })
 
-describe('what goes wrong', () => {
+describe('failures', () => {
   test.each<[string, Partial<Fault> & { kind: Fault['kind'] }, object]>([
     [
       'a rate limit with a delay',
@@ -92,7 +92,7 @@ describe('what goes wrong', () => {
       { slug: 'provider_refused', isPermanent: true, message: expect.stringContaining('safety') },
     ],
     ['an answer that is cut off', { kind: 'truncated' }, { slug: 'answer_truncated', isPermanent: true }],
-    ['an answer that is no JSON', { kind: 'broken_json' }, { slug: 'provider_answer_invalid', isPermanent: false }],
+    ['an answer that is not JSON', { kind: 'broken_json' }, { slug: 'provider_answer_invalid', isPermanent: false }],
     ['an empty answer', { kind: 'empty' }, { slug: 'provider_answer_invalid', isPermanent: false }],
     [
       'a request that is refused',
@@ -106,7 +106,7 @@ describe('what goes wrong', () => {
     await expect(write()).resolves.toBeDefined()
   })
 
-  test('an answer of another form than was asked for', async () => {
+  test('an answer that does not match the schema', async () => {
     const other = z.object({ title: z.string().regex(/^\d+$/) })
     await expect(gemini.writeJson({ model, prompt: 'x', schema: other, signal: never })).rejects.toMatchObject({
       slug: 'provider_answer_invalid',
@@ -114,7 +114,7 @@ describe('what goes wrong', () => {
     })
   })
 
-  test('no answer: after the timeout, or as soon as the caller stops', async () => {
+  test('no answer: fails after the timeout, or as soon as the caller aborts', async () => {
     meet('hang')
     const hasty = createGemini({
       GEMINI_API_KEY: 'key',
@@ -137,7 +137,7 @@ describe('what goes wrong', () => {
     expect(standIn.requests).toHaveLength(asked)
   })
 
-  test('nobody there, no key, a key that is refused, a model that is not known', async () => {
+  test('no server, no key, a refused key, an unknown model', async () => {
     const to = (config: object) =>
       createGemini({
         GEMINI_API_KEY: 'key',
@@ -174,7 +174,7 @@ describe('what goes wrong', () => {
 })
 
 describe('images and videos', () => {
-  test('an image is a picture, another one for another prompt or reference', async () => {
+  test('an image is a picture, and differs by prompt and reference', async () => {
     const draw = (prompt: string, references: { bytes: Buffer; mimeType: string }[] = []) =>
       gemini.drawImage({ model: 'gemini-3-pro-image-preview', prompt, references, signal: never })
     const first = await draw('A lamp')
@@ -207,7 +207,7 @@ describe('images and videos', () => {
     server.close()
   })
 
-  test('a video is begun, polled, and loaded', async () => {
+  test('a video is started, polled and loaded', async () => {
     const image = await gemini.drawImage({ model: 'gemini-3-pro-image-preview', prompt: 'A lamp', signal: never })
     const start = () =>
       gemini.startVideo({ model: 'veo-3.1-generate-preview', prompt: 'It turns', image, signal: never })
@@ -233,7 +233,7 @@ describe('images and videos', () => {
     await expect(gemini.loadVideo({ uri: gone, signal: never })).rejects.toMatchObject({ slug: 'video_failed' })
   })
 
-  test('what Gemini says is not collected without an end, and the key is not in it, wherever it is cut', async () => {
+  test('answers are read up to a size only, and no cut leaves a part of the key', async () => {
     const key = `key-${crypto.randomUUID()}`
     let answer: (response: import('node:http').ServerResponse) => void = () => {}
     const server = createServer((_request, response) => answer(response))
@@ -264,7 +264,7 @@ describe('images and videos', () => {
     server.close()
   })
 
-  test('the key is not sent to where an answer points', async () => {
+  test('servers that an answer points to do not get the key', async () => {
     const keys: unknown[] = []
     const server = createServer((request, response) => {
       keys.push(request.headers['x-goog-api-key'])
@@ -279,7 +279,7 @@ describe('images and videos', () => {
   })
 })
 
-describe('an answer is looked at before it is passed on', () => {
+describe('malformed answers', () => {
   type Answer = (request: IncomingMessage, response: ServerResponse) => void
   let answer: Answer
   let server: Server
@@ -328,7 +328,7 @@ describe('an answer is looked at before it is passed on', () => {
   const calls: [string, () => Promise<unknown>][] = Object.entries(asking)
   const unusable = { slug: 'provider_answer_invalid', isPermanent: false }
 
-  test.each(calls)('%s refuses pages, nothing, null, lists and other forms', async (_name, call) => {
+  test.each(calls)('%s refuses pages, empty bodies, null, lists and other forms', async (_name, call) => {
     for (const [body, type] of [
       ['<html>a proxy</html>', 'text/html'],
       ['', 'application/json'],
@@ -343,7 +343,7 @@ describe('an answer is looked at before it is passed on', () => {
     }
   })
 
-  test.each(calls)('%s sends the key nowhere else', async (_name, call) => {
+  test.each(calls)('%s sends the key to Gemini only', async (_name, call) => {
     const keys: unknown[] = []
     const elsewhere = createServer((request, response) => {
       keys.push(request.headers['x-goog-api-key'])
@@ -358,7 +358,7 @@ describe('an answer is looked at before it is passed on', () => {
     elsewhere.close()
   })
 
-  test.each(calls)('%s never says the key', async (_name, call) => {
+  test.each(calls)('%s never shows the key', async (_name, call) => {
     for (const status of [400, 403, 404, 429, 500]) {
       json({ error: { code: status, message: `Consumer 'api_key:${key}' has been suspended.` } }, status)
       const error = await call().catch((error: unknown) => error)
@@ -370,7 +370,7 @@ describe('an answer is looked at before it is passed on', () => {
     if (said instanceof Error) expect(inspect(said, { depth: 9, showHidden: true })).not.toContain(key)
   })
 
-  test('a key that is invalid is the server’s trouble, not the prompt’s', async () => {
+  test('an invalid key is reported as a fault of the server, not of the prompt', async () => {
     const details = [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' }]
     json({ error: { code: 400, message: 'API key not valid.', details } }, 400)
     await expect(asking.writeJson()).rejects.toMatchObject({ slug: 'provider_key_refused', isPermanent: true })
@@ -382,7 +382,7 @@ describe('an answer is looked at before it is passed on', () => {
     [{ promptTokenCount: -1, totalTokenCount: 1e300 }],
     [{ promptTokenCount: '7' }],
     [[]],
-  ])('a paid answer is taken with a usage of %j', async (usageMetadata) => {
+  ])('a paid answer is accepted with a usage of %j', async (usageMetadata) => {
     json(part({ text: '{"a":"b"}' }, { usageMetadata }))
     const { value, usage } = await asking.writeJson()
     expect(value).toEqual({ a: 'b' })
@@ -394,13 +394,13 @@ describe('an answer is looked at before it is passed on', () => {
     ['a page', '<html></html>'],
     ['an SVG', '<svg xmlns="http://www.w3.org/2000/svg"></svg>'],
     ['a video', 'mp4'],
-  ])('a picture is a picture: %s', async (_what, body) => {
+  ])('refuses as a picture: %s', async (_what, body) => {
     const data = (body === 'mp4' ? mp4 : Buffer.from(body)).toString('base64')
     json(part({ inlineData: { mimeType: 'image/png', data } }))
     await expect(asking.drawImage()).rejects.toMatchObject(unusable)
   })
 
-  test('a picture is what its bytes say', async () => {
+  test('the bytes of a picture decide its type', async () => {
     json(part({ inlineData: { mimeType: 'image/jpeg', data: makePng('x').toString('base64') } }))
     expect(await asking.drawImage()).toMatchObject({ mimeType: 'image/png' })
   })
@@ -409,12 +409,12 @@ describe('an answer is looked at before it is passed on', () => {
     ['a page', '<html></html>', 'text/html'],
     ['a page that is called a video', '<html></html>', 'video/mp4'],
     ['nothing', '', 'video/mp4'],
-  ])('a video is a video: %s', async (_what, body, type) => {
+  ])('refuses as a video: %s', async (_what, body, type) => {
     text(body, type)
     await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject(unusable)
   })
 
-  test('a video is on the web, and arrives whole', async () => {
+  test('a video has an http URL and arrives whole', async () => {
     for (const uri of ['javascript:alert(1)', 'data:video/mp4;base64,AAAA', 'file:///etc/passwd', 'x']) {
       json({ name: 'x', done: true, response: { generateVideoResponse: { generatedSamples: [{ video: { uri } }] } } })
       await expect(asking.pollVideo(), uri).rejects.toMatchObject(unusable)

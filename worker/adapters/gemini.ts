@@ -307,7 +307,7 @@ function readUrl(text: string, base?: URL): URL {
 
 const toPart = ({ bytes, mimeType }: Picture) => ({ inlineData: { mimeType, data: bytes.toString('base64') } })
 
-/** Reads a body up to a size. A larger one throws `tooLarge()`, or is cut where there is no `tooLarge`. */
+/** Reads a body up to a size. A larger one throws `tooLarge()`; without `tooLarge` it is cut. */
 async function readBody(response: Response, maxBytes: number, tooLarge?: () => StepError): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let bytes = 0

@@ -4,7 +4,7 @@ import { StepError } from '../steps/outcome.ts'
 
 // Interprets Gemini's answers: checks their form, and says why one failed and whether another attempt may succeed.
 
-/** What a call cost, in the form that is stored with the job. */
+/** The cost of a call, in the form that is stored with the job. */
 export type GeminiUsage = { model: string; input_tokens: number; output_tokens: number }
 
 /** The delay when Gemini is busy and does not say for how long. */

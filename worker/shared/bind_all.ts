@@ -1,4 +1,4 @@
-/** Calls each factory with these services. Whoever gets the results does not need to know the services. */
+/** Calls each factory with these services. The code that gets the results does not need to know the services. */
 export function bindAll<Services, Bound>(
   factories: Record<string, (services: Services) => Bound>,
   services: Services,

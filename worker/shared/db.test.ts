@@ -4,7 +4,7 @@ import { createDb } from './db.ts'
 const query = vi.fn(async (_config: { name: string; text: string; values: unknown[] }) => ({ rows: [{ n: 1 }] }))
 const db = createDb({ query: query as never })
 
-test('a call is one function with named arguments, and gives its rows', async () => {
+test('calls one function with named arguments and returns its rows', async () => {
   expect(await db.call('worker.claim_assets', { limit: 100, kinds: ['a'] })).toEqual([{ n: 1 }])
   expect(query).toHaveBeenLastCalledWith({
     name: expect.stringMatching(/^worker\.claim_assets [0-9a-f]{12}$/),
@@ -14,17 +14,17 @@ test('a call is one function with named arguments, and gives its rows', async ()
 })
 
 test.each(['ping', 'worker.ping()', 'worker.Ping', 'worker.ping; select 1', '"worker".ping'])(
-  '%s is not the name of a function',
+  'refuses %s as the name of a function',
   async (name) => {
     await expect(db.call(name)).rejects.toThrow('is not schema.function')
   },
 )
 
-test('an argument is a plain name', async () => {
+test('refuses an argument that is not a plain name', async () => {
   await expect(db.call('worker.ping', { 'a" => 1, "b': 2 })).rejects.toThrow('is not the name of an argument')
 })
 
-test('a failure says which function, and keeps the cause', async () => {
+test('a failure names the function and keeps the cause', async () => {
   const cause = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })
   query.mockRejectedValueOnce(cause)
   await expect(db.call('worker.ping')).rejects.toMatchObject({ message: 'worker.ping failed: ECONNREFUSED', cause })

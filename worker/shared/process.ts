@@ -36,7 +36,7 @@ export async function orExit<Result>(code: number, step: () => Result | Promise<
   }
 }
 
-/** Logs JSON lines to stdout. Of an error only type, message, code and stack, because pg puts whole rows into `detail`. */
+/** Logs JSON lines to stdout. Logs only type, message, code and stack of an error, because pg puts whole rows into `detail`. */
 export function createLogger(service: string, level: string): Logger {
   const options = {
     level,

@@ -49,7 +49,7 @@ test.each([
   await expect(handlerThatGives(output)({}, step)).rejects.toMatchObject({ slug: 'output_invalid', isPermanent: true })
 })
 
-test('the output beside children is parsed, and the children are kept', async () => {
+test('the output of a step with children is parsed, and the children are kept', async () => {
   const children = [{ key: 'a', type: 'noop' }]
   expect(await handlerThatGives(new WithChildren({ sum: 1, more: 2 }, children))({}, step)).toEqual(
     new WithChildren({ sum: 1 }, children),

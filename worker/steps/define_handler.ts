@@ -4,7 +4,7 @@ import { Reschedule, StepError, WithChildren } from './outcome.ts'
 
 export { Reschedule, StepError, type StepSpec, WithChildren } from './outcome.ts'
 
-/** What the pump tells a handler about its step, besides the input. */
+/** The facts about a step that the pump gives to its handler, besides the input. */
 export type Step = {
   id: number
   runId: number

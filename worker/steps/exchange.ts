@@ -8,7 +8,7 @@ import { describeFailure } from './serialize_result.ts'
 /** The result of a step, as text for the database. */
 export type Result = { fence: number; text: string }
 
-/** What one exchange brought. */
+/** The outcome of one exchange. */
 export type Exchanged = {
   /** Fences of the results that the database now has, accepted or refused. */
   handedIn: number[]

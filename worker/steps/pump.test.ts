@@ -79,7 +79,7 @@ function open(options: {
 const tooMuch = Object.assign(new Error('failed'), { cause: { code: '54000' } })
 const untilAborted: Handler = (_input, { signal }) => sleep(60_000, undefined, { signal })
 
-test('a step that is not wanted any more while its outputs are read does not begin', async () => {
+test('a step that becomes unwanted while its outputs are read does not begin', async () => {
   const { results, started } = open({
     steps: [someStep(1, { outputs: null })],
     handler: untilAborted,
@@ -90,7 +90,7 @@ test('a step that is not wanted any more while its outputs are read does not beg
   expect(started).toEqual([])
 })
 
-test('a step that was fetched ahead and is not wanted any more does not begin', async () => {
+test('a step that was claimed ahead and becomes unwanted does not begin', async () => {
   const { results, started } = open({
     steps: [someStep(1), someStep(2)],
     handler: (_input, { id, signal }) => sleep(id === 1 ? 1300 : 10, undefined, { signal }),
@@ -102,7 +102,7 @@ test('a step that was fetched ahead and is not wanted any more does not begin', 
   expect(results).toContainEqual(expect.objectContaining({ id: 2, outcome: 'returned' }))
 })
 
-test('what is done and not handed in yet is named to the database', async () => {
+test('a beat names steps whose result is not handed in yet', async () => {
   let isDown = true
   const { beats, results } = open({
     steps: [someStep(1)],
@@ -120,7 +120,7 @@ test('what is done and not handed in yet is named to the database', async () => 
   expect(beats.at(-1)).toEqual([])
 })
 
-test('where so many steps are too much for an answer, fewer are asked for', async () => {
+test('claims fewer steps when the answer with many is too much', async () => {
   const asked: number[] = []
   const { results } = open({
     steps: Array.from({ length: 30 }, (_, n) => someStep(n + 1)),
@@ -134,7 +134,7 @@ test('where so many steps are too much for an answer, fewer are asked for', asyn
   expect(asked.some((want) => want > 4)).toBe(true)
 })
 
-test('a result that Postgres cannot take fails alone, whatever a handler has put into it', async () => {
+test('a result that Postgres cannot take fails alone, even if its error is malformed', async () => {
   const { results } = open({
     steps: [someStep(1), someStep(2), someStep(3)],
     handler: async (_input, { id }) => {

@@ -39,7 +39,7 @@ test.each([
   ['a text', 'gone', 'gone'],
   ['nothing', undefined, 'undefined'],
   ['a symbol', Symbol('gone'), 'Symbol(gone)'],
-  ['an error whose message is no text', Object.assign(new Error('x'), { message: { a: 1 } }), '[object Object]'],
+  ['an error whose message is not a text', Object.assign(new Error('x'), { message: { a: 1 } }), '[object Object]'],
   ['a value without a text', Object.create(null), 'The handler threw a value that cannot be converted to text.'],
 ])('turns %s that was thrown into a failure', (_what, thrown, message) => {
   expect(JSON.parse(describeFailure(step, thrown)).error).toEqual({ slug: 'handler_failed', message })

@@ -76,7 +76,7 @@ const ended = async (id: number) =>
 const running = async () =>
   (await client.query("select count(*)::int as steps from app.job_queue where status = 'running'")).rows[0].steps
 
-test('steps run in their order, and get the outputs of what they depend on', async () => {
+test('steps run in order and get the outputs of their dependencies', async () => {
   await startWorker()
   const id = await submit([
     { key: 'first', type: 'noop' },
@@ -94,7 +94,7 @@ test('steps run in their order, and get the outputs of what they depend on', asy
   })
 })
 
-test('a failure has a readable reason: too large, not as its schema, not storable, or late', async () => {
+test('a failure has a slug: too large, not matching the schema, not storable, timed out', async () => {
   await startWorker()
   const id = await submit([
     { key: 'huge', type: 'huge', on_failure: 'continue' },
@@ -114,7 +114,7 @@ test('a failure has a readable reason: too large, not as its schema, not storabl
   })
 })
 
-test('a cancelled run stops its handlers within 2 s, and clients see what runs', async () => {
+test('a cancelled run stops its handlers within 2 s, and clients see the running steps', async () => {
   await startWorker()
   const id = await submit([{ key: 'nap', type: 'nap', input: { ms: 60_000 } }])
   await until('it is seen running, with progress', async () => {
@@ -130,7 +130,7 @@ test('a cancelled run stops its handlers within 2 s, and clients see what runs',
   )
 })
 
-test('a worker that is told to end gives its steps back at once, uncounted', async () => {
+test('a worker that stops returns its steps at once, uncounted', async () => {
   const worker = await startWorker()
   const id = await submit([{ key: 'nap', type: 'nap', input: { ms: 60_000 } }])
   await until('it runs', running)
@@ -156,7 +156,7 @@ test('steps of a killed worker go to another one, and count a failure', { timeou
   expect((await jobs(id))['nap']).toMatchObject({ status: 'completed' })
 })
 
-test('a worker that was paused and goes on changes nothing with its stale fences', { timeout: 60_000 }, async () => {
+test('a worker that was paused changes nothing with its stale fences', { timeout: 60_000 }, async () => {
   const paused = await startWorker()
   const id = await submit([{ key: 'nap', type: 'nap', input: { ms: 2500 } }])
   await until('it runs', running)
@@ -173,7 +173,7 @@ test('a worker that was paused and goes on changes nothing with its stale fences
   expect(other.pid).not.toBe(paused.pid)
 })
 
-test('steps whose answer got lost on its way come again, though their worker lives', { timeout: 60_000 }, async () => {
+test('steps whose answer was lost are claimed again, although their worker lives', { timeout: 60_000 }, async () => {
   const faulty = await startFaultyDatabase(inject('cluster').port)
   try {
     await startWorker(faulty.through(database.url('worker')))

@@ -12,5 +12,5 @@ export type DramaDeps = {
   media: DramaMedia
 }
 
-/** What a handler of dramas gets besides its input. */
+/** The second argument of a handler of dramas. */
 export type DramaContext = StepContext<DramaDeps>
