@@ -8,7 +8,7 @@ export type Page = { path: string; text: string }
 
 /** Every page of the documentation, generated ones included. */
 export function readPages(): Page[] {
-  return find(['*.md', 'docs/**/*.md', '.github/*.md', 'db/modules/*/*.md'])
+  return find(['*.md', 'docs/**/*.md', '.github/*.md', 'db/**/*.md'])
 }
 
 /** The pages whose examples a test runs. */
