@@ -3,7 +3,7 @@ import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 
-// Whatever a worker says a step has made: the step is completed, its neighbours too, and the drama stays one.
+// Whatever output a worker sends: the step and the other steps of the batch complete, and the drama stays valid.
 let database: TestDatabase
 let client: Client
 const owner = crypto.randomUUID()
@@ -69,11 +69,11 @@ const type = fc.constantFrom(
   'generate_video',
 )
 
-test('no output, however odd, stops the batch that it comes in', async () => {
+test('completes every step of a batch, whatever the outputs are', async () => {
   await client.query("insert into job_types (name) values ('noop')")
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(type, input, output), { minLength: 1, maxLength: 5 }), async (made) => {
-      // What a run that failed left behind would be somebody else's.
+      // An earlier attempt that failed may have left a drama with the same parts.
       await client.query('delete from dramas')
       const { rows } = await client.query(
         `select (save_drama_complete(json_build_object(
@@ -107,11 +107,11 @@ test('no output, however odd, stops the batch that it comes in', async () => {
       const ended = await client.query('select distinct status from jobs where root_id = $1', [run.rows[0].id])
       expect(ended.rows).toEqual([{ status: 'completed' }])
       const opened = await client.query('select get_drama_complete($1) as drama', [rows[0].id])
-      // And can be saved again as it is.
+      // The drama can be saved as it was read.
       const saved = await client.query('select save_drama_complete($1) as drama', [
         JSON.stringify(opened.rows[0].drama),
       ])
-      // (Which closes gaps in position that parts left out have made.)
+      // (Saving closes the gaps in position that unusable parts left.)
       expect({ ...saved.rows[0].drama, updated_at: 0 }).toEqual({ ...opened.rows[0].drama, updated_at: 0 })
       await client.query('select delete_drama($1)', [rows[0].id])
     }),
@@ -122,7 +122,7 @@ test('no output, however odd, stops the batch that it comes in', async () => {
 type Step = { id: number; fence: number; key: string }
 type Result = [Step, object, object[]?]
 
-test('what is generated can be saved as it was opened, however much it is', async () => {
+test('generates no more than can be saved as it was read', async () => {
   const generate = async () =>
     (await client.query("select (d).* from (select generate_drama('A lighthouse') as d) as made")).rows[0]
   const open = async (id: string) => (await client.query('select get_drama_complete($1) as drama', [id])).rows[0].drama
@@ -146,7 +146,7 @@ test('what is generated can be saved as it was opened, however much it is', asyn
   const some = (count: number) =>
     Array.from({ length: count }, () => ({ id: crypto.randomUUID(), title: 'x', name: 'x' }))
 
-  // As many as may be, beside those of a person.
+  // As many parts as a drama may have, together with those of a person.
   const drama = await generate()
   const [outline] = await take()
   const episodes = some(5)
@@ -168,7 +168,7 @@ test('what is generated can be saved as it was opened, however much it is', asyn
   ])
   expect({ ...(await save(full)), updated_at: 0 }).toEqual({ ...full, updated_at: 0 })
 
-  // And as long as may be, in letters that take six bytes, in one batch and in several.
+  // Texts as long as a drama may have, of characters that take six bytes, in one batch and in several.
   const large = await generate()
   const [first] = await take()
   const [episode] = some(1)

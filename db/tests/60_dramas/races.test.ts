@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 
-// Two sessions at the same moment: people who save, and workers who hand in what a drama is made of.
+// Two sessions at the same moment: people save, and workers hand in outputs.
 let database: TestDatabase
 let a: Client
 let b: Client
@@ -62,7 +62,7 @@ async function requirePackageIsTrue(id: string): Promise<void> {
   expect(JSON.stringify(await open(id))).toBe(JSON.stringify(JSON.parse(rows[0].rows)))
 }
 
-test('a save against a worker: the second waits, and loses if it is the save', async () => {
+test('refuses a save that waited for a worker', async () => {
   const drama = await generate()
   const opened = await open(drama.id)
   const [step] = await take()
@@ -76,7 +76,7 @@ test('a save against a worker: the second waits, and loses if it is the save', a
   await requirePackageIsTrue(drama.id)
 })
 
-test('a worker against a save: both count, and what a person wrote stays', async () => {
+test('stores the output of a worker that waited for a save, and keeps what the person wrote', async () => {
   const drama = await generate()
   const opened = await open(drama.id)
   const [step] = await take()
@@ -91,7 +91,7 @@ test('a worker against a save: both count, and what a person wrote stays', async
   await requirePackageIsTrue(drama.id)
 })
 
-test('two workers with results of the same two dramas, in opposite order: none is lost', async () => {
+test('loses no output of two workers that hand in results of the same dramas in opposite order', async () => {
   const portraits = async (id: string) => {
     const saved = await save(watcher, { ...(await open(id)), characters: [{ name: 'A' }, { name: 'B' }] })
     return saved.characters.map((one: { id: string }) => one.id) as string[]
@@ -99,7 +99,7 @@ test('two workers with results of the same two dramas, in opposite order: none i
   const dramas = [(await generate()).id, (await generate()).id]
   await watcher.query("update app.job_queue set status = 'blocked', waits = 9 where status = 'queued'")
   const targets = [await portraits(dramas[0]), await portraits(dramas[1])]
-  // Runs in one order for one worker, and in the other for the other.
+  // One worker gets the runs in one order, the other worker in the opposite order.
   const order = [targets[0]?.[0], targets[1]?.[0], targets[1]?.[1], targets[0]?.[1]]
   for (let round = 0; round < 15; round++) {
     for (const id of order) await watcher.query("select regenerate_asset($1, 'portrait')", [id])
@@ -126,7 +126,7 @@ test('two workers with results of the same two dramas, in opposite order: none i
   for (const id of dramas) await requirePackageIsTrue(id)
 })
 
-test('deleting against a worker: whichever is first, nothing is left and nobody fails', async () => {
+test('deletes a drama while a worker hands in its results, in either order', async () => {
   for (const isWorkerFirst of [true, false]) {
     const drama = await generate()
     const [step] = (await take()).filter(({ run_id }) => run_id === Number(drama.run_id))
@@ -147,7 +147,7 @@ test('deleting against a worker: whichever is first, nothing is left and nobody 
   }
 })
 
-test('regenerating against a save, and against itself: what was asked for last counts', async () => {
+test('stores the picture of the last request, also during saves', async () => {
   const drama = await save(watcher, { characters: [{ name: 'A' }] })
   const id = drama.characters[0].id
   await a.query('begin')
@@ -157,7 +157,7 @@ test('regenerating against a save, and against itself: what was asked for last c
   await a.query('commit')
   const run = Number((await second).rows[0].run)
   expect((await open(drama.id)).characters[0].portrait_job_id).toBe(run)
-  // A person chooses a picture while both are made: neither replaces it.
+  // A person sets a URL while both pictures are made: neither replaces it.
   const chosen = 'https://example.com/chosen.png'
   const opened = await open(drama.id)
   await save(watcher, { ...opened, characters: [{ ...opened.characters[0], portrait_url: chosen }] })
@@ -166,7 +166,7 @@ test('regenerating against a save, and against itself: what was asked for last c
   await requirePackageIsTrue(drama.id)
 })
 
-test('readers beside writers see whole dramas, and the same one under the same updated_at', async () => {
+test('returns whole dramas to readers during writes, one document per updated_at', async () => {
   let drama = await save(watcher, { characters: [{ name: '0' }], episodes: [{ title: '0' }] })
   const seen: Drama[] = []
   let isDone = false
@@ -186,7 +186,7 @@ test('readers beside writers see whole dramas, and the same one under the same u
         episodes: [{ ...drama.episodes[0], title }],
       })
     } else {
-      // As a worker does: rows, and no package.
+      // Like a worker: changes rows and stores no package.
       await a.query('begin')
       await a.query('update episodes set title = $2 where drama_id = $1', [drama.id, String(n)])
       await a.query('update drama_characters set name = $2 where drama_id = $1', [drama.id, String(n)])
@@ -207,7 +207,7 @@ test('readers beside writers see whole dramas, and the same one under the same u
   await requirePackageIsTrue(drama.id)
 })
 
-test('what a person writes, chooses or asks for while a drama is generated stays', async () => {
+test('keeps what a person writes, sets or requests while the drama is generated', async () => {
   const drama = await generate()
   const mine = async (): Promise<Step> => {
     const steps = (await take()).filter(({ run_id }) => run_id === Number(drama.run_id))
@@ -261,7 +261,7 @@ test('what a person writes, chooses or asks for while a drama is generated stays
     video_url: url,
   })
 
-  // Asked for before the scene is written: that one counts, whichever is done last.
+  // Requested before the scene was written: this picture counts, whichever is made last.
   await watcher.query("select regenerate_asset($1, 'image', 'Mine')", [other_id])
   const asked = (await take())[0] as Step
   await handIn(a, [[others[0] as Step, theirs, assets(other_id)]])
@@ -274,7 +274,7 @@ test('what a person writes, chooses or asks for while a drama is generated stays
   })
 })
 
-test('deleting a user against workers, saves and requests for pictures: nobody waits in a circle, nothing is left', async () => {
+test('deletes a user during saves, requests and results without a deadlock, and leaves nothing', async () => {
   const newUser = async () => {
     const id = crypto.randomUUID()
     await watcher.query('insert into auth.users (id, email) values ($1, $2)', [id, `${id}@example.com`])
@@ -288,7 +288,7 @@ test('deleting a user against workers, saves and requests for pictures: nobody w
     for (const table of ['dramas', 'drama_characters', 'episodes', 'scenes', 'app.runs', 'jobs']) {
       expect((await watcher.query(`select from ${table} where owner_id = $1`, [id])).rowCount, table).toBe(0)
     }
-    // Nobody's drama is made after they have gone.
+    // No drama is created for a deleted user.
     await expect(save(watcher, { title: 'late' })).rejects.toMatchObject({
       detail: expect.stringMatching(/found|signed/),
     })
@@ -341,7 +341,7 @@ test('deleting a user against workers, saves and requests for pictures: nobody w
     await requireGone(id)
   }
 
-  // And as it comes, many times.
+  // Without control of the order, many times.
   const c = await database.connect()
   for (let round = 0; round < 30; round++) {
     const id = await newUser()

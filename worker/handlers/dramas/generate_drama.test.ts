@@ -18,7 +18,7 @@ import { spacesEnv } from '../../../scripts/local/services.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { startTestStore, type TestStore } from '../../../scripts/testing/store.ts'
 
-// Whole dramas: real worker processes, Postgres, PostgREST and S3, and a stand-in that speaks Gemini's wire format.
+// Whole dramas: real worker processes, Postgres, PostgREST and S3, and a stand-in for Gemini with its wire format.
 let database: TestDatabase
 let client: pg.Client
 let api: Api
@@ -40,7 +40,7 @@ beforeAll(async () => {
   client = await database.connect()
   await client.query('insert into auth.users (id, email) values ($1, $2)', [user.id, user.email])
   await client.query("update app.settings set job_lease = '3 seconds', job_events_are_kept = true")
-  // So many faults come in so short a time that some step would have five of them too often.
+  // The tests cause so many faults that a step would often reach five failures.
   await client.query("update job_types set backoff = '50 ms', max_failures = 20 where has_handler")
   api = await startApi(database)
   store = await startTestStore()
@@ -148,7 +148,7 @@ async function expectPng(url: string | null): Promise<void> {
   expect(await fileTypeFromBuffer(await response.arrayBuffer())).toMatchObject({ mime: 'image/png' })
 }
 
-test('a drama is made from a premise that is posted', { timeout: 90_000 }, async () => {
+test('generates a whole drama from a premise that a client inserts', { timeout: 90_000 }, async () => {
   await startWorker()
   const response = await fetch(`${api.url}/rest/v1/dramas?select=id,run_id`, {
     method: 'POST',
@@ -182,7 +182,7 @@ test('a drama is made from a premise that is posted', { timeout: 90_000 }, async
       await expectPng(scene.image_url)
     }
   }
-  // outline, cast, 4 portraits, 3 scripts, 12 texts, 12 images: each bought once, none twice.
+  // Outline, cast, 4 portraits, 3 scripts, 12 texts and 12 images: each bought once.
   expect(gemini.sold).toHaveLength(33)
   expect(new Set(gemini.sold).size).toBe(33)
   const { rows } = await client.query(
@@ -201,7 +201,7 @@ test('a drama is made from a premise that is posted', { timeout: 90_000 }, async
   await requireInvariants(client)
 })
 
-test('a drama becomes whole, whatever Gemini does, and whoever dies over it; what is completed is bought once', {
+test('completes a drama despite faults of Gemini and killed workers, and buys the answer of a completed step once', {
   timeout: 180_000,
 }, async () => {
   gemini.behave({
@@ -218,7 +218,7 @@ test('a drama becomes whole, whatever Gemini does, and whoever dies over it; wha
   const { id, runId } = await generate('Two sisters keep one lighthouse.', { episodes: 3, scenes_per_episode: 5 })
   const kills = 3
   for (let kill = 1; kill <= kills; kill++) {
-    // In the middle: of what is under way then, nothing comes back by itself.
+    // While steps run: the killed worker returns none of them.
     await until('some more is bought', async () => gemini.sold.length >= kill * 8)
     const victim = workers.shift() as Child
     process.kill(victim.pid, 'SIGKILL')
@@ -227,7 +227,7 @@ test('a drama becomes whole, whatever Gemini does, and whoever dies over it; wha
   }
   await ended(runId)
 
-  // All but the picture that was refused, which has its reason, and is made anew.
+  // All steps but the refused picture completed; regenerate_asset makes that picture.
   const refused = flatten(await tree(runId)).filter(({ status }) => status === 'failed')
   expect(refused).toMatchObject([
     {
@@ -263,7 +263,7 @@ test('a drama becomes whole, whatever Gemini does, and whoever dies over it; wha
     expect(scenes.every(({ text }) => text !== '')).toBe(true)
   }
 
-  // 1 + 1 + 4 + 3 + 15 + 15 steps have an answer, less the refused one. What is more was broken, or died with its worker.
+  // 1 + 1 + 4 + 3 + 15 + 15 steps have an answer, minus the refused one. Further answers were broken or lost with a worker.
   const { rows } = await client.query(
     `select
        (select count(*)::int from jobs where root_id = $1 and output ? 'usage') as completed,
@@ -279,13 +279,13 @@ test('a drama becomes whole, whatever Gemini does, and whoever dies over it; wha
   const repeated = bought - completed - 2
   expect(repeated).toBeGreaterThanOrEqual(0)
   expect(repeated).toBeLessThanOrEqual(kills * 6)
-  // Nobody asked but for a step that was his.
+  // No worker asked for a step that it had not claimed.
   expect(bought).toBeLessThanOrEqual(attempts)
   console.info(`${completed} answers kept, ${bought} bought, ${repeated} of them lost with ${kills} killed workers`)
   await requireInvariants(client)
 })
 
-test('cancelled in the middle it stops; retried it goes on, and nothing that is completed is bought again', {
+test('stops a cancelled run, continues a retried one, and buys no completed answer again', {
   timeout: 90_000,
 }, async () => {
   gemini.behave({ latencyMs: 150 })
@@ -321,7 +321,7 @@ test('cancelled in the middle it stops; retried it goes on, and nothing that is 
   expect(drama.episodes.flatMap(({ scenes }) => scenes).every(({ image_url }) => image_url !== null)).toBe(true)
 })
 
-test('a run that has failed goes on from the failed step', { timeout: 60_000 }, async () => {
+test('continues a failed run from its failed step', { timeout: 60_000 }, async () => {
   // The third text is the script, after outline and cast.
   gemini.behave({ faults: [{ kind: 'truncated', every: 3, times: 1, path: 'gemini-3-pro-preview' }] })
   await startWorker()
@@ -329,12 +329,12 @@ test('a run that has failed goes on from the failed step', { timeout: 60_000 }, 
   await ended(runId, 'failed')
   expect(flatten(await tree(runId)).find(({ type }) => type === 'write_script')).toMatchObject({
     status: 'failed',
-    error: { slug: 'answer_truncated', message: expect.stringContaining('longer than the model may write') },
+    error: { slug: 'answer_truncated', message: expect.stringContaining('longer than the model allows') },
   })
   const bought = gemini.sold.length
   await ana.rpc('retry_job', { job_id: runId }).throwOnError()
   await ended(runId)
-  // The script anew, 2 texts, 2 images; and portraits that were stopped with the run, if any.
+  // The script, 2 texts and 2 images, and the portraits that were aborted with the run, if any.
   const portraits = 2 - (bought - 3)
   expect(portraits).toBeGreaterThanOrEqual(0)
   expect(gemini.sold.length).toBe(bought + 5 + portraits)
@@ -342,7 +342,7 @@ test('a run that has failed goes on from the failed step', { timeout: 60_000 }, 
   expect(drama.characters.every(({ portrait_url }) => portrait_url !== null)).toBe(true)
 })
 
-test('a premise that Gemini refuses is a failed run with a sentence for people', { timeout: 60_000 }, async () => {
+test('fails the run of a premise that Gemini refuses, with a message for people', { timeout: 60_000 }, async () => {
   gemini.behave({ faults: [{ kind: 'blocked', every: 1 }] })
   await startWorker()
   const { id, runId } = await generate('Something that must not be.')
@@ -357,7 +357,7 @@ test('a premise that Gemini refuses is a failed run with a sentence for people',
   expect((await open(id)).episodes).toEqual([])
 })
 
-test('without a key a run says so', { timeout: 60_000 }, async () => {
+test('fails a run with provider_not_configured if the worker has no key', { timeout: 60_000 }, async () => {
   await startWorker({ GEMINI_API_KEY: '' })
   const { runId } = await generate('A map of nowhere.')
   await ended(runId, 'failed')
@@ -365,7 +365,7 @@ test('without a key a run says so', { timeout: 60_000 }, async () => {
   expect(gemini.requests).toHaveLength(0)
 })
 
-test('videos are begun, polled without a slot, and put; begun once even if the worker dies meanwhile', {
+test('starts a video once even if the worker is killed, and polls it without using a slot', {
   timeout: 90_000,
 }, async () => {
   gemini.behave({ videoPolls: 60 })
@@ -373,7 +373,7 @@ test('videos are begun, polled without a slot, and put; begun once even if the w
   const options = { episodes: 1, scenes_per_episode: 2, characters: 1, with_video: true }
   const { id, runId } = await generate('A tide table with one line too many.', options)
   const count = (part: string) => gemini.requests.filter((path) => path.includes(part)).length
-  // One slot, and both are under way.
+  // One slot, and both videos are being made.
   const polled = () => new Set(gemini.requests.filter((path) => path.includes('/operations/')))
   await until('both are polled', async () => polled().size === 2)
   expect(count(':download')).toBe(0)
@@ -392,11 +392,11 @@ test('videos are begun, polled without a slot, and put; begun once even if the w
 })
 
 test.each([
-  ['makes none of', { kind: 'video_failed', every: 1, times: 1, path: '/operations/' }],
-  ['loses, when it is asked for it,', { kind: 'video_lost', every: 1, times: 1, path: '/operations/' }],
-  ['loses, when it is loaded,', { kind: 'video_lost', every: 1, times: 1, path: ':download' }],
+  ['fails to make', { kind: 'video_failed', every: 1, times: 1, path: '/operations/' }],
+  ['loses while it is polled', { kind: 'video_lost', every: 1, times: 1, path: '/operations/' }],
+  ['loses while it is downloaded', { kind: 'video_lost', every: 1, times: 1, path: ':download' }],
 ] as const)(
-  'a video that Gemini %s is begun anew; one that it filters has its reason',
+  'starts a video again that Gemini %s, and reports why another one is filtered',
   { timeout: 60_000 },
   async (_how, fault) => {
     gemini.behave({ videoPolls: 1, faults: [fault] })
@@ -415,12 +415,12 @@ test.each([
       slug: 'provider_refused',
       message: expect.stringContaining('filtered'),
     })
-    // The one that there was stays.
+    // The earlier video stays.
     expect((await open(id)).episodes[0]?.scenes[0]?.video_url).toBe(scene?.video_url)
   },
 )
 
-test('one portrait and one scene are made anew, and nothing is fetched that is not ours', {
+test('replaces one portrait and one image, and fetches no reference from another server', {
   timeout: 60_000,
 }, async () => {
   let fetched = 0
@@ -437,7 +437,7 @@ test('one portrait and one scene are made anew, and nothing is fetched that is n
   const [first, second] = before.characters
   const scene = before.episodes[0]?.scenes.find(({ character_ids }) => character_ids.length > 0)
   expect(scene).toBeDefined()
-  // A scene's image is drawn after the portraits of those who are in it.
+  // The image of a scene is drawn after the portraits of its characters.
   const { rows } = await client.query(
     `select input ->> 'kind' as kind, min((output #>> '{usage,input_tokens}')::int) as tokens from jobs
      where root_id = $1 and type = 'generate_image' and (input ->> 'kind' = 'portrait' or input ->> 'references' <> '[]')

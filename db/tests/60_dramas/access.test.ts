@@ -1,0 +1,76 @@
+import { createClient, type SupabaseClient } from '@supabase/supabase-js'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type DramaApi, open, save, smallDrama, startDramaApi } from './drama_api.ts'
+
+let dramas: DramaApi
+let ana: SupabaseClient
+let ben: SupabaseClient
+let service: SupabaseClient
+
+beforeAll(async () => {
+  dramas = await startDramaApi()
+  ;({ ana, ben, service } = dramas)
+})
+afterAll(() => dramas.stop())
+
+test('answers another user as if the drama did not exist, and stores nothing', async () => {
+  const { data } = await save(ana, smallDrama())
+  const missing = { status: 404, error: { code: 'PT404', details: 'drama_not_found' } }
+  const unknown = await open(ben, crypto.randomUUID())
+  expect(unknown).toMatchObject(missing)
+  expect(await open(ben, data.id)).toEqual(unknown)
+  expect(await save(ben, { ...data, title: 'Mine' })).toMatchObject(missing)
+  expect((await ben.rpc('delete_drama', { drama_id: data.id })).error).toEqual(
+    (await ben.rpc('delete_drama', { drama_id: crypto.randomUUID() })).error,
+  )
+  const own = smallDrama()
+  const stolen = [
+    { ...own, characters: [{ id: data.characters[0].id }], episodes: [] },
+    { ...own, episodes: [{ id: data.episodes[0].id }] },
+    { ...own, episodes: [{ title: 'x', scenes: [{ id: data.episodes[0].scenes[0].id }] }] },
+    { ...own, episodes: [{ id: data.episodes[0].id, scenes: [{ id: data.episodes[0].scenes[0].id }] }] },
+  ]
+  for (const drama of stolen) {
+    expect(await save(ben, drama)).toMatchObject(missing)
+    // A drama may not take parts of another drama of the same owner, either.
+    expect(await save(ana, drama)).toMatchObject(missing)
+  }
+  expect((await open(ben, own.id)).status).toBe(404)
+  for (const table of ['dramas', 'drama_characters', 'episodes', 'scenes']) {
+    expect((await ben.from(table).select('*')).data).toEqual([])
+    expect((await ben.from(table).delete().neq('id', crypto.randomUUID())).status).toBe(403)
+    expect((await ana.from(table).update({ title: 'x' }).eq('id', data.id)).status).toBeGreaterThanOrEqual(400)
+  }
+  expect((await ben.rpc('list_dramas')).data).toEqual({ dramas: [], next: null })
+  expect((await save(ben, smallDrama(), { owner_id: dramas.users.ana.id })).error).toMatchObject({
+    details: 'owner_not_found',
+  })
+  expect((await open(ana, data.id)).data).toEqual(data)
+})
+
+test('refuses anonymous callers every function and table of dramas, except the list of models', async () => {
+  const anon = createClient(dramas.api.url, dramas.api.anonKey)
+  const calls = [
+    anon.rpc('get_drama_complete', { drama_id: crypto.randomUUID() }),
+    anon.rpc('save_drama_complete', { drama: {} }),
+    anon.rpc('list_dramas'),
+    anon.rpc('delete_drama', { drama_id: crypto.randomUUID() }),
+    anon.rpc('generate_drama', { premise: 'x' }),
+    anon.rpc('regenerate_asset', { target_id: crypto.randomUUID(), kind: 'image' }),
+    anon.from('dramas').select('id'),
+    anon.from('dramas').insert({ premise: 'x' }),
+  ]
+  expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(calls.map(() => 401))
+  expect((await anon.from('ai_models').select('name').eq('kind', 'text')).data).toContainEqual({
+    name: 'gemini-3-pro-preview',
+  })
+})
+
+test('lets service_role read any drama, and save one for the owner that it names', async () => {
+  const { data } = await save(service, smallDrama(), { owner_id: dramas.users.ana.id })
+  expect((await open(ana, data.id)).data).toEqual(data)
+  expect((await open(service, data.id)).data).toEqual(data)
+  expect(await save(service, smallDrama())).toMatchObject({ status: 422, error: { details: 'owner_missing' } })
+  expect(await save(service, smallDrama(), { owner_id: crypto.randomUUID() })).toMatchObject({ status: 404 })
+  expect(await save(service, data, { owner_id: dramas.users.ben.id })).toMatchObject({ status: 404 })
+})
