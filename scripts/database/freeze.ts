@@ -111,10 +111,11 @@ async function findBaselineFaults(client: pg.Client, folder: string, applied: Ap
   const different = [...baseline].flatMap(([table, hash]) => (tables.get(table) === hash ? [] : [table]))
   if (different.length === 0) return []
   const [first = ''] = different
-  const others = different.length > 1 ? ` and ${different.length - 1} more` : ''
+  const named =
+    different.length === 1 ? `table ${first} differs` : `table ${first} and ${different.length - 1} more differ`
   return [
-    `This database is older than commit ${baselineName}, and its migrations were edited later: table ${first}${others} ` +
-      `differs. It has run ${applied.length} migrations. Only databases of ${baselineName} or newer can be migrated. A ` +
+    `This database is older than commit ${baselineName}, and its migrations were edited later: ${named}. ` +
+      `It has run ${applied.length} migrations. Only databases of ${baselineName} or newer can be migrated. A ` +
       'local database can be made again: npm run reset. For any other one, make a new database and load the data into it.',
   ]
 }
