@@ -294,7 +294,7 @@ test('a folder belongs to one template', async () => {
   })
 })
 
-test('of two publications of a version at the same time, the second is refused and changes nothing', async () => {
+test('refuses the second of two publications of a version at the same time, which then changes nothing', async () => {
   faultyStore.fail('hold', { method: 'PUT' })
   const first = publishDemo('First.')
   await faultyStore.held()
