@@ -64,6 +64,13 @@ describe('the guides are complete', () => {
     expect([...new Set(used)].filter((column) => !section.includes(`\`${column}\``))).toEqual([])
   })
 
+  test.each(tables)('table $name has an example in JavaScript and with curl, and its answer', ({ name }) => {
+    const blocks = readBlocks(sectionsOf(name)[0] ?? '').flat()
+    const named = (language: string) =>
+      blocks.some((block) => block.language === language && new RegExp(`\\b${name}\\b`).test(block.text))
+    expect([named('js'), named('sh'), blocks.some(({ language }) => language === 'json')]).toEqual([true, true, true])
+  })
+
   test('every slug in a guide has the status that docs/errors.md gives', () => {
     const rows = guides.flatMap(({ path, text }) =>
       [...text.matchAll(/^\| `([a-z]\w*)` \| (\d{3}) \|/gm)].map(([, slug = '', status = '']) => ({
