@@ -1,0 +1,45 @@
+/** The npm commands, in groups, with one line each: `npm run help` and each command's `--help` print them. */
+export const groups = {
+  Run: {
+    start: 'Starts the whole platform in the foreground; Ctrl-C stops it.',
+    demo: 'Drives every system as clients would, on the running stack or on one of its own.',
+    token: 'Prints an access token for a local user, and creates the user if needed.',
+    reset: 'Deletes the database, files, logs and secrets of a local stack that does not run.',
+    help: 'Lists the commands.',
+  },
+  Database: {
+    'db:migrate': 'Applies new migrations and changed module files to a database.',
+    'db:seed': 'Applies the seed data to a database; an operator’s changes stay.',
+    'db:new': 'Creates a migration file.',
+    'db:check': 'Checks migrations, modules, docs and generated files, and a database made from them.',
+    'db:types': 'Writes db/types.ts, the types for supabase-js, from the database that the files make.',
+  },
+  'Templates and dramas': {
+    'upload-bundle': 'Publishes a version of a template bundle.',
+    'templates:list': 'Lists the published versions of templates.',
+    'templates:rollback': 'Makes an earlier version of a template its default.',
+    'dramas:import': 'Imports dramas from an S3-compatible store.',
+  },
+  'Tests and checks': {
+    test: 'Lints, checks types and runs all tests; npx vitest run <path> runs some.',
+    lint: 'Checks style and format.',
+    format: 'Formats every file, and mends what the linter can mend.',
+    types: 'Checks types.',
+    'chaos:jobs': 'Kills, pauses and disconnects workers at random, and verifies that every step ran once.',
+  },
+  Benchmarks: {
+    'bench:sharing': 'Opening, sharing and deleting flows, against the origin’s own code.',
+    'bench:uploads': 'Memory of the sidecar under many large uploads.',
+    'bench:templates': 'Resolving a template from the cache and cold.',
+    'bench:jobs': 'Runs of steps, against graphile-worker and a DAG written by hand.',
+    'bench:dramas': 'Opening and generating dramas.',
+    'bench:compare': 'Runs a benchmark before and after a change, in alternating pairs.',
+  },
+} as const
+
+type Groups = typeof groups
+/** The name of an npm command. */
+export type CommandName = { [Group in keyof Groups]: keyof Groups[Group] }[keyof Groups]
+
+/** Each command's line. */
+export const commands: Record<CommandName, string> = Object.assign({}, ...Object.values(groups))

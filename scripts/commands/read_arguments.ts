@@ -1,0 +1,120 @@
+import { parseArgs } from 'node:util'
+import { type CommandName, commands } from './commands.ts'
+
+/** An option of a command: what it takes, and what it is for. */
+export type Option = { about: string } & (
+  | { type: 'boolean' }
+  | { type: 'string'; value: string; default?: string }
+  | { type: 'number'; default: number; min?: number; max?: number }
+)
+
+type Value<O extends Option> = O extends { type: 'boolean' }
+  ? boolean
+  : O extends { type: 'number' }
+    ? number
+    : O extends { default: string }
+      ? string
+      : string | undefined
+
+/** How a command is used; `--help` prints it. */
+export type Definition<Options extends Record<string, Option>> = {
+  options?: Options
+  /** A placeholder for what follows the options, such as `<name>`. */
+  arguments?: string
+  /** More about the command than its line. */
+  about?: string
+  /** The variables that it reads; .env.example says what each is for. */
+  environment?: string[]
+  /** What follows `npm run`. */
+  example: string
+}
+
+export type Arguments<Options extends Record<string, Option>> = {
+  options: { [Name in keyof Options]: Value<Options[Name]> }
+  positionals: string[]
+  /** Ends the command with exit code 2 and a sentence. */
+  refuse(message: string): never
+}
+
+/** Reads a command's arguments. Prints how it is used and exits where `--help` is among them; exits with 2 where one is wrong. */
+export function readArguments<const Options extends Record<string, Option> = Record<never, never>>(
+  name: CommandName,
+  definition: Definition<Options>,
+  args: string[] = process.argv.slice(2),
+): Arguments<Options> {
+  const refuse = (message: string): never => {
+    console.error(`${message}\nnpm run ${name} -- --help says how it is used.`)
+    process.exit(2)
+  }
+  // What follows another -- belongs to someone else.
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+  if (own.includes('--help')) {
+    console.log(describe(name, definition))
+    process.exit(0)
+  }
+  const known: Record<string, Option> = definition.options ?? {}
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options: Object.fromEntries(
+        Object.entries(known).map(([option, { type }]) => [option, { type: type === 'boolean' ? type : 'string' }]),
+      ),
+      allowPositionals: definition.arguments !== undefined,
+    })
+    const options = Object.fromEntries(
+      Object.entries(known).map(([option, about]) => [option, read(option, about, values[option])]),
+    )
+    return { options: options as Arguments<Options>['options'], positionals, refuse }
+  } catch (error) {
+    return refuse(explain(error as NodeJS.ErrnoException, Object.keys(known)))
+  }
+}
+
+class WrongValue extends Error {}
+
+function read(name: string, option: Option, given: unknown): unknown {
+  if (option.type === 'boolean') return given === true
+  if (option.type === 'string' || given === undefined) return given ?? option.default
+  const value = Number(given)
+  const { min = 1, max = Number.POSITIVE_INFINITY } = option
+  if (given === '' || !(value >= min && value <= max)) {
+    const range = max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`
+    throw new WrongValue(`--${name} must be a number ${range}.`)
+  }
+  return value
+}
+
+function explain(error: NodeJS.ErrnoException, known: string[]): string {
+  const [, quoted = ''] = error.message.match(/'(.*?)'/) ?? []
+  switch (error.code) {
+    case 'ERR_PARSE_ARGS_UNKNOWN_OPTION':
+      return `Unknown option "${quoted}". Use one of: ${[...known, 'help'].map((name) => `--${name}`).join(', ')}.`
+    case 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL':
+      return `Unexpected argument "${quoted}".`
+    case 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE':
+      return `${error.message.split('\n')[0]?.replace(/\.?$/, '.')}`
+    default:
+      if (error instanceof WrongValue) return error.message
+      throw error
+  }
+}
+
+/** How a command is used, for people. */
+function describe(name: CommandName, definition: Definition<Record<string, Option>>): string {
+  const options = Object.entries(definition.options ?? {}).map(([option, { about, ...rest }]): [string, string] => [
+    `--${option}${rest.type === 'boolean' ? '' : rest.type === 'number' ? ' <number>' : ` <${rest.value}>`}`,
+    `${about}${'default' in rest && rest.default !== '' ? ` (${rest.default})` : ''}`,
+  ])
+  options.push(['--help', 'prints this, and does nothing'])
+  const width = Math.max(...options.map(([option]) => option.length))
+  const rest = [options.length > 1 ? '[options]' : '', definition.arguments ?? ''].filter(Boolean)
+  return [
+    `${commands[name]}${definition.about ? `\n${definition.about}` : ''}`,
+    `Usage: npm run ${[name, ...(rest.length > 0 ? ['--', ...rest] : [])].join(' ')}`,
+    `Options:\n${options.map(([option, about]) => `  ${option.padEnd(width)}  ${about}`).join('\n')}`,
+    ...(definition.environment
+      ? [`Environment: ${definition.environment.join(', ')}. The file .env.example says what each is for.`]
+      : []),
+    `Example:\n  npm run ${definition.example}`,
+  ].join('\n\n')
+}
