@@ -1,37 +1,30 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { comparePairs, type Measured } from './bench/paired.ts'
 import { type Bar, machine, print } from './bench/report.ts'
-
-// Measures a benchmark before and after a change: a second folder has the commit before the change.
+import { readArguments } from './commands/read_arguments.ts'
 
 const run = promisify(execFile)
 const root = resolve(import.meta.dirname, '..')
 const target = 1.1
 
-const { values: options, positionals } = parseArgs({
+const { options, positionals, refuse } = readArguments('bench:compare', {
   options: {
-    /** A folder with the commit before the change, and with its dependencies installed. */
-    before: { type: 'string' },
-    /** The benchmark: what follows "bench:" in package.json. */
-    bench: { type: 'string' },
-    pairs: { type: 'string', default: '15' },
-    json: { type: 'boolean', default: false },
+    before: { type: 'string', value: 'folder', about: 'the commit before the change, with its dependencies installed' },
+    bench: { type: 'string', value: 'name', about: 'the benchmark, such as jobs' },
+    pairs: { type: 'number', default: 15, about: 'how many times both sides run' },
+    json: { type: 'boolean', about: 'prints one JSON object' },
   },
-  allowPositionals: true,
+  arguments: '[-- <options of the benchmark>]',
+  example: 'bench:compare -- --before ../before --bench jobs -- --only chain',
 })
-const { before, bench } = options
-if (before === undefined || bench === undefined) {
-  console.error(
-    'Usage: npm run bench:compare -- --before <folder> --bench <name> [--pairs 15] [--json] [-- <options of the benchmark>]',
-  )
-  process.exit(2)
-}
+const before = options.before ?? refuse('--before is missing: a folder with the commit before the change.')
+const bench = options.bench ?? refuse('--bench is missing: the name of a benchmark, such as jobs.')
 
 const pairs: { before: Measured[]; after: Measured[] }[] = []
-for (let pair = 1; pair <= Number(options.pairs); pair++) {
+for (let pair = 1; pair <= options.pairs; pair++) {
   console.error(`Pair ${pair} of ${options.pairs} …`)
   // In turns first and second, because the second run finds a warmer machine.
   if (pair % 2 === 1) {

@@ -1,13 +1,11 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { Agent, get } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
-import autocannon from 'autocannon'
+import { join } from 'node:path'
 
 /** A request to repeat. In its body `{{new:<name>}}` is replaced by a UUID, the same through one turn of the requests. */
 export type LoadRequest = { method: 'GET' | 'POST'; path: string; headers: Record<string, string>; body?: string }
 
-/** What to send: each connection goes through its requests again and again, waiting for each answer. */
+/** Requests to send: each connection goes through its requests again and again, waiting for each answer. */
 export type Load = {
   url: string
   requests: LoadRequest[]
@@ -20,10 +18,10 @@ export type Load = {
   inOrder?: boolean
 }
 
-/** What to send at a fixed pace, whether or not the answers come: how long a visitor waits. */
+/** Requests to send at a fixed pace, whether or not the answers come: how long a visitor waits. */
 export type Probe = { url: string; requests: LoadRequest[]; perSecond: number }
 
-/** What came of it. Latencies in milliseconds. */
+/** The answers. Latencies in milliseconds. */
 export type LoadResult = {
   perSecond: number
   answers: number
@@ -36,7 +34,8 @@ export type LoadResult = {
   generatorCpu: number
 }
 
-type Order = { load: Load } | { probe: Probe } | { stop: true }
+/** An instruction to the generator's process. */
+export type Order = { load: Load } | { probe: Probe } | { stop: true }
 
 /** The load generator: autocannon in a process of its own, so that it never shares a thread with what it measures. */
 export type Generator = {
@@ -47,7 +46,7 @@ export type Generator = {
 }
 
 export function startGenerator(): Generator {
-  const child = fork(import.meta.filename, ['generate'])
+  const child = fork(join(import.meta.dirname, 'generate_load.ts'))
   const exited = once(child, 'exit')
   const ask = async (order: Order): Promise<LoadResult> => {
     const answer = once(child, 'message')
@@ -70,142 +69,4 @@ export function startGenerator(): Generator {
       await exited
     },
   }
-}
-
-async function fire(load: Load): Promise<LoadResult> {
-  const watch = stopwatch()
-  const requests = load.requests.map(({ body, ...request }) =>
-    body?.includes('{{new:')
-      ? { ...request, setupRequest: freshIds(body) }
-      : { ...request, ...(body !== undefined && { body }) },
-  )
-  let clients = 0
-  const done = Promise.withResolvers<void>()
-  const options: autocannon.Options = {
-    url: load.url,
-    connections: load.connections,
-    duration: load.seconds,
-    sampleInt: 100,
-    timeout: 30,
-    setupClient: (client) => {
-      const number = clients++
-      const own = load.inOrder ? requests : requests.filter((_request, index) => index % load.connections === number)
-      client.setRequests(
-        own.map((one) => ({ ...one, headers: { ...one.headers, 'x-forwarded-for': `10.0.0.${number + 1}` } })),
-      )
-    },
-  }
-  const instance = autocannon(options, (error) => (error ? done.reject(error) : done.resolve()))
-  instance.on('response', (_client, status, bytes, latency) => watch.count(status, bytes, latency))
-  instance.on('reqError', () => watch.count(0, 0, 0))
-  instance.on('start', () => watch.start())
-  await sleep(load.seconds * 1000)
-  const result = watch.stop()
-  instance.stop()
-  await done.promise
-  return result
-}
-
-/** Puts new UUIDs where the body wants them; the context is one connection's, for one turn of its requests. */
-function freshIds(body: string): (request: autocannon.Request, context: object) => autocannon.Request {
-  const parts = body.split(/\{\{new:(\w+)\}\}/)
-  return (request, context) => {
-    const ids = context as Record<string, string>
-    const id = (name: string) => {
-      ids[name] ??= crypto.randomUUID()
-      return ids[name]
-    }
-    request.body = parts.map((part, index) => (index % 2 === 0 ? part : id(part))).join('')
-    return request
-  }
-}
-
-async function pace(probe: Probe, stopped: Promise<unknown>): Promise<LoadResult> {
-  const agent = new Agent({ keepAlive: true })
-  const watch = stopwatch()
-  const open = new Set<Promise<void>>()
-  let stopping = false
-  void stopped.then(() => {
-    stopping = true
-  })
-  watch.start()
-  const startedAt = performance.now()
-  for (let sent = 0; !stopping; sent++) {
-    const due = startedAt + (sent * 1000) / probe.perSecond
-    if (due > performance.now()) await sleep(due - performance.now())
-    const request = probe.requests[sent % probe.requests.length]
-    if (!request) throw new Error('A probe needs a request')
-    const answered = new Promise<void>((resolve) => {
-      const asked = performance.now()
-      const end = (status: number) => {
-        watch.count(status, 0, performance.now() - asked)
-        resolve()
-      }
-      get(`${probe.url}${request.path}`, { agent, headers: request.headers, timeout: 30_000 }, (response) => {
-        response.resume().once('end', () => end(response.statusCode ?? 0))
-      }).once('error', () => end(0))
-    })
-    open.add(answered)
-    void answered.then(() => open.delete(answered))
-  }
-  await Promise.all(open)
-  agent.destroy()
-  return watch.stop()
-}
-
-function stopwatch() {
-  const latencies: number[] = []
-  let bytes = 0
-  let failures = 0
-  let startedAt = 0
-  let cpu = process.cpuUsage()
-  let done = false
-  return {
-    start: () => {
-      startedAt = performance.now()
-      cpu = process.cpuUsage()
-    },
-    count: (status: number, size: number, latency: number) => {
-      if (done) return
-      if (status < 200 || status > 299) failures += 1
-      else latencies.push(latency)
-      bytes += size
-    },
-    stop: (): LoadResult => {
-      done = true
-      const seconds = (performance.now() - startedAt) / 1000
-      const used = process.cpuUsage(cpu)
-      latencies.sort((a, b) => a - b)
-      const at = (share: number) =>
-        latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? Number.NaN
-      return {
-        perSecond: latencies.length / seconds,
-        answers: latencies.length,
-        p50: at(0.5),
-        p99: at(0.99),
-        max: at(1),
-        bytesPerAnswer: bytes / latencies.length,
-        failures,
-        generatorCpu: (used.user + used.system) / 1e6 / seconds,
-      }
-    },
-  }
-}
-
-if (process.argv[2] === 'generate' && process.send) {
-  let stop = () => {}
-  process.on('message', async (order: Order) => {
-    if ('stop' in order) return stop()
-    const result =
-      'load' in order
-        ? await fire(order.load)
-        : await pace(
-            order.probe,
-            new Promise<void>((resolve) => {
-              stop = resolve
-            }),
-          )
-    process.send?.(result)
-  })
-  process.on('disconnect', () => process.exit())
 }

@@ -1,15 +1,16 @@
 import { cpus, loadavg, totalmem } from 'node:os'
 
-/** What a benchmark promises, and what was measured. */
+/** A promise, and the value that was measured. */
 export type Bar = { name: string; value: number; unit: string; target: string; holds: boolean }
 
-/** A raw figure that stands beside the bars. */
+/** A raw figure. */
 export type Figure = { name: string; value: number; unit: string }
 
-export type Report = {
+/** A part of a benchmark. */
+export type Section = { bars: Bar[]; figures: Figure[] }
+
+export type Report = Section & {
   title: string
-  bars: Bar[]
-  figures: Figure[]
   environment: Record<string, string | number | boolean>
 }
 
@@ -24,6 +25,16 @@ export function atMost(name: string, value: number, target: number, unit = '×')
 /** The middle one; of an even number of values, the lower of the middle two. */
 export function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN
+}
+
+/** Says on stderr how far a benchmark is, with the seconds since its start. */
+export function say(line: string): void {
+  console.error(`${String(Math.round(performance.now() / 1000)).padStart(4)} s  ${line}`)
+}
+
+/** Puts the sections of a benchmark together, in their order. */
+export function join(sections: Section[]): Section {
+  return { bars: sections.flatMap(({ bars }) => bars), figures: sections.flatMap(({ figures }) => figures) }
 }
 
 /** The machine, for a report's environment. */

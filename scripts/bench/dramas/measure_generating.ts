@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type pg from 'pg'
 import { freePort } from '../../local/ports.ts'
 import { spacesEnv, startGeminiStandIn, startObjectStore, startService } from '../../local/services.ts'
-import type { Figure } from '../report.ts'
-import { median } from '../report.ts'
+import { databaseUrl } from '../../testing/cluster.ts'
+import { atMost, type Figure, median, type Section, say } from '../report.ts'
+import { countLeast, isVideo, type Job, listStarts } from './bound.ts'
+import type { DramasStage } from './stage.ts'
 
 /** One generated drama: how long it took, and the least that it could have taken. */
-export type Run = {
+type Run = {
   ms: number
   boundMs: number
   criticalMs: number
@@ -22,19 +23,11 @@ const concurrency = 10
 const pollMs = 50
 
 /**
- * Generates whole dramas by a real worker process, against a stand-in that takes 50 ms for each answer, and a real S3 API. The
- * bound is what no order of the calls could beat: see {@link countLeast}.
+ * Generates whole dramas by a real worker process, against a stand-in that takes 50 ms for each answer, and a real S3 API. No
+ * order of the calls could beat the bound: see {@link countLeast}.
  */
-export async function measureRuns(options: {
-  home: string
-  db: pg.Client
-  workerUrl: string
-  api: string
-  headers: Record<string, string>
-  rounds: number
-  say(line: string): void
-}): Promise<{ ratio: number; figures: Figure[] }> {
-  const { home, db, workerUrl, api, headers, rounds, say } = options
+export async function measureGenerating({ cluster, db, api, headers, rounds }: DramasStage): Promise<Section> {
+  const { home } = cluster
   const [standInPort, storePort, healthPort] = [await freePort(), await freePort(), await freePort()]
   const standIn = `http://127.0.0.1:${standInPort}`
   await startGeminiStandIn(home, standInPort)
@@ -42,7 +35,7 @@ export async function measureRuns(options: {
   // As an operator would for one such worker: no type waits for a limit of its own.
   await db.query('update public.job_types set owner_running_limit = 200 where has_handler')
   const env = {
-    DATABASE_URL: workerUrl,
+    DATABASE_URL: databaseUrl(cluster, 'plinth', 'worker'),
     WORKER_HEALTH_PORT: String(healthPort),
     WORKER_STEP_CONCURRENCY: String(concurrency),
     GEMINI_API_KEY: 'stand-in',
@@ -87,7 +80,7 @@ export async function measureRuns(options: {
     const turns = jobs.filter(({ type }) => type !== 'generate_drama').length + jobs.filter(isVideo).length
     return {
       ms: Number(jobs[0]?.ms),
-      boundMs: countLeast(starts, calls) * latencyMs,
+      boundMs: countLeast(starts, calls, concurrency) * latencyMs,
       criticalMs: (Math.max(...starts) + 1) * latencyMs,
       slotsMs: (calls * latencyMs) / concurrency,
       calls,
@@ -96,6 +89,7 @@ export async function measureRuns(options: {
     }
   }
 
+  say('Generating: a warm-up, then rounds …')
   try {
     await behave({ latencyMs: 0, videoPolls: 1 })
     const settings = { episodes: 6, scenes_per_episode: 10, characters: 8, with_video: true }
@@ -113,8 +107,9 @@ export async function measureRuns(options: {
       value: median(runs.map((run) => run[of])),
       unit,
     })
+    const ratio = median(runs.map(({ ms, boundMs }) => ms / boundMs))
     return {
-      ratio: median(runs.map(({ ms, boundMs }) => ms / boundMs)),
+      bars: [atMost('generating a drama of 8 characters, 6 episodes, 60 scenes: time, against its bound', ratio, 1.3)],
       figures: [
         figure('from the request to the end of its run', 'ms', 'ms'),
         figure(`the bound, ${concurrency} steps at a time`, 'boundMs', 'ms'),
@@ -128,60 +123,4 @@ export async function measureRuns(options: {
   } finally {
     await worker.stop('SIGTERM', 5000)
   }
-}
-
-type Job = {
-  id: number
-  parent_id: number | null
-  type: string
-  depends_on: number[] | null
-  status: string
-  ms: string
-}
-const isVideo = ({ type }: { type: string }) => type === 'generate_video'
-
-/**
- * For each call the earliest moment, in calls: a child follows its parent's own work, a dependent all that is below what it
- * waits for.
- */
-function listStarts(jobs: Job[]): number[] {
-  const worked = new Map<number, number>()
-  const settled = new Map<number, number>()
-  const byId = new Map(jobs.map((job) => [job.id, job]))
-  const starts: number[] = []
-  const work = (job: Job): number => {
-    const known = worked.get(job.id)
-    if (known !== undefined) return known
-    const parent = byId.get(job.parent_id ?? -1)
-    const before = (job.depends_on ?? []).flatMap((id) => byId.get(id) ?? []).map(settle)
-    const start = Math.max(parent === undefined ? 0 : work(parent), ...before)
-    const cost = job.type === 'generate_drama' ? 0 : isVideo(job) ? 3 : 1
-    for (let call = 0; call < cost; call++) starts.push(start + call)
-    worked.set(job.id, start + cost)
-    return start + cost
-  }
-  const settle = (job: Job): number => {
-    const known = settled.get(job.id)
-    if (known !== undefined) return known
-    const below = jobs.filter(({ parent_id }) => parent_id === job.id).map(settle)
-    const value = Math.max(work(job), ...below)
-    settled.set(job.id, value)
-    return value
-  }
-  for (const job of jobs) settle(job)
-  return starts
-}
-
-/**
- * The least time, in calls: whatever can start after k calls at the earliest needs as long as the slots take for all of it. With
- * k = 0 that is all calls by the slots; with the last k, the longest chain. Polls more than one are calls, too: late ones.
- */
-function countLeast(starts: number[], calls: number): number {
-  const extra = calls - starts.length
-  return Math.max(
-    ...[...new Set(starts)].map((k) => {
-      const later = starts.filter((start) => start >= k).length + extra
-      return k + Math.max(1, later / concurrency)
-    }),
-  )
 }

@@ -1,110 +1,69 @@
-import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import pg from 'pg'
-import { openHome } from '../local/home.ts'
-import { signApiKey } from '../local/jwt.ts'
-import { freePort } from '../local/ports.ts'
-import { adminConfig, startPostgres } from '../local/postgres.ts'
-import { startChild, stopStale, waitFor } from '../local/process.ts'
-import { startPostgrest } from '../local/services.ts'
-import { preparePlatform } from '../local/supabase_shim.ts'
-import { asAdmin, type ClusterInfo, databaseUrl, prepareDatabase } from '../testing/cluster.ts'
-import { sampleFlow } from '../testing/sample_flow.ts'
+import type pg from 'pg'
+import { signApiKey } from '../../local/jwt.ts'
+import { adminConfig } from '../../local/postgres.ts'
+import { preparePlatform } from '../../local/supabase_shim.ts'
+import { asAdmin, type ClusterInfo, prepareDatabase } from '../../testing/cluster.ts'
+import { sampleFlow } from '../../testing/sample_flow.ts'
+import type { Generator } from '../load.ts'
+import type { Stage } from '../stage.ts'
 
 /** A database with a PostgREST of its own, and a connection as `postgres`. */
 type Served = { api: string; db: pg.Client }
 
-/** Everything that is measured, on one throw-away Postgres. */
-export type Stage = {
+/** Both sides with the same shares, on one Postgres, and the load on them. */
+export type SharingStage = {
+  generator: Generator
+  /** How often each subject is measured, and for how long. */
+  rounds: number
+  seconds: number
+  connections: number
   anonKey: string
   /** Ids of the shares that both databases hold. */
   shareIds: string[]
   plinth: Served
-  origin: Served
   /** Plinth's database as the worker process sees it, and as the superuser does. */
   worker: pg.Client
   admin: pg.Client
   originBackend: string
   parallelBackend: string
   versions: Record<string, string>
-  stop(): Promise<void>
 }
 
-/** Starts Postgres as production would run it (durable), a PostgREST on each database, and both replicas. */
-export async function startStage(shares: number): Promise<Stage> {
-  const home = mkdtempSync(join(tmpdir(), 'plinth-bench-'))
-  await promisify(execFile)('chmod', ['755', home])
-  let stopping: Promise<void> | undefined
-  const stop = () => {
-    stopping ??= clear(home)
-    return stopping
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      void stop().finally(() => process.exit(1))
-    })
-  }
-  try {
-    const secrets = openHome(home)
-    const port = await freePort()
-    const settings = { max_wal_size: '4GB', checkpoint_timeout: '30min' }
-    await startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
-    const cluster: ClusterInfo = { home, port, secrets }
-    const anonKey = await signApiKey('anon', secrets.jwtSecret)
-    await prepareDatabase(cluster, 'plinth')
-    await prepareOrigin(cluster)
-    const plinth = await serve(cluster, 'plinth', 'sharing/sharing.sql')
-    const origin = await serve(cluster, 'origin', 'sharing/origin_schema.sql')
-    const shareIds = await fillBoth(plinth.db, origin.db, shares)
-    const backend = async (name: string) => {
-      const url = `http://127.0.0.1:${await freePort()}`
-      const child = startChild(home, name, process.execPath, [join(import.meta.dirname, `sharing/${name}.ts`)], {
-        env: {
-          PATH: process.env['PATH'],
-          NODE_ENV: 'production',
-          BACKEND_PORT: new URL(url).port,
-          POSTGREST_URL: origin.api,
-          SUPABASE_ANON_KEY: anonKey,
-        },
-      })
-      await waitFor(child, 15, async () => (await fetch(`${url}/api/shared/${shareIds[0]}`)).ok)
-      return url
-    }
-    const admin = await connect(adminConfig({ port, adminPassword: secrets.adminPassword }, 'plinth'))
-    const worker = await connect({ connectionString: databaseUrl(cluster, 'plinth', 'worker') })
-    return {
-      anonKey,
-      shareIds,
-      plinth,
-      origin,
-      worker,
-      admin,
-      originBackend: await backend('origin_backend'),
-      parallelBackend: await backend('parallel_backend'),
-      versions: await versions(plinth),
-      stop: async () => {
-        await Promise.allSettled([plinth.db, origin.db, admin, worker].map((client) => client.end()))
-        await stop()
-      },
-    }
-  } catch (error) {
-    await stop()
-    throw error
+/** Prepares both databases, a PostgREST on each, and the origin's backend in both versions. */
+export async function prepareSharing(
+  stage: Stage,
+  shares: number,
+  load: Pick<SharingStage, 'generator' | 'rounds' | 'seconds' | 'connections'>,
+): Promise<SharingStage> {
+  const { cluster } = stage
+  await prepareDatabase(cluster, 'plinth')
+  await prepareOrigin(cluster)
+  const plinth = await serve(stage, 'plinth', 'sharing.sql')
+  const origin = await serve(stage, 'origin', 'origin_schema.sql')
+  const shareIds = await fillBoth(plinth.db, origin.db, shares)
+  const anonKey = await signApiKey('anon', cluster.secrets.jwtSecret)
+  const backend = (name: string) =>
+    stage.startBackend(
+      join(import.meta.dirname, name),
+      { POSTGREST_URL: origin.api, SUPABASE_ANON_KEY: anonKey },
+      `/api/shared/${shareIds[0]}`,
+    )
+  return {
+    ...load,
+    anonKey,
+    shareIds,
+    plinth,
+    admin: await stage.connect('plinth', 'superuser'),
+    worker: await stage.connect('plinth', 'worker'),
+    originBackend: await backend('origin_backend.ts'),
+    parallelBackend: await backend('parallel_backend.ts'),
+    versions: await readVersions(plinth),
   }
 }
 
-/** Stops every process of the stage and removes what it left on disk. */
-async function clear(home: string): Promise<void> {
-  // Each PostgREST has a home of its own; Postgres comes last.
-  for (const folder of ['plinth', 'origin', '.']) await stopStale(join(home, folder))
-  rmSync(home, { recursive: true, force: true })
-}
-
-/** The origin's database: Supabase's platform, and nothing of Plinth's, its pre-request function least of all. */
+/** The origin's database: Supabase's platform without anything of Plinth's, its pre-request function included. */
 async function prepareOrigin(cluster: ClusterInfo): Promise<void> {
   await asAdmin(cluster, 'postgres', (admin) => admin.query('create database origin'))
   await preparePlatform(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, 'origin'))
@@ -113,20 +72,10 @@ async function prepareOrigin(cluster: ClusterInfo): Promise<void> {
   )
 }
 
-async function serve(cluster: ClusterInfo, database: string, file: string): Promise<Served> {
-  const db = await connect({ connectionString: databaseUrl(cluster, database) })
+async function serve(stage: Stage, database: string, file: string): Promise<Served> {
+  const db = await stage.connect(database)
   await db.query(await readFile(join(import.meta.dirname, file), 'utf8'))
-  const port = await freePort()
-  const api = `http://127.0.0.1:${port}`
-  await startPostgrest({
-    home: join(cluster.home, database),
-    port,
-    adminPort: await freePort(),
-    databaseUrl: databaseUrl(cluster, database, 'authenticator'),
-    jwtSecret: cluster.secrets.jwtSecret,
-    publicUrl: api,
-  })
-  return { api, db }
+  return { api: await stage.serve(database), db }
 }
 
 /** Puts the same shares into both databases: each its own 20 KB flow. */
@@ -152,14 +101,7 @@ async function fillBoth(plinth: pg.Client, origin: pg.Client, shares: number): P
   return ids
 }
 
-async function connect(config: pg.ClientConfig): Promise<pg.Client> {
-  const client = new pg.Client(config)
-  client.on('error', () => {})
-  await client.connect()
-  return client
-}
-
-async function versions(plinth: Served): Promise<Record<string, string>> {
+async function readVersions(plinth: Served): Promise<Record<string, string>> {
   const { rows } = await plinth.db.query<{ version: string }>("select current_setting('server_version') as version")
   const answer = await fetch(plinth.api, { method: 'HEAD' })
   return {

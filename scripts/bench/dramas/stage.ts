@@ -1,0 +1,42 @@
+import type pg from 'pg'
+import { signApiKey, signUserToken } from '../../local/jwt.ts'
+import { prepareDatabase } from '../../testing/cluster.ts'
+import type { Generator } from '../load.ts'
+import type { Stage } from '../stage.ts'
+
+/** Plinth's database, a PostgREST on it, a user, and the load. */
+export type DramasStage = Stage & {
+  generator: Generator
+  rounds: number
+  seconds: number
+  connections: number
+  user: { id: string; email: string }
+  db: pg.Client
+  admin: pg.Client
+  api: string
+  /** The user's, for PostgREST. */
+  headers: Record<string, string>
+}
+
+export async function prepareDramas(
+  stage: Stage,
+  load: Pick<DramasStage, 'generator' | 'rounds' | 'seconds' | 'connections'>,
+): Promise<DramasStage> {
+  const { jwtSecret } = stage.cluster.secrets
+  await prepareDatabase(stage.cluster, 'plinth')
+  const admin = await stage.connect('plinth', 'superuser')
+  const user = { id: crypto.randomUUID(), email: 'ana@example.com' }
+  await admin.query('insert into auth.users (id, email) values ($1, $2)', [user.id, user.email])
+  return {
+    ...stage,
+    ...load,
+    user,
+    admin,
+    db: await stage.connect('plinth'),
+    api: await stage.serve('plinth'),
+    headers: {
+      apikey: await signApiKey('anon', jwtSecret),
+      authorization: `Bearer ${await signUserToken(user, jwtSecret)}`,
+    },
+  }
+}

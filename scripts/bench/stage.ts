@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { openHome } from '../local/home.ts'
+import { freePort } from '../local/ports.ts'
+import { adminConfig, startPostgres } from '../local/postgres.ts'
+import { startChild, stopStale, waitFor } from '../local/process.ts'
+import { startPostgrest } from '../local/services.ts'
+import { type ClusterInfo, databaseUrl } from '../testing/cluster.ts'
+
+/** A throw-away Postgres that runs as in production, durable, and the processes that a benchmark starts beside it. */
+export type Stage = {
+  cluster: ClusterInfo
+  /** A session of a role in a database; closed with the stage. */
+  connect(database: string, role?: 'postgres' | 'worker' | 'superuser'): Promise<pg.Client>
+  /** Starts PostgREST on a database, and returns its URL. */
+  serve(database: string): Promise<string>
+  /** Starts a backend of an origin that answers `probe`, and returns its URL. */
+  startBackend(file: string, env: Record<string, string>, probe: string): Promise<string>
+}
+
+/** Lends out a stage; stops its processes and removes its files at the end, and when the benchmark is interrupted. */
+export async function withStage<Result>(work: (stage: Stage) => Promise<Result>): Promise<Result> {
+  const home = mkdtempSync(join(tmpdir(), 'plinth-bench-'))
+  const homes = [home]
+  const clients: pg.Client[] = []
+  let clearing: Promise<void> | undefined
+  const clear = () => {
+    clearing ??= (async () => {
+      await Promise.allSettled(clients.map((client) => client.end()))
+      // Postgres is in the first one, and stops last.
+      for (const folder of homes.toReversed()) await stopStale(folder)
+      rmSync(home, { recursive: true, force: true })
+    })()
+    return clearing
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void clear().finally(() => process.exit(1)))
+  }
+  try {
+    // Running as root, Postgres runs as another user, who must be able to enter.
+    await promisify(execFile)('chmod', ['755', home])
+    const secrets = openHome(home)
+    const port = await freePort()
+    const settings = { max_wal_size: '4GB', checkpoint_timeout: '30min' }
+    await startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
+    const cluster: ClusterInfo = { home, port, secrets }
+    return await work({
+      cluster,
+      async connect(database, role = 'postgres') {
+        const client = new pg.Client(
+          role === 'superuser'
+            ? adminConfig({ port, adminPassword: secrets.adminPassword }, database)
+            : { connectionString: databaseUrl(cluster, database, role) },
+        )
+        client.on('error', () => {})
+        await client.connect()
+        clients.push(client)
+        return client
+      },
+      async serve(database) {
+        // Its record of processes is by name, and there may be several PostgRESTs.
+        const folder = join(home, database)
+        homes.push(folder)
+        const apiPort = await freePort()
+        const publicUrl = `http://127.0.0.1:${apiPort}`
+        await startPostgrest({
+          home: folder,
+          port: apiPort,
+          adminPort: await freePort(),
+          databaseUrl: databaseUrl(cluster, database, 'authenticator'),
+          jwtSecret: secrets.jwtSecret,
+          publicUrl,
+        })
+        return publicUrl
+      },
+      async startBackend(file, env, probe) {
+        const url = `http://127.0.0.1:${await freePort()}`
+        const name = file.replace(/^.*\/|\.ts$/g, '')
+        const child = startChild(home, name, process.execPath, [file], {
+          env: { PATH: process.env['PATH'], NODE_ENV: 'production', BACKEND_PORT: new URL(url).port, ...env },
+        })
+        await waitFor(child, 15, async () => (await fetch(`${url}${probe}`)).ok)
+        return url
+      },
+    })
+  } finally {
+    await clear()
+  }
+}

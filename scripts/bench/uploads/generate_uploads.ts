@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+
+/** Uploads of `bytes` each, this many at a time, until `count` are done. */
+export type Order = { url: string; parallel: number; count: number; bytes: number }
+/** Milliseconds of each upload, and of all of them. */
+export type Outcome = { times: number[]; total: number }
+
+// The load as a process of its own; its parent sends orders, and gets an outcome for each.
+
+const agent = new Agent({ keepAlive: true })
+const chunk = randomBytes(64 * 1024)
+
+async function upload({ url, bytes }: Order): Promise<number> {
+  const head = Buffer.from('--cut\r\nContent-Disposition: form-data; name="file"; filename="x.gif"\r\n\r\n')
+  const tail = Buffer.from('\r\n--cut--\r\n')
+  function* body() {
+    yield head
+    const first = Buffer.concat([Buffer.from('GIF89a'), randomBytes(100)])
+    yield first
+    for (let rest = bytes - first.length; rest > 0; rest -= chunk.length)
+      yield rest < chunk.length ? chunk.subarray(0, rest) : chunk
+    yield tail
+  }
+  const startedAt = performance.now()
+  const asked = request(url, {
+    agent,
+    method: 'POST',
+    headers: {
+      'content-type': 'multipart/form-data; boundary=cut',
+      'content-length': head.length + bytes + tail.length,
+    },
+  })
+  const answered = once(asked, 'response')
+  await pipeline(Readable.from(body(), { objectMode: false }), asked)
+  const [response] = await answered
+  const text = (await response.setEncoding('utf8').toArray()).join('')
+  if (response.statusCode !== 201) throw new Error(`An upload was refused: ${text}`)
+  return performance.now() - startedAt
+}
+
+process.on('message', async (order: Order) => {
+  const startedAt = performance.now()
+  const times: number[] = []
+  let started = 0
+  const uploadInTurn = async () => {
+    while (started++ < order.count) times.push(await upload(order))
+  }
+  await Promise.all(Array.from({ length: order.parallel }, uploadInTurn))
+  process.send?.({ times, total: performance.now() - startedAt } satisfies Outcome)
+})
+process.on('disconnect', () => process.exit())
