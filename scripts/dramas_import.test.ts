@@ -265,7 +265,7 @@ test('stops at once with a message if an option or a variable is wrong', async (
     stderr: expect.stringContaining('SUPABASE_SERVICE_ROLE_KEY is missing'),
   })
   expect(await run(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: ') })
-  expect(await run(['--zzz'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/--zzz[\s\S]*Usage: /) })
+  expect(await run(['--zzz'])).toMatchObject({ code: 2, stderr: expect.stringContaining('Unknown option "--zzz".') })
   expect(await run(['--report', '/nowhere/at/all.jsonl'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('--report cannot be written'),

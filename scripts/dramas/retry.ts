@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { S3ServiceException } from '@aws-sdk/client-s3'
+
+/** A fault of one file; the import continues with the next file. */
+export class Refusal extends Error {}
+/** The store or the API does not answer: the import stops. */
+export class Outage extends Error {}
+/** A wrong argument of the command: the import stops. */
+export class Misuse extends Error {}
+
+const attemptsMax = 6
+
+/** Repeats a call for half a minute, because a store or an API may be down for a moment. */
+export async function retry<Result>(
+  what: 'The store' | 'The API',
+  call: (isLast: boolean, attempt: number) => PromiseLike<Result>,
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const result = await call(attempt === attemptsMax, attempt)
+      const failed = (result as { error?: { message: string } | null } | undefined)?.error
+      if (failed) throw new Error(failed.message)
+      return result
+    } catch (error) {
+      if (error instanceof Refusal || error instanceof Misuse) throw error
+      const { message, $metadata } = error as S3ServiceException
+      // It answers, and would answer the same again.
+      if ($metadata?.httpStatusCode === 403 && attempt > 1)
+        throw new Outage(`${what} refuses: ${message}.`, { cause: error })
+      if (attempt === attemptsMax) throw new Outage(`${what} does not answer: ${message}`, { cause: error })
+      await sleep(250 * 2 ** attempt)
+    }
+  }
+}
