@@ -8,7 +8,7 @@ const { options } = readArguments('bench:uploads', {
     megabytes: { type: 'number', default: 20, about: 'the size of each' },
     json: { type: 'boolean', about: 'prints one JSON object' },
   },
-  environment: ['PLINTH_POSTGRES_BIN', 'TMPDIR'],
+  environment: ['PLINTH_POSTGRES_BIN'],
   example: 'bench:uploads -- --count 50',
 })
 print(await benchmarkUploads(options), options.json)

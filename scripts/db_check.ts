@@ -13,17 +13,20 @@ import { checkPlpgsql } from './check/plpgsql.ts'
 import { checkRole } from './check/role.ts'
 import { checkMigrationsWithSquawk } from './check/squawk.ts'
 import { checkUpgrade } from './check/upgrade.ts'
+import { readArguments } from './commands/read_arguments.ts'
 import { describeFailure, findDatabaseUrl, root } from './database/command.ts'
 import { checkPictures } from './docs/pictures.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
 
+const { options } = readArguments('db:check', {
+  options: { write: { type: 'boolean', about: 'writes the generated files again: db/catalog.txt and the records' } },
+  about: 'Compares the database that is meant, if there is one, with the files, too.',
+  environment: ['DATABASE_URL', 'PLINTH_HOME', 'PLINTH_POSTGRES_BIN'],
+  example: 'db:check -- --write',
+})
+
 const scratch = 'plinth_check'
 const startedAt = performance.now()
-const [option, ...rest] = process.argv.slice(2)
-if ((option !== undefined && option !== '--write') || rest.length > 0) {
-  console.error('Usage: npm run db:check, or npm run db:check -- --write, which writes the generated files again.')
-  process.exit(2)
-}
 
 let failed = 0
 
@@ -66,7 +69,7 @@ async function checkFiles(): Promise<void> {
     said: `${count(migrations.length, 'file')}: names, reasons, nothing that belongs in db/modules`,
     problems: migrations.flatMap(findMigrationFaults),
   }))
-  await check('freeze', () => checkFreeze(root, migrations, option === '--write'))
+  await check('freeze', () => checkFreeze(root, migrations, options.write))
   await check('role', async () => checkRole([...modules, ...migrations]))
   await check('squawk', () => checkMigrationsWithSquawk(root, migrations))
   await check('errors', async () => {
@@ -85,7 +88,7 @@ async function checkFiles(): Promise<void> {
       await readOne('.env.example'),
     ),
   )
-  await check('english', () => checkEnglish(root, option === '--write'))
+  await check('english', () => checkEnglish(root, options.write))
 }
 
 async function checkDatabase(cluster: Cluster): Promise<void> {
@@ -102,10 +105,10 @@ async function checkDatabase(cluster: Cluster): Promise<void> {
   if (catalog === '') return
   await check('objects', () => withClient(url, (client) => checkObjects(client, modules)))
   await check('limits', () => withClient(url, checkLimits))
-  await check('catalog', () => checkCatalog(root, catalog, option === '--write'))
-  await check('pictures', async () => checkPictures(option === '--write'))
+  await check('catalog', () => checkCatalog(root, catalog, options.write))
+  await check('pictures', async () => checkPictures(options.write))
   await check('repeat', () => checkRepeat(url, catalog))
-  await check('upgrade', () => checkUpgrade(root, cluster, catalog, option === '--write'))
+  await check('upgrade', () => checkUpgrade(root, cluster, catalog, options.write))
   await check('drift', () => checkDrift(findDatabaseUrl(), catalog))
   await check('plpgsql_check', () => asAdmin(cluster, scratch, checkPlpgsql))
 }

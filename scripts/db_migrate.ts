@@ -2,8 +2,15 @@ import pg from 'pg'
 import { withClient } from './check/database.ts'
 import { readFiles } from './check/files.ts'
 import { findLeftovers } from './check/objects.ts'
+import { readArguments } from './commands/read_arguments.ts'
 import { root, runOnDatabase } from './database/command.ts'
 import { migrate, setPassword } from './database/migrate.ts'
+
+readArguments('db:migrate', {
+  about: 'Safe to repeat. Without DATABASE_URL it migrates the local stack that runs.',
+  environment: ['DATABASE_URL', 'PLINTH_HOME', 'WORKER_DATABASE_PASSWORD', 'SIDECAR_DATABASE_PASSWORD'],
+  example: 'db:migrate',
+})
 
 await runOnDatabase(async (databaseUrl) => {
   const { migrations, modules, strangers } = await migrate(databaseUrl)

@@ -1,16 +1,20 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { migrationPlaceholder } from './check/files.ts'
+import { readArguments } from './commands/read_arguments.ts'
 import { root } from './database/command.ts'
 import { migrationsFolder } from './database/sql_files.ts'
 
-const [name, ...rest] = process.argv.slice(2)
-if (name === undefined || rest.length > 0 || !/^[a-z0-9_]+$/.test(name)) {
-  console.error('Give the migration a name of a-z, 0-9 and _: npm run db:new -- add_plans')
-  process.exit(2)
-}
+const { positionals, refuse } = readArguments('db:new', {
+  arguments: '<name>',
+  about:
+    'The file begins with a reason to fill in, and a lock timeout; its time is later than that of any other migration.',
+  example: 'db:new -- add_plans',
+})
+const [name = '', ...rest] = positionals
+if (rest.length > 0 || !/^[a-z0-9_]+$/.test(name)) refuse('Give the migration one name of a-z, 0-9 and _.')
 
-// Migrations run in the order of their names, so a new one is later than the last, whatever the clock says.
+// Migrations run in the order of their names, so a new one must be later than the last, whatever the clock says.
 const last =
   (await readdir(migrationsFolder))
     .map((file) => file.slice(0, 14))

@@ -1,3 +1,4 @@
+import { readArguments } from './commands/read_arguments.ts'
 import { apiKeys } from './demo/api_keys.ts'
 import { generateDrama } from './demo/drama.ts'
 import { shareFlow } from './demo/share_flow.ts'
@@ -16,6 +17,8 @@ const acts = [
   { title: 'Dramas: a premise becomes a document, by a tree of jobs', play: generateDrama },
   { title: 'API keys: a program acts as its owner, and no further', play: apiKeys },
 ]
+
+readArguments('demo', { environment: ['PLINTH_HOME', 'GEMINI_API_KEY'], example: 'demo' })
 
 const home = homeFolder()
 let stack: Stack | undefined

@@ -302,7 +302,7 @@ describe('npm run token', () => {
     expect(second).toEqual(first)
     const bad = run('scripts/token.ts', home, {}, ['--email', 'nobody'])
     expect(await ended(bad.child)).toBe(2)
-    expect(bad.output()).toBe('Usage: npm run token -- --email ana@example.com\n')
+    expect(bad.output()).toContain('--email needs an address, such as ana@example.com.')
   })
 })
 

@@ -1,6 +1,21 @@
+import { readArguments } from './commands/read_arguments.ts'
 import { homeFolder } from './local/home.ts'
 import { explain } from './local/process.ts'
 import { startStack } from './local/stack.ts'
+
+readArguments('start', {
+  about: 'While it runs, $PLINTH_HOME/env tells clients where everything is.',
+  environment: [
+    'PLINTH_HOME',
+    'PLINTH_PORT',
+    'POSTGRES_PORT',
+    'POSTGREST_PORT',
+    'S3_PORT',
+    'SIDECAR_PORT',
+    'GEMINI_API_KEY',
+  ],
+  example: 'start',
+})
 
 const home = homeFolder()
 const startedAt = performance.now()

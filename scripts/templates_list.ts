@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { readArguments } from './commands/read_arguments.ts'
 import { runCommand, templateOf } from './templates/publish.ts'
 
 type Row = {
@@ -11,10 +11,14 @@ type Row = {
   created_at: Date
 }
 
-/** `npm run templates:list`: lists the versions of every template, or with `--template <folder or name>` of one. */
-await runCommand('Usage: npm run templates:list -- [--template <folder or name>]', async (db) => {
-  const { values } = parseArgs({ options: { template: { type: 'string' } } })
-  const name = values.template === undefined ? null : await templateOf(values.template)
+const { options } = readArguments('templates:list', {
+  options: { template: { type: 'string', value: 'folder or name', about: 'the versions of this template alone' } },
+  environment: ['DATABASE_URL', 'PLINTH_HOME'],
+  example: 'templates:list -- --template section7',
+})
+
+await runCommand(async (db) => {
+  const name = options.template === undefined ? null : await templateOf(options.template)
   const rows = await db.call<Row>('app.list_template_versions', { name })
   if (rows.length === 0) {
     const what = name === null ? 'No template is published.' : `Template ${name} has no versions.`

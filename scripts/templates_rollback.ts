@@ -1,16 +1,24 @@
-import { parseArgs } from 'node:util'
+import { readArguments } from './commands/read_arguments.ts'
 import { runCommand, templateOf, UsageError } from './templates/publish.ts'
 
-/**
- * `npm run templates:rollback -- --template section7`: makes the highest stable version below the default version the
- * default, or the version that `--version` names. Also ends a canary of the default version.
- */
-const usage = 'Usage: npm run templates:rollback -- --template <folder or name> [--version 1.0.0]'
-await runCommand(usage, async (db) => {
-  const { values } = parseArgs({ options: { template: { type: 'string' }, version: { type: 'string' } } })
-  if (values.template === undefined) throw new UsageError('The template is missing. Add --template <folder or name>.')
-  const name = await templateOf(values.template)
-  const version = values.version ?? (await findPrevious(name))
+const { options, refuse } = readArguments('templates:rollback', {
+  options: {
+    template: { type: 'string', value: 'folder or name', about: 'the template' },
+    version: {
+      type: 'string',
+      value: 'semver',
+      about: 'the new default; else the highest stable version below the default',
+    },
+  },
+  about: 'Also ends a canary of the default version.',
+  environment: ['DATABASE_URL', 'PLINTH_HOME'],
+  example: 'templates:rollback -- --template section7',
+})
+const template = options.template ?? refuse('The template is missing. Add --template <folder or name>.')
+
+await runCommand(async (db) => {
+  const name = await templateOf(template)
+  const version = options.version ?? (await findPrevious(name))
   const [row] = await db.call<{ set_default_version: { previous: string | null } }>('app.set_default_version', {
     name,
     version,

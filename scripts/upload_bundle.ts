@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { readArguments } from './commands/read_arguments.ts'
 import {
   findBundle,
   isPublished,
@@ -9,39 +9,40 @@ import {
   requireRegion,
   requireTemplateStore,
   runCommand,
-  UsageError,
 } from './templates/publish.ts'
 
-/**
- * `npm run upload-bundle -- --template section7 --version 1.0.0 --set-default`: publishes a version of a bundle.
- * Publishing the same files again is safe, and restores objects that the store has lost or changed.
- */
-const usage = `Usage: npm run upload-bundle -- --template <folder> [--version 1.0.0]
-  --version <semver>   the version to publish; default: default_version of the bundle's manifest
-  --set-default        makes it the version of callers that ask for none
-  --draft              registers it as a draft, which no caller gets and which can be published again
-  --created-by <id>    the id of the user who publishes it
-  --dry-run            checks everything and prints the files, but changes nothing`
-await runCommand(usage, async (db, signal) => {
-  const { values: options } = parseArgs({
-    options: {
-      template: { type: 'string' },
-      version: { type: 'string' },
-      'set-default': { type: 'boolean', default: false },
-      draft: { type: 'boolean', default: false },
-      'created-by': { type: 'string' },
-      'dry-run': { type: 'boolean', default: false },
-    },
-  })
-  if (options.template === undefined) throw new UsageError('The bundle is missing. Add --template <folder>.')
-  const createdBy = options['created-by']
-  if (createdBy !== undefined && !z.guid().safeParse(createdBy).success) {
-    throw new UsageError('--created-by must be the id of a user (a UUID).')
-  }
-  if (options.draft && options['set-default'])
-    throw new UsageError('A draft cannot be the default version. Leave out --draft or --set-default.')
+const { options, refuse } = readArguments('upload-bundle', {
+  options: {
+    template: { type: 'string', value: 'folder', about: 'the folder of the bundle' },
+    version: { type: 'string', value: 'semver', about: 'the version to publish; else the manifest’s default_version' },
+    'set-default': { type: 'boolean', about: 'makes it the version of callers that ask for none' },
+    draft: { type: 'boolean', about: 'registers it as a draft, which no caller gets and which can be published again' },
+    'created-by': { type: 'string', value: 'user id', about: 'the user who publishes it' },
+    'dry-run': { type: 'boolean', about: 'checks everything and prints the files, but changes nothing' },
+  },
+  about: 'Publishing the same files again is safe, and restores objects that the store has lost or changed.',
+  environment: [
+    'DATABASE_URL',
+    'PLINTH_HOME',
+    'TEMPLATES_STORE_ENDPOINT',
+    'TEMPLATES_STORE_REGION',
+    'TEMPLATES_STORE_BUCKET',
+    'TEMPLATES_STORE_ACCESS_KEY_ID',
+    'TEMPLATES_STORE_SECRET_ACCESS_KEY',
+  ],
+  example: 'upload-bundle -- --template section7 --version 1.0.0 --set-default',
+})
+const template = options.template ?? refuse('The bundle is missing. Add --template <folder>.')
+const createdBy = options['created-by']
+if (createdBy !== undefined && !z.guid().safeParse(createdBy).success) {
+  refuse('--created-by must be the id of a user (a UUID).')
+}
+if (options.draft && options['set-default']) {
+  refuse('A draft cannot be the default version. Leave out --draft or --set-default.')
+}
 
-  const bundle = await findBundle(options.template)
+await runCommand(async (db, signal) => {
+  const bundle = await findBundle(template)
   const plan = await planVersion(bundle, options.version ?? bundle.defaultVersion)
   const what = `${plan.template}@${plan.version}`
   const config = readTemplatesConfig()

@@ -14,6 +14,9 @@ export const groups = {
     'db:check': 'Checks migrations, modules, docs and generated files, and a database made from them.',
     'db:types': 'Writes db/types.ts, the types for supabase-js, from the database that the files make.',
   },
+  Documentation: {
+    'docs:pictures': 'Draws the architecture and a diagram of each module’s tables.',
+  },
   'Templates and dramas': {
     'upload-bundle': 'Publishes a version of a template bundle.',
     'templates:list': 'Lists the published versions of templates.',

@@ -155,7 +155,7 @@ test.each([
   [['--template', 'nope'], {}, 'Bundle "nope" not found. Use one of: drama, section7.', 2],
   [['--template', 'drama', '--version', '7.0.0'], {}, 'Bundle "drama" has no version 7.0.0. Use one of: 1.0.0.', 2],
   [[], {}, 'The bundle is missing. Add --template <folder>.', 2],
-  [['--tmplate', 'drama'], {}, "Unknown option '--tmplate'", 2],
+  [['--tmplate', 'drama'], {}, 'Unknown option "--tmplate"', 2],
   [['--template', 'drama', '--draft', '--set-default'], {}, 'A draft cannot be the default version.', 2],
   [['--template', 'drama', '--created-by', 'bob'], {}, '--created-by must be the id of a user (a UUID).', 2],
   [['--template', 'drama', '--created-by', crypto.randomUUID()], {}, 'created_by is not the id of a user.', 1],

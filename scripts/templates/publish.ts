@@ -267,11 +267,10 @@ export function requireTemplateStore(config: TemplatesConfig): Store {
 }
 
 /**
- * Runs a command on one connection, as postgres, or prints its usage. A failure is a sentence on stderr; the exit code is
- * 2 for a wrong command, else 1.
+ * Runs a command on one connection, as postgres. A failure is a sentence on stderr; the exit code is 2 for a wrong command,
+ * else 1.
  */
-export async function runCommand(usage: string, work: (db: Db, signal: AbortSignal) => Promise<void>): Promise<void> {
-  if (process.argv.includes('--help')) return console.log(usage)
+export async function runCommand(work: (db: Db, signal: AbortSignal) => Promise<void>): Promise<void> {
   let client: pg.Client | undefined
   const lost = new AbortController()
   try {
@@ -294,9 +293,8 @@ export async function runCommand(usage: string, work: (db: Db, signal: AbortSign
     await client.connect()
     await work(createDb(client as unknown as pg.Pool), lost.signal)
   } catch (error) {
-    const isUnknown = (error as { code?: string }).code?.startsWith('ERR_PARSE')
-    console.error(`${describeFailure(lost.signal.reason ?? error)}${isUnknown ? `\n\n${usage}` : ''}`)
-    process.exitCode = error instanceof UsageError || isUnknown ? 2 : 1
+    console.error(describeFailure(lost.signal.reason ?? error))
+    process.exitCode = error instanceof UsageError ? 2 : 1
   } finally {
     await client?.end()
   }
