@@ -1,4 +1,7 @@
+import type { Client } from 'pg'
 import type { ClaimedStep } from '../../worker/steps/claim.ts'
+
+// The steps of runs in tests: made up for the worker's code, or driven at the worker's door without a worker.
 
 /** A step as a claim brings it; its fence is its id. */
 export function someStep(id: number, more: Partial<ClaimedStep> = {}): ClaimedStep {
@@ -17,4 +20,33 @@ export function someStep(id: number, more: Partial<ClaimedStep> = {}): ClaimedSt
     outputs: [],
     ...more,
   }
+}
+
+/** The answer of `worker.exchange_steps`. */
+export type ExchangeAnswer = {
+  refused: { index: number; id: number; reason: string }[]
+  steps: ClaimedStep[]
+  wake_in_ms: number | null
+}
+
+/** Hands in results (as objects or as JSON) and claims up to `want` steps, as the worker with this id. */
+export async function exchangeSteps(
+  client: Client,
+  workerId: string,
+  results: object[] | string,
+  want = 0,
+): Promise<ExchangeAnswer> {
+  const text = typeof results === 'string' ? results : JSON.stringify(results)
+  const { rows } = await client.query('select worker.exchange_steps($1, $2, $3) as answer', [workerId, text, want])
+  return rows[0].answer
+}
+
+/** Claims up to `want` steps, as the worker with this id. */
+export async function claimSteps(client: Client, workerId: string, want = 100): Promise<ClaimedStep[]> {
+  return (await exchangeSteps(client, workerId, [], want)).steps
+}
+
+/** The result of a completed step, for {@link exchangeSteps}. */
+export function completed(step: { id: number; fence: number }, output: unknown = null, children?: object[]) {
+  return { id: step.id, fence: step.fence, outcome: 'completed', output, ...(children && { children }) }
 }

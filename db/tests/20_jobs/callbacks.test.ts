@@ -8,6 +8,7 @@ import { startChild } from '../../../scripts/local/process.ts'
 import { spacesEnv } from '../../../scripts/local/services.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { testTypes } from '../../../scripts/testing/handlers.ts'
+import { claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
 import { requireInvariants } from './invariants.ts'
 
 // Callbacks of several products beside each other: through real worker processes, and in two sessions at the same moment.
@@ -119,18 +120,13 @@ test('callbacks of two types that lock the same rows: no batch dies of a deadloc
     const claims = []
     for (const client of workers) {
       const id = crypto.randomUUID()
-      const { rows } = await client.query("select worker.exchange_steps($1, '[]', 20) as answer", [id])
-      claims.push({ client, id, steps: rows[0].answer.steps as { id: number; fence: number }[] })
+      claims.push({ client, id, steps: await claimSteps(client, id, 20) })
     }
     const refused = await Promise.all(
       claims.map(async ({ client, id, steps }) => {
-        const results = steps.map((step) => ({ id: step.id, fence: step.fence, outcome: 'completed' })).reverse()
+        const results = steps.map((step) => completed(step)).reverse()
         handedIn += results.length
-        const { rows } = await client.query('select worker.exchange_steps($1, $2, 0) as answer', [
-          id,
-          JSON.stringify(results),
-        ])
-        return rows[0].answer.refused
+        return (await exchangeSteps(client, id, results)).refused
       }),
     )
     expect(refused).toEqual([[], [], [], []])

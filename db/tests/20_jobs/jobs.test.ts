@@ -2,6 +2,8 @@ import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
+import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 
 // Runs as clients meet them: through PostgREST, with steps driven at the worker's door.
 let database: TestDatabase
@@ -16,7 +18,6 @@ const anaUser = { id: crypto.randomUUID(), email: 'ana@example.com' }
 const benUser = { id: crypto.randomUUID(), email: 'ben@example.com' }
 const workerId = crypto.randomUUID()
 
-type Step = { id: number; fence: number; key: string; outputs: [string[], unknown][] | null }
 type Page = { outputs: [string[], unknown][]; after_id: number | null }
 type Node = { key: string; status: string; progress: number; children: Node[] }
 
@@ -41,18 +42,13 @@ afterAll(async () => {
   await database.drop()
 })
 
-async function exchange(results: unknown[], want = 100): Promise<Step[]> {
-  const { rows } = await door.query('select worker.exchange_steps($1, $2, $3) as answer', [
-    workerId,
-    JSON.stringify(results),
-    want,
-  ])
-  expect(rows[0].answer.refused).toEqual([])
-  return rows[0].answer.steps
+async function exchange(results: object[], want = 100): Promise<ClaimedStep[]> {
+  const { refused, steps } = await exchangeSteps(door, workerId, results, want)
+  expect(refused).toEqual([])
+  return steps
 }
-const complete = ({ id, fence }: Step, output: unknown = null) => ({ id, fence, outcome: 'completed', output })
 
-async function readPage({ id, fence }: Step, after: number): Promise<Page> {
+async function readPage({ id, fence }: ClaimedStep, after: number): Promise<Page> {
   const { rows } = await door.query('select worker.read_outputs($1, $2, $3) as page', [id, fence, after])
   return rows[0].page
 }
@@ -85,9 +81,9 @@ describe('a run', () => {
     }
     expect((await ana.rpc('submit_run', { spec: { key: 'x', type: 'noop' } })).status).toBe(403)
     const [step] = await exchange([])
-    const [next] = await exchange([complete(step as Step, { of: 'a' })])
+    const [next] = await exchange([completed(step as ClaimedStep, { of: 'a' })])
     expect(next?.outputs).toEqual([[['a'], { of: 'a' }]])
-    await exchange([complete(next as Step)])
+    await exchange([completed(next as ClaimedStep)])
     expect((await ana.from('jobs').select('status, progress').eq('id', id).single()).data).toEqual({
       status: 'completed',
       progress: 1,
@@ -125,7 +121,7 @@ describe('a run', () => {
       { key: 'b', type: 'noop', depends_on: ['a'] },
     ])
     const [a] = await exchange([])
-    const [b] = await exchange([complete(a as Step)])
+    const [b] = await exchange([completed(a as ClaimedStep)])
     expect((await ana.rpc('cancel_job', { job_id: id })).data).toBe('cancelled')
     const { rows } = await door.query('select worker.heartbeat($1, $2) as pulse', [workerId, JSON.stringify([b])])
     expect(rows[0].pulse.stop).toMatchObject([{ id: b?.id }])
@@ -134,7 +130,7 @@ describe('a run', () => {
     expect((await ana.rpc('retry_job', { job_id: id })).data).toBe('joining')
     const again = await exchange([])
     expect(again.map(({ key }) => key)).toEqual(['b'])
-    await exchange(again.map((step) => complete(step)))
+    await exchange(again.map((step) => completed(step)))
     const whole = (await ana.rpc('job_tree', { job_id: id })).data as Node
     expect([whole.status, whole.progress]).toEqual(['completed', 1])
     const { data: graph } = await ana.rpc('job_graph', { job_id: id })
@@ -191,11 +187,8 @@ describe('a run', () => {
     })
     const [step] = await exchange([])
     await admin.query('delete from auth.users where id = $1', [gone.id])
-    const { rows } = await door.query('select worker.exchange_steps($1, $2, 10) as answer', [
-      workerId,
-      JSON.stringify([complete(step as Step)]),
-    ])
-    expect(rows[0].answer).toMatchObject({ refused: [{ reason: 'step_lost' }], steps: [] })
+    const answer = await exchangeSteps(door, workerId, [completed(step as ClaimedStep)], 10)
+    expect(answer).toMatchObject({ refused: [{ reason: 'step_lost' }], steps: [] })
     const left = await admin.query(
       `select (select count(*) from jobs where root_id = $1) + (select count(*) from app.job_queue where run_id = $1)
         + (select count(*) from app.lanes where owner_id = $2) as rows`,
@@ -210,13 +203,13 @@ describe('much', () => {
     const wide = Array.from({ length: 30 }, (_one, n) => ({ key: `w${n}`, type: 'noop' }))
     const id = await submit([...wide, { key: 'all', type: 'noop', depends_on: wide.map(({ key }) => key) }])
     const text = 'x'.repeat(100_000)
-    const [all] = await exchange((await exchange([])).map((step) => complete(step, { key: step.key, text })))
+    const [all] = await exchange((await exchange([])).map((step) => completed(step, { key: step.key, text })))
     expect(all).toMatchObject({ key: 'all', outputs: null })
     const seen: string[] = []
     let pages = 0
     let after: number | null = 0
     while (after !== null) {
-      const page: Page = await readPage(all as Step, after)
+      const page: Page = await readPage(all as ClaimedStep, after)
       expect(JSON.stringify(page.outputs).length).toBeLessThan(1_100_000)
       for (const [path, output] of page.outputs) {
         expect(output).toEqual({ key: path[0], text })
@@ -227,7 +220,7 @@ describe('much', () => {
     }
     expect(pages).toBe(3)
     expect(seen.sort()).toEqual(wide.map(({ key }) => key).sort())
-    await exchange([complete(all as Step)])
+    await exchange([completed(all as ClaimedStep)])
     expect((await ana.from('jobs').select('status').eq('id', id).single()).data?.status).toBe('completed')
   })
 

@@ -3,6 +3,8 @@ import fc from 'fast-check'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { exchangeSteps } from '../../../scripts/testing/steps.ts'
+import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 import { requireInvariants } from './invariants.ts'
 
 // Random runs, driven by simulated workers that fail, crash, repeat themselves and are late; what must hold is asked after
@@ -34,7 +36,6 @@ type Spec = {
   priority?: number
   input?: string
 }
-type Step = { id: number; fence: number; outputs: [string[], unknown][] | null }
 
 const type = fc.constantFrom('free', 'narrow', 'scarce', 'called', 'group', 'group')
 const shape = fc.letrec<{ steps: Spec[] }>((tie) => ({
@@ -111,7 +112,7 @@ const action = fc.oneof(
 
 class Simulation {
   /** What each worker holds, and the results it handed in last. */
-  held: Step[][] = [[], [], []]
+  held: ClaimedStep[][] = [[], [], []]
   last: string[] = ['[]', '[]', '[]']
   ids = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()]
   runs: number[] = []
@@ -141,15 +142,10 @@ class Simulation {
   }
 
   async call(index: number, results: string, want: number) {
-    const { rows } = await door.query('select worker.exchange_steps($1, $2, $3) as answer', [
-      this.ids[index],
-      results,
-      want,
-    ])
-    return rows[0].answer as { refused: { index: number }[]; steps: Step[] }
+    return exchangeSteps(door, this.ids[index] as string, results, want)
   }
 
-  async requireReady(step: Step): Promise<void> {
+  async requireReady(step: ClaimedStep): Promise<void> {
     const { rows } = await admin.query(
       `select
         coalesce(array_agg(d.key order by d.key) filter (where d.id is not null), '{}') as keys,
@@ -165,7 +161,7 @@ class Simulation {
     expect([...new Set(outputs.map(([path]) => path[0]))].sort()).toEqual(rows[0].keys)
   }
 
-  async readOutputs({ id, fence }: Step): Promise<[string[], unknown][]> {
+  async readOutputs({ id, fence }: ClaimedStep): Promise<[string[], unknown][]> {
     const { rows } = await door.query('select worker.read_outputs($1, $2) as page', [id, fence])
     expect(rows[0].page.after_id).toBeNull()
     return rows[0].page.outputs
@@ -199,7 +195,7 @@ class Simulation {
         this.ids[one.worker],
         JSON.stringify(running),
       ])
-      const stop = new Set(rows[0].answer.stop.map((step: Step) => step.fence))
+      const stop = new Set(rows[0].answer.stop.map((step: ClaimedStep) => step.fence))
       this.held[one.worker] = held.filter((step) => !stop.has(step.fence))
     } else {
       await admin.query('select set_config(\'request.jwt.claims\', \'{"role": "service_role"}\', false)')

@@ -1,6 +1,8 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { completed, exchangeSteps as exchange } from '../../../scripts/testing/steps.ts'
+import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 import { requireInvariants } from './invariants.ts'
 
 // Two sessions at the same moment: claim, complete, cancel, retry and sweep against each other. A claim never waits; the
@@ -11,9 +13,6 @@ let b: Client
 let c: Client
 let watcher: Client
 const [first, second] = [crypto.randomUUID(), crypto.randomUUID()]
-
-type Step = { id: number; fence: number; key: string }
-type Answer = { steps: Step[]; refused: { reason: string }[] }
 
 beforeAll(async () => {
   database = await createDatabase()
@@ -40,10 +39,6 @@ const submit = async (keys: string[], type = 'noop'): Promise<number> =>
       ])
     ).rows[0].id,
   )
-const exchange = async (client: Client, worker: string, results: unknown[], want: number): Promise<Answer> =>
-  (await client.query('select worker.exchange_steps($1, $2, $3) as answer', [worker, JSON.stringify(results), want]))
-    .rows[0].answer
-const complete = ({ id, fence }: Step) => ({ id, fence, outcome: 'completed' })
 const verb = (client: Client, name: string, id: number) => client.query(`select ${name}_job($1) as status`, [id])
 const status = async (id: number) => (await watcher.query('select status from jobs where id = $1', [id])).rows[0].status
 
@@ -71,7 +66,12 @@ test('claim against claim: neither waits, and none gets what the other has', asy
 async function emptyLane(): Promise<void> {
   await submit(['a'])
   const { steps } = await exchange(a, first, [], 1)
-  await exchange(a, first, steps.map(complete), 0)
+  await exchange(
+    a,
+    first,
+    steps.map((step) => completed(step)),
+    0,
+  )
 }
 const submitAs = (client: Client) =>
   client.query(`select app.submit_run('{"key": "late", "type": "noop"}', null, null)`)
@@ -113,7 +113,12 @@ test('submit, complete and claim in one lane: none waits for another', async () 
   await watcher.query('begin')
   await submitAs(watcher)
   await a.query('begin')
-  await exchange(a, first, steps.map(complete), 0)
+  await exchange(
+    a,
+    first,
+    steps.map((step) => completed(step)),
+    0,
+  )
   expect((await exchange(b, second, [], 5)).steps).toHaveLength(2)
   await a.query('commit')
   await watcher.query('commit')
@@ -135,8 +140,8 @@ test('complete against complete: the second waits, and the run ends once', async
   const id = await submit(['a', 'b'])
   const { steps } = await exchange(a, first, [], 2)
   await a.query('begin')
-  await exchange(a, first, [complete(steps[0] as Step)], 0)
-  const other = exchange(b, second, [complete(steps[1] as Step)], 0)
+  await exchange(a, first, [completed(steps[0] as ClaimedStep)], 0)
+  const other = exchange(b, second, [completed(steps[1] as ClaimedStep)], 0)
   await untilWaiting(b)
   await a.query('commit')
   expect((await other).refused).toEqual([])
@@ -148,8 +153,8 @@ test('the same result twice at the same moment counts once', async () => {
   const id = await submit(['a'])
   const { steps } = await exchange(a, first, [], 1)
   await a.query('begin')
-  await exchange(a, first, [complete(steps[0] as Step)], 0)
-  const other = exchange(b, first, [complete(steps[0] as Step)], 0)
+  await exchange(a, first, [completed(steps[0] as ClaimedStep)], 0)
+  const other = exchange(b, first, [completed(steps[0] as ClaimedStep)], 0)
   await untilWaiting(b)
   await a.query('commit')
   expect((await other).refused).toMatchObject([{ reason: 'step_lost' }])
@@ -161,7 +166,7 @@ test('cancel against complete: whoever locks first wins', async () => {
   const { steps } = await exchange(a, first, [], 1)
   await a.query('begin')
   await verb(a, 'cancel', id)
-  const late = exchange(b, first, [complete(steps[0] as Step)], 0)
+  const late = exchange(b, first, [completed(steps[0] as ClaimedStep)], 0)
   await untilWaiting(b)
   await a.query('commit')
   expect((await late).refused).toMatchObject([{ reason: 'step_lost' }])
@@ -170,7 +175,7 @@ test('cancel against complete: whoever locks first wins', async () => {
   const other = await submit(['a'])
   const taken = await exchange(a, first, [], 1)
   await a.query('begin')
-  await exchange(a, first, [complete(taken.steps[0] as Step)], 0)
+  await exchange(a, first, [completed(taken.steps[0] as ClaimedStep)], 0)
   const cancelling = verb(b, 'cancel', other)
   cancelling.catch(() => {})
   await untilWaiting(b)
@@ -187,7 +192,7 @@ test('cancel against claim: the claim is waited for, and its step is cancelled',
   await untilWaiting(b)
   await a.query('commit')
   await cancelling
-  expect((await exchange(a, first, [complete(steps[0] as Step)], 0)).refused).toHaveLength(1)
+  expect((await exchange(a, first, [completed(steps[0] as ClaimedStep)], 0)).refused).toHaveLength(1)
   await requireInvariants(watcher)
 })
 
@@ -205,13 +210,18 @@ test('a failure against a claim in the same run: what was claimed runs, and the 
   const { steps } = await exchange(a, first, [], 1)
   await b.query('begin')
   const claimed = await exchange(b, second, [], 1)
-  const failing = exchange(a, first, [{ ...complete(steps[0] as Step), outcome: 'failed', is_permanent: true }], 0)
+  const failing = exchange(
+    a,
+    first,
+    [{ ...completed(steps[0] as ClaimedStep), outcome: 'failed', is_permanent: true }],
+    0,
+  )
   await untilWaiting(a)
   await b.query('commit')
   await failing
   await requireInvariants(watcher)
   expect(await status(id)).not.toBe('failed')
-  await exchange(b, second, [complete(claimed.steps[0] as Step)], 0)
+  await exchange(b, second, [completed(claimed.steps[0] as ClaimedStep)], 0)
   expect(await status(id)).toBe('failed')
   await requireInvariants(watcher)
 })
@@ -254,7 +264,7 @@ test('the deletion of a user against children that need a new lane: one waits, a
   const gone = b.query('delete from auth.users where id = $1', [owner])
   await untilWaiting(b)
   const children = [{ key: 'c', type: 'scarce' }]
-  await exchange(a, first, [{ ...complete(steps[0] as Step), children }], 0)
+  await exchange(a, first, [{ ...completed(steps[0] as ClaimedStep), children }], 0)
   await a.query('commit')
   await gone
   const left = await watcher.query(
@@ -284,7 +294,12 @@ test('the deletion of a user against results of several runs: both take the runs
   expect(two).toHaveLength(2)
   await c.query('begin')
   await c.query('select from app.runs where id = $1 for update', [lowest])
-  const handedIn = exchange(a, first, two.map(complete), 0)
+  const handedIn = exchange(
+    a,
+    first,
+    two.map((step) => completed(step)),
+    0,
+  )
   await untilWaiting(a)
   const gone = b.query('delete from auth.users where id = $1', [owner])
   await untilWaiting(b)
@@ -305,10 +320,10 @@ test('the deletion of a user against a transaction that changes a run twice: it 
   const held = (await exchange(a, first, [], 2)).steps
   await a.query('begin')
   const children = [{ key: 'c', type: 'noop' }]
-  await exchange(a, first, [{ ...complete(held[0] as Step), children }], 0)
+  await exchange(a, first, [{ ...completed(held[0] as ClaimedStep), children }], 0)
   const gone = b.query('delete from auth.users where id = $1', [owner])
   await untilWaiting(b)
-  const failed = { ...complete(held[1] as Step), outcome: 'failed', is_permanent: true }
+  const failed = { ...completed(held[1] as ClaimedStep), outcome: 'failed', is_permanent: true }
   expect((await exchange(a, first, [failed], 0)).refused).toEqual([])
   await a.query('commit')
   await gone
@@ -326,7 +341,7 @@ test('a claim that has waited takes from a rate what others have left since', as
   )
   await c.query('begin')
   await c.query('select from app.runs where id = $1 for update', [run])
-  const slow = exchange(a, first, [complete(steps[0] as Step)], 9)
+  const slow = exchange(a, first, [completed(steps[0] as ClaimedStep)], 9)
   await untilWaiting(a)
   await new Promise((resolve) => setTimeout(resolve, 2100))
   await c.query('commit')
@@ -358,7 +373,7 @@ test('sweep against complete: the result waits, and is refused', async () => {
   await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
   await a.query('begin')
   await a.query('select worker.heartbeat($1, $2)', [second, '[]'])
-  const late = exchange(b, first, [complete(steps[0] as Step)], 0)
+  const late = exchange(b, first, [completed(steps[0] as ClaimedStep)], 0)
   await untilWaiting(b)
   await a.query('commit')
   expect((await late).refused).toMatchObject([{ reason: 'step_lost' }])
@@ -368,22 +383,27 @@ test('sweep against complete: the result waits, and is refused', async () => {
 test('many workers on many runs: no deadlock, everything once', { timeout: 60_000 }, async () => {
   const workers = await Promise.all(Array.from({ length: 8 }, () => database.connect('worker')))
   const ids = await Promise.all(Array.from({ length: 20 }, () => submit(['a', 'b', 'c', 'd', 'e', 'f'])))
-  let completed = 0
+  let handedIn = 0
   await Promise.all(
     workers.map(async (client) => {
       const id = crypto.randomUUID()
-      let held: Step[] = []
+      let held: ClaimedStep[] = []
       for (let idle = 0; idle < 40; ) {
-        const answer = await exchange(client, id, held.map(complete), 7)
+        const answer = await exchange(
+          client,
+          id,
+          held.map((step) => completed(step)),
+          7,
+        )
         expect(answer.refused).toEqual([])
-        completed += held.length
+        handedIn += held.length
         held = answer.steps
         idle = held.length === 0 ? idle + 1 : 0
         if (idle > 0) await new Promise((resolve) => setTimeout(resolve, 5))
       }
     }),
   )
-  expect(completed).toBe(120)
+  expect(handedIn).toBe(120)
   for (const id of ids) expect(await status(id)).toBe('completed')
   await requireInvariants(watcher)
 })

@@ -2,6 +2,8 @@ import * as fc from 'fast-check'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
+import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 
 // Whatever output a worker sends: the step and the other steps of the batch complete, and the drama stays valid.
 let database: TestDatabase
@@ -93,17 +95,10 @@ test('completes every step of a batch, whatever the outputs are', async () => {
         owner,
       ])
       await client.query('insert into app.drama_runs (run_id, drama_id) values ($1, $2)', [run.rows[0].id, rows[0].id])
-      const taken = await client.query("select worker.exchange_steps($1, '[]', 100) as answer", [worker])
-      const results = taken.rows[0].answer.steps.map(
-        ({ id, fence, key }: { id: number; fence: number; key: string }) => ({
-          id,
-          fence,
-          outcome: 'completed',
-          output: key === 's0' ? { fine: true } : made[Number(key.slice(1)) - 1]?.[2],
-        }),
+      const results = (await claimSteps(client, worker)).map((step) =>
+        completed(step, step.key === 's0' ? { fine: true } : made[Number(step.key.slice(1)) - 1]?.[2]),
       )
-      const answer = await client.query('select worker.exchange_steps($1, $2, 0) as answer', [worker, plain(results)])
-      expect(answer.rows[0].answer.refused).toEqual([])
+      expect((await exchangeSteps(client, worker, plain(results))).refused).toEqual([])
       const ended = await client.query('select distinct status from jobs where root_id = $1', [run.rows[0].id])
       expect(ended.rows).toEqual([{ status: 'completed' }])
       const opened = await client.query('select get_drama_complete($1) as drama', [rows[0].id])
@@ -119,8 +114,7 @@ test('completes every step of a batch, whatever the outputs are', async () => {
   )
 }, 60_000)
 
-type Step = { id: number; fence: number; key: string }
-type Result = [Step, object, object[]?]
+type Result = [step: ClaimedStep, output: object, children?: object[]]
 
 test('generates no more than can be saved as it was read', async () => {
   const generate = async () =>
@@ -128,36 +122,28 @@ test('generates no more than can be saved as it was read', async () => {
   const open = async (id: string) => (await client.query('select get_drama_complete($1) as drama', [id])).rows[0].drama
   const save = async (drama: unknown) =>
     (await client.query('select save_drama_complete($1) as drama', [JSON.stringify(drama)])).rows[0].drama
-  const take = async () =>
-    (await client.query("select worker.exchange_steps($1, '[]', 1000) as answer", [worker])).rows[0].answer.steps
+  const claim = () => claimSteps(client, worker, 1000)
   const handIn = (results: Result[]) =>
-    client.query('select worker.exchange_steps($1, $2, 0)', [
+    exchangeSteps(
+      client,
       worker,
-      JSON.stringify(
-        results.map(([{ id, fence }, output, children = []]) => ({
-          id,
-          fence,
-          outcome: 'completed',
-          output,
-          children,
-        })),
-      ),
-    ])
+      results.map((result) => completed(...result)),
+    )
   const some = (count: number) =>
     Array.from({ length: count }, () => ({ id: crypto.randomUUID(), title: 'x', name: 'x' }))
 
   // As many parts as a drama may have, together with those of a person.
   const drama = await generate()
-  const [outline] = await take()
+  const [outline] = await claim()
   const episodes = some(5)
   const scripts = episodes.map(({ id }, n) => ({ key: `s${n}`, type: 'write_script', input: { episode_id: id } }))
-  await handIn([[outline, { title: 'T', episodes }, [{ key: 'cast', type: 'write_cast' }, ...scripts]]])
-  const steps = await take()
+  await handIn([[outline as ClaimedStep, { title: 'T', episodes }, [{ key: 'cast', type: 'write_cast' }, ...scripts]]])
+  const steps = await claim()
   const opened = await open(drama.id)
   await save({ ...opened, characters: Array(198).fill({}), episodes: [...opened.episodes, ...Array(494).fill({})] })
   await handIn(
     steps.map(
-      (step: Step): Result =>
+      (step): Result =>
         step.key === 'cast' ? [step, { characters: some(4) }] : [step, { script: 'S', scenes: some(450) }],
     ),
   )
@@ -170,22 +156,22 @@ test('generates no more than can be saved as it was read', async () => {
 
   // Texts as long as a drama may have, of characters that take six bytes, in one batch and in several.
   const large = await generate()
-  const [first] = await take()
+  const [first] = await claim()
   const [episode] = some(1)
   await handIn([
     [
-      first,
+      first as ClaimedStep,
       { title: 'T', episodes: [episode] },
       [{ key: 's', type: 'write_script', input: { episode_id: episode?.id } }],
     ],
   ])
-  const [script] = await take()
+  const [script] = await claim()
   const scenes = some(60)
   const children = scenes.map(({ id }, n) => ({ key: `s${n}`, type: 'write_scene', input: { scene_id: id } }))
-  await handIn([[script, { script: 'S', scenes }, children]])
+  await handIn([[script as ClaimedStep, { script: 'S', scenes }, children]])
   let written = 0
-  for (let writing = await take(); writing.length > 0; writing = await take()) {
-    const results = writing.map((step: Step): Result => [step, { text: '\u0001'.repeat(18_000) }])
+  for (let writing = await claim(); writing.length > 0; writing = await claim()) {
+    const results = writing.map((step): Result => [step, { text: '\u0001'.repeat(18_000) }])
     for (let from = 0; from < results.length; from += 4) await handIn(results.slice(from, from + 4))
     written += writing.length
   }

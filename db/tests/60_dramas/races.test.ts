@@ -1,7 +1,9 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
 import { untilWaiting } from '../../../scripts/testing/waiting.ts'
+import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 
 // Two sessions at the same moment: people save, and workers hand in outputs.
 let database: TestDatabase
@@ -10,8 +12,6 @@ let b: Client
 let watcher: Client
 const owner = crypto.randomUUID()
 const worker = crypto.randomUUID()
-
-type Step = { id: number; fence: number; key: string; run_id: number }
 
 beforeAll(async () => {
   database = await createDatabase()
@@ -31,15 +31,13 @@ type Drama = any
 
 const generate = async () =>
   (await watcher.query("select (d).* from (select generate_drama('A lighthouse') as d) as made")).rows[0]
-const take = async (want = 100): Promise<Step[]> =>
-  (await watcher.query("select worker.exchange_steps($1, '[]', $2) as answer", [worker, want])).rows[0].answer.steps
-const handIn = (client: Client, results: [Step, object, object[]?][]) =>
-  client.query('select worker.exchange_steps($1, $2, 0) as answer', [
+const take = () => claimSteps(watcher, worker)
+const handIn = (client: Client, results: [step: ClaimedStep, output: object, children?: object[]][]) =>
+  exchangeSteps(
+    client,
     worker,
-    JSON.stringify(
-      results.map(([{ id, fence }, output, children = []]) => ({ id, fence, outcome: 'completed', output, children })),
-    ),
-  ])
+    results.map((result) => completed(...result)),
+  )
 const save = async (client: Client, drama: Drama) =>
   (await client.query('select save_drama_complete($1) as drama', [JSON.stringify(drama)])).rows[0].drama
 const open = async (id: string): Promise<Drama> =>
@@ -67,7 +65,7 @@ test('refuses a save that waited for a worker', async () => {
   const opened = await open(drama.id)
   const [step] = await take()
   await a.query('begin')
-  await handIn(a, [[step as Step, outline('Theirs')]])
+  await handIn(a, [[step as ClaimedStep, outline('Theirs')]])
   const saving = save(b, { ...opened, title: 'Mine' }).catch((error: { code: string }) => error)
   await untilWaiting(watcher, b)
   await a.query('commit')
@@ -82,7 +80,7 @@ test('stores the output of a worker that waited for a save, and keeps what the p
   const [step] = await take()
   await a.query('begin')
   await save(a, { ...opened, title: 'Mine', episodes: [{ title: 'Zero' }] })
-  const handing = handIn(b, [[step as Step, outline('Theirs')]])
+  const handing = handIn(b, [[step as ClaimedStep, outline('Theirs')]])
   await untilWaiting(watcher, b)
   await a.query('commit')
   await handing
@@ -108,12 +106,12 @@ test('loses no output of two workers that hand in results of the same dramas in 
     const url = (n: number) => ({ url: `https://cdn.example.com/${round}/${n}.png` })
     await Promise.all([
       handIn(a, [
-        [steps[0] as Step, url(0)],
-        [steps[1] as Step, url(1)],
+        [steps[0] as ClaimedStep, url(0)],
+        [steps[1] as ClaimedStep, url(1)],
       ]),
       handIn(b, [
-        [steps[2] as Step, url(2)],
-        [steps[3] as Step, url(3)],
+        [steps[2] as ClaimedStep, url(2)],
+        [steps[3] as ClaimedStep, url(3)],
       ]),
     ])
     const shown: string[][] = []
@@ -133,7 +131,7 @@ test('deletes a drama while a worker hands in its results, in either order', asy
     await a.query('begin')
     const remove = (client: Client) => client.query('select delete_drama($1)', [drama.id])
     const hand = (client: Client) =>
-      handIn(client, [[step as Step, outline('x'), [{ key: 'cast', type: 'write_cast' }]]])
+      handIn(client, [[step as ClaimedStep, outline('x'), [{ key: 'cast', type: 'write_cast' }]]])
     await (isWorkerFirst ? hand(a) : remove(a))
     const second = isWorkerFirst ? remove(b) : hand(b)
     await untilWaiting(watcher, b)
@@ -209,10 +207,10 @@ test('returns whole dramas to readers during writes, one document per updated_at
 
 test('keeps what a person writes, sets or requests while the drama is generated', async () => {
   const drama = await generate()
-  const mine = async (): Promise<Step> => {
+  const mine = async (): Promise<ClaimedStep> => {
     const steps = (await take()).filter(({ run_id }) => run_id === Number(drama.run_id))
     expect(steps).toHaveLength(1)
-    return steps[0] as Step
+    return steps[0] as ClaimedStep
   }
   const [episode_id, scene_id, other_id] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()]
   const episodes = [{ id: episode_id, title: 'One' }]
@@ -245,7 +243,7 @@ test('keeps what a person writes, sets or requests while the drama is generated'
   const theirs = { text: 'Theirs', image_prompt: 'Theirs', video_prompt: 'Theirs' }
   await handIn(a, [[scene, theirs, assets(scene_id)]])
   const url = 'https://cdn.example.com/theirs.png'
-  const others: Step[] = []
+  const others: ClaimedStep[] = []
   for (const step of (await take()).filter(({ run_id }) => run_id === Number(drama.run_id))) {
     if (step.key === 'other') others.push(step)
     else await handIn(a, [[step, { url }]])
@@ -263,8 +261,8 @@ test('keeps what a person writes, sets or requests while the drama is generated'
 
   // Requested before the scene was written: this picture counts, whichever is made last.
   await watcher.query("select regenerate_asset($1, 'image', 'Mine')", [other_id])
-  const asked = (await take())[0] as Step
-  await handIn(a, [[others[0] as Step, theirs, assets(other_id)]])
+  const asked = (await take())[0] as ClaimedStep
+  await handIn(a, [[others[0] as ClaimedStep, theirs, assets(other_id)]])
   await handIn(a, [[asked, { url: 'https://cdn.example.com/asked.png' }]])
   for (const step of await take()) await handIn(a, [[step, { url }]])
   expect((await open(drama.id)).episodes[0].scenes[1]).toMatchObject({
@@ -305,8 +303,8 @@ test('deletes a user during saves, requests and results without a deadlock, and 
         const steps = (await take()).filter(({ run_id }) => run_id === Number(rows[0].id))
         expect(steps).toHaveLength(2)
         await a.query('begin')
-        await handIn(a, [[steps[0] as Step, outline('x')]])
-        return () => handIn(a, [[steps[1] as Step, outline('y')]])
+        await handIn(a, [[steps[0] as ClaimedStep, outline('x')]])
+        return () => handIn(a, [[steps[1] as ClaimedStep, outline('y')]])
       },
     ],
     [
