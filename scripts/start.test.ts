@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { createClient } from '@supabase/supabase-js'
+import pg from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
 import { readEnv } from './local/home.ts'
 import { explain, isRunning } from './local/process.ts'
@@ -147,6 +148,16 @@ describe('npm start', () => {
       VITE_SUPABASE_ANON_KEY: first.env['SUPABASE_ANON_KEY'],
       VITE_BACKEND_URL: first.env['SUPABASE_URL'],
     })
+
+    // The operator's role sees the statements inside functions, and the plans of slow ones.
+    const db = new pg.Client(first.env['DATABASE_URL'])
+    await db.connect()
+    const { rows } = await db.query("select from pg_stat_statements where query ilike 'insert into %shared_resources%'")
+    expect(rows.length).toBeGreaterThan(0)
+    await db.query('select pg_sleep(1.1)')
+    await db.end()
+    const plan = /duration: \d+\.\d+ ms {2}plan:\s+Query Text: select pg_sleep\(1\.1\)/
+    expect(readFileSync(join(home, 'logs', 'postgres.log'), 'utf8')).toMatch(plan)
 
     // No secret is on a command line, and the files that hold them are the owner's alone.
     const secrets = Object.values(JSON.parse(readFileSync(join(home, 'secrets.json'), 'utf8'))) as string[]

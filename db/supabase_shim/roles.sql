@@ -176,7 +176,7 @@ do $$
 declare
   v_name text;
 begin
-  foreach v_name in array array['pgcrypto', 'uuid-ossp'] loop
+  foreach v_name in array array['pgcrypto', 'uuid-ossp', 'pg_stat_statements'] loop
     -- Apart, because looking for what is available reads every control file.
     if not exists (select from pg_catalog.pg_extension where extname = v_name) then
       if exists (select from pg_catalog.pg_available_extensions where name = v_name) then

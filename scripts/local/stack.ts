@@ -29,6 +29,17 @@ export type Stack = {
 
 const standInKey = 'stand-in'
 
+/**
+ * How developers see what Postgres does: extensions.pg_stat_statements counts statements, and logs/postgres.log has the plans of
+ * slow ones. Both look into functions, because that is where the work is.
+ */
+const observation = {
+  shared_preload_libraries: 'pg_stat_statements,auto_explain',
+  'pg_stat_statements.track': 'all',
+  'auto_explain.log_min_duration': '1s',
+  'auto_explain.log_nested_statements': 'on',
+}
+
 /** Those of these variables that this process was given, for one of the stack's. */
 function given(...names: string[]): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
@@ -58,7 +69,10 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     for (const name of await stopStale(home)) say(`Stopped ${name}, which an earlier run left behind.`)
     const ports = await choosePorts(home)
 
-    const postgres = await startPostgres({ home, port: ports.postgres, adminPassword: secrets.adminPassword }, say)
+    const postgres = await startPostgres(
+      { home, port: ports.postgres, adminPassword: secrets.adminPassword, settings: observation },
+      say,
+    )
     children.push(postgres.child)
     const url = (role: string, password: string) =>
       `postgres://${role}:${password}@127.0.0.1:${ports.postgres}/postgres`
