@@ -1,5 +1,5 @@
 -- Everybody may read the names of job types; users may read their own jobs, except input and
--- output. Nobody writes these tables through the API.
+-- output. The API writes none of these tables.
 
 revoke all on public.job_types, public.jobs from anon, authenticated, service_role;
 

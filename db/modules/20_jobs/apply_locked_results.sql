@@ -1,10 +1,10 @@
 -- app.apply_locked_results
 --
--- Writes      jobs, job_queue, lanes, runs; what callbacks write; the queue: a pump for steps that
---             are due later
+-- Writes      jobs, job_queue, lanes, runs; the rows that callbacks write; the queue: a pump for
+--             steps that are due later
 -- Errors      JC001, if the callback of a step raises
--- Locks       new lanes, by owner and type; then what callbacks lock; then the lanes of queued
---             steps, lowest id first (app.wake_lanes). The caller holds the runs
+-- Locks       new lanes, by owner and type; then the rows that callbacks lock; then the lanes of
+--             queued steps, lowest id first (app.wake_lanes). The caller holds the runs
 --             (app.lock_runs_of), which also protects the rows of their steps
 -- Why         judges results one by one (app.judge_result) and writes them in sets. A fault of one
 --             result does not harm the others: children are inserted in a subtransaction, and

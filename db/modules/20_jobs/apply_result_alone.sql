@@ -1,7 +1,7 @@
 -- app.apply_result_alone
 --
--- Writes      what app.apply_locked_results writes
--- Locks       the caller holds the run; then what app.apply_locked_results locks
+-- Writes      the rows that app.apply_locked_results writes
+-- Locks       the caller holds the run; then the rows that app.apply_locked_results locks
 create or replace function app.apply_result_alone(result jsonb)
   returns jsonb
   language plpgsql

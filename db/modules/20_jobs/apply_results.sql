@@ -1,7 +1,7 @@
 -- app.apply_results
 --
--- Writes      what app.apply_locked_results writes
--- Locks       runs, lowest id first; then what app.apply_locked_results locks
+-- Writes      the rows that app.apply_locked_results writes
+-- Locks       runs, lowest id first; then the rows that app.apply_locked_results locks
 -- Why         a callback that raises undoes the batch but not its caller, because the batch is a
 --             subtransaction; app.apply_results_separately then finds the step whose callback
 --             raises

@@ -1,7 +1,8 @@
 -- app.apply_results_separately
 --
--- Writes      what app.apply_locked_results writes
--- Locks       the caller holds the runs; then what app.apply_locked_results locks, result by result
+-- Writes      the rows that app.apply_locked_results writes
+-- Locks       the caller holds the runs; then the rows that app.apply_locked_results locks, result
+--             by result
 -- Why         finds the step whose callback raises, so that the other steps of the batch complete
 create or replace function app.apply_results_separately(results jsonb)
   returns jsonb

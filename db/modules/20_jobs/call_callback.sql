@@ -1,6 +1,6 @@
 -- app.call_callback
 --
--- Errors      JC001 for most of what the callback raises; the message holds its SQLSTATE and text.
+-- Errors      JC001 for most errors of the callback; the message holds its SQLSTATE and text.
 --             Deadlocks, timeouts and faults of the server pass through unchanged, because they say
 --             nothing about the callback: the caller repeats its transaction
 -- Why         builds SQL from text: the name comes from app.job_callbacks, which only postgres can

@@ -1,7 +1,7 @@
 -- app.call_run_ended
 --
--- Writes      callback_faults; what the callback writes
--- Locks       what the callback locks
+-- Writes      callback_faults; the rows that the callback writes
+-- Locks       the rows that the callback locks
 -- Why         a run that ended stays ended, even if its callback raises. The call is then stored,
 --             and app.repeat_callbacks repeats it
 create or replace function app.call_run_ended(callback text, run_ids bigint[])

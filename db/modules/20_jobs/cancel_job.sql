@@ -1,10 +1,10 @@
 -- app.cancel_job, public.cancel_job
 --
 -- Called by   clients: the owner of the run, and service_role
--- Writes      what app.cancel_runs writes
+-- Writes      the rows that app.cancel_runs writes
 -- Errors      PT404 job_not_found, PT409 job_is_step, job_finished
 -- Idempotent  a cancelled run stays cancelled
--- Locks       the run; then what app.cancel_runs locks
+-- Locks       the run; then the rows that app.cancel_runs locks
 create or replace function app.cancel_job(job_id bigint)
   returns text
   language plpgsql

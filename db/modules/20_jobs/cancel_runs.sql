@@ -1,8 +1,8 @@
 -- app.cancel_runs
 --
--- Writes      jobs, job_queue, runs; what on_run_ended writes
+-- Writes      jobs, job_queue, runs; the rows that on_run_ended writes
 -- Locks       the runs, lowest id first; then queue rows, which waits for claims under way (a claim
---             waits for nothing); then what callbacks lock
+--             waits for nothing); then the rows that callbacks lock
 -- Idempotent  passes over runs that have ended
 create or replace function app.cancel_runs(run_ids bigint[])
   returns void

@@ -16,12 +16,12 @@ comment on table public.job_types is 'Kinds of background work.
 
 Clients may read name and description.';
 comment on column public.job_types.name is 'The name that the steps of a run use as type.';
-comment on column public.job_types.description is 'What a step of this type does, for people.';
+comment on column public.job_types.description is
+  'Describes the work of a step of this type to people.';
 comment on column public.job_types.has_handler is
   'False for a group: a step without own work, which completes when its children do.';
 comment on column public.job_types.on_failure is
-  'What the failure of a step does unless the step says otherwise: fail_run, skip_dependents or '
-  'continue.';
+  'The default on_failure of steps of this type: fail_run, skip_dependents or continue.';
 comment on column public.job_types.max_failures is
   'The number of failures after which a step is not tried again. Transient errors, timeouts and '
   'lost workers count. Delays that a provider names are counted apart: a step may have 100 of '
@@ -80,7 +80,7 @@ comment on column public.jobs.status is
   'or skipped.';
 comment on column public.jobs.progress is 'From 0 to 1, as the handler reports it.';
 comment on column public.jobs.on_failure is
-  'What the failure of the step does: fail_run, skip_dependents or continue.';
+  'The effect of a permanent failure of the step: fail_run, skip_dependents or continue.';
 comment on column public.jobs.priority is
   'From -100 to 100, lower first, among the steps of the same owner and type.';
 comment on column public.jobs.collects is
@@ -133,7 +133,8 @@ comment on column app.job_queue.delays is
 comment on column app.job_queue.priority is 'As in public.jobs.';
 comment on column app.job_queue.status is 'blocked, queued, running or joining, as in public.jobs.';
 comment on column app.job_queue.dependents is 'The siblings that wait for the step.';
-comment on column app.job_queue.state is 'What a rescheduled step saved for its next turn.';
+comment on column app.job_queue.state is
+  'The state that a rescheduled step saved for its next turn.';
 
 comment on table app.workers is 'Worker processes that run steps.';
 comment on column app.workers.heartbeat_at is 'When the worker last sent a heartbeat.';
@@ -169,4 +170,4 @@ comment on column app.callback_faults.attempts is 'How many times the call was t
 comment on column app.callback_faults.failed_at is 'When the run ended and the call first raised.';
 comment on column app.callback_faults.next_at is 'When the call is repeated next.';
 comment on column app.callback_faults.error is
-  'What the last attempt raised: function, SQLSTATE and message.';
+  'The error of the last attempt: function, SQLSTATE and message.';

@@ -1,7 +1,8 @@
 -- app.tg_users__delete_runs
 --
--- Writes      runs, and by trigger their steps; lanes; what on_run_ended writes
--- Locks       the runs of the users, lowest id first; then what callbacks lock; then the lanes
+-- Writes      runs, and by trigger their steps; lanes; the rows that on_run_ended writes
+-- Locks       the runs of the users, lowest id first; then the rows that callbacks lock; then the
+--             lanes
 create or replace function app.tg_users__delete_runs()
   returns trigger
   language plpgsql

@@ -1,6 +1,6 @@
 -- app.tg_runs__end_run
 --
--- Writes      what on_run_ended writes
+-- Writes      the rows that on_run_ended writes
 -- Why         deleting an open run ends the run. Fires before the row is deleted, because the
 --             callback may need rows that are deleted with the run
 create or replace function app.tg_runs__end_run()

@@ -1,11 +1,11 @@
 -- worker.exchange_steps
 --
 -- Called by   the worker's pump
--- Writes      workers; what app.apply_results and app.claim_steps write
+-- Writes      workers; the rows that app.apply_results and app.claim_steps write
 -- Errors      PT422 results_invalid
 -- Idempotent  a result that was applied before is refused (step_lost) and changes nothing
 -- Locks       the worker, by a shared advisory lock, so that no heartbeat requeues its steps during
---             the call; then what results lock; then what a claim locks
+--             the call; then the rows that results lock; then the rows that a claim locks
 create or replace function worker.exchange_steps(
   worker_id uuid,
   results jsonb,

@@ -4,8 +4,8 @@
 -- Writes      workers; jobs, where a step is first seen running or reports progress; what
 --             app.return_lost_steps writes
 -- Errors      PT422 results_invalid
--- Locks       what app.return_lost_steps locks; then the runs of the listed steps, with skip
---             locked: a run that another transaction changes is published a second later
+-- Locks       the rows that app.return_lost_steps locks; then the runs of the listed steps, with
+--             skip locked: a run that another transaction changes is published a second later
 create or replace function worker.heartbeat(
   worker_id uuid,
   running jsonb,

@@ -1,6 +1,6 @@
 -- app.insert_children
 --
--- Writes      what app.insert_steps writes; runs.steps
+-- Writes      the rows that app.insert_steps writes; runs.steps
 -- Errors      those of app.insert_steps
 -- Locks       none; the caller holds the run
 create or replace function app.insert_children(

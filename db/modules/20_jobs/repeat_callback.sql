@@ -1,6 +1,6 @@
 -- app.repeat_callback
 --
--- Writes      callback_faults; what the callback writes
+-- Writes      callback_faults; the rows that the callback writes
 -- Locks       the caller holds the run, if the run still exists; then the fault
 -- Why         counts a deadlock or a timeout as a failed attempt, unlike app.call_callback, so that
 --             one stored call cannot undo the whole batch of app.repeat_callbacks

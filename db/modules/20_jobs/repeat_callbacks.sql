@@ -1,7 +1,7 @@
 -- app.repeat_callbacks
 --
 -- Called by   schedule repeat-callbacks
--- Writes      callback_faults; what the callbacks write
+-- Writes      callback_faults; the rows that the callbacks write
 -- Locks       runs, lowest id first, then faults, both with skip locked: retry_job repeats the
 --             calls of a run that it holds
 -- Why         stops after 10 s, so that the calls which succeeded commit before statement_timeout

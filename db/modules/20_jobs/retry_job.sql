@@ -3,8 +3,9 @@
 -- Called by   clients: the owner of the run, and service_role
 -- Writes      jobs, job_queue, runs, lanes; the queue: a pump; rate_limits
 -- Errors      PT404 job_not_found, PT409 job_is_step, job_not_finished, job_completed, job_closed,
---             PT429 rate_limited; what on_run_reopened raises
--- Locks       the run; then what callbacks lock; then lanes; then the caller's row of rate_limits
+--             PT429 rate_limited; the errors of on_run_reopened
+-- Locks       the run; then the rows that callbacks lock; then lanes; then the caller's row of
+--             rate_limits
 create or replace function app.retry_job(job_id bigint)
   returns text
   language plpgsql

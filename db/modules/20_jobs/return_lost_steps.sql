@@ -1,6 +1,6 @@
 -- app.return_lost_steps
 --
--- Writes      workers; what app.apply_results writes
+-- Writes      workers; the rows that app.apply_results writes
 -- Locks       silent workers, with skip locked, so that of many heartbeats at the same moment one
 --             sweeps each worker (a worker that returns waits for that, and finds its fences
 --             stale); then the runs of all lost steps, lowest id first

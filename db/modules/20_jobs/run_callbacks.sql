@@ -1,9 +1,9 @@
 -- app.run_callbacks
 --
--- Writes      what the callbacks write; callback_faults
+-- Writes      the rows that the callbacks write; callback_faults
 -- Errors      JC001, if an on_completed or on_rescheduled raises
--- Locks       what the callbacks lock; the caller holds the runs, and wakes lanes only after this
---             call, because clients lock the rows of a product before lanes
+-- Locks       the rows that the callbacks lock; the caller holds the runs, and wakes lanes only
+--             after this call, because clients lock the rows of a product before lanes
 -- Why         calls each function once, in a fixed order, so that it can lock rows of several steps
 --             lowest id first
 create or replace function app.run_callbacks(

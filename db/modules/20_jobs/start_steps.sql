@@ -1,6 +1,6 @@
 -- app.start_steps
 --
--- Writes      job_queue, jobs; what app.settle_steps writes
+-- Writes      job_queue, jobs; the rows that app.settle_steps writes
 -- Locks       none; the caller holds the run
 create or replace function app.start_steps(
   run_id bigint,

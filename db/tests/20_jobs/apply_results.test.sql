@@ -3,7 +3,7 @@ begin;
 select plan(12);
 insert into job_types (name) values ('noop');
 
--- Given a batch of values that are no results, and results that are malformed, beside a good one
+-- Given a batch with values that are not results, malformed results, and one good result
 select tests.submit_steps(
   '{"key": "x1", "type": "noop", "on_failure": "continue"}, {"key": "x2", "type": "noop", "on_failure": "continue"}, {"key": "x3", "type": "noop"}'
 );
@@ -16,7 +16,7 @@ select tests.exchange(
     tests.step_result('x3', '{"outcome": "completed", "output": "fine"}')
   )
 );
-select is(jsonb_array_length(tests.last_answer() -> 'refused'), 4, 'refuses values that are no results');
+select is(jsonb_array_length(tests.last_answer() -> 'refused'), 4, 'refuses values that are not results');
 select results_eq(
   $$ select key collate "default", status, error_slug from jobs where key ~ '^x' order by key $$,
   $$ values ('x1', 'failed', 'children_invalid'), ('x2', 'failed', 'output_too_large'), ('x3', 'completed', null) $$,
@@ -66,7 +66,7 @@ select is(
 )
 from tests.claims where key = 'y6';
 select is((select status from app.job_queue where job_id = (select id from tests.claims where key = 'y6')), 'running', 'keeps the step of a refused result running');
-select is((select error_message from jobs where key = 'y1'), 'A step is not a JSON object. A step has the fields key, type, input, depends_on, steps, on_failure, collect and priority. See the description of submit_run.', 'shows that a child is no object');
+select is((select error_message from jobs where key = 'y1'), 'A step is not a JSON object. A step has the fields key, type, input, depends_on, steps, on_failure, collect and priority. See the description of submit_run.', 'shows that a child is not an object');
 select is((select error_message from jobs where key = 'y2'), 'The run would have more than 10 steps. Submit several smaller runs, or ask the operator to raise app.settings.run_steps_max.', 'shows that the run has no room for the children');
 select is((select error_message from jobs where key = 'y3'), 'children is not a JSON array. Return an array of steps.', 'shows that the children are no list');
 select is((select error_message from jobs where key = 'y4'), 'The state that the step saved is larger than 1 MiB. Save only what its next turn needs.', 'shows that the state is too large');

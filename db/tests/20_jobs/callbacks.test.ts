@@ -11,7 +11,7 @@ import { testTypes } from '../../../scripts/testing/handlers.ts'
 import { claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
 import { requireInvariants } from './invariants.ts'
 
-// Callbacks of several products beside each other: through real worker processes, and in two sessions at the same moment.
+// Callbacks of several products at the same time: through real worker processes, and in several sessions.
 let database: TestDatabase
 let admin: Client
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   await admin.query(`
     create table app.ledgers (id integer primary key, steps bigint[] not null default '{}');
     insert into app.ledgers (id) select generate_series(1, 5);
-    -- A product that keeps a row per step, and locks its rows lowest first, whatever the order of the steps.
+    -- A product that locks its rows lowest id first, whatever the order of the steps.
     create function app.note_steps(job_ids bigint[]) returns void language plpgsql as $$
     begin
       perform from app.ledgers where id in (select (input ->> 'ledger')::integer from public.jobs where id = any (job_ids))
@@ -48,7 +48,7 @@ beforeEach(async () => {
 const submit = async (spec: object): Promise<number> =>
   Number((await admin.query('select app.submit_run($1, null, null) as id', [JSON.stringify(spec)])).rows[0].id)
 
-test('a callback that always raises beside 50 healthy steps of another product: only its own step fails', {
+test('a callback that always raises fails only its own step, and not 50 steps of another product', {
   timeout: 60_000,
 }, async () => {
   await admin.query(
@@ -100,7 +100,7 @@ test('a callback that always raises beside 50 healthy steps of another product: 
   await requireInvariants(admin)
 })
 
-test('callbacks of two types that lock the same rows: no batch dies of a deadlock', { timeout: 60_000 }, async () => {
+test('callbacks of two types that lock the same rows cause no deadlock', { timeout: 60_000 }, async () => {
   await admin.query(
     "select app.register_callbacks('noop', 'app.note_steps'), app.register_callbacks('nap', 'app.note_steps')",
   )

@@ -32,7 +32,7 @@ select is(
   1, 'starts half of the rate after half of its window'
 );
 
--- Given a single step of Ben's beside 500 of Ana's
+-- Given a single step of Ben's and 500 of Ana's
 select app.submit_run('{"key": "one", "type": "noop"}', ben, null) from known;
 select tests.submit_steps((select string_agg(format('{"key": "n%s", "type": "noop"}', n), ', ') from generate_series(1, 500) as n), 'group', ana) from known;
 select matches(tests.claim_steps(10), '\mone\M', 'claims the single step of one owner although another owner has 500 steps');

@@ -1,12 +1,12 @@
 import type { Client } from 'pg'
 
-/** What must hold between any two transactions, each as a query that gives the rows that break it. */
+/** Facts that must hold between any two transactions; each query returns the rows that break one. */
 const invariants: Record<string, string> = {
   'a lane with something due is awake': `
     select l.id, l.wake_at, q.run_at from app.lanes as l
     join app.job_queue as q on q.lane_id = l.id and q.status = 'queued'
     where l.wake_at > greatest(q.run_at, now())`,
-  'waits are the dependencies and the parent that are not done': `
+  'waits counts the dependencies and the parent that are not done': `
     select q.job_id, q.status, q.waits, w.waits as counted
     from app.job_queue as q
     join jobs as j on j.id = q.job_id
@@ -16,29 +16,29 @@ const invariants: Record<string, string> = {
     ) as w
     join app.runs as r on r.id = q.run_id
     where q.waits <> w.waits and r.failing_step_id is null and j.worked_at is null`,
-  'what waits is blocked, and only that': `
+  'a step is blocked if and only if it waits for something': `
     select job_id, status, waits from app.job_queue
     where (status = 'blocked') <> (waits > 0) and not (parent_id is null and status = 'blocked')`,
-  'open children are those that are not settled': `
+  'open_children counts the children that are not settled': `
     select q.job_id, q.open_children, c.children
     from app.job_queue as q
     join app.runs as r on r.id = q.run_id and r.failing_step_id is null
     cross join lateral (select count(*) as children from jobs as j where j.parent_id = q.job_id and j.finished_at is null) as c
     where q.open_children <> c.children`,
-  'what joins has open children': `
+  'a joining step has open children': `
     select q.job_id from app.job_queue as q where q.status = 'joining' and q.open_children = 0`,
   'a step is in the queue until it is finished': `
     select j.id, j.status, q.status as queued from jobs as j
     left join app.job_queue as q on q.job_id = j.id
     where (q.job_id is null) <> (j.finished_at is not null)`,
-  'a finished run has no open steps, and another one an open root': `
+  'a finished run has no open steps, and an unfinished run has an open root': `
     select r.id from app.runs as r
     where (r.finished_at is null) <> exists (select from app.job_queue as q where q.job_id = r.id)
       or r.finished_at is not null and exists (select from app.job_queue as q where q.run_id = r.id)`,
-  'in a failing run only the root and what runs are left': `
+  'a failing run has no open steps but the root and running steps': `
     select q.job_id, q.status from app.job_queue as q join app.runs as r on r.id = q.run_id
     where r.failing_step_id is not null and q.parent_id is not null and q.status <> 'running'`,
-  'a running step has a fence of its own': `
+  'each running step has its own fence': `
     select fence from app.job_queue where status = 'running' group by fence having count(*) > 1`,
   'a run counts its steps': `
     select r.id, r.steps from app.runs as r where r.steps <> (select count(*) from jobs as j where j.root_id = r.id)`,

@@ -5,7 +5,7 @@ import { type Api, createDatabase, startApi, type TestDatabase } from '../../../
 import { completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 
-// Runs as clients meet them: through PostgREST, with steps driven at the worker's door.
+// Runs as clients see them: through PostgREST, with steps driven through the worker's door.
 let database: TestDatabase
 let api: Api
 let ana: SupabaseClient
@@ -64,7 +64,7 @@ async function submit(steps: unknown[], more: object = {}): Promise<number> {
 }
 
 describe('a run', () => {
-  test('is made by service_role, seen by its owner, and by nobody else', async () => {
+  test('is submitted by service_role, and only its owner sees it', async () => {
     const id = await submit([
       { key: 'a', type: 'noop', input: { prompt: 'secret' } },
       { key: 'b', type: 'noop', depends_on: ['a'] },
@@ -97,7 +97,7 @@ describe('a run', () => {
     'input=not.is.null',
     'order=output',
     'select=id&output->>of=eq.a',
-  ])('keeps prompts to itself: %s', async (query) => {
+  ])('does not show prompts to its owner: %s', async (query) => {
     const response = await fetch(`${api.url}/rest/v1/jobs?${query}`, {
       headers: { apikey: api.anonKey, authorization: `Bearer ${await api.tokenFor(anaUser)}` },
     })
@@ -105,7 +105,7 @@ describe('a run', () => {
     expect(await response.text()).not.toContain('secret')
   })
 
-  test('is made once for each idempotency key of an owner', async () => {
+  test('is submitted once for each idempotency key of an owner', async () => {
     const more = { idempotency_key: 'once' }
     const ids = await Promise.all(Array.from({ length: 8 }, () => submit([{ key: 'a', type: 'noop' }], more)))
     expect(new Set(ids).size).toBe(1)
@@ -115,7 +115,7 @@ describe('a run', () => {
     await ben.rpc('cancel_job', { job_id: other.data })
   })
 
-  test('is cancelled, retried, and watched as a tree and as a graph', async () => {
+  test('can be cancelled, retried, and shown as a tree and as a graph', async () => {
     const id = await submit([
       { key: 'a', type: 'noop' },
       { key: 'b', type: 'noop', depends_on: ['a'] },
@@ -171,7 +171,7 @@ describe('a run', () => {
     expect((await admin.query('select count(*) from jobs')).rows).toEqual(before.rows)
   })
 
-  test('goes with its owner, also in the middle', async () => {
+  test('is deleted with its owner, also while steps run', async () => {
     const gone = { id: crypto.randomUUID(), email: 'gone@example.com' }
     await admin.query('insert into auth.users (id, email) values ($1, $2)', [gone.id, gone.email])
     const { data: id } = await service.rpc('submit_run', {
@@ -198,8 +198,8 @@ describe('a run', () => {
   })
 })
 
-describe('much', () => {
-  test('of what a step depends on comes in pages', async () => {
+describe('a large run', () => {
+  test('has its outputs read in pages', async () => {
     const wide = Array.from({ length: 30 }, (_one, n) => ({ key: `w${n}`, type: 'noop' }))
     const id = await submit([...wide, { key: 'all', type: 'noop', depends_on: wide.map(({ key }) => key) }])
     const text = 'x'.repeat(100_000)
@@ -224,7 +224,7 @@ describe('much', () => {
     expect((await ana.from('jobs').select('status').eq('id', id).single()).data?.status).toBe('completed')
   })
 
-  test('is drawn: 10,000 nodes, and a hundred levels', async () => {
+  test('can be drawn: 10,000 nodes, 100 levels', async () => {
     const wide = await submit(Array.from({ length: 10_000 }, (_one, n) => ({ key: `n${n}`, type: 'noop' })))
     const tree = (await ana.rpc('job_tree', { job_id: wide })).data as Node
     expect(tree.children).toHaveLength(10_000)

@@ -47,7 +47,7 @@ select is(
 );
 select is(
   tests.slug('{"key": "a", "type": "group", "steps": [{"key": "x", "type": "noop"}]}, {"key": "b", "type": "noop", "depends_on": ["x"]}'),
-  'step_dependency_unknown', 'refuses a dependency on a step that is no sibling'
+  'step_dependency_unknown', 'refuses a dependency on a step that is not a sibling'
 );
 select is(tests.slug('{"key": "a", "type": "noop", "depends_on": ["a"]}'), 'step_cycle', 'refuses a step that depends on itself');
 select is(

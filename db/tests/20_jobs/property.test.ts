@@ -7,8 +7,8 @@ import { exchangeSteps } from '../../../scripts/testing/steps.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 import { requireInvariants } from './invariants.ts'
 
-// Random runs, driven by simulated workers that fail, crash, repeat themselves and are late; what must hold is asked after
-// each step. A failure prints the seed: give it to fc.assert to see it again.
+// Random runs, driven by simulated workers that fail, crash, repeat themselves and are late. The invariants are checked after
+// each action. A failure prints the seed: give it to fc.assert to see the failure again.
 let database: TestDatabase
 let admin: Client
 let door: Client
@@ -52,7 +52,7 @@ const shape = fc.letrec<{ steps: Spec[] }>((tie) => ({
       { maxLength: 5 },
     )
     .map((list): Spec[] => {
-      // Backwards and forwards, never in a circle: what depends on what follows a random order.
+      // Dependencies point backwards and forwards, but never in a cycle, because they follow a random order.
       const order = list.map((_one, index) => (index * 7 + list.length) % 11)
       return list.map(({ depends, on_failure, collect, steps, ...rest }, index) => ({
         ...rest,
@@ -111,7 +111,7 @@ const action = fc.oneof(
 ) as fc.Arbitrary<{ kind: string; worker: number; want: number; run: number; outcomes: Record<string, unknown>[] }>
 
 class Simulation {
-  /** What each worker holds, and the results it handed in last. */
+  /** The steps that each worker holds, and the results that it handed in last. */
   held: ClaimedStep[][] = [[], [], []]
   last: string[] = ['[]', '[]', '[]']
   ids = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()]
@@ -184,7 +184,7 @@ class Simulation {
           answer.refused.filter((r) => JSON.parse(text)[r.index].outcome === 'nonsense').length,
       )
     } else if (one.kind === 'crash') {
-      // Silent from now on: another one's heartbeat sweeps it. What it held it still believes to hold.
+      // The worker is silent from now on, and the heartbeat of another worker sweeps it. It still tries to hand in its steps.
       await admin.query("update app.workers set heartbeat_at = now() - interval '1 hour' where id = $1", [
         this.ids[one.worker],
       ])
@@ -203,7 +203,7 @@ class Simulation {
     }
   }
 
-  /** Callbacks were called once for each own work done and once for each end of a run, or the call is stored. */
+  /** Checks that callbacks were called once per own work done and once per end of a run, or that the call is stored. */
   async requireCalls(): Promise<void> {
     const { rows: completed } = await admin.query(
       `select
@@ -222,12 +222,12 @@ class Simulation {
     expect(wrong, 'on_run_ended, once for each end').toEqual([])
   }
 
-  /** Everything that is left goes well, and every run ends. */
+  /** Completes every step that is left, until every run has ended. */
   async drain(): Promise<void> {
     for (let turn = 0; turn < 300; turn++) {
       const { rows } = await admin.query('select count(*)::int as open from app.runs where finished_at is null')
       if (rows[0].open === 0) return
-      // Whoever held something crashes.
+      // Workers that still hold steps crash.
       for (const index of [0, 1, 2]) {
         const results = (this.held[index] ?? []).splice(0).map(({ id, fence }) => ({ id, fence, outcome: 'completed' }))
         const taken = await this.exchange(index, results, 20)
@@ -251,7 +251,7 @@ test('whatever workers do, nothing starts early or completes twice, no counter d
   await fc.assert(
     fc.asyncProperty(
       fc.array(run, { minLength: 1, maxLength: 2 }),
-      // As long as that: by default most would be of a few actions, and nothing would be cancelled and retried.
+      // Long lists, because by default most have few actions, and nothing would be cancelled and retried.
       fc.array(action, { maxLength: 60, size: 'max' }),
       async (specs, actions) => {
         const simulation = new Simulation()
@@ -270,12 +270,12 @@ test('whatever workers do, nothing starts early or completes twice, no counter d
     ),
     { numRuns: 150, endOnFailure: true },
   )
-  // What has happened on the way is what docs/states.md says can happen: nothing else, and all of it.
+  // The arrows that occurred are exactly the arrows of docs/states.md.
   const { rows } = await admin.query('select distinct arrow from tests.arrows order by 1')
   expect(rows.map(({ arrow }) => arrow)).toEqual(listArrows())
 })
 
-/** Notes each change of a step's status: the queue's while it is open, the job's when it ends and when it is opened again. */
+/** Records each change of a step's status: in the queue while the step is open, in jobs when it ends or reopens. */
 const watchArrows = `
   create schema tests;
   create table tests.arrows (arrow text);
@@ -285,7 +285,7 @@ const watchArrows = `
     if tg_op = 'INSERT' then
       insert into tests.arrows select '[*] --> ' || new.status
       where not exists (select from tests.last_status as s where s.job_id = new.job_id);
-    -- A root that has failed goes last; its job says so already.
+    -- A failed root stays in the queue until its last step ends; its job is failed already.
     elsif old.status <> new.status and not exists (select from public.jobs as j where j.id = new.job_id and j.finished_at is not null) then
       insert into tests.arrows values (old.status || ' --> ' || new.status);
     end if;

@@ -6,7 +6,7 @@ import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 import { requireInvariants } from './invariants.ts'
 
 // Two sessions at the same moment: claim, complete, cancel, retry and sweep against each other. A claim never waits; the
-// others wait for each other's run only.
+// other calls wait only for the same run.
 let database: TestDatabase
 let a: Client
 let b: Client
@@ -22,7 +22,7 @@ beforeAll(async () => {
   await watcher.query("insert into job_types (name, running_limit) values ('scarce', 3)")
   for (const client of [a, b]) {
     await client.query(`select set_config('request.jwt.claims', '{"role": "service_role"}', false)`)
-    // What waits although it must not fails, instead of hanging.
+    // A statement that must not wait fails instead of hanging.
     await client.query("set lock_timeout = '10s'")
   }
 })
@@ -52,7 +52,7 @@ async function untilWaiting(client: Client): Promise<void> {
   throw new Error('The session never waited.')
 }
 
-test('claim against claim: neither waits, and none gets what the other has', async () => {
+test('claim against claim: neither waits, and no step is claimed twice', async () => {
   await submit(['a', 'b', 'c'])
   await a.query('begin')
   expect((await exchange(a, first, [], 2)).steps).toHaveLength(2)
@@ -62,7 +62,7 @@ test('claim against claim: neither waits, and none gets what the other has', asy
   await requireInvariants(watcher)
 })
 
-/** A lane that is awake, with nothing in it. */
+/** Makes a lane that is awake and empty. */
 async function emptyLane(): Promise<void> {
   await submit(['a'])
   const { steps } = await exchange(a, first, [], 1)
@@ -76,7 +76,7 @@ async function emptyLane(): Promise<void> {
 const submitAs = (client: Client) =>
   client.query(`select app.submit_run('{"key": "late", "type": "noop"}', null, null)`)
 
-test('claim against submit: a lane into which something is put stays awake', async () => {
+test('claim against submit: the lane of a new step stays awake', async () => {
   await emptyLane()
   await a.query('begin')
   await submitAs(a)
@@ -161,7 +161,7 @@ test('the same result twice at the same moment counts once', async () => {
   expect(await status(id)).toBe('completed')
 })
 
-test('cancel against complete: whoever locks first wins', async () => {
+test('cancel against complete: the first to lock the run wins', async () => {
   const id = await submit(['a'])
   const { steps } = await exchange(a, first, [], 1)
   await a.query('begin')
@@ -184,7 +184,7 @@ test('cancel against complete: whoever locks first wins', async () => {
   await requireInvariants(watcher)
 })
 
-test('cancel against claim: the claim is waited for, and its step is cancelled', async () => {
+test('cancel against claim: cancel waits for the claim, and cancels its step', async () => {
   const id = await submit(['a', 'b'])
   await a.query('begin')
   const { steps } = await exchange(a, first, [], 1)
@@ -196,7 +196,7 @@ test('cancel against claim: the claim is waited for, and its step is cancelled',
   await requireInvariants(watcher)
 })
 
-test('claim against cancel: the claim passes by', async () => {
+test('claim against cancel: the claim skips the locked steps', async () => {
   const id = await submit(['a', 'b'])
   await a.query('begin')
   await verb(a, 'cancel', id)
@@ -205,7 +205,7 @@ test('claim against cancel: the claim passes by', async () => {
   await requireInvariants(watcher)
 })
 
-test('a failure against a claim in the same run: what was claimed runs, and the run fails after it', async () => {
+test('a failure against a claim in the same run: the claimed step runs, and the run fails after it', async () => {
   const id = await submit(['a', 'b', 'c'])
   const { steps } = await exchange(a, first, [], 1)
   await b.query('begin')
@@ -226,7 +226,7 @@ test('a failure against a claim in the same run: what was claimed runs, and the 
   await requireInvariants(watcher)
 })
 
-test('retry against retry: one does it', async () => {
+test('retry against retry: one of them is refused', async () => {
   const id = await submit(['a'])
   await verb(a, 'cancel', id)
   await a.query('begin')
@@ -239,7 +239,7 @@ test('retry against retry: one does it', async () => {
   await requireInvariants(watcher)
 })
 
-test('leave against claim: who leaves in the middle of an exchange waits, and stays while it holds something', async () => {
+test('leave against claim: leave waits for the exchange, and keeps a worker that holds steps', async () => {
   await submit(['a'])
   await a.query('begin')
   await exchange(a, first, [], 1)
@@ -274,7 +274,7 @@ test('the deletion of a user against children that need a new lane: one waits, a
   expect(Number(left.rows[0].rows)).toBe(0)
 })
 
-test('the deletion of a user against results of several runs: both take the runs in their order', async () => {
+test('the deletion of a user against results of several runs: both lock the runs lowest id first', async () => {
   const owner = crypto.randomUUID()
   await watcher.query('insert into auth.users (id, email) values ($1, $2)', [owner, `${owner}@example.com`])
   const ids: number[] = []
@@ -331,7 +331,7 @@ test('the deletion of a user against a transaction that changes a run twice: it 
   expect((await watcher.query('select from jobs where owner_id = $1', [owner])).rowCount).toBe(0)
 })
 
-test('a claim that has waited takes from a rate what others have left since', async () => {
+test('a claim that has waited counts the rate at the time when it claims', async () => {
   await watcher.query("insert into job_types (name, rate_limit, rate_window) values ('rated', 3, '2 seconds')")
   const run = await submit(['a'])
   const { steps } = await exchange(a, first, [], 1)
@@ -350,7 +350,7 @@ test('a claim that has waited takes from a rate what others have left since', as
   await watcher.query('delete from app.runs')
 })
 
-test('sweep against sweep: one returns the steps, and neither waits', async () => {
+test('sweep against sweep: one requeues the steps, and neither waits', async () => {
   await watcher.query("update job_types set max_failures = 3 where name = 'noop'")
   await submit(['a', 'b'])
   await exchange(a, first, [], 2)
@@ -380,7 +380,7 @@ test('sweep against complete: the result waits, and is refused', async () => {
   await requireInvariants(watcher)
 })
 
-test('many workers on many runs: no deadlock, everything once', { timeout: 60_000 }, async () => {
+test('many workers on many runs: no deadlock, and each step completes once', { timeout: 60_000 }, async () => {
   const workers = await Promise.all(Array.from({ length: 8 }, () => database.connect('worker')))
   const ids = await Promise.all(Array.from({ length: 20 }, () => submit(['a', 'b', 'c', 'd', 'e', 'f'])))
   let handedIn = 0

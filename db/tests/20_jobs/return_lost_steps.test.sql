@@ -72,7 +72,7 @@ select results_eq(
   $$ select q.status from lost as l join app.job_queue as q on q.job_id = l.run where raise = '55P03' $$, array['running'],
   'leaves the step whose callback ran into a lock timeout to the next heartbeat'
 );
-select is((select count(*)::integer from app.workers), 2, 'keeps the worker of that step, beside the living one');
+select is((select count(*)::integer from app.workers), 2, 'keeps the worker of that step, and the living worker');
 update jobs set input = null where id = (select run from lost where raise = '55P03');
 select worker.heartbeat(tests.worker_id(), '[]');
 select results_eq(
