@@ -32,7 +32,7 @@ export async function startWorker(options: {
 
   // One connection per job, one that listens, one for cron and schedules, one for health, two for steps.
   const max = config.WORKER_CONCURRENCY + 5
-  // Longer than the statement_timeout of this role, so a query without an answer by then will never get one.
+  // Longer than the statement_timeout of this role, because a query that is still open then gets no answer any more.
   const queryTimeoutMs = 40_000
   const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, queryTimeoutMs, logger })
   const db = createDb(pool)
