@@ -4,6 +4,7 @@ export const groups = {
     start: 'Starts the whole platform in the foreground; Ctrl-C stops it.',
     demo: 'Drives every system as clients would, on the running stack or on one of its own.',
     token: 'Prints an access token for a local user, and creates the user if needed.',
+    sql: 'Opens an SQL prompt on the local stack that runs, as one of its callers.',
     reset: 'Deletes the database, files, logs and secrets of a local stack that does not run.',
     help: 'Lists the commands.',
   },

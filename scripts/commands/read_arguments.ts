@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { type CommandName, commands } from './commands.ts'
 
 /** An option of a command: what it takes, and what it is for. */
-export type Option = { about: string } & (
+export type Option = { about: string; short?: string } & (
   | { type: 'boolean' }
   | { type: 'string'; value: string; default?: string }
   | { type: 'number'; default: number; min?: number; max?: number }
@@ -57,7 +57,10 @@ export function readArguments<const Options extends Record<string, Option> = Rec
     const { values, positionals } = parseArgs({
       args,
       options: Object.fromEntries(
-        Object.entries(known).map(([option, { type }]) => [option, { type: type === 'boolean' ? type : 'string' }]),
+        Object.entries(known).map(([option, { type, short }]) => [
+          option,
+          { type: type === 'boolean' ? type : 'string', ...(short && { short }) },
+        ]),
       ),
       allowPositionals: definition.arguments !== undefined,
     })
@@ -102,7 +105,7 @@ function explain(error: NodeJS.ErrnoException, known: string[]): string {
 /** How a command is used, for people. */
 function describe(name: CommandName, definition: Definition<Record<string, Option>>): string {
   const options = Object.entries(definition.options ?? {}).map(([option, { about, ...rest }]): [string, string] => [
-    `--${option}${rest.type === 'boolean' ? '' : rest.type === 'number' ? ' <number>' : ` <${rest.value}>`}`,
+    `${rest.short ? `-${rest.short}, ` : ''}--${option}${rest.type === 'boolean' ? '' : rest.type === 'number' ? ' <number>' : ` <${rest.value}>`}`,
     `${about}${'default' in rest && rest.default !== '' ? ` (${rest.default})` : ''}`,
   ])
   options.push(['--help', 'prints this, and does nothing'])

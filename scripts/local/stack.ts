@@ -156,6 +156,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
       SUPABASE_SERVICE_ROLE_KEY: await signApiKey('service_role', secrets.jwtSecret),
       JWT_SECRET: secrets.jwtSecret,
       DATABASE_URL: url('postgres', secrets.postgresPassword),
+      AUTHENTICATOR_DATABASE_URL: url('authenticator', secrets.authenticatorPassword),
       WORKER_DATABASE_URL: url('worker', secrets.workerPassword),
       SIDECAR_DATABASE_URL: url('sidecar', secrets.sidecarPassword),
       POSTGREST_URL: `http://127.0.0.1:${ports.postgrest}`,

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import type { Session } from './session.ts'
+
+/** The psql on the PATH, or undefined. */
+export function findPsql(): string | undefined {
+  const paths = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'psql'))
+  return paths.find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Runs psql on this terminal, for one command or as a prompt, and returns its exit code. */
+export async function runPsql(psql: string, session: Session, command: string | undefined): Promise<number> {
+  const args = command === undefined ? ['--set', `PROMPT1=${session.name}%R%# `] : ['--no-psqlrc', '--command', command]
+  const child = spawn(psql, args, {
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      // Not on the command line, which other users can read.
+      PGHOST: session.host,
+      PGPORT: String(session.port),
+      PGUSER: session.user,
+      PGPASSWORD: session.password,
+      PGDATABASE: session.database,
+      PGOPTIONS: session.options,
+    },
+  })
+  // Ctrl-C is for psql, which cancels a query.
+  const ignore = () => {}
+  process.on('SIGINT', ignore)
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', (code) => resolve(code ?? 1))
+    })
+  } finally {
+    process.off('SIGINT', ignore)
+  }
+}
