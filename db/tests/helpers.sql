@@ -140,7 +140,8 @@ create function tests.picked_version(version text, key text default null)
   language sql
 return public.template_manifest('demo', version, null, key) ->> 'version';
 
--- Steps of runs, driven by one worker through its door. Every claim is kept in tests.claims, every answer in tests.answers.
+-- Steps of runs, driven by one worker through its door. tests.claims keeps every claim, tests.answers
+-- every answer.
 create table tests.claims (key text, id bigint, fence bigint, step jsonb);
 create table tests.answers (n integer generated always as identity, answer jsonb);
 
@@ -211,14 +212,23 @@ begin atomic
   limit 1;
 end;
 
--- Hands in one result for the step with this key, and claims up to want steps. Returns the keys of the claimed steps.
-create function tests.hand_in_result(key text, result jsonb default '{"outcome": "completed"}', want integer default 0)
+-- Hands in one result for the step with this key, and claims up to want steps. Returns the keys of the
+-- claimed steps.
+create function tests.hand_in_result(
+  key text,
+  result jsonb default '{"outcome": "completed"}',
+  want integer default 0
+)
   returns text
   language sql
 return tests.exchange(jsonb_build_array(tests.step_result(key, result)), want);
 
 -- Submits a run with these steps, as JSON objects separated by commas, below a root of this type.
-create function tests.submit_steps(steps text, type text default 'group', owner_id uuid default null)
+create function tests.submit_steps(
+  steps text,
+  type text default 'group',
+  owner_id uuid default null
+)
   returns bigint
   language sql
 return app.submit_run(
@@ -247,8 +257,8 @@ begin atomic
   from unnest(statuses_of.keys) with ordinality as k (key, n);
 end;
 
--- Registers callbacks for job type "called", which this creates. They record their calls in app.calls; a step or root whose
--- input is '{"raise": "<SQLSTATE>", "on": "<callback>"}' makes that callback raise.
+-- Creates job type "called" and registers callbacks for it, which record their calls in app.calls. If the
+-- input of a step or root is '{"raise": "<SQLSTATE>", "on": "<callback>"}', that callback raises.
 create function tests.create_callbacks()
   returns void
   language plpgsql
@@ -268,13 +278,16 @@ begin
         begin
           insert into app.calls (callback, seen)
           select %1$L, string_agg(
-            case when j.id is null then i.id || ':deleted' else j.key || ':' || j.status end, ' ' order by i.n
+            case when j.id is null then i.id || ':deleted' else j.key || ':' || j.status end,
+            ' ' order by i.n
           )
           from unnest(job_ids) with ordinality as i (id, n)
           left join public.jobs as j on j.id = i.id;
           select j.input ->> 'raise' into v_state
           from public.jobs as j
-          where j.id = any (job_ids) and j.input ->> 'on' = %1$L and j.input ->> 'raise' is not null
+          where j.id = any (job_ids)
+            and j.input ->> 'on' = %1$L
+            and j.input ->> 'raise' is not null
           limit 1;
           if v_state = 'assert' then
             assert false, 'The secret is asserted.';
@@ -287,7 +300,9 @@ begin
       v_callback
     );
   end loop;
-  perform app.register_callbacks('called', 'app.note_completed', 'app.note_rescheduled', 'app.note_ended', 'app.note_reopened');
+  perform app.register_callbacks(
+    'called', 'app.note_completed', 'app.note_rescheduled', 'app.note_ended', 'app.note_reopened'
+  );
 end
 $$;
 
@@ -323,7 +338,10 @@ begin
 exception
   when others then
     get stacked diagnostics
-      v_code = returned_sqlstate, v_slug = pg_exception_detail, v_message = message_text, v_hint = pg_exception_hint;
+      v_code = returned_sqlstate,
+      v_slug = pg_exception_detail,
+      v_message = message_text,
+      v_hint = pg_exception_hint;
     return jsonb_build_object('code', v_code, 'slug', v_slug, 'message', v_message, 'hint', v_hint);
 end
 $$;

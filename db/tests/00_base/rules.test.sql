@@ -271,8 +271,8 @@ select set_eq(
   'only the call of a product''s callback catches every error'
 );
 
--- Settings of the planner (ADR 8, "The planner"): without them a plan that was made on an empty table
--- reads whole indexes, and nobody sees the fault on a small database.
+-- Settings of the planner (ADR 8, "The planner"): without them, a plan that was made on an empty
+-- table reads whole indexes, which a test on a small database does not show.
 select set_eq(
   $$
     select format('%s.%s', schema, proname) from our_functions

@@ -4,7 +4,8 @@ select plan(8);
 
 insert into job_types (name) values ('noop');
 create temporary table known (ana uuid, ben uuid, run bigint);
-insert into known (ana, ben) select tests.create_user('ana@example.com'), tests.create_user('ben@example.com');
+insert into known (ana, ben)
+select tests.create_user('ana@example.com'), tests.create_user('ben@example.com');
 grant select on known to public;
 
 -- Given a run of Ana's
@@ -12,7 +13,9 @@ update known set run = app.submit_run(
   '{"key": "root", "type": "group", "steps": [
     {"key": "b", "type": "noop", "depends_on": ["a"]},
     {"key": "a", "type": "noop", "input": {"secret": 1}},
-    {"key": "g", "type": "group", "depends_on": ["a"], "steps": [{"key": "a", "type": "noop", "priority": 5}]}
+    {"key": "g", "type": "group", "depends_on": ["a"], "steps": [
+      {"key": "a", "type": "noop", "priority": 5}
+    ]}
   ]}', ana, null);
 
 -- Then Ana reads it
@@ -33,20 +36,49 @@ select results_eq(
   $$,
   'shows every step of the run to its owner'
 );
-select throws_ok('select input from jobs', '42501', null, 'hides the input of a step from its owner');
-select throws_ok('select output from jobs', '42501', null, 'hides the output of a step from its owner');
-select throws_ok($$ update jobs set status = 'completed' $$, '42501', null, 'lets no user write jobs');
+select throws_ok(
+  'select input from jobs',
+  '42501',
+  null,
+  'hides the input of a step from its owner'
+);
+select throws_ok(
+  'select output from jobs',
+  '42501',
+  null,
+  'hides the output of a step from its owner'
+);
+select throws_ok(
+  $$ update jobs set status = 'completed' $$,
+  '42501',
+  null,
+  'lets no user write jobs'
+);
 select results_eq(
-  $$ select name, description from job_types where name = 'group' $$, $$ values ('group', 'Steps that belong together.') $$,
+  $$ select name, description from job_types where name = 'group' $$,
+  $$ values ('group', 'Steps that belong together.') $$,
   'shows name and description of job types'
 );
-select throws_ok('select timeout from job_types', '42501', null, 'hides the other columns of job types');
+select throws_ok(
+  'select timeout from job_types',
+  '42501',
+  null,
+  'hides the other columns of job types'
+);
 
 -- And nobody else does
 select tests.sign_in((select ben from known));
-select is_empty('select id from jobs where root_id = (select run from known)', 'hides the run from another user');
+select is_empty(
+  'select id from jobs where root_id = (select run from known)',
+  'hides the run from another user'
+);
 select tests.become('anon');
-select throws_ok('select id from jobs', '42501', null, 'hides every job from callers who are not signed in');
+select throws_ok(
+  'select id from jobs',
+  '42501',
+  null,
+  'hides every job from callers who are not signed in'
+);
 
 select * from finish();
 rollback;

@@ -1,17 +1,23 @@
--- Limits of a job type hold for every claim: running steps of an owner, running steps of the type, starts per time.
+-- Every claim observes the limits of a type: running steps, running steps per owner, rate.
 begin;
 select plan(5);
 
 insert into job_types (name, owner_running_limit, running_limit, rate_limit, rate_window)
 values
-  ('noop', null, null, null, null), ('narrow', 2, null, null, null), ('scarce', null, 3, null, null), ('rated', null, null, 2, '1 minute');
+  ('noop', null, null, null, null), ('narrow', 2, null, null, null),
+  ('scarce', null, 3, null, null), ('rated', null, null, 2, '1 minute');
 create temporary table known (ana uuid, ben uuid);
 insert into known select tests.create_user('ana@example.com'), tests.create_user('ben@example.com');
 
 -- Given two owners with five steps of each limited type
 select tests.submit_steps(
-  (select string_agg(format('{"key": "%s%s", "type": "%s"}', t, n, t), ', ') from generate_series(1, 5) as n, unnest(array['narrow', 'scarce', 'rated']) as t),
-  'group', u.owner)
+  (
+    select string_agg(format('{"key": "%s%s", "type": "%s"}', t, n, t), ', ')
+    from generate_series(1, 5) as n, unnest(array['narrow', 'scarce', 'rated']) as t
+  ),
+  'group',
+  u.owner
+)
 from (select unnest(array[ana, ben]) as owner from known) as u;
 select tests.claim_steps(100);
 select results_eq(
@@ -24,27 +30,66 @@ select results_eq(
 );
 
 -- When half of the rate's window has passed
-select tests.exchange((select jsonb_agg(jsonb_build_object('id', id, 'fence', fence, 'outcome', 'completed')) from tests.claims));
+select tests.exchange(
+  (
+    select jsonb_agg(jsonb_build_object('id', id, 'fence', fence, 'outcome', 'completed'))
+    from tests.claims
+  )
+);
 select tests.travel('31 seconds');
 select tests.claim_steps(100);
 select is(
-  (select count(*)::integer from app.job_queue as q join app.lanes as l on l.id = q.lane_id where q.status = 'running' and l.type = 'rated'),
-  1, 'starts half of the rate after half of its window'
+  (
+    select count(*)::integer
+    from app.job_queue as q join app.lanes as l on l.id = q.lane_id
+    where q.status = 'running' and l.type = 'rated'
+  ),
+  1,
+  'starts half of the rate after half of its window'
 );
 
 -- Given a single step of Ben's and 500 of Ana's
 select app.submit_run('{"key": "one", "type": "noop"}', ben, null) from known;
-select tests.submit_steps((select string_agg(format('{"key": "n%s", "type": "noop"}', n), ', ') from generate_series(1, 500) as n), 'group', ana) from known;
-select matches(tests.claim_steps(10), '\mone\M', 'claims the single step of one owner although another owner has 500 steps');
+select tests.submit_steps(
+  (
+    select string_agg(format('{"key": "n%s", "type": "noop"}', n), ', ')
+    from generate_series(1, 500) as n
+  ),
+  'group',
+  ana
+) from known;
+select matches(
+  tests.claim_steps(10),
+  '\mone\M',
+  'claims the single step of one owner although another owner has 500 steps'
+);
 
 -- Given an owner at the limit
 delete from app.runs;
 delete from app.lanes;
 insert into job_types (name, owner_running_limit) values ('single', 1);
-select tests.submit_steps((select string_agg(format('{"key": "a%s", "type": "single"}', n), ', ') from generate_series(1, 5) as n), 'group', ana) from known;
-select tests.submit_steps((select string_agg(format('{"key": "b%s", "type": "noop"}', n), ', ') from generate_series(1, 5) as n), 'group', ben) from known;
+select tests.submit_steps(
+  (
+    select string_agg(format('{"key": "a%s", "type": "single"}', n), ', ')
+    from generate_series(1, 5) as n
+  ),
+  'group',
+  ana
+) from known;
+select tests.submit_steps(
+  (
+    select string_agg(format('{"key": "b%s", "type": "noop"}', n), ', ')
+    from generate_series(1, 5) as n
+  ),
+  'group',
+  ben
+) from known;
 select is(tests.claim_steps(2), 'a1 b1', 'gives each of two owners a share');
-select is(tests.claim_steps(3), 'b2 b3 b4', 'gives the share of an owner at the limit to the other');
+select is(
+  tests.claim_steps(3),
+  'b2 b3 b4',
+  'gives the share of an owner at the limit to the other'
+);
 
 select * from finish();
 rollback;

@@ -4,7 +4,9 @@ select plan(13);
 insert into job_types (name) values ('noop');
 
 -- Given a run in which b depends on a
-select tests.submit_steps('{"key": "a", "type": "noop"}, {"key": "b", "type": "noop", "depends_on": ["a"]}');
+select tests.submit_steps(
+  '{"key": "a", "type": "noop"}, {"key": "b", "type": "noop", "depends_on": ["a"]}'
+);
 select is(tests.claim_steps(), 'a', 'claims only steps that wait for nothing');
 select is(tests.claim_steps(), null, 'claims no step twice');
 
@@ -14,13 +16,23 @@ select is(
   'claims the step that the result made ready, in the same call'
 );
 select is(
-  tests.claimed_step('b') #> '{outputs,0}', '[["a"], {"n": 1}]', 'returns a claimed step with the outputs that it depends on'
+  tests.claimed_step('b') #> '{outputs,0}',
+  '[["a"], {"n": 1}]',
+  'returns a claimed step with the outputs that it depends on'
 );
 
 -- When the same result comes again
 select is(tests.hand_in_result('a', want => 10), null, 'claims nothing for a repeated result');
-select is(tests.last_answer() #>> '{refused,0,reason}', 'step_lost', 'refuses a repeated result with step_lost');
-select is((select output from jobs where key = 'a'), '{"n": 1}', 'keeps the output of the first result');
+select is(
+  tests.last_answer() #>> '{refused,0,reason}',
+  'step_lost',
+  'refuses a repeated result with step_lost'
+);
+select is(
+  (select output from jobs where key = 'a'),
+  '{"n": 1}',
+  'keeps the output of the first result'
+);
 
 -- When the last step completes
 select is(tests.hand_in_result('b', want => 10), null, 'claims nothing after the last step');
@@ -29,13 +41,23 @@ select is_empty('select from app.job_queue', 'leaves no step of a completed run 
 
 -- The door
 select throws_ok(
-  $$ select worker.exchange_steps(tests.worker_id(), '{}', 1) $$, 'PT422', null, 'refuses results that are not an array'
+  $$ select worker.exchange_steps(tests.worker_id(), '{}', 1) $$,
+  'PT422',
+  null,
+  'refuses results that are not an array'
 );
 select is(
-  tests.refusal_of($$ select worker.exchange_steps(null, '[]', 1) $$) ->> 'slug', 'results_invalid', 'refuses a call without the id of a worker'
+  tests.refusal_of($$ select worker.exchange_steps(null, '[]', 1) $$) ->> 'slug',
+  'results_invalid',
+  'refuses a call without the id of a worker'
 );
 select tests.become('worker');
-select throws_ok('select job_id from app.job_queue', '42501', null, 'gives the worker no access to tables');
+select throws_ok(
+  'select job_id from app.job_queue',
+  '42501',
+  null,
+  'gives the worker no access to tables'
+);
 
 select * from finish();
 rollback;

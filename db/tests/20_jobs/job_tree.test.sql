@@ -4,7 +4,8 @@ select plan(8);
 
 insert into job_types (name) values ('noop');
 create temporary table known (ana uuid, ben uuid, run bigint);
-insert into known (ana, ben) select tests.create_user('ana@example.com'), tests.create_user('ben@example.com');
+insert into known (ana, ben)
+select tests.create_user('ana@example.com'), tests.create_user('ben@example.com');
 grant select on known to public;
 
 -- Given a run in which a has completed, and b and c are running
@@ -17,11 +18,23 @@ select is(tests.claim_steps(), 'a', 'has one step running at first');
 select tests.hand_in_result('a', '{"outcome": "completed", "output": "a"}', 5);
 
 select tests.sign_in((select ben from known));
-select throws_ok('select job_tree((select run from known))', 'PT404', 'Job not found.', 'job_tree answers 404 to another user');
-select throws_ok('select job_graph((select run from known))', 'PT404', 'Job not found.', 'job_graph answers 404 to another user');
+select throws_ok(
+  'select job_tree((select run from known))',
+  'PT404',
+  'Job not found.',
+  'job_tree answers 404 to another user'
+);
+select throws_ok(
+  'select job_graph((select run from known))',
+  'PT404',
+  'Job not found.',
+  'job_graph answers 404 to another user'
+);
 select tests.sign_in((select ana from known));
 select is(
-  job_tree((select run from known)) ->> 'progress', '0.3333', 'job_tree returns the mean progress of the children as that of the parent'
+  job_tree((select run from known)) ->> 'progress',
+  '0.3333',
+  'job_tree returns the mean progress of the children as that of the parent'
 );
 select is(
   job_tree((select run from known)) #> '{children,2,children,0,status}', '"running"',
@@ -29,7 +42,10 @@ select is(
 );
 select ok(
   job_tree((select run from known)) #> '{children,0}'
-    ?& array['id', 'key', 'type', 'status', 'progress', 'created_at', 'started_at', 'finished_at', 'error', 'children'],
+    ?& array[
+      'id', 'key', 'type', 'status', 'progress', 'created_at', 'started_at', 'finished_at', 'error',
+      'children'
+    ],
   'job_tree returns every documented field of a node'
 );
 select matches(
@@ -38,7 +54,9 @@ select matches(
 );
 reset role;
 select is(
-  app.quote_label(e'end"]; <b>\n`'), 'end#34;#93;#59; #60;b#62;#10;#96;', 'job_graph escapes every character that Mermaid could interpret'
+  app.quote_label(e'end"]; <b>\n`'),
+  'end#34;#93;#59; #60;b#62;#10;#96;',
+  'job_graph escapes every character that Mermaid could interpret'
 );
 
 select * from finish();

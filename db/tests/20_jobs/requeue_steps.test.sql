@@ -10,30 +10,51 @@ select tests.hand_in_result('t', '{"outcome": "returned"}');
 select is((select max(failures) from app.job_queue), 0, 'counts no failure for a returned step');
 select is(tests.claim_steps(1), 't', 'makes a returned step ready at once');
 select ok(
-  (select count(distinct fence) = 2 and max(fence) > min(fence) from tests.claims where key = 't'), 'gives every claim a higher fence'
+  (select count(distinct fence) = 2 and max(fence) > min(fence) from tests.claims where key = 't'),
+  'gives every claim a higher fence'
 );
 
 -- When it is rescheduled
-select tests.hand_in_result('t', '{"outcome": "rescheduled", "state": {"tick": 1}, "retry_in_ms": 60000}');
+select tests.hand_in_result(
+  't',
+  '{"outcome": "rescheduled", "state": {"tick": 1}, "retry_in_ms": 60000}'
+);
 select is(tests.claim_steps(1), null, 'lets a rescheduled step wait');
-select ok((tests.last_answer() ->> 'wake_in_ms')::integer between 59000 and 60000, 'tells the worker how long the step waits');
+select ok(
+  (tests.last_answer() ->> 'wake_in_ms')::integer between 59000 and 60000,
+  'tells the worker how long the step waits'
+);
 select tests.travel('61 seconds');
 select is(tests.claim_steps(1), 't', 'makes a rescheduled step ready when it is due');
-select is(tests.claimed_step('t') -> 'state', '{"tick": 1}', 'returns the state that the step saved');
+select is(
+  tests.claimed_step('t') -> 'state',
+  '{"tick": 1}',
+  'returns the state that the step saved'
+);
 
 -- When it fails temporarily
-select tests.hand_in_result('t', '{"outcome": "failed", "error": {"slug": "flaked", "message": "Again."}}');
+select tests.hand_in_result(
+  't',
+  '{"outcome": "failed", "error": {"slug": "flaked", "message": "Again."}}'
+);
 select is((select max(failures) from app.job_queue), 1, 'counts a failure');
 select is(
-  (select concat_ws(' ', status, error_slug, error_message) from jobs where key = 't'), 'queued flaked Again.', 'shows why the step failed'
+  (select concat_ws(' ', status, error_slug, error_message) from jobs where key = 't'),
+  'queued flaked Again.',
+  'shows why the step failed'
 );
 select is(tests.claim_steps(1), null, 'pauses after a failure');
 select tests.travel('80 seconds');
 select is(tests.claim_steps(1), 't', 'tries the step again after the pause');
-select tests.hand_in_result('t', '{"outcome": "failed", "error": {"slug": "flaked", "message": "Again."}}');
+select tests.hand_in_result(
+  't',
+  '{"outcome": "failed", "error": {"slug": "flaked", "message": "Again."}}'
+);
 select is(tests.status_of('t'), 'failed', 'fails the step permanently after max_failures');
 select results_eq(
-  $$ select status, error_slug, error_message from jobs where key = 'root' order by id desc limit 1 $$,
+  $$
+    select status, error_slug, error_message from jobs where key = 'root' order by id desc limit 1
+  $$,
   $$ values ('failed', 'flaked', 'Step "t" failed: Again.') $$,
   'fails the run, which shows the reason of the step'
 );
@@ -42,7 +63,11 @@ select results_eq(
 select tests.submit_steps('{"key": "p", "type": "noop"}, {"key": "q", "type": "noop"}');
 select tests.claim_steps(1);
 select tests.hand_in_result('p', '{"outcome": "failed", "retry_in_ms": 30000}');
-select is(tests.claim_steps(5), null, 'starts no step of the lane before the delay of the provider is over');
+select is(
+  tests.claim_steps(5),
+  null,
+  'starts no step of the lane before the delay of the provider is over'
+);
 select tests.travel('111 seconds');
 select is(tests.claim_steps(5), 'p q', 'starts the steps of the lane after the delay');
 select app.cancel_runs(array(select id from app.runs));
@@ -51,28 +76,49 @@ select app.cancel_runs(array(select id from app.runs));
 select tests.submit_steps('{"key": "busy", "type": "noop"}');
 select tests.claim_steps(1);
 select
-  tests.hand_in_result('busy', '{"outcome": "failed", "error": {"slug": "provider_busy"}, "retry_in_ms": 1000}'),
+  tests.hand_in_result(
+    'busy', '{"outcome": "failed", "error": {"slug": "provider_busy"}, "retry_in_ms": 1000}'
+  ),
   tests.travel((111 + 2 * n) * interval '1 second'),
   tests.claim_steps(1)
 from generate_series(1, 5) as n;
 select results_eq(
-  $$ select failures, delays, status from app.job_queue where parent_id is not null $$, $$ values (0, 5, 'running') $$,
+  $$ select failures, delays, status from app.job_queue where parent_id is not null $$,
+  $$ values (0, 5, 'running') $$,
   'counts delays of a provider apart from failures'
 );
-select tests.hand_in_result('busy', '{"outcome": "rescheduled", "progress": 0.25, "retry_in_ms": 0}');
-select is((select progress from jobs where key = 'busy'), 0.25::real, 'shows the progress of a rescheduled step');
+select tests.hand_in_result(
+  'busy',
+  '{"outcome": "rescheduled", "progress": 0.25, "retry_in_ms": 0}'
+);
+select is(
+  (select progress from jobs where key = 'busy'),
+  0.25::real,
+  'shows the progress of a rescheduled step'
+);
 select tests.claim_steps(1);
 update app.job_queue set delays = 99 where parent_id is not null;
-select tests.hand_in_result('busy', '{"outcome": "failed", "error": {"slug": "provider_busy"}, "retry_in_ms": 1000}');
+select tests.hand_in_result(
+  'busy',
+  '{"outcome": "failed", "error": {"slug": "provider_busy"}, "retry_in_ms": 1000}'
+);
 select is(tests.status_of('busy'), 'failed', 'fails a step permanently after 100 delays');
 
 -- Given a pause of millions of years
 insert into job_types (name) values ('calm');
 select tests.submit_steps('{"key": "far", "type": "calm"}');
-select is(tests.claim_steps(1), 'far', 'delays no lane but that of the type whose provider named a delay');
+select is(
+  tests.claim_steps(1),
+  'far',
+  'delays no lane but that of the type whose provider named a delay'
+);
 select tests.hand_in_result('far', '{"outcome": "rescheduled", "retry_in_ms": 100000000000000000}');
 select is(tests.status_of('far'), 'queued', 'accepts a pause of any length');
-select is((select run_at - app.now() from app.job_queue where parent_id is not null), '1 day'::interval, 'shortens a pause to a day');
+select is(
+  (select run_at - app.now() from app.job_queue where parent_id is not null),
+  '1 day'::interval,
+  'shortens a pause to a day'
+);
 
 select * from finish();
 rollback;

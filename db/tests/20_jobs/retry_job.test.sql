@@ -4,7 +4,8 @@ select plan(16);
 
 insert into job_types (name) values ('noop');
 create temporary table known (ana uuid, ben uuid, run bigint);
-insert into known (ana, ben) select tests.create_user('ana@example.com'), tests.create_user('ben@example.com');
+insert into known (ana, ben)
+select tests.create_user('ana@example.com'), tests.create_user('ben@example.com');
 grant select on known to public;
 
 -- Given an open run of Ana's
@@ -16,36 +17,82 @@ update known set run = app.submit_run(
 select tests.claim_steps();
 select tests.hand_in_result('a', '{"outcome": "completed", "output": "a"}', 5);
 select tests.sign_in((select ben from known));
-select throws_ok('select retry_job((select run from known))', 'PT404', 'Job not found.', 'answers 404 to another user');
+select throws_ok(
+  'select retry_job((select run from known))',
+  'PT404',
+  'Job not found.',
+  'answers 404 to another user'
+);
 select tests.sign_in((select ana from known));
-select throws_ok('select retry_job((select run from known))', 'PT409', 'The run has not finished.', 'refuses a run that has not finished');
-select is(tests.refusal_of('select retry_job((select run from known))') ->> 'slug', 'job_not_finished', 'names the slug job_not_finished for an open run');
+select throws_ok(
+  'select retry_job((select run from known))',
+  'PT409',
+  'The run has not finished.',
+  'refuses a run that has not finished'
+);
+select is(
+  tests.refusal_of('select retry_job((select run from known))') ->> 'slug',
+  'job_not_finished',
+  'names the slug job_not_finished for an open run'
+);
 
 -- When it is cancelled and retried
 select cancel_job((select run from known));
 select is(retry_job((select run from known)), 'joining', 'returns the new status of the root');
 reset role;
-select is(tests.claim_steps(), 'b c', 'runs the steps again that did not complete, and no other step');
+select is(
+  tests.claim_steps(),
+  'b c',
+  'runs the steps again that did not complete, and no other step'
+);
 select is((select output from jobs where key = 'a'), '"a"', 'keeps the outputs of completed steps');
 select tests.exchange(jsonb_build_array(tests.step_result('b'), tests.step_result('c')));
 select tests.sign_in((select ana from known));
-select is((select status from jobs where id = (select run from known)), 'completed', 'lets the run complete');
+select is(
+  (select status from jobs where id = (select run from known)),
+  'completed',
+  'lets the run complete'
+);
 select throws_ok(
-  'select retry_job((select run from known))', 'PT409', 'Every step of the run is completed, so there is nothing to retry.',
+  'select retry_job((select run from known))',
+  'PT409',
+  'Every step of the run is completed, so there is nothing to retry.',
   'refuses a run in which every step is completed'
 );
-select is(tests.refusal_of('select retry_job((select run from known))') ->> 'slug', 'job_completed', 'names the slug job_completed for such a run');
-select throws_ok('select cancel_job((select run from known))', 'PT409', null, 'lets nobody cancel the run once it has completed');
-select throws_ok('select retry_job((select run + 1 from known))', 'PT409', null, 'refuses to retry a single step');
+select is(
+  tests.refusal_of('select retry_job((select run from known))') ->> 'slug',
+  'job_completed',
+  'names the slug job_completed for such a run'
+);
+select throws_ok(
+  'select cancel_job((select run from known))',
+  'PT409',
+  null,
+  'lets nobody cancel the run once it has completed'
+);
+select throws_ok(
+  'select retry_job((select run + 1 from known))',
+  'PT409',
+  null,
+  'refuses to retry a single step'
+);
 
 -- Given a completed run with a failed step, and a limit of two retries an hour
 reset role;
 update jobs set status = 'failed', worked_at = null where id = (select run + 1 from known);
 update app.settings set job_retries_per_hour = 2;
 select tests.sign_in((select ana from known));
-select lives_ok('select retry_job((select run from known))', 'retries a completed run that contains a failed step');
+select lives_ok(
+  'select retry_job((select run from known))',
+  'retries a completed run that contains a failed step'
+);
 select cancel_job((select run from known));
-select throws_ok('select retry_job((select run from known))', 'PGRST', null, 'answers 429 after as many retries as app.settings allows');
+select throws_ok(
+  'select retry_job((select run from known))',
+  'PGRST',
+  null,
+  'answers 429 after as many retries as app.settings allows'
+);
 select tests.become('service_role');
 select lives_ok('select retry_job((select run from known))', 'sets no limit to service_role');
 select cancel_job((select run from known));
@@ -56,9 +103,16 @@ update app.runs set is_closed = true where id = (select run from known);
 update app.settings set job_retries_per_hour = default;
 select tests.sign_in((select ana from known));
 select throws_ok(
-  'select retry_job((select run from known))', 'PT409', 'The object that the run worked on was deleted.', 'refuses a closed run'
+  'select retry_job((select run from known))',
+  'PT409',
+  'The object that the run worked on was deleted.',
+  'refuses a closed run'
 );
-select is(tests.refusal_of('select retry_job((select run from known))') ->> 'slug', 'job_closed', 'names the slug job_closed for a closed run');
+select is(
+  tests.refusal_of('select retry_job((select run from known))') ->> 'slug',
+  'job_closed',
+  'names the slug job_closed for a closed run'
+);
 
 select * from finish();
 rollback;
