@@ -9,7 +9,7 @@ export type User = { id: string; email: string }
 // biome-ignore lint/suspicious/noExplicitAny: any document
 export type Document = any
 
-/** What the tests of dramas share: a database, its API, and clients of two users and of service_role. */
+/** A database with dramas, its API, and clients of two users and of service_role. */
 export type DramaApi = {
   database: TestDatabase
   client: pg.Client

@@ -49,7 +49,7 @@ const outline = (title: string) => ({
   episodes: [{ id: crypto.randomUUID(), title: 'One' }],
 })
 
-/** What opens must be what the rows say, whichever way it is read. */
+/** Requires that a drama is the same from its package, from its rows and through get_drama_complete. */
 async function requirePackageIsTrue(id: string): Promise<void> {
   const { rows } = await watcher.query(
     `select app.build_drama(d.id)::text as rows, p.package::text as package, p.updated_at = d.updated_at as is_current

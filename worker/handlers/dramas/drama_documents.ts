@@ -13,7 +13,7 @@ const url = z.string().regex(httpUrl.pattern).max(httpUrl.maxLength)
 const text = (field: Parameters<typeof limitOf>[0]) => z.string().max(limitOf(field))
 const model = text('drama.model').min(1)
 
-/** What a call of a provider cost; stored in the output of the job. */
+/** The cost of a provider's call; stored in the output of the job. */
 export const usage = z.object({
   model,
   input_tokens: z.int().nonnegative(),

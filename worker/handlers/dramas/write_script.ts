@@ -17,9 +17,13 @@ export default defineHandler({
     const episode = episodes[index]
     const given = cast.safeParse(context.outputs['cast'])
     if (episode === undefined || !given.success) {
-      throw new StepError('input_invalid', 'The outline has no such episode, or there is no cast.', {
-        isPermanent: true,
-      })
+      throw new StepError(
+        'input_invalid',
+        'The outline does not have this episode, or the output of the cast is missing.',
+        {
+          isPermanent: true,
+        },
+      )
     }
     const portraits = context.outputs['cast'] as Record<string, unknown>
     const characters = given.data.characters.map((one, number) => ({
