@@ -52,7 +52,8 @@ comment on column public.drama_characters.position is
 comment on column public.drama_characters.name is 'The name.';
 comment on column public.drama_characters.role is 'The role in the story, such as protagonist.';
 comment on column public.drama_characters.description is 'The character in a few sentences.';
-comment on column public.drama_characters.appearance is 'The look of the character, from which the portrait is made.';
+comment on column public.drama_characters.appearance is
+  'The look of the character, from which the portrait is made.';
 comment on column public.drama_characters.portrait_url is 'The URL of the portrait, or null.';
 comment on column public.drama_characters.portrait_job_id is
   'The job that makes the portrait, or made it last. Results of other jobs are ignored.';
@@ -93,7 +94,8 @@ comment on column public.scenes.image_job_id is
 comment on column public.scenes.video_url is 'The URL of the video, or null.';
 comment on column public.scenes.video_job_id is
   'The job that makes the video, or made it last. Results of other jobs are ignored.';
-comment on column public.scenes.audio_url is 'The URL of the sound, which only clients set, or null.';
+comment on column public.scenes.audio_url is
+  'The URL of the sound, which only clients set, or null.';
 comment on column public.scenes.extra is 'Data of the client: a JSON object of any form.';
 comment on column public.scenes.created_at is 'When the scene was inserted.';
 comment on column public.scenes.updated_at is 'When the scene last changed.';

@@ -151,8 +151,8 @@ The current one stays until the new one is done. target_id: a character (kind po
 (kind image or video). prompt: what it shows, 10,000 characters at most, the rest is cut off; null:
 the prompt or the text of the character or scene. idempotency_key: 1 to 180 characters; the same key
 returns the first run.
-Returns the id of the run, for job_tree, cancel_job and retry_job. The last run for a
-target and kind counts.
+Returns the id of the run, for job_tree, cancel_job and retry_job. The last run for a target
+and kind counts.
 404 drama_not_found. 409 idempotency_key_taken. 422 asset_kind_unknown, prompt_missing,
 model_unknown, idempotency_key_invalid. 429 rate_limited. From origin 002.$$;
 
