@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readBlocks, readHeadings, readLinks, readSections } from './markdown.ts'
+import { readBlocks, readHeadings, readLinks, readProse, readSections, readShownFiles } from './markdown.ts'
 
 const page = `# Title
 
@@ -49,4 +49,18 @@ test('finds links in prose only', () => {
 
 test('gives each heading the text below it, code included', () => {
   expect(readSections(page).map(({ text }) => text.includes('# no heading'))).toEqual([false, true, false])
+})
+
+test('keeps the blocks of some languages as prose', () => {
+  expect(readProse(page, ['js']).filter((line) => line !== '' && !line.startsWith('#'))).toEqual([
+    'See [there](a.md#b-c) and `[not](a.md)`.',
+    'Text between.',
+    '<!-- not run: needs a server -->',
+    '1',
+  ])
+})
+
+test('reads the files that a page shows, also files with code blocks', () => {
+  const text = '`a/b.md`, a page:\n\n````md\n```sh\nls\n```\n````\n\nNot `c/d.ts`.\n\n```ts\n1\n```\n'
+  expect(readShownFiles(text)).toEqual([{ path: 'a/b.md', text: '```sh\nls\n```\n' }])
 })

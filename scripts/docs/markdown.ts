@@ -47,15 +47,18 @@ export function readShownFiles(markdown: string): { path: string; text: string }
   return [...markdown.matchAll(file)].map(([, path = '', , text = '']) => ({ path, text }))
 }
 
-/** A page without its code blocks, line by line: a `#` or a link in a code block does not count. */
-export function readProse(markdown: string): string[] {
+/** A page line by line, with empty lines in place of its code blocks, except blocks in the `kept` languages. */
+export function readProse(markdown: string, kept: string[] = []): string[] {
   let fence = ''
+  let isKept = false
   return markdown.split('\n').map((line) => {
-    const mark = line.match(/^\s*(`{3,})/)?.[1] ?? ''
+    const [, mark = '', language = ''] = line.match(/^\s*(`{3,})\s*(\S*)/) ?? []
     const isInside = fence !== ''
-    if (fence === '') fence = mark
-    else if (mark === fence) fence = ''
-    return isInside || mark !== '' ? '' : line
+    if (fence === '') {
+      fence = mark
+      isKept = kept.includes(language)
+    } else if (mark === fence) fence = ''
+    return mark !== '' || (isInside && !isKept) ? '' : line
   })
 }
 
