@@ -3,14 +3,17 @@
 -- Writes      workers; the rows that app.apply_results writes
 -- Locks       silent workers, with skip locked, so that of many heartbeats at the same moment one
 --             sweeps each worker (a worker that returns waits for that, and finds its fences
---             stale); then the runs of all lost steps, lowest id first
--- Why         each worker is swept in a subtransaction, so that a callback that runs into a
---             deadlock or a lock timeout stops neither the heartbeat nor the sweep of other workers
+--             stale); then the runs of lost steps, with skip locked; then the rows that callbacks
+--             lock, for up to 1 s each
+-- Why         a heartbeat that waits makes its own worker look silent. Each worker is swept in a
+--             subtransaction, so that a callback that runs into a deadlock or a lock timeout stops
+--             neither the heartbeat nor the sweep of other workers; the next heartbeat tries again
 create or replace function app.return_lost_steps(worker_id uuid, running jsonb)
   returns void
   language plpgsql
   volatile
   set search_path = ''
+  set lock_timeout = '1s'
 as $$
 declare
   v_lost_before timestamptz := app.now() - (select s.job_lease from app.settings as s);
@@ -20,6 +23,7 @@ declare
   );
   v_worker_ids uuid[];
   v_results jsonb;
+  v_run_ids bigint[];
   v_one record;
   v_error text;
 begin
@@ -37,11 +41,13 @@ begin
     from unnest(v_worker_ids) as w (id)
     where pg_try_advisory_xact_lock(hashtextextended('worker ' || w.id, 0))
   );
+
   -- Reads every running step by its index: a few hundred rows per worker.
   select
     jsonb_agg(
       jsonb_build_object(
         'worker_id', q.worker_id,
+        'run_id', q.run_id,
         'id', q.job_id,
         'fence', q.fence,
         'outcome', 'failed',
@@ -52,8 +58,9 @@ begin
           'again, see the log of the worker.'
         )
       )
-    )
-  into v_results
+    ),
+    array_agg(q.run_id)
+  into v_results, v_run_ids
   from app.job_queue as q
   where q.status = 'running'
     and (
@@ -66,11 +73,16 @@ begin
       )
     );
   if v_results is not null then
-    -- Locks all runs before the loop, because the loop goes worker by worker.
-    perform app.lock_runs_of(v_results);
+    v_run_ids := array(
+      select r.id
+      from app.runs as r
+      where r.id = any (v_run_ids)
+      for update skip locked
+    );
     for v_one in
       select r.result ->> 'worker_id' as worker_id, jsonb_agg(r.result) as results
       from jsonb_array_elements(v_results) as r (result)
+      where (r.result -> 'run_id')::bigint = any (v_run_ids)
       group by r.result ->> 'worker_id'
     loop
       begin
@@ -79,8 +91,6 @@ begin
         when transaction_rollback or lock_not_available then
           get stacked diagnostics v_error = message_text;
           raise log 'Steps of worker % could not be requeued: %', v_one.worker_id, v_error;
-          -- The worker stays listed, so the next heartbeat tries again.
-          v_worker_ids := array_remove(v_worker_ids, v_one.worker_id::uuid);
       end;
     end loop;
     perform app.enqueue_pump();
@@ -88,7 +98,8 @@ begin
 
   if v_worker_ids <> '{}' then
     delete from app.workers as w
-    where w.id = any (v_worker_ids);
+    where w.id = any (v_worker_ids)
+      and not exists (select from app.job_queue as q where q.worker_id = w.id);
   end if;
 end
 $$;

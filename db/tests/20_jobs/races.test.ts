@@ -380,6 +380,90 @@ test('sweep against complete: the result waits, and is refused', async () => {
   await requireInvariants(watcher)
 })
 
+/** Submits a run of one step. */
+const submitRoot = async (type: string): Promise<number> => {
+  const spec = JSON.stringify({ key: 'root', type })
+  return Number((await watcher.query('select app.submit_run($1, null, null) as id', [spec])).rows[0].id)
+}
+/** Makes a run of one claimed step, whose worker is silent. */
+async function loseStep(type: string): Promise<number> {
+  const id = await submitRoot(type)
+  const worker = crypto.randomUUID()
+  expect((await exchange(a, worker, [], 1)).steps).toHaveLength(1)
+  await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour' where id = $1", [worker])
+  return id
+}
+const beat = (client: Client) => client.query('select worker.heartbeat($1, $2)', [second, '[]'])
+
+test('sweep against a locked run: the heartbeat does not wait, and the next one requeues the step', async () => {
+  await watcher.query("insert into job_types (name, max_failures) values ('lone', 1)")
+  const [locked, free] = [await loseStep('lone'), await loseStep('lone')]
+  await c.query('begin')
+  await c.query('select from app.runs where id = $1 for update', [locked])
+  await beat(a)
+  expect([await status(locked), await status(free)]).toEqual(['queued', 'failed'])
+  expect((await watcher.query('select from app.workers where id <> $1', [second])).rowCount).toBe(1)
+  await c.query('commit')
+  await beat(a)
+  expect(await status(locked)).toBe('failed')
+  expect((await watcher.query('select from app.workers where id <> $1', [second])).rowCount).toBe(0)
+  await requireInvariants(watcher)
+})
+
+test('sweep against a row that a callback locks: the heartbeat gives up after a second, and sweeps the others', async () => {
+  await watcher.query(`
+    create table app.gates (id integer primary key);
+    insert into app.gates values (1);
+    create function app.pass_gate(job_ids bigint[]) returns void language plpgsql as $$
+    begin
+      perform from app.gates for update;
+    end $$;
+    insert into job_types (name, max_failures) values ('gated', 1);
+    select app.register_callbacks('gated', on_run_ended => 'app.pass_gate')`)
+  const [gated, free] = [await loseStep('gated'), await loseStep('lone')]
+  await c.query('begin')
+  await c.query('select from app.gates for update')
+  const startedAt = performance.now()
+  await beat(a)
+  expect(performance.now() - startedAt).toBeLessThan(5000)
+  expect([await status(gated), await status(free)]).toEqual(['queued', 'failed'])
+  await c.query('commit')
+  await beat(a)
+  expect(await status(gated)).toBe('failed')
+  await requireInvariants(watcher)
+})
+
+test('repeated callbacks against retry: the retry waits, and finds the end of the run processed', async () => {
+  const id = await submitRoot('gated')
+  await verb(a, 'cancel', id)
+  await watcher.query(
+    "insert into app.callback_faults (run_id, callback, failed_at, next_at, error) values ($1, 'app.pass_gate', now(), now(), 'x')",
+    [id],
+  )
+  await a.query('begin')
+  expect((await a.query('select app.repeat_callbacks() as count')).rows).toEqual([{ count: 1 }])
+  const retried = verb(b, 'retry', id)
+  await untilWaiting(b)
+  await a.query('commit')
+  expect((await retried).rows).toEqual([{ status: 'queued' }])
+  await requireInvariants(watcher)
+})
+
+test('retry against repeated callbacks: the schedule skips the run, whose call the retry repeats', async () => {
+  const id = await submitRoot('gated')
+  await verb(a, 'cancel', id)
+  await watcher.query(
+    "insert into app.callback_faults (run_id, callback, failed_at, next_at, error) values ($1, 'app.pass_gate', now(), now(), 'x')",
+    [id],
+  )
+  await a.query('begin')
+  await verb(a, 'retry', id)
+  expect((await b.query('select app.repeat_callbacks() as count')).rows).toEqual([{ count: 0 }])
+  await a.query('commit')
+  expect((await watcher.query('select from app.callback_faults')).rowCount).toBe(0)
+  await requireInvariants(watcher)
+})
+
 test('many workers on many runs: no deadlock, and each step completes once', { timeout: 60_000 }, async () => {
   const workers = await Promise.all(Array.from({ length: 8 }, () => database.connect('worker')))
   const ids = await Promise.all(Array.from({ length: 20 }, () => submit(['a', 'b', 'c', 'd', 'e', 'f'])))
