@@ -1,10 +1,8 @@
 import pg from 'pg'
-import { withClient } from './check/database.ts'
-import { readFiles } from './check/files.ts'
-import { findLeftovers } from './check/objects.ts'
 import { readArguments } from './commands/read_arguments.ts'
-import { root, runOnDatabase } from './database/command.ts'
-import { migrate, setPassword } from './database/migrate.ts'
+import { runOnDatabase } from './database/command.ts'
+import { setPassword } from './database/migrate.ts'
+import { migrateAndReport } from './database/report.ts'
 
 readArguments('db:migrate', {
   about: 'Safe to repeat. Without DATABASE_URL it migrates the local stack that runs.',
@@ -13,21 +11,8 @@ readArguments('db:migrate', {
 })
 
 await runOnDatabase(async (databaseUrl) => {
-  const { migrations, modules, strangers } = await migrate(databaseUrl)
-  for (const name of strangers) {
-    console.error(
-      `This database has run db/migrations/${name}.sql, which is not among the files: a newer release or another branch has ` +
-        'migrated it. Use that release, or undo it by a new migration (npm run db:new). A local database can be made again ' +
-        'instead: npm run reset',
-    )
-  }
-  const files = await readFiles(root, ['db/modules/**/*.sql'])
-  for (const object of await withClient(databaseUrl, (client) => findLeftovers(client, files))) {
-    console.error(`Left over: ${object}. No file makes it any more: drop it in a new migration (npm run db:new).`)
-  }
-  const applied = [...migrations.map((name) => `db/migrations/${name}.sql`), ...modules].map(
-    (path) => `Applied ${path}`,
-  )
+  const { applied, warnings } = await migrateAndReport(databaseUrl)
+  for (const line of warnings) console.error(line)
   return [...applied, ...(await setPasswords(databaseUrl))]
 })
 

@@ -1,104 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { createClient } from '@supabase/supabase-js'
 import pg from 'pg'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { readEnv } from './local/home.ts'
 import { explain, isRunning } from './local/process.ts'
-
-const root = join(import.meta.dirname, '..')
-const homes: string[] = []
-const started: ChildProcess[] = []
-
-afterEach(async () => {
-  for (const child of started.splice(0)) {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
-    await ended(child)
-  }
-  for (const home of homes.splice(0)) {
-    for (const pid of pidsOf(home)) process.kill(pid, 'SIGKILL')
-    rmSync(home, { recursive: true, force: true })
-  }
-}, 60_000)
-
-function newHome(): string {
-  const home = mkdtempSync(join(tmpdir(), 'plinth-start-'))
-  chmodSync(home, 0o755)
-  homes.push(home)
-  return home
-}
-
-type Run = { child: ChildProcess; output(): string; env: Record<string, string> }
-
-/** Runs a script as npm does, in a home, and gathers what it prints. */
-function run(script: string, home: string, env: Record<string, string> = {}, args: string[] = []) {
-  const child = spawn(process.execPath, [join(root, script), ...args], {
-    cwd: root,
-    env: { ...process.env, PLINTH_HOME: home, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  started.push(child)
-  let output = ''
-  child.stdout.on('data', (data) => {
-    output += data
-  })
-  child.stderr.on('data', (data) => {
-    output += data
-  })
-  return { child, output: () => output }
-}
-
-async function start(home: string, env: Record<string, string> = {}): Promise<Run> {
-  const { child, output } = run('scripts/start.ts', home, env)
-  for (let n = 0; n < 600; n++) {
-    if (child.exitCode !== null) throw new Error(`start ended: ${output()}`)
-    if (output().includes('Plinth is ready')) return { child, output, env: readEnv(home) ?? {} }
-    await sleep(50)
-  }
-  throw new Error(`start was not ready: ${output()}`)
-}
-
-async function ended(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve))
-  return child.exitCode
-}
-
-async function stop(stack: Run, signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
-  const since = performance.now()
-  stack.child.kill(signal)
-  expect(await ended(stack.child)).toBe(0)
-  return performance.now() - since
-}
-
-/** Every process whose environment or command line names this home. */
-function pidsOf(home: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const isOurs = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(home) || records.get(home)?.includes(pid)
-        return isOurs && isRunning(pid)
-      } catch {
-        return false
-      }
-    })
-}
-
-const records = new Map<string, number[]>()
-
-/** Remembers the pids of a stack's parts, which its own records forget when they end. */
-function remember(home: string): number[] {
-  const folder = join(home, 'run')
-  const pids = readdirSync(folder).map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')).pid as number)
-  records.set(home, pids)
-  return pids
-}
+import { ended, newHome, pidsOf, remember, run, start, stop } from './testing/stacks.ts'
 
 /** The S3 server takes an object and gives it back, as @aws-sdk/client-s3 sends it. */
 async function putAndGet(env: Record<string, string>): Promise<void> {
@@ -131,7 +42,7 @@ async function uploadAndLoad(env: Record<string, string>): Promise<void> {
 }
 
 describe('npm start', () => {
-  test('brings up the whole stack, keeps data, and stops every part within 5 s', async () => {
+  test('brings up the whole stack, keeps data, and stops every part within 5 s', { timeout: 60_000 }, async () => {
     const home = newHome()
     const first = await start(home)
     const share_id = crypto.randomUUID()
@@ -186,7 +97,9 @@ describe('npm start', () => {
     expect(readdirSync(home)).toEqual([])
   })
 
-  test('after a kill -9 stops what was left behind, and says so; two homes run side by side', async () => {
+  test('after a kill -9 stops what was left behind, and says so; two homes run side by side', {
+    timeout: 60_000,
+  }, async () => {
     const home = newHome()
     const other = await start(newHome())
     const first = await start(home)

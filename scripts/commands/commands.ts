@@ -2,6 +2,7 @@
 export const groups = {
   Run: {
     start: 'Starts the whole platform in the foreground; Ctrl-C stops it.',
+    dev: 'Starts the platform and applies changes of code and SQL while it runs.',
     demo: 'Drives every system as clients would, on the running stack or on one of its own.',
     token: 'Prints an access token for a local user, and creates the user if needed.',
     sql: 'Opens an SQL prompt on the local stack that runs, as one of its callers.',

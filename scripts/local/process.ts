@@ -48,12 +48,15 @@ export function startChild(home: string, name: string, command: string, args: st
   return { name, pid, log, exited, stop: (signal, graceMs) => stopPid(pid, signal, graceMs) }
 }
 
-/** Asks a process to end, and ends it when it does not within `graceMs`. */
+/** Asks a process to end. If it does not within `graceMs`, ends it and every other process of its group. */
 export async function stopPid(pid: number, signal: NodeJS.Signals, graceMs: number): Promise<void> {
   const until = Date.now() + graceMs
   kill(pid, signal)
   while (isRunning(pid) && Date.now() < until) await sleep(20)
-  if (isRunning(pid)) kill(pid, 'SIGKILL')
+  if (isRunning(pid)) {
+    kill(-pid, 'SIGKILL')
+    kill(pid, 'SIGKILL')
+  }
   while (isRunning(pid)) await sleep(20)
 }
 

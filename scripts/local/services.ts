@@ -101,14 +101,19 @@ export async function startGeminiStandIn(home: string, port: number): Promise<Ch
   return child
 }
 
-/** Starts the worker or the sidecar as a process of its own, exactly as in production. */
+/**
+ * Starts the worker or the sidecar as a process of its own, exactly as in production. With `isWatching` the process is Node's
+ * watcher, which starts another one when the code changes, and hands on the signal that stops it.
+ */
 export async function startService(
   home: string,
   name: 'worker' | 'sidecar',
   env: Record<string, string>,
   healthUrl: string,
+  { isWatching = false }: { isWatching?: boolean } = {},
 ): Promise<Child> {
-  const child = startChild(home, name, process.execPath, [join(root, name, 'main.ts')], {
+  const flags = isWatching ? ['--watch', '--watch-preserve-output'] : []
+  const child = startChild(home, name, process.execPath, [...flags, join(root, name, 'main.ts')], {
     cwd: root,
     env: { PATH: process.env['PATH'], NODE_ENV: process.env['NODE_ENV'], ...env },
   })

@@ -46,7 +46,11 @@ function given(...names: string[]): Record<string, string> {
 }
 
 /** Brings up the whole platform in a home folder; if a part does not start, what did start is stopped again. */
-export async function startStack(home: string, say: (line: string) => void): Promise<Stack> {
+export async function startStack(
+  home: string,
+  say: (line: string) => void,
+  { isWatching = false }: { isWatching?: boolean } = {},
+): Promise<Stack> {
   claimHome(home)
   const children: Child[] = []
   let gateway: Gateway | undefined
@@ -131,6 +135,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
           ...gemini,
         },
         workerHealth,
+        { isWatching },
       ),
       startService(
         home,
@@ -143,6 +148,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
           ...spacesEnv(ports.s3),
         },
         `http://127.0.0.1:${ports.sidecar}/api/health`,
+        { isWatching },
       ),
     ])
     for (const result of started) if (result.status === 'fulfilled') children.push(result.value)

@@ -1,0 +1,26 @@
+import { withClient } from '../check/database.ts'
+import { readFiles } from '../check/files.ts'
+import { findLeftovers } from '../check/objects.ts'
+import { root } from './command.ts'
+import { migrate } from './migrate.ts'
+
+/** Migrates a database, and says what was applied, and what the database has that no file has. */
+export async function migrateAndReport(databaseUrl: string): Promise<{ applied: string[]; warnings: string[] }> {
+  const { migrations, modules, strangers } = await migrate(databaseUrl)
+  const files = await readFiles(root, ['db/modules/**/*.sql'])
+  const leftovers = await withClient(databaseUrl, (client) => findLeftovers(client, files))
+  return {
+    applied: [...migrations.map((name) => `db/migrations/${name}.sql`), ...modules].map((path) => `Applied ${path}`),
+    warnings: [
+      ...strangers.map(
+        (name) =>
+          `This database has run db/migrations/${name}.sql, which is not among the files: a newer release or another branch has ` +
+          'migrated it. Use that release, or undo it by a new migration (npm run db:new). A local database can be made again ' +
+          'instead: npm run reset',
+      ),
+      ...leftovers.map(
+        (object) => `Left over: ${object}. No file makes it any more: drop it in a new migration (npm run db:new).`,
+      ),
+    ],
+  }
+}

@@ -1,0 +1,64 @@
+import { watch } from 'node:fs'
+import { join } from 'node:path'
+import { migrationPlaceholder } from '../check/files.ts'
+import { describeFailure } from '../database/command.ts'
+import { seed } from '../database/migrate.ts'
+import { migrateAndReport } from '../database/report.ts'
+import { dbFolder, sqlFiles } from '../database/sql_files.ts'
+
+const parts = ['migrations', 'modules', 'seed'] as const
+
+/**
+ * Applies migrations, modules and seed data to a database when their files change, one run at a time, and says what was applied,
+ * or what failed and where. Returns a function that ends it after the current run.
+ */
+export function watchDatabase(databaseUrl: string, say: (line: string) => void): () => Promise<void> {
+  const changed = new Set<(typeof parts)[number]>()
+  let running: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  const run = () => {
+    running ??= (async () => {
+      while (changed.size > 0) {
+        const now = new Set(changed)
+        changed.clear()
+        await apply(now)
+      }
+      running = undefined
+    })()
+  }
+  // Editors save in several steps: what they change within a moment is applied together.
+  const watchers = parts.map((part) =>
+    watch(join(dbFolder, part), { recursive: true }, (_event, file) => {
+      if (!file?.endsWith('.sql')) return
+      changed.add(part)
+      clearTimeout(timer)
+      timer = setTimeout(run, 150)
+    }),
+  )
+
+  async function apply(what: Set<(typeof parts)[number]>): Promise<void> {
+    try {
+      const waiting = (await sqlFiles(dbFolder, 'migrations')).filter(({ text }) =>
+        text.startsWith(migrationPlaceholder),
+      )
+      if (waiting.length > 0) {
+        // A migration that has run must not change any more, so it may run only when it is written.
+        say(`${waiting[0]?.path} waits until its first line says why; migrations and modules wait, too.`)
+      } else if (what.has('migrations') || what.has('modules')) {
+        const { applied, warnings } = await migrateAndReport(databaseUrl)
+        for (const line of [...applied, ...warnings]) say(line)
+      }
+      if (what.has('seed')) for (const path of await seed(databaseUrl)) say(`Applied ${path}`)
+    } catch (error) {
+      say(describeFailure(error))
+    }
+  }
+
+  return async () => {
+    clearTimeout(timer)
+    for (const watcher of watchers) watcher.close()
+    changed.clear()
+    await running
+  }
+}

@@ -1,0 +1,70 @@
+import { homeFolder } from './home.ts'
+import { explain } from './process.ts'
+import { type Stack, startStack } from './stack.ts'
+
+/** Work that goes on while a stack runs; it returns a function that ends it. */
+export type Companion = (stack: Stack, say: (line: string) => void) => () => Promise<void>
+
+/**
+ * Runs a local stack until a signal comes or one of its parts ends; then stops every part and exits. With `isWatching`,
+ * worker and sidecar start again when their code changes.
+ */
+export async function runInForeground(options: { isWatching?: boolean; accompany?: Companion } = {}): Promise<void> {
+  const { isWatching = false, accompany } = options
+  const home = homeFolder()
+  const startedAt = performance.now()
+  const say = (line: string) => console.log(line)
+
+  // A reader that has gone, such as head, must not end us before our children.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
+  let interrupted = false
+  let stop = async () => {
+    interrupted = true
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop())
+
+  try {
+    const stack = await startStack(home, say, { isWatching })
+    let leave = async () => {}
+    stop = async () => {
+      if (!interrupted) say('Stopping …')
+      interrupted = true
+      await leave()
+      await stack.stop()
+      process.exit(0)
+    }
+    if (interrupted) {
+      interrupted = false
+      await stop()
+    }
+    say(`\nPlinth is ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s. Ctrl-C stops it.\n`)
+    for (const [name, value] of describe(stack, home)) say(`  ${name.padEnd(12)} ${value}`)
+    say('')
+    if (accompany) leave = accompany(stack, say)
+    const reason = await stack.failed
+    if (!interrupted) {
+      console.error(`${reason}. Stopping the rest.`)
+      await leave()
+      await stack.stop()
+      process.exit(1)
+    }
+  } catch (error) {
+    console.error(explain(error, home))
+    process.exit(1)
+  }
+}
+
+function describe({ env }: Stack, home: string): [name: string, value: string | undefined][] {
+  return [
+    ['API', env['SUPABASE_URL']],
+    ['PostgREST', `${env['SUPABASE_URL']}/rest/v1`],
+    ['Sidecar', `${env['SUPABASE_URL']}/api`],
+    ['S3', env['S3_ENDPOINT']],
+    ['Postgres', env['DATABASE_URL']?.replace(/:[^:@/]*@/, ':…@')],
+    ['anon key', env['SUPABASE_ANON_KEY']],
+    ['service key', 'SUPABASE_SERVICE_ROLE_KEY in the env file'],
+    ['env file', `${home}/env`],
+    ['logs', `${home}/logs`],
+  ]
+}
