@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { migrate, seed, setPassword } from '../database/migrate.ts'
+import { type Migrated, migrate, seed, setPassword } from '../database/migrate.ts'
 import { openHome, type Secrets } from '../local/home.ts'
 import { freePort } from '../local/ports.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
@@ -104,11 +104,19 @@ export async function prepareDatabase(cluster: ClusterInfo, name: string, folder
     await setPassword(admin, 'postgres', cluster.secrets.postgresPassword)
     await setPassword(admin, 'authenticator', cluster.secrets.authenticatorPassword)
   })
-  await migrate(databaseUrl(cluster, name), folder)
+  await migrateAlone(cluster, name, folder)
   await seed(databaseUrl(cluster, name), folder)
   await asAdmin(cluster, name, async (admin) => {
     await setPassword(admin, 'worker', cluster.secrets.workerPassword)
     await setPassword(admin, 'sidecar', cluster.secrets.sidecarPassword)
+  })
+}
+
+/** Migrates one database of the cluster at a time: two at once would change the same roles, which Postgres refuses. */
+export async function migrateAlone(cluster: ClusterInfo, name: string, folder?: string): Promise<Migrated> {
+  return asAdmin(cluster, 'postgres', async (admin) => {
+    await admin.query("select pg_advisory_lock(hashtext('migrateAlone'))")
+    return migrate(databaseUrl(cluster, name), folder)
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { migrate, seed } from '../../../scripts/database/migrate.ts'
+import { seed } from '../../../scripts/database/migrate.ts'
+import { migrateAlone } from '../../../scripts/testing/cluster.ts'
 import { type Api, openDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { prepareOldDatabase } from '../../../scripts/testing/old_database.ts'
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
   const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
   await prepareOldDatabase(inject('cluster'), name)
   database = openDatabase(name)
-  await migrate(database.url())
+  await migrateAlone(inject('cluster'), name)
   await seed(database.url())
   db = await database.connect()
   // PostgREST's connections keep plans, with the names in them resolved: a function that ran as postgres would go on working

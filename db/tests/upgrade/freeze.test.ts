@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { hashOf, nameOf, readHashes } from '../../../scripts/database/freeze.ts'
-import { migrate } from '../../../scripts/database/migrate.ts'
 import { dbFolder, sqlFiles } from '../../../scripts/database/sql_files.ts'
-import { asAdmin, databaseUrl } from '../../../scripts/testing/cluster.ts'
+import { asAdmin, migrateAlone } from '../../../scripts/testing/cluster.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { prepareOldDatabase, withRelease } from '../../../scripts/testing/old_database.ts'
 
@@ -16,8 +15,9 @@ let database: TestDatabase
 let folder: string
 const jobs = '20261120100300_jobs'
 const inFolder = (name: string) => join(folder, 'migrations', `${name}.sql`)
-const refusal = async (url = database.url()) =>
-  migrate(url, folder).then(
+const migrate = (name: string, from: string) => migrateAlone(inject('cluster'), name, from)
+const refusal = async (name = database.name) =>
+  migrate(name, folder).then(
     () => 'nothing was refused',
     (error: Error) => error.message,
   )
@@ -40,7 +40,7 @@ afterEach(async () => {
 test('every migration is stored with its hash, and the same files are not refused', async () => {
   const hashes = await readHashes(join(dbFolder, 'migration_hashes.txt'))
   expect(await ran()).toEqual([...hashes].map(([name, hash]) => ({ name, hash })))
-  expect(await migrate(database.url(), folder)).toEqual({ migrations: [], modules: [], strangers: [] })
+  expect(await migrate(database.name, folder)).toEqual({ migrations: [], modules: [], strangers: [] })
 })
 
 test('an edited migration is refused, and the refusal says what to do', async () => {
@@ -57,7 +57,7 @@ test('an edited migration is refused, and the refusal says what to do', async ()
 test('another kind of line ending is not an edit', async () => {
   const { readFileSync } = await import('node:fs')
   writeFileSync(inFolder(jobs), readFileSync(inFolder(jobs), 'utf8').replaceAll('\n', '\r\n'))
-  expect((await migrate(database.url(), folder)).migrations).toEqual([])
+  expect((await migrate(database.name, folder)).migrations).toEqual([])
 })
 
 test('a renamed migration is refused instead of run a second time', async () => {
@@ -76,14 +76,14 @@ test('a migration that is older than one that has run is refused', async () => {
 
 test('a migration without a file is named, and stops nothing', async () => {
   rmSync(inFolder('20261120100600_dramas'))
-  expect((await migrate(database.url(), folder)).strangers).toEqual(['20261120100600_dramas'])
+  expect((await migrate(database.name, folder)).strangers).toEqual(['20261120100600_dramas'])
 })
 
 test('a new migration stores its hash in its own transaction', async () => {
   writeFileSync(inFolder('29991231000000_fails'), '-- Why.\nselect 1;\nselect 1 / 0;\n')
   expect(await refusal()).toBe('db/migrations/29991231000000_fails.sql: division by zero')
   writeFileSync(inFolder('29991231000000_fails'), "-- Why.\nselect set_config('plinth.seen', 'x', false);\n")
-  expect((await migrate(database.url(), folder)).migrations).toEqual(['29991231000000_fails'])
+  expect((await migrate(database.name, folder)).migrations).toEqual(['29991231000000_fails'])
   expect((await ran()).at(-1)).toEqual({
     name: '29991231000000_fails',
     hash: expect.stringMatching(/^[0-9a-f]{64}$/),
@@ -127,7 +127,6 @@ test('the archive of c5e8e03 has the released migrations', async () => {
 test('a database that is older than c5e8e03 is refused, and c5e8e03 is adopted with the released hashes', async () => {
   const cluster = inject('cluster')
   const name = `${database.name}_old`
-  const url = databaseUrl(cluster, name)
   await prepareOldDatabase(cluster, name)
   try {
     // Before 294f5bc, app.runs had a foreign key to its owner.
@@ -136,7 +135,7 @@ test('a database that is older than c5e8e03 is refused, and c5e8e03 is adopted w
         'alter table app.runs add constraint runs_owner_id_fkey foreign key (owner_id) references auth.users (id)',
       ),
     )
-    expect(await refusal(url)).toBe(
+    expect(await refusal(name)).toBe(
       'This database is older than commit c5e8e03, and its migrations were edited later: table app.runs differs. It has run 9 ' +
         'migrations. Only databases of c5e8e03 or newer can be migrated. A local database can be made again: npm run reset. ' +
         'For any other one, make a new database and load the data into it.',
@@ -145,9 +144,9 @@ test('a database that is older than c5e8e03 is refused, and c5e8e03 is adopted w
     // An operator may add an index.
     await asAdmin(cluster, name, (admin) => admin.query('create index mine on app.runs (owner_id, finished_at)'))
     appendFileSync(inFolder(jobs), '\n')
-    expect(await refusal(url)).toContain(`${jobs}.sql has changed since this database ran it`)
+    expect(await refusal(name)).toContain(`${jobs}.sql has changed since this database ran it`)
     cpSync(join(dbFolder, 'migrations'), join(folder, 'migrations'), { recursive: true })
-    expect((await migrate(url, folder)).migrations).toContain('20261127100500_hash_migrations')
+    expect((await migrate(name, folder)).migrations).toContain('20261127100500_hash_migrations')
     const { rows } = await asAdmin(cluster, name, (admin) =>
       admin.query<{ name: string; hash: string }>('select name, hash from app.migrations order by name'),
     )

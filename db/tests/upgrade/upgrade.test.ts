@@ -1,8 +1,8 @@
 import type { Client } from 'pg'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { migrate, seed } from '../../../scripts/database/migrate.ts'
-import { asAdmin, databaseUrl } from '../../../scripts/testing/cluster.ts'
+import { seed } from '../../../scripts/database/migrate.ts'
+import { asAdmin, databaseUrl, migrateAlone } from '../../../scripts/testing/cluster.ts'
 import { prepareOldDatabase } from '../../../scripts/testing/old_database.ts'
 
 // A database of c5e8e03 with rows of every kind and state, migrated: nothing is lost, and everything goes on.
@@ -47,7 +47,7 @@ beforeAll(async () => {
   client = new pg.Client(databaseUrl(cluster, name))
   await client.connect()
   before = await countRows()
-  await migrate(databaseUrl(cluster, name))
+  await migrateAlone(cluster, name)
   await seed(databaseUrl(cluster, name))
 })
 afterAll(async () => {
