@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestStore, type TestStore } from '../testing/store.ts'
-import { assetBucket } from './services.ts'
+import { assetBucket, templateBucket } from './services.ts'
 
 let store: TestStore
 const clients: S3Client[] = []
@@ -44,6 +44,9 @@ test('an object is stored and loaded with the right key, and by its URL without 
   expect(await got.Body?.transformToString()).toBe('kept')
   const path = key.split('/').map(encodeURIComponent).join('/')
   expect(await (await fetch(`${store.url}/${path}`)).text()).toBe('kept')
+  expect((await fetch(`${store.url}/${path}`, { method: 'PUT', body: 'changed' })).status).toBe(403)
+  expect((await fetch(`${store.url}/${path}`, { method: 'DELETE' })).status).toBe(403)
+  expect(await (await fetch(`${store.url}/${path}`)).text()).toBe('kept')
 })
 
 test('a wrong secret and an unknown access key are refused with 403', async () => {
@@ -54,6 +57,17 @@ test('a wrong secret and an unknown access key are refused with 403', async () =
   }
   const list = new ListObjectsV2Command({ Bucket: assetBucket })
   await expect(connect('S3RVER', {}, 'UNKNOWN').send(list)).rejects.toMatchObject(refused)
+})
+
+test('an object of the bucket of templates needs a signature', async () => {
+  const at = { Bucket: templateBucket, Key: 'demo/1.0.0/prompt.md' }
+  await connect().send(new PutObjectCommand({ ...at, Body: 'private' }))
+  const url = `http://127.0.0.1:${store.port}/${at.Bucket}/${at.Key}`
+  expect((await fetch(url)).status).toBe(403)
+  for (const list of [`${at.Bucket}?list-type=2`, `${assetBucket}?list-type=2`, `${assetBucket}/?list-type=2`, ''])
+    expect((await fetch(`http://127.0.0.1:${store.port}/${list}`)).status).toBe(403)
+  const got = await connect().send(new GetObjectCommand(at))
+  expect(await got.Body?.transformToString()).toBe('private')
 })
 
 test('a stream with a checksum in its trailer is refused, and not stored with the trailer', async () => {

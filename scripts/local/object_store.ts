@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createRequire } from 'node:module'
 
 /** The part of s3rver that we use; the package has no types. */
@@ -12,8 +12,8 @@ type S3rverOptions = {
   configureBuckets: { name: string }[]
 }
 
-// The local S3 server as a process of its own: its folder, its port, and the buckets that it makes.
-const [directory = '', port = '0', ...buckets] = process.argv.slice(2)
+// The local S3 server as a process of its own: its folder, its port, a bucket whose objects all may read, and private ones.
+const [directory = '', port = '0', publicBucket = '', ...privateBuckets] = process.argv.slice(2)
 const Server = createRequire(import.meta.url)('@20minutes/s3rver') as new (options: S3rverOptions) => S3rver
 const make = (allowMismatchedSignatures: boolean) =>
   new Server({
@@ -21,16 +21,32 @@ const make = (allowMismatchedSignatures: boolean) =>
     silent: true,
     vhostBuckets: false,
     allowMismatchedSignatures,
-    configureBuckets: buckets.map((name) => ({ name })),
+    configureBuckets: [publicBucket, ...privateBuckets].map((name) => ({ name })),
   })
 
-// s3rver signs /bucket where the SDK signs /bucket/, so only requests for objects can have their signatures checked. A
-// request without a signature is allowed, as by a CDN; an unknown access key is refused everywhere.
+// s3rver signs /bucket where the SDK signs /bucket/, so only requests for objects can have their signatures checked. An
+// unknown access key is refused everywhere.
 const strict = make(false)
 const lenient = make(true)
 await strict.configureBuckets()
 const [forObjects, forBuckets] = [strict.callback(), lenient.callback()]
-const server = createServer((request, response) =>
-  (/^\/[^/?]*\/?(\?|$)/.test(request.url ?? '') ? forBuckets : forObjects)(request, response),
-).listen(Number(port), '127.0.0.1')
+const server = createServer((request, response) => {
+  const url = request.url ?? '/'
+  // s3rver would allow everything without a signature.
+  if (!isSigned(request) && !isPublic(request)) {
+    response.writeHead(403, { 'content-type': 'application/xml' })
+    response.end('<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>')
+  } else if (/^\/[^/?]*\/?(\?|$)/.test(url)) forBuckets(request, response)
+  else forObjects(request, response)
+}).listen(Number(port), '127.0.0.1')
 await once(server, 'listening')
+
+function isSigned({ url, headers }: IncomingMessage): boolean {
+  return headers.authorization !== undefined || /[?&](X-Amz-)?Signature=/.test(url ?? '')
+}
+
+/** Whether this reads an object as a browser loads it from a CDN. */
+function isPublic({ method = '', url = '' }: IncomingMessage): boolean {
+  const [, bucket, key] = url.replace(/\?.*/, '').split('/', 3)
+  return ['GET', 'HEAD', 'OPTIONS'].includes(method) && bucket === publicBucket && Boolean(key)
+}
