@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process'
 import { appendFileSync, cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import pg from 'pg'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { hashOf, nameOf, readHashes } from '../../../scripts/database/freeze.ts'
 import { dbFolder, sqlFiles } from '../../../scripts/database/sql_files.ts'
-import { asAdmin, migrateAlone } from '../../../scripts/testing/cluster.ts'
+import { asAdmin, databaseUrl, migrateAlone } from '../../../scripts/testing/cluster.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { prepareOldDatabase, withRelease } from '../../../scripts/testing/old_database.ts'
 
@@ -154,6 +155,28 @@ test('a database that is older than c5e8e03 is refused, and c5e8e03 is adopted w
       await readHashes(join(dbFolder, 'migration_hashes.txt')),
     )
   } finally {
+    await asAdmin(cluster, 'postgres', (admin) => admin.query(`drop database if exists ${name} with (force)`))
+  }
+})
+
+test('an upgrade of c5e8e03 that was interrupted goes on', async () => {
+  const cluster = inject('cluster')
+  const name = `${database.name}_old`
+  await prepareOldDatabase(cluster, name)
+  const reader = new pg.Client(databaseUrl(cluster, name))
+  await reader.connect()
+  try {
+    await reader.query('begin')
+    await reader.query('select from public.dramas')
+    expect(await refusal(name)).toBe(
+      'db/migrations/20261127100400_drama_limits.sql: canceling statement due to lock timeout',
+    )
+    await reader.query('rollback')
+    expect((await migrate(name, folder)).migrations[0]).toBe('20261127100400_drama_limits')
+    const { rows } = await reader.query('select name, hash from app.migrations order by name')
+    expect(rows).toEqual(await ran())
+  } finally {
+    await reader.end()
     await asAdmin(cluster, 'postgres', (admin) => admin.query(`drop database if exists ${name} with (force)`))
   }
 })
