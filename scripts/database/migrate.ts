@@ -88,7 +88,9 @@ async function runMigrations(client: pg.Client, folder: string, applied: string[
         dbClient: client,
         dir: join(folder, 'migrations'),
         direction: 'up',
-        count: 1,
+        // This one, whatever the order in which node-pg-migrate sorts files of the same time and strangers.
+        file: nameOf(file.path),
+        checkOrder: false,
         migrationsTable: 'migrations',
         migrationsSchema: 'app',
         createMigrationsSchema: true,

@@ -80,6 +80,23 @@ test('a migration without a file is named, and stops nothing', async () => {
   expect((await migrate(database.name, folder)).strangers).toEqual(['20261120100600_dramas'])
 })
 
+test('a new migration runs after a migration without a file', async () => {
+  rmSync(inFolder('20261127100510_require_hints'))
+  writeFileSync(inFolder('29991231000000_later'), '-- Why.\nselect 1;\n')
+  expect(await migrate(database.name, folder)).toMatchObject({
+    migrations: ['29991231000000_later'],
+    strangers: ['20261127100510_require_hints'],
+  })
+})
+
+test('migrations of the same time run in the order of their names, each with its own hash', async () => {
+  // node-pg-migrate would take 2 before 10.
+  writeFileSync(inFolder('29991231000000_step_10'), '-- Why.\ncreate table app.steps_seen ();\n')
+  writeFileSync(inFolder('29991231000000_step_2'), '-- Why.\ndrop table app.steps_seen;\n')
+  expect((await migrate(database.name, folder)).migrations).toEqual(['29991231000000_step_10', '29991231000000_step_2'])
+  expect(await migrate(database.name, folder)).toMatchObject({ migrations: [] })
+})
+
 test('a new migration stores its hash in its own transaction', async () => {
   writeFileSync(inFolder('29991231000000_fails'), '-- Why.\nselect 1;\nselect 1 / 0;\n')
   expect(await refusal()).toBe('db/migrations/29991231000000_fails.sql: division by zero')
