@@ -1,4 +1,4 @@
--- Plinth platform shim: schema auth, its users and claims; on Supabase, Supabase Auth provides it.
+-- Plinth Supabase shim: schema auth, its users and claims; on Supabase, Supabase Auth provides it.
 --
 -- Run whole, in one transaction, by the superuser `supabase_admin`, after roles.sql, again at each
 -- start. As on Supabase, postgres reads, writes and references auth.users and puts triggers on it,
@@ -11,7 +11,7 @@ set local client_min_messages = warning;
 lock table pg_catalog.pg_authid in share update exclusive mode;
 
 create schema if not exists auth authorization supabase_auth_admin;
-comment on schema auth is 'Plinth platform shim';
+comment on schema auth is 'Plinth Supabase shim';
 grant usage on schema auth to postgres, anon, authenticated, service_role;
 
 -- Once only: repeating these statements would lock the table at each start.

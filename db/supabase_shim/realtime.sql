@@ -1,4 +1,4 @@
--- Plinth platform shim: publication supabase_realtime; on Supabase, Supabase Realtime reads it.
+-- Plinth Supabase shim: publication supabase_realtime; on Supabase, Supabase Realtime reads it.
 --
 -- Run whole, in one transaction, by the superuser `supabase_admin`, after roles.sql, again at each
 -- start. Nothing reads the publication here: clients poll.
@@ -18,4 +18,4 @@ begin
 end
 $$;
 
-comment on publication supabase_realtime is 'Plinth platform shim';
+comment on publication supabase_realtime is 'Plinth Supabase shim';

@@ -1,4 +1,4 @@
--- Plinth platform shim: roles, schemas public and extensions; Supabase's Postgres image has them.
+-- Plinth Supabase shim: roles, schemas public and extensions; Supabase's Postgres image has them.
 --
 -- Run whole, in one transaction, by the superuser `supabase_admin`, in each database to be prepared
 -- and again at each start. The cluster comes from `initdb --username=supabase_admin`. Sets no
@@ -149,7 +149,7 @@ end
 $$;
 
 -- The mark: whoever finds it may run this file again.
-comment on role authenticator is 'Plinth platform shim';
+comment on role authenticator is 'Plinth Supabase shim';
 
 -- This database belongs to postgres, and so does the right to create in schema public.
 do $$

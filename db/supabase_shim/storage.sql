@@ -1,4 +1,4 @@
--- Plinth platform shim: schema storage, as SQL sees it; on Supabase, Supabase Storage provides it.
+-- Plinth Supabase shim: schema storage, as SQL sees it; on Supabase, Supabase Storage provides it.
 --
 -- Run whole, in one transaction, by the superuser `supabase_admin`, after roles.sql, again at each
 -- start. Holds no bytes, those are in an S3 server: only what policies and functions refer to.
@@ -9,7 +9,7 @@ set local client_min_messages = warning;
 lock table pg_catalog.pg_authid in share update exclusive mode;
 
 create schema if not exists storage authorization supabase_storage_admin;
-comment on schema storage is 'Plinth platform shim';
+comment on schema storage is 'Plinth Supabase shim';
 grant usage on schema storage to postgres, anon, authenticated, service_role;
 
 -- All segments of the path but the last.

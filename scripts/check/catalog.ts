@@ -1,14 +1,14 @@
 import type pg from 'pg'
 import { commentFacts } from './catalog_comments.ts'
 import { functionFacts } from './catalog_functions.ts'
-import { platformFacts } from './catalog_platform.ts'
+import { supabaseFacts } from './catalog_supabase.ts'
 import { tableFacts, typeFacts } from './catalog_tables.ts'
 
 /** Our schemas. A new one has to be added here. */
 export const ourSchemas = ['public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops']
 
-/** The schemas that the platform and graphile-worker bring. */
-export const platformSchemas = ['auth', 'storage', 'realtime', 'extensions', 'graphile_worker', 'cron', 'tests']
+/** The schemas of Supabase, graphile-worker, pg_cron and the tests. */
+export const foreignSchemas = ['auth', 'storage', 'realtime', 'extensions', 'graphile_worker', 'cron', 'tests']
 
 /** One line of the catalog, under the heading of the object that it describes. */
 type Fact = { part: string; object: string; rank: number; place: number; line: string }
@@ -30,7 +30,7 @@ export async function dumpCatalog(client: pg.Client): Promise<string> {
     // With nothing on the path Postgres writes every name with its schema.
     await client.query("set local search_path = ''")
     await client.query("set local timezone = 'UTC'")
-    for (const query of [...platformFacts, ...typeFacts, ...tableFacts, ...functionFacts, ...commentFacts]) {
+    for (const query of [...supabaseFacts, ...typeFacts, ...tableFacts, ...functionFacts, ...commentFacts]) {
       facts.push(...(await client.query<Fact>(query, query.includes('$1') ? [ourSchemas] : [])).rows)
     }
   } finally {

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { ourSchemas, platformSchemas } from './catalog.ts'
+import { foreignSchemas, ourSchemas } from './catalog.ts'
 import { isExtensions } from './catalog_sql.ts'
 import { type Created, findCreated, type TextFile } from './files.ts'
 import { count, type Outcome } from './outcome.ts'
@@ -57,7 +57,7 @@ const schemas = `
 /** Checks that the catalog has exactly the functions, views, policies and triggers that the module files create. */
 export async function checkObjects(client: pg.Client, files: TextFile[]): Promise<Outcome> {
   const catalog = (await client.query<{ object: string }>(objects, [ourSchemas])).rows.map((row) => row.object)
-  const unknown = await client.query<{ name: string }>(schemas, [[...ourSchemas, ...platformSchemas]])
+  const unknown = await client.query<{ name: string }>(schemas, [[...ourSchemas, ...foreignSchemas]])
   const kinds = [
     count(catalog.filter((object) => object.startsWith('function ')).length, 'function'),
     count(catalog.filter((object) => object.startsWith('policy ')).length, 'policy', 'policies'),

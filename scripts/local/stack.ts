@@ -15,7 +15,7 @@ import {
   startService,
   templatesEnv,
 } from './services.ts'
-import { preparePlatform } from './supabase_shim.ts'
+import { prepareSupabaseShim } from './supabase_shim.ts'
 
 /** A running local stack. */
 export type Stack = {
@@ -194,7 +194,7 @@ export async function startStack(
 
 async function prepareDatabase(port: number, databaseUrl: string, secrets: Secrets): Promise<void> {
   const admin = adminConfig({ port, adminPassword: secrets.adminPassword }, 'postgres')
-  await preparePlatform(admin)
+  await prepareSupabaseShim(admin)
   const client = new pg.Client(admin)
   await client.connect()
   try {

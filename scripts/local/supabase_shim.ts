@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
 
-const mark = 'Plinth platform shim'
+/** The comments by which the shim recognises its own objects, the second in databases of earlier releases. */
+const marks = ['Plinth Supabase shim', 'Plinth platform shim']
 
 /** The parts of Supabase that `db/supabase_shim` stands in for, and where each is recognised. */
 const parts = [
@@ -26,13 +27,13 @@ const parts = [
 ]
 
 /** Prepares a database as Supabase would: each part that is absent, or is the shim's own, is applied as superuser. */
-export async function preparePlatform(admin: pg.ClientConfig): Promise<void> {
+export async function prepareSupabaseShim(admin: pg.ClientConfig): Promise<void> {
   const client = new pg.Client(admin)
   await client.connect()
   try {
     for (const part of parts) {
       const { rows } = await client.query<{ comment: string | null }>(part.comment)
-      const real = rows.length > 0 && rows[0]?.comment !== mark
+      const real = rows.length > 0 && !marks.includes(rows[0]?.comment ?? '')
       if (!real)
         await client.query(
           await readFile(join(resolve(import.meta.dirname, '../../db/supabase_shim'), part.file), 'utf8'),

@@ -11,7 +11,7 @@ import { openHome, type Secrets } from '../local/home.ts'
 import { freePort } from '../local/ports.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
 import { stopStale } from '../local/process.ts'
-import { preparePlatform } from '../local/supabase_shim.ts'
+import { prepareSupabaseShim } from '../local/supabase_shim.ts'
 
 /** The template of a production database, and the same with pgTAP in schema `tests`. */
 export const template = 'plinth_template'
@@ -99,7 +99,7 @@ export async function prepareDatabase(cluster: ClusterInfo, name: string, folder
   await asAdmin(cluster, 'postgres', async (admin) => {
     await admin.query(`create database ${name}`)
   })
-  await preparePlatform(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, name))
+  await prepareSupabaseShim(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, name))
   await asAdmin(cluster, name, async (admin) => {
     await setPassword(admin, 'postgres', cluster.secrets.postgresPassword)
     await setPassword(admin, 'authenticator', cluster.secrets.authenticatorPassword)

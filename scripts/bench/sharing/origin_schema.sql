@@ -1,6 +1,6 @@
 -- The database of seed 000, for the replica of its backend: the columns that its code uses, its policies as it writes
 -- them, "similar policies" where it says so. It shows no indexes; the keys and foreign keys get theirs all the same,
--- since without them it would read whole tables. Run once, as postgres, on an empty platform.
+-- since without them it would read whole tables. Run once, as postgres, on an empty database of Supabase's shim.
 create table public.shared_resources (
   id uuid primary key,
   resource_type text not null,

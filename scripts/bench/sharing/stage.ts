@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import { signApiKey } from '../../local/jwt.ts'
 import { adminConfig } from '../../local/postgres.ts'
-import { preparePlatform } from '../../local/supabase_shim.ts'
+import { prepareSupabaseShim } from '../../local/supabase_shim.ts'
 import { asAdmin, type ClusterInfo, prepareDatabase } from '../../testing/cluster.ts'
 import { sampleFlow } from '../../testing/sample_flow.ts'
 import type { Generator } from '../load.ts'
@@ -63,10 +63,10 @@ export async function prepareSharing(
   }
 }
 
-/** The origin's database: Supabase's platform without anything of Plinth's, its pre-request function included. */
+/** The origin's database: what Supabase provides, without anything of Plinth's, its pre-request function included. */
 async function prepareOrigin(cluster: ClusterInfo): Promise<void> {
   await asAdmin(cluster, 'postgres', (admin) => admin.query('create database origin'))
-  await preparePlatform(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, 'origin'))
+  await prepareSupabaseShim(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, 'origin'))
   await asAdmin(cluster, 'origin', (admin) =>
     admin.query("alter role authenticator in database origin set pgrst.db_pre_request = ''"),
   )

@@ -94,8 +94,8 @@ const schemas = `
   where n.nspname = any ($1)`
 
 /** Our objects on tables that Supabase owns: triggers that run our functions, and all policies. */
-const platformTables = `
-  select '6' as part, format('table %I.%I (the platform''s)', n.nspname, c.relname) as object, f.rank, 0 as place, f.line
+const supabaseTables = `
+  select '6' as part, format('table %I.%I (Supabase''s)', n.nspname, c.relname) as object, f.rank, 0 as place, f.line
   from pg_class as c
   join pg_namespace as n on n.oid = c.relnamespace
   cross join lateral (
@@ -146,4 +146,4 @@ const queue = `
   ) as f
   where c.relnamespace = 'graphile_worker'::regnamespace and c.relkind in ('r', 'p', 'v', 'S')`
 
-export const platformFacts = [roles, database, defaultPrivileges, publication, schemas, platformTables, queue]
+export const supabaseFacts = [roles, database, defaultPrivileges, publication, schemas, supabaseTables, queue]
