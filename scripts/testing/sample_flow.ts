@@ -1,4 +1,4 @@
-/** A flow in the seed's enhanced format, as the editor exports it. */
+/** A flow in the origin's enhanced format, as the editor exports it. */
 export type Flow = {
   name: string
   description: string
@@ -14,7 +14,7 @@ type Agent = { promptMessages: { blocks: { text: string }[] }[] }
 
 /**
  * A flow of six agents, three data stores and three if-nodes whose JSON has exactly `bytes` bytes. The same `number`
- * gives the same texts; node ids are new each time, because the seed's are unique in their whole table.
+ * gives the same texts; node ids are new each time, because the origin's are unique in their whole table.
  */
 export function sampleFlow(number: number, bytes = 20_480): Flow {
   const words = wordsFrom(number)
