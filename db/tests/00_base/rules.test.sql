@@ -298,9 +298,11 @@ select set_eq(
     'app.retry_job',
     -- Rows of deleted users and runs.
     'app.tg_users__delete_runs', 'app.tg_runs__delete_steps', 'app.tg_users__delete_dramas',
-    'app.delete_finished_runs'
+    'app.delete_finished_runs',
+    -- A batch of media: its plan is made once, maybe on empty tables.
+    'app.apply_drama_media'
   ],
-  'functions that delete or retry whole runs read tables by their indexes'
+  'functions whose plan may be made on empty tables read them by their indexes'
 );
 select set_eq(
   $$
