@@ -7,7 +7,7 @@
 --             PT422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid,
 --             PT429 rate_limited
 -- Idempotent  same idempotency_key, same owner: returns the first run and changes nothing
--- Locks       the owner, then the drama, then lanes
+-- Locks       the owner, then a new lane, then the drama, then lanes
 -- Why         a portrait, image or video takes only the result of the job in its *_job_id, so that
 --             the last request counts, and a job of an earlier request changes nothing
 create or replace function app.regenerate_asset(
@@ -23,9 +23,14 @@ create or replace function app.regenerate_asset(
   set search_path = ''
 as $$
 declare
+  v_type constant text := case regenerate_asset.kind
+    when 'video' then 'generate_video'
+    else 'generate_image'
+  end;
   v_input jsonb;
   v_drama public.dramas;
   v_drama_id uuid;
+  v_owner_id uuid;
   v_run_id bigint;
 begin
   if regenerate_asset.kind is null
@@ -48,8 +53,7 @@ begin
     )
     else (select s.drama_id from public.scenes as s where s.id = regenerate_asset.target_id)
   end;
-  -- The owner before the drama, because app.submit_run locks the owner, too.
-  perform app.lock_drama_owner(d.owner_id)
+  select d.owner_id into v_owner_id
   from public.dramas as d
   where d.id = v_drama_id and (d.owner_id = auth.uid() or auth.role() = 'service_role');
   if not found then
@@ -63,6 +67,10 @@ begin
       'Send the id of a character for kind portrait, of a scene for image and video.'
     );
   end if;
+  -- The owner and a new lane before the drama: app.submit_run locks the owner, too, and a worker
+  -- that hands in children inserts their lanes before it locks the drama.
+  perform app.lock_drama_owner(v_owner_id);
+  perform app.ensure_lanes(v_owner_id, array[v_type]);
   v_drama := app.lock_drama(v_drama_id);
   v_input := app.build_media_input(
     v_drama, regenerate_asset.target_id, regenerate_asset.kind, regenerate_asset.prompt
@@ -71,10 +79,7 @@ begin
   v_run_id := app.submit_run(
     jsonb_build_object(
       'key', regenerate_asset.kind,
-      'type', case regenerate_asset.kind
-        when 'video' then 'generate_video'
-        else 'generate_image'
-      end,
+      'type', v_type,
       'input', v_input
     ),
     v_drama.owner_id,

@@ -9,15 +9,21 @@ import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 let database: TestDatabase
 let a: Client
 let b: Client
+let c: Client
 let watcher: Client
 const owner = crypto.randomUUID()
 const worker = crypto.randomUUID()
 
 beforeAll(async () => {
   database = await createDatabase()
-  ;[a, b, watcher] = await Promise.all([database.connect(), database.connect(), database.connect()])
+  ;[a, b, c, watcher] = await Promise.all([
+    database.connect(),
+    database.connect(),
+    database.connect(),
+    database.connect(),
+  ])
   await watcher.query('insert into auth.users (id, email) values ($1, $2)', [owner, 'ana@example.com'])
-  for (const client of [a, b, watcher]) {
+  for (const client of [a, b, c, watcher]) {
     await client.query(`select set_config('request.jwt.claims', $1, false)`, [
       JSON.stringify({ sub: owner, role: 'authenticated' }),
     ])
@@ -122,6 +128,30 @@ test('loses no output of two workers that hand in results of the same dramas in 
     ])
   }
   for (const id of dramas) await requirePackageIsTrue(id)
+})
+
+test('requests a picture while a worker hands in children that need the same new lane', async () => {
+  await watcher.query('update app.job_queue set run_at = $1', ['infinity'])
+  for (const isWorkerFirst of [true, false]) {
+    await watcher.query("delete from app.lanes where type = 'generate_video'")
+    const drama = await generate()
+    const [step] = (await take()).filter(({ run_id }) => run_id === Number(drama.run_id))
+    const saved = await save(watcher, {
+      ...(await open(drama.id)),
+      episodes: [{ title: 'One', scenes: [{ title: 'A', text: 'x' }] }],
+    })
+    await c.query('begin')
+    await c.query('select from dramas where id = $1 for update', [drama.id])
+    const request = () => a.query("select regenerate_asset($1, 'video')", [saved.episodes[0].scenes[0].id])
+    const hand = () =>
+      handIn(b, [[step as ClaimedStep, outline('x'), [{ key: 'video', type: 'generate_video', input: {} }]]])
+    const first = isWorkerFirst ? hand() : request()
+    await untilWaiting(watcher, isWorkerFirst ? b : a)
+    const second = isWorkerFirst ? request() : hand()
+    await untilWaiting(watcher, isWorkerFirst ? a : b)
+    await c.query('commit')
+    await Promise.all([first, second])
+  }
 })
 
 test('deletes a drama while a worker hands in its results, in either order', async () => {
