@@ -5,9 +5,11 @@
 --             sweeps each worker (a worker that returns waits for that, and finds its fences
 --             stale); then the runs of lost steps, with skip locked; then the rows that callbacks
 --             lock, for up to 1 s each
--- Why         a heartbeat that waits makes its own worker look silent. Each worker is swept in a
---             subtransaction, so that a callback that runs into a deadlock or a lock timeout stops
---             neither the heartbeat nor the sweep of other workers; the next heartbeat tries again
+-- Why         a heartbeat that waits makes its own worker look silent. The steps of each worker and
+--             each type of run are swept in a subtransaction, because only the type of a run says
+--             which callback is called: a callback that runs into a deadlock or a lock timeout
+--             stops neither the heartbeat nor the sweep of other products and workers. The next
+--             heartbeat tries again
 create or replace function app.return_lost_steps(worker_id uuid, running jsonb)
   returns void
   language plpgsql
@@ -24,6 +26,7 @@ declare
   v_worker_ids uuid[];
   v_results jsonb;
   v_run_ids bigint[];
+  v_stop_at timestamptz := app.clock() + interval '5 seconds';
   v_one record;
   v_error text;
 begin
@@ -80,18 +83,24 @@ begin
       for update skip locked
     );
     for v_one in
-      select r.result ->> 'worker_id' as worker_id, jsonb_agg(r.result) as results
+      select r.result ->> 'worker_id' as worker_id, j.type, jsonb_agg(r.result) as results
       from jsonb_array_elements(v_results) as r (result)
-      where (r.result -> 'run_id')::bigint = any (v_run_ids)
-      group by r.result ->> 'worker_id'
+      -- Index lookup even on an empty table: ADR 8.
+      join public.jobs as j on j.id = any (array[(r.result -> 'run_id')::bigint])
+      where j.id = any (v_run_ids)
+      group by r.result ->> 'worker_id', j.type
+      -- Whatever takes long in this heartbeat may come last in the next one.
+      order by random()
     loop
       begin
         perform app.apply_results(v_one.results);
       exception
         when transaction_rollback or lock_not_available then
           get stacked diagnostics v_error = message_text;
-          raise log 'Steps of worker % could not be requeued: %', v_one.worker_id, v_error;
+          raise log 'Steps of worker % in runs of type % could not be requeued: %',
+            v_one.worker_id, v_one.type, v_error;
       end;
+      exit when app.clock() > v_stop_at;
     end loop;
     perform app.enqueue_pump();
   end if;

@@ -433,6 +433,21 @@ test('sweep against a row that a callback locks: the heartbeat gives up after a 
   await requireInvariants(watcher)
 })
 
+test('sweep against a row that a callback locks: other products of the same worker are swept', async () => {
+  const ids = [await submitRoot('gated'), await submitRoot('lone')]
+  const worker = crypto.randomUUID()
+  expect((await exchange(a, worker, [], 2)).steps).toHaveLength(2)
+  await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour' where id = $1", [worker])
+  await c.query('begin')
+  await c.query('select from app.gates for update')
+  await beat(a)
+  expect(await Promise.all(ids.map(status))).toEqual(['queued', 'failed'])
+  await c.query('commit')
+  await beat(a)
+  expect(await Promise.all(ids.map(status))).toEqual(['failed', 'failed'])
+  await requireInvariants(watcher)
+})
+
 test('repeated callbacks against retry: the retry waits, and finds the end of the run processed', async () => {
   const id = await submitRoot('gated')
   await verb(a, 'cancel', id)
