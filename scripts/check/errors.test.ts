@@ -88,6 +88,6 @@ test('the table has each slug once, in order, with its status and two sentences'
     'e.md:3: b has a line already',
     'e.md:4: nothing raises d',
     'e.md:5: nothing raises e',
-    'e.md:5: needs two sentences: what is true, and what to do',
+    'e.md:5: needs two sentences: the cause and the next step',
   ])
 })

@@ -77,7 +77,7 @@ export function checkErrors(sql: TextFile[], typeScript: TextFile[], docs: TextF
   return {
     said: `${count(new Set(raised.map(({ slug }) => slug)).size, 'slug')} raised, against ${docs.path}`,
     problems: [...inSql.flatMap((file) => file.problems), ...compareErrors(raised, docs)],
-    remedy: `One line per slug in the table of ${docs.path}, sorted: | \`slug\` | status | what is true | what to do |`,
+    remedy: `One line per slug in the table of ${docs.path}, sorted: | \`slug\` | status | cause | next step |`,
   }
 }
 
@@ -102,7 +102,7 @@ export function compareErrors(raised: Raised[], docs: TextFile): string[] {
         : []),
       ...(line.cells.length === 2 && line.cells.every((cell) => /\.$/.test(cell))
         ? []
-        : [`${at(line)}: needs two sentences: what is true, and what to do`]),
+        : [`${at(line)}: needs two sentences: the cause and the next step`]),
     ]),
   ]
 }
