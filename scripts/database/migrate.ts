@@ -26,6 +26,7 @@ export async function migrate(databaseUrl: string, folder = dbFolder): Promise<M
   await client.connect()
   try {
     await takeLock(client)
+    await requireOwner(client)
     const { applied, strangers } = await requireFrozen(client, folder)
     await installQueue(databaseUrl)
     const migrations = await runMigrations(client, folder, applied)
@@ -70,6 +71,19 @@ async function takeLock(client: pg.Client): Promise<void> {
       },
     )
   }
+}
+
+/**
+ * Refuses another role than the one that made our schemas. Its objects would belong to it, and clients could execute its
+ * functions: the default privileges that forbid this are those of the first role.
+ */
+async function requireOwner(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ role: string; owner: string }>(
+    `select current_user as role, n.nspowner::regrole as owner from pg_namespace as n
+     where n.nspname = 'app' and n.nspowner <> current_user::regrole`,
+  )
+  for (const { role, owner } of rows)
+    throw new Error(`This database belongs to role ${owner}, and DATABASE_URL names ${role}. Connect as ${owner}.`)
 }
 
 async function installQueue(databaseUrl: string): Promise<void> {

@@ -5,7 +5,9 @@ import { join, resolve } from 'node:path'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { hashOf, nameOf, readHashes } from '../../../scripts/database/freeze.ts'
+import { migrate as migrateAs } from '../../../scripts/database/migrate.ts'
 import { dbFolder, sqlFiles } from '../../../scripts/database/sql_files.ts'
+import { adminConfig } from '../../../scripts/local/postgres.ts'
 import { asAdmin, databaseUrl, migrateAlone } from '../../../scripts/testing/cluster.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { prepareOldDatabase, withRelease } from '../../../scripts/testing/old_database.ts'
@@ -108,6 +110,14 @@ test('a new migration stores its hash in its own transaction', async () => {
   })
   appendFileSync(inFolder('29991231000000_fails'), 'select 2;\n')
   expect(await refusal()).toContain('29991231000000_fails.sql has changed since this database ran it')
+})
+
+test('another role than the owner is refused, also a superuser', async () => {
+  const { port, secrets } = inject('cluster')
+  const { user, password } = adminConfig({ port, adminPassword: secrets.adminPassword }, database.name)
+  await expect(migrateAs(`postgres://${user}:${password}@127.0.0.1:${port}/${database.name}`, folder)).rejects.toThrow(
+    'This database belongs to role postgres, and DATABASE_URL names supabase_admin. Connect as postgres.',
+  )
 })
 
 test('db:migrate names what no file makes any more', async () => {
