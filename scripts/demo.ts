@@ -9,7 +9,7 @@ import { explain } from './local/process.ts'
 import { type Stack, startStack } from './local/stack.ts'
 import { tokenForEmail } from './local/user.ts'
 
-/** One act per system. Each drives the stack as a client would, and throws when something is not as promised. */
+/** One act per system. Each uses the stack as a client would, and throws if something is not as promised. */
 const acts = [
   { title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow },
   { title: 'Sharing: cards and sessions, and the files that they show', play: shareSession },

@@ -26,7 +26,7 @@ async function putAndGet(env: Record<string, string>): Promise<void> {
   expect(await (await store.send(new GetObjectCommand(at))).Body?.transformToString()).toBe('kept')
 }
 
-/** What is uploaded through the gateway can be loaded from where its row says. */
+/** Uploads a file through the gateway, and loads it from the URL of its row. */
 async function uploadAndLoad(env: Record<string, string>): Promise<void> {
   const gif = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
   const form = new FormData()

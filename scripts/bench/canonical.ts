@@ -1,4 +1,4 @@
-/** JSON with sorted keys: two texts are the same where the values are. */
+/** Writes JSON with sorted keys, so that equal values give equal texts. */
 export function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, part) =>
     part && typeof part === 'object' && !Array.isArray(part)

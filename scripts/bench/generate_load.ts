@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import autocannon from 'autocannon'
 import type { Load, LoadResult, Order, Probe } from './load.ts'
 
-// The load generator as a process of its own; its parent sends orders, and gets a result for each.
+// The load generator as a process. Its parent sends orders, and receives a result for each.
 
 let stop = () => {}
 process.on('message', async (order: Order) => {
@@ -55,7 +55,7 @@ async function fire(load: Load): Promise<LoadResult> {
   return result
 }
 
-/** Puts new UUIDs where the body wants them; the context is one connection's, for one turn of its requests. */
+/** Inserts new UUIDs into the body; the context belongs to one connection, for one turn of its requests. */
 function freshIds(body: string): (request: autocannon.Request, context: object) => autocannon.Request {
   const parts = body.split(/\{\{new:(\w+)\}\}/)
   return (request, context) => {

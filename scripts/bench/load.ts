@@ -2,23 +2,23 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** A request to repeat. In its body `{{new:<name>}}` is replaced by a UUID, the same through one turn of the requests. */
+/** A request to repeat. Each `{{new:<name>}}` in its body becomes a UUID, the same during one turn of the requests. */
 export type LoadRequest = { method: 'GET' | 'POST'; path: string; headers: Record<string, string>; body?: string }
 
-/** Requests to send: each connection goes through its requests again and again, waiting for each answer. */
+/** Requests to send: each connection repeats its requests and waits for each answer. */
 export type Load = {
   url: string
   requests: LoadRequest[]
   seconds: number
   /**
-   * Connections that send as fast as they are answered, each with an address of its own in `x-forwarded-for`. The
-   * requests are dealt out among them, unless they are `inOrder`: then each sends them all.
+   * Connections that send as fast as they get answers, each with its own address in `x-forwarded-for`. The requests are
+   * distributed among them, unless they are `inOrder`: then each connection sends all of them.
    */
   connections: number
   inOrder?: boolean
 }
 
-/** Requests to send at a fixed pace, whether or not the answers come: how long a visitor waits. */
+/** Requests to send at a fixed pace, whether or not answers arrive. Measures how long a visitor waits. */
 export type Probe = { url: string; requests: LoadRequest[]; perSecond: number }
 
 /** The answers. Latencies in milliseconds. */
@@ -37,7 +37,7 @@ export type LoadResult = {
 /** An instruction to the generator's process. */
 export type Order = { load: Load } | { probe: Probe } | { stop: true }
 
-/** The load generator: autocannon in a process of its own, so that it never shares a thread with what it measures. */
+/** The load generator: autocannon in its own process, so that it never shares a thread with the measured code. */
 export type Generator = {
   run(load: Load): Promise<LoadResult>
   /** Probes while `work` runs. */

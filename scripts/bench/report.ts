@@ -22,22 +22,22 @@ export function atMost(name: string, value: number, target: number, unit = '×')
   return { name, value: rounded(value), unit, target: `<= ${target}`, holds: value <= target }
 }
 
-/** The middle one; of an even number of values, the lower of the middle two. */
+/** Returns the median; the lower of the middle two for an even number of values. */
 export function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN
 }
 
-/** Says on stderr how far a benchmark is, with the seconds since its start. */
+/** Prints the progress of a benchmark on stderr, with the seconds since its start. */
 export function say(line: string): void {
   console.error(`${String(Math.round(performance.now() / 1000)).padStart(4)} s  ${line}`)
 }
 
-/** Puts the sections of a benchmark together, in their order. */
+/** Joins the sections of a benchmark in their order. */
 export function join(sections: Section[]): Section {
   return { bars: sections.flatMap(({ bars }) => bars), figures: sections.flatMap(({ figures }) => figures) }
 }
 
-/** The machine, for a report's environment. */
+/** Describes the machine, for the environment of a report. */
 export function machine(): Record<string, string | number> {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',

@@ -11,18 +11,18 @@ import { startChild, stopStale, waitFor } from '../local/process.ts'
 import { startPostgrest } from '../local/services.ts'
 import { type ClusterInfo, databaseUrl } from '../testing/cluster.ts'
 
-/** A throw-away Postgres that runs as in production, durable, and the processes that a benchmark starts beside it. */
+/** A throw-away Postgres, durable as in production, and the other processes of a benchmark. */
 export type Stage = {
   cluster: ClusterInfo
-  /** A session of a role in a database; closed with the stage. */
+  /** Opens a session of a role in a database, which is closed with the stage. */
   connect(database: string, role?: 'postgres' | 'worker' | 'superuser'): Promise<pg.Client>
   /** Starts PostgREST on a database, and returns its URL. */
   serve(database: string): Promise<string>
-  /** Starts a backend of an origin that answers `probe`, and returns its URL. */
+  /** Starts the backend of an origin, waits until it answers `probe`, and returns its URL. */
   startBackend(file: string, env: Record<string, string>, probe: string): Promise<string>
 }
 
-/** Lends out a stage; stops its processes and removes its files at the end, and when the benchmark is interrupted. */
+/** Passes a stage to `work`. Stops its processes and removes its files at the end, also if the benchmark is interrupted. */
 export async function withStage<Result>(work: (stage: Stage) => Promise<Result>): Promise<Result> {
   const home = mkdtempSync(join(tmpdir(), 'plinth-bench-'))
   const homes = [home]
@@ -31,7 +31,7 @@ export async function withStage<Result>(work: (stage: Stage) => Promise<Result>)
   const clear = () => {
     clearing ??= (async () => {
       await Promise.allSettled(clients.map((client) => client.end()))
-      // Postgres is in the first one, and stops last.
+      // The first home holds Postgres, which stops last.
       for (const folder of homes.toReversed()) await stopStale(folder)
       rmSync(home, { recursive: true, force: true })
     })()
@@ -41,7 +41,7 @@ export async function withStage<Result>(work: (stage: Stage) => Promise<Result>)
     process.once(signal, () => void clear().finally(() => process.exit(1)))
   }
   try {
-    // Running as root, Postgres runs as another user, who must be able to enter.
+    // If we are root, Postgres runs as another user, who must be able to enter.
     await promisify(execFile)('chmod', ['755', home])
     const secrets = openHome(home)
     const port = await freePort()
@@ -62,7 +62,7 @@ export async function withStage<Result>(work: (stage: Stage) => Promise<Result>)
         return client
       },
       async serve(database) {
-        // Its record of processes is by name, and there may be several PostgRESTs.
+        // A home of its own, because records of processes are by name and there may be several PostgRESTs.
         const folder = join(home, database)
         homes.push(folder)
         const apiPort = await freePort()

@@ -13,8 +13,8 @@ import { createWorkers, type Workers } from './workers.ts'
 export type ChaosOptions = { runs: number; workers: number; restarts: number; seconds: number }
 
 /**
- * Kills and pauses real worker processes at random, breaks their connections before or after Postgres has heard them, and
- * restarts Postgres. Prints one line at the end; throws where a step did not happen exactly once.
+ * Kills and pauses real worker processes at random, breaks their connections before or after Postgres has answered, and
+ * restarts Postgres. Prints one line at the end. Throws if a step was not completed exactly once.
  */
 export async function causeChaos(options: ChaosOptions): Promise<void> {
   const cluster = await startCluster()
@@ -59,7 +59,7 @@ async function run(cluster: Cluster, workers: Workers, { runs, restarts, ...opti
       await sleep(500)
       await cluster.resume()
     }
-    // The last fifth is left in peace, or some step would fail too often.
+    // No harm during the last fifth, because otherwise some step would fail too often.
     if (done < runs * 0.8) await workers.harm()
     else workers.resumeAll()
     const [row] = await query(cluster, 'select count(*) as done from app.runs where finished_at is not null')
@@ -81,7 +81,7 @@ async function run(cluster: Cluster, workers: Workers, { runs, restarts, ...opti
   })
 }
 
-/** Prints what `describe` makes of the counts at the end, and throws where a step was lost, repeated or early. */
+/** Prints the description of the counts at the end. Throws if a step was lost, completed twice or ran early. */
 async function requireOnce(cluster: Cluster, describe: (end: Record<string, unknown>) => string): Promise<void> {
   const [end = {}] = await query(
     cluster,
@@ -110,7 +110,7 @@ async function requireOnce(cluster: Cluster, describe: (end: Record<string, unkn
 async function submitAll(cluster: Cluster, runs: number): Promise<void> {
   for (let n = 0; n < runs; n++) {
     await query(cluster, 'select app.submit_run($1, null, $2)', [JSON.stringify(makeRun(n)), `run-${n}`])
-    // Even a few runs are under way for some seconds.
+    // Even a few runs take some seconds.
     await sleep(Math.max(20, 4000 / runs))
   }
 }
@@ -122,7 +122,7 @@ async function connect(cluster: Cluster): Promise<pg.Client> {
   return client
 }
 
-/** Repeats a query that fails, because Postgres restarts; every query here is safe to repeat. */
+/** Repeats a failed query, because Postgres restarts. Every query here is safe to repeat. */
 async function query(cluster: Cluster, text: string, args: unknown[] = []): Promise<Record<string, unknown>[]> {
   for (let attempt = 1; ; attempt++) {
     try {

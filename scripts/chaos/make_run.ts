@@ -1,6 +1,6 @@
 import type { StepSpec } from '../../worker/steps/define_handler.ts'
 
-/** A run with each kind of step; `n` varies how long they take and how often they fail. */
+/** Makes a run with each kind of step; `n` varies how long they take and how often they fail. */
 export function makeRun(n: number): StepSpec {
   return {
     key: 'run',

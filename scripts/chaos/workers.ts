@@ -8,7 +8,7 @@ import type { FaultyDatabase } from '../testing/faulty_database.ts'
 export type Workers = {
   counts: { started: number; killed: number; paused: number; broken: number }
   start(): Promise<void>
-  /** Breaks a connection, or kills, pauses or resumes a worker, or does nothing. */
+  /** Breaks a connection, or kills, pauses or resumes a worker, or does nothing, at random. */
   harm(): Promise<void>
   /** Resumes every worker that is paused. */
   resumeAll(): void
@@ -45,7 +45,7 @@ export function createWorkers(home: string, faulty: FaultyDatabase, databaseUrl:
     start,
     async harm() {
       if (Math.random() < 0.3) {
-        // Either the call is lost, or the answer to a call that has committed.
+        // Loses either the call, or the answer to a call that has committed.
         faulty.breakAt('worker.exchange_steps', Math.random() < 0.5 ? 'before' : 'after', 1)
         counts.broken += 1
       }

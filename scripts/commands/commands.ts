@@ -1,4 +1,4 @@
-/** The npm commands, in groups, with one line each: `npm run help` and each command's `--help` print them. */
+/** The npm commands in groups, with one line each, which `npm run help` and `--help` of each command print. */
 export const groups = {
   Run: {
     start: 'Starts the whole platform in the foreground; Ctrl-C stops it.',

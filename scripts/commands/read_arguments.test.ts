@@ -51,7 +51,7 @@ describe('arguments', () => {
   })
 })
 
-test('--help prints usage, options, environment and an example, even beside a wrong option', () => {
+test('--help prints usage, options, environment and an example, even with a wrong option', () => {
   const { status, stdout, stderr } = read(definition, '--wrong', '--help')
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   expect(stdout).toBe(`Prints an access token for a local user, and creates the user if needed.

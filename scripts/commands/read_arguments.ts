@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type CommandName, commands } from './commands.ts'
 
-/** An option of a command: what it takes, and what it is for. */
+/** An option of a command: the type of its value, and its purpose. */
 export type Option = { about: string; short?: string } & (
   | { type: 'boolean' }
   | { type: 'string'; value: string; default?: string }
@@ -16,27 +16,27 @@ type Value<O extends Option> = O extends { type: 'boolean' }
       ? string
       : string | undefined
 
-/** How a command is used; `--help` prints it. */
+/** The usage of a command, which `--help` prints. */
 export type Definition<Options extends Record<string, Option>> = {
   options?: Options
-  /** A placeholder for what follows the options, such as `<name>`. */
+  /** A placeholder for the arguments after the options, such as `<name>`. */
   arguments?: string
-  /** More about the command than its line. */
+  /** Further sentences after the line of the command. */
   about?: string
-  /** The variables that it reads; .env.example says what each is for. */
+  /** The variables that the command reads, all of which .env.example describes. */
   environment?: string[]
-  /** What follows `npm run`. */
+  /** The words after `npm run`. */
   example: string
 }
 
 export type Arguments<Options extends Record<string, Option>> = {
   options: { [Name in keyof Options]: Value<Options[Name]> }
   positionals: string[]
-  /** Ends the command with exit code 2 and a sentence. */
+  /** Prints a sentence and exits with code 2. */
   refuse(message: string): never
 }
 
-/** Reads a command's arguments. Prints how it is used and exits where `--help` is among them; exits with 2 where one is wrong. */
+/** Reads the arguments of a command. Prints its usage and exits for `--help`; exits with code 2 for a wrong argument. */
 export function readArguments<const Options extends Record<string, Option> = Record<never, never>>(
   name: CommandName,
   definition: Definition<Options>,
@@ -46,7 +46,7 @@ export function readArguments<const Options extends Record<string, Option> = Rec
     console.error(`${message}\nnpm run ${name} -- --help says how it is used.`)
     process.exit(2)
   }
-  // What follows another -- belongs to someone else.
+  // Arguments after a second -- are not for this command.
   const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
   if (own.includes('--help')) {
     console.log(describe(name, definition))
@@ -81,8 +81,8 @@ function read(name: string, option: Option, given: unknown): unknown {
   const value = Number(given)
   const { min = 1, max = Number.POSITIVE_INFINITY } = option
   if (given === '' || !(value >= min && value <= max)) {
-    const range = max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`
-    throw new WrongValue(`--${name} must be a number ${range}.`)
+    const range = max === Number.POSITIVE_INFINITY ? `, ${min} or more` : ` from ${min} to ${max}`
+    throw new WrongValue(`--${name} must be a number${range}.`)
   }
   return value
 }
@@ -102,7 +102,7 @@ function explain(error: NodeJS.ErrnoException, known: string[]): string {
   }
 }
 
-/** How a command is used, for people. */
+/** Describes the usage of a command. */
 function describe(name: CommandName, definition: Definition<Record<string, Option>>): string {
   const options = Object.entries(definition.options ?? {}).map(([option, { about, ...rest }]): [string, string] => [
     `${rest.short ? `-${rest.short}, ` : ''}--${option}${rest.type === 'boolean' ? '' : rest.type === 'number' ? ' <number>' : ` <${rest.value}>`}`,

@@ -1,12 +1,12 @@
-/** What an act gets: where the stack is, who signs in, and how to tell the audience what happened and how long it took. */
+/** The stage of an act: where the stack is, how to sign in, and how to print a step and its time. */
 export type Stage = {
   url: string
   anonKey: string
-  /** All that `$PLINTH_HOME/env` holds: for what operators and workers do. */
+  /** The contents of `$PLINTH_HOME/env`, for the parts of operators and workers. */
   env: Record<string, string>
   /** The stack's folder. */
   home: string
-  /** A user's token; the user is created if needed. */
+  /** Returns a user's token, and creates the user if needed. */
   tokenFor(email: string): Promise<string>
   step(what: string, ms?: number): void
 }

@@ -13,18 +13,18 @@ type Drama = {
   episodes: { scenes: { image_url: string | null; video_url: string | null }[] }[]
 }
 
-/** Has a drama generated, shows it growing, opens it, has a portrait made anew, and draws the graph of its jobs. */
+/** Requests a drama, shows its progress, opens it, regenerates a portrait, and draws the graph of its jobs. */
 export async function generateDrama({ url, anonKey, env, home, tokenFor, step }: Stage): Promise<void> {
   const standIn = env['GEMINI_BASE_URL']
   if (standIn === undefined) {
-    step('This stack asks the real Gemini, which would have to be paid: this act is left out')
+    step('This stack uses the real Gemini, which costs money: this act is skipped')
     return
   }
   const token = await tokenFor('ana@example.com')
   const ana = createClient<Database>(url, anonKey, { accessToken: async () => token })
   const behave = (latencyMs: number) =>
     fetch(`${standIn}/stand-in`, { method: 'PUT', body: JSON.stringify({ latencyMs }) })
-  // As fast as the stand-in is, nothing would be seen.
+  // The stand-in is too fast to watch.
   await behave(400)
   try {
     const asked = await timed(() =>
@@ -36,16 +36,16 @@ export async function generateDrama({ url, anonKey, env, home, tokenFor, step }:
         .throwOnError(),
     )
     const { id = '', run_id = 0 } = asked.value.data as { id?: string; run_id?: number }
-    step('Ana asks for a drama: its row and its run are there', asked.ms)
+    step('Ana requests a drama: its row and its run exist', asked.ms)
 
     const grown = await timed(() => watch(ana, id, run_id))
     must(grown.value.status === 'completed', `the run is ${grown.value.status}`)
-    step(`It has grown: ${count(grown.value)} jobs`, grown.ms)
+    step(`It is complete: ${count(grown.value)} jobs`, grown.ms)
 
     const opened = await timed(() => open(ana, id))
     const drama = opened.value
     const scenes = drama.episodes.flatMap((episode) => episode.scenes)
-    must(drama.characters.length === 3 && scenes.length === 6, 'the drama has not as many parts as were asked for')
+    must(drama.characters.length === 3 && scenes.length === 6, 'the drama does not have the requested number of parts')
     step(`Ana opens it: ${drama.characters.length} characters, ${scenes.length} scenes, in one request`, opened.ms)
 
     const pictures = [...drama.characters.map((one) => one.portrait_url), ...scenes.map((one) => one.image_url)]
@@ -64,12 +64,15 @@ export async function generateDrama({ url, anonKey, env, home, tokenFor, step }:
       while ((await readTree(ana, jobId)).status !== 'completed') await sleep(50)
     })
     const after = (await open(ana, id)).characters.map((one) => one.portrait_url)
-    must(after[0] !== first?.portrait_url && after[1] === drama.characters[1]?.portrait_url, 'not one portrait changed')
-    step('She has one portrait made anew; the others stay', again.ms)
+    must(
+      after[0] !== first?.portrait_url && after[1] === drama.characters[1]?.portrait_url,
+      'not exactly one portrait changed',
+    )
+    step('She regenerates one portrait; the others stay', again.ms)
 
     const drawn = await timed(async () => {
       const { data } = await ana.rpc('job_graph', { job_id: run_id }).throwOnError()
-      // Without the font that it would load from elsewhere, and with colours that every viewer understands.
+      // Without the font, which would be loaded from another site, and with colours that every viewer supports.
       const svg = renderMermaidSVG(data as string)
         .replace(/^ *@import .*\n/m, '')
         .replaceAll('var(--_line)', '#71717a')
@@ -89,12 +92,12 @@ async function watch(ana: Client, id: string, runId: number): Promise<JobNode> {
   for (const end = Date.now() + 60_000; ; await sleep(100)) {
     const [tree, { data }] = await Promise.all([
       readTree(ana, runId),
-      // What is done stands in the tables already.
+      // Finished parts are already in the tables.
       ana.from('dramas').select('title').eq('id', id).single().throwOnError(),
     ])
     display.draw(tree, data.title)
     if (['completed', 'failed', 'cancelled'].includes(tree.status)) return tree
-    must(Date.now() < end, 'the drama did not grow within a minute')
+    must(Date.now() < end, 'the drama was not complete within a minute')
   }
 }
 

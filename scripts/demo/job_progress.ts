@@ -9,10 +9,10 @@ export type JobNode = {
   children: JobNode[]
 }
 
-/** One line of the display: what it is about, how much of it is done, and what there is to say. */
+/** One line of the display: its subject, how much of it is done, and a note. */
 type Row = { name: string; parts: string; isDone: boolean }
 
-/** Draws a drama's run as it goes on: in place in a terminal, else a line for each part that is done. */
+/** Draws the progress of a drama's run: in place in a terminal, otherwise a line for each finished part. */
 export function showProgress(): { draw(tree: JobNode, title: string): void } {
   const isLive = process.stdout.isTTY === true
   let drawn = 0
@@ -33,7 +33,7 @@ export function showProgress(): { draw(tree: JobNode, title: string): void } {
         ...rows.map(({ name, parts, isDone }) => `   ${isDone ? '✓' : '·'} ${name.padEnd(12)} ${parts}`),
       ]
       const width = Math.max(20, (process.stdout.columns || 80) - 1)
-      // Up to the first line, and each one cleared before it is written: nothing flickers.
+      // Moves up to the first line and clears each line before writing it, which avoids flicker.
       process.stdout.write(
         `${drawn > 0 ? `\x1b[${drawn}A` : ''}${lines.map((line) => `\x1b[2K${line.slice(0, width)}\n`).join('')}`,
       )
@@ -68,7 +68,7 @@ function describe(tree: JobNode): Row[] {
   return rows
 }
 
-/** Its own work is done; children may be under way. */
+/** Whether its own work is done; its children may be open. */
 const isWritten = ({ status }: JobNode) => status === 'joining' || status === 'completed'
 
 function counts(nodes: JobNode[], kinds: Record<string, string>): string {

@@ -5,7 +5,7 @@ import { createClient } from '@supabase/supabase-js'
 import type { Database } from '../../db/types.ts'
 import { must, type Stage, timed } from './act.ts'
 
-/** Shares a real flow, opens it, compares, and shows that an expired share is gone. */
+/** Shares a real flow, opens it, compares it, and shows that an expired share does not open. */
 export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
   const ana = createClient<Database>(url, anonKey)
   const ben = createClient<Database>(url, anonKey)
@@ -22,12 +22,12 @@ export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
   step(`  → ${shared.value.data.url}`)
 
   const again = await timed(() => ana.rpc('share_flow', { flow, share_id: shareId }).throwOnError())
-  must(isDeepStrictEqual(again.value.data, shared.value.data), 'a repeated request gave another link')
+  must(isDeepStrictEqual(again.value.data, shared.value.data), 'a repeated request returned another link')
   step('Ana repeats the request: the same link', again.ms)
 
   const opened = await timed(() => ben.rpc('get_shared_resource', { share_id: shareId }, { get: true }).throwOnError())
   must(isDeepStrictEqual(opened.value.data, flow), 'the opened flow differs from the shared one')
-  step('Ben opens it by its id: every field is as Ana had it', opened.ms)
+  step('Ben opens it by its id: every field is unchanged', opened.ms)
 
   const listed = await timed(() => ben.from('shared_resources').select('id').eq('id', shareId).throwOnError())
   must(listed.value.data?.length === 0, 'an unlisted share could be listed')
@@ -41,7 +41,7 @@ export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
     const row = { id: shortId, resource_type: 'flow', resource_id: flowId, expires_at: expiresAt }
     await ana.from('shared_resources').insert(row).throwOnError()
   })
-  step('Ana shares another one for two seconds, by direct inserts', direct.ms)
+  step('Ana shares another flow for two seconds, by direct inserts', direct.ms)
   const before = await timed(() => ben.rpc('get_shared_resource', { share_id: shortId }, { get: true }))
   must(before.value.status === 200, 'a live share did not open')
   step('Ben opens it', before.ms)

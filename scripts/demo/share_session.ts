@@ -37,7 +37,7 @@ export async function shareSession({ url, anonKey, step }: Stage): Promise<void>
   }
   must(data.name === 'Mira' && data.personality === '', 'the card did not open as Character Card V2')
   must(isDeepStrictEqual(data.extensions['mood'], { calm: 0.5 }), 'an unknown extension was lost')
-  step('Ben opens it as Character Card V2, unknown extensions and all', openedCard.ms)
+  step('Ben opens it as Character Card V2, with its unknown extensions', openedCard.ms)
   const image = await timed(() => fetch(String(data.extensions['icon_url'])))
   must(image.value.headers.get('content-type') === 'image/png', 'the icon did not load')
   step('Ben loads its icon from the CDN', image.ms)
@@ -75,7 +75,7 @@ async function open(client: ReturnType<typeof createClient<Database>>, shareId: 
   return (await client.rpc('get_shared_resource', { share_id: shareId }, { get: true }).throwOnError()).data
 }
 
-/** A grey PNG, this many pixels high and wide; its first pixels are the run's, so that no two runs upload the same. */
+/** Makes a grey PNG of this width and height. Its first pixels derive from the run, so that no two runs upload the same bytes. */
 function picture(size: number): Uint8Array<ArrayBuffer> {
   const png = new PNG({ width: size, height: size })
   png.data.fill(size)

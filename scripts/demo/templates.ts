@@ -9,7 +9,7 @@ import { createTemplates, render } from '../../worker/templates/resolver.ts'
 import { findBundle, planVersion, publish, readTemplatesConfig, requireTemplateStore } from '../templates/publish.ts'
 import { must, type Stage, timed } from './act.ts'
 
-/** Publishes the bundle of dramas, and resolves it as a job would: from the store, the cache, and without either. */
+/** Publishes the bundle of dramas, and resolves it like a job: from the store, from the cache, and without either. */
 export async function resolveTemplates({ env, step }: Stage): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'plinth-demo-'))
   const operator = new pg.Client({ connectionString: env['DATABASE_URL'] })
@@ -32,7 +32,7 @@ export async function resolveTemplates({ env, step }: Stage): Promise<void> {
     step(`The operator publishes drama 1.0.0, as default: ${plan.files.length} files, each read back`, published.ms)
     const again = await timed(() => publish({ db, store }, plan, { setDefault: true }))
     must(!again.value.is_new, 'the same version was published twice')
-    step('… once more: nothing to do', again.ms)
+    step('The same version again: nothing to do', again.ms)
 
     const request = { template: 'drama', version: '1.0.0', locale: 'en', key: 'ana' } as const
     const templates = make(true)
@@ -41,10 +41,10 @@ export async function resolveTemplates({ env, step }: Stage): Promise<void> {
     step('A job resolves it: from the store, every SHA-256 verified', first.ms)
     const second = await timed(() => templates.resolve(request))
     must(second.value.source === 'cache', `the second came from ${second.value.source}`)
-    step('The next one: from the cache, verified again', second.ms)
+    step('The next job: from the cache, verified again', second.ms)
     const third = await timed(() => make(false).resolve(request))
     must(third.value.source === 'local', `the third came from ${third.value.source}`)
-    step('One without Postgres and store: from the bundle', third.ms)
+    step('A job without Postgres and store: from the bundle', third.ms)
     must(proofs.filter((line) => line.includes('[PROOF]')).length === 3, 'a resolution left no proof in the log')
     const prompt = render(second.value.artifacts['outline_prompt']?.text ?? '', {
       premise: 'Two sisters, one lighthouse.',

@@ -4,7 +4,7 @@ import { homeFolder } from '../local/home.ts'
 import { followLog } from './follow_log.ts'
 import { watchDatabase } from './watch_database.ts'
 
-/** Applies SQL files that change, and prints what worker and sidecar warn of, while a stack runs. */
+/** Applies changed SQL files and prints warnings of worker and sidecar while a stack runs. */
 export const accompany: Companion = ({ env }, say) => {
   const logs = join(homeFolder(), 'logs')
   const following = ['worker', 'sidecar'].map((name) =>

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
 /**
- * Prints the lines that are appended to a log from now on and that a developer should see: warnings and errors, and lines that
- * are not JSON, such as those of `node --watch` and the stack of a crash. Returns a function that ends it.
+ * Prints new lines of a log that a developer should see: warnings, errors, and lines that are not JSON, such as those of
+ * `node --watch` and the stack of a crash. Returns a function that ends it.
  */
 export function followLog(path: string, print: (line: string) => void): () => void {
   const file = openSync(path, 'r')
@@ -26,7 +26,7 @@ export function followLog(path: string, print: (line: string) => void): () => vo
   }
 }
 
-/** A line of a log for people, or undefined where it is not for them. */
+/** Describes a line of a log; undefined if a developer need not see it. */
 export function describeLine(line: string): string | undefined {
   if (line.trim() === '') return undefined
   try {

@@ -9,8 +9,8 @@ import { dbFolder, sqlFiles } from '../database/sql_files.ts'
 const parts = ['migrations', 'modules', 'seed'] as const
 
 /**
- * Applies migrations, modules and seed data to a database when their files change, one run at a time, and says what was applied,
- * or what failed and where. Returns a function that ends it after the current run.
+ * Applies migrations, modules and seed data to a database when their files change, one run at a time. Prints each applied file,
+ * or the error with its file and line. Returns a function that ends it after the current run.
  */
 export function watchDatabase(databaseUrl: string, say: (line: string) => void): () => Promise<void> {
   const changed = new Set<(typeof parts)[number]>()
@@ -27,7 +27,7 @@ export function watchDatabase(databaseUrl: string, say: (line: string) => void):
       running = undefined
     })()
   }
-  // Editors save in several steps: what they change within a moment is applied together.
+  // Editors save in several steps, so changes within a moment are applied together.
   const watchers = parts.map((part) =>
     watch(join(dbFolder, part), { recursive: true }, (_event, file) => {
       if (!file?.endsWith('.sql')) return
@@ -43,7 +43,7 @@ export function watchDatabase(databaseUrl: string, say: (line: string) => void):
         text.startsWith(migrationPlaceholder),
       )
       if (waiting.length > 0) {
-        // A migration that has run must not change any more, so it may run only when it is written.
+        // A migration must not change after it has run, so a new file may run only when it is complete.
         say(`${waiting[0]?.path} waits until its first line says why; migrations and modules wait, too.`)
       } else if (what.has('migrations') || what.has('modules')) {
         const { applied, warnings } = await migrateAndReport(databaseUrl)

@@ -6,8 +6,8 @@ import { type Stack, startStack } from './stack.ts'
 export type Companion = (stack: Stack, say: (line: string) => void) => () => Promise<void>
 
 /**
- * Runs a local stack until a signal comes or one of its parts ends; then stops every part and exits. With `isWatching`,
- * worker and sidecar start again when their code changes.
+ * Runs a local stack until a signal arrives or one of its parts ends, then stops every part and exits. With `isWatching`,
+ * worker and sidecar restart when their code changes.
  */
 export async function runInForeground(options: { isWatching?: boolean; accompany?: Companion } = {}): Promise<void> {
   const { isWatching = false, accompany } = options
@@ -15,7 +15,7 @@ export async function runInForeground(options: { isWatching?: boolean; accompany
   const startedAt = performance.now()
   const say = (line: string) => console.log(line)
 
-  // A reader that has gone, such as head, must not end us before our children.
+  // A closed pipe, such as to head, must not end us before our children.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
   let interrupted = false

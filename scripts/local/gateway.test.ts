@@ -78,7 +78,7 @@ describe('a request', () => {
     expect(headers['x-client-address']).toBe('127.0.0.1')
   })
 
-  test('of any type and size arrives whole', async () => {
+  test('arrives whole, whatever its type and size', async () => {
     for (const type of [
       'text/plain',
       'application/json',

@@ -5,26 +5,26 @@ import httpProxy from '@fastify/http-proxy'
 import { type FastifyError, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { drain } from '../../sidecar/drain.ts'
 
-/** Where the local gateway listens, and where the services behind it do. */
+/** The ports of the local gateway and of the services behind it. */
 export type GatewayOptions = { port: number; postgrestPort: number; sidecarPort: number }
 
 export type Gateway = {
-  /** Ends every connection, also those that are in use. */
+  /** Closes every connection, also those in use. */
   close(): Promise<void>
 }
 
 /**
- * One URL for clients, as Supabase gives them: `/rest/v1` goes to PostgREST, `/api` to the sidecar, which speaks CORS
- * itself. For development: it adds what supabase-js expects of Supabase's own gateway, and sets `x-client-address`,
- * which clients cannot forge. Bodies pass as streams, in both directions; WebSockets pass, too.
+ * Serves one URL for clients, like Supabase: `/rest/v1` goes to PostgREST, `/api` to the sidecar, which handles CORS itself.
+ * For development: it does for supabase-js what Supabase's own gateway does, and sets `x-client-address`, which clients
+ * cannot forge. Forwards bodies as streams in both directions, and WebSockets.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const server = fastify({
     forceCloseConnections: true,
-    // A URL that the router cannot decode.
+    // The router cannot decode the URL.
     frameworkErrors: (_error, request, reply) => refuseUrl(request as FastifyRequest, reply as FastifyReply),
   })
-  // Bodies are the services' business: nothing is parsed, and no size is limited here.
+  // The services parse bodies and limit their size; the gateway does neither.
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', (_request, payload, done) => done(null, detach(payload)))
 
@@ -32,7 +32,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (isForSidecar(request)) return
     reply.headers(corsHeaders(request))
     if (request.method === 'OPTIONS') return reply.code(204).send()
-    // PostgREST answers 500 to bytes that are not UTF-8, and keeps the connection waiting.
+    // PostgREST would answer 500 to bytes that are not UTF-8, and leave the connection hanging.
     if (!isUtf8(Buffer.from(request.raw.rawHeaders.join(''), 'latin1'))) {
       return refuse(reply, 400, 'request_invalid', 'A header is not UTF-8.', 'Send ASCII.')
     }
@@ -48,7 +48,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       prefix,
       rewritePrefix,
       websocket: true,
-      // Without a slash there would be no path left, and the prefix would stay.
+      // Without a slash the path would be empty, and http-proxy would keep the prefix.
       preRewrite: (url) => (url.startsWith(`${prefix}?`) ? url.replace('?', '/?') : url),
       proxyPayloads: false,
       internalRewriteLocationHeader: false,
@@ -58,7 +58,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       replyOptions: {
         // The services limit the time of each request themselves.
         timeout: 0,
-        // By default a GET that is answered 503 would be sent again, ten times.
+        // By default http-proxy repeats a GET up to ten times if the answer is a 503.
         retryDelay: () => null,
         rewriteRequestHeaders,
         rewriteHeaders: (headers, request) => ({
@@ -88,7 +88,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       404,
       'route_not_found',
       `Nothing answers at ${request.url.split('?')[0]} of the local gateway.`,
-      'Use /rest/v1 or /api; there is no Auth, Storage or Realtime server on this target.',
+      'Use /rest/v1 or /api. This target has no Auth, Storage or Realtime server.',
     ),
   )
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
@@ -101,7 +101,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return { close: () => server.close() }
 }
 
-/** The upload that a service reads: it can end, because the service has answered, without ending the client's connection. */
+/** Detaches an upload from its connection: if a service answers early and stops reading, the client stays connected. */
 function detach(upload: IncomingMessage): PassThrough {
   const body = new PassThrough()
   body.on('error', () => {})
@@ -111,7 +111,7 @@ function detach(upload: IncomingMessage): PassThrough {
   return upload.pipe(body)
 }
 
-/** An answer to a client that is still sending; see {@link drain}. */
+/** Sends an answer, then drains the rest of the request; see {@link drain}. */
 function thenDrain(answer: AsyncIterable<unknown> | string[], upload: Readable): Readable {
   async function* parts() {
     yield* answer
@@ -124,19 +124,19 @@ function rewriteRequestHeaders(
   { method, ip }: Pick<FastifyRequest, 'method' | 'ip'>,
   sent: IncomingHttpHeaders,
 ): IncomingHttpHeaders {
-  // The gateway has answered "100 Continue" itself.
+  // The gateway itself has answered "100 Continue".
   const { apikey, expect: _expect, ...headers } = sent
   headers['x-client-address'] = ip
   if (apikey !== undefined && headers.authorization === undefined) headers.authorization = `Bearer ${apikey}`
   if (method === 'GET' || method === 'HEAD') {
-    // Their body, if there is one, is not forwarded.
+    // A body of these methods is not forwarded.
     delete headers['content-length']
     delete headers['transfer-encoding']
   }
   return headers
 }
 
-/** A connection is between two neighbours. */
+/** Removes the headers that are only for one connection. */
 function withoutConnection(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const { connection: _connection, 'keep-alive': _keepAlive, ...rest } = headers
   return rest

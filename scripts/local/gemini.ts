@@ -5,16 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PNG } from 'pngjs'
 
 /**
- * A stand-in for Gemini, for development and tests: it speaks the wire format and thinks nothing. Texts satisfy the schema
- * that is asked for, images are real PNGs derived from the prompt, videos take a few polls; the same request has the same
- * answer. `PUT /stand-in` with a {@link Behaviour} changes how it behaves, `GET /stand-in` tells what it was asked.
+ * A stand-in for Gemini, for development and tests. It speaks the wire format, without a model: texts satisfy the requested
+ * schema, images are real PNGs derived from the prompt, videos take a few polls, and the same request gets the same answer.
+ * `PUT /stand-in` with a {@link Behaviour} changes its behaviour, `GET /stand-in` lists its requests.
  */
 export type Behaviour = {
   /** How long each answer takes. */
   latencyMs: number
-  /** How often a video is polled before it is there. */
+  /** How many polls a video takes. */
   videoPolls: number
-  /** Each request takes the first of these that is due, so that `{ every: 1, times: 1 }` is the next one. */
+  /** Each request gets the first fault that is due: `{ every: 1, times: 1 }` makes the next request fail. */
   faults: Fault[]
 }
 
@@ -31,13 +31,13 @@ export type Fault = {
     | 'bad_request'
     | 'video_failed'
     | 'video_lost'
-  /** Of the requests that it is for, which ones: 3 is every third. */
+  /** Every how many of the matching requests: 3 is every third. */
   every: number
-  /** How often in all; for ever by default. */
+  /** How many times in all; without end by default. */
   times?: number
   /** Only requests whose path contains this, such as a model's name. */
   path?: string
-  /** What a 429 says of the delay; "none" leaves it out. */
+  /** The delay that a 429 names; "none" leaves it out. */
   retryDelay?: string
 }
 
@@ -46,12 +46,12 @@ export type StandIn = {
   behave(behaviour: Partial<Behaviour>): void
   /** Paths of the requests so far. */
   requests: string[]
-  /** What Gemini would have sold: a digest of each request, polls aside, that it has answered in full, or cut off. */
+  /** The requests that Gemini would bill: a digest of each that was answered in full or cut off, without polls. */
   sold: string[]
   stop(): Promise<void>
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a stand-in reads what it needs, of whatever it is sent
+// biome-ignore lint/suspicious/noExplicitAny: the stand-in reads requests of any shape
 type Any = any
 
 type Operation = { polls: number; prompt: string }
@@ -61,7 +61,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
   const requests: string[] = []
   const sold: string[] = []
   const seen = new Map<Fault, number>()
-  /** What was refused is refused again. */
+  /** Refused prompts, which are refused again. */
   const blocked = new Map<string, Fault>()
   const operations = new Map<string, Operation>()
   const log = options.log ?? (() => {})
@@ -73,7 +73,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     blocked.clear()
   }
 
-  /** The fault that this request meets, if any. */
+  /** Returns the fault that is due for this request, if any. */
   function meetFault(path: string, body: string): Fault | undefined {
     const request = digest(`${path} ${body}`).toString('hex')
     const before = blocked.get(request)
@@ -120,7 +120,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     }
     const name = path.replace('/v1beta/', '')
     const known = name.replace(/^files\//, 'models/').replace(/:download$/, '')
-    // One of before a restart, which lost it, goes on: a local stack is restarted more often than Gemini.
+    // Continue an operation that a restart lost: a local stack restarts more often than Gemini.
     if (/^models\/[^/]+\/operations\/[0-9a-f-]{36}$/.test(known) && !operations.has(known)) {
       operations.set(known, { polls: 0, prompt: known })
     }
@@ -173,7 +173,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
   }
 }
 
-/** Answers as a Gemini in trouble would; false where the fault is in the answer's content. */
+/** Answers like a failing Gemini. Returns false if the fault is in the content of the answer. */
 async function misbehave(fault: Fault, response: ServerResponse): Promise<boolean> {
   switch (fault.kind) {
     case 'rate':
@@ -229,7 +229,7 @@ function generate(model: string, body: Any, fault: Fault | undefined): unknown {
   return reply({ text })
 }
 
-/** A value as a JSON Schema asks for; what it is made of comes from the prompt, and from where it stands. */
+/** Makes a value that satisfies a JSON Schema, derived from the prompt and from the path of the value. */
 function makeValue(schema: Any, root: Any, seed: string): unknown {
   if (schema.$ref !== undefined) {
     const target = schema.$ref
@@ -288,7 +288,7 @@ function makeUuid(seed: string): string {
 
 const digest = (seed: string) => createHash('sha256').update(seed).digest()
 
-/** A real PNG, 160 × 90, of squares in colours that the prompt gives: a kilobyte. */
+/** Makes a real PNG, 160 × 90, half a kilobyte, of squares whose colours derive from the prompt. */
 export function makePng(prompt: string): Buffer {
   const png = new PNG({ width: 160, height: 90 })
   const [r = 0, g = 0, b = 0, dr = 0, dg = 0, db = 0] = digest(prompt)
@@ -302,7 +302,7 @@ export function makePng(prompt: string): Buffer {
   return PNG.sync.write(png, { colorType: 2, filterType: 0, deflateStrategy: 0 })
 }
 
-/** The boxes of an MP4, with nothing to be seen. */
+/** Makes the boxes of an MP4 without a picture. */
 function makeVideo(prompt: string): Buffer {
   const box = (type: string, data: Buffer) => {
     const length = Buffer.alloc(4)

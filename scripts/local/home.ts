@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { isClaimed, StartError } from './process.ts'
 
-/** Secrets of a local stack: made at its first start, kept in `secrets.json` of its home, readable by the owner only. */
+/** Secrets of a local stack: generated at its first start, stored in `secrets.json` of its home, readable by the owner only. */
 export type Secrets = {
   jwtSecret: string
   adminPassword: string
@@ -19,7 +19,7 @@ export function homeFolder(): string {
   return resolve(process.env['PLINTH_HOME'] || join(import.meta.dirname, '../../.local'))
 }
 
-/** Makes the home and its secrets, or reads what an earlier start made. */
+/** Creates the home and its secrets, or reads the secrets of an earlier start. */
 export function openHome(home: string): Secrets {
   try {
     mkdirSync(home, { recursive: true })
@@ -43,7 +43,7 @@ export function openHome(home: string): Secrets {
   }
 }
 
-/** Ports of an earlier start that URLs in its data name. */
+/** Ports of an earlier start that URLs in the data contain. */
 export function readPorts(home: string): { s3?: number } {
   const path = join(home, 'ports.json')
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { s3?: number }) : {}
@@ -53,13 +53,13 @@ export function writePorts(home: string, ports: { s3: number }): void {
   writeWhole(join(home, 'ports.json'), `${JSON.stringify(ports)}\n`)
 }
 
-/** Writes `env`, which tells clients and tests where the stack is; it exists only while the stack runs. */
+/** Writes `env`, which tells clients and tests where the stack is. The file exists only while the stack runs. */
 export function writeEnv(home: string, env: Record<string, string>): void {
   const lines = Object.entries(env).map(([name, value]) => `${name}=${value}`)
   writeWhole(join(home, 'env'), `${lines.join('\n')}\n`)
 }
 
-/** Writes a file of which nobody, and no crash, ever sees a part. */
+/** Writes a file as a whole: no reader sees half of it, also after a crash. */
 function writeWhole(path: string, text: string): void {
   writeFileSync(`${path}.new`, text, { mode: 0o600, flush: true })
   renameSync(`${path}.new`, path)
@@ -69,7 +69,7 @@ export function removeEnv(home: string): void {
   rmSync(join(home, 'env'), { force: true })
 }
 
-/** The `env` of the stack that runs in this home, or undefined. */
+/** Reads the `env` of the stack that runs in this home; undefined if none runs. */
 export function readEnv(home: string): Record<string, string> | undefined {
   const path = join(home, 'env')
   if (!existsSync(path) || !isClaimed(home)) return undefined

@@ -5,13 +5,13 @@ export async function signJwt(claims: JWTPayload, secret: string): Promise<strin
   return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(new TextEncoder().encode(secret))
 }
 
-/** An API key for a role (`anon`, `service_role`), valid for ten years. */
+/** Signs an API key for a role (`anon`, `service_role`), valid for ten years. */
 export async function signApiKey(role: string, secret: string): Promise<string> {
   const now = Math.floor(Date.now() / 1000)
   return signJwt({ iss: 'plinth', role, iat: now, exp: now + 10 * 365 * 86_400 }, secret)
 }
 
-/** A user's access token, valid for `seconds`. */
+/** Signs a user's access token, valid for `seconds`. */
 export async function signUserToken(
   user: { id: string; email: string },
   secret: string,

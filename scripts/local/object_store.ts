@@ -12,7 +12,7 @@ type S3rverOptions = {
   configureBuckets: { name: string }[]
 }
 
-// The local S3 server as a process of its own: its folder, its port, a bucket whose objects all may read, and private ones.
+// The local S3 server as a process. Arguments: its folder, its port, a bucket with public objects, and private buckets.
 const [directory = '', port = '0', publicBucket = '', ...privateBuckets] = process.argv.slice(2)
 const Server = createRequire(import.meta.url)('@20minutes/s3rver') as new (options: S3rverOptions) => S3rver
 const make = (allowMismatchedSignatures: boolean) =>
@@ -32,7 +32,7 @@ await strict.configureBuckets()
 const [forObjects, forBuckets] = [strict.callback(), lenient.callback()]
 const server = createServer((request, response) => {
   const url = request.url ?? '/'
-  // s3rver would allow everything without a signature.
+  // s3rver itself allows all requests without a signature.
   if (!isSigned(request) && !isPublic(request)) {
     response.writeHead(403, { 'content-type': 'application/xml' })
     response.end('<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>')
@@ -45,7 +45,7 @@ function isSigned({ url, headers }: IncomingMessage): boolean {
   return headers.authorization !== undefined || /[?&](X-Amz-)?Signature=/.test(url ?? '')
 }
 
-/** Whether this reads an object as a browser loads it from a CDN. */
+/** Whether a request reads an object of the public bucket, like a browser that loads it from a CDN. */
 function isPublic({ method = '', url = '' }: IncomingMessage): boolean {
   const [, bucket, key] = url.replace(/\?.*/, '').split('/', 3)
   return ['GET', 'HEAD', 'OPTIONS'].includes(method) && bucket === publicBucket && Boolean(key)

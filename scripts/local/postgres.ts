@@ -29,8 +29,8 @@ export type PostgresOptions = {
 type OsUser = { name: string; uid: number; gid: number }
 
 /**
- * Starts Postgres, after `initdb` where the home is new. The binaries come from npm, or from `PLINTH_POSTGRES_BIN`.
- * A server that an earlier run left behind in this home is stopped first; `say` is told.
+ * Starts Postgres, after `initdb` if the home is new. The binaries come from npm, or from `PLINTH_POSTGRES_BIN`.
+ * Stops a server that an earlier run left behind in this home first, and tells `say`.
  */
 export async function startPostgres(options: PostgresOptions, say: (line: string) => void): Promise<Postgres> {
   const { home, port } = options
@@ -71,7 +71,7 @@ export async function startPostgres(options: PostgresOptions, say: (line: string
   return { child, port, stop: () => child.stop('SIGINT', 3000) }
 }
 
-/** How to connect as the superuser. */
+/** Returns the connection of the superuser. */
 export function adminConfig(
   options: Pick<PostgresOptions, 'port' | 'adminPassword'>,
   database: string,
@@ -79,7 +79,7 @@ export function adminConfig(
   return { host: '127.0.0.1', port: options.port, user: 'supabase_admin', password: options.adminPassword, database }
 }
 
-/** Makes the cluster beside its place, and moves it there when it is whole: a killed initdb leaves nothing that looks so. */
+/** Creates the cluster in `data.new` and renames it when it is complete, so a killed initdb leaves no cluster that looks usable. */
 async function initialise(
   options: PostgresOptions,
   bin: string,
@@ -121,7 +121,7 @@ async function initialise(
   })
 }
 
-/** Where Postgres's programs are. */
+/** Returns the folder of Postgres's programs. */
 async function binaries(): Promise<string> {
   const configured = process.env['PLINTH_POSTGRES_BIN']
   if (configured) return configured
@@ -131,13 +131,13 @@ async function binaries(): Promise<string> {
     return dirname(postgres)
   } catch (cause) {
     throw new StartError(
-      `There is no embedded Postgres for this machine (${name}): set PLINTH_POSTGRES_BIN to a folder that has initdb and postgres.`,
+      `npm has no Postgres for this machine (${name}): set PLINTH_POSTGRES_BIN to a folder with initdb and postgres.`,
       { cause },
     )
   }
 }
 
-/** Postgres refuses to run as root: then it runs as user `postgres`, or `nobody` where there is none. */
+/** Returns the user that Postgres runs as if we are root, which it refuses: `postgres`, otherwise `nobody`. */
 function serverUser(): OsUser | undefined {
   if (process.getuid?.() !== 0) return undefined
   const users = readFileSync('/etc/passwd', 'utf8')
@@ -151,7 +151,7 @@ function serverUser(): OsUser | undefined {
   return { name: entry[0] ?? '', uid: Number(entry[2]), gid: Number(entry[3]) }
 }
 
-/** Fails in one sentence when the user that runs Postgres cannot get to a path; names the folder that is closed. */
+/** Fails if the user that runs Postgres cannot reach a path; the message names the folder that is closed. */
 function requireReach(user: OsUser | undefined, path: string, test: '-d' | '-x', hint: string): void {
   if (!user) return
   const passes = (at: string) =>
@@ -166,7 +166,7 @@ function requireReach(user: OsUser | undefined, path: string, test: '-d' | '-x',
   throw new StartError(`Running as root, Postgres runs as user "${user.name}", who cannot enter ${closed}. ${hint}`)
 }
 
-/** Stops the server that an earlier run, killed, left on this data folder: by its own pid file, if it is really that. */
+/** Stops the server that a killed run left on this data folder. Its pid file names it, its working folder confirms it. */
 async function stopStalePostgres(data: string, say: (line: string) => void): Promise<void> {
   const pidFile = join(data, 'postmaster.pid')
   if (!existsSync(pidFile)) return
@@ -175,7 +175,7 @@ async function stopStalePostgres(data: string, say: (line: string) => void): Pro
   try {
     workingFolder = readlinkSync(`/proc/${pid}/cwd`)
   } catch {
-    // No such process: Postgres itself discards the file.
+    // The process has ended: Postgres itself discards the file.
   }
   if (workingFolder !== realpathSync(data)) return
   say(`Stopping the Postgres that an earlier run left behind (pid ${pid}).`)

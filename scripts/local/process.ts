@@ -3,17 +3,17 @@ import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A failure that a person can mend: the message is one sentence, and no stack is shown. */
+/** A failure that a person can correct: the message is one sentence, printed without its stack. */
 export class StartError extends Error {}
 
-/** What to tell a person of a failed start; one that nobody foresaw keeps its stack. */
+/** Describes a failed start to a person. An unexpected error keeps its stack. */
 export function explain(error: unknown, home: string): string {
   const chain: Error[] = []
   for (let link = error; link instanceof Error && chain.length < 10; link = link.cause) chain.push(link)
   if (chain.some(({ message }) => diskFull.test(message))) return `The disk that holds ${home} is full.`
   const [first] = chain
   if (first instanceof StartError) return first.message
-  // A migration or module file that does not apply names its file and line; the stack would tell nothing more.
+  // The error of a migration or module names file and line; its stack would add nothing.
   return chain.some((link) => 'severity' in link) ? (first?.message ?? '') : (first?.stack ?? String(error))
 }
 
@@ -29,7 +29,7 @@ export type Child = {
   stop(signal: NodeJS.Signals, graceMs: number): Promise<void>
 }
 
-/** Starts a program in a process group of its own, so that a Ctrl-C reaches it through us, in our order. */
+/** Starts a program in its own process group, so that Ctrl-C reaches only us, and we stop the programs in order. */
 export function startChild(home: string, name: string, command: string, args: string[], options: SpawnOptions): Child {
   mkdirSync(join(home, 'logs'), { recursive: true })
   mkdirSync(join(home, 'run'), { recursive: true })
@@ -48,7 +48,7 @@ export function startChild(home: string, name: string, command: string, args: st
   return { name, pid, log, exited, stop: (signal, graceMs) => stopPid(pid, signal, graceMs) }
 }
 
-/** Asks a process to end. If it does not within `graceMs`, ends it and every other process of its group. */
+/** Asks a process to end. If it does not within `graceMs`, kills it and every other process of its group. */
 export async function stopPid(pid: number, signal: NodeJS.Signals, graceMs: number): Promise<void> {
   const until = Date.now() + graceMs
   kill(pid, signal)
@@ -60,7 +60,7 @@ export async function stopPid(pid: number, signal: NodeJS.Signals, graceMs: numb
   while (isRunning(pid)) await sleep(20)
 }
 
-/** Stops what an earlier run left behind in this home, and returns the names. Pids are used again: start times tell. */
+/** Stops the processes that an earlier run left in this home, and returns their names. Start times guard against reused pids. */
 export async function stopStale(home: string): Promise<string[]> {
   const stopped: string[] = []
   for (const file of listRecords(home)) {
@@ -74,7 +74,7 @@ export async function stopStale(home: string): Promise<string[]> {
   return stopped
 }
 
-/** Claims the home for this process; another live one there is refused. */
+/** Claims the home for this process; fails if another live process holds it. */
 export function claimHome(home: string): void {
   const path = join(home, 'run', 'stack.json')
   const claim = JSON.stringify({ pid: process.pid, startedAt: startTime(process.pid) })
@@ -91,12 +91,12 @@ export function claimHome(home: string): void {
   }
 }
 
-/** Gives up what {@link claimHome} claimed. */
+/** Releases a home that {@link claimHome} claimed. */
 export function releaseHome(home: string): void {
   rmSync(join(home, 'run', 'stack.json'), { force: true })
 }
 
-/** Whether a process runs; one that has ended and is not reaped yet does not. */
+/** Whether a process runs; a zombie does not. */
 export function isRunning(pid: number): boolean {
   return startTime(pid) !== undefined
 }
@@ -107,7 +107,7 @@ export function isClaimed(home: string): boolean {
   return record !== undefined && startTime(record.pid) === record.startedAt
 }
 
-/** Polls until `probe` succeeds; fails at once when the process ends, and after `seconds`. */
+/** Polls until `probe` succeeds. Fails when the process ends, and after `seconds`. */
 export async function waitFor(child: Child, seconds: number, probe: () => Promise<boolean>): Promise<void> {
   let ended: string | undefined
   void child.exited.then((how) => {
@@ -122,7 +122,7 @@ export async function waitFor(child: Child, seconds: number, probe: () => Promis
   }
 }
 
-/** The end of a log, for a message. */
+/** Returns the end of a log, for a message. */
 function lastLines(log: string): string {
   return `${readFileSync(log, 'utf8').trimEnd().split('\n').slice(-3).join(' | ')} (${log})`
 }
@@ -135,7 +135,7 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** When a process started, in the kernel's ticks; undefined when there is none (a zombie is none). */
+/** Returns the start time of a process in the kernel's ticks; undefined if it does not run or is a zombie. */
 function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -149,7 +149,7 @@ function startTime(pid: number): string | undefined {
 function listRecords(home: string): string[] {
   try {
     const files = readdirSync(join(home, 'run')).filter((file) => file.endsWith('.json') && file !== 'stack.json')
-    // Postgres last: who works gives back what is under way.
+    // Postgres last, because workers release their steps when they stop.
     return files.sort((a, b) => Number(a === 'postgres.json') - Number(b === 'postgres.json'))
   } catch {
     return []

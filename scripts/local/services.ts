@@ -6,10 +6,10 @@ import { type Child, startChild, waitFor } from './process.ts'
 const root = resolve(import.meta.dirname, '../..')
 const require = createRequire(import.meta.url)
 
-/** The bucket of the local S3 server that stands for Spaces. */
+/** The bucket of the local S3 server in place of Spaces. */
 export const assetBucket = 'plinth-assets'
 
-/** Starts PostgREST on a database, as role `authenticator`; ready when its schema cache is loaded. */
+/** Starts PostgREST on a database, as role `authenticator`; resolves when its schema cache is loaded. */
 export async function startPostgrest(options: {
   home: string
   port: number
@@ -55,14 +55,14 @@ export function spacesEnv(port: number): Record<string, string> {
   }
 }
 
-/** The bucket of the local S3 server that stands for Supabase Storage's. */
+/** The bucket of the local S3 server in place of Supabase Storage's. */
 export const templateBucket = 'template-artifacts'
 
-/** What the worker and the publishing scripts need to use templates in the local S3 server. */
+/** The environment that lets the worker and the publishing commands use templates in the local S3 server. */
 export function templatesEnv(port: number): Record<string, string> {
   return {
     TEMPLATES_STORE_ENDPOINT: `http://127.0.0.1:${port}`,
-    // Where the local server says that it is.
+    // The region that the local server reports.
     TEMPLATES_STORE_REGION: 'us-east-1',
     TEMPLATES_STORE_BUCKET: templateBucket,
     TEMPLATES_STORE_ACCESS_KEY_ID: 'S3RVER',
@@ -70,7 +70,7 @@ export function templatesEnv(port: number): Record<string, string> {
   }
 }
 
-/** Where clients load what the bucket of the local S3 server holds. */
+/** The URL from which clients load the assets in the local S3 server. */
 export function assetsUrl(port: number): string {
   return `http://127.0.0.1:${port}/${assetBucket}`
 }
@@ -81,7 +81,7 @@ export async function startObjectStore(home: string, port: number): Promise<Chil
   mkdirSync(data, { recursive: true })
   const args = [join(import.meta.dirname, 'object_store.ts'), data, String(port), assetBucket, templateBucket]
   const child = startChild(home, 'object-store', process.execPath, args, {
-    // Its tokens for the next page of a list are encrypted with DES.
+    // s3rver encrypts the tokens of list pages with DES.
     env: { PATH: process.env['PATH'], NODE_OPTIONS: '--openssl-legacy-provider --no-deprecation' },
   })
   await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${port}/`)).status < 500)
@@ -102,8 +102,8 @@ export async function startGeminiStandIn(home: string, port: number): Promise<Ch
 }
 
 /**
- * Starts the worker or the sidecar as a process of its own, exactly as in production. With `isWatching` the process is Node's
- * watcher, which starts another one when the code changes, and hands on the signal that stops it.
+ * Starts the worker or the sidecar as a process, exactly as in production. With `isWatching` the process is Node's watcher: it
+ * restarts the service when its code changes, and forwards the signal that stops it.
  */
 export async function startService(
   home: string,

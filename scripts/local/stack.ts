@@ -19,9 +19,9 @@ import { prepareSupabaseShim } from './supabase_shim.ts'
 
 /** A running local stack. */
 export type Stack = {
-  /** What `$PLINTH_HOME/env` holds. */
+  /** The contents of `$PLINTH_HOME/env`. */
   env: Record<string, string>
-  /** Resolves with one sentence when a part ends that should not. */
+  /** Resolves with a sentence when a part ends unexpectedly. */
   failed: Promise<string>
   /** Stops every part within 5 s; safe to call twice. */
   stop(): Promise<void>
@@ -30,8 +30,8 @@ export type Stack = {
 const standInKey = 'stand-in'
 
 /**
- * How developers see what Postgres does: extensions.pg_stat_statements counts statements, and logs/postgres.log has the plans of
- * slow ones. Both look into functions, because that is where the work is.
+ * Settings for developers: extensions.pg_stat_statements counts statements, and logs/postgres.log gets the plans of slow ones,
+ * both inside functions, too.
  */
 const observation = {
   shared_preload_libraries: 'pg_stat_statements,auto_explain',
@@ -40,12 +40,12 @@ const observation = {
   'auto_explain.log_nested_statements': 'on',
 }
 
-/** Those of these variables that this process was given, for one of the stack's. */
+/** Returns those of these variables that this process has, for a process of the stack. */
 function given(...names: string[]): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 }
 
-/** Brings up the whole platform in a home folder; if a part does not start, what did start is stopped again. */
+/** Starts the whole platform in a home folder. If a part does not start, stops all others again. */
 export async function startStack(
   home: string,
   say: (line: string) => void,
@@ -80,7 +80,7 @@ export async function startStack(
     children.push(postgres.child)
     const url = (role: string, password: string) =>
       `postgres://${role}:${password}@127.0.0.1:${ports.postgres}/postgres`
-    // The stand-in's own is in the env file of a stack, which may have been exported.
+    // A shell that exported the env file of a stack has the key of its stand-in.
     const geminiKey = process.env['GEMINI_API_KEY'] === standInKey ? undefined : process.env['GEMINI_API_KEY']
     const standInPort = await freePort()
     const gemini: Record<string, string> = geminiKey
@@ -122,7 +122,7 @@ export async function startStack(
           WORKER_HEALTH_PORT: String(ports.worker),
           ...spacesEnv(ports.s3),
           ...templatesEnv(ports.s3),
-          // Here what is published counts at once.
+          // So that a published version is used at once.
           FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: process.env['FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE'] || 'true',
           PLINTH_HOME: home,
           ...given(
@@ -186,7 +186,7 @@ export async function startStack(
     return { env, failed, stop }
   } catch (error) {
     await stop()
-    // What was started but never became ready has a record too.
+    // A process that never became ready has a record, too.
     await stopStale(home)
     throw error
   }
@@ -222,7 +222,7 @@ async function choosePorts(home: string) {
     postgrestAdmin: await choosePort('POSTGREST_ADMIN_PORT'),
     sidecar: await choosePort('SIDECAR_PORT'),
     worker: await choosePort('WORKER_HEALTH_PORT'),
-    // The URLs of assets name it, and are kept.
+    // The stored URLs of assets contain it.
     s3: await choosePort('S3_PORT', remembered.s3),
   }
   writePorts(home, { s3: ports.s3 })

@@ -5,7 +5,7 @@ import pg from 'pg'
 /** The comments by which the shim recognises its own objects, the second in databases of earlier releases. */
 const marks = ['Plinth Supabase shim', 'Plinth platform shim']
 
-/** The parts of Supabase that `db/supabase_shim` stands in for, and where each is recognised. */
+/** The parts of Supabase that `db/supabase_shim` replaces, and the comment that marks each as the shim's. */
 const parts = [
   {
     file: 'roles.sql',
@@ -26,7 +26,7 @@ const parts = [
   },
 ]
 
-/** Prepares a database as Supabase would: each part that is absent, or is the shim's own, is applied as superuser. */
+/** Prepares a database as Supabase would: applies, as superuser, each part that is missing or is the shim's own. */
 export async function prepareSupabaseShim(admin: pg.ClientConfig): Promise<void> {
   const client = new pg.Client(admin)
   await client.connect()

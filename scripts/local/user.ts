@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { signUserToken } from './jwt.ts'
 
-/** An access token for a local user, who is created if needed: the embedded target has no Auth server. */
+/** Returns an access token for a local user, and creates the user if needed, because the embedded target has no Auth server. */
 export async function tokenForEmail(env: Record<string, string>, email: string): Promise<string> {
   const client = new pg.Client(env['DATABASE_URL'])
   await client.connect()

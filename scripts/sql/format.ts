@@ -1,6 +1,6 @@
 import type { DatabaseError, FieldDef, QueryArrayResult } from 'pg'
 
-/** The result of a statement as text: a table, or the command that ran. */
+/** Formats the result of a statement: a table, or the name of the command. */
 export function formatResult({ fields, rows, command, rowCount }: QueryArrayResult<(string | null)[]>): string {
   if (fields.length === 0) return [command, rowCount].filter((part) => part !== null).join(' ')
   const cells = rows.map((row) => row.map((cell) => (cell ?? '').split('\n')))
@@ -29,7 +29,7 @@ export function formatResult({ fields, rows, command, rowCount }: QueryArrayResu
 /** int8, int2, int4, oid, float4, float8, numeric. */
 const numberTypes = new Set([20, 21, 23, 26, 700, 701, 1700])
 
-/** An error with the line of the statement that it is about, and a mark below its place. */
+/** Formats an error, with the line of the statement and a mark below the position. */
 export function formatError(error: DatabaseError, text: string): string {
   const { message, detail, hint, code, position, where } = error
   return [

@@ -28,13 +28,13 @@ const columns = `
   where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped
   order by a.attnum`
 
-/** Whether a text ends with a whole statement: its semicolon is not inside quotes, a body or a comment. */
+/** Whether a text ends with a complete statement: its last semicolon is not inside quotes, a body or a comment. */
 export function isComplete(text: string): boolean {
   const code = blank(text, 'comments and quotes').replace(/"(?:[^"]|"")*"/g, '')
   return /;\s*$/.test(code) && !/['"]|\/\*|\$(?:[A-Za-z_]\w*)?\$/.test(code)
 }
 
-/** Our own small prompt, for machines without psql. Runs one command, or what is typed; returns the exit code. */
+/** The built-in prompt, for machines without psql. Runs one command, or the statements of stdin; returns the exit code. */
 export async function runPrompt(session: Session, command: string | undefined): Promise<number> {
   const { name: _name, ...config } = session
   const client = new pg.Client({ ...config, types: { getTypeParser: () => (value: string) => value } })
@@ -71,7 +71,7 @@ async function readStatements(session: Session, client: pg.Client): Promise<numb
     show()
   })
   show()
-  // One line at a time: the next one waits until this one's statement has run.
+  // One line at a time: the next line waits until the statement has run.
   for await (const line of lines) {
     if (text === '' && line.trim() === '\\q') break
     isRunning = true
@@ -89,7 +89,7 @@ async function readStatements(session: Session, client: pg.Client): Promise<numb
   }
   lines.close()
   if (text.trim() !== '') isFine = (await execute(client, text)) && isFine
-  // A script that failed must not look as if it had not.
+  // A failed script must fail visibly.
   return isTerminal || isFine ? 0 : 1
 }
 
@@ -101,7 +101,7 @@ function runBackslash(client: pg.Client, line: string): Promise<boolean> {
   return Promise.resolve(line === '\\?')
 }
 
-/** Runs statements and prints their results, or the error; returns whether they succeeded. */
+/** Runs statements and prints their results or the error. Returns whether they succeeded. */
 async function execute(client: pg.Client, text: string, values?: string[]): Promise<boolean> {
   try {
     const query = { text, rowMode: 'array' as const, ...(values && { values }) }
@@ -115,7 +115,7 @@ async function execute(client: pg.Client, text: string, values?: string[]): Prom
   }
 }
 
-/** Asks Postgres to cancel the query that runs, over a connection of its own, as its protocol has it. */
+/** Cancels the running query: Postgres's protocol needs a second connection for that. */
 function cancel({ host, port }: Session, client: pg.Client): void {
   const { processID, secretKey } = client as unknown as { processID: number; secretKey: number }
   const request = Buffer.alloc(16)

@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { Session } from './session.ts'
 
-/** The psql on the PATH, or undefined. */
+/** Finds psql on the PATH. */
 export function findPsql(): string | undefined {
   const paths = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'psql'))
   return paths.find((path) => {
@@ -23,7 +23,7 @@ export async function runPsql(psql: string, session: Session, command: string | 
     stdio: 'inherit',
     env: {
       ...process.env,
-      // Not on the command line, which other users can read.
+      // In the environment, because other users can read command lines.
       PGHOST: session.host,
       PGPORT: String(session.port),
       PGUSER: session.user,
@@ -32,7 +32,7 @@ export async function runPsql(psql: string, session: Session, command: string | 
       PGOPTIONS: session.options,
     },
   })
-  // Ctrl-C is for psql, which cancels a query.
+  // psql handles Ctrl-C: it cancels a query.
   const ignore = () => {}
   process.on('SIGINT', ignore)
   try {

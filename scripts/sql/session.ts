@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose'
 import pg from 'pg'
 import { tokenForEmail } from '../local/user.ts'
 
-/** How to connect to the local stack as one of its callers. */
+/** A connection to the local stack as one of its callers. */
 export type Session = {
   /** For the prompt. */
   name: string
@@ -18,7 +18,7 @@ export type Session = {
 /** The callers that `--as` takes. */
 export const callers = ['postgres', 'worker', 'sidecar', 'anon', 'authenticated:<email>', 'service_role'] as const
 
-/** A caller that there is not. */
+/** The value of `--as` is not a caller. */
 export class UnknownCaller extends Error {}
 
 /** Returns the session of a caller of the local stack whose `env` file this is. */
@@ -32,7 +32,7 @@ export async function findSession(env: Record<string, string>, caller: string): 
   if (url !== undefined) return fromUrl(caller, url, {})
 
   const token = await findToken(env, caller)
-  // As PostgREST: the login role authenticator becomes the role of the token, with its claims and the role's own settings.
+  // Like PostgREST: authenticator logs in and becomes the role of the token, with its claims and the role's own settings.
   const claims = decodeJwt(token)
   const role = String(claims['role'])
   return fromUrl(caller, env['AUTHENTICATOR_DATABASE_URL'] ?? '', {

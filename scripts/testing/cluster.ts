@@ -13,16 +13,16 @@ import { adminConfig, startPostgres } from '../local/postgres.ts'
 import { stopStale } from '../local/process.ts'
 import { prepareSupabaseShim } from '../local/supabase_shim.ts'
 
-/** The template of a production database, and the same with pgTAP in schema `tests`. */
+/** The template database, as in production, and a second one with pgTAP in schema `tests`. */
 export const template = 'plinth_template'
 export const tapTemplate = 'plinth_template_tap'
 
-/** Where a cluster is, and its passwords. */
+/** The address of a cluster, and its passwords. */
 export type ClusterInfo = { home: string; port: number; secrets: Secrets }
 
 /** A throw-away Postgres. */
 export type Cluster = ClusterInfo & {
-  /** Stops Postgres, and starts it again on the same port: what a restart is to its clients. */
+  /** Stops Postgres, and starts it again on the same port: a restart, as its clients see it. */
   halt(): Promise<void>
   resume(): Promise<void>
   /** Stops Postgres and removes its folder. */
@@ -32,13 +32,13 @@ export type Cluster = ClusterInfo & {
 /** Starts a throw-away Postgres in a temporary folder: fast, and not durable. */
 export async function startCluster(options: { withPgCron?: boolean } = {}): Promise<Cluster> {
   const home = mkdtempSync(join(tmpdir(), 'plinth-'))
-  // Running as root, Postgres runs as another user, who must be able to enter.
+  // If we are root, Postgres runs as another user, who must be able to enter.
   await promisify(execFile)('chmod', ['755', home])
   const secrets = openHome(home)
   const port = await freePort()
   const settings: Record<string, string> = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
   if (options.withPgCron) {
-    // pg_cron keeps a connection to its database, so that is never a template.
+    // pg_cron keeps a connection to its database, which therefore cannot be a template.
     Object.assign(settings, {
       shared_preload_libraries: 'pg_cron',
       'cron.database_name': 'plinth_cron',
@@ -67,11 +67,11 @@ export async function startCluster(options: { withPgCron?: boolean } = {}): Prom
   }
 }
 
-/** Makes both templates. */
+/** Creates both template databases. */
 export async function makeTemplates(cluster: ClusterInfo): Promise<void> {
   await prepareDatabase(cluster, template)
   await asAdmin(cluster, 'postgres', async (admin) => {
-    // pgTAP files attack as worker and sidecar; since Postgres 16 a role's creator may not become it.
+    // pgTAP files act as worker and sidecar; since Postgres 16 the creator of a role cannot become it.
     const { rows } = await admin.query<{ isNew: boolean }>(
       `select current_setting('server_version_num')::integer >= 160000 as "isNew"`,
     )
@@ -82,7 +82,7 @@ export async function makeTemplates(cluster: ClusterInfo): Promise<void> {
   await client.connect()
   await client.query('create schema tests')
   await client.query('set search_path = tests')
-  // Debian's pgTAP where it is installed, npm's otherwise.
+  // Debian's pgTAP if it is installed, otherwise npm's.
   const { rows } = await client.query("select from pg_available_extensions where name = 'pgtap'")
   if (rows.length === 0) await client.query(await pgtap())
   else await asAdmin(cluster, tapTemplate, (admin) => admin.query('create extension pgtap with schema tests'))
@@ -94,7 +94,7 @@ export async function makeTemplates(cluster: ClusterInfo): Promise<void> {
   })
 }
 
-/** Makes a database as `npm run db:migrate` and `db:seed` make it on a fresh target, from the files of a `db` folder. */
+/** Creates a database and runs `npm run db:migrate` and `db:seed` on it, from the files of a `db` folder. */
 export async function prepareDatabase(cluster: ClusterInfo, name: string, folder?: string): Promise<void> {
   await asAdmin(cluster, 'postgres', async (admin) => {
     await admin.query(`create database ${name}`)
@@ -112,7 +112,7 @@ export async function prepareDatabase(cluster: ClusterInfo, name: string, folder
   })
 }
 
-/** Migrates one database of the cluster at a time: two at once would change the same roles, which Postgres refuses. */
+/** Migrates one database of the cluster at a time, because Postgres refuses two changes of a role at once. */
 export async function migrateAlone(cluster: ClusterInfo, name: string, folder?: string): Promise<Migrated> {
   return asAdmin(cluster, 'postgres', async (admin) => {
     await admin.query("select pg_advisory_lock(hashtext('migrateAlone'))")
@@ -120,7 +120,7 @@ export async function migrateAlone(cluster: ClusterInfo, name: string, folder?: 
   })
 }
 
-/** A connection string for one of the roles that have a password. */
+/** Returns the connection string of a role that has a password. */
 export function databaseUrl(
   cluster: ClusterInfo,
   database: string,

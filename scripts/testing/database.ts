@@ -9,16 +9,16 @@ import { freePort } from '../local/ports.ts'
 import { startPostgrest } from '../local/services.ts'
 import { asAdmin, databaseUrl, tapTemplate, template } from './cluster.ts'
 
-/** A fresh database of a test file, and what it takes to use it as each kind of caller. */
+/** A fresh database of a test file, and connections for each kind of caller. */
 export type TestDatabase = {
   name: string
   url(role?: 'postgres' | 'authenticator' | 'worker' | 'sidecar'): string
-  /** A connection; closed with the database. */
+  /** Opens a connection, which is closed with the database. */
   connect(role?: 'postgres' | 'worker' | 'sidecar'): Promise<pg.Client>
   drop(): Promise<void>
 }
 
-/** Makes a database from a template: `npm run db:migrate` and `db:seed`, done. */
+/** Creates a migrated and seeded database from a template. */
 export async function createDatabase(options: { withPgtap?: boolean } = {}): Promise<TestDatabase> {
   const cluster = inject('cluster')
   const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
@@ -30,7 +30,7 @@ export async function createDatabase(options: { withPgtap?: boolean } = {}): Pro
   return openDatabase(name)
 }
 
-/** A database that is there already. */
+/** Opens a database that exists. */
 export function openDatabase(name: string): TestDatabase {
   const cluster = inject('cluster')
   const clients: pg.Client[] = []

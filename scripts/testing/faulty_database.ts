@@ -1,12 +1,12 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** A proxy in front of Postgres that can be told to break the connection at a call of ours. */
+/** A proxy in front of Postgres that breaks the connection at chosen calls. */
 export type FaultyDatabase = {
-  /** A connection string that leads through it. */
+  /** Returns a connection string that leads through the proxy. */
   through(url: string): string
-  /** Breaks what calls this function, before Postgres sees it, or after it has answered; `times` times. */
+  /** Breaks connections that call this function, before Postgres sees the call or after it has answered, `times` times. */
   breakAt(name: string, when: 'before' | 'after', times?: number): void
-  /** Takes no connection any more, and breaks those that there are. */
+  /** Refuses new connections, and breaks the open ones. */
   down(): void
   /** Ends all faults. */
   heal(): void
@@ -35,7 +35,7 @@ export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyD
       if (found) losesAnswer = true
       upstream.write(data)
     })
-    // Postgres answers a call when it has committed it.
+    // Postgres answers a call after its commit.
     upstream.on('data', (data) => (losesAnswer ? end() : client.write(data)))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -9,7 +9,7 @@ import { type ClusterInfo, databaseUrl, prepareDatabase } from './cluster.ts'
 
 const upgradeFolder = resolve(import.meta.dirname, '../../db/tests/upgrade')
 
-/** Unpacks the archive of a release into a temporary folder, lends out its `db` folder, and removes it. */
+/** Unpacks the archive of a release into a temporary folder, passes its `db` folder to `work`, and removes it. */
 export async function withRelease<T>(release: string, work: (folder: string) => Promise<T>): Promise<T> {
   const home = mkdtempSync(join(tmpdir(), `plinth-${release}-`))
   try {
@@ -20,7 +20,7 @@ export async function withRelease<T>(release: string, work: (folder: string) => 
   }
 }
 
-/** Makes a database as a release left it: its migrations, modules and seed data, with rows of every kind and state. */
+/** Creates a database of a release: its migrations, modules and seed data, with rows of every kind and state. */
 export async function prepareOldDatabase(cluster: ClusterInfo, name: string, release = 'c5e8e03'): Promise<void> {
   await withRelease(release, (folder) => prepareDatabase(cluster, name, folder))
   const client = new pg.Client(databaseUrl(cluster, name))

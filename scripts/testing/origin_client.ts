@@ -2,8 +2,8 @@ import type { SupabaseClient } from '@supabase/supabase-js'
 import type { Flow } from './sample_flow.ts'
 
 /**
- * The origin's client code for sharing a flow (origin 000, section 2), as the origin has it, from an exported flow on. The ids
- * are given instead of made, so that a recording of its requests can be repeated with others.
+ * The origin's client code that shares a flow (origin 000, section 2), unchanged, from the exported flow on. The ids are
+ * parameters, so that a recording of its requests can be repeated with other ids.
  */
 export async function shareFlow(
   supabase: SupabaseClient,
@@ -27,7 +27,7 @@ export async function shareFlow(
 
   // 4. Write agents to Supabase
   const agentInserts = Object.entries(flowData.agents || {}).map(
-    // biome-ignore lint/suspicious/noExplicitAny: the origin's code, as it is
+    // biome-ignore lint/suspicious/noExplicitAny: the origin's code, unchanged
     ([agentId, agentData]: [string, any]) => ({
       id: agentId,
       flow_id: flowDbId,
@@ -51,7 +51,7 @@ export async function shareFlow(
 
   // 5. Write dataStoreNodes to Supabase
   const dsInserts = Object.entries(flowData.dataStoreNodes || {}).map(
-    // biome-ignore lint/suspicious/noExplicitAny: the origin's code, as it is
+    // biome-ignore lint/suspicious/noExplicitAny: the origin's code, unchanged
     ([nodeId, nodeData]: [string, any]) => ({
       id: nodeId,
       flow_id: flowDbId,
@@ -71,7 +71,7 @@ export async function shareFlow(
 
   // 6. Write ifNodes to Supabase
   const ifInserts = Object.entries(flowData.ifNodes || {}).map(
-    // biome-ignore lint/suspicious/noExplicitAny: the origin's code, as it is
+    // biome-ignore lint/suspicious/noExplicitAny: the origin's code, unchanged
     ([nodeId, nodeData]: [string, any]) => ({
       id: nodeId,
       flow_id: flowDbId,
@@ -106,11 +106,11 @@ export async function shareFlow(
   return `https://harpy.chat/flows/detail/${shareId}`
 }
 
-/** The origin's client code for sharing a card (origin 000, section 2), from the exported card and its icon's file on. */
+/** The origin's client code that shares a card (origin 000, section 2), from the exported card and its icon's file on. */
 export async function shareCard(
   supabase: SupabaseClient,
   backendUrl: string,
-  // biome-ignore lint/suspicious/noExplicitAny: the origin's code, as it is
+  // biome-ignore lint/suspicious/noExplicitAny: the origin's code, unchanged
   cardData: any,
   assetFile: File | null,
 ): Promise<string> {
@@ -174,13 +174,13 @@ export async function shareCard(
 }
 
 /**
- * The origin's client code for sharing a session (origin 000, section 2), from the session as it is stored and the files
- * behind its local asset ids on.
+ * The origin's client code that shares a session (origin 000, section 2), from the stored session and the files of its
+ * local asset ids on.
  */
 export async function shareSession(
   supabase: SupabaseClient,
   backendUrl: string,
-  // biome-ignore lint/suspicious/noExplicitAny: the origin's code, as it is
+  // biome-ignore lint/suspicious/noExplicitAny: the origin's code, unchanged
   sessionJson: any,
   files: Record<string, File>,
 ): Promise<string> {
@@ -205,7 +205,7 @@ export async function shareSession(
   const { error: sessionError } = await supabase.from('sessions').insert({
     id: sessionDbId,
     title: sessionJson.title,
-    // biome-ignore lint/suspicious/noExplicitAny: the origin's code, as it is
+    // biome-ignore lint/suspicious/noExplicitAny: the origin's code, unchanged
     all_cards: sessionJson.all_cards.map((card: any) => ({
       ...card,
       icon_asset_id: card.icon_asset_id ? assetIds[card.icon_asset_id] : null,

@@ -5,7 +5,7 @@ import { createCache } from '../../worker/templates/cache.ts'
 import { cacheFolder, openTemplateStore } from '../../worker/templates/config.ts'
 import { createTemplates } from '../../worker/templates/resolver.ts'
 
-// A process of its own, with the worker's environment, that resolves a template many times at once and says what it got.
+// A process with the worker's environment that resolves a template many times at once and prints the results.
 const [template = '', version = 'default', times = '1'] = process.argv.slice(2)
 const config = parseConfig(process.env)
 const logger = createLogger('resolve', config.LOG_LEVEL)

@@ -13,7 +13,7 @@ export type Flow = {
 type Agent = { promptMessages: { blocks: { text: string }[] }[] }
 
 /**
- * A flow of six agents, three data stores and three if-nodes whose JSON has exactly `bytes` bytes. The same `number`
+ * Makes a flow of six agents, three data stores and three if-nodes whose JSON has exactly `bytes` bytes. The same `number`
  * gives the same texts; node ids are new each time, because the origin's are unique in their whole table.
  */
 export function sampleFlow(number: number, bytes = 20_480): Flow {
@@ -90,7 +90,7 @@ export function sampleFlow(number: number, bytes = 20_480): Flow {
   return flow
 }
 
-/** Makes a flow's JSON `missing` bytes longer, in its system prompts. */
+/** Makes the JSON of a flow `missing` bytes longer, in its system prompts. */
 function fill(flow: Flow, missing: number, words: (count: number) => string): void {
   if (missing < 0) throw new Error(`The sample flow is ${-missing} bytes too long`)
   const blocks = Object.values(flow.agents).flatMap((agent) => agent.promptMessages[0]?.blocks[0] ?? [])
@@ -117,9 +117,9 @@ const vocabulary = (
   'style tone reader detail action thought feeling between under behind before after'
 ).split(' ')
 
-/** Text that looks like English, always the same for the same seed. */
-function wordsFrom(seed: number): (count: number) => string {
-  let state = (seed * 2_654_435_761 + 1) >>> 0
+/** Makes text that looks like English, the same for the same number. */
+function wordsFrom(number: number): (count: number) => string {
+  let state = (number * 2_654_435_761 + 1) >>> 0
   const next = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
     return state / 2 ** 32

@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { makeTemplates, startCluster } from './cluster.ts'
 
-/** Vitest's global set-up: one Postgres for the whole run; each test file makes its databases from the templates. */
+/** Vitest's global set-up: one Postgres for the whole run. Each test file creates its databases from the templates. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const cluster = await startCluster({ withPgCron: process.env['PLINTH_TEST_PG_CRON'] === 'on' })
   await makeTemplates(cluster)

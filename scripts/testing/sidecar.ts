@@ -10,17 +10,17 @@ import { assetsUrl, spacesEnv, startService } from '../local/services.ts'
 export type TestSidecar = {
   url: string
   child: Child
-  /** Where it puts what it reads from uploads. */
+  /** The folder of its temporary files of uploads. */
   uploadFolder: string
   /** Uploads a file as browsers do. */
   upload(bytes: Buffer<ArrayBuffer>, name?: string, headers?: Record<string, string>): Promise<Response>
   log(): string
-  /** Files of uploads that it holds open. */
+  /** How many files of uploads it has open. */
   openUploads(): number
   stop(): Promise<void>
 }
 
-/** Starts a sidecar on a database and an S3 server; `publicStorePort` is where its objects are loaded. */
+/** Starts a sidecar on a database and an S3 server. Its objects are loaded at `publicStorePort`. */
 export async function startTestSidecar(options: {
   databaseUrl: string
   storePort: number
@@ -69,12 +69,12 @@ export async function startTestSidecar(options: {
   }
 }
 
-/** Bytes that begin as a GIF does, and are like no others. */
+/** Makes unique bytes that begin like a GIF. */
 export function someGif(size = 1000): Buffer<ArrayBuffer> {
   return Buffer.concat([Buffer.from('GIF89a'), randomBytes(size - 6)])
 }
 
-/** SHA-256, in hex. */
+/** Returns the SHA-256 in hex. */
 export function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex')
 }

@@ -7,14 +7,14 @@ import { afterEach, expect } from 'vitest'
 import { readEnv } from '../local/home.ts'
 import { isRunning } from '../local/process.ts'
 
-// Local stacks as people start them; whatever a test leaves behind is ended after it.
+// Local stacks as people start them. After each test, all processes of its stacks are ended.
 
 export const root = resolve(import.meta.dirname, '../..')
 const homes: string[] = []
 const started: ChildProcess[] = []
 const records = new Map<string, number[]>()
 
-/** A command that runs, or has run. */
+/** A running or ended command. */
 export type Run = { child: ChildProcess; output(): string }
 /** A stack that is ready, and its `env` file. */
 export type RunningStack = Run & { env: Record<string, string> }

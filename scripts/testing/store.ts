@@ -10,15 +10,15 @@ import { assetBucket, assetsUrl, spacesEnv, startObjectStore, templateBucket } f
 /** A real S3 server of a test file. */
 export type TestStore = {
   port: number
-  /** Where its objects can be loaded. */
+  /** The URL of its objects. */
   url: string
-  /** Our own adapter on it, for a look past whatever stands in front of it. */
+  /** Our own adapter on the bucket of assets, past any proxy in front of the server. */
   store: Store
-  /** The same, of the bucket of templates. */
+  /** The same for the bucket of templates. */
   templates: Store
-  /** The keys of all its objects. */
+  /** Lists the keys of all assets. */
   keys(): Promise<string[]>
-  /** Makes an object look as if it had been put this long ago. */
+  /** Makes an object this many seconds old. */
   age(key: string, seconds: number): void
   stop(): Promise<void>
 }
@@ -48,7 +48,7 @@ export async function startTestStore(): Promise<TestStore> {
   }
 }
 
-/** What createSpaces takes for an S3 server on this port; it gives up soon. */
+/** Returns the configuration of createSpaces for an S3 server on this port, with a short timeout. */
 export function spacesConfig(port: number, bucket = assetBucket): SpacesConfig {
   const env = spacesEnv(port) as Pick<
     SpacesConfig,
@@ -64,26 +64,26 @@ export function spacesConfig(port: number, bucket = assetBucket): SpacesConfig {
 }
 
 /**
- * `refuse` takes no connection, `reset` breaks it, `hang` never answers, `error` answers 500, `drop` lets it happen and
- * loses the answer, `hold` lets it happen when `release` is called, `corrupt` changes a byte of the answer, `truncate` breaks
+ * `refuse` accepts no connection, `reset` breaks it, `hang` never answers, `error` answers 500, `drop` forwards the request
+ * and loses the answer, `hold` forwards it when `release` is called, `corrupt` changes a byte of the answer, `truncate` breaks
  * off in the middle of it.
  */
 export type Fault = 'refuse' | 'reset' | 'hang' | 'error' | 'drop' | 'hold' | 'corrupt' | 'truncate'
 
-/** A proxy in front of an S3 server that can be told to fail. */
+/** A proxy in front of an S3 server that fails on demand. */
 export type FaultyStore = {
   port: number
-  /** From now on requests with this method fail so (any, when none is named); `times` of them, or all. */
+  /** Makes the next `times` requests fail, or all; only those with this method, if one is named. */
   fail(fault: Fault, options?: { method?: 'PUT' | 'DELETE' | 'GET'; times?: number; key?: string }): void
   /** Ends all faults. */
   heal(): void
-  /** Lets go on what is held. */
+  /** Forwards the held requests. */
   release(): void
-  /** The headers of the last request with this method. */
+  /** Returns the headers of the last request with this method. */
   headers(method: string): Record<string, string | string[] | undefined>
-  /** How many requests with this method came. */
+  /** Counts the requests with this method. */
   requests(method: string): number
-  /** How many requests with this method failed. */
+  /** Counts the failed requests with this method. */
   failures(method: string): number
   /** Resolves when a request has been held. */
   held(): Promise<void>
@@ -134,7 +134,7 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
     failures[method] = (failures[method] ?? 0) + 1
     switch (found.fault) {
       case 'reset':
-        // In the middle of a body, where there is one.
+        // In the middle of a body, if the request has one.
         return void setTimeout(() => incoming.socket.resetAndDestroy(), 20)
       case 'error':
         incoming.resume().once('end', () => outgoing.writeHead(500).end())

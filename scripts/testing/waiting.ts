@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 
-/** Resolves when `client`, whose query is under way, waits for a lock; `watcher` is a third connection. */
+/** Resolves when the running query of `client` waits for a lock; `watcher` is a third connection. */
 export async function untilWaiting(watcher: Client, client: Client): Promise<void> {
   const { processID } = client as unknown as { processID: number }
   for (let n = 0; n < 500; n++) {
@@ -8,5 +8,5 @@ export async function untilWaiting(watcher: Client, client: Client): Promise<voi
     if (rows[0].blockers > 0) return
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
-  throw new Error('The session never waited.')
+  throw new Error('The session never waited for a lock.')
 }

@@ -8,9 +8,9 @@ import { measureOpening } from './measure_opening.ts'
 import { prepareDramas } from './stage.ts'
 
 /**
- * Opening a drama, Plinth against the repository of the origin, both on the same tables, Postgres and PostgREST, in alternating
- * rounds; how much the callbacks of dramas cost steps of other types; and how long generating a drama takes, against its calls
- * alone.
+ * Measures how fast a drama opens, against the origin's repository on the same tables, Postgres and PostgREST, in alternating
+ * rounds; how much the callbacks of dramas cost steps of other types; and how long a drama is generated, against the time of
+ * its calls alone.
  */
 export async function benchmarkDramas(options: {
   dramas: number

@@ -1,4 +1,4 @@
-/** A job of a run, as the database has it. */
+/** A job of a run, as the database returns it. */
 export type Job = {
   id: number
   parent_id: number | null

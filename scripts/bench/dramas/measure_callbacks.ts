@@ -1,7 +1,7 @@
 import { atMost, median, type Section, say } from '../report.ts'
 import type { DramasStage } from './stage.ts'
 
-/** A fan of no-op steps through the worker's door, by one session, in turns with the callbacks of dramas and without them. */
+/** Runs a fan of no-op steps through the worker's door in one session, in turns with and without the callbacks of dramas. */
 export async function measureCallbacks({ db, admin }: DramasStage): Promise<Section> {
   say('Steps of other types, with the callbacks of dramas and without them …')
   await db.query("insert into public.job_types (name) values ('noop')")

@@ -18,13 +18,13 @@ type Run = {
 }
 
 const latencyMs = 50
-/** As `worker/main.ts` has it by default. */
+/** The default of the worker. */
 const concurrency = 10
 const pollMs = 50
 
 /**
- * Generates whole dramas by a real worker process, against a stand-in that takes 50 ms for each answer, and a real S3 API. No
- * order of the calls could beat the bound: see {@link countLeast}.
+ * Generates whole dramas by a real worker process, with a stand-in that takes 50 ms for each answer, and a real S3 API. No
+ * order of the calls is faster than the bound: see {@link countLeast}.
  */
 export async function measureGenerating({ cluster, db, api, headers, rounds }: DramasStage): Promise<Section> {
   const { home } = cluster
@@ -32,7 +32,7 @@ export async function measureGenerating({ cluster, db, api, headers, rounds }: D
   const standIn = `http://127.0.0.1:${standInPort}`
   await startGeminiStandIn(home, standInPort)
   await startObjectStore(home, storePort)
-  // As an operator would for one such worker: no type waits for a limit of its own.
+  // As an operator would set it for one such worker, so that no type waits for its limit.
   await db.query('update public.job_types set owner_running_limit = 200 where has_handler')
   const env = {
     DATABASE_URL: databaseUrl(cluster, 'plinth', 'worker'),
@@ -58,7 +58,7 @@ export async function measureGenerating({ cluster, db, api, headers, rounds }: D
       body: JSON.stringify({ premise: 'A keeper finds letters that were never sent.', options: settings }),
     })
     const drama = (await response.json()) as { id: string; run_id: number }
-    if (!response.ok) throw new Error(`No drama was begun: ${JSON.stringify(drama)}`)
+    if (!response.ok) throw new Error(`generate_drama failed: ${JSON.stringify(drama)}`)
     for (let status = 'queued'; status !== 'completed'; ) {
       await sleep(50)
       const { rows } = await db.query('select status from public.jobs where id = $1', [drama.run_id])
@@ -76,7 +76,7 @@ export async function measureGenerating({ cluster, db, api, headers, rounds }: D
     const other = jobs.find(({ status }) => status !== 'completed')
     if (other !== undefined) throw new Error(`A ${other.type} is ${other.status}`)
     const starts = listStarts(jobs)
-    // A video is a turn to begin it and one to fetch it, which makes two calls.
+    // A video takes two turns: one starts it, the other fetches it with two calls.
     const turns = jobs.filter(({ type }) => type !== 'generate_drama').length + jobs.filter(isVideo).length
     return {
       ms: Number(jobs[0]?.ms),
@@ -93,7 +93,7 @@ export async function measureGenerating({ cluster, db, api, headers, rounds }: D
   try {
     await behave({ latencyMs: 0, videoPolls: 1 })
     const settings = { episodes: 6, scenes_per_episode: 10, characters: 8, with_video: true }
-    // A worker lives for weeks: what its first dramas cost more is not what is measured.
+    // Warm-up: a worker runs for weeks, so the extra cost of its first dramas does not matter.
     for (let turn = 0; turn < 3; turn++) await generate(settings)
     await behave({ latencyMs, videoPolls: 1 })
     const runs: Run[] = []

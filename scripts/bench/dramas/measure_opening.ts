@@ -7,7 +7,7 @@ import { atLeast, type Figure, median, type Section, say } from '../report.ts'
 import { sampleDrama } from './sample_drama.ts'
 import type { DramasStage } from './stage.ts'
 
-/** Opening a drama: Plinth and the origin's repository in turns. */
+/** Opens dramas by Plinth and by the origin's repository, in turns. */
 export async function measureOpening(stage: DramasStage, dramas: number): Promise<Section> {
   const { cluster, user, db, admin, api, headers, generator, rounds, seconds, connections } = stage
   say(`Preparing ${dramas} dramas …`)
@@ -33,7 +33,7 @@ export async function measureOpening(stage: DramasStage, dramas: number): Promis
   ])
   const text = await mine.text()
   if (canonical(JSON.parse(text)) !== canonical(await its.json()))
-    throw new Error('The sides do not give the same drama')
+    throw new Error('The sides do not return the same drama.')
 
   const load = (url: string, path: (id: string) => string) => ({
     url,
@@ -46,7 +46,7 @@ export async function measureOpening(stage: DramasStage, dramas: number): Promis
   for (const name of ['plinth', 'origin'] as const) await generator.run({ ...subjects[name], seconds: 1 })
   for (let round = 0; round < rounds; round++) {
     for (const name of ['plinth', 'origin', 'unpacked'] as const) {
-      // As while a drama grows: no package is current.
+      // As during generation: no stored package is current.
       if (name === 'unpacked')
         await admin.query("update app.drama_packages set updated_at = updated_at - interval '1 s'")
       results[name].push(await generator.run({ ...subjects[name], seconds }))

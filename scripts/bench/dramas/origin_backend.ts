@@ -2,10 +2,10 @@ import { createServer } from 'node:http'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 
 /**
- * The origin's backend (origin 002): a repository over supabase-js with the service key, whose get_drama_complete makes a request
- * each for the drama, its characters, its episodes and their scenes, and puts them together. The origin gives no code of it
- * and is written in Python; this is its shape in Node, which is faster, without the GraphQL and REST layers above it. A
- * process of its own; `BACKEND_PORT`, `POSTGREST_URL` and `SUPABASE_SERVICE_KEY` come from the environment.
+ * The origin's backend (origin 002): a repository over supabase-js with the service key. Its get_drama_complete requests the
+ * drama, its characters, its episodes and their scenes, and joins them. The origin describes it in Python without its code;
+ * this is the same in Node, which is faster, without the GraphQL and REST layers above it. Runs as a process; `BACKEND_PORT`,
+ * `POSTGREST_URL` and `SUPABASE_SERVICE_KEY` come from the environment.
  */
 class DramaRepository {
   private readonly supabase: SupabaseClient
@@ -41,7 +41,7 @@ class DramaRepository {
       .order('position')
     if (!scenes) throw new Error('A request failed')
     const byEpisode = Map.groupBy(scenes, (scene) => scene.episode_id)
-    // What the document does not have.
+    // Without the columns that the document does not contain.
     const inside = (row: Record<string, unknown>) => {
       const { drama_id, episode_id, owner_id, position, created_at, updated_at, ...rest } = row
       return rest
@@ -60,7 +60,7 @@ class DramaRepository {
 
 const repository = new DramaRepository(
   createClient(process.env['POSTGREST_URL'] ?? '', process.env['SUPABASE_SERVICE_KEY'] ?? '', {
-    // Straight to PostgREST, as the load on Plinth goes: no gateway that would only cost the origin time.
+    // Straight to PostgREST, like the load on Plinth: a gateway would only slow the origin down.
     global: { fetch: (input, init) => fetch(String(input).replace('/rest/v1/', '/'), init) },
   }),
 )

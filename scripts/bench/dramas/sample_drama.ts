@@ -1,4 +1,4 @@
-/** A drama of 8 characters, 6 episodes and 60 scenes, with texts of the length that models write. */
+/** Makes a drama of 8 characters, 6 episodes and 60 scenes, with texts as long as those of models. */
 export function sampleDrama(number: number) {
   const characters = Array.from({ length: 8 }, (_, n) => ({
     id: crypto.randomUUID(),
@@ -40,8 +40,8 @@ export function sampleDrama(number: number) {
 const words =
   'the lamp turns over black water and a keeper reads what nobody sent while rain writes on the glass'.split(' ')
 
-function prose(length: number, seed: number): string {
+function prose(length: number, start: number): string {
   let text = ''
-  for (let n = seed; text.length < length; n++) text += `${words[(n * 7 + text.length) % words.length]} `
+  for (let n = start; text.length < length; n++) text += `${words[(n * 7 + text.length) % words.length]} `
   return text.slice(0, length)
 }

@@ -14,7 +14,7 @@ export type DramasStage = Stage & {
   db: pg.Client
   admin: pg.Client
   api: string
-  /** The user's, for PostgREST. */
+  /** Headers of the user's requests to PostgREST. */
   headers: Record<string, string>
 }
 

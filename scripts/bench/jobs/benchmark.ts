@@ -8,7 +8,7 @@ import { compareSizes } from './compare_sizes.ts'
 import { measureOthers } from './measure_others.ts'
 import { prepareJobs } from './stage.ts'
 
-/** Runs of no-op steps, against the same by hand on graphile-worker, in alternating rounds. */
+/** Measures runs of no-op steps against a DAG written by hand on graphile-worker, in alternating rounds. */
 export function benchmarkJobs(options: {
   rounds: number
   concurrency: number

@@ -1,5 +1,5 @@
--- A DAG written by hand on graphile-worker, as a careful engineer would: a counter per step, keyed by single ids, one
--- statement a completion, dependents enqueued in one set.
+-- A DAG written by hand on graphile-worker with care: a counter per step, keys of single ids, one statement per
+-- completion, and dependents enqueued as a set.
 create schema hand;
 create table hand.steps (id bigint primary key, waits integer not null, output jsonb);
 create table hand.edges (from_id bigint not null, to_id bigint not null, primary key (from_id, to_id));

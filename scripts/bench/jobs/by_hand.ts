@@ -8,7 +8,7 @@ import { type JobsStage, until, watch } from './stage.ts'
 
 // The other sides: a DAG written by hand on graphile-worker (by_hand.sql), and graphile-worker alone.
 
-/** graphile-worker as it is by default, and with the settings that make it fastest. */
+/** The default settings of graphile-worker, and its fastest ones. */
 export const settings = ['plain', 'local'] as const
 
 let nextId = 1
@@ -18,7 +18,7 @@ export async function prepareByHand({ admin }: JobsStage): Promise<void> {
   await admin.query(await readFile(join(import.meta.dirname, 'by_hand.sql'), 'utf8'))
 }
 
-/** Does something while graphile-worker runs. */
+/** Calls `work` while graphile-worker runs. */
 export async function withRunner<Result>(
   { cluster, concurrency }: JobsStage,
   setting: (typeof settings)[number],
@@ -51,7 +51,7 @@ export async function withRunner<Result>(
   }
 }
 
-/** Milliseconds of the DAG by hand. */
+/** Runs the shapes by hand, and returns the milliseconds. */
 export async function runByHand({ admin }: JobsStage, shapes: Shape[]): Promise<number> {
   const from = performance.now()
   const all: number[] = []
@@ -64,7 +64,7 @@ export async function runByHand({ admin }: JobsStage, shapes: Shape[]): Promise<
   return performance.now() - from
 }
 
-/** Milliseconds of as many independent jobs of graphile-worker. */
+/** Runs independent jobs of graphile-worker, and returns the milliseconds. */
 export async function runBare({ admin }: JobsStage, jobs: number): Promise<number> {
   const from = performance.now()
   await admin.query(

@@ -4,7 +4,7 @@ import { runOnPlinth, withPlinth } from './plinth.ts'
 import { chain, fan, flat, type Shape } from './shapes.ts'
 import type { JobsStage } from './stage.ts'
 
-/** Whether a step costs more in a database with many finished jobs, whose statistics are older than these. */
+/** Measures whether a step costs more in a database with many finished jobs and with statistics from before them. */
 export async function compareFull(stage: JobsStage, finished: number): Promise<Section> {
   const count = finished.toLocaleString('en')
   say(`Beside ${count} finished jobs, with statistics from before …`)
@@ -15,7 +15,7 @@ export async function compareFull(stage: JobsStage, finished: number): Promise<S
   const after: number[][] = []
   for (let round = 0; round <= stage.rounds; round++) {
     const one = [await measure(stage, 'empty', empty), await measure(stage, 'filled', full)] as const
-    // The first fills caches.
+    // The first round only fills caches.
     if (round > 0) {
       before.push(one[0])
       after.push(one[1])
@@ -48,7 +48,7 @@ async function fill(full: pg.Client, finished: number): Promise<void> {
   )
 }
 
-/** Milliseconds of a chain, a fan and independent steps, each the median of several turns. */
+/** Returns the milliseconds of a chain, a fan and independent steps, each the median of several turns. */
 function measure(stage: JobsStage, database: string, client: pg.Client): Promise<number[]> {
   return withPlinth(
     stage,

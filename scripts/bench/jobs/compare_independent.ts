@@ -4,7 +4,7 @@ import { runOnPlinth, withPlinth } from './plinth.ts'
 import { chain, flat } from './shapes.ts'
 import type { JobsStage } from './stage.ts'
 
-/** Steps without dependencies, against jobs of graphile-worker alone. */
+/** Measures steps without dependencies against plain jobs of graphile-worker. */
 export async function compareIndependent(stage: JobsStage): Promise<Section> {
   say('10,000 independent steps …')
   const flats: number[] = []

@@ -12,7 +12,7 @@ export const comparisons: { name: string; shapes: Shape[]; target: number }[] = 
   { name: '500 diamonds', shapes: Array.from({ length: 500 }, () => diamond), target: 2.5 },
 ]
 
-/** Plinth and the DAG by hand in turn; the latter with whichever of its two settings is faster. */
+/** Measures Plinth and the DAG by hand in turns. The DAG by hand counts with the faster of its two settings. */
 export async function compareShapes(
   stage: JobsStage,
   { name, shapes, target }: (typeof comparisons)[number],

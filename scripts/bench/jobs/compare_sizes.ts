@@ -3,7 +3,7 @@ import { runOnPlinth, withPlinth } from './plinth.ts'
 import { chain, flat } from './shapes.ts'
 import type { JobsStage } from './stage.ts'
 
-/** Whether a step costs more where there are more of them. */
+/** Measures whether a step costs more in a larger run. */
 export async function compareSizes(stage: JobsStage): Promise<Section> {
   say('1,000 and 100,000 steps …')
   const small: number[] = []

@@ -3,7 +3,7 @@ import { withPlinth } from './plinth.ts'
 import { flat, toSpec } from './shapes.ts'
 import { type JobsStage, until } from './stage.ts'
 
-/** Figures without a bar: a tree of children, and many owners at once. */
+/** Measures figures without a bar: a tree of children, and many owners at once. */
 export function measureOthers(stage: JobsStage): Promise<Section> {
   say('A tree of depth 5; 100 owners …')
   const { admin } = stage

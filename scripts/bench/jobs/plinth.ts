@@ -19,7 +19,7 @@ import { spacesConfig } from '../../testing/store.ts'
 import { type Shape, toSpec } from './shapes.ts'
 import { type JobsStage, until, watch } from './stage.ts'
 
-/** Does something while Plinth's worker runs, as a process has it. */
+/** Calls `work` while Plinth's worker runs in this process. */
 export async function withPlinth<Result>(
   { cluster, concurrency }: JobsStage,
   work: () => Promise<Result>,
@@ -50,7 +50,10 @@ export async function withPlinth<Result>(
   }
 }
 
-/** Milliseconds of submitting and of running, on Plinth; throws where a step ran twice, early or without an output. */
+/**
+ * Runs the shapes on Plinth. Returns the milliseconds of submitting, and of submitting and running. Throws if a step ran early
+ * or without its output.
+ */
 export async function runOnPlinth(client: pg.Client, shapes: Shape[]): Promise<{ submit: number; ran: number }> {
   const specs = shapes.map((shape) => JSON.stringify(toSpec(shape)))
   const from = performance.now()
@@ -79,7 +82,7 @@ export async function runOnPlinth(client: pg.Client, shapes: Shape[]): Promise<{
   return { submit: submitted - from, ran: ended - from }
 }
 
-/** Milliseconds of submitting alone. */
+/** Submits the shapes, and returns the milliseconds. */
 export async function submitAll(client: pg.Client, shapes: Shape[]): Promise<number> {
   const specs = shapes.map((shape) => JSON.stringify(toSpec(shape)))
   const from = performance.now()

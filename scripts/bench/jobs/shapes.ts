@@ -1,6 +1,6 @@
 import type { StepSpec } from '../../../worker/steps/define_handler.ts'
 
-/** A shape: how many steps, and which depend on which, by their numbers. */
+/** The shape of a run: its number of steps, and its dependencies by the numbers of the steps. */
 export type Shape = { steps: number; edges: [from: number, to: number][] }
 
 export const chain = (n: number): Shape => ({
@@ -28,7 +28,7 @@ export const diamond: Shape = {
 
 export const flat = (n: number): Shape => ({ steps: n, edges: [] })
 
-/** A shape as a run of no-op steps. */
+/** Turns a shape into a run of no-op steps. */
 export function toSpec({ steps, edges }: Shape): StepSpec {
   const list: StepSpec[] = Array.from({ length: steps }, (_one, i) => ({ key: `s${i}`, type: 'noop', depends_on: [] }))
   for (const [from, to] of edges) list[to]?.depends_on?.push(`s${from}`)

@@ -4,7 +4,7 @@ import { type ClusterInfo, prepareDatabase } from '../../testing/cluster.ts'
 import { testTypes } from '../../testing/handlers.ts'
 import type { Stage } from '../stage.ts'
 
-/** Everything that the measurements of jobs share. */
+/** The stage of all measurements of jobs. */
 export type JobsStage = {
   cluster: ClusterInfo
   /** A session as `postgres` in the database `plinth`. */
@@ -12,7 +12,7 @@ export type JobsStage = {
   rounds: number
   /** How many steps a worker process runs at a time. */
   concurrency: number
-  /** Makes a database of Plinth's, and opens a session in it. */
+  /** Creates a database with Plinth, and opens a session in it. */
   open(name: string): Promise<pg.Client>
 }
 
@@ -29,12 +29,12 @@ export async function prepareJobs(
   return { cluster, admin: await open('plinth'), open, ...load }
 }
 
-/** Resolves when a query finds no row any more. */
+/** Resolves when a query returns no rows. */
 export async function until(client: pg.Client, query: string, values: unknown[] = []): Promise<void> {
   while ((await client.query(query, values)).rowCount !== 0) await sleep(3)
 }
 
-/** Keeps a lost connection from ending the process. */
+/** Prints a lost connection, which would end the process otherwise. */
 export function watch(pool: pg.Pool): void {
   const notice = (error: Error) => console.error(`A connection was lost: ${error.message}`)
   pool.on('error', notice).on('connect', (client) => {

@@ -7,8 +7,8 @@ import { measureSharing } from './measure_sharing.ts'
 import { prepareSharing } from './stage.ts'
 
 /**
- * Opening, sharing and deleting flows: Plinth against the origin's own code, both on the same Postgres and PostgREST, in
- * alternating rounds. The origin's policies read all live shares on every request, Plinth's function one.
+ * Measures opening, sharing and deleting flows: Plinth against the origin's own code, both on the same Postgres and PostgREST,
+ * in alternating rounds. The origin's policies read all live shares on every request, Plinth's function reads one.
  */
 export async function benchmarkSharing(options: {
   shares: number

@@ -4,7 +4,7 @@ import type { LoadRequest } from '../load.ts'
 import { atMost, median, type Section, say } from '../report.ts'
 import type { SharingStage } from './stage.ts'
 
-/** What the schedule does after a busy hour, and what visitors notice of it. */
+/** Measures the schedule that deletes expired shares after a busy hour, and its effect on visitors. */
 export async function measureDeleting(stage: SharingStage, many: number): Promise<Section> {
   const { plinth, anonKey, shareIds, admin, worker, generator } = stage
   const few = Math.ceil(many / 10)
@@ -28,7 +28,7 @@ export async function measureDeleting(stage: SharingStage, many: number): Promis
     )
     await admin.query('checkpoint')
   }
-  /** Batch by batch, as the worker runs the schedule: milliseconds of each, the last one, which finds nothing, left out. */
+  /** Runs the schedule batch by batch, like the worker. Returns the milliseconds of each batch but the last, empty one. */
   const remove = async (shares: number): Promise<number[]> => {
     const times: number[] = []
     let deleted = 0
@@ -45,7 +45,7 @@ export async function measureDeleting(stage: SharingStage, many: number): Promis
     return times
   }
   await insert(few)
-  // Readers here, too: they take part of the machine.
+  // With readers, because they take their part of the machine below, too.
   const { value: short } = await generator.probe(probe, () => remove(few))
   await insert(many)
   say('Deleting: readers alone, then readers and the schedule …')
@@ -61,7 +61,7 @@ export async function measureDeleting(stage: SharingStage, many: number): Promis
   const tenth = Math.ceil(times.length / 10)
   const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
   const name = `deleting ${many.toLocaleString('en')} expired shares`
-  // Were it quadratic, the two ratios would be about 10 and more.
+  // If the time were quadratic, these two ratios would be 10 and more.
   return {
     bars: [
       atMost(`${name}: longest statement`, Math.max(...times), 1000, 'ms'),
@@ -92,7 +92,7 @@ export async function measureDeleting(stage: SharingStage, many: number): Promis
   }
 }
 
-/** Looks every 20 ms which requests wait for a lock, and returns how many were seen waiting. */
+/** Counts every 20 ms the requests that wait for a lock, and returns the sum. */
 async function watchLocks(admin: pg.Client, signal: AbortSignal): Promise<number> {
   let waiting = 0
   while (!signal.aborted) {

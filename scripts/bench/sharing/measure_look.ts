@@ -2,15 +2,14 @@ import type pg from 'pg'
 import { median } from '../report.ts'
 
 /**
- * What API keys cost whoever has none: the look into the headers, in microseconds. By HTTP it drowns: rounds there differ
- * by a tenth, and that any pre-request function exists costs 8 to 10% of a trivial RPC, since PostgREST sends a statement
- * of its own for it (the ratio "with gate.pre_request, against without" shows that, and is no bar: the gate limits
- * bodies, keys or not). So the gate runs in a loop inside Postgres, against its own text without the look, in turns, and
- * the difference is set against the time of a trivial request by HTTP at full load. All of it happens in the database's
- * process, while that time is shared by two or more processors: the true share is smaller.
+ * Measures the cost of API keys for requests without a key: the search in the headers, in microseconds. It cannot be measured
+ * by HTTP, where rounds differ by a tenth. Any pre-request function costs 8 to 10% of a trivial RPC, because PostgREST sends
+ * a statement for it; the figure "with gate.pre_request, against without" shows that. So the gate runs in a loop inside
+ * Postgres, in turns with its own text without the search, and the difference is compared with the time of a trivial request
+ * at full load. That time is shared by several processors, so the true share is smaller.
  */
 export async function measureLook(admin: pg.Client, anonKey: string): Promise<{ microseconds: number; whole: number }> {
-  // What supabase-js in a browser sends, behind a proxy.
+  // The headers of supabase-js in a browser, behind a proxy.
   const headers = {
     accept: '*/*',
     'accept-encoding': 'gzip, deflate, br, zstd',

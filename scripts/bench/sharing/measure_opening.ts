@@ -5,7 +5,7 @@ import { atLeast, atMost, type Figure, median, type Section, say } from '../repo
 import { measureLook } from './measure_look.ts'
 import type { SharingStage } from './stage.ts'
 
-/** One view of a shared flow, 20 visitors at once. */
+/** Measures how fast a shared flow opens, with 20 visitors at once. */
 export async function measureOpening(stage: SharingStage): Promise<Section> {
   const { plinth, originBackend, parallelBackend, anonKey, shareIds, admin } = stage
   const { generator, rounds, seconds, connections } = stage
@@ -112,10 +112,10 @@ function entries<K extends string, V>(object: Record<K, V>): [K, V][] {
   return Object.entries(object) as [K, V][]
 }
 
-/** All sides must give the same package, or nothing is compared. */
+/** Requires that all sides return the same package. */
 async function requireSameAnswers(ids: string[], urls: ((id: string) => string)[]): Promise<void> {
   for (const id of ids.slice(0, 3)) {
     const answers = await Promise.all(urls.map(async (url) => canonical(await (await fetch(url(id))).json())))
-    if (new Set(answers).size !== 1) throw new Error('The sides do not give the same package')
+    if (new Set(answers).size !== 1) throw new Error('The sides do not return the same package.')
   }
 }

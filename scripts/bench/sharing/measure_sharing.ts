@@ -7,10 +7,9 @@ import { atLeast, median, type Section, say } from '../report.ts'
 import type { SharingStage } from './stage.ts'
 
 /**
- * One more shared flow, 20 sharers at once: share_flow in one request, against the origin's client in five, both into
- * Plinth's tables. The requests are those that supabase-js makes of `rpc` and of the origin's client code, recorded once
- * and sent again with new ids: in the world each sharer's own browser makes them, so their making is no load on the
- * server, and through one Node process it would weigh most on the side that makes five.
+ * Measures how fast flows are shared, with 20 sharers at once: share_flow in one request against the origin's client in five,
+ * both into Plinth's tables. The requests of supabase-js are recorded once and sent again with new ids, because in production
+ * each sharer's own browser makes them; made in one Node process, they would slow down the side with five.
  */
 export async function measureSharing(stage: SharingStage): Promise<Section> {
   const { plinth, anonKey, generator, rounds, seconds, connections } = stage
@@ -55,8 +54,8 @@ export async function measureSharing(stage: SharingStage): Promise<Section> {
   const counted = ones
     .concat(fives.map((result) => ({ ...result, answers: result.answers / 5 })))
     .reduce((sum, result) => sum + result.answers, 0)
-  // More come than were counted: autocannon goes on for a moment after a round.
-  if (shared < counted * 0.9) throw new Error(`Only ${shared} shares came of ${counted} answers`)
+  // There are more than were counted, because autocannon continues for a moment after a round.
+  if (shared < counted * 0.9) throw new Error(`${counted} answers made only ${shared} shares`)
   return {
     bars: [
       atLeast(

@@ -2,10 +2,9 @@ import { createServer } from 'node:http'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 
 /**
- * The origin's backend (origin 000, section 3), its code as the origin has it: five requests, one after the other, and a
- * package put together by reducing with spreads. Only the framework is left out, in the origin's disfavour never: node:http
- * does the routing. A process of its own; `BACKEND_PORT`, `POSTGREST_URL` and `SUPABASE_ANON_KEY` come from the
- * environment.
+ * The origin's backend (origin 000, section 3) with the origin's code: five requests, one after the other, and a package
+ * that is reduced with spreads. Only the framework is missing, which makes the origin faster: node:http does the routing.
+ * Runs as a process; `BACKEND_PORT`, `POSTGREST_URL` and `SUPABASE_ANON_KEY` come from the environment.
  */
 
 class NotFoundException extends Error {}
@@ -66,7 +65,7 @@ class SharedResourcesController {
       responseTemplate: flow.response_template,
       agents: agents.reduce(
         (acc, agent) => ({
-          // biome-ignore lint/performance/noAccumulatingSpread: the origin's code, as it is
+          // biome-ignore lint/performance/noAccumulatingSpread: the origin's code, unchanged
           ...acc,
           [agent.id]: {
             name: agent.name,
@@ -84,7 +83,7 @@ class SharedResourcesController {
       ),
       dataStoreNodes: dataStoreNodes.reduce(
         (acc, node) => ({
-          // biome-ignore lint/performance/noAccumulatingSpread: the origin's code, as it is
+          // biome-ignore lint/performance/noAccumulatingSpread: the origin's code, unchanged
           ...acc,
           [node.id]: {
             name: node.name,
@@ -96,7 +95,7 @@ class SharedResourcesController {
       ),
       ifNodes: ifNodes.reduce(
         (acc, node) => ({
-          // biome-ignore lint/performance/noAccumulatingSpread: the origin's code, as it is
+          // biome-ignore lint/performance/noAccumulatingSpread: the origin's code, unchanged
           ...acc,
           [node.id]: {
             name: node.name,
@@ -111,7 +110,7 @@ class SharedResourcesController {
 
 const postgrestUrl = process.env['POSTGREST_URL'] ?? ''
 const supabase = createClient(postgrestUrl, process.env['SUPABASE_ANON_KEY'] ?? '', {
-  // Straight to PostgREST, as the load on Plinth goes: no gateway that would only cost the origin time.
+  // Straight to PostgREST, like the load on Plinth: a gateway would only slow the origin down.
   global: { fetch: (input, init) => fetch(String(input).replace('/rest/v1/', '/'), init) },
 })
 const controller = new SharedResourcesController(supabase)

@@ -1,6 +1,6 @@
--- The database of origin 000, for the replica of its backend: the columns that its code uses, its policies as it writes
--- them, "similar policies" where it says so. It shows no indexes; the keys and foreign keys get theirs all the same,
--- since without them it would read whole tables. Run once, as postgres, on an empty database of Supabase's shim.
+-- The database of origin 000, for its backend: the columns that its code uses, its policies as it writes them, and
+-- "similar policies" where it says so. The origin names no indexes; keys and foreign keys get one anyway, because
+-- otherwise the backend would read whole tables. Run once, as postgres, in a database without Plinth.
 create table public.shared_resources (
   id uuid primary key,
   resource_type text not null,
@@ -122,7 +122,7 @@ create policy "Allow anonymous insert for if_nodes" on public.if_nodes for inser
 
 grant select, insert on all tables in schema public to anon, authenticated, service_role;
 
--- What the origin's client writes, in one call, to fill the database.
+-- Writes the rows of the origin's client in one call, to fill the database.
 create schema bench;
 
 create function bench.share_flow(flow json, share_id uuid)

@@ -1,8 +1,8 @@
 import { Agent, createServer, get } from 'node:http'
 
 /**
- * What the origin's backend could be with care: the same five requests, by plain HTTP over kept connections, four of them
- * side by side. Measured beside the origin's own code, without a bar. Same environment as `origin_backend.ts`.
+ * A tuned variant of the origin's backend: the same five requests by plain HTTP over kept connections, four of them in
+ * parallel. Measured without a bar. Same environment as `origin_backend.ts`.
  */
 
 type Row = Record<string, unknown> & { id: string }

@@ -1,9 +1,9 @@
--- What the benchmark adds to Plinth's database, as postgres.
+-- Additions of the benchmark to Plinth's database, run as postgres.
 
--- Limits are counted, but high: they are not what is measured. Each connection says its address in this header.
+-- Rate limits are counted but high, so that no request is refused. Each connection sends its address in this header.
 update app.settings set share_writes_per_minute = 2000000000, client_address_header = 'x-forwarded-for';
 
--- The least that an RPC of Plinth's can do: the same wrapper, the same kind of definer, no work.
+-- The smallest possible RPC: the same wrapper and kind of definer as Plinth's functions, without work.
 create function app.bench_trivial(share_id uuid)
   returns json
   language plpgsql
@@ -28,7 +28,7 @@ revoke execute on function public.bench_trivial(uuid) from public;
 grant execute on function app.bench_trivial(uuid) to anon;
 grant execute on function public.bench_trivial(uuid) to anon;
 
--- gate.pre_request as it was before there were API keys: its own text up to where it looks for one, and not volatile.
+-- gate.pre_request without API keys: its own text up to the search for a key, and stable instead of volatile.
 do $$
 declare
   v_source text := (select p.prosrc from pg_catalog.pg_proc as p where p.oid = 'gate.pre_request()'::regprocedure);
@@ -44,7 +44,7 @@ begin
 end
 $$;
 
--- Microseconds that one call of each takes, with these headers.
+-- Returns the microseconds of one call of each, with these headers.
 create function app.bench_gate(headers json, calls integer, out with_keys double precision, out without_keys double precision)
   language plpgsql
   volatile
@@ -69,9 +69,9 @@ begin
 end
 $$;
 
--- Writes shares that expired a minute ago, each with a flow of four nodes, in sets. The superuser runs it with the
--- triggers off: they would build each package and move each expiry, and their work is not what is measured here. The
--- packages, 3 KB of text that does not compress, are kept out of line, as real ones are.
+-- Inserts shares that expired a minute ago, each with a flow of four nodes, in sets. The superuser runs it with the
+-- triggers off, which would build each package and move each expiry. The packages, 3 KB of text that does not
+-- compress, are stored out of line, like real ones.
 create procedure app.bench_insert_expired(shares integer)
   language sql
   set search_path = ''

@@ -9,7 +9,7 @@ import { sampleFlow } from '../../testing/sample_flow.ts'
 import type { Generator } from '../load.ts'
 import type { Stage } from '../stage.ts'
 
-/** A database with a PostgREST of its own, and a connection as `postgres`. */
+/** A database with its own PostgREST, and a connection as `postgres`. */
 type Served = { api: string; db: pg.Client }
 
 /** Both sides with the same shares, on one Postgres, and the load on them. */
@@ -23,7 +23,7 @@ export type SharingStage = {
   /** Ids of the shares that both databases hold. */
   shareIds: string[]
   plinth: Served
-  /** Plinth's database as the worker process sees it, and as the superuser does. */
+  /** Sessions of the worker and of the superuser in Plinth's database. */
   worker: pg.Client
   admin: pg.Client
   originBackend: string
@@ -63,7 +63,7 @@ export async function prepareSharing(
   }
 }
 
-/** The origin's database: what Supabase provides, without anything of Plinth's, its pre-request function included. */
+/** Creates the origin's database: Supabase's shim without Plinth, and without its pre-request function. */
 async function prepareOrigin(cluster: ClusterInfo): Promise<void> {
   await asAdmin(cluster, 'postgres', (admin) => admin.query('create database origin'))
   await prepareSupabaseShim(adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, 'origin'))
@@ -78,7 +78,7 @@ async function serve(stage: Stage, database: string, file: string): Promise<Serv
   return { api: await stage.serve(database), db }
 }
 
-/** Puts the same shares into both databases: each its own 20 KB flow. */
+/** Stores the same shares in both databases, each with its own 20 KB flow. */
 async function fillBoth(plinth: pg.Client, origin: pg.Client, shares: number): Promise<string[]> {
   const ids = Array.from({ length: shares }, () => crypto.randomUUID())
   const flows = ids.map((_id, number) => JSON.stringify(sampleFlow(number)))
@@ -89,7 +89,7 @@ async function fillBoth(plinth: pg.Client, origin: pg.Client, shares: number): P
         ids.slice(from, to),
       ])
     await share(0, 50)
-    // Plans made for empty tables would read them whole, for every share that follows.
+    // Otherwise plans for empty tables would read the whole tables for each further share.
     await client.query('vacuum analyze')
     await share(50)
     await client.query('vacuum analyze')

@@ -19,9 +19,9 @@ const cachedPerRound = 200
 const coldPerRound = 5
 
 /**
- * How long resolving a template of three artifacts of 20 KB takes from the cache (Postgres says which version, each file is
- * read and hashed) and cold, in turns. Cold is the first step on a new machine: an empty cache, and no connection to
- * Postgres or to the store yet. A figure of its own: connections, and only the cache empty.
+ * Measures how long a template of three artifacts of 20 KB is resolved, in turns: from the cache (Postgres returns the
+ * version, each file is read and hashed), cold (an empty cache and no connections yet, as on a new machine), and with
+ * connections and an empty cache.
  */
 export function benchmarkTemplates({ rounds }: { rounds: number }): Promise<Report> {
   const environment = machine()
@@ -79,7 +79,7 @@ async function repeat(times: number, measure: () => Promise<number>): Promise<nu
   return results
 }
 
-/** Publishes a template, and returns what measures resolving it, each in milliseconds. */
+/** Publishes a template, and returns functions that resolve it and return the milliseconds. */
 async function prepareTemplates({ cluster, connect }: Stage) {
   const { home } = cluster
   await prepareDatabase(cluster, 'plinth')
@@ -95,7 +95,7 @@ async function prepareTemplates({ cluster, connect }: Stage) {
 
   const openPool = () => new pg.Pool({ connectionString: databaseUrl(cluster, 'plinth', 'worker'), max: 5 })
   const pool = openPool()
-  // As in production, a line is written for each; here to nowhere.
+  // As in production, each resolution writes a line; here it is dropped.
   const logger = pino({}, { write: () => {} })
   const folder = join(home, 'cache')
   const open = (from: pg.Pool, store: Store) =>
@@ -112,7 +112,7 @@ async function prepareTemplates({ cluster, connect }: Stage) {
     const startedAt = performance.now()
     const resolved = await by.resolve({ template: 'bench', locale: 'en', ...(jobId !== undefined && { jobId }) })
     const ms = performance.now() - startedAt
-    if (resolved.source !== source) throw new Error(`It came from ${resolved.source} instead of ${source}.`)
+    if (resolved.source !== source) throw new Error(`The template came from ${resolved.source} instead of ${source}.`)
     return ms
   }
   return {
@@ -130,7 +130,7 @@ async function prepareTemplates({ cluster, connect }: Stage) {
       await newPool.end()
       return ms
     },
-    /** From the cache, for as many jobs, each of which records the version. */
+    /** From the cache, for this many jobs, each of which records the version. */
     async recorded(jobs: number) {
       await operator.query("insert into job_types (name) values ('prompting')")
       const { rows } = await operator.query<{ id: number }>(

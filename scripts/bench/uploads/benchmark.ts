@@ -15,8 +15,8 @@ import type { Order, Outcome } from './generate_uploads.ts'
 type Memory = { idle: number; peak: number }
 
 /**
- * How much memory a sidecar process takes for many large uploads at once, all of different bytes, through a real Postgres
- * and a real S3 server.
+ * Measures how much memory a sidecar process needs for many large uploads at once, all of different bytes, with a real
+ * Postgres and a real S3 server.
  */
 export async function benchmarkUploads({ count, megabytes }: { count: number; megabytes: number }): Promise<Report> {
   const bytes = megabytes * 1_000_000
@@ -34,7 +34,7 @@ export async function benchmarkUploads({ count, megabytes }: { count: number; me
       const many = await measure(count)
       const { rows } = await db.query<{ assets: number }>('select count(*)::integer as assets from public.assets')
       const expected = 2 * count + 2
-      if (rows[0]?.assets !== expected) throw new Error(`${rows[0]?.assets} assets came of ${expected} uploads`)
+      if (rows[0]?.assets !== expected) throw new Error(`${expected} uploads made ${rows[0]?.assets} assets`)
 
       const name = `${count} uploads of ${megabytes} MB`
       return {
@@ -56,7 +56,7 @@ export async function benchmarkUploads({ count, megabytes }: { count: number; me
         },
       }
 
-      /** Starts a sidecar process for each measurement, so that no memory is left over from an earlier one. */
+      /** Starts a new sidecar process for each measurement, so that no memory is left from an earlier one. */
       async function measure(parallel: number): Promise<Memory & Outcome> {
         say(`${count} uploads of ${megabytes} MB, ${parallel} at a time …`)
         const sidecar = await startTestSidecar({
@@ -66,7 +66,7 @@ export async function benchmarkUploads({ count, megabytes }: { count: number; me
         })
         try {
           const order = { url: `${sidecar.url}/api/assets`, parallel, count, bytes }
-          // The first upload loads code, however many follow.
+          // The first upload loads code.
           await ask({ ...order, count: 1, bytes: 1000 })
           await sleep(500)
           const idle = memoryOf(sidecar.child.pid)
@@ -108,7 +108,7 @@ function figures(when: string, { idle, peak, times, total }: Memory & Outcome, b
   ]
 }
 
-/** Resident memory, in MiB. */
+/** Returns the resident memory in MiB. */
 function memoryOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmRSS:\s+(\d+) kB/)?.[1]) / 1024
 }

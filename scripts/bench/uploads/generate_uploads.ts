@@ -3,13 +3,14 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { inParallel } from '../../../worker/shared/in_parallel.ts'
 
 /** Uploads of `bytes` each, this many at a time, until `count` are done. */
 export type Order = { url: string; parallel: number; count: number; bytes: number }
-/** Milliseconds of each upload, and of all of them. */
+/** The milliseconds of each upload, and of all of them together. */
 export type Outcome = { times: number[]; total: number }
 
-// The load as a process of its own; its parent sends orders, and gets an outcome for each.
+// The load as a process. Its parent sends orders, and receives an outcome for each.
 
 const agent = new Agent({ keepAlive: true })
 const chunk = randomBytes(64 * 1024)
@@ -45,11 +46,10 @@ async function upload({ url, bytes }: Order): Promise<number> {
 process.on('message', async (order: Order) => {
   const startedAt = performance.now()
   const times: number[] = []
-  let started = 0
-  const uploadInTurn = async () => {
-    while (started++ < order.count) times.push(await upload(order))
-  }
-  await Promise.all(Array.from({ length: order.parallel }, uploadInTurn))
+  const turns = Array.from({ length: order.count })
+  await inParallel(turns, order.parallel, undefined, async () => {
+    times.push(await upload(order))
+  })
   process.send?.({ times, total: performance.now() - startedAt } satisfies Outcome)
 })
 process.on('disconnect', () => process.exit())
