@@ -1,0 +1,34 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { isRunning, startChild, stopStale } from './process.ts'
+
+let home: string
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'plinth-process-'))
+})
+afterEach(() => rmSync(home, { recursive: true, force: true }))
+
+/** Starts a shell that ignores SIGTERM and has a child; both print their pids. */
+async function startStubborn() {
+  const script = 'trap "" TERM; sleep 60 & echo "$$ $!"; wait'
+  const child = startChild(home, 'stubborn', '/bin/sh', ['-c', script], {})
+  await expect.poll(() => readFileSync(child.log, 'utf8')).toMatch(/^\d+ \d+\n$/)
+  return { child, pids: readFileSync(child.log, 'utf8').split(' ').map(Number) }
+}
+
+test('a process that does not stop in time is killed, and so is every process that it started', async () => {
+  const { child, pids } = await startStubborn()
+  expect(pids.map(isRunning)).toEqual([true, true])
+  await child.stop('SIGTERM', 100)
+  expect(await child.exited).toBe('SIGKILL')
+  await expect.poll(() => pids.map(isRunning)).toEqual([false, false])
+})
+
+test('a process of an earlier run is stopped once', async () => {
+  const { pids } = await startStubborn()
+  expect(await stopStale(home)).toEqual([`stubborn (pid ${pids[0]})`])
+  await expect.poll(() => pids.map(isRunning)).toEqual([false, false])
+  expect(await stopStale(home)).toEqual([])
+})
