@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -67,6 +68,18 @@ grant execute on function public.greet() to anon;
   writeFileSync(module, greeting("'bye'"))
   seen = await see(stack, /^Applied db\/modules\/00_base\/greet\.sql$/m, seen)
   await expect.poll(greet).toBe('bye')
+
+  // Editors and git replace a file by a new one of the same name; the new one is written again. And a folder is new.
+  writeFileSync(`${module}.new`, greeting("'replaced'"))
+  renameSync(`${module}.new`, module)
+  seen = await see(stack, /^Applied db\/modules\/00_base\/greet\.sql$/m, seen)
+  writeFileSync(module, greeting("'written again'"))
+  seen = await see(stack, /^Applied db\/modules\/00_base\/greet\.sql$/m, seen)
+  await expect.poll(greet).toBe('written again')
+  const folder = join(project, 'db/modules/90_more')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'greet_more.sql'), greeting("'more'").replaceAll('greet()', 'greet_more()'))
+  seen = await see(stack, /^Applied db\/modules\/90_more\/greet_more\.sql$/m, seen)
 
   // A migration waits for its reason, and modules with it.
   const migration = join(project, 'db/migrations/20991231000000_add_notes.sql')

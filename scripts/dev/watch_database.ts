@@ -1,4 +1,4 @@
-import { watch } from 'node:fs'
+import { type FSWatcher, readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { migrationPlaceholder } from '../check/files.ts'
 import { describeFailure } from '../database/command.ts'
@@ -28,9 +28,8 @@ export function watchDatabase(databaseUrl: string, say: (line: string) => void):
     })()
   }
   // Editors save in several steps, so changes within a moment are applied together.
-  const watchers = parts.map((part) =>
-    watch(join(dbFolder, part), { recursive: true }, (_event, file) => {
-      if (!file?.endsWith('.sql')) return
+  const endings = parts.map((part) =>
+    watchSql(join(dbFolder, part), () => {
       changed.add(part)
       clearTimeout(timer)
       timer = setTimeout(run, 150)
@@ -57,8 +56,43 @@ export function watchDatabase(databaseUrl: string, say: (line: string) => void):
 
   return async () => {
     clearTimeout(timer)
-    for (const watcher of watchers) watcher.close()
+    for (const end of endings) end()
     changed.clear()
     await running
+  }
+}
+
+/**
+ * Calls `changed` when an SQL file changes in a folder or in a folder below it; returns a function that ends this. It
+ * watches the folders, because a recursive watcher follows the files, and loses a file that an editor or git replaces by
+ * a new one of the same name.
+ */
+function watchSql(folder: string, changed: () => void): () => void {
+  let inner: FSWatcher[] = []
+  const watchInner = () => {
+    for (const watcher of inner) watcher.close()
+    inner = readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap(({ name }) => watchIfThere(join(folder, name), (file) => file.endsWith('.sql') && changed()))
+  }
+  const [outer] = watchIfThere(folder, (file) => {
+    // The name of a folder that was added or removed, or a file of an editor.
+    if (!file.endsWith('.sql')) watchInner()
+    changed()
+  })
+  watchInner()
+  return () => {
+    for (const watcher of inner) watcher.close()
+    outer?.close()
+  }
+}
+
+/** A list of one watcher, or of none where the folder was removed after it was listed. */
+function watchIfThere(folder: string, onFile: (file: string) => unknown): FSWatcher[] {
+  try {
+    return [watch(folder, (_event, file) => onFile(file ?? ''))]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
   }
 }
