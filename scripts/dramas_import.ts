@@ -15,9 +15,9 @@ const { options, refuse } = readArguments('dramas:import', {
     'Reads each <prefix><id>/drama.json and saves it as a drama of the owner. Skips dramas that the owner already has (by the id in\n' +
     'the store), so a repeated command continues where the last one stopped. Images and videos stay where they are.',
   options: {
-    bucket: { type: 'string', value: 'name', about: 'the bucket' },
+    bucket: { type: 'string', value: 'name', about: 'the bucket; required' },
     prefix: { type: 'string', value: 'folder', default: 'dramas/', about: 'the folder of the dramas' },
-    owner: { type: 'string', value: 'user id', about: 'the user who will own the dramas' },
+    owner: { type: 'string', value: 'user id', about: 'the user who will own the dramas; required' },
     'dry-run': { type: 'boolean', about: 'reads and converts all files, and saves nothing' },
     report: {
       type: 'string',

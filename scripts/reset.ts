@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { readArguments } from './commands/read_arguments.ts'
 import { homeFolder } from './local/home.ts'
@@ -7,14 +7,17 @@ import { claimHome, explain, stopStale } from './local/process.ts'
 readArguments('reset', { environment: ['PLINTH_HOME'], example: 'reset' })
 
 const home = homeFolder()
+const parts = ['postgres', 'objects', 'logs', 'cache', 'env', 'secrets.json', 'ports.json', 'run']
+if (!parts.some((part) => existsSync(join(home, part)))) {
+  console.log(`${home} holds no data of a local stack: nothing to delete.`)
+  process.exit(0)
+}
 try {
   claimHome(home)
   for (const name of await stopStale(home)) console.log(`Stopped ${name}, which an earlier run left behind.`)
   // Other files in the home stay.
-  for (const part of ['postgres', 'objects', 'logs', 'cache', 'env', 'secrets.json', 'ports.json', 'run']) {
-    rmSync(join(home, part), { recursive: true, force: true })
-  }
-  console.log(`Emptied ${home}.`)
+  for (const part of parts) rmSync(join(home, part), { recursive: true, force: true })
+  console.log(`Deleted the data, logs and secrets of the local stack in ${home}.`)
 } catch (error) {
   console.error(explain(error, home))
   process.exit(1)

@@ -94,6 +94,7 @@ describe('npm start', () => {
 
     const reset = run('scripts/reset.ts', home)
     expect(await ended(reset.child)).toBe(0)
+    expect(reset.output()).toBe(`Deleted the data, logs and secrets of the local stack in ${home}.\n`)
     expect(readdirSync(home)).toEqual([])
   })
 
@@ -134,6 +135,14 @@ describe('npm start', () => {
     expect(await ended(stack.child)).toBe(1)
     expect(stack.output()).toContain('postgrest has ended (SIGKILL)')
     expect(pidsOf(home)).toEqual([])
+  })
+
+  test('npm run reset of a folder without a stack deletes and creates nothing, and says so', async () => {
+    const home = join(newHome(), 'misspelled')
+    const reset = run('scripts/reset.ts', home)
+    expect(await ended(reset.child)).toBe(0)
+    expect(reset.output()).toBe(`${home} holds no data of a local stack: nothing to delete.\n`)
+    expect(existsSync(home)).toBe(false)
   })
 
   test('a busy port is one sentence', async () => {
@@ -226,7 +235,7 @@ describe('npm run token', () => {
     expect(second).toEqual(first)
     const bad = run('scripts/token.ts', home, {}, ['--email', 'nobody'])
     expect(await ended(bad.child)).toBe(2)
-    expect(bad.output()).toContain('--email needs an address, such as ana@example.com.')
+    expect(bad.output()).toContain('--email needs an address. Example: npm run token -- --email ana@example.com')
   })
 })
 

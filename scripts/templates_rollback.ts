@@ -3,7 +3,7 @@ import { runCommand, templateOf, UsageError } from './templates/publish.ts'
 
 const { options, refuse } = readArguments('templates:rollback', {
   options: {
-    template: { type: 'string', value: 'folder or name', about: 'the template' },
+    template: { type: 'string', value: 'folder or name', about: 'the template; required' },
     version: {
       type: 'string',
       value: 'semver',

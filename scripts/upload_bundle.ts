@@ -13,7 +13,7 @@ import {
 
 const { options, refuse } = readArguments('upload-bundle', {
   options: {
-    template: { type: 'string', value: 'folder', about: 'the folder of the bundle' },
+    template: { type: 'string', value: 'folder', about: 'the folder of the bundle; required' },
     version: { type: 'string', value: 'semver', about: 'the version to publish; else the manifest’s default_version' },
     'set-default': { type: 'boolean', about: 'makes it the version of callers that ask for none' },
     draft: { type: 'boolean', about: 'registers it as a draft, which no caller gets and which can be published again' },

@@ -31,7 +31,7 @@ describe('arguments', () => {
   test.each([
     ['--emial', 'Unknown option "--emial". Use one of: --email, --rounds, --json, --help.'],
     ['-x', 'Unknown option "-x". Use one of: --email, --rounds, --json, --help.'],
-    ['extra', 'Unexpected argument "extra".'],
+    ['extra', 'Unexpected argument "extra". Example: npm run token -- --email a@b.c'],
     ['--email', "Option '--email <value>' argument missing."],
     ['--json=1', "Option '--json' does not take an argument."],
     ['--rounds=x', '--rounds must be a number from 1 to 9.'],

@@ -69,7 +69,7 @@ export function readArguments<const Options extends Record<string, Option> = Rec
     )
     return { options: options as Arguments<Options>['options'], positionals, refuse }
   } catch (error) {
-    return refuse(explain(error as NodeJS.ErrnoException, Object.keys(known)))
+    return refuse(explain(error as NodeJS.ErrnoException, Object.keys(known), definition.example))
   }
 }
 
@@ -87,13 +87,14 @@ function read(name: string, option: Option, given: unknown): unknown {
   return value
 }
 
-function explain(error: NodeJS.ErrnoException, known: string[]): string {
+function explain(error: NodeJS.ErrnoException, known: string[], example: string): string {
   const [, quoted = ''] = error.message.match(/'(.*?)'/) ?? []
   switch (error.code) {
     case 'ERR_PARSE_ARGS_UNKNOWN_OPTION':
       return `Unknown option "${quoted}". Use one of: ${[...known, 'help'].map((name) => `--${name}`).join(', ')}.`
     case 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL':
-      return `Unexpected argument "${quoted}".`
+      // Often an option's value: without the -- of the example, npm keeps the option for itself.
+      return `Unexpected argument "${quoted}". Example: npm run ${example}`
     case 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE':
       return `${error.message.split('\n')[0]?.replace(/\.?$/, '.')}`
     default:

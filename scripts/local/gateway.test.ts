@@ -137,6 +137,15 @@ describe('refusals', () => {
     return [answered.status, ((await answered.json()) as { details: string }).details]
   }
 
+  test.each([
+    ['/auth/v1/token?grant_type=password', 'The local stack has no Auth server. Get a token with npm run token.'],
+    ['/storage/v1/object/a', 'The local stack has no Storage server. Upload files with POST /api/assets.'],
+    ['/realtime/v1/api/broadcast', 'The local stack has no Realtime server. Poll the rows instead.'],
+    ['/functions/v1/hello?a=b', 'The local stack has no route /functions/v1/hello.'],
+  ])('the message for %s says what to do, because supabase-js hides hints', async (path, message) => {
+    expect(await (await fetch(`${url}${path}`)).json()).toMatchObject({ details: 'route_not_found', message })
+  })
+
   test('a path of no service is a 404, and one that is not UTF-8 a 400', async () => {
     for (const path of ['/', '/auth/v1/token', '/rest/v2/flows', '/apis'])
       expect(await refusalOf(path)).toEqual([404, 'route_not_found'])

@@ -87,8 +87,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       reply,
       404,
       'route_not_found',
-      `Nothing answers at ${request.url.split('?')[0]} of the local gateway.`,
-      'Use /rest/v1 or /api. This target has no Auth, Storage or Realtime server.',
+      missing.find(([prefix]) => request.url.startsWith(prefix))?.[1] ??
+        `The local stack has no route ${request.url.split('?')[0]}.`,
+      'Use /rest/v1 for tables and functions, /api for uploads.',
     ),
   )
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
@@ -100,6 +101,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await server.listen({ host: '127.0.0.1', port: options.port })
   return { close: () => server.close() }
 }
+
+/** Services of Supabase that the local stack lacks. The message has the next step, because supabase-js hides the hint. */
+const missing: [prefix: string, message: string][] = [
+  ['/auth/v1', 'The local stack has no Auth server. Get a token with npm run token.'],
+  ['/storage/v1', 'The local stack has no Storage server. Upload files with POST /api/assets.'],
+  ['/realtime/v1', 'The local stack has no Realtime server. Poll the rows instead.'],
+]
 
 /** Detaches an upload from its connection: if a service answers early and stops reading, the client stays connected. */
 function detach(upload: IncomingMessage): PassThrough {
