@@ -16,14 +16,18 @@ declare
   v_shown_ids uuid[];
 begin
   select string_agg(
-    format('exists (select from %I.%I as r where r.%I = a.id)', n.nspname, t.relname, c.attname),
-    ' or '
+    format('exists (select from %I.%I as r where %s)', n.nspname, t.relname, c.pairs), ' or '
   )
   into v_is_shown
   from pg_catalog.pg_constraint as k
   join pg_catalog.pg_class as t on t.oid = k.conrelid
   join pg_catalog.pg_namespace as n on n.oid = t.relnamespace
-  join pg_catalog.pg_attribute as c on c.attrelid = k.conrelid and c.attnum = k.conkey[1]
+  cross join lateral (
+    select string_agg(format('r.%I = a.%I', o.attname, s.attname), ' and ') as pairs
+    from unnest(k.conkey, k.confkey) as u (own, shown)
+    join pg_catalog.pg_attribute as o on o.attrelid = k.conrelid and o.attnum = u.own
+    join pg_catalog.pg_attribute as s on s.attrelid = k.confrelid and s.attnum = u.shown
+  ) as c
   where k.contype = 'f'
     and k.confrelid = 'public.assets'::regclass
     -- A key that cascades or sets null does not need the asset.
@@ -32,7 +36,8 @@ begin
     and k.conparentid = 0;
 
   execute format(
-    'select array(select a.id from unnest($1) as a (id) where %s)', coalesce(v_is_shown, 'false')
+    'select array(select a.id from public.assets as a where a.id = any ($1) and (%s))',
+    coalesce(v_is_shown, 'false')
   )
   into v_shown_ids
   using find_shown_assets.asset_ids;
