@@ -6,6 +6,7 @@ import { checkEnvironment } from './check/environment.ts'
 import { checkErrors } from './check/errors.ts'
 import { findMigrationFaults, findMisplaced, readFiles, type TextFile } from './check/files.ts'
 import { checkFreeze } from './check/freeze.ts'
+import { checkHandlers } from './check/handlers.ts'
 import { checkLimits } from './check/limits.ts'
 import { checkObjects } from './check/objects.ts'
 import { count, type Outcome, printOutcome } from './check/outcome.ts'
@@ -104,6 +105,7 @@ async function checkDatabase(cluster: Cluster): Promise<void> {
   })
   if (catalog === '') return
   await check('objects', () => withClient(url, (client) => checkObjects(client, modules)))
+  await check('handlers', () => withClient(url, checkHandlers))
   await check('limits', () => withClient(url, checkLimits))
   await check('catalog', () => checkCatalog(root, catalog, options.write))
   await check('pictures', async () => checkPictures(options.write))
