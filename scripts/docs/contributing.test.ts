@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, sep } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -15,12 +15,15 @@ const copy = mkdtempSync(join(tmpdir(), 'plinth-contributing-'))
 const additions = [
   { path: 'db/tests/00_base/access.test.sql', start: "  ('public.word_counts'", before: "  ('public.users'" },
   { path: 'docs/errors.md', start: '| `text_empty`', before: '| `too_many_api_keys`' },
+  { path: 'docs/architecture.md', start: '| `db/modules/95_texts/`', before: '| `db/seed/`' },
 ]
 
 beforeAll(() => {
   const left = new Set(['.git', '.local', 'node_modules'])
   cpSync(root, copy, { recursive: true, filter: (path) => !left.has(relative(root, path).split(sep)[0] ?? '') })
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  // Under root, Postgres runs as another user, who must be able to enter the copy.
+  chmodSync(copy, 0o755)
   for (const { path, text } of readShownFiles(page)) {
     if (additions.some((addition) => addition.path === path)) continue
     const target = join(copy, path.replace('…', '99991231235959'))
@@ -52,6 +55,15 @@ test('it compiles, and its tests pass with the rules and the access matrix', { t
   const names = '95_texts|00_base/access|00_base/rules|counts words'
   const output = run('npx', 'vitest', 'run', 'db/tests/pgtap.test.ts', 'worker/handlers/texts', '-t', names)
   expect(output.replace(/\p{Cc}\[\d+m/gu, '')).toContain('4 passed')
+})
+
+test('its documents are complete', { timeout: 60_000 }, () => {
+  const names = 'the guides are complete|every path that a page names|the code map'
+  run('npx', 'vitest', 'run', 'scripts/docs/guides.test.ts', 'scripts/docs/names.test.ts', '-t', names)
+})
+
+test('its guide runs on a stack, where a worker counts', { timeout: 120_000 }, () => {
+  expect(run('npx', 'vitest', 'run', 'scripts/readme.test.ts', '-t', 'texts')).toMatch(/1 passed/)
 })
 
 /** Runs a command in the copy; its output, also in the error where it fails. */
