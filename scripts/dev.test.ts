@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { createClient } from '@supabase/supabase-js'
 import { expect, test } from 'vitest'
 import { migrationPlaceholder } from './check/files.ts'
-import { describeLine } from './dev/follow_log.ts'
+import { describeFault, describeLine } from './dev/follow_log.ts'
 import { newHome, pidsOf, type RunningStack, remember, root, start, stop } from './testing/stacks.ts'
 
 /** A copy of the project, so that its files can be changed. */
@@ -27,6 +27,12 @@ function copyProject(): string {
   }
   symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'))
   return project
+}
+
+/** Writes a file as many editors and git do: a new file gets the name of the old one. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text)
+  renameSync(`${path}.new`, path)
 }
 
 /** Resolves when the stack has printed this since `from`; returns what came with it. */
@@ -70,8 +76,7 @@ grant execute on function public.greet() to anon;
   await expect.poll(greet).toBe('bye')
 
   // Editors and git replace a file by a new one of the same name; the new one is written again. And a folder is new.
-  writeFileSync(`${module}.new`, greeting("'replaced'"))
-  renameSync(`${module}.new`, module)
+  replaceFile(module, greeting("'replaced'"))
   seen = await see(stack, /^Applied db\/modules\/00_base\/greet\.sql$/m, seen)
   writeFileSync(module, greeting("'written again'"))
   seen = await see(stack, /^Applied db\/modules\/00_base\/greet\.sql$/m, seen)
@@ -96,18 +101,19 @@ grant execute on function public.greet() to anon;
   appendFileSync(join(project, 'db/seed/plans.sql'), '\n-- Changed.\n')
   seen = await see(stack, /^Applied db\/seed\/plans\.sql$/m, seen)
 
-  // Worker and sidecar, whose code breaks and is mended.
+  // Worker and sidecar, whose code breaks and is mended, each time by a new file of the same name.
   for (const [name, health] of [
     ['worker', stack.env['WORKER_HEALTH_URL'] ?? ''],
     ['sidecar', `${stack.env['SIDECAR_URL']}/api/health`],
   ] as const) {
     const main = join(project, name, 'main.ts')
     const text = readFileSync(main, 'utf8')
-    writeFileSync(main, `${text}\nthrow new Error('broken on purpose')\n`)
+    replaceFile(main, `${text}\nthrow new Error('broken on purpose')\n`)
+    seen = await see(stack, new RegExp(`^${name}: ${name}/main\\.ts changed$`, 'm'), seen)
     const failure = new RegExp(`^${name}: Error: broken on purpose$[\\s\\S]*^${name}: Failed running`, 'm')
     seen = await see(stack, failure, seen)
     await expect(fetch(health)).rejects.toThrow()
-    writeFileSync(main, text)
+    replaceFile(main, text)
     await expect.poll(async () => (await fetch(health).catch(() => undefined))?.status, { timeout: 20_000 }).toBe(200)
   }
 
@@ -131,8 +137,20 @@ test.each([
     'warn Request was turned away: no answer',
   ],
   ['{"level":"error","msg":"Failed"}', 'error Failed'],
+  ["Change detected in '/home/restart/worker'", undefined],
   ["Restarting 'worker/main.ts'", "Restarting 'worker/main.ts'"],
   ['  ', undefined],
 ])('shows a developer %s as %s', (line, shown) => {
   expect(describeLine(line)).toBe(shown)
+})
+
+test.each([
+  [
+    '2026-11-27 04:37:41.862 UTC [11235] LOG:  Callback failed for step 3: app.f raised P0001: no',
+    'Callback failed for step 3: app.f raised P0001: no',
+  ],
+  ['2026-11-27 04:37:41.862 UTC [11235] ERROR:  Callback failed', undefined],
+  ['\tPL/pgSQL function app.apply_results(jsonb) line 8 at RETURN', undefined],
+])('shows a developer the line of Postgres %s as %s', (line, shown) => {
+  expect(describeFault(line)).toBe(shown)
 })

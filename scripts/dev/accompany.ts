@@ -1,18 +1,23 @@
 import { join } from 'node:path'
 import type { Companion } from '../local/foreground.ts'
 import { homeFolder } from '../local/home.ts'
-import { followLog } from './follow_log.ts'
+import { describeFault, describeLine, followLog } from './follow_log.ts'
+import { watchCode } from './watch_code.ts'
 import { watchDatabase } from './watch_database.ts'
 
-/** Applies changed SQL files and prints warnings of worker and sidecar while a stack runs. */
+/** Applies changed code and SQL files, and prints warnings of worker and sidecar and faults of callbacks, while a stack runs. */
 export const accompany: Companion = ({ env }, say) => {
   const logs = join(homeFolder(), 'logs')
-  const following = ['worker', 'sidecar'].map((name) =>
-    followLog(join(logs, `${name}.log`), (line) => say(`${name}: ${line}`)),
-  )
+  const endings = [
+    ...['worker', 'sidecar'].map((name) =>
+      followLog(join(logs, `${name}.log`), describeLine, (line) => say(`${name}: ${line}`)),
+    ),
+    followLog(join(logs, 'postgres.log'), describeFault, (line) => say(`postgres: ${line}`)),
+    watchCode(homeFolder(), say),
+  ]
   const watching = watchDatabase(env['DATABASE_URL'] ?? '', say)
   return async () => {
-    for (const stop of following) stop()
+    for (const end of endings) end()
     await watching()
   }
 }

@@ -1,10 +1,14 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
 /**
- * Prints new lines of a log that a developer should see: warnings, errors, and lines that are not JSON, such as those of
- * `node --watch` and the stack of a crash. Returns a function that ends it.
+ * Prints new lines of a log as `describe` describes them; undefined is a line that a developer need not see. Returns a
+ * function that ends it.
  */
-export function followLog(path: string, print: (line: string) => void): () => void {
+export function followLog(
+  path: string,
+  describe: (line: string) => string | undefined,
+  print: (line: string) => void,
+): () => void {
   const file = openSync(path, 'r')
   let position = fstatSync(file).size
   let rest = ''
@@ -14,7 +18,7 @@ export function followLog(path: string, print: (line: string) => void): () => vo
     const lines = (rest + bytes.toString('utf8')).split('\n')
     rest = lines.pop() ?? ''
     for (const line of lines) {
-      const shown = describeLine(line)
+      const shown = describe(line)
       if (shown !== undefined) print(shown)
     }
   }
@@ -26,9 +30,13 @@ export function followLog(path: string, print: (line: string) => void): () => vo
   }
 }
 
-/** Describes a line of a log; undefined if a developer need not see it. */
+/**
+ * Describes a line of the worker or the sidecar: warnings, errors, and lines that are not JSON, such as those of
+ * `node --watch` and the stack of a crash.
+ */
 export function describeLine(line: string): string | undefined {
-  if (line.trim() === '') return undefined
+  // The file that tells Node to restart them is not the file that changed: watch_code.ts names that one.
+  if (line.trim() === '' || line.startsWith('Change detected in ')) return undefined
   try {
     const { level, msg, err } = JSON.parse(line) as { level?: string; msg?: string; err?: { message?: string } }
     if (!['warn', 'error', 'fatal'].includes(level ?? '')) return undefined
@@ -36,4 +44,9 @@ export function describeLine(line: string): string | undefined {
   } catch {
     return line
   }
+}
+
+/** Describes a line of Postgres: the error that a callback of the job engine raised, which clients and workers do not see. */
+export function describeFault(line: string): string | undefined {
+  return line.match(/ LOG: {2}(Callback failed .*)/)?.[1]
 }

@@ -1,10 +1,10 @@
-import { type FSWatcher, readdirSync, watch } from 'node:fs'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { migrationPlaceholder } from '../check/files.ts'
 import { describeFailure } from '../database/command.ts'
 import { seed } from '../database/migrate.ts'
 import { migrateAndReport } from '../database/report.ts'
 import { dbFolder, sqlFiles } from '../database/sql_files.ts'
+import { watchFolder } from './watch_folder.ts'
 
 const parts = ['migrations', 'modules', 'seed'] as const
 
@@ -29,7 +29,9 @@ export function watchDatabase(databaseUrl: string, say: (line: string) => void):
   }
   // Editors save in several steps, so changes within a moment are applied together.
   const endings = parts.map((part) =>
-    watchSql(join(dbFolder, part), () => {
+    watchFolder(join(dbFolder, part), (path) => {
+      // A new folder may have files already.
+      if (!['.sql', ''].includes(extname(path))) return
       changed.add(part)
       clearTimeout(timer)
       timer = setTimeout(run, 150)
@@ -59,40 +61,5 @@ export function watchDatabase(databaseUrl: string, say: (line: string) => void):
     for (const end of endings) end()
     changed.clear()
     await running
-  }
-}
-
-/**
- * Calls `changed` when an SQL file changes in a folder or in a folder below it; returns a function that ends this. It
- * watches the folders, because a recursive watcher follows the files, and loses a file that an editor or git replaces by
- * a new one of the same name.
- */
-function watchSql(folder: string, changed: () => void): () => void {
-  let inner: FSWatcher[] = []
-  const watchInner = () => {
-    for (const watcher of inner) watcher.close()
-    inner = readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap(({ name }) => watchIfThere(join(folder, name), (file) => file.endsWith('.sql') && changed()))
-  }
-  const [outer] = watchIfThere(folder, (file) => {
-    // The name of a folder that was added or removed, or a file of an editor.
-    if (!file.endsWith('.sql')) watchInner()
-    changed()
-  })
-  watchInner()
-  return () => {
-    for (const watcher of inner) watcher.close()
-    outer?.close()
-  }
-}
-
-/** A list of one watcher, or of none where the folder was removed after it was listed. */
-function watchIfThere(folder: string, onFile: (file: string) => unknown): FSWatcher[] {
-  try {
-    return [watch(folder, (_event, file) => onFile(file ?? ''))]
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
   }
 }
