@@ -12,7 +12,7 @@ const target = 1.1
 
 const { options, positionals, refuse } = readArguments('bench:compare', {
   options: {
-    before: { type: 'string', value: 'folder', about: 'the commit before the change, with its dependencies installed' },
+    before: { type: 'string', value: 'folder', about: 'a checkout of the commit before the change, with npm packages' },
     bench: { type: 'string', value: 'name', about: 'the benchmark, such as jobs' },
     pairs: { type: 'number', default: 15, about: 'how many times both sides run' },
     json: { type: 'boolean', about: 'prints one JSON object' },

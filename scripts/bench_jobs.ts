@@ -14,7 +14,7 @@ const { options } = readArguments('bench:jobs', {
       type: 'number',
       default: 1_000_000,
       min: 0,
-      about: 'finished jobs in the full database; 0 leaves it out',
+      about: 'finished jobs in the full database; 0 skips this part',
     },
     concurrency: { type: 'number', default: 10, about: 'steps that a process runs at a time' },
     json: { type: 'boolean', about: 'prints one JSON object' },

@@ -5,7 +5,7 @@ import { readArguments } from './commands/read_arguments.ts'
 const { options } = readArguments('bench:uploads', {
   options: {
     count: { type: 'number', default: 100, about: 'how many uploads' },
-    megabytes: { type: 'number', default: 20, about: 'the size of each' },
+    megabytes: { type: 'number', default: 20, about: 'the size of each upload' },
     json: { type: 'boolean', about: 'prints one JSON object' },
   },
   environment: ['PLINTH_POSTGRES_BIN'],

@@ -4,9 +4,9 @@ import { readArguments } from './commands/read_arguments.ts'
 const { options } = readArguments('chaos:jobs', {
   options: {
     runs: { type: 'number', default: 200, about: 'how many runs are submitted' },
-    workers: { type: 'number', default: 3, about: 'how many worker processes there are' },
+    workers: { type: 'number', default: 3, about: 'how many worker processes run' },
     restarts: { type: 'number', default: 2, min: 0, about: 'how often Postgres is restarted' },
-    seconds: { type: 'number', default: 300, about: 'how long it may take' },
+    seconds: { type: 'number', default: 300, about: 'maximum duration' },
   },
   environment: ['PLINTH_POSTGRES_BIN'],
   example: 'chaos:jobs -- --runs 20 --restarts 1',

@@ -21,7 +21,7 @@ import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } fro
 
 const { options } = readArguments('db:check', {
   options: { write: { type: 'boolean', about: 'writes the generated files again: db/catalog.txt and the records' } },
-  about: 'Compares the database that is meant, if there is one, with the files, too.',
+  about: 'Also compares the database of DATABASE_URL, or else of the running local stack, with the files.',
   environment: ['DATABASE_URL', 'PLINTH_HOME', 'PLINTH_POSTGRES_BIN'],
   example: 'db:check -- --write',
 })

@@ -5,7 +5,7 @@ import { setPassword } from './database/migrate.ts'
 import { migrateAndReport } from './database/report.ts'
 
 readArguments('db:migrate', {
-  about: 'Safe to repeat. Without DATABASE_URL it migrates the local stack that runs.',
+  about: 'Safe to repeat. Without DATABASE_URL, it migrates the running local stack.',
   environment: ['DATABASE_URL', 'PLINTH_HOME', 'WORKER_DATABASE_PASSWORD', 'SIDECAR_DATABASE_PASSWORD'],
   example: 'db:migrate',
 })

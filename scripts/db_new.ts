@@ -24,7 +24,9 @@ const now = stamp(Date.now())
 const path = join(migrationsFolder, `${now > last ? now : stamp(parse(last) + 1000)}_${name}.sql`)
 await writeFile(path, `${migrationPlaceholder}\nset local lock_timeout = '5s';\n\n`, { flag: 'wx' })
 console.log(relative(root, path))
-console.error('When it is finished: npm run db:check -- --write records its hash, and then it is never edited.')
+console.error(
+  'When the migration is finished, npm run db:check -- --write records its hash. After that, never edit the file.',
+)
 
 function stamp(time: number): string {
   return new Date(time).toISOString().replace(/\D/g, '').slice(0, 14)

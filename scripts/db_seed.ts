@@ -3,7 +3,7 @@ import { runOnDatabase } from './database/command.ts'
 import { seed } from './database/migrate.ts'
 
 readArguments('db:seed', {
-  about: 'Safe to repeat. Without DATABASE_URL it seeds the local stack that runs.',
+  about: 'Safe to repeat. Without DATABASE_URL, it seeds the running local stack.',
   environment: ['DATABASE_URL', 'PLINTH_HOME'],
   example: 'db:seed',
 })

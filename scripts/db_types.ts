@@ -8,9 +8,9 @@ import { databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts
 
 const { options } = readArguments('db:types', {
   options: {
-    check: { type: 'boolean', about: 'compares, writes nothing, and exits with 1 where the file is not current' },
+    check: { type: 'boolean', about: 'compares, writes nothing, and exits with 1 if the file is not current' },
   },
-  about: 'The first time, it downloads the generator.',
+  about: 'The first run downloads the generator.',
   environment: ['PLINTH_POSTGRES_BIN'],
   example: 'db:types -- --check',
 })

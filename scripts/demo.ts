@@ -43,7 +43,7 @@ try {
         console.log(`   ${what.padEnd(72)} ${ms === undefined ? '' : `${ms.toFixed(1).padStart(8)} ms`}`),
     })
   }
-  console.log('\nEverything is as promised.')
+  console.log('\nEvery system works as promised.')
 } catch (error) {
   console.error(explain(error, home))
   process.exitCode = 1

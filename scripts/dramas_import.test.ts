@@ -78,7 +78,7 @@ const old = {
       scenes: [
         {
           id: 'sc_1',
-          dialogue: [{ character: 'Mira', line: 'Who is there?' }],
+          dialogue: [{ character: 'Mira', line: 'Is somebody there?' }],
           characters: ['Mira'],
           image_url: 'r2://bucket/relative.png',
           video_url: 'https://r2.example.com/1.mp4',
@@ -105,7 +105,7 @@ describe('mapping', () => {
         {
           scenes: [
             {
-              text: 'Mira: Who is there?',
+              text: 'Mira: Is somebody there?',
               image_url: null,
               video_url: 'https://r2.example.com/1.mp4',
               extra: { duration: 8, image_url: 'r2://bucket/relative.png', original_id: 'sc_1' },

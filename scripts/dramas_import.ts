@@ -13,7 +13,7 @@ import { homeFolder, readEnv } from './local/home.ts'
 const { options, refuse } = readArguments('dramas:import', {
   about:
     'Reads each <prefix><id>/drama.json and saves it as a drama of the owner. Skips dramas that the owner already has (by the id in\n' +
-    'the store), so a repeated command continues where the last one stopped. Images and videos stay where they are.',
+    'the store), so a repeated command continues where the last one stopped. Images and videos are not copied.',
   options: {
     bucket: { type: 'string', value: 'name', about: 'the bucket; required' },
     prefix: { type: 'string', value: 'folder', default: 'dramas/', about: 'the folder of the dramas' },
@@ -86,7 +86,7 @@ try {
   if (error instanceof Misuse) refuse(error.message)
   showProgress(true)
   console.error(`\n${error instanceof Outage ? error.message : (error as Error).stack}`)
-  console.error('Imported dramas stay. Repeat the command to continue.')
+  console.error('Imported dramas are kept. Repeat the command to continue.')
   process.exitCode = 1
 } finally {
   await new Promise((resolve) => report.end(resolve))

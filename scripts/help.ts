@@ -9,4 +9,4 @@ for (const [group, commands] of Object.entries(groups)) {
   for (const [name, line] of Object.entries(commands)) console.log(`  npm run ${name.padEnd(width)}  ${line}`)
   console.log('')
 }
-console.log('npm run <command> -- --help says more about a command.')
+console.log('For the options of a command: npm run <command> -- --help.')

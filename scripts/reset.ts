@@ -14,7 +14,7 @@ if (!parts.some((part) => existsSync(join(home, part)))) {
 }
 try {
   claimHome(home)
-  for (const name of await stopStale(home)) console.log(`Stopped ${name}, which an earlier run left behind.`)
+  for (const name of await stopStale(home)) console.log(`Stopped ${name}, which an earlier start left running.`)
   // Other files in the home stay.
   for (const part of parts) rmSync(join(home, part), { recursive: true, force: true })
   console.log(`Deleted the data, logs and secrets of the local stack in ${home}.`)

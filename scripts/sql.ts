@@ -7,12 +7,12 @@ import { callers, findSession, UnknownCaller } from './sql/session.ts'
 const { options, refuse } = readArguments('sql', {
   options: {
     as: { type: 'string', value: 'caller', default: 'postgres', about: `one of: ${callers.join(', ')}` },
-    command: { type: 'string', short: 'c', value: 'statement', about: 'runs this and ends' },
-    'built-in': { type: 'boolean', about: 'uses the small built-in prompt where psql is installed, too' },
+    command: { type: 'string', short: 'c', value: 'statement', about: 'runs this statement and exits' },
+    'built-in': { type: 'boolean', about: 'uses the small built-in prompt even if psql is installed' },
   },
   about:
-    'Uses psql where it is installed. As anon, authenticated and service_role, a session has the role, claims and settings that\n' +
-    'PostgREST gives it; a user who does not exist yet is created.',
+    'Uses psql if it is installed. As anon, authenticated and service_role, a session has the role, claims and settings that\n' +
+    'PostgREST gives it. The command creates a user who does not exist yet.',
   environment: ['PLINTH_HOME'],
   example: 'sql -- --as authenticated:ana@example.com -c "select * from jobs"',
 })

@@ -246,7 +246,7 @@ describe('npm run demo', () => {
     const demo = run('scripts/demo.ts', home)
     expect(await ended(demo.child), demo.output()).toBe(0)
     expect(demo.output()).toContain('Two seconds later: 404 share_not_found')
-    expect(demo.output()).toContain('Everything is as promised.')
+    expect(demo.output()).toContain('Every system works as promised.')
     expect(demo.output()).toMatch(/Episode 2 +scenes ███ 3\/3 +images ███ 3\/3 +videos ███ 3\/3/)
     const picture = readFileSync(join(home, 'drama.svg'), 'utf8')
     expect(picture.match(/class="node"/g)).toHaveLength(26)

@@ -2,7 +2,7 @@ import { readArguments } from './commands/read_arguments.ts'
 import { runInForeground } from './local/foreground.ts'
 
 readArguments('start', {
-  about: 'While it runs, $PLINTH_HOME/env tells clients where everything is.',
+  about: 'While the stack runs, $PLINTH_HOME/env has the URLs and keys for clients.',
   environment: [
     'PLINTH_HOME',
     'PLINTH_PORT',

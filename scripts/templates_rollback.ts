@@ -7,7 +7,7 @@ const { options, refuse } = readArguments('templates:rollback', {
     version: {
       type: 'string',
       value: 'semver',
-      about: 'the new default; else the highest stable version below the default',
+      about: 'the new default; if missing, the highest stable version below the current default',
     },
   },
   about: 'Also ends a canary of the default version.',

@@ -14,10 +14,14 @@ import {
 const { options, refuse } = readArguments('upload-bundle', {
   options: {
     template: { type: 'string', value: 'folder', about: 'the folder of the bundle; required' },
-    version: { type: 'string', value: 'semver', about: 'the version to publish; else the manifest’s default_version' },
-    'set-default': { type: 'boolean', about: 'makes it the version of callers that ask for none' },
-    draft: { type: 'boolean', about: 'registers it as a draft, which no caller gets and which can be published again' },
-    'created-by': { type: 'string', value: 'user id', about: 'the user who publishes it' },
+    version: {
+      type: 'string',
+      value: 'semver',
+      about: 'the version to publish; if missing, the manifest’s default_version',
+    },
+    'set-default': { type: 'boolean', about: 'makes it the default, for callers that ask for no version' },
+    draft: { type: 'boolean', about: 'registers it as a draft: no caller gets it, and it can be published again' },
+    'created-by': { type: 'string', value: 'user id', about: 'the user who publishes the version' },
     'dry-run': { type: 'boolean', about: 'checks everything and prints the files, but changes nothing' },
   },
   about: 'Publishing the same files again is safe, and restores objects that the store has lost or changed.',

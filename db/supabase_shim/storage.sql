@@ -34,7 +34,7 @@ as $$
   ]
 $$;
 
--- What follows the last dot of the file name; the whole name when there is none.
+-- The text after the last dot of the file name; the whole name if it has no dot.
 create or replace function storage.extension(name text)
   returns text
   language sql
@@ -130,9 +130,9 @@ grant select, insert, update, delete on storage.buckets, storage.objects
   to anon, authenticated, service_role;
 grant all on storage.buckets, storage.objects to postgres with grant option;
 
--- Only a table's owner may make policies. On Supabase postgres is no member of that owner; there
--- the extension supautils lets it manage policies on these tables (supautils.policy_grants). Plain
--- Postgres has only membership for that, and membership allows more: altering these tables,
+-- Only a table's owner may make policies. On Supabase, postgres is not a member of the owner; the
+-- extension supautils lets postgres manage policies on these tables (supautils.policy_grants). On
+-- plain Postgres, only membership allows this, and membership allows more: altering these tables,
 -- commenting on their policies, creating objects in this schema. Supabase refuses all three.
 do $$
 begin

@@ -33,7 +33,7 @@ export function checkBoundaries(files: TextFile[]): Outcome {
   return {
     said: `${count(files.length, 'file')}: imports go downwards, and the engine names no product`,
     problems: [...files.flatMap(findForbiddenImports), ...files.flatMap(findProductNames)],
-    remedy: 'Hand the thing in from worker/main.ts, or register it with the engine (app.register_callbacks).',
+    remedy: 'Pass the object from worker/main.ts, or register a callback with the engine (app.register_callbacks).',
   }
 }
 

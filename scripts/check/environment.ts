@@ -36,7 +36,7 @@ export function checkEnvironment(files: TextFile[], example: TextFile): Outcome 
   return {
     said: `${count(new Set(read.map(({ variable }) => variable)).size, 'variable')} read, against ${example.path}`,
     problems: compareVariables(read, example),
-    remedy: `In ${example.path}: # what it is, then NAME=value, or #NAME=default where none is needed.`,
+    remedy: `In ${example.path}: # what it is, then NAME=value, or #NAME=default if the variable is optional.`,
   }
 }
 

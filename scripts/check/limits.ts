@@ -66,7 +66,7 @@ export async function checkLimits(client: pg.Client): Promise<Outcome> {
       ...compareHandlers(limits),
       ...compareComment(limits),
     ],
-    remedy: 'A limit changes by alter domain in a migration, and in docs/drama.schema.json: docs/adr/0011-limits.md.',
+    remedy: 'Change a limit by alter domain in a migration, and in docs/drama.schema.json: docs/adr/0011-limits.md.',
   }
 }
 

@@ -41,7 +41,7 @@ describe('arguments', () => {
     expect(read(definition, argument)).toEqual({
       status: 2,
       stdout: '',
-      stderr: `${sentence}\nnpm run token -- --help says how it is used.\n`,
+      stderr: `${sentence}\nnpm run token -- --help lists its options.\n`,
     })
   })
 
@@ -62,9 +62,9 @@ Options:
   --email <address>  the user
   --rounds <number>  rounds (3)
   --json             prints JSON
-  --help             prints this, and does nothing
+  --help             prints this help
 
-Environment: PLINTH_HOME. The file .env.example says what each is for.
+Environment: PLINTH_HOME. The file .env.example describes each variable.
 
 Example:
   npm run token -- --email a@b.c

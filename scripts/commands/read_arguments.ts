@@ -43,7 +43,7 @@ export function readArguments<const Options extends Record<string, Option> = Rec
   args: string[] = process.argv.slice(2),
 ): Arguments<Options> {
   const refuse = (message: string): never => {
-    console.error(`${message}\nnpm run ${name} -- --help says how it is used.`)
+    console.error(`${message}\nnpm run ${name} -- --help lists its options.`)
     process.exit(2)
   }
   // Arguments after a second -- are not for this command.
@@ -109,7 +109,7 @@ function describe(name: CommandName, definition: Definition<Record<string, Optio
     `${rest.short ? `-${rest.short}, ` : ''}--${option}${rest.type === 'boolean' ? '' : rest.type === 'number' ? ' <number>' : ` <${rest.value}>`}`,
     `${about}${'default' in rest && rest.default !== '' ? ` (${rest.default})` : ''}`,
   ])
-  options.push(['--help', 'prints this, and does nothing'])
+  options.push(['--help', 'prints this help'])
   const width = Math.max(...options.map(([option]) => option.length))
   const rest = [options.length > 1 ? '[options]' : '', definition.arguments ?? ''].filter(Boolean)
   return [
@@ -117,7 +117,7 @@ function describe(name: CommandName, definition: Definition<Record<string, Optio
     `Usage: npm run ${[name, ...(rest.length > 0 ? ['--', ...rest] : [])].join(' ')}`,
     `Options:\n${options.map(([option, about]) => `  ${option.padEnd(width)}  ${about}`).join('\n')}`,
     ...(definition.environment
-      ? [`Environment: ${definition.environment.join(', ')}. The file .env.example says what each is for.`]
+      ? [`Environment: ${definition.environment.join(', ')}. The file .env.example describes each variable.`]
       : []),
     `Example:\n  npm run ${definition.example}`,
   ].join('\n\n')

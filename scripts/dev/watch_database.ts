@@ -45,7 +45,9 @@ export function watchDatabase(databaseUrl: string, say: (line: string) => void):
       )
       if (waiting.length > 0) {
         // A migration must not change after it has run, so a new file may run only when it is complete.
-        say(`${waiting[0]?.path} waits until its first line says why; migrations and modules wait, too.`)
+        say(
+          `${waiting[0]?.path} is not applied until its first line says why it exists; later migrations and modules wait.`,
+        )
       } else if (what.has('migrations') || what.has('modules')) {
         const { applied, warnings } = await migrateAndReport(databaseUrl)
         for (const line of [...applied, ...warnings]) say(line)

@@ -44,7 +44,7 @@ export async function runInForeground(options: { isWatching?: boolean; accompany
     if (accompany) leave = accompany(stack, say)
     const reason = await stack.failed
     if (!interrupted) {
-      console.error(`${reason}. Stopping the rest.`)
+      console.error(`${reason}. Stopping the other processes.`)
       await leave()
       await stack.stop()
       process.exit(1)

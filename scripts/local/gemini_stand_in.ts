@@ -6,7 +6,7 @@ const standIn = await startGemini({
   log: (line) => console.log(`${new Date().toISOString()} STAND-IN, NOT GEMINI: ${line}`),
 })
 console.log(`${'*'.repeat(100)}
-*** This is a STAND-IN for Gemini at ${standIn.url}: its texts and images are made up.
-*** Set GEMINI_API_KEY and start again for real ones.
+*** This is a STAND-IN for Gemini at ${standIn.url}: it invents texts and images.
+*** For real texts and images, set GEMINI_API_KEY and start again.
 ${'*'.repeat(100)}`)
 process.on('SIGTERM', () => void standIn.stop().then(() => process.exit(0)))

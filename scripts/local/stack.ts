@@ -70,7 +70,7 @@ export async function startStack(
   try {
     const secrets = openHome(home)
     removeEnv(home)
-    for (const name of await stopStale(home)) say(`Stopped ${name}, which an earlier run left behind.`)
+    for (const name of await stopStale(home)) say(`Stopped ${name}, which an earlier start left running.`)
     const ports = await choosePorts(home)
 
     const postgres = await startPostgres(
@@ -98,7 +98,7 @@ export async function startStack(
     children.push(objectStore)
     if (standIn !== undefined) {
       children.push(standIn)
-      say('GEMINI_API_KEY is not set: a stand-in for Gemini makes up what it writes and draws.')
+      say('GEMINI_API_KEY is not set: a stand-in for Gemini invents texts and images.')
     } else {
       say(`GEMINI_API_KEY is set: dramas ask ${gemini['GEMINI_BASE_URL'] ?? 'Gemini'}, which costs money.`)
     }

@@ -7,7 +7,7 @@ import type { JobsStage } from './stage.ts'
 /** Measures whether a step costs more in a database with many finished jobs and with statistics from before them. */
 export async function compareFull(stage: JobsStage, finished: number): Promise<Section> {
   const count = finished.toLocaleString('en')
-  say(`Beside ${count} finished jobs, with statistics from before …`)
+  say(`With ${count} finished jobs in the database, and statistics from before …`)
   const full = await stage.open('filled')
   await fill(full, finished)
   const empty = await stage.open('empty')
@@ -24,7 +24,7 @@ export async function compareFull(stage: JobsStage, finished: number): Promise<S
   return {
     bars: ['chain of 200', '1 → 1,000 → 1', '10,000 steps'].map((name, index) => {
       const of = (all: number[][]) => median(all.map((one) => one[index] ?? Number.NaN))
-      return atMost(`${name}: beside ${count} finished jobs`, of(after) / of(before), 1.1)
+      return atMost(`${name}: with ${count} finished jobs in the database`, of(after) / of(before), 1.1)
     }),
     figures: [],
   }

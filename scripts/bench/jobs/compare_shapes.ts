@@ -48,7 +48,7 @@ export async function compareShapes(
   const bars: Bar[] = [atLeast(`${name}: against by hand`, best / median(ours), target)]
   if (shapes.length > 1) {
     bars.push(atMost(`${name}: submit, per run, while no worker runs`, median(quiet), 1, 'ms'))
-    bars.push(atMost(`${name}: submit, per run, beside busy workers`, median(submits), 1, 'ms'))
+    bars.push(atMost(`${name}: submit, per run, while workers are busy`, median(submits), 1, 'ms'))
   }
   const ms = (of: string, value: number): Figure => ({ name: `${name}: ${of}`, value, unit: 'ms' })
   return {

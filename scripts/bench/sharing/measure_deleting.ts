@@ -76,7 +76,7 @@ export async function measureDeleting(stage: SharingStage, many: number): Promis
         1.5,
       ),
       atMost(`${name}: readers seen waiting for a lock`, waiting, 0, ''),
-      atMost(`${name}: p99 of readers meanwhile, against before`, during.result.p99 / before.result.p99, 5),
+      atMost(`${name}: p99 of readers during the deletes, against before`, during.result.p99 / before.result.p99, 5),
     ],
     figures: [
       { name: `${name}: total`, value: sum(times) / 1000, unit: 's' },
@@ -85,9 +85,9 @@ export async function measureDeleting(stage: SharingStage, many: number): Promis
       { name: `deleting ${few.toLocaleString('en')} expired shares: total`, value: sum(short) / 1000, unit: 's' },
       { name: 'readers before (200 a second): p50', value: before.result.p50, unit: 'ms' },
       { name: 'readers before: p99', value: before.result.p99, unit: 'ms' },
-      { name: 'readers meanwhile: p50', value: during.result.p50, unit: 'ms' },
-      { name: 'readers meanwhile: p99', value: during.result.p99, unit: 'ms' },
-      { name: 'readers meanwhile: slowest', value: during.result.max, unit: 'ms' },
+      { name: 'readers during the deletes: p50', value: during.result.p50, unit: 'ms' },
+      { name: 'readers during the deletes: p99', value: during.result.p99, unit: 'ms' },
+      { name: 'readers during the deletes: slowest', value: during.result.max, unit: 'ms' },
     ],
   }
 }

@@ -88,7 +88,7 @@ export async function measureOpening(stage: SharingStage): Promise<Section> {
         value: ratio(results.trivial, results.ungated, 'perSecond'),
         unit: '×',
       },
-      { name: 'looking for an API key, where there is none', value: look.microseconds, unit: 'µs' },
+      { name: 'looking for an API key in a request without one', value: look.microseconds, unit: 'µs' },
       { name: 'gate.pre_request in all, inside Postgres', value: look.whole, unit: 'µs' },
       {
         name: 'raw HTTP in parallel, against the origin’s backend',
