@@ -2,8 +2,8 @@
 --
 -- Called by   clients
 -- Writes      dramas, drama_runs; as app.submit_run; rate_limits
--- Errors      PT401 not_signed_in, PT404 drama_not_found, PT422 premise_invalid, model_unknown,
---             options_invalid, idempotency_key_invalid, PT429 rate_limited
+-- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found, PT422 premise_invalid,
+--             model_unknown, options_invalid, idempotency_key_invalid, PT429 rate_limited
 -- Idempotent  same idempotency_key, same owner: returns the first drama as it is now, changes
 --             nothing
 create or replace function app.generate_drama(
@@ -86,7 +86,8 @@ Returns the drama's row. The drama fills while its steps complete: watch dramas,
 and jobs, or read job_tree(run_id). cancel_job(run_id) stops the run, retry_job(run_id) continues it
 from its failed steps.
 422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid. 404 drama_not_found:
-the drama of this key was deleted. 429 rate_limited. From origin 002.$$;
+the drama of this key was deleted. 404 owner_not_found: the user was deleted. 429 rate_limited.
+From origin 002.$$;
 
 grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;
 grant execute on function public.generate_drama(text, text, jsonb, text) to authenticated;
