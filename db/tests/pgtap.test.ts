@@ -1,5 +1,6 @@
 import { glob, readFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
+import pg from 'pg'
 import { expect, test } from 'vitest'
 import { createDatabase } from '../../scripts/testing/database.ts'
 
@@ -21,13 +22,24 @@ test.concurrent.each(files)('%s', async (file) => {
   }
 })
 
-/** Runs a pgTAP file and returns what it says: every row whose only column is text, in order. */
-async function runTap(client: import('pg').Client, path: string): Promise<string[]> {
-  const results = (await client.query(await readFile(path, 'utf8'))) as unknown
-  const list = (Array.isArray(results) ? results : [results]) as import('pg').QueryResult[]
-  return list.flatMap((result) =>
-    result.fields.length === 1
-      ? result.rows.map((row) => Object.values(row)[0]).filter((value) => typeof value === 'string')
-      : [],
-  )
+/**
+ * Runs a pgTAP file and returns its lines: every row whose only column is text, in order. An error names the test
+ * before it, because Postgres names no position in the file.
+ */
+async function runTap(client: pg.Client, path: string): Promise<string[]> {
+  const lines: string[] = []
+  const query = client.query(new pg.Query(await readFile(path, 'utf8')))
+  query.on('row', (row) => {
+    const [value, ...others] = Object.values(row)
+    if (typeof value === 'string' && others.length === 0) lines.push(value)
+  })
+  await new Promise<void>((done, fail) => {
+    query.on('end', () => done())
+    query.on('error', (cause) => {
+      const { where } = cause as pg.DatabaseError
+      const last = lines.findLast((line) => /^(not )?ok /.test(line)) ?? 'plan'
+      fail(new Error(`${[cause.message, where].filter(Boolean).join('; ')}; the test before: ${last}`, { cause }))
+    })
+  })
+  return lines
 }
