@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { migrate } from '../database/migrate.ts'
+import { listPending, migrate } from '../database/migrate.ts'
 import { dumpCatalog, withoutTexts } from './catalog.ts'
 import { unifiedDiff } from './diff.ts'
 import { count, type Outcome } from './outcome.ts'
@@ -61,11 +61,21 @@ export async function checkDrift(databaseUrl: string | undefined, catalog: strin
     before: 'made from the files',
     after: 'the database',
   })
+  const said = `the database ${host}${pathname} against the files`
+  // The diff of a file that was not applied is long, and says nothing that the diff of the catalog does not.
+  const pending = diff ? await withClient(databaseUrl, (client) => listPending(client)) : []
+  if (pending.length > 0) {
+    return {
+      said,
+      problems: pending.map((path) => `Not applied: ${path}`),
+      remedy: 'npm run db:migrate applies them. npm run dev applies files when they are saved.',
+    }
+  }
   return {
-    said: `the database ${host}${pathname} against the files`,
+    said,
     problems: diff ? [diff] : [],
     remedy:
-      'npm run db:migrate applies the files. Lines with + were changed by hand or left behind: undo them in a new migration. A ' +
-      'local database can be made again: npm run reset.',
+      'Lines with + were changed by hand or left behind: undo them in a new migration. A local database can be made again: ' +
+      'npm run reset.',
   }
 }

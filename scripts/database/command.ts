@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import pg from 'pg'
 import { homeFolder, readEnv } from '../local/home.ts'
+import { FileError } from './migrate.ts'
 
 // Shared by db:migrate, db:seed, db:new and db:check.
 
@@ -44,7 +45,7 @@ export function describeFailure(error: unknown): string {
   if (code?.startsWith('E') && 'syscall' in error) return `The database does not answer: ${error.message}`
   const { code: state } = (error.cause ?? error) as pg.DatabaseError
   // A schema, function or table of ours is missing.
-  const isBehind = state !== undefined && ['3F000', '42883', '42P01'].includes(state)
+  const isBehind = !(error instanceof FileError) && ['3F000', '42883', '42P01'].includes(state ?? '')
   return isBehind ? `${withHint(error)}\nIs it migrated? npm run db:migrate` : withHint(error)
 }
 

@@ -121,17 +121,31 @@ async function runMigrations(client: pg.Client, folder: string, applied: string[
   return files.map(({ path }) => nameOf(path))
 }
 
-async function applyModules(client: pg.Client, folder: string): Promise<string[]> {
+/** Lists the files that {@link migrate} would apply to a database that has run some migrations. */
+export async function listPending(client: pg.Client, folder = dbFolder): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>('select name from app.migrations')
+  const applied = new Set(rows.map(({ name }) => name))
+  const migrations = (await sqlFiles(folder, 'migrations')).filter(({ path }) => !applied.has(nameOf(path)))
+  const { changed } = await findChangedModules(client, folder)
+  return [...migrations, ...changed].map(({ path }) => path)
+}
+
+/** Every file of `modules` with its hash, and those of them that the database has not applied. */
+async function findChangedModules(client: pg.Client, folder: string) {
   // A new graphile-worker may bring new tables, so a new version of its schema changes the hash of every file.
   const queue = await client.query<{ version: number }>('select max(id) as version from graphile_worker.migrations')
   const files = (await moduleFiles(folder)).map((file) => ({
     ...file,
     hash: createHash('sha256').update(`${queue.rows[0]?.version}\n${file.text}`).digest('hex'),
   }))
-  await client.query('begin')
   const { rows } = await client.query<{ path: string; hash: string }>('select path, hash from app.applied_files')
   const applied = new Map(rows.map((row) => [row.path, row.hash]))
-  const changed = files.filter((file) => applied.get(file.path) !== file.hash)
+  return { files, changed: files.filter((file) => applied.get(file.path) !== file.hash) }
+}
+
+async function applyModules(client: pg.Client, folder: string): Promise<string[]> {
+  await client.query('begin')
+  const { files, changed } = await findChangedModules(client, folder)
   await applyAll(client, changed)
   await client.query(
     `insert into app.applied_files (path, hash)
@@ -175,10 +189,13 @@ async function execute(client: pg.Client, path: string, text: string): Promise<v
   }
 }
 
+/** The failure of a migration, a module file or a file of seed data; the message names the file. */
+export class FileError extends Error {}
+
 /** An error with file and line, where Postgres names a position. */
-function describe({ path, text }: SqlFile, cause: pg.DatabaseError): Error {
+function describe({ path, text }: SqlFile, cause: pg.DatabaseError): FileError {
   const line = cause.position ? `:${text.slice(0, Number(cause.position)).split('\n').length}` : ''
   // The signature of a function has changed.
   const advice = cause.code === '42P13' ? '. Drop it in a migration; a database of your own: npm run reset' : ''
-  return new Error(`${path}${line}: ${cause.message}${advice}`, { cause })
+  return new FileError(`${path}${line}: ${cause.message}${advice}`, { cause })
 }
