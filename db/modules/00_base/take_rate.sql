@@ -48,7 +48,16 @@ begin
   perform app.fail(
     429,
     'rate_limited',
-    format('Too many requests: the limit is %s per %s.', take_rate."limit", take_rate."window"),
+    format(
+      'Too many requests: the limit is %s per %s.',
+      take_rate."limit",
+      case take_rate."window"
+        when interval '1 minute' then 'minute'
+        when interval '1 hour' then 'hour'
+        when interval '1 day' then 'day'
+        else take_rate."window"::text
+      end
+    ),
     format('Try again in %s s.', v_wait),
     jsonb_build_object('Retry-After', v_wait::text)
   );

@@ -1,5 +1,5 @@
 begin;
-select plan(9);
+select plan(11);
 
 -- Given a limit of three a minute
 select lives_ok(
@@ -15,6 +15,16 @@ select throws_like(
   $$ select app.take_rate('t', 'ana', 3, '1 minute') $$,
   '%Try again in 20 s%',
   'says how long to wait'
+);
+select throws_like(
+  $$ select app.take_rate('t', 'ana', 3, '1 minute') $$,
+  '%the limit is 3 per minute.%',
+  'names the limit and its window'
+);
+select throws_like(
+  $$ select app.take_rate('t', 'dora', 1, '1 day', 2) $$,
+  '%the limit is 1 per day.%',
+  'names a window of a day'
 );
 select lives_ok(
   $$ select app.take_rate('t', 'ben', 3, '1 minute') $$,
