@@ -16,6 +16,8 @@ declare
   v_state text;
   v_message text;
 begin
+  -- For app.submit_run, until the transaction ends.
+  perform set_config('plinth.holds_runs', 'on', true);
   v_function := (call_callback.callback || '(bigint[])')::regprocedure::oid;
   execute format('select %s($1)', v_function) using call_callback.job_ids;
 exception

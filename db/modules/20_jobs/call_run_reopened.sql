@@ -17,6 +17,8 @@ begin
   join app.job_callbacks as c on c.type = j.type
   where j.id = call_run_reopened.run_id and c.on_run_reopened is not null;
   if found then
+    -- For app.submit_run, until the transaction ends.
+    perform set_config('plinth.holds_runs', 'on', true);
     execute format('select %s($1)', v_function::regproc) using array[call_run_reopened.run_id];
   end if;
 end

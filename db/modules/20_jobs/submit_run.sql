@@ -5,7 +5,8 @@
 -- Errors      PT404 owner_not_found, PT422 idempotency_key_invalid, spec_invalid, and those of
 --             app.insert_steps
 -- Idempotent  same idempotency_key, same owner: returns the first run and changes nothing
--- Locks       the owner, for key share; the new run, which no other transaction sees; then lanes
+-- Locks       the owner, for key share, and without waiting in a callback; the new run, which no
+--             other transaction sees; then lanes
 create or replace function app.submit_run(spec jsonb, owner_id uuid, idempotency_key text)
   returns bigint
   language plpgsql
@@ -45,11 +46,20 @@ begin
   end if;
 
   if submit_run.owner_id is not null then
-    -- Waits if another transaction is deleting the owner, and then does not find them.
-    perform
-    from public.users as u
-    where u.id = submit_run.owner_id
-    for key share;
+    if current_setting('plinth.holds_runs', true) = 'on' then
+      -- In a callback: the transaction holds runs, and the deletion of the owner waits for those.
+      -- So 55P03 instead of a deadlock; the worker repeats its call.
+      perform
+      from public.users as u
+      where u.id = submit_run.owner_id
+      for key share nowait;
+    else
+      -- Waits if another transaction is deleting the owner, and then does not find them.
+      perform
+      from public.users as u
+      where u.id = submit_run.owner_id
+      for key share;
+    end if;
     if not found then
       perform app.fail(
         404, 'owner_not_found', 'Owner not found.', 'Send the id of an existing user, or null.'

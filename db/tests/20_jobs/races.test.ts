@@ -309,6 +309,33 @@ test('the deletion of a user against results of several runs: both lock the runs
   await requireInvariants(watcher)
 })
 
+test('the deletion of a user against a callback that submits a run for them: the result is repeated', async () => {
+  const user = crypto.randomUUID()
+  await watcher.query('insert into auth.users (id, email) values ($1, $2)', [user, `${user}@example.com`])
+  await watcher.query(`
+    create function app.submit_more(job_ids bigint[]) returns void language plpgsql as $$
+    begin
+      perform app.submit_run('{"key": "more", "type": "noop"}', j.owner_id, null)
+      from public.jobs as j where j.id = job_ids[1];
+    end $$;
+    insert into job_types (name) values ('growing');
+    select app.register_callbacks('growing', on_completed => 'app.submit_more')`)
+  await watcher.query('select app.submit_run($1, $2, null)', [JSON.stringify({ key: 'root', type: 'growing' }), user])
+  const [step] = (await exchange(a, first, [], 1)).steps
+  await c.query('begin')
+  await c.query('select from app.runs where owner_id = $1 for update', [user])
+  const handedIn = exchange(a, first, [completed(step as ClaimedStep)])
+  await untilWaiting(a)
+  const deleted = b.query('delete from auth.users where id = $1', [user])
+  await untilWaiting(b)
+  await c.query('commit')
+  await expect(handedIn).rejects.toMatchObject({ code: '55P03' })
+  await deleted
+  expect((await exchange(a, first, [completed(step as ClaimedStep)])).refused).toMatchObject([{ reason: 'step_lost' }])
+  expect((await watcher.query('select from jobs where owner_id = $1', [user])).rowCount).toBe(0)
+  await requireInvariants(watcher)
+})
+
 test('the deletion of a user against a transaction that changes a run twice: it waits, and both end', async () => {
   const owner = crypto.randomUUID()
   await watcher.query('insert into auth.users (id, email) values ($1, $2)', [owner, `${owner}@example.com`])
