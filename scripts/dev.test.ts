@@ -132,10 +132,7 @@ grant execute on function public.greet() to anon;
 
 test.each([
   ['{"level":"info","msg":"Request was answered"}', undefined],
-  [
-    '{"level":"warn","msg":"Request was turned away","err":{"message":"no answer"}}',
-    'warn Request was turned away: no answer',
-  ],
+  ['{"level":"warn","msg":"Request was refused","err":{"message":"no answer"}}', 'warn Request was refused: no answer'],
   ['{"level":"error","msg":"Failed"}', 'error Failed'],
   ["Change detected in '/home/restart/worker'", undefined],
   ["Restarting 'worker/main.ts'", "Restarting 'worker/main.ts'"],

@@ -181,7 +181,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       await store.delete(key)
       return true
     } catch (err) {
-      logger.warn({ err, asset_id }, 'Object was left to the worker')
+      logger.warn({ err, asset_id }, 'Object was not deleted; the worker deletes it later')
       return false
     }
   }
@@ -191,7 +191,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     try {
       await call('sidecar.drop_upload', { asset_id })
     } catch (err) {
-      logger.warn({ err, asset_id }, 'Upload was left to the worker')
+      logger.warn({ err, asset_id }, 'Upload was not dropped; the worker deletes it later')
     }
   }
 

@@ -49,7 +49,7 @@ export function buildServer({ logger, corsOrigins, ...options }: ServerOptions):
   server.setErrorHandler<FastifyError>((error, request, reply) => {
     const refused = refusalFor(error)
     if (refused.status === 500) request.log.error({ err: error }, 'Request failed')
-    else if (refused.status > 500) request.log.warn({ err: error }, 'Request was turned away')
+    else if (refused.status > 500) request.log.warn({ err: error }, 'Request was refused')
     return refuse(request, reply, refused)
   })
   server.register(health, { db: options.db })
@@ -100,7 +100,7 @@ class RequestLog extends LogController {
     const { method, routeOptions } = request
     const duration_ms = Math.round(reply.elapsedTime)
     const facts = { method, route: routeOptions.url, status: reply.statusCode, duration_ms }
-    if (err) reply.log.error({ ...facts, err }, 'Answer was cut off')
+    if (err) reply.log.error({ ...facts, err }, 'Answer was interrupted')
     else reply.log.info(facts, 'Request was answered')
   }
 

@@ -96,7 +96,7 @@ test('put survives a short outage of the store; a long outage is a retryable fai
 
 test('an aborted put throws the reason of the signal', async () => {
   faulty.fail('error')
-  const reason = new Error('The step is not wanted any more.')
+  const reason = new Error('The run has ended, or another worker has the step.')
   const abort = new AbortController()
   setTimeout(() => abort.abort(reason), 100)
   await expect(media.put({ dramaId, bytes, mimeType: 'image/png', signal: abort.signal })).rejects.toBe(reason)

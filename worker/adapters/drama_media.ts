@@ -63,7 +63,7 @@ export function createDramaMedia(store: Store, publicUrl: string): DramaMedia {
       if (extension === undefined || found?.mime !== mimeType) {
         throw new StepError(
           'provider_answer_invalid',
-          `The file is not of its declared type, ${mimeType.slice(0, 100)}.`,
+          `The file does not have its declared type, ${mimeType.slice(0, 100)}.`,
         )
       }
       const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 40)

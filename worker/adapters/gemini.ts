@@ -78,7 +78,10 @@ export function createGemini(config: GeminiConfig): Gemini {
   /** Bounds a request, because Gemini may be silent or slow. */
   async function callGemini<Result>(signal: AbortSignal, call: (abortSignal: AbortSignal) => Promise<Result>) {
     if (apiKey === undefined) {
-      throw permanent('provider_not_configured', 'This server has no key for Gemini. Its operator sets GEMINI_API_KEY.')
+      throw permanent(
+        'provider_not_configured',
+        'This server has no key for Gemini. The operator must set GEMINI_API_KEY.',
+      )
     }
     try {
       return await within(timeoutMs, signal, call)

@@ -86,20 +86,23 @@ export type Part = {
 export function readAnswer(model: string, answer: unknown): { parts: Part[]; usage: GeminiUsage } {
   const { candidates, promptFeedback, usageMetadata: cost } = check(answers, answer)
   if (promptFeedback?.blockReason) {
-    throw permanent('prompt_blocked', `Gemini refuses the prompt: ${inWords(promptFeedback.blockReason)}. Reword it.`)
+    throw permanent(
+      'prompt_blocked',
+      `Gemini refuses the prompt: ${inWords(promptFeedback.blockReason)}. Change the prompt.`,
+    )
   }
   const [candidate] = candidates ?? []
   if (candidate === undefined) throw unreadable('it is empty')
   const finishReason = candidate.finishReason ?? 'STOP'
   if (finishReason === 'MAX_TOKENS') {
-    throw permanent(
-      'answer_truncated',
-      'The answer was cut off because it is longer than the model allows. Ask for less.',
-    )
+    throw permanent('answer_truncated', 'The answer is longer than the model allows. Request less text.')
   }
   // Permanent, because the same prompt gets the same refusal.
   if (finishReason !== 'STOP') {
-    throw permanent('provider_refused', `Gemini gives no answer to this: ${inWords(finishReason)}. Reword it.`)
+    throw permanent(
+      'provider_refused',
+      `Gemini refuses to answer: ${inWords(finishReason)}. Change the text or the prompt.`,
+    )
   }
   return {
     parts: candidate.content?.parts ?? [],

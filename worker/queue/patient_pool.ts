@@ -17,12 +17,12 @@ export function makePatient(pool: pg.Pool, logger: Logger, signal: AbortSignal):
     for (let delay = 50; ; delay = Math.min(2 * delay, 1000)) {
       try {
         const client = await pool.connect()
-        if (isAway) logger.info('Database is back')
+        if (isAway) logger.info('Database answers again')
         isAway = false
         return client
       } catch (error) {
         if (signal.aborted) throw error
-        if (!isAway) logger.warn({ reason: (error as Error).message }, 'Database is away')
+        if (!isAway) logger.warn({ reason: (error as Error).message }, 'Database does not answer')
         isAway = true
         await sleep(delay, undefined, { signal }).catch(() => {})
       }

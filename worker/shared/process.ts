@@ -64,7 +64,7 @@ export function exitOnSignal(logger: Logger, stop: () => Promise<void>): void {
   let stopping = false
   const handle = async (signal: NodeJS.Signals) => {
     if (stopping) {
-      logger.warn({ signal }, 'Shutdown was cut short')
+      logger.warn({ signal }, 'Shutdown was interrupted')
       process.exit(1)
     }
     stopping = true

@@ -37,7 +37,7 @@ test('claims 500 at a time at most', () => {
   expect(learned(1, 100).appetite.count(0)).toBe(500)
 })
 
-test('claims nothing ahead after claimed steps did not get their turn', () => {
+test('claims nothing ahead after claimed steps got no slot', () => {
   const { appetite } = learned(1)
   appetite.shrink()
   expect(appetite.count(0)).toBe(10)
@@ -59,7 +59,7 @@ test('rests until the next step is due, but for a minute at most', () => {
   }
 })
 
-test('rests longer each time when steps are due but cannot be claimed, until some come', () => {
+test('rests longer each time when steps are due but cannot be claimed, until an exchange returns steps', () => {
   const { appetite, onWake } = learned(10)
   const pauses: number[] = []
   const pause = () => {
@@ -87,7 +87,7 @@ test('asks once more when no step is queued, and then waits to be woken', () => 
   expect(onWake).toHaveBeenCalledTimes(2)
 })
 
-test('being woken ends a rest', () => {
+test('wake ends a rest', () => {
   const { appetite, onWake } = learned(10)
   appetite.rest(1000)
   appetite.wake()

@@ -1,20 +1,20 @@
-/** How many steps this process wants, and when it asks again. */
+/** Decides how many steps this process claims, and when it claims again. */
 export type Appetite = {
-  /** How many steps to claim by the next exchange, when this process already has `have`. */
+  /** Returns how many steps the next exchange should claim, if this process already has `have` steps. */
   count(have: number): number
-  /** A step ran for so long. */
+  /** Records how long a step ran. */
   learn(durationMs: number): void
-  /** Steps were claimed ahead that did not get their turn: claim fewer ahead. */
+  /** Records that steps were claimed ahead and did not get a slot, so the process claims fewer ahead. */
   shrink(): void
-  /** More steps may be ready: ask at the next exchange. */
+  /** Records that more steps may be ready: claim at the next exchange. */
   grow(): void
-  /** More steps may be ready: ask now. */
+  /** Records that more steps may be ready: claim now. */
   wake(): void
-  /** Steps came. */
+  /** Records that an exchange returned steps. */
   feed(): void
-  /** Fewer steps came than were asked for: ask again when one is due (null: none is queued). */
+  /** Records that an exchange returned fewer steps than it asked for: claim again when a step is due (null: none is queued). */
   rest(wakeInMs: number | null): void
-  /** Wants nothing from now on. */
+  /** Claims nothing from now on. */
   stop(): void
 }
 
@@ -24,9 +24,9 @@ const countMax = 500
 const restMaxMs = 60_000
 
 export function createAppetite(options: {
-  /** How many steps run side by side. */
+  /** How many steps run at the same time. */
   concurrency: number
-  /** Called when a rest is over, or cut short. */
+  /** Called when a rest is over or is ended early. */
   onWake(): void
 }): Appetite {
   const { concurrency, onWake } = options
@@ -44,7 +44,7 @@ export function createAppetite(options: {
   }
 
   return {
-    /** Claims short steps ahead, so that no slot waits for an exchange; long ones only as slots become free. */
+    /** Claims short steps ahead, so that no slot waits for an exchange. Claims long steps only when slots become free. */
     count(have) {
       if (!isWanting || isStopped) return 0
       const ahead = Math.round(concurrency * Math.min(aheadMs / Math.max(averageMs, 0.25), 20))
@@ -65,10 +65,11 @@ export function createAppetite(options: {
     },
     rest(wakeInMs) {
       isWanting = false
-      // Asks once more where no step is queued: a step submitted while another pump was ending has no hint of its own.
+      // Claims once more if no step is queued, because a step that was submitted while another pump ended has no hint.
       if (isStopped || (wakeInMs === null && emptyTurns > 0)) return
       clearTimeout(timer)
-      // "Due now" means that another claim holds the step, or that a limit is reached: wait a little, and longer each time.
+      // "Due now" means that another claim has locked the step, or that a limit is reached. So wait a little, and longer each
+      // time.
       const pauseMs = wakeInMs === null ? 20 : Math.min(5 * 2 ** emptyTurns, 500)
       emptyTurns += 1
       timer = setTimeout(wake, Math.min(Math.max(wakeInMs ?? 0, pauseMs), restMaxMs))

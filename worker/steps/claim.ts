@@ -11,16 +11,16 @@ export type ClaimedStep = {
   failures: number
   timeout_ms: number
   max_output_bytes: number
-  /** Leaves of the outputs that the step depends on; null when they are too large to come with the step. */
+  /** The outputs that the step depends on, as leaves; null if they are too large to be returned with the step. */
   outputs: [string[], unknown][] | null
 }
 
 /** A claimed step in this process, from its claim until the database has its result. */
 export type Claim = {
   step: ClaimedStep
-  /** Aborts the handler. A StepError as reason fails the step; any other reason returns it uncounted. */
+  /** Aborts the handler. A StepError as reason fails the step. Any other reason returns the step without counting a failure. */
   abort: AbortController
-  /** From 0 to 1, as the handler reported it last. */
+  /** The progress that the handler reported last, from 0 to 1. */
   progress: number
   /** By `performance.now()`. */
   claimedAt: number

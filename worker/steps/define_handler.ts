@@ -10,13 +10,15 @@ export type Step = {
   runId: number
   ownerId: string | null
   key: string
-  /** `{ key: output }` of the steps it depends on; `{ error: slug }` for a step that failed under `continue`. */
+  /** `{ key: output }` of the steps that this step depends on; `{ error: slug }` for a step that failed under `continue`. */
   outputs: Record<string, unknown>
   /** The state that the step saved when it rescheduled itself; null on its first turn. */
   state: unknown
   /** How often the step failed before. */
   failures: number
-  /** Aborts at the timeout, when the run is cancelled or fails, and when the worker stops: return or throw within 2 s. */
+  /**
+   * Aborts at the timeout, when the run is cancelled or fails, and when the worker stops. Then return or throw within 1.5 s.
+   */
   signal: AbortSignal
   logger: Logger
   /** Reports progress from 0 to 1. Clients see it within a second or two. */
@@ -29,15 +31,15 @@ export type StepContext<Deps = unknown> = Step & { deps: Deps }
 /** A handler as the pump calls it. */
 export type Handler = (input: unknown, step: Step) => Promise<unknown>
 
-/** A handler without its services: call it with them. */
+/** Makes a handler from the services that it needs. */
 export type HandlerFactory<Deps> = (deps: Deps) => Handler
 
 /**
  * Defines the handler of a job type. `Deps` is inferred from the type of `run`'s second parameter, so this file imports no
  * product.
  *
- * An input or output that does not match its schema fails the step permanently, because the next attempt would get the
- * same input. A handler runs at least once: write it so that a repetition is harmless.
+ * An input or output that does not match its schema fails the step permanently, because the next attempt would get the same
+ * input. A handler runs at least once: write the handler so that a repeated run does no harm.
  */
 export function defineHandler<Input extends z.ZodType, Output extends z.ZodType, Deps = unknown>(definition: {
   input: Input

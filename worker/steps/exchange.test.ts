@@ -115,7 +115,7 @@ describe('with a door that answers at once', () => {
     expect(lines).toMatchObject([{ msg: 'Result was refused', step: 1, reason: 'step_lost' }])
   })
 
-  test('claims fewer steps when the answer was too much, and more again after it was not', async () => {
+  test('claims fewer steps after an answer that was too large, and more after answers that were not', async () => {
     const wants: number[] = []
     const { exchange } = open((_results, want) => {
       wants.push(want)
@@ -128,7 +128,7 @@ describe('with a door that answers at once', () => {
     expect(wants).toEqual([20, 10, 5, 2, 3, 8])
   })
 
-  test('claims and hands in separately when both together are too much', async () => {
+  test('claims and hands in separately when both together are too large', async () => {
     const { exchange, calls } = open((results, want) => {
       if (results.length > 0 && want > 0) throw tooMuch
       return { steps: want > 0 ? [someStep(9)] : [] }
@@ -141,7 +141,7 @@ describe('with a door that answers at once', () => {
     ])
   })
 
-  test('a result that Postgres cannot take is handed in as a failure, and its neighbours as they are', async () => {
+  test('hands in a failure for a result that Postgres cannot store, and the other results unchanged', async () => {
     const { exchange, calls } = open((results) => {
       if (results.some(({ id, outcome }) => id === 2 && outcome === 'completed')) throw tooMuch
       return {}
@@ -155,7 +155,7 @@ describe('with a door that answers at once', () => {
     ])
   })
 
-  test('a failure that Postgres cannot take is given up, so that the lease frees the step', async () => {
+  test('drops a failure that Postgres cannot store, so that the lease frees the step', async () => {
     const { exchange } = open((results) => {
       if (results.length > 0) throw tooMuch
       return {}
@@ -238,7 +238,7 @@ describe('with Postgres', () => {
   const complete = ({ id, fence }: ClaimedStep, output: string) =>
     exchange.add({ fence, text: `{"id":${id},"fence":${fence},"outcome":"completed","output":${output}}` })
 
-  test('steps come with the outputs that they depend on, and what is due later with its time', async () => {
+  test('returns steps with the outputs that they depend on, and when the next step is due', async () => {
     const run = await submit({ key: 'a' }, { key: 'b', depends_on: ['a'] })
     const [a] = await claim(1)
     expect(a).toMatchObject({ key: 'a', type: 'x', run_id: run, failures: 0, outputs: [] })

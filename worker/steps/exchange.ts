@@ -14,9 +14,9 @@ export type Exchanged = {
   handedIn: number[]
   /** The steps that this process has claimed. */
   steps: ClaimedStep[]
-  /** Whether fewer steps came than were asked for. */
+  /** Whether the database returned fewer steps than were asked for. */
   isShort: boolean
-  /** If short: in how many milliseconds the next step is due; null when none is queued. */
+  /** If short: in how many milliseconds the next step is due; null if no step is queued. */
   wakeInMs: number | null
 }
 
@@ -24,14 +24,14 @@ export type Exchanged = {
 export type Exchange = {
   /** Adds a result to the next batch. */
   add(result: Result): void
-  /** How many results are not handed in yet, except those of the call under way. */
+  /** How many results are not handed in yet, without the results of the running call. */
   readonly pending: number
   /**
-   * Hands in a batch of results and claims up to `want` steps, in one transaction. When the call fails, keeps the batch for
-   * the next call, waits a moment and returns undefined. One call at a time.
+   * Hands in a batch of results and claims up to `want` steps, in one transaction. If the call fails, keeps the batch for the
+   * next call, waits a moment and returns undefined. Only one call may run at a time.
    */
   run(want: number): Promise<Exchanged | undefined>
-  /** Hands in all pending results and claims nothing. Throws when that fails. */
+  /** Hands in all pending results and claims nothing. Throws if a call fails. */
   flush(): Promise<void>
 }
 
@@ -81,8 +81,8 @@ export function createExchange(options: { db: Db; logger: Logger; workerId: stri
   }
 
   /**
-   * After Postgres refused a call as too much: separates the claim from the results, then the results from each other, so
-   * that a result which Postgres cannot take fails alone.
+   * After Postgres refused a call as too large: separates the claim from the results, then the results from each other, so that
+   * a result that Postgres cannot store fails alone.
    */
   async function callInParts(batch: Pending[], want: number, error: unknown): Promise<Answer> {
     if (want > 0) {
@@ -98,15 +98,15 @@ export function createExchange(options: { db: Db; logger: Logger; workerId: stri
     return failAlone(only, error)
   }
 
-  /** Hands in a failure in place of a result that Postgres cannot take. */
+  /** Hands in a failure instead of a result that Postgres cannot store. */
   async function failAlone(result: Pending, error: unknown): Promise<Answer> {
     const { id, fence, outcome } = JSON.parse(result.text)
     if (outcome === 'failed') {
-      // Not even the failure can be handed in. The heartbeat stops naming the step, so the server requeues it.
+      // Postgres refuses the failure, too. The heartbeat no longer lists the step, so the server requeues the step.
       logger.error({ step: id, err: error }, 'Result cannot be handed in')
       return { refused: [], steps: [], wake_in_ms: null }
     }
-    // A timeout says nothing about the result, so it is kept and retried, but not without end.
+    // A timeout says nothing about the result, so the result is kept and handed in again, ten times at most.
     const isTimeout = codeOf(error) === '57014'
     if (isTimeout) {
       result.timeouts = (result.timeouts ?? 0) + 1
@@ -134,7 +134,7 @@ export function createExchange(options: { db: Db; logger: Logger; workerId: stri
         return { handedIn: batch.map(({ fence }) => fence), steps, isShort: steps.length < want, wakeInMs }
       } catch (error) {
         results = [...batch, ...results]
-        // The answer with so many steps may have been too much, so ask for fewer.
+        // The answer may have been too large because of the many steps, so claim fewer.
         if (isTooMuch(error)) wantMax = Math.max(1, Math.floor(want / 2))
         retryMs = Math.min(Math.max(50, retryMs * 2), 1000)
         logger.warn({ reason: (error as Error).message, retry_in_ms: retryMs }, 'Results could not be handed in')
@@ -148,7 +148,7 @@ export function createExchange(options: { db: Db; logger: Logger; workerId: stri
   }
 }
 
-/** Whether Postgres cannot take a value, or not so much at once: data (22), its limits (54), statement timeout (57014). */
+/** Whether Postgres cannot store a value or a call is too large: data (22), limits (54), statement timeout (57014). */
 function isTooMuch(error: unknown): boolean {
   return /^(22|54|57014$)/.test(codeOf(error))
 }

@@ -56,7 +56,7 @@ describe('with a door that answers at once', () => {
     expect(calls[1]).toMatchObject({ running: '[]' })
   })
 
-  test('tells which claims are not wanted any more', async () => {
+  test('reports the claims whose results the database will refuse', async () => {
     const { heartbeat, unwanted } = open(() => ({
       stop: [
         { id: 1, fence: 11 },
@@ -80,7 +80,7 @@ describe('with a door that answers at once', () => {
     expect(onReady).toHaveBeenCalledTimes(times)
   })
 
-  test('a beat that fails is logged, and the next one comes', async () => {
+  test('logs a beat that fails, and sends the next beat', async () => {
     const { heartbeat, calls, lines } = open(() => Promise.reject(new Error('away')))
     heartbeat.start()
     await vi.advanceTimersByTimeAsync(2 * beatMs)
@@ -90,14 +90,14 @@ describe('with a door that answers at once', () => {
     )
   })
 
-  test('no beat overtakes one that is under way', async () => {
+  test('sends no beat while another beat is running', async () => {
     const { heartbeat, calls } = open(() => new Promise(() => {}))
     heartbeat.start()
     await vi.advanceTimersByTimeAsync(5 * beatMs)
     expect(calls).toHaveLength(1)
   })
 
-  test('after a stop no beat comes, and the answer of the last one still counts', async () => {
+  test('sends no beat after a stop, and still handles the answer of the last beat', async () => {
     const { promise, resolve } = Promise.withResolvers<Answer>()
     const { heartbeat, calls, unwanted } = open(() => promise)
     heartbeat.start()
@@ -170,7 +170,7 @@ describe('with Postgres', () => {
     await admin.query('select cancel_job($1)', [run])
   })
 
-  test('a step of a cancelled run is not wanted any more', async () => {
+  test('reports a step of a cancelled run', async () => {
     const { run, door, step } = await claimOne()
     const { onUnwanted } = beat(door, [{ id: step.id, fence: step.fence, progress: 0 }])
     await expect.poll(() => readStep(step.id)).toMatchObject({ status: 'running' })

@@ -2,17 +2,17 @@ import type { Logger } from 'pino'
 import type { Db } from '../shared/db.ts'
 
 /**
- * Tells the database, once a second, that this process lives and which claims it has. Everything that it is given and gives
- * is plain data, so it does not depend on where the handlers run.
+ * Tells the database, once a second, that this process lives and which claims it has. Its parameters and results are plain
+ * data, so the heartbeat does not depend on where the handlers run.
  */
 export type Heartbeat = {
-  /** Beats now and from then on. */
+  /** Sends a beat now, and then once a second. */
   start(): void
-  /** Sends no more beats. The answer of a beat under way still counts. */
+  /** Sends no more beats. The answer of a running beat still counts. */
   stop(): void
 }
 
-/** A claim as a beat names it. */
+/** A claim as a beat lists it. */
 export type NamedClaim = { id: number; fence: number; progress: number }
 
 type Answer = { stop: { id: number; fence: number }[]; wake_in_ms: number | null }
@@ -26,9 +26,12 @@ export function createHeartbeat(options: {
   types: string[]
   /** The claims whose result the database does not have. The server requeues the step of each claim that a beat omits. */
   listClaims(): NamedClaim[]
-  /** The database does not want this claim's result: the run was cancelled or is failing, or another worker has the step. */
+  /**
+   * Called for a claim whose result the database will refuse: the run was cancelled or is failing, or another worker has the
+   * step.
+   */
   onUnwanted(fence: number): void
-  /** At least one step is ready to be claimed. */
+  /** Called when at least one step is ready to be claimed. */
   onReady(): void
 }): Heartbeat {
   const { db, logger, workerId, types } = options

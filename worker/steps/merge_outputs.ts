@@ -1,6 +1,6 @@
 /**
- * Merges leaves with their paths into one object. The outputs that a step collects are inside its own output. A key may be
- * any name of a step, `__proto__` included, so only own properties are read and written.
+ * Merges leaves with their paths into one object. The outputs that a step collects are inside its own output. A key may be any
+ * key of a step, also `__proto__`, so only own properties are read and written.
  */
 export function mergeOutputs(leaves: [string[], unknown][]): Record<string, unknown> {
   const all: Record<string, unknown> = {}

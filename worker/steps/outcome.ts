@@ -1,4 +1,4 @@
-/** A step in the shape that `submit_run` takes. */
+/** A step in the form that `submit_run` accepts. */
 export type StepSpec = {
   key: string
   type: string
@@ -10,7 +10,7 @@ export type StepSpec = {
   priority?: number
 }
 
-/** A result with children. The children start now, and the step completes when all of them have. */
+/** A result with children. The children start now, and the step completes when all its children have completed. */
 export class WithChildren {
   readonly output: unknown
   readonly children: StepSpec[]
@@ -20,7 +20,10 @@ export class WithChildren {
   }
 }
 
-/** A result that runs the step again later, with this state. Until then it occupies no slot, and its progress stays visible. */
+/**
+ * A result that runs the step again later, with this state. Until then the step occupies no slot, and its progress stays
+ * visible.
+ */
 export class Reschedule {
   readonly state: unknown
   readonly delayMs: number
@@ -31,8 +34,8 @@ export class Reschedule {
 }
 
 /**
- * A failure with a slug. A permanent failure is not retried. `retryInMs` is a delay that a provider asks for: it pauses the
- * whole lane and is counted apart from other failures.
+ * A failure with a slug. A permanent failure is not retried. `retryInMs` is a delay that a provider asks for: the delay pauses
+ * the whole lane, and such failures are counted apart from others.
  */
 export class StepError extends Error {
   readonly slug: string

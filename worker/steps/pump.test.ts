@@ -79,7 +79,7 @@ function open(options: {
 const tooMuch = Object.assign(new Error('failed'), { cause: { code: '54000' } })
 const untilAborted: Handler = (_input, { signal }) => sleep(60_000, undefined, { signal })
 
-test('a step that becomes unwanted while its outputs are read does not begin', async () => {
+test('a step that the heartbeat stops while its outputs are read does not begin', async () => {
   const { results, started } = open({
     steps: [someStep(1, { outputs: null })],
     handler: untilAborted,
@@ -90,7 +90,7 @@ test('a step that becomes unwanted while its outputs are read does not begin', a
   expect(started).toEqual([])
 })
 
-test('a step that was claimed ahead and becomes unwanted does not begin', async () => {
+test('a step that was claimed ahead and that the heartbeat stops does not begin', async () => {
   const { results, started } = open({
     steps: [someStep(1), someStep(2)],
     handler: (_input, { id, signal }) => sleep(id === 1 ? 1300 : 10, undefined, { signal }),
@@ -120,7 +120,7 @@ test('a beat names steps whose result is not handed in yet', async () => {
   expect(beats.at(-1)).toEqual([])
 })
 
-test('claims fewer steps when the answer with many is too much', async () => {
+test('claims fewer steps when an answer with many steps is too large', async () => {
   const asked: number[] = []
   const { results } = open({
     steps: Array.from({ length: 30 }, (_, n) => someStep(n + 1)),
@@ -134,7 +134,7 @@ test('claims fewer steps when the answer with many is too much', async () => {
   expect(asked.some((want) => want > 4)).toBe(true)
 })
 
-test('a result that Postgres cannot take fails alone, even if its error is malformed', async () => {
+test('a result that Postgres cannot store fails alone, even if its error is malformed', async () => {
   const { results } = open({
     steps: [someStep(1), someStep(2), someStep(3)],
     handler: async (_input, { id }) => {
@@ -168,7 +168,7 @@ test('a result that takes too long to hand in is kept, and handed in later', asy
   expect(beats.every((ids) => ids.length <= 1)).toBe(true)
 })
 
-test('as many steps run side by side as it is told, and run ends when all have', async () => {
+test('run starts as many steps at the same time as concurrency allows, and ends when all steps have ended', async () => {
   let now = 0
   let most = 0
   const { results, done } = open({
@@ -212,7 +212,7 @@ test('a run that begins with an aborted signal asks for nothing', async () => {
   expect(wants.length).toBe(before)
 })
 
-test('steps that were claimed ahead and get no slot within a beat go back', async () => {
+test('steps that were claimed ahead and get no slot within a beat are returned', async () => {
   const { results } = open({
     steps: [someStep(1), someStep(2), someStep(3)],
     handler: untilAborted,
@@ -226,7 +226,7 @@ test('steps that were claimed ahead and get no slot within a beat go back', asyn
     ])
 })
 
-test('a stop returns what runs and what waits, uncounted, and leaves', async () => {
+test('a stop returns running and waiting steps without counting failures, and removes the worker', async () => {
   const { pump, results, started, calls, done } = open({
     steps: [someStep(1), someStep(2)],
     handler: untilAborted,

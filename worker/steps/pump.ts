@@ -10,31 +10,32 @@ import { createSlots } from './slots.ts'
 
 // Terms:
 //
-// run    a root job with its subtree of steps.
-// lane   the queue of one owner and one job type; the server serves lanes in turn.
-// claim  a step that the server gave to this process; it ends when the server has the step's result.
-// fence  the number of a claim; the server refuses a result whose fence is not the step's latest.
-// hint   a job of graphile-worker that says that steps may be ready; losing or doubling a hint changes no result.
-// pump   the loop below: each exchange hands results in and claims steps, until no step is ready and none runs.
+// run    a root job with its subtree of steps. lane   the steps of one owner and one job type; the server serves lanes in turn.
+// claim  a step that the server gave to this process; it ends when the server has the step's result. fence  the number of a
+// claim; the server refuses a result whose fence is not the step's latest. hint   a job of graphile-worker that says that steps
+// may be ready; a lost or doubled hint changes no result. pump   the loop below: each exchange hands results in and claims
+// steps, until no step is ready and none runs.
 
-/** The pump of a process. */
+/** Exchanges results for steps, and runs the steps. Each process has one pump. */
 export type Pump = {
-  /** Claims and runs steps until none is ready and none runs, for some minutes at most. All callers share one loop. */
+  /** Claims and runs steps until no step is ready and no step runs, for some minutes at most. All callers share one loop. */
   run(signal: AbortSignal): Promise<void>
   /** Starts the heartbeat. */
   start(): void
-  /** Claims nothing more, aborts the handlers, and after 1.5 s returns what has not ended to the queue, uncounted. */
+  /**
+   * Claims no more steps, aborts the handlers, and after 1.5 s returns unfinished steps to the queue without counting failures.
+   */
   stop(): Promise<void>
 }
 
 const runMaxMs = 180_000
 const stopMaxMs = 1500
 
-/** Runs `concurrency` steps side by side. A result waits for nothing except an exchange that is under way. */
+/** Runs `concurrency` steps at the same time. A result waits only for a running exchange. */
 export function createPump(options: {
   db: Db
   logger: Logger
-  /** By job type. The pump claims steps of these types only. */
+  /** The handlers by job type. The pump claims only steps of these types. */
   handlers: Record<string, Handler>
   concurrency: number
 }): Pump {
@@ -56,7 +57,7 @@ export function createPump(options: {
   const heartbeat = createHeartbeat({
     ...door,
     listClaims() {
-      // A step that was claimed ahead and did not get a slot within a beat goes back, for other processes.
+      // A step that was claimed ahead and got no slot until the next beat is returned, so that other processes can claim it.
       if (slots.returnStale(beatMs) > 0) {
         appetite.shrink()
         plan()
@@ -100,7 +101,7 @@ export function createPump(options: {
     if (exchanged === undefined) return
     slots.forget(exchanged.handedIn)
     if (exchanged.steps.length > 0) appetite.feed()
-    // Results that came during the call may release more steps, so the next call asks again.
+    // Results that arrived during the call may release more steps, so the next call claims again.
     if (exchanged.isShort && exchange.pending === 0) appetite.rest(exchanged.wakeInMs)
     slots.add(exchanged.steps)
   }

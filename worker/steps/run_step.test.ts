@@ -24,7 +24,7 @@ function run(handler: Handler, options: { step?: Partial<ClaimedStep>; db?: Db }
 /** Ignores its signal. */
 const deaf: Handler = () => new Promise(() => {})
 
-test('a handler gets the input, the outputs and what is known of the step', async () => {
+test('a handler gets the input, the outputs and the facts about the step', async () => {
   const step: Partial<ClaimedStep> = {
     input: { n: 1 },
     state: { turn: 2 },
@@ -54,7 +54,7 @@ test('a handler gets the input, the outputs and what is known of the step', asyn
   })
 })
 
-test('children and a new state are results, too; a rescheduled step keeps its progress', async () => {
+test('children and a new state are handed in as results; a rescheduled step keeps its progress', async () => {
   const children = [{ key: 'a', type: 'noop' }]
   expect(await run(async () => new WithChildren(1, children)).result).toMatchObject({ outcome: 'completed', children })
   const { result } = run(async (_input, { progress }) => {
@@ -95,7 +95,7 @@ test('an error without a slug fails the step as handler_failed', async () => {
   }
 })
 
-test('a step that is stopped is returned uncounted, whatever its handler throws', async () => {
+test('a step that is stopped is returned without counting a failure, even if its handler throws', async () => {
   const { result, stop } = run(async (_input, { signal }) => {
     await sleep(10_000, undefined, { signal }).catch(() => {})
     throw new StepError('flaked', 'Not this time.', { isPermanent: true })
@@ -104,7 +104,7 @@ test('a step that is stopped is returned uncounted, whatever its handler throws'
   expect(await result).toEqual({ id: 1, fence: 1, outcome: 'returned' })
 })
 
-test('a step whose time is over fails, whatever its handler throws', async () => {
+test('a step whose timeout is over fails, even if its handler throws another error', async () => {
   const { result } = run((_input, { signal }) => sleep(10_000, undefined, { signal }), { step: { timeout_ms: 20 } })
   expect(await result).toMatchObject({ outcome: 'failed', error: { slug: 'timed_out' }, is_permanent: false })
 })
@@ -120,12 +120,12 @@ test('a handler that ignores its signal has two seconds', async () => {
   expect(performance.now() - startedAt).toBeLessThan(4000)
 })
 
-test('a step of a type without a handler goes back for five seconds', async () => {
+test('a step of a type without a handler is returned for five seconds', async () => {
   const { result } = run(deaf, { step: { type: 'unknown' } })
   expect(await result).toEqual({ id: 1, fence: 1, outcome: 'rescheduled', retry_in_ms: 5000 })
 })
 
-test('a failure that cannot be logged is a result all the same', async () => {
+test('a failure that cannot be logged is still returned as the result', async () => {
   const broken = pino({ level: 'silent' })
   broken.warn = () => {
     throw new Error('The disk is full.')
@@ -149,7 +149,7 @@ const slowPages = (ms: number): Db => ({
   },
 })
 
-test('a step whose time is over while its outputs are read does not begin, and fails', async () => {
+test('a step whose timeout is over while its outputs are read does not begin, and fails', async () => {
   const { result } = run(() => expect.unreachable('the handler was called'), {
     step: { timeout_ms: 50, outputs: null },
     db: slowPages(200),

@@ -9,15 +9,15 @@ import { describeFailure, describeResult, describeReturn } from './serialize_res
 /** Runs the handler of a claimed step and returns the result as text for the database. Never throws. */
 export type RunStep = (claim: Claim) => Promise<string>
 
-/** How long a handler may run on after its signal has aborted. */
+/** How long a handler may continue after its signal has aborted. */
 const graceMs = 2000
-/** How long a step without a handler here stays in the queue before it can be claimed again. */
+/** How long a step without a handler in this process stays in the queue before a worker can claim it again. */
 const unknownTypeDelayMs = 5000
 
 export function createRunStep(options: {
   db: Db
   logger: Logger
-  /** By job type, bound to their services. */
+  /** The handlers by job type, bound to their services. */
   handlers: Record<string, Handler>
 }): RunStep {
   const { db, logger, handlers } = options
@@ -36,7 +36,7 @@ export function createRunStep(options: {
       return describeResult(step, result, claim.progress)
     } catch (error) {
       const reason: unknown = abort.signal.reason
-      // A stopped step is returned uncounted, whatever its handler did. A timeout counts as a failure.
+      // A stopped step is returned without counting a failure, even if its handler threw. A timeout counts as a failure.
       if (abort.signal.aborted && !(reason instanceof StepError)) return describeReturn(step)
       const failure = abort.signal.aborted ? reason : error
       logger.warn({ step: step.id, type: step.type, failures: step.failures, err: failure }, 'Step failed')
@@ -69,7 +69,7 @@ export function createRunStep(options: {
     return Promise.race([work, rejectAt(signal, graceMs)])
   }
 
-  /** Reads the outputs that were too large to come with the step, page by page. */
+  /** Reads the outputs that were too large to be returned with the step, page by page. */
   async function readOutputs(step: ClaimedStep, signal: AbortSignal): Promise<[string[], unknown][]> {
     const all: [string[], unknown][] = []
     for (let after: number | null = 0; after !== null && !signal.aborted; ) {
@@ -88,7 +88,7 @@ export function createRunStep(options: {
   return (claim) => run(claim).catch((error) => describeFailure(claim.step, error))
 }
 
-/** Rejects this long after the signal aborts, for a handler that ignores the signal. */
+/** Rejects `ms` milliseconds after the signal aborts, for a handler that ignores the signal. */
 function rejectAt(signal: AbortSignal, ms: number): Promise<never> {
   return new Promise((_resolve, reject) => {
     const begin = () => void setTimeout(() => reject(new Error('The handler ignored its signal.')), ms).unref()
@@ -97,7 +97,7 @@ function rejectAt(signal: AbortSignal, ms: number): Promise<never> {
   })
 }
 
-/** From 0 to 1, with the four digits that the database keeps. */
+/** Rounds a progress from 0 to 1 to the four digits that the database keeps. */
 function toProgress(fraction: number): number {
   if (!Number.isFinite(fraction)) return 0
   return Math.round(Math.min(Math.max(fraction, 0), 1) * 10_000) / 10_000

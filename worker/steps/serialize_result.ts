@@ -38,7 +38,7 @@ export function describeFailure({ id, fence }: { id: number; fence: number }, er
     id,
     fence,
     outcome: 'failed',
-    // A handler may have put anything into the error, but Postgres must be able to store every failure.
+    // A handler may put any value into the error, but Postgres must be able to store every failure.
     error: {
       slug: /^[a-z][a-z0-9_]{0,79}$/.test(known?.slug ?? '') ? known?.slug : 'handler_failed',
       message: toPlainText(error),
@@ -48,7 +48,7 @@ export function describeFailure({ id, fence }: { id: number; fence: number }, er
   })
 }
 
-/** Serializes the return of a step, uncounted. With a delay, the step stays in the queue for so long. */
+/** Serializes the return of a step to the queue, which counts no failure. A delay is how long no worker can claim the step. */
 export function describeReturn({ id, fence }: { id: number; fence: number }, delayMs?: number): string {
   if (delayMs === undefined) return JSON.stringify({ id, fence, outcome: 'returned' })
   return JSON.stringify({ id, fence, outcome: 'rescheduled', retry_in_ms: delayMs })
@@ -58,12 +58,12 @@ function unstorable(reason: string): StepError {
   return new StepError('output_invalid', `The output cannot be stored. ${reason}`, { isPermanent: true })
 }
 
-/** Whole milliseconds, a day at most: the range of SQL. */
+/** Rounds a delay to whole milliseconds, a day at most: the range that SQL accepts. */
 function toDelay(ms: number): number {
   return Number.isNaN(ms) ? 0 : Math.round(Math.min(Math.max(ms, 0), 86_400_000))
 }
 
-/** A text for any thrown value. It need not be an error. */
+/** Returns a text for any thrown value, also if the value is not an error. */
 function toPlainText(error: unknown): string {
   try {
     const message: unknown = error instanceof Error ? error.message : error

@@ -30,7 +30,7 @@ function open() {
 }
 const steps = (...ids: number[]) => ids.map((id) => someStep(id))
 
-test('as many claims run as there are slots, in their order; the others wait', async () => {
+test('runs as many claims as there are slots, in order, and lets the others wait', async () => {
   const { slots, started, results, ends, end } = open()
   slots.add(steps(1, 2, 3))
   slots.add(steps(4))
@@ -42,7 +42,7 @@ test('as many claims run as there are slots, in their order; the others wait', a
   expect([started, slots.size]).toEqual([[1, 2, 3, 4], 0])
 })
 
-test('a claim is listed from when it comes until the database has its result', async () => {
+test('lists a claim until the database has its result', async () => {
   const { slots, end } = open()
   const list = () => slots.list().map(({ fence }) => fence)
   slots.add(steps(1, 2, 3))
@@ -53,7 +53,7 @@ test('a claim is listed from when it comes until the database has its result', a
   expect(list()).toEqual([2, 3])
 })
 
-test('claims that wait too long are returned; those that run are not', async () => {
+test('returns claims that wait too long, and no running claim', async () => {
   const { slots, started, results } = open()
   slots.add(steps(1, 2, 3, 4))
   await sleep(30)
@@ -63,17 +63,17 @@ test('claims that wait too long are returned; those that run are not', async () 
   expect(slots.returnStale(20)).toBe(0)
 })
 
-test('a claim that is ended is aborted when it runs, and returned when it waits', () => {
+test('ends a claim: aborts a running claim, and returns a waiting one', () => {
   const { slots, results, reasonOf } = open()
   slots.add(steps(1, 2, 3))
   slots.end(1)
   slots.end(3)
   slots.end(99)
-  expect(reasonOf(1)).toMatchObject({ message: 'The step is not wanted any more.' })
+  expect(reasonOf(1)).toMatchObject({ message: 'The run has ended, or another worker has the step.' })
   expect([reasonOf(2), results, slots.waiting]).toEqual([undefined, ['3 returned'], 0])
 })
 
-test('once closed, waiting and new claims are returned, and running ones aborted', () => {
+test('after close, returns waiting and new claims, and aborts running claims', () => {
   const { slots, started, results, reasonOf } = open()
   slots.add(steps(1, 2, 3))
   slots.close()

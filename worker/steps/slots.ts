@@ -4,23 +4,23 @@ import type { NamedClaim } from './heartbeat.ts'
 import type { RunStep } from './run_step.ts'
 import { describeReturn } from './serialize_result.ts'
 
-/** The claims of this process: `concurrency` of them run in slots, the others wait for one. */
+/** The claims of this process: `concurrency` claims run in slots, and the others wait for a slot. */
 export type Slots = {
   /** How many claims run or wait. */
   readonly size: number
   /** How many claims wait. */
   readonly waiting: number
-  /** Adds steps that were just claimed, and runs them as far as slots are free. */
+  /** Adds steps that were just claimed, and runs as many as there are free slots. */
   add(steps: ClaimedStep[]): void
-  /** Forgets claims whose result the database has. */
+  /** Removes claims whose result the database has. */
   forget(fences: number[]): void
-  /** Lists all claims that are not forgotten. */
+  /** Lists all claims that are not removed. */
   list(): NamedClaim[]
-  /** Returns the claims that have waited for so long, uncounted, and says how many. */
+  /** Returns the claims that have waited for `waitedMs` to the queue, without counting failures. Returns their number. */
   returnStale(waitedMs: number): number
-  /** Ends a claim whose result the database does not want: aborts its handler, or returns it if it waits. */
+  /** Ends a claim whose result the database will refuse: aborts its handler or, if the claim waits for a slot, returns it. */
   end(fence: number): void
-  /** Ends all claims, and from now on returns each new one at once. */
+  /** Ends all claims, and from now on returns each new claim at once. */
   close(): void
   /** Returns the claims whose handlers ignore their signal. Their own results will be refused. */
   returnRunning(): void
@@ -29,13 +29,13 @@ export type Slots = {
 export function createSlots(options: {
   concurrency: number
   runStep: RunStep
-  /** Called with the result of each claim, returned ones included. */
+  /** Called with the result of each claim, also for returned claims. */
   onResult(result: Result): void
   /** Called when a step has ended and the waiting claims have filled the slots again. */
   onEnd(durationMs: number): void
 }): Slots {
   const { concurrency, runStep, onResult, onEnd } = options
-  // Each by fence.
+  // Claims by fence.
   const all = new Map<number, Claim>()
   const running = new Map<number, Claim>()
   const waiting: Claim[] = []
@@ -77,7 +77,7 @@ export function createSlots(options: {
         all.set(step.fence, claim)
         waiting.push(claim)
       }
-      // A call that was under way at the stop may still bring steps.
+      // A call that ran during the stop may still return steps.
       if (isClosed) giveBack(waiting.splice(0))
       fill()
     },
@@ -93,7 +93,7 @@ export function createSlots(options: {
       return stale.length
     },
     end(fence) {
-      running.get(fence)?.abort.abort(new Error('The step is not wanted any more.'))
+      running.get(fence)?.abort.abort(new Error('The run has ended, or another worker has the step.'))
       const index = waiting.findIndex(({ step }) => step.fence === fence)
       if (index !== -1) giveBack(waiting.splice(index, 1))
     },

@@ -130,7 +130,7 @@ test('a cancelled run stops its handlers within 2 s, and clients see the running
   )
 })
 
-test('a worker that stops returns its steps at once, uncounted', async () => {
+test('a worker that stops returns its steps at once, without counting failures', async () => {
   const worker = await startWorker()
   const id = await submit([{ key: 'nap', type: 'nap', input: { ms: 60_000 } }])
   await until('it runs', running)
@@ -146,7 +146,7 @@ test('a worker that stops returns its steps at once, uncounted', async () => {
   await client.query('select cancel_job($1)', [id])
 })
 
-test('steps of a killed worker go to another one, and count a failure', { timeout: 40_000 }, async () => {
+test('another worker claims the steps of a killed worker, and a failure is counted', { timeout: 40_000 }, async () => {
   const doomed = await startWorker()
   const id = await submit([{ key: 'nap', type: 'nap', input: { ms: 3000 } }])
   await until('it runs', running)

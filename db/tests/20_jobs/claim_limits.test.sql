@@ -84,11 +84,11 @@ select tests.submit_steps(
   'group',
   ben
 ) from known;
-select is(tests.claim_steps(2), 'a1 b1', 'gives each of two owners a share');
+select is(tests.claim_steps(2), 'a1 b1', 'claims steps of each of two owners');
 select is(
   tests.claim_steps(3),
   'b2 b3 b4',
-  'gives the share of an owner at the limit to the other'
+  'claims more steps of the other owner when one owner is at the limit'
 );
 
 select * from finish();

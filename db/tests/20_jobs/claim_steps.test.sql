@@ -57,7 +57,7 @@ select tests.submit_many(ana, 2), tests.submit_many(ben, 20) from known;
 select is(
   length(replace(tests.claim_owners(10), 'a', '')),
   8,
-  'serves the rest of the share of one lane from the other lane'
+  'claims more steps from one lane when the other lane has too few'
 );
 select tests.clear();
 

@@ -350,7 +350,7 @@ test('fails the run of a premise that Gemini refuses, with a message for people'
   const [root, outline] = flatten(await tree(runId))
   expect(outline?.error).toEqual({
     slug: 'prompt_blocked',
-    message: 'Gemini refuses the prompt: prohibited content. Reword it.',
+    message: 'Gemini refuses the prompt: prohibited content. Change the prompt.',
   })
   expect(root?.error).not.toBeNull()
   expect(gemini.requests).toHaveLength(1)
