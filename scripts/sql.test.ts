@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
@@ -50,9 +50,9 @@ afterAll(async () => {
 })
 
 /** The command as a person runs it; `input` is typed into it. */
-async function sql(args: string[], input = '') {
+async function sql(args: string[], input = '', path = process.env['PATH']) {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'sql.ts'), ...args], {
-    env: { PATH: process.env['PATH'], PLINTH_HOME: home, LC_ALL: 'C.UTF-8' },
+    env: { PATH: path, PLINTH_HOME: home, LC_ALL: 'C.UTF-8' },
   })
   child.stdin.end(input)
   const [stdout, stderr, status] = await Promise.all([
@@ -65,6 +65,17 @@ async function sql(args: string[], input = '') {
 
 /** Lines without the blanks that align them. */
 const words = (text: string) => text.split('\n').flatMap((line) => line.trim().replace(/ +/g, ' ') || [])
+
+test('psql runs no command that stands in the name of a caller', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'plinth-psql-'))
+  try {
+    writeFileSync(join(folder, 'psql'), '#!/bin/sh\necho "$@"\n', { mode: 0o755 })
+    const { stdout } = await sql(['--as', 'authenticated:%`id`@example.com'], '', folder)
+    expect(stdout).toBe('--set PROMPT1=authenticated:%%`id`@example.com%R%# \n')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
 
 const prompts: [name: string, args: string[]][] = [['the built-in prompt', ['--built-in']]]
 if (findPsql()) prompts.push(['psql', []])

@@ -18,7 +18,9 @@ export function findPsql(): string | undefined {
 
 /** Runs psql on this terminal, for one command or as a prompt, and returns its exit code. */
 export async function runPsql(psql: string, session: Session, command: string | undefined): Promise<number> {
-  const args = command === undefined ? ['--set', `PROMPT1=${session.name}%R%# `] : ['--no-psqlrc', '--command', command]
+  // In a prompt, psql runs what stands between %` and `.
+  const prompt = `${session.name.replaceAll('%', '%%')}%R%# `
+  const args = command === undefined ? ['--set', `PROMPT1=${prompt}`] : ['--no-psqlrc', '--command', command]
   const child = spawn(psql, args, {
     stdio: 'inherit',
     env: {
