@@ -3,10 +3,10 @@
 comment on schema public is
 $$Plinth
 
-The database is the API: tables under row level security, and functions. Each function says what it
-takes, what it returns and which errors it raises; docs/errors.md explains the errors. An origin
-number (000 to 004) names the document that a function comes from; docs/deviations.md lists the
-differences.$$;
+The database is the API: tables under row level security, and functions. The description of a
+function lists its parameters, its result and its errors; docs/errors.md explains the errors. An
+origin number (000 to 004) names the document that a function comes from; docs/deviations.md lists
+the differences.$$;
 comment on schema app is
   'Internal tables and functions. Not exposed: only postgres has USAGE.';
 comment on schema worker is

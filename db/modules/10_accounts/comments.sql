@@ -1,8 +1,8 @@
 -- Comments on the tables, columns and types of this module.
 
 comment on column app.settings.api_key_writes_per_minute is
-  'How many requests per minute an API key that may write can make. The limits of its owner hold '
-  'as well.';
+  'How many requests per minute an API key that may write can make. The limits of its owner also '
+  'apply.';
 
 comment on table public.plans is
   'The plans that a user can have.';
@@ -14,27 +14,29 @@ comment on column public.users.credits is
 comment on table public.api_keys is
 $$The caller's API keys, without their secrets.
 
-create_api_key, rotate_api_key and revoke_api_key write it. A client that sends a key as x-api-key
-acts as the key's owner.$$;
+create_api_key, rotate_api_key and revoke_api_key write this table. A client that sends a key as
+x-api-key acts as the key's owner.$$;
 comment on column public.api_keys.prefix is
-  'The beginning of the key: enough to recognize it, and not secret.';
+  'The beginning of the key, to recognize the key by. Not secret.';
 comment on column public.api_keys.scopes is
   '{read}, or {read,write}: a write returns rows, so write includes read.';
 comment on column public.api_keys.expires_at is
-  'The time from which the key is refused. Null: it does not expire. A rotation brings it forward.';
+  'The time from which the key is refused. Null: the key does not expire. A rotation sets an '
+  'earlier time.';
 comment on column public.api_keys.last_used_at is
   'The last use, to the minute and up to a minute late. Only requests that can write count: GET, '
   'HEAD and functions that only read run in read-only transactions.';
 comment on column public.api_keys.revoked_at is
   'The time from which the key is refused because it was revoked.';
 comment on column public.api_keys.replaced_by is
-  'The key that rotate_api_key created in its place.';
+  'The key that rotate_api_key created to replace this key.';
 
 comment on table app.api_key_secrets is
   'The hash of each API key, and its last use until app.publish_api_key_uses copies it to '
   'api_keys.last_used_at.';
 comment on column app.api_key_secrets.secret_hash is
-  'SHA-256 of the whole key. A key has 256 random bits, so it needs neither salt nor stretching.';
+  'SHA-256 of the whole key. A key has 256 random bits, so the hash needs neither salt nor '
+  'stretching.';
 
 comment on type public.new_api_key is
   'A new API key. key is returned once and cannot be read again.';

@@ -73,9 +73,9 @@ $$Creates an API key for the caller and returns its secret.
 name: 1 to 100 characters, for people. scopes: ["read"] (default), or ["read", "write"]; write
 includes read.
 expires_at: a time in the future; null (default): the key does not expire.
-Returns { id, name, prefix, scopes, expires_at, key }. Keep key: it is not stored and cannot be read
-again. A request with the header x-api-key: <key> is a request of the caller; the anonymous key may
-be sent with it.
+Returns { id, name, prefix, scopes, expires_at, key }. Store key yourself: Plinth keeps only its
+hash, so key cannot be read again. A request with the header x-api-key: <key> is a request of the
+caller; the anonymous key may be sent with it.
 401 not_signed_in. 403 api_key_not_allowed: an API key cannot create keys. 409 too_many_api_keys: a
 user can have at most 50 live keys. 422 api_key_invalid: name, scopes or expires_at. 429
 rate_limited: a user can create 100 keys an hour.$$;

@@ -25,12 +25,15 @@ begin
 
   if not found then
     perform app.fail(
-      401, 'api_key_unknown', 'Unknown API key.', 'Send one key that create_api_key returned.'
+      401,
+      'api_key_unknown',
+      'Unknown API key.',
+      'Send one key, unchanged, as create_api_key returned it.'
     );
   end if;
   if v_key.revoked_at is not null then
     perform app.fail(
-      401, 'api_key_revoked', 'This API key was revoked.', 'Use another key, or create one.'
+      401, 'api_key_revoked', 'This API key was revoked.', 'Use another key, or create a new one.'
     );
   end if;
   if v_key.expires_at <= v_now then
@@ -38,7 +41,7 @@ begin
       401,
       'api_key_expired',
       'This API key has expired.',
-      'Use the key that replaced it, or create one.'
+      'Use the key in replaced_by, or create a new one.'
     );
   end if;
   -- A ban ends sessions because they cannot be renewed. Keys are not renewed, so they are checked
@@ -47,7 +50,7 @@ begin
     perform app.fail(
       401,
       'api_key_owner_blocked',
-      'The account that owns this API key is banned or deleted.',
+      'The account that owns this API key is banned or marked as deleted.',
       'Ask the operator to reopen the account.'
     );
   end if;
@@ -65,8 +68,8 @@ end
 $$;
 
 comment on function app.find_api_key(text) is
-  'Returns the claims of an API key''s owner: { sub, role, api_key: { id, scopes } }; 401 when '
-  'the key does not work.';
+  'Returns the claims of an API key''s owner: { sub, role, api_key: { id, scopes } }; 401 if the '
+  'key does not work.';
 
 create or replace function gate.find_api_key(key text)
   returns jsonb

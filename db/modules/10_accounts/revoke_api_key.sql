@@ -19,7 +19,7 @@ begin
   where k.id = revoke_api_key.id and k.owner_id = v_owner_id;
   if not found then
     perform app.fail(
-      404, 'api_key_not_found', 'API key not found.', 'List your keys: GET /api_keys.'
+      404, 'api_key_not_found', 'API key not found.', 'List your keys with GET /rest/v1/api_keys.'
     );
   end if;
 end
@@ -38,8 +38,8 @@ return app.revoke_api_key(id);
 comment on function public.revoke_api_key(uuid) is
 $$Revokes an API key at once; a repeated call changes nothing.
 
-id: a key of the caller. Requests that have begun may still finish; the next one gets 401
-api_key_revoked. The key that replaced this one, or that it replaced, keeps working.
+id: a key of the caller. Requests that have begun may still finish; the next request gets 401
+api_key_revoked. A key that replaced this key, or that this key replaced, keeps working.
 401 not_signed_in. 403 api_key_not_allowed: an API key cannot revoke keys. 404 api_key_not_found.$$;
 
 grant execute on function app.revoke_api_key(uuid) to authenticated;

@@ -27,7 +27,7 @@ begin
       422,
       'grace_out_of_range',
       'grace_seconds must be from 0 to 604800 (a week).',
-      'Use 86400 for a day.'
+      'Send a number of seconds in this range, such as 86400 for a day.'
     );
   end if;
 
@@ -38,7 +38,7 @@ begin
   for no key update;
   if not found then
     perform app.fail(
-      404, 'api_key_not_found', 'API key not found.', 'List your keys: GET /api_keys.'
+      404, 'api_key_not_found', 'API key not found.', 'List your keys with GET /rest/v1/api_keys.'
     );
   end if;
   if v_old.revoked_at is not null or v_old.expires_at <= v_now or v_old.replaced_by is not null then

@@ -22,7 +22,7 @@ end
 $$;
 
 comment on function app.apply_results(jsonb) is
-$$Applies the results of running steps, and moves the steps on that waited for them.
+$$Applies the results of running steps, and queues or completes the steps that waited for them.
 
 results: as worker.exchange_steps describes them. Returns the refused results:
 [{ index, id, reason }]. A step whose callback raises fails with callback_failed.$$;

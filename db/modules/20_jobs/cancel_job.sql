@@ -33,7 +33,7 @@ begin
       409,
       'job_finished',
       format('The run has already %s.', v_status),
-      'There is nothing to cancel. To run its failed steps again, call retry_job.'
+      'There is nothing to cancel. To run failed steps of the run again, call retry_job.'
     );
   end if;
 

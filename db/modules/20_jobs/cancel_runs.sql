@@ -1,8 +1,8 @@
 -- app.cancel_runs
 --
 -- Writes      jobs, job_queue, runs; the rows that on_run_ended writes
--- Locks       the runs, lowest id first; then queue rows, which waits for claims under way (a claim
---             waits for nothing); then the rows that callbacks lock
+-- Locks       the runs, lowest id first; then queue rows, for which it waits until running claims
+--             commit (a claim waits for no lock); then the rows that callbacks lock
 -- Idempotent  passes over runs that have ended
 create or replace function app.cancel_runs(run_ids bigint[])
   returns void
@@ -47,6 +47,6 @@ end
 $$;
 
 comment on function app.cancel_runs(bigint[]) is
-$$Cancels the open runs among these: every step that has not finished.
+$$Cancels every unfinished step of the open runs among run_ids.
 
 Products may call it, also from a callback.$$;

@@ -1,14 +1,14 @@
 -- Comments on the tables and columns of this module.
 
 comment on column app.settings.job_lease is
-  'How long a worker process may be silent before its steps go back to the queue. A worker sends a '
+  'How long a worker process may send no heartbeat before its steps are requeued. A worker sends a '
   'heartbeat each second.';
 comment on column app.settings.job_retention is 'How long a finished run is kept.';
 comment on column app.settings.job_retries_per_hour is
-  'How many times an hour a user may call retry_job. A retry repeats work that was running when '
-  'its run was cancelled.';
+  'How many times an hour a user may call retry_job. The limit exists because a retry repeats '
+  'work that was running when its run was cancelled.';
 comment on column app.settings.run_steps_max is
-  'The maximum number of steps in a run, including the children that steps bring.';
+  'The maximum number of steps in a run, including the children that handlers add.';
 comment on column app.settings.job_events_are_kept is
   'Whether each transition of a step is written to app.job_events.';
 
@@ -84,8 +84,8 @@ comment on column public.jobs.on_failure is
 comment on column public.jobs.priority is
   'From -100 to 100, lower first, among the steps of the same owner and type.';
 comment on column public.jobs.collects is
-  'Whether the dependents of the step get the outputs of its children as { key: output } within '
-  'its own output.';
+  'True: the dependents of the step get the outputs of its children as { key: output } within the '
+  'output of the step itself.';
 comment on column public.jobs.depends_on is
   'The siblings that the step waits for and whose outputs its handler gets.';
 comment on column public.jobs.input is 'The input of the handler.';
@@ -159,7 +159,7 @@ comment on column app.job_callbacks.on_rescheduled is
 comment on column app.job_callbacks.on_run_ended is
   'Called with roots of this type whose run ended or is deleted while open.';
 comment on column app.job_callbacks.on_run_reopened is
-  'Called with the root of this type that retry_job runs again; may refuse.';
+  'Called with the root of this type that retry_job runs again. The function may refuse the retry.';
 
 comment on table app.callback_faults is
   'on_run_ended calls that raised. The schedule repeat-callbacks repeats them until they succeed.';

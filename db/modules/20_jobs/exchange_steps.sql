@@ -67,19 +67,19 @@ $$;
 comment on function worker.exchange_steps(uuid, jsonb, integer, text[]) is
 $$Applies results and claims up to want ready steps, in one transaction.
 
-results: [{ id, fence, outcome, … }], in any number. Each result is judged by itself. outcome is one
-of:
+results: any number of [{ id, fence, outcome, … }]. Each result is judged by itself. Values of
+outcome:
 - completed: output, and children (steps as submit_run describes them). An output that is too large
   and malformed children fail the step permanently.
 - failed: error { slug, message }, is_permanent, retry_in_ms (a delay that a provider named; no step
   of the lane starts before it is over).
 - rescheduled: state, retry_in_ms, progress.
-- returned: the step goes back to the queue, and no failure is counted.
+- returned: the step is queued again, and no failure is counted.
 types: the types that the worker has handlers for; null: every type.
 Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id,
 owner_id, key, type, input, state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]]
-| null }], wake_in_ms }. outputs null: read them with worker.read_outputs. wake_in_ms: if no step is
-ready, the milliseconds until the next step is due; null if no step is queued.
+| null }], wake_in_ms }. outputs null: read the outputs with worker.read_outputs. wake_in_ms: if no
+step is ready, the milliseconds until the next step is due; null if no step is queued.
 422 results_invalid. Only for workers.$$;
 
 grant execute on function worker.exchange_steps(uuid, jsonb, integer, text[]) to worker;

@@ -5,7 +5,8 @@
 --             app.return_lost_steps writes
 -- Errors      PT422 results_invalid
 -- Locks       the rows that app.return_lost_steps locks; then the runs of the listed steps, with
---             skip locked: a run that another transaction changes is published a second later
+--             skip locked: the progress of a run that another transaction changes is published a
+--             second later
 create or replace function worker.heartbeat(
   worker_id uuid,
   running jsonb,
@@ -103,8 +104,9 @@ $$Reports that a worker is alive, and which steps it holds.
 running: [{ id, fence, progress }], including steps whose results are not handed in yet. Clients see
 these steps as running from now on, with their progress. types: the types that the worker has
 handlers for; null: every type.
-Requeues the steps of workers that were silent for longer than app.settings.job_lease, and steps
-that this worker claimed longer ago but does not list, because it never received them.
+Requeues the steps of workers that were silent for longer than app.settings.job_lease. Also requeues
+steps that this worker claimed longer ago but does not list, because the worker never received these
+steps.
 Returns { stop: [{ id, fence }], wake_in_ms }. stop: steps whose handlers the worker must abort,
 because their results are refused. wake_in_ms: milliseconds until the next step is due; null if no
 step is queued.

@@ -45,7 +45,7 @@ end
 $$;
 
 comment on function app.insert_children(bigint, bigint, jsonb, boolean, integer) is
-$$Inserts the children that a completed step brought, below that step.
+$$Inserts the children that a completed step returned, below that step.
 
 steps_max: how many steps the run may have. The other parameters and the columns of the answer: see
 app.insert_steps.$$;

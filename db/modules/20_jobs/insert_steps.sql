@@ -114,7 +114,7 @@ end
 $$;
 
 comment on function app.insert_steps(bigint, uuid, bigint, jsonb, boolean, integer, integer) is
-$$Inserts a list of steps and everything below them into a run, as children of parent_id.
+$$Inserts a list of steps with all steps below them into a run, as children of parent_id.
 
 is_open: whether the own work of the parent is done. room: how many more steps the run may have.
 level: the level of parent_id; 0 for a root.

@@ -75,7 +75,7 @@ create or replace function public.job_graph(job_id bigint)
 return app.job_graph(job_id);
 
 comment on function public.job_graph(bigint) is
-$$Returns a job and everything below it as the text of a Mermaid flowchart.
+$$Returns a job and all jobs below it as the text of a Mermaid flowchart.
 
 job_id: any job, not only a root. Solid arrows are dependencies; dotted arrows lead from a parent to
 its children. The class of a node is the status of its job.

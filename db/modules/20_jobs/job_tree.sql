@@ -121,7 +121,7 @@ create or replace function public.job_tree(job_id bigint)
 return app.job_tree(job_id);
 
 comment on function public.job_tree(bigint) is
-$$Returns a job and everything below it, with the status of this moment.
+$$Returns a job and all jobs below it, with their current status.
 
 job_id: any job, not only a root. Returns { id, key, type, status, progress, created_at, started_at,
 finished_at, error: { slug, message } | null, children: […] }. progress: 0 to 1; for a parent that

@@ -20,7 +20,7 @@ end
 $$;
 
 comment on function worker.leave(uuid) is
-$$Reports that a worker ends and has handed in all its results.
+$$Removes a worker that ends and has handed in all its results.
 
 Only for workers.$$;
 

@@ -40,4 +40,5 @@ end
 $$;
 
 comment on function app.lock_runs_of(jsonb) is
-  'Locks the runs of the steps in these results. Returns the failing runs among them, or null.';
+  'Locks the runs of the steps in these results. Returns the failing runs among these runs, or '
+  'null.';

@@ -250,7 +250,7 @@ end
 $$;
 
 comment on function app.parse_steps(bigint, bigint, jsonb, boolean, integer, integer) is
-$$Parses a list of steps and everything below them. The parameters are those of app.insert_steps.
+$$Parses a list of steps with all steps below them. The parameters are those of app.insert_steps.
 
 Returns one array element per step, parents first. ids: new ids. specs: the step as JSON, without
 its children. policies: on_failure. children: how many children the step has. waits: 1 if the step

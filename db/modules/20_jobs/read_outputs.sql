@@ -33,7 +33,7 @@ begin
       409,
       'step_lost',
       'The worker no longer holds this step.',
-      'Abort its handler, because its result would be refused.'
+      'Abort the handler of the step, because its result would be refused.'
     );
   end if;
 

@@ -32,4 +32,5 @@ end
 $$;
 
 comment on function app.refuse_step_fault(text, text) is
-  'Refuses a list of steps for the fault that app.parse_steps found, with the hint for its slug.';
+  'Refuses a list of steps because of the fault that app.parse_steps found. The slug decides the '
+  'hint.';

@@ -28,7 +28,7 @@ begin
       409,
       'job_not_finished',
       'The run has not finished.',
-      'Wait until it has finished, or call cancel_job first.'
+      'Wait until the run has finished, or call cancel_job first.'
     );
   end if;
 
@@ -45,8 +45,8 @@ begin
       409,
       'job_not_finished',
       'The end of the run is not processed yet.',
-      'Try again in a minute. If it still fails, ask the operator, who finds the cause in '
-      'app.callback_faults.'
+      'Try again in a minute. If the retry still fails, ask the operator, who finds the cause '
+        'in app.callback_faults.'
     );
   end if;
 

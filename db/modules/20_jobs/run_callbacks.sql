@@ -55,7 +55,7 @@ end
 $$;
 
 comment on function app.run_callbacks(bigint[], bigint[], bigint[]) is
-$$Calls the callbacks of steps and runs.
+$$Calls the callbacks that products registered for these steps and runs.
 
 completed_ids: steps whose own work is done. rescheduled_ids: steps that rescheduled themselves.
 ended_ids: roots whose run ended.$$;

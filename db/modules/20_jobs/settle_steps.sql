@@ -2,8 +2,8 @@
 --
 -- Writes      job_queue, jobs, runs
 -- Locks       none; the caller holds the runs
--- Why         moves level by level: three statements per level, however many steps the level has.
---             One statement that does it all is slower
+-- Why         processes a run level by level, with three statements per level for any number of
+--             steps. A single statement for all levels is slower
 create or replace function app.settle_steps(
   settled_ids bigint[],
   opened_ids bigint[],
@@ -118,7 +118,7 @@ end
 $$;
 
 comment on function app.settle_steps(bigint[], bigint[], bigint[]) is
-$$Moves on every step that waited for these steps.
+$$Queues or completes every step that waited only for these steps.
 
 settled_ids: steps that are settled: their dependents and parents wait for one step less.
 opened_ids:

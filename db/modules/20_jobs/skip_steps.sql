@@ -78,6 +78,6 @@ end
 $$;
 
 comment on function app.skip_steps(bigint[], bigint[]) is
-$$Skips all steps below failed steps, and everything that depends on the steps in skipping_ids.
+$$Skips all steps below failed steps, and all steps that depend on the steps in skipping_ids.
 
 skipping_ids: the failed steps whose on_failure is skip_dependents.$$;

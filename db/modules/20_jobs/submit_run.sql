@@ -41,7 +41,7 @@ begin
       422,
       'idempotency_key_invalid',
       'idempotency_key must have 1 to 200 characters.',
-      'Send a shorter key, or null.'
+      'Send a key of 1 to 200 characters, or null.'
     );
   end if;
 
@@ -137,7 +137,7 @@ key and type are required.
 - key: 1 to 80 characters of a-z, 0-9, "_", ".", ":" and "-", unique among siblings.
 - type: a name of job_types. A step of type "group" has no work of its own.
 - input: any JSON, at most 1 MiB.
-- steps: the children, of the same form, at most 100 levels deep.
+- steps: the children, in the same form, at most 100 levels deep.
 - depends_on: keys of siblings. A step starts when these are settled and the own work of its parent
 is done. Its handler gets their outputs as { key: output }.
 - on_failure: fail_run (the run fails), skip_dependents, or continue (dependents get { "error": slug

@@ -1,8 +1,8 @@
 -- app.wind_down_runs
 --
 -- Writes      job_queue, jobs, runs
--- Locks       queue rows, which waits for claims under way; a step that such a claim starts runs to
---             its end. The caller holds the runs
+-- Locks       queue rows, for which it waits until running claims commit; a step that such a claim
+--             starts runs to its end. The caller holds the runs
 create or replace function app.wind_down_runs(run_ids bigint[])
   returns bigint[]
   language plpgsql
@@ -30,7 +30,7 @@ begin
     perform app.record_events(v_ids, 'skipped');
   end if;
 
-  -- A new statement, because only that sees the steps that claims started in the meantime.
+  -- A new statement, because only a new statement sees the steps that claims started in between.
   with deleted as (
     delete from app.job_queue as q
     where q.job_id = any (wind_down_runs.run_ids)

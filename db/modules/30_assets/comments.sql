@@ -10,8 +10,8 @@ comment on column app.asset_types.extension is 'Extension of the stored file, wi
 comment on table public.assets is
 $$Uploaded files.
 
-Upload one with POST /api/assets of the sidecar, which answers { "assetId": … }. The same bytes get
-the same asset. A row can be selected while a public share shows it.$$;
+Upload a file with POST /api/assets of the sidecar, which answers { "assetId": … }. The same bytes
+get the same asset. A row can be selected while a public share shows it.$$;
 comment on column public.assets.id is 'Id to send as icon_asset_id, background_id or cover_id.';
 comment on column public.assets.name is 'Name of the file as the first client sent it, shortened.';
 comment on column public.assets.hash is 'SHA-256 of the bytes, in hex.';
@@ -22,8 +22,8 @@ comment on column public.assets.object_key is 'Key in the object store; never us
 comment on column public.assets.status is
 $$live, orphaned or deleting.
 
-orphaned: nothing has shown the asset for a grace period. deleting: the worker deletes its object,
-and it counts as absent.$$;
+orphaned: no row has shown the asset for a grace period. deleting: the worker deletes the object,
+and the asset counts as absent.$$;
 comment on column public.assets.used_at is
   'Time of the last upload of these bytes, or of the last check that found the asset shown.';
 comment on column public.assets.status_at is 'Time at which status changed.';

@@ -18,4 +18,4 @@ end
 $$;
 
 comment on function app.describe_asset_limit(integer) is
-  'Returns the message and the hint of 413 asset_too_large.';
+  'Returns the message and the hint of error 413 asset_too_large.';

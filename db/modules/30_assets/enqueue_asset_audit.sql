@@ -21,6 +21,6 @@ end
 $$;
 
 comment on function app.enqueue_asset_audit() is
-$$Enqueues a worker task that looks in the store for objects without a row.
+$$Enqueues a worker task that searches the store for objects without a row.
 
-The task logs up to 1,000 of them and deletes none. Returns 0.$$;
+The task logs up to 1,000 such objects and deletes none. Returns 0.$$;

@@ -21,4 +21,4 @@ end
 $$;
 
 comment on function app.enqueue_asset_cleaning() is
-  'Enqueues a worker task that deletes up to 10,000 assets that nothing shows. Returns 0.';
+  'Enqueues a worker task that deletes up to 10,000 assets that no row shows. Returns 0.';

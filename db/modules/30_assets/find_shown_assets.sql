@@ -47,4 +47,4 @@ end
 $$;
 
 comment on function app.find_shown_assets(uuid[]) is
-  'Returns those of the assets that a row of any module refers to by a foreign key.';
+  'Returns the assets among asset_ids to which a row of any module refers by a foreign key.';

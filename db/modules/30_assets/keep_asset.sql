@@ -25,5 +25,5 @@ $$;
 comment on function app.keep_asset(text) is
 $$Starts the grace period of an asset again and returns its id.
 
-hash: the SHA-256 of its bytes, in hex. Returns null if no asset has these bytes, or if the worker
-is deleting it.$$;
+hash: the SHA-256 of the asset's bytes, in hex. Returns null if no asset has these bytes, or if the
+worker is deleting the asset.$$;

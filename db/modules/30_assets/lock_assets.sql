@@ -38,6 +38,6 @@ end
 $$;
 
 comment on function app.lock_assets(uuid[]) is
-$$Locks assets until commit, so that the worker does not delete them before something shows them.
+$$Locks assets until commit, so that the worker does not delete them before a row shows them.
 
 asset_ids: nulls are ignored. 422 asset_not_found: an asset is missing or is being deleted.$$;

@@ -45,9 +45,9 @@ end
 $$;
 
 comment on function worker.mark_orphaned_assets(integer) is
-$$Marks assets as orphaned that nobody uploaded for the grace period and that nothing shows.
+$$Marks assets as orphaned that no row shows and whose last upload is older than the grace period.
 
-limit: how many assets to check. Returns how many it checked; less than limit means that no more are
-due. Safe to repeat.$$;
+limit: how many assets to check. Returns the number of checked assets; a number below limit means
+that no more assets are due. Safe to repeat.$$;
 
 grant execute on function worker.mark_orphaned_assets(integer) to worker;

@@ -20,5 +20,5 @@ $$;
 comment on function app.safe_file_name(text, text) is
 $$Returns a file name that is safe in a key of the object store.
 
-It has letters, digits, - and _, at most 100 of them, and then the extension. A name without any of
-these becomes "file".$$;
+The name has at most 100 letters, digits, - and _, and then the extension. A name without any of
+these characters becomes "file".$$;

@@ -3,8 +3,7 @@
 comment on table public.shared_resources is
 $$Shares. Each opens one sealed resource for an hour at most, by its id.
 
-Open one with get_shared_resource. A share that was made as public can be selected while it is
-alive.$$;
+Open a share with get_shared_resource. Clients can select a public share until it expires.$$;
 comment on column public.shared_resources.id is
   'A UUID that the client makes; anyone who knows it can open the share.';
 comment on column public.shared_resources.resource_type is
@@ -20,14 +19,15 @@ An hour from now at most. A missing time, or a time in the past, becomes an hour
 comment on column public.shared_resources.visibility is
 $$unlisted (default) or public.
 
-unlisted: the share opens by its id only. public: anyone can select the share and its resource.$$;
+unlisted: only the id opens the share. public: everybody can also select the share and its
+resource.$$;
 comment on column public.shared_resources.created_at is 'Time at which the share was made.';
 
 comment on table app.share_packages is
 $$The documents that get_shared_resource returns.
 
-A package is built once, when its share is made. It is a table of its own, so that lists of shares
-stay narrow and shared_resources has no column to hide.$$;
+A package is built once, when its share is made. Packages have their own table, so that rows of
+shared_resources stay narrow and that table has no column to hide.$$;
 comment on column app.share_packages.share_id is 'The share that the package belongs to.';
 comment on column app.share_packages.package is 'The document, as text that is sent unchanged.';
 comment on column app.share_packages.request_hash is
@@ -54,7 +54,8 @@ comment on column public.flows.size_bytes is
 comment on table public.agents is
 $$Agents of flows.
 
-Node ids are the client's own, and the same flow may be shared twice: the key is (flow_id, id).$$;
+The key is (flow_id, id), because clients choose the ids of nodes and may share the same flow
+twice.$$;
 comment on column public.agents.flow_id is 'The flow that the agent belongs to.';
 comment on column public.agents.id is 'Id of the node in its flow.';
 comment on column public.agents.prompt_messages is
@@ -152,7 +153,7 @@ comment on column public.sessions.chat_styles is 'Any JSON, as the client has it
 comment on column public.sessions.flow_id is
 $$An id of the client's own.
 
-If it is the id of a flow whose share is alive, that flow is in the session's package.$$;
+If flow_id is the id of a flow whose share is alive, that flow is in the session's package.$$;
 comment on column public.sessions.sealed_at is
   'Time at which the session was shared. A sealed session cannot change; null until then.';
 comment on column public.sessions.created_at is 'Time at which the session was inserted.';

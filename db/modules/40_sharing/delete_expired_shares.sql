@@ -51,4 +51,4 @@ $$;
 comment on function app.delete_expired_shares() is
 $$Deletes expired shares with their resources.
 
-At most 1,000 in a call. Returns how many it deleted; 0 means that none are left.$$;
+Deletes at most 1,000 shares per call. Returns their number; 0 means that none are left.$$;

@@ -71,4 +71,5 @@ $$;
 comment on function app.delete_unshared_resources() is
 $$Deletes resources that were inserted an hour ago and never shared.
 
-At most 1,000 of each table in a call. Returns how many it deleted; 0 means that none are left.$$;
+Deletes at most 1,000 rows of each table per call. Returns their number; 0 means that none are
+left.$$;

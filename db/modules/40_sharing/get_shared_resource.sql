@@ -56,7 +56,7 @@ $$Opens a share.
 Returns the shared package. A flow is { name, description, nodes, edges, responseTemplate, agents,
 dataStoreNodes, ifNodes }; the last three are objects with the nodes by id. A card is Character Card
 V2. A session has the fields of table sessions, icon_url in each card, background_url, cover_url and
-flow. The header Cache-Control says for how many seconds the share is still alive.
+flow. The header Cache-Control says for how many more seconds the share is alive.
 404 share_not_found: the share is unknown or expired. Origin 000, section 3.$$;
 
 grant execute on function app.get_shared_resource(uuid) to anon, authenticated, service_role;

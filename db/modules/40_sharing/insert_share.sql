@@ -42,5 +42,5 @@ $$;
 comment on function app.insert_share(uuid, text, uuid, text, json, bigint) is
 $$Inserts a share of a sealed resource with its package, and returns the link.
 
-resource_id: a row of the resource's table, or a new UUID where the package is all there is.
+resource_id: a row of the resource's table, or a new UUID if the resource has a package only.
 request_hash: from app.hash_request.$$;

@@ -14,4 +14,5 @@ end
 $$;
 
 comment on function app.lock_share_id(uuid) is
-  'Holds an advisory lock on share_id until commit, so that requests with the same id take turns.';
+  'Holds an advisory lock on share_id until commit, so that requests with the same id run one '
+  'after another.';

@@ -25,5 +25,5 @@ $$;
 comment on function app.merge_json(json, json) is
 $$Returns document with the fields of patch.
 
-A field of patch replaces the field of document with the same name; all others keep their text and
-their order.$$;
+A field of patch replaces the field of document with the same name. All other fields keep their text
+and their order.$$;

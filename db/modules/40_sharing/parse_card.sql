@@ -65,6 +65,6 @@ $$;
 comment on function app.parse_card(json) is
 $$Checks a Character Card V2 and returns it with the defaults of the specification.
 
-A missing or null field gets its default; unknown fields and extensions stay.
+A missing or null field gets its default; unknown fields and extensions are kept.
 413 package_too_large, 422 card_invalid (the message names the field), 429 rate_limited: another
 large package of the same caller is in progress.$$;

@@ -29,4 +29,4 @@ $$;
 comment on function app.refuse_flow(json, text) is
 $$Refuses a flow with 422 flow_invalid.
 
-The message names the place that is wrong, or gives the reason if no place is found.$$;
+The message names the wrong place, or the reason if no place is found.$$;

@@ -23,4 +23,4 @@ end
 $$;
 
 comment on function app.require_package_size(bigint) is
-  'Refuses a package that has more bytes than a share may have. Null refuses nothing.';
+  'Refuses a package that has more bytes than a share may have. Null passes.';

@@ -10,7 +10,10 @@ as $$
 begin
   if require_share_options.share_id is null then
     perform app.fail(
-      422, 'share_id_missing', 'share_id must be a UUID.', 'Make one with crypto.randomUUID().'
+      422,
+      'share_id_missing',
+      'share_id must be a UUID.',
+      'Make a UUID, for example with crypto.randomUUID().'
     );
   end if;
   if require_share_options.visibility is null

@@ -102,8 +102,8 @@ flow as share_flow takes it, or null. At most 5 MiB and 1000 cards. share_id: a 
 client makes; repeating a request with the same id is safe. visibility: unlisted (default) or
 public. Returns { share_id, url, expires_at }.
 get_shared_resource returns the same session with icon_url in each card, background_url, cover_url
-and flow. That is the flow of this request. Without one, it is the flow of table flows with the id
-flow_id, if its share is alive, and otherwise null.
+and flow. flow is the flow of this request. If this request has none, flow is the row of table flows
+with the id flow_id if its share is alive, and otherwise null.
 409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 asset_not_found,
 flow_invalid, session_invalid (the message names the field), share_id_missing, too_many_nodes,
 visibility_unknown. 429 rate_limited. Origin 000, section 2.$$;

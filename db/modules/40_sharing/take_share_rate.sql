@@ -30,5 +30,5 @@ $$;
 comment on function app.take_share_rate(bigint) is
 $$Counts a write into the caller's rate of shares.
 
-It counts as one write and one more for each 64 KiB. 429 rate_limited: the caller has written too
+A write counts as one, and as one more for each 64 KiB. 429 rate_limited: the caller has written too
 much.$$;

@@ -32,7 +32,7 @@ end
 $$;
 
 comment on function app.check_publication(text, text, jsonb, jsonb, uuid, boolean) is
-$$Tells whether this version is already published with the same files, and changes nothing.
+$$Returns whether this version is already published with the same files, and changes nothing.
 
 Fails if publishing would fail. set_default: also fails if the version cannot become the default
 version.$$;

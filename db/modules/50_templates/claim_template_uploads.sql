@@ -55,7 +55,7 @@ end
 $$;
 
 comment on function worker.claim_template_uploads(integer) is
-$$Claims objects of abandoned publications, to delete them.
+$$Claims objects of abandoned publications for deletion.
 
 An object is abandoned an hour after its upload announced or renewed it, if no version has it.
 limit: the largest number of objects. Returns their storage paths and the id of this claim. Call

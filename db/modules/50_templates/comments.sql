@@ -10,7 +10,8 @@ Signed-in users read enabled templates; service_role reads all and changes enabl
 comment on column public.templates.name is
   'Unique; a-z, 0-9 and single hyphens, at most 63 bytes. Never changes.';
 comment on column public.templates.default_version_id is
-  'The version for callers that ask for none: a stable version of this template, or null.';
+  'The version that callers get if they ask for no version: a stable version of this template, or '
+  'null.';
 comment on column public.templates.default_version_status is
   'stable if there is a default version, else null. A foreign key uses it to keep the default '
   'version stable.';
@@ -60,9 +61,9 @@ comment on column public.prompts.sha256 is 'SHA-256 of the bytes, in lowercase h
 comment on column public.prompts.locale is 'fr, en, or null for all languages.';
 
 comment on table app.template_channels is
-  'Names that operators give to versions, and the share of callers that each version of a channel '
-  'gets. The default version gets the rest of 100 percent. Channel "default" serves callers that '
-  'ask for no version.';
+  'Names that operators give to versions, and the percentage of callers that each version of a '
+  'channel gets. The default version gets the rest of 100 percent. Channel "default" serves '
+  'callers that ask for no version.';
 comment on column app.template_channels.weight is 'Percent of the callers, from 1 to 100.';
 comment on column app.template_channels.version_status is
   'Always stable. A foreign key uses it to keep versions of channels stable.';
@@ -74,9 +75,9 @@ comment on type app.template_file is
   'A file of a template version, parsed and checked: an artifact has a kind, a prompt has a role.';
 
 comment on table app.template_uploads is
-  'Objects in bucket template-artifacts that no version has: objects of uploads, announced here '
-  'before they are written so that the sweep finds what a killed upload left, and objects that a '
-  'draft had. The worker deletes them after an hour.';
+  'Objects in bucket template-artifacts that belong to no version, which the worker deletes after '
+  'an hour. An upload announces its objects here before it writes them, so that the sweep finds '
+  'the objects of a killed upload. Objects that a draft had are also here.';
 comment on column app.template_uploads.storage_path is 'The object''s key in the bucket.';
 comment on column app.template_uploads.upload_id is 'The upload that announced the object last.';
 comment on column app.template_uploads.sha256 is
@@ -86,14 +87,14 @@ comment on column app.template_uploads.started_at is
 comment on column app.template_uploads.claimed_at is
   'When a worker claimed the object or confirmed its claim; null if no worker has claimed it.';
 comment on column app.template_uploads.claim_id is
-  'The claim. It differs after another worker has claimed the object, so a worker that slept '
-  'notices.';
+  'The claim. claim_id changes when another worker claims the object, so a worker that was paused '
+  'notices this.';
 comment on column app.template_uploads.kind is 'The kind of the file, if it is an artifact.';
 comment on column app.template_uploads.role is 'The role of the file, if it is a prompt.';
 comment on column app.template_uploads.locale is 'fr, en, or null for all languages.';
 comment on column app.template_uploads.size_bytes is 'The size of an artifact.';
 comment on column app.template_uploads.content_type is 'The content type of an artifact.';
 comment on column app.template_uploads.file_count is
-  'The number of files of the upload: if fewer rows are left, it cannot be published. Null for '
-  'objects that no upload can publish: left by a draft, announced by an expired upload or by an '
+  'The number of files of the upload. If fewer rows are left, the upload cannot be published. '
+  'Null for objects that no upload can publish: objects of a draft, of an expired upload or of an '
   'earlier release.';

@@ -20,9 +20,9 @@ end
 $$;
 
 comment on function worker.confirm_template_claim(text, uuid) is
-$$Tells whether this claim still covers an object, and renews the claim for ten minutes.
+$$Returns whether this claim still covers an object, and renews the claim for ten minutes.
 
-False: another worker has claimed the object since, and it may be published again. Do not delete
-it.$$;
+False: do not delete the object, because another worker has claimed it since, and it may be
+published again.$$;
 
 grant execute on function worker.confirm_template_claim(text, uuid) to worker;

@@ -21,7 +21,7 @@ begin
       409,
       'template_version_is_default',
       format('Version %s is the default version.', deprecate_template_version.version),
-      'Make another version the default first: set_default_version.'
+      'Make another version the default first, with set_default_version.'
     );
   end if;
 

@@ -2,9 +2,9 @@
 --
 -- Why         weighted rendezvous hashing: every version draws a number from the caller's key,
 --             exponentially distributed with the version's weight as rate, and the smallest number
---             wins. So the shares of callers equal the weights. A version whose weight rises gains
---             callers from all others; a version whose weight falls, such as the default, loses
---             callers to all others.
+--             wins. So the percentages of callers equal the weights. A version whose weight rises
+--             gains callers from all others; a version whose weight falls, such as the default,
+--             loses callers to all others.
 create or replace function app.draw_channel_version(
   template public.templates,
   channel text,

@@ -37,4 +37,4 @@ begin atomic
 end;
 
 comment on function app.has_template_files(uuid, app.template_file[]) is
-  'Tells whether a version has exactly these files: paths, hashes, kinds, roles and locales.';
+  'Returns whether a version has exactly these files: paths, hashes, kinds, roles and locales.';

@@ -14,4 +14,4 @@ begin atomic
 end;
 
 comment on function app.is_published(text, text) is
-  'Tells whether a template has this version, and not only as a draft.';
+  'Returns whether a template has this version as a published version, not only as a draft.';

@@ -19,5 +19,5 @@ end
 $$;
 
 comment on function app.tg__leave_template_objects() is
-  'Leaves the objects of files that were removed from a draft to the sweep, which deletes them an '
-  'hour later.';
+  'Announces the objects of files that were removed from a draft to the sweep, which deletes '
+  'these objects an hour later.';

@@ -83,5 +83,5 @@ $$;
 comment on function app.publish_template_files(
   text, text, app.template_file[], text, text, boolean, uuid, uuid
 ) is
-  'Registers a version from files that are parsed and checked. Its callers say which: JSON, or '
-  'the rows of an upload.';
+  'Registers a version from parsed and checked files, which come from JSON or from the rows of an '
+  'upload.';

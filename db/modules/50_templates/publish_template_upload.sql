@@ -35,5 +35,5 @@ $$;
 comment on function app.publish_template_upload(text, text, uuid, text, text, boolean, uuid) is
 $$Registers the version whose files app.reserve_template_upload announced, in one transaction.
 
-Takes the files from the upload's rows, which were parsed and checked when they were reserved.
-Returns the same as public.publish_template_version.$$;
+Reads the files from the upload's rows, which were parsed and checked at the reservation. Returns
+the same as public.publish_template_version.$$;

@@ -38,5 +38,5 @@ end
 $$;
 
 comment on function app.read_template_upload(text, uuid) is
-  'Returns the files of an upload as they were reserved. Fails if one of its rows is gone, or if '
-  'it is of another version.';
+  'Returns the files of an upload as they were reserved. Fails if one row of the upload is '
+  'deleted, or if the upload is for another version.';

@@ -47,5 +47,5 @@ $$;
 comment on function app.renew_template_upload(text, jsonb, jsonb, uuid) is
 $$Renews an upload for an hour.
 
-Returns false if the upload has expired or another upload has replaced it. After false the caller
-must write no more objects; those that it has written are announced to the sweep.$$;
+Returns false if the upload has expired or another upload has replaced it. After false, the caller
+must write no more objects. The objects that it has written are announced to the sweep.$$;

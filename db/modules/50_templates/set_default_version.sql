@@ -21,8 +21,8 @@ begin
   set default_version_id = v_version_id
   where t.id = v_template.id and t.default_version_id is distinct from v_version_id;
 
-  -- A canary of the default would keep a share of the callers on another version, after a rollback
-  -- as well.
+  -- A canary of the default would keep some percent of the callers on another version, after a
+  -- rollback as well.
   delete from app.template_channels as c
   where c.template_id = v_template.id and c.channel = 'default';
 

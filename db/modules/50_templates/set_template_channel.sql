@@ -66,7 +66,7 @@ end
 $$;
 
 comment on function app.set_template_channel(text, text, jsonb) is
-  'Sets which share of callers gets which version. Documented at public.set_template_channel.';
+  'Sets which percentage of callers gets which version. Documented at public.set_template_channel.';
 
 create or replace function public.set_template_channel(name text, channel text, weights jsonb)
   returns json
@@ -76,15 +76,15 @@ create or replace function public.set_template_channel(name text, channel text, 
 return app.set_template_channel(name, channel, weights);
 
 comment on function public.set_template_channel(text, text, jsonb) is
-$$Sets which share of callers gets which version: a canary, or an alias.
+$$Sets which percentage of callers gets which version: a canary, or an alias.
 
 channel: default, the channel of callers that ask for no version, or a name of your own that callers
 can ask for like a version (a-z, 0-9 and -, at most 40 characters). weights: { semver: percent },
 integers from 1 to 100 with a sum of at most 100; the default version gets the rest. One version
 with 100 is an alias; {} deletes the channel.
-The same key gets the same version as long as the weights stay. Raising one weight takes callers
-from all other versions and moves nobody away from the raised version; the default version, whose
-share falls, also loses callers to the other versions.
+The same key gets the same version while the weights do not change. If a weight rises, callers of
+all other versions move to this version, and no caller moves away from it. The percentage of the
+default version falls, so some of its callers also move to the other versions.
 Returns { template, channel, weights }.
 404 template_not_found, template_version_not_found. 409 template_version_not_stable. 422
 template_channel_invalid. For service_role only. Origin 001, phases 3 and 4.$$;

@@ -44,9 +44,9 @@ order by t.name, v.precedence desc;
 comment on view ops.template_versions_compared is
 $$Compares the versions of templates by the jobs that used them.
 
-runs: jobs that used the version; failures: those that failed. latency_p50_ms and latency_p95_ms:
-from the first attempt that clients saw to the end of the work, pauses included, of jobs that did
-the work. input_tokens, output_tokens: sums over all jobs. Covers the jobs that are kept
-(app.settings.job_retention).$$;
+runs: jobs that used the version; failures: the failed jobs among these. latency_p50_ms and
+latency_p95_ms: from the first attempt that clients saw to the end of the work, pauses included, of
+jobs that did the work. input_tokens, output_tokens: sums over all jobs. Covers the jobs that are
+kept (app.settings.job_retention).$$;
 
 revoke all on ops.template_versions_compared from anon, authenticated, service_role;

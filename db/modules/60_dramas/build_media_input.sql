@@ -94,4 +94,5 @@ comment on function app.build_media_input(public.dramas, uuid, text, text) is
 $$Builds the input of a generate_image or generate_video step from a character or a scene.
 
 target_id: a character for kind portrait, a scene for image and video. prompt: replaces the text of
-the character or scene; null: not. 404 drama_not_found, 422 prompt_missing, model_unknown.$$;
+the character or scene; null keeps that text. 404 drama_not_found, 422 prompt_missing,
+model_unknown.$$;

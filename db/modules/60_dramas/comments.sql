@@ -1,7 +1,7 @@
 -- Comments on the tables, columns and domains of this module.
 
 comment on column app.settings.drama_writes_per_minute is
-  'How many dramas a user may save per minute. A drama counts once, and once more for each 64 KiB.';
+  'How many dramas a user may save per minute. A save counts once, and once more for each 64 KiB.';
 comment on column app.settings.dramas_per_day is 'How many dramas a user may generate per day.';
 comment on column app.settings.drama_assets_per_day is
   'How many portraits, images and videos a user may generate again per day with regenerate_asset.';
@@ -95,7 +95,7 @@ comment on column public.scenes.video_url is 'The URL of the video, or null.';
 comment on column public.scenes.video_job_id is
   'The job that makes the video, or made it last. Results of other jobs are ignored.';
 comment on column public.scenes.audio_url is
-  'The URL of the sound, which only clients set, or null.';
+  'The URL of the sound, or null. Only clients set it.';
 comment on column public.scenes.extra is 'Data of the client: a JSON object of any form.';
 comment on column public.scenes.created_at is 'When the scene was inserted.';
 comment on column public.scenes.updated_at is 'When the scene last changed.';
@@ -103,15 +103,15 @@ comment on column public.scenes.updated_at is 'When the scene last changed.';
 comment on table app.drama_runs is
 $$Which drama a run may write to.
 
-SQL alone writes this table: an id in the output of a worker could be that of another user's
-drama.$$;
+Only SQL writes this table, because an id in the output of a worker could be the id of another
+user's drama.$$;
 comment on column app.drama_runs.run_id is 'The run.';
 comment on column app.drama_runs.drama_id is 'The drama that the run may write to.';
 
 comment on table app.drama_packages is
 $$The document of a drama as get_drama_complete returns it, built once.
 
-A package is current while its updated_at is the drama's; otherwise get_drama_complete reads the
+A package is current while its updated_at equals the drama's; otherwise get_drama_complete reads the
 rows.$$;
 comment on column app.drama_packages.drama_id is 'The drama.';
 comment on column app.drama_packages.updated_at is

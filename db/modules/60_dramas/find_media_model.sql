@@ -25,7 +25,7 @@ begin
       422,
       'model_unknown',
       format('No %s model is enabled.', v_kind),
-      'Try again later; table ai_models lists the models.'
+      'Ask the operator to enable a model of this kind; table ai_models lists the models.'
     );
   end if;
 
@@ -34,5 +34,5 @@ end
 $$;
 
 comment on function app.find_media_model(text, jsonb) is
-$$Returns the model that makes a portrait, an image or a video: the model in the options of the
-drama if it is enabled, else the default of its kind. 422 model_unknown.$$;
+$$Returns the enabled model that makes a portrait, an image or a video: the model in the options of
+the drama, else the default of the kind, else the first by name. 422 model_unknown.$$;

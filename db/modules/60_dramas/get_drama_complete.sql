@@ -24,7 +24,7 @@ begin
     and (d.owner_id = auth.uid() or auth.role() = 'service_role');
   if not found then
     perform app.fail(
-      404, 'drama_not_found', 'Drama not found.', 'list_dramas returns the ids of your dramas.'
+      404, 'drama_not_found', 'Drama not found.', 'Use an id that list_dramas returns.'
     );
   end if;
 
@@ -45,7 +45,7 @@ begin
     where d.id = get_drama_complete.drama_id;
     if not found then
       perform app.fail(
-        404, 'drama_not_found', 'Drama not found.', 'list_dramas returns the ids of your dramas.'
+        404, 'drama_not_found', 'Drama not found.', 'Use an id that list_dramas returns.'
       );
     end if;
   end if;

@@ -105,11 +105,11 @@ comment on function public.list_dramas(integer, text, uuid) is
 $$Lists dramas, newest first, without their texts.
 
 page_size: 1 to 100, default 20. after: next of the previous page. owner_id: service_role must send
-it; everybody else leaves it out.
+this parameter; all other callers leave it out.
 Returns { dramas: [{ id, external_id, title, premise, cover_url, model, characters, episodes, scenes
 (three counts), run_id, status (of the run, or null), failed_steps (of the run), created_at,
-updated_at }], next (null on the last page) }. A run completes although an image failed:
-failed_steps counts these steps, retry_job repeats them, and the URL of a missing image is null.
+updated_at }], next (null on the last page) }. A run completes even if an image failed: failed_steps
+counts the failed steps, retry_job runs them again, and the URL of a missing image is null.
 422 page_invalid, owner_missing. 404 owner_not_found. From origin 002.$$;
 
 grant execute on function app.list_dramas(integer, text, uuid) to authenticated, service_role;

@@ -18,7 +18,7 @@ begin
   for no key update;
   if not found then
     perform app.fail(
-      404, 'drama_not_found', 'Drama not found.', 'list_dramas returns the ids of your dramas.'
+      404, 'drama_not_found', 'Drama not found.', 'Use an id that list_dramas returns.'
     );
   end if;
 

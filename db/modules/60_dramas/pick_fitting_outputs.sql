@@ -51,4 +51,4 @@ end
 $$;
 
 comment on function app.pick_fitting_outputs(bigint[]) is
-  'Returns those of these steps whose outputs leave their dramas small enough to be saved.';
+  'Returns the steps among job_ids whose outputs leave their dramas small enough to be saved.';

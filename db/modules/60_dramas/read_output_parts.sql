@@ -38,4 +38,4 @@ comment on function app.read_output_parts(bigint[], text, text, integer) is
 $$Returns the parts of a list in the outputs of steps, with the drama that the run may write to.
 
 type: steps of other types are ignored. list: the key of the list in the output. max_parts: later
-parts are ignored, and parts without a UUID as id, too.$$;
+parts are ignored. Parts whose id is not a UUID are also ignored.$$;

@@ -97,7 +97,8 @@ begin
     perform app.fail(
       409,
       'idempotency_key_taken',
-      'This idempotency key was sent for another image or video, or for one of a deleted drama.',
+      'An earlier request sent this idempotency key for another image or video, or for a '
+        'deleted drama.',
       'Send a new key for each image or video.'
     );
   end if;
@@ -152,9 +153,9 @@ return app.regenerate_asset(target_id, kind, prompt, idempotency_key);
 comment on function public.regenerate_asset(uuid, text, text, text) is
 $$Generates a new portrait, image or video for a character or a scene.
 
-The current one stays until the new one is done. target_id: a character (kind portrait) or a scene
-(kind image or video). prompt: what it shows, 10,000 characters at most, the rest is cut off; null:
-the prompt or the text of the character or scene. idempotency_key: 1 to 180 characters; the same key
+The current file stays until the new file is done. target_id: a character (kind portrait) or a scene
+(kind image or video). prompt: the text to generate from, cut off after 10,000 characters; null: the
+prompt or the text of the character or scene. idempotency_key: 1 to 180 characters; the same key
 returns the first run.
 Returns the id of the run, for job_tree, cancel_job and retry_job. The last run for a target
 and kind counts.

@@ -16,7 +16,7 @@ begin
         422,
         'owner_missing',
         'service_role must say for which user it acts.',
-        'Send owner_id.'
+        'Send the id of the user as owner_id.'
       );
     end if;
     v_user_id := (select u.id from public.users as u where u.id = require_drama_owner.owner_id);

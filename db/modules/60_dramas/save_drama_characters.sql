@@ -72,7 +72,7 @@ begin
       404,
       'drama_not_found',
       'Drama not found, or it refers to a character, episode or scene of another drama.',
-      'Check the ids; leave out the id of everything that is new.'
+      'Check the ids; leave out the ids of new parts.'
     );
   end if;
 end

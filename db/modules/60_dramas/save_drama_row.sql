@@ -57,7 +57,7 @@ begin
       404,
       'drama_not_found',
       'Drama not found, or it refers to a character, episode or scene of another drama.',
-      'Check the ids; leave out the id of everything that is new.'
+      'Check the ids; leave out the ids of new parts.'
     );
   end if;
   if exists (
@@ -78,7 +78,7 @@ begin
     perform app.fail(
       409,
       'drama_changed',
-      'The drama exists, and updated_at is missing: it says which state was changed.',
+      'The drama exists, and updated_at is missing. updated_at says which state you changed.',
       'Send updated_at as get_drama_complete returned it.'
     );
   end if;
@@ -86,7 +86,7 @@ begin
     perform app.fail(
       409,
       'drama_changed',
-      'The drama does not exist or was deleted, but updated_at says that it was read.',
+      'The drama was deleted or never existed, but updated_at was sent.',
       'To save it as a new drama, leave out updated_at.'
     );
   end if;

@@ -21,7 +21,7 @@ begin
       422,
       'premise_invalid',
       format('A premise has 1 to %s characters.', v_max_premise),
-      'Say in a sentence or two what the drama is about.'
+      'Describe the drama in a sentence or two.'
     );
   end if;
   perform app.require_drama_key(start_drama_run.idempotency_key);

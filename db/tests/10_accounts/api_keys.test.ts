@@ -430,7 +430,7 @@ describe('the life of a key', () => {
     expect([(await use(next.key ?? '')).status, (await use(last.key ?? '')).status]).toEqual([401, 200])
   })
 
-  test('an owner who is banned or deleted takes their keys along', async () => {
+  test('disables the keys of an owner who is banned or deleted', async () => {
     const cem = newUser('cem')
     await db.query('insert into auth.users (id, email) values ($1, $2)', [cem.id, cem.email])
     const { key } = await createKey(cem)
