@@ -55,14 +55,14 @@ try {
 }
 
 const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-console.log(failed === 0 ? `\nEverything holds (${seconds} s).` : `\n${count(failed, 'check')} failed (${seconds} s).`)
+console.log(failed === 0 ? `\nAll checks passed (${seconds} s).` : `\n${count(failed, 'check')} failed (${seconds} s).`)
 process.exit(failed === 0 ? 0 : 1)
 
 async function checkFiles(): Promise<void> {
   const migrations = await readFiles(root, ['db/migrations/*.sql'])
   const code = await readFiles(root, ['{scripts,worker,sidecar,db}/**/*.ts', 'docker-compose.yml'])
   await check('module files', async () => ({
-    said: `${count(modules.length, 'file')}, against what they hold`,
+    said: `${count(modules.length, 'file')}, names against functions`,
     problems: modules.flatMap(findMisplaced),
     remedy: 'Rename the file, or the function.',
   }))

@@ -13,9 +13,9 @@ import { tokenForEmail } from './local/user.ts'
 const acts = [
   { title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow },
   { title: 'Sharing: cards and sessions, and the files that they show', play: shareSession },
-  { title: 'Templates: prompts that are published once and found whatever fails', play: resolveTemplates },
+  { title: 'Templates: prompts that are published once, and load even if a service fails', play: resolveTemplates },
   { title: 'Dramas: a premise becomes a document, by a tree of jobs', play: generateDrama },
-  { title: 'API keys: a program acts as its owner, and no further', play: apiKeys },
+  { title: 'API keys: a program acts as the owner of its key', play: apiKeys },
 ]
 
 readArguments('demo', { environment: ['PLINTH_HOME', 'GEMINI_API_KEY'], example: 'demo' })

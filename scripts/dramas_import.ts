@@ -38,7 +38,7 @@ const { options, refuse } = readArguments('dramas:import', {
   ],
   example: 'dramas:import -- --bucket films --prefix dramas/ --owner 4a1d7c52-… --dry-run',
 })
-const bucket = options.bucket ?? refuse('--bucket is missing.')
+const bucket = options.bucket ?? refuse('--bucket is missing: the name of the bucket to read.')
 const owner = options.owner ?? refuse('--owner is missing: the id of the user who will own the dramas.')
 if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(owner)) refuse('--owner must be a UUID.')
 const prefix = options.prefix === '' || options.prefix.endsWith('/') ? options.prefix : `${options.prefix}/`

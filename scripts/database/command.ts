@@ -46,7 +46,7 @@ export function describeFailure(error: unknown): string {
   const { code: state } = (error.cause ?? error) as pg.DatabaseError
   // A schema, function or table of ours is missing.
   const isBehind = !(error instanceof FileError) && ['3F000', '42883', '42P01'].includes(state ?? '')
-  return isBehind ? `${withHint(error)}\nIs it migrated? npm run db:migrate` : withHint(error)
+  return isBehind ? `${withHint(error)}\nIf the database is not migrated, run npm run db:migrate.` : withHint(error)
 }
 
 function withHint(error: Error): string {

@@ -19,7 +19,8 @@ export async function migrateAndReport(databaseUrl: string): Promise<{ applied: 
           'instead: npm run reset',
       ),
       ...leftovers.map(
-        (object) => `Left over: ${object}. No file makes it any more: drop it in a new migration (npm run db:new).`,
+        (object) =>
+          `Left over: ${object}. No file creates this object any more: drop the object in a new migration (npm run db:new).`,
       ),
     ],
   }

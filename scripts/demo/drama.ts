@@ -40,22 +40,25 @@ export async function generateDrama({ url, anonKey, env, home, tokenFor, step }:
 
     const grown = await timed(() => watch(ana, id, run_id))
     must(grown.value.status === 'completed', `the run is ${grown.value.status}`)
-    step(`It is complete: ${count(grown.value)} jobs`, grown.ms)
+    step(`The drama is complete: ${count(grown.value)} jobs`, grown.ms)
 
     const opened = await timed(() => open(ana, id))
     const drama = opened.value
     const scenes = drama.episodes.flatMap((episode) => episode.scenes)
     must(drama.characters.length === 3 && scenes.length === 6, 'the drama does not have the requested number of parts')
-    step(`Ana opens it: ${drama.characters.length} characters, ${scenes.length} scenes, in one request`, opened.ms)
+    step(
+      `Ana opens the drama: ${drama.characters.length} characters, ${scenes.length} scenes, in one request`,
+      opened.ms,
+    )
 
     const pictures = [...drama.characters.map((one) => one.portrait_url), ...scenes.map((one) => one.image_url)]
     const loaded = await timed(() => Promise.all(pictures.map((one) => isA('image/png', one))))
-    must(loaded.value.every(Boolean), 'a picture does not load')
+    must(loaded.value.every(Boolean), 'an image does not load')
     must(
       (await Promise.all(scenes.map((one) => isA('video/mp4', one.video_url)))).every(Boolean),
       'a video does not load',
     )
-    step(`All ${pictures.length} pictures and ${scenes.length} videos load`, loaded.ms)
+    step(`All ${pictures.length} images and ${scenes.length} videos load`, loaded.ms)
 
     const [first] = drama.characters
     const again = await timed(async () => {
@@ -79,7 +82,7 @@ export async function generateDrama({ url, anonKey, env, home, tokenFor, step }:
         .replaceAll('var(--_arrow)', '#3f3f46')
       writeFileSync(join(home, 'drama.svg'), svg)
     })
-    step(`The graph of its jobs: ${join(home, 'drama.svg')}`, drawn.ms)
+    step(`The graph of the drama’s jobs: ${join(home, 'drama.svg')}`, drawn.ms)
   } finally {
     await behave(0)
   }

@@ -18,7 +18,7 @@ export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
 
   const shareId = crypto.randomUUID()
   const shared = await timed(() => ana.rpc('share_flow', { flow, share_id: shareId }).throwOnError())
-  step('Ana shares it in one request', shared.ms)
+  step('Ana shares the flow in one request', shared.ms)
   step(`  → ${shared.value.data.url}`)
 
   const again = await timed(() => ana.rpc('share_flow', { flow, share_id: shareId }).throwOnError())
@@ -27,11 +27,11 @@ export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
 
   const opened = await timed(() => ben.rpc('get_shared_resource', { share_id: shareId }, { get: true }).throwOnError())
   must(isDeepStrictEqual(opened.value.data, flow), 'the opened flow differs from the shared one')
-  step('Ben opens it by its id: every field is unchanged', opened.ms)
+  step('Ben opens the share by its id: every field is unchanged', opened.ms)
 
   const listed = await timed(() => ben.from('shared_resources').select('id').eq('id', shareId).throwOnError())
   must(listed.value.data?.length === 0, 'an unlisted share could be listed')
-  step('Ben cannot list it: unlisted shares open by their id only', listed.ms)
+  step('Ben cannot list the share: unlisted shares open by their id only', listed.ms)
 
   const shortId = crypto.randomUUID()
   const flowId = crypto.randomUUID()
@@ -44,7 +44,7 @@ export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
   step('Ana shares another flow for two seconds, by direct inserts', direct.ms)
   const before = await timed(() => ben.rpc('get_shared_resource', { share_id: shortId }, { get: true }))
   must(before.value.status === 200, 'a live share did not open')
-  step('Ben opens it', before.ms)
+  step('Ben opens the share', before.ms)
   await sleep(2100)
   const after = await timed(() => ben.rpc('get_shared_resource', { share_id: shortId }, { get: true }))
   must(after.value.status === 404 && after.value.error?.details === 'share_not_found', 'an expired share still opened')

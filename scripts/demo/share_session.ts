@@ -37,10 +37,10 @@ export async function shareSession({ url, anonKey, step }: Stage): Promise<void>
   }
   must(data.name === 'Mira' && data.personality === '', 'the card did not open as Character Card V2')
   must(isDeepStrictEqual(data.extensions['mood'], { calm: 0.5 }), 'an unknown extension was lost')
-  step('Ben opens it as Character Card V2, with its unknown extensions', openedCard.ms)
+  step('Ben opens the card as Character Card V2, with its unknown extensions', openedCard.ms)
   const image = await timed(() => fetch(String(data.extensions['icon_url'])))
   must(image.value.headers.get('content-type') === 'image/png', 'the icon did not load')
-  step('Ben loads its icon from the CDN', image.ms)
+  step('Ben loads the card’s icon from the CDN', image.ms)
 
   const flow = JSON.parse(await readFile(new URL('./flow.json', import.meta.url), 'utf8'))
   const session = {
@@ -59,7 +59,7 @@ export async function shareSession({ url, anonKey, step }: Stage): Promise<void>
   must(isDeepStrictEqual(package_.flow, flow), "the session's flow differs from the shared one")
   must(package_.all_cards[0]?.icon_url === data.extensions['icon_url'], 'the session does not show the icon')
   must((await fetch(package_.background_url)).ok, 'the background did not load')
-  step('Ben opens it: cards with icons, background, and the flow', opened.ms)
+  step('Ben opens the session: cards with icons, background, and the flow', opened.ms)
 }
 
 async function upload(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -38,7 +38,7 @@ export async function resolveTemplates({ env, step }: Stage): Promise<void> {
     const templates = make(true)
     const first = await timed(() => templates.resolve(request))
     must(first.value.source === 'remote', `the first came from ${first.value.source}`)
-    step('A job resolves it: from the store, every SHA-256 verified', first.ms)
+    step('A job resolves the template: from the store, every SHA-256 verified', first.ms)
     const second = await timed(() => templates.resolve(request))
     must(second.value.source === 'cache', `the second came from ${second.value.source}`)
     step('The next job: from the cache, verified again', second.ms)

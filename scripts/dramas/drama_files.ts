@@ -23,7 +23,7 @@ export function createDramaFiles(store: S3Client, bucket: string, prefix: string
           )
         } catch (cause) {
           if ((cause as Error).name !== 'NoSuchBucket') throw cause
-          throw new Misuse(`Bucket ${bucket} does not exist.`, { cause })
+          throw new Misuse(`Bucket ${bucket} does not exist. Correct --bucket or S3_ENDPOINT.`, { cause })
         }
       })
       yield (page.CommonPrefixes ?? []).flatMap(({ Prefix }) =>

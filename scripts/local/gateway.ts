@@ -34,7 +34,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (request.method === 'OPTIONS') return reply.code(204).send()
     // PostgREST would answer 500 to bytes that are not UTF-8, and leave the connection hanging.
     if (!isUtf8(Buffer.from(request.raw.rawHeaders.join(''), 'latin1'))) {
-      return refuse(reply, 400, 'request_invalid', 'A header is not UTF-8.', 'Send ASCII.')
+      return refuse(reply, 400, 'request_invalid', 'A header is not UTF-8.', 'Send the header in ASCII.')
     }
     if (!isUtf8Escaped(request.url)) return refuseUrl(request, reply)
   })

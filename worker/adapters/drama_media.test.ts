@@ -32,7 +32,7 @@ afterAll(async () => {
   await real.stop()
 })
 
-test('anybody can load a stored picture, and storing it again gives the same URL', async () => {
+test('everybody can load a stored image, and storing it again returns the same URL', async () => {
   const url = await media.put({ dramaId, bytes, mimeType: 'image/png', signal })
   expect(url).toMatch(new RegExp(`^${real.url}/drama-assets/${dramaId}/[0-9a-f]{40}\\.png$`))
   const response = await fetch(url)

@@ -14,8 +14,8 @@ export type DramaMedia = {
   /** Stores a file and returns the URL where clients load it. The key is a hash of the bytes, so a repetition is harmless. */
   put(file: { dramaId: string; bytes: Buffer; mimeType: string; signal: AbortSignal }): Promise<string>
   /**
-   * Loads a picture from our bucket. Returns undefined when the URL is outside our bucket, or when the object is missing or
-   * not a picture. URLs outside the bucket are never fetched, because an owner could use the worker to reach our network.
+   * Loads an image from our bucket. Returns undefined when the URL is outside our bucket, or when the object is missing or
+   * not an image. URLs outside the bucket are never fetched, because an owner could use the worker to reach our network.
    */
   load(url: string, signal: AbortSignal): Promise<Picture | undefined>
 }
@@ -32,7 +32,7 @@ const attempts = 4
 const rememberedMaxBytes = 32 * 2 ** 20
 
 export function createDramaMedia(store: Store, publicUrl: string): DramaMedia {
-  // Recently stored or loaded pictures. Each scene with a character loads its portrait, and bytes under a hash never change.
+  // Recently stored or loaded images. Each scene with a character loads its portrait, and bytes under a hash never change.
   const remembered = new Map<string, Picture>()
   let rememberedBytes = 0
 

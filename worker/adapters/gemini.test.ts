@@ -174,7 +174,7 @@ describe('failures', () => {
 })
 
 describe('images and videos', () => {
-  test('an image is a picture, and differs by prompt and reference', async () => {
+  test('an image differs by prompt and reference', async () => {
     const draw = (prompt: string, references: { bytes: Buffer; mimeType: string }[] = []) =>
       gemini.drawImage({ model: 'gemini-3-pro-image-preview', prompt, references, signal: never })
     const first = await draw('A lamp')
@@ -187,7 +187,7 @@ describe('images and videos', () => {
     await expect(draw('x')).rejects.toMatchObject({ slug: 'provider_refused', isPermanent: true })
   })
 
-  test('an answer without a picture', async () => {
+  test('an answer without an image', async () => {
     const server = createServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' })
       response.end(JSON.stringify({ candidates: [{ content: { parts: [{ text: 'No.' }] }, finishReason: 'STOP' }] }))
@@ -394,13 +394,13 @@ describe('malformed answers', () => {
     ['a page', '<html></html>'],
     ['an SVG', '<svg xmlns="http://www.w3.org/2000/svg"></svg>'],
     ['a video', 'mp4'],
-  ])('refuses as a picture: %s', async (_what, body) => {
+  ])('refuses as an image: %s', async (_what, body) => {
     const data = (body === 'mp4' ? mp4 : Buffer.from(body)).toString('base64')
     json(part({ inlineData: { mimeType: 'image/png', data } }))
     await expect(asking.drawImage()).rejects.toMatchObject(unusable)
   })
 
-  test('the bytes of a picture decide its type', async () => {
+  test('the bytes of an image decide its type', async () => {
     json(part({ inlineData: { mimeType: 'image/jpeg', data: makePng('x').toString('base64') } }))
     expect(await asking.drawImage()).toMatchObject({ mimeType: 'image/png' })
   })

@@ -48,14 +48,14 @@ export type Gemini = {
     schema: Schema
     signal: AbortSignal
   }): Promise<{ value: z.output<Schema>; usage: GeminiUsage }>
-  /** Draws a picture from a prompt and from pictures that it shall resemble. */
+  /** Draws an image from a prompt and from images that it should resemble. */
   drawImage(request: {
     model: string
     prompt: string
     references?: Picture[]
     signal: AbortSignal
   }): Promise<Picture & { usage: GeminiUsage }>
-  /** Starts a video, optionally from a first picture. Returns the name of the operation, which is all that a poll needs. */
+  /** Starts a video, optionally from a first image. Returns the name of the operation, which is all that a poll needs. */
   startVideo(request: { model: string; prompt: string; image?: Picture; signal: AbortSignal }): Promise<string>
   /** Returns the URI of the video, or undefined while Gemini makes it. After `video_failed`, another operation may succeed. */
   pollVideo(request: { operation: string; signal: AbortSignal }): Promise<string | undefined>
@@ -184,7 +184,7 @@ export function createGemini(config: GeminiConfig): Gemini {
         signal,
       })
       const drawn = parts.find((part) => part.inlineData && !part.thought)?.inlineData
-      if (!drawn) throw unreadable('it has no picture')
+      if (!drawn) throw unreadable('it has no image')
       return { ...(await look(Buffer.from(drawn.data, 'base64'), /^image\/(png|jpeg|webp)$/)), usage }
     },
 

@@ -136,7 +136,7 @@ test('db:migrate names what no file makes any more', async () => {
     ),
   )
   expect(stdout).toBe('Nothing to do.\n')
-  const advice = 'No file makes it any more: drop it in a new migration (npm run db:new).'
+  const advice = 'No file creates this object any more: drop the object in a new migration (npm run db:new).'
   expect(stderr.split('\n')).toEqual([
     `Left over: function app.left_over(a integer). ${advice}`,
     `Left over: one of function public.cancel_job(id integer), function public.cancel_job(job_id bigint). ${advice}`,

@@ -26,10 +26,10 @@ export async function buildPrompt(
   return render(text, { language: language.trim() || 'English', ...variables })
 }
 
-/** The largest size of the pictures in a request, before base64. */
+/** The largest size of the images in a request, before base64. */
 const referencesMaxBytes = 14 * 2 ** 20
 
-/** Loads the reference pictures for a new picture. Skips those outside our bucket and those beyond the request's size. */
+/** Loads the reference images for a new image. Skips images outside our bucket and images beyond the request's size. */
 export async function loadReferences(urls: string[], { deps, signal, logger }: DramaContext): Promise<Picture[]> {
   const pictures: Picture[] = []
   let bytes = 0

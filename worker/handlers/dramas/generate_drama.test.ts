@@ -227,7 +227,7 @@ test('completes a drama despite faults of Gemini and killed workers, and buys th
   }
   await ended(runId)
 
-  // All steps but the refused picture completed; regenerate_asset makes that picture.
+  // All steps except the refused image completed; regenerate_asset generates that image.
   const refused = flatten(await tree(runId)).filter(({ status }) => status === 'failed')
   expect(refused).toMatchObject([
     {
