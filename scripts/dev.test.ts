@@ -90,7 +90,11 @@ grant execute on function public.greet() to anon;
   const migration = join(project, 'db/migrations/20991231000000_add_notes.sql')
   const statements = "set local lock_timeout = '5s';\ncreate table public.notes (id integer primary key);\n"
   writeFileSync(migration, `${migrationPlaceholder}\n${statements}`)
-  seen = await see(stack, /^db\/migrations\/20991231000000_add_notes\.sql waits until its first line says why/m, seen)
+  seen = await see(
+    stack,
+    /^db\/migrations\/20991231000000_add_notes\.sql is not applied until its first line says why/m,
+    seen,
+  )
   writeFileSync(migration, `-- Notes are for the test.\n${statements}`)
   seen = await see(stack, /^Applied db\/migrations\/20991231000000_add_notes\.sql$/m, seen)
   appendFileSync(migration, '-- Changed.\n')

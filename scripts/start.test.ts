@@ -112,7 +112,7 @@ describe('npm start', () => {
 
     const second = await start(home)
     for (const part of ['postgres', 'postgrest', 'worker', 'sidecar', 'object-store']) {
-      expect(second.output()).toMatch(new RegExp(`Stopped ${part} \\(pid \\d+\\), which an earlier run left behind`))
+      expect(second.output()).toMatch(new RegExp(`Stopped ${part} \\(pid \\d+\\), which an earlier start left running`))
     }
     for (const pid of pids) expect(isRunning(pid)).toBe(false)
     expect((await fetch(`${other.env['SUPABASE_URL']}/api/health`)).status).toBe(200)
