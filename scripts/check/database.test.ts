@@ -35,10 +35,10 @@ test('files that were not applied are named instead of a diff', async () => {
   expect(outcome.remedy).toContain('npm run db:migrate')
 })
 
-test('only a failure outside of the files asks whether the database is migrated', () => {
+test('only a failure outside of the files advises to migrate the database', () => {
   const cause = new pg.DatabaseError('function app.f() does not exist', 0, 'error')
   cause.code = '42883'
-  expect(describeFailure(cause)).toContain('Is it migrated?')
+  expect(describeFailure(cause)).toContain('If the database is not migrated')
   expect(describeFailure(new FileError('db/modules/a.sql: function app.f() does not exist', { cause }))).toBe(
     'db/modules/a.sql: function app.f() does not exist',
   )
