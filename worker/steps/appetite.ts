@@ -65,7 +65,7 @@ export function createAppetite(options: {
     },
     rest(wakeInMs) {
       isWanting = false
-      // Claims once more if no step is queued, because a step that was submitted while another pump ended has no hint.
+      // Claims once more if no step is queued, because a step that was submitted while another pump ended has no wake-up.
       if (isStopped || (wakeInMs === null && emptyTurns > 0)) return
       clearTimeout(timer)
       // "Due now" means that another claim has locked the step, or that a limit is reached. So wait a little, and longer each

@@ -10,11 +10,12 @@ import { createSlots } from './slots.ts'
 
 // Terms:
 //
-// run    a root job with its subtree of steps. lane   the steps of one owner and one job type; the server serves lanes in turn.
-// claim  a step that the server gave to this process; it ends when the server has the step's result. fence  the number of a
-// claim; the server refuses a result whose fence is not the step's latest. hint   a job of graphile-worker that says that steps
-// may be ready; a lost or doubled hint changes no result. pump   the loop below: each exchange hands results in and claims
-// steps, until no step is ready and none runs.
+// run      a root job with its subtree of steps.
+// lane     the steps of one owner and one job type; the server serves lanes in turn.
+// claim    a step that the server gave to this process; it ends when the server has the step's result.
+// fence    the number of a claim; the server refuses a result whose fence is not the step's latest.
+// wake-up  a job of graphile-worker that says that steps may be ready; a lost or doubled wake-up changes no result.
+// pump     the loop below: each exchange hands results in and claims steps, until no step is ready and none runs.
 
 /** Exchanges results for steps, and runs the steps. Each process has one pump. */
 export type Pump = {

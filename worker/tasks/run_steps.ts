@@ -3,8 +3,8 @@ import { defineTask, type TaskContext } from '../queue/define_task.ts'
 import type { Deps } from './deps.ts'
 
 /**
- * Runs the pump while steps are ready. A job of this task is only a hint that some may be: losing or doubling a hint
- * changes no result. Each process has one pump, shared by all jobs of this task.
+ * Runs the pump while steps are ready. A job of this task is only a wake-up: steps may be ready, and a lost or doubled
+ * wake-up changes no result. Each process has one pump, which all jobs of this task share.
  */
 export default defineTask({
   payload: z.object({}),

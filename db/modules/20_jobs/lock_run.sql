@@ -15,7 +15,10 @@ begin
     perform app.fail(
       409,
       'job_is_step',
-      format('Job %s is a step. Only a whole run can be cancelled or retried.', lock_run.job_id),
+      format(
+        'Job %s is not the root of its run. Only a whole run can be cancelled or retried.',
+        lock_run.job_id
+      ),
       format('Use the id of its root job: %s.', v_root_id)
     );
   end if;
