@@ -15,6 +15,8 @@ export type TestDatabase = {
   url(role?: 'postgres' | 'authenticator' | 'worker' | 'sidecar'): string
   /** Opens a connection, which is closed with the database. */
   connect(role?: 'postgres' | 'worker' | 'sidecar'): Promise<pg.Client>
+  /** Opens a pool of role `worker`, which is closed with the database. */
+  openPool(options?: pg.PoolConfig): pg.Pool
   drop(): Promise<void>
 }
 
@@ -33,7 +35,7 @@ export async function createDatabase(options: { withPgtap?: boolean } = {}): Pro
 /** Opens a database that exists. */
 export function openDatabase(name: string): TestDatabase {
   const cluster = inject('cluster')
-  const clients: pg.Client[] = []
+  const clients: (pg.Client | pg.Pool)[] = []
   return {
     name,
     url: (role = 'postgres') => databaseUrl(cluster, name, role),
@@ -43,6 +45,13 @@ export function openDatabase(name: string): TestDatabase {
       await client.connect()
       clients.push(client)
       return client
+    },
+    openPool: (options) => {
+      const pool = new pg.Pool({ connectionString: databaseUrl(cluster, name, 'worker'), ...options })
+      // A connection that is still closing when the database is dropped emits an error that nothing waits for.
+      pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
+      clients.push(pool)
+      return pool
     },
     drop: async () => {
       await Promise.all(clients.map((client) => client.end().catch(() => {})))

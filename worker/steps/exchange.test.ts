@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
@@ -211,11 +211,10 @@ describe('with Postgres', () => {
     database = await createDatabase()
     admin = await database.connect()
     await admin.query("insert into job_types (name) values ('x')")
-    pool = new pg.Pool({ connectionString: database.url('worker'), statement_timeout: 300 })
+    pool = database.openPool({ statement_timeout: 300 })
     exchange = createExchange({ db: createDb(pool), logger, workerId: crypto.randomUUID(), types: ['x'] })
   })
   afterAll(async () => {
-    await pool.end()
     await database.drop()
   })
 

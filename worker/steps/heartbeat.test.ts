@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
@@ -119,10 +119,9 @@ describe('with Postgres', () => {
     admin = await database.connect()
     await admin.query("insert into job_types (name, backoff) values ('x', '1 ms')")
     await admin.query(`select set_config('request.jwt.claims', '{"role": "service_role"}', false)`)
-    pool = new pg.Pool({ connectionString: database.url('worker') })
+    pool = database.openPool()
   })
   afterAll(async () => {
-    await pool.end()
     await database.drop()
   })
 

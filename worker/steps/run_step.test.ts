@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { createDatabase } from '../../scripts/testing/database.ts'
@@ -175,7 +174,7 @@ test('outputs that cannot be read fail the step', async () => {
 test('large outputs are read from Postgres page by page', async () => {
   const database = await createDatabase()
   const admin = await database.connect()
-  const pool = new pg.Pool({ connectionString: database.url('worker') })
+  const pool = database.openPool()
   try {
     await admin.query("insert into job_types (name) values ('x')")
     const keys = ['a', 'b', 'c']
@@ -200,7 +199,6 @@ test('large outputs are read from Postgres page by page', async () => {
     expect(last).toMatchObject({ key: 'last', outputs: null })
     expect(JSON.parse(await runStep(createClaim(last)))).toMatchObject({ output: keys.map(() => large.length) })
   } finally {
-    await pool.end()
     await database.drop()
   }
 })

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { templateBucket } from '../../scripts/local/services.ts'
@@ -43,7 +43,7 @@ beforeAll(async () => {
   store = await startTestStore()
   faultyStore = await startFaultyStore(store.port)
   through = createSpaces(spacesConfig(faultyStore.port, templateBucket))
-  pool = new pg.Pool({ connectionString: database.url('worker') })
+  pool = database.openPool()
   await publishDrama('1.0.0', manifest.bundlesFolder)
 })
 beforeEach(() => {
@@ -55,7 +55,6 @@ afterEach(() => {
   rmSync(home, { recursive: true, force: true })
 })
 afterAll(async () => {
-  await pool.end()
   through.close()
   faultyStore.stop()
   await store.stop()
