@@ -2,6 +2,7 @@ import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { completed, exchangeSteps as exchange } from '../../../scripts/testing/steps.ts'
+import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 import { requireInvariants } from './invariants.ts'
 
@@ -42,16 +43,6 @@ const submit = async (keys: string[], type = 'noop'): Promise<number> =>
 const verb = (client: Client, name: string, id: number) => client.query(`select ${name}_job($1) as status`, [id])
 const status = async (id: number) => (await watcher.query('select status from jobs where id = $1', [id])).rows[0].status
 
-async function untilWaiting(client: Client): Promise<void> {
-  const { processID } = client as unknown as { processID: number }
-  for (let n = 0; n < 500; n++) {
-    const { rows } = await watcher.query('select cardinality(pg_blocking_pids($1)) as blockers', [processID])
-    if (rows[0].blockers > 0) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  throw new Error('The session never waited.')
-}
-
 test('claim against claim: neither waits, and no step is claimed twice', async () => {
   await submit(['a', 'b', 'c'])
   await a.query('begin')
@@ -91,7 +82,7 @@ test('submit against claim: a lane that is put to sleep is woken', async () => {
   await a.query('begin')
   expect((await exchange(a, first, [], 5)).steps).toEqual([])
   const late = submitAs(b)
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await late
   await requireInvariants(watcher)
@@ -142,7 +133,7 @@ test('complete against complete: the second waits, and the run ends once', async
   await a.query('begin')
   await exchange(a, first, [completed(steps[0] as ClaimedStep)], 0)
   const other = exchange(b, second, [completed(steps[1] as ClaimedStep)], 0)
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   expect((await other).refused).toEqual([])
   expect(await status(id)).toBe('completed')
@@ -155,7 +146,7 @@ test('the same result twice at the same moment counts once', async () => {
   await a.query('begin')
   await exchange(a, first, [completed(steps[0] as ClaimedStep)], 0)
   const other = exchange(b, first, [completed(steps[0] as ClaimedStep)], 0)
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   expect((await other).refused).toMatchObject([{ reason: 'step_lost' }])
   expect(await status(id)).toBe('completed')
@@ -167,7 +158,7 @@ test('cancel against complete: the first to lock the run wins', async () => {
   await a.query('begin')
   await verb(a, 'cancel', id)
   const late = exchange(b, first, [completed(steps[0] as ClaimedStep)], 0)
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   expect((await late).refused).toMatchObject([{ reason: 'step_lost' }])
   expect(await status(id)).toBe('cancelled')
@@ -178,7 +169,7 @@ test('cancel against complete: the first to lock the run wins', async () => {
   await exchange(a, first, [completed(taken.steps[0] as ClaimedStep)], 0)
   const cancelling = verb(b, 'cancel', other)
   cancelling.catch(() => {})
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await expect(cancelling).rejects.toMatchObject({ code: 'PT409', detail: 'job_finished' })
   await requireInvariants(watcher)
@@ -189,7 +180,7 @@ test('cancel against claim: cancel waits for the claim, and cancels its step', a
   await a.query('begin')
   const { steps } = await exchange(a, first, [], 1)
   const cancelling = verb(b, 'cancel', id)
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await cancelling
   expect((await exchange(a, first, [completed(steps[0] as ClaimedStep)], 0)).refused).toHaveLength(1)
@@ -216,7 +207,7 @@ test('a failure against a claim in the same run: the claimed step runs, and the 
     [{ ...completed(steps[0] as ClaimedStep), outcome: 'failed', is_permanent: true }],
     0,
   )
-  await untilWaiting(a)
+  await untilWaiting(watcher, a)
   await b.query('commit')
   await failing
   await requireInvariants(watcher)
@@ -233,7 +224,7 @@ test('retry against retry: one of them is refused', async () => {
   await verb(a, 'retry', id)
   const other = verb(b, 'retry', id)
   other.catch(() => {})
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await expect(other).rejects.toMatchObject({ code: 'PT409', detail: 'job_not_finished' })
   await requireInvariants(watcher)
@@ -244,7 +235,7 @@ test('leave against claim: leave waits for the exchange, and keeps a worker that
   await a.query('begin')
   await exchange(a, first, [], 1)
   const left = b.query('select worker.leave($1)', [first])
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   await left
   const { rows } = await watcher.query('select id from app.workers')
@@ -262,7 +253,7 @@ test('the deletion of a user against children that need a new lane: one waits, a
   // Locks the run, as handing in does first.
   await a.query('select from app.runs where id = $1 for update', [rows[0].id])
   const gone = b.query('delete from auth.users where id = $1', [owner])
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   const children = [{ key: 'c', type: 'scarce' }]
   await exchange(a, first, [{ ...completed(steps[0] as ClaimedStep), children }], 0)
   await a.query('commit')
@@ -300,9 +291,9 @@ test('the deletion of a user against results of several runs: both lock the runs
     two.map((step) => completed(step)),
     0,
   )
-  await untilWaiting(a)
+  await untilWaiting(watcher, a)
   const gone = b.query('delete from auth.users where id = $1', [owner])
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await c.query('commit')
   expect((await handedIn).refused).toEqual([])
   await gone
@@ -325,9 +316,9 @@ test('the deletion of a user against a callback that submits a run for them: the
   await c.query('begin')
   await c.query('select from app.runs where owner_id = $1 for update', [user])
   const handedIn = exchange(a, first, [completed(step as ClaimedStep)])
-  await untilWaiting(a)
+  await untilWaiting(watcher, a)
   const deleted = b.query('delete from auth.users where id = $1', [user])
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await c.query('commit')
   await expect(handedIn).rejects.toMatchObject({ code: '55P03' })
   await deleted
@@ -349,7 +340,7 @@ test('the deletion of a user against a transaction that changes a run twice: it 
   const children = [{ key: 'c', type: 'noop' }]
   await exchange(a, first, [{ ...completed(held[0] as ClaimedStep), children }], 0)
   const gone = b.query('delete from auth.users where id = $1', [owner])
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   const failed = { ...completed(held[1] as ClaimedStep), outcome: 'failed', is_permanent: true }
   expect((await exchange(a, first, [failed], 0)).refused).toEqual([])
   await a.query('commit')
@@ -369,7 +360,7 @@ test('a claim that has waited counts the rate at the time when it claims', async
   await c.query('begin')
   await c.query('select from app.runs where id = $1 for update', [run])
   const slow = exchange(a, first, [completed(steps[0] as ClaimedStep)], 9)
-  await untilWaiting(a)
+  await untilWaiting(watcher, a)
   await new Promise((resolve) => setTimeout(resolve, 2100))
   await c.query('commit')
   expect((await slow).steps).toHaveLength(3)
@@ -401,7 +392,7 @@ test('sweep against complete: the result waits, and is refused', async () => {
   await a.query('begin')
   await a.query('select worker.heartbeat($1, $2)', [second, '[]'])
   const late = exchange(b, first, [completed(steps[0] as ClaimedStep)], 0)
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   expect((await late).refused).toMatchObject([{ reason: 'step_lost' }])
   await requireInvariants(watcher)
@@ -485,7 +476,7 @@ test('repeated callbacks against retry: the retry waits, and finds the end of th
   await a.query('begin')
   expect((await a.query('select app.repeat_callbacks() as count')).rows).toEqual([{ count: 1 }])
   const retried = verb(b, 'retry', id)
-  await untilWaiting(b)
+  await untilWaiting(watcher, b)
   await a.query('commit')
   expect((await retried).rows).toEqual([{ status: 'queued' }])
   await requireInvariants(watcher)

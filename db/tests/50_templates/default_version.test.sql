@@ -1,4 +1,4 @@
--- The constraints of a template and its default version, whoever writes.
+-- The constraints of a template and its default version hold for every role that writes.
 begin;
 select plan(6);
 
