@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { drain } from '../../sidecar/drain.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import { freePort } from './ports.ts'
 
@@ -207,7 +208,12 @@ describe('streams', () => {
   })
 
   test('an answer that comes before the end of an upload reaches its client', async () => {
-    answer = (_request, response) => response.writeHead(413, { connection: 'close' }).end('too large')
+    // Like the sidecar: the service answers, then discards what still arrives.
+    answer = async (request, response) => {
+      response.writeHead(413, { connection: 'close', 'content-length': 9 }).write('too large')
+      await drain(request)
+      response.end()
+    }
     const client = connect(Number(new URL(url).port), '127.0.0.1')
     client.write('POST /api/assets HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\ncontent-length: 5000000\r\n\r\n')
     const closed = once(client, 'close')

@@ -42,6 +42,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     { prefix: '/rest/v1', rewritePrefix: '/', port: options.postgrestPort },
     { prefix: '/api', rewritePrefix: '/api', port: options.sidecarPort },
   ]
+  const answered = new WeakSet<object>()
   for (const { prefix, rewritePrefix, port } of upstreams) {
     server.register(httpProxy, {
       upstream: `http://127.0.0.1:${port}`,
@@ -66,10 +67,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
           ...(request && !isForSidecar(request) && corsHeaders(request)),
         }),
         onResponse: (request, reply, { stream }) => {
-          void reply.send(request.raw.complete ? stream : thenDrain(stream, request.raw))
+          answered.add(reply.raw)
+          void reply.send(request.raw.complete ? stream : thenDrain(stream, request.raw, request.body as PassThrough))
         },
         onError: (reply) => {
-          if (reply.raw.headersSent) return void reply.raw.destroy()
+          // The request failed after its answer began. If the answer is incomplete, its stream fails by itself.
+          if (answered.has(reply.raw)) return
           reply.headers(corsHeaders(reply.request))
           refuse(
             reply as FastifyReply,
@@ -119,10 +122,15 @@ function detach(upload: IncomingMessage): PassThrough {
   return upload.pipe(body)
 }
 
-/** Sends an answer, then drains the rest of the request; see {@link drain}. */
-function thenDrain(answer: AsyncIterable<unknown> | string[], upload: Readable): Readable {
+/**
+ * Sends an answer, then drains the rest of the request; see {@link drain}. Nothing more is forwarded, because a service
+ * that has answered may close its connection, and a failed write there would end the answer, too.
+ */
+function thenDrain(answer: AsyncIterable<unknown> | string[], upload: Readable, forwarded?: PassThrough): Readable {
+  upload.unpipe()
   async function* parts() {
     yield* answer
+    forwarded?.destroy()
     await drain(upload)
   }
   return Readable.from(parts(), { objectMode: false })
