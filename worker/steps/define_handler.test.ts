@@ -1,7 +1,9 @@
 import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
-import { defineHandler, Reschedule, type Step, type StepContext, WithChildren } from './define_handler.ts'
+import { bindAll } from '../shared/bind_all.ts'
+import { defineHandler, type Handler, Reschedule, type Step, type StepContext, WithChildren } from './define_handler.ts'
+import { listVersions } from './list_versions.ts'
 
 const step: Step = {
   id: 1,
@@ -59,4 +61,17 @@ test('the output of a step with children is parsed, and the children are kept', 
 test('a rescheduled step has no output to check', async () => {
   const later = new Reschedule({ turn: 1 }, 20)
   expect(await handlerThatGives(later)({}, step)).toBe(later)
+})
+
+test('a handler keeps its version when it is bound; without a version it has version 1', () => {
+  const parts = { input: z.unknown(), output: z.null(), run: () => null }
+  const factories = { plain: defineHandler(parts), third: defineHandler({ ...parts, version: 3 }) }
+  expect(listVersions(factories)).toEqual({ plain: 1, third: 3 })
+  const other: Handler = async () => null
+  expect(listVersions({ ...bindAll(factories, {}), other })).toEqual({ plain: 1, third: 3, other: 1 })
+})
+
+test.each([0, 1.5, -1, Number.NaN])('a version of %s is refused', (version) => {
+  const define = () => defineHandler({ input: z.unknown(), output: z.null(), run: () => null, version })
+  expect(define).toThrow('A version must be an integer from 1')
 })

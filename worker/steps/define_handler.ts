@@ -28,11 +28,11 @@ export type Step = {
 /** The second argument of `run`: the step, and the services that the handlers of a product need. */
 export type StepContext<Deps = unknown> = Step & { deps: Deps }
 
-/** A handler as the pump calls it. */
-export type Handler = (input: unknown, step: Step) => Promise<unknown>
+/** A handler as the pump calls it. A handler without a version has version 1. */
+export type Handler = ((input: unknown, step: Step) => Promise<unknown>) & { readonly version?: number }
 
 /** Makes a handler from the services that it needs. */
-export type HandlerFactory<Deps> = (deps: Deps) => Handler
+export type HandlerFactory<Deps> = ((deps: Deps) => Handler) & { readonly version?: number }
 
 /**
  * Defines the handler of a job type. `Deps` is inferred from the type of `run`'s second parameter, so this file imports no
@@ -40,10 +40,14 @@ export type HandlerFactory<Deps> = (deps: Deps) => Handler
  *
  * An input or output that does not match its schema fails the step permanently, because the next attempt would get the same
  * input. A handler runs at least once: write the handler so that a repeated run does no harm.
+ *
+ * `version` counts the forms of the input, from 1. The pump gets only steps whose `job_types.version` at their creation was
+ * not higher. docs/guide/handlers.md says how to change an input.
  */
 export function defineHandler<Input extends z.ZodType, Output extends z.ZodType, Deps = unknown>(definition: {
   input: Input
   output: Output
+  version?: number
   run(
     input: z.output<Input>,
     context: StepContext<Deps>,
@@ -56,7 +60,10 @@ export function defineHandler<Input extends z.ZodType, Output extends z.ZodType,
       isPermanent: true,
     })
   }
-  return (deps) => async (input, step) => {
+  const { version = 1 } = definition
+  if (!Number.isSafeInteger(version) || version < 1)
+    throw new Error(`A version must be an integer from 1, not ${version}.`)
+  const bind = (deps: Deps) => async (input: unknown, step: Step) => {
     const parsed = parse(definition.input, input, 'input') as z.output<Input>
     const result = await definition.run(parsed, { ...step, deps })
     if (result instanceof Reschedule) return result
@@ -65,4 +72,5 @@ export function defineHandler<Input extends z.ZodType, Output extends z.ZodType,
     }
     return parse(definition.output, result, 'output')
   }
+  return Object.assign((deps: Deps) => Object.assign(bind(deps), { version }), { version })
 }
