@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseConfig } from './config.ts'
+import { findStore, parseConfig } from './config.ts'
 
 const url = 'postgres://worker:s3cret@127.0.0.1:5432/postgres'
 
@@ -58,4 +58,30 @@ test('a failure names every invalid variable, and no value', () => {
 
 test.each(['0', '201', '1.5', 'ten'])('a concurrency of %s is refused', (value) => {
   expect(() => parseConfig({ ...needed, WORKER_CONCURRENCY: value })).toThrow('WORKER_CONCURRENCY: must be')
+})
+
+test('a pool has a list of types, and needs no store', () => {
+  const config = parseConfig({ DATABASE_URL: url, WORKER_TYPES: 'write_scene, generate_image' })
+  expect(config.WORKER_TYPES).toEqual(['write_scene', 'generate_image'])
+  expect(findStore(config)).toBeUndefined()
+  const withStore = parseConfig({ ...needed, WORKER_TYPES: 'write_scene' })
+  expect(findStore(withStore)).toMatchObject({
+    publicUrl: needed.ASSETS_CDN_URL,
+    spaces: { SPACES_TIMEOUT_SECONDS: 15 },
+  })
+})
+
+test('a pool with a part of a store is refused', () => {
+  const part = { DATABASE_URL: url, WORKER_TYPES: 'write_scene', SPACES_BUCKET: needed.SPACES_BUCKET }
+  expect(() => parseConfig(part)).toThrow(
+    /ASSETS_CDN_URL: is missing[\s\S]*SPACES_ENDPOINT: is missing[\s\S]*SECRET_ACCESS_KEY: is missing/,
+  )
+})
+
+test('only a pool may have no store', () => {
+  expect(() => parseConfig({ DATABASE_URL: url, WORKER_TYPES: '' })).toThrow('SPACES_ENDPOINT: is missing')
+})
+
+test.each(['a,', 'A', ' ', 'a;b'])('the list of types "%s" is refused', (value) => {
+  expect(() => parseConfig({ ...needed, WORKER_TYPES: value })).toThrow('WORKER_TYPES: must be names of job types')
 })

@@ -1,6 +1,6 @@
 import { createDramaMedia } from './adapters/drama_media.ts'
 import { createGemini } from './adapters/gemini.ts'
-import { parseConfig } from './config.ts'
+import { findStore, parseConfig } from './config.ts'
 import type { DramaDeps } from './handlers/dramas/deps.ts'
 import type { TaskFactory } from './queue/define_task.ts'
 import { createQueue } from './queue/runner.ts'
@@ -9,6 +9,7 @@ import { createDb, createPing, openPool } from './shared/db.ts'
 import { startHealth } from './shared/health.ts'
 import { createSpaces } from './shared/object_store.ts'
 import { createLogger, exitOnSignal, orExit } from './shared/process.ts'
+import { chooseHandlers } from './steps/choose_handlers.ts'
 import type { HandlerFactory } from './steps/define_handler.ts'
 import { createPump } from './steps/pump.ts'
 import type { Deps as TaskDeps } from './tasks/deps.ts'
@@ -26,8 +27,11 @@ type HandlerDeps = DramaDeps
 export async function startWorker(options: {
   handlers: Record<string, HandlerFactory<HandlerDeps>>
   tasks: Record<string, TaskFactory<TaskDeps>>
+  /** The tasks of a pool: a worker with `WORKER_TYPES`, which runs no schedules either. */
+  poolTasks: Record<string, TaskFactory<Pick<TaskDeps, 'pump'>>>
 }): Promise<void> {
   const config = await orExit(2, () => parseConfig(process.env))
+  const handlers = await orExit(2, () => chooseHandlers(options.handlers, config.WORKER_TYPES))
   const logger = createLogger('worker', config.LOG_LEVEL)
 
   // One connection per job, one that listens, one for cron and schedules, one for health, two for steps.
@@ -36,7 +40,8 @@ export async function startWorker(options: {
   const queryTimeoutMs = 40_000
   const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, queryTimeoutMs, logger })
   const db = createDb(pool)
-  const store = createSpaces(config)
+  const assets = findStore(config)
+  const store = assets && createSpaces(assets.spaces)
   const templateStore = openTemplateStore(config)
   const cache = createCache(cacheFolder(config), { ttlMs: config.TEMPLATES_CACHE_TTL_SECONDS * 1000 })
   const isRemote = config.FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE
@@ -44,18 +49,22 @@ export async function startWorker(options: {
   const pump = createPump({
     db,
     logger,
-    handlers: bindAll(options.handlers, {
+    handlers: bindAll(handlers, {
       templates,
       gemini: createGemini(config),
-      media: createDramaMedia(store, config.ASSETS_CDN_URL),
+      media: createDramaMedia(store, assets?.publicUrl),
     }),
     concurrency: config.WORKER_STEP_CONCURRENCY,
   })
+  const isPool = config.WORKER_TYPES !== undefined || store === undefined
   const queue = createQueue({
     pool,
     db,
     logger,
-    tasks: bindAll(options.tasks, { db, store, templateStore, pump, logger }),
+    tasks: isPool
+      ? bindAll(options.poolTasks, { pump, logger })
+      : bindAll(options.tasks, { db, store, templateStore, pump, logger }),
+    runsSchedules: !isPool,
     concurrency: config.WORKER_CONCURRENCY,
   })
   const ping = createPing(db, 'worker.ping')
@@ -65,7 +74,7 @@ export async function startWorker(options: {
   const health = await orExit(1, () => startHealth({ host, port, findTrouble, logger }))
   exitOnSignal(logger, async () => {
     await Promise.all([queue.stop(), pump.stop()])
-    store.close()
+    store?.close()
     templateStore?.close()
     await pool.end()
     health.close()

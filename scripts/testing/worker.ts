@@ -1,6 +1,6 @@
 import { startWorker } from '../../worker/start_worker.ts'
-import { tasks } from '../../worker/tasks/index.ts'
+import { poolTasks, tasks } from '../../worker/tasks/index.ts'
 import { testHandlers } from './handlers.ts'
 
 // A worker process like worker/main.ts, with handlers for tests.
-await startWorker({ handlers: testHandlers, tasks })
+await startWorker({ handlers: testHandlers, tasks, poolTasks })

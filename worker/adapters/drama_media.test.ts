@@ -8,7 +8,11 @@ import {
   startTestStore,
   type TestStore,
 } from '../../scripts/testing/store.ts'
+import type { DramaDeps } from '../handlers/dramas/deps.ts'
+import generateImage from '../handlers/dramas/generate_image.ts'
+import generateVideo from '../handlers/dramas/generate_video.ts'
 import { createSpaces, type Store } from '../shared/object_store.ts'
+import type { Step } from '../steps/define_handler.ts'
 import { createDramaMedia, type DramaMedia } from './drama_media.ts'
 
 let real: TestStore
@@ -100,4 +104,17 @@ test('an aborted put throws the reason of the signal', async () => {
   const abort = new AbortController()
   setTimeout(() => abort.abort(reason), 100)
   await expect(media.put({ dramaId, bytes, mimeType: 'image/png', signal: abort.signal })).rejects.toBe(reason)
+})
+
+test('without a store, each call fails permanently, and a handler fails before it pays for a file', async () => {
+  const none = createDramaMedia(undefined, undefined)
+  const refusal = { slug: 'store_not_configured', isPermanent: true }
+  await expect(none.put({ dramaId, bytes, mimeType: 'image/png', signal })).rejects.toMatchObject(refusal)
+  await expect(none.load(`${assetsUrl(1)}/drama-assets/a/b.png`, signal)).rejects.toMatchObject(refusal)
+  const step = { state: null, outputs: {}, signal } as unknown as Step
+  const input = { drama_id: dramaId, target_id: dramaId, model: 'm', style: '', prompt: 'x', references: [] }
+  // Any use of Gemini or of a template would be a TypeError.
+  const deps = { media: none } as DramaDeps
+  await expect(generateImage(deps)({ ...input, kind: 'image' }, step)).rejects.toMatchObject(refusal)
+  await expect(generateVideo(deps)({ ...input, kind: 'video' }, step)).rejects.toMatchObject(refusal)
 })

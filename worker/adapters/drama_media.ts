@@ -8,9 +8,12 @@ import type { Picture } from './gemini.ts'
 
 /**
  * The media of dramas (images and videos), stored below `drama-assets/` in the bucket of assets. A call throws a retryable
- * StepError when the store does not answer, and the signal's reason when the signal aborts.
+ * StepError when the store does not answer, a permanent one when this process has no store, and the signal's reason when the
+ * signal aborts.
  */
 export type DramaMedia = {
+  /** Throws when this process has no store. Call it before you pay for a file. */
+  requireStore(): void
   /** Stores a file and returns the URL where clients load it. The key is a hash of the bytes, so a repetition is harmless. */
   put(file: { dramaId: string; bytes: Buffer; mimeType: string; signal: AbortSignal }): Promise<string>
   /**
@@ -31,7 +34,8 @@ const pictureMaxBytes = 20 * 2 ** 20
 const attempts = 4
 const rememberedMaxBytes = 32 * 2 ** 20
 
-export function createDramaMedia(store: Store, publicUrl: string): DramaMedia {
+/** Without a store (a pool may have none), each call fails with `store_not_configured`. */
+export function createDramaMedia(store: Store | undefined, publicUrl: string | undefined): DramaMedia {
   // Recently stored or loaded images. Each scene with a character loads its portrait, and bytes under a hash never change.
   const remembered = new Map<string, Picture>()
   let rememberedBytes = 0
@@ -56,8 +60,20 @@ export function createDramaMedia(store: Store, publicUrl: string): DramaMedia {
     return picture
   }
 
+  function requireStore(): { store: Store; publicUrl: string } {
+    if (store !== undefined && publicUrl !== undefined) return { store, publicUrl }
+    throw new StepError(
+      'store_not_configured',
+      'This worker has no object store. The operator must set SPACES_* and ASSETS_CDN_URL, or leave this type out of WORKER_TYPES.',
+      { isPermanent: true },
+    )
+  }
+
   return {
+    requireStore: () => void requireStore(),
+
     async put({ dramaId, bytes, mimeType, signal }) {
+      const { store, publicUrl } = requireStore()
       const extension = extensions[mimeType]
       const found = await fileTypeFromBuffer(bytes)
       if (extension === undefined || found?.mime !== mimeType) {
@@ -92,6 +108,7 @@ export function createDramaMedia(store: Store, publicUrl: string): DramaMedia {
     },
 
     async load(url, signal) {
+      const { store, publicUrl } = requireStore()
       const key = url.startsWith(`${publicUrl}/`) ? url.slice(publicUrl.length + 1) : ''
       if (!/^(drama|shared)-assets\/[a-z0-9-]+(\/[a-z0-9-]+)*\.[a-z0-9]+$/i.test(key)) return undefined
       const known = recall(key)

@@ -36,9 +36,11 @@ export function createQueue(options: {
   db: Db
   logger: Logger
   tasks: TaskList
+  /** Whether this process adds the jobs of `app.schedules` (where pg_cron does not). */
+  runsSchedules: boolean
   concurrency: number
 }): Queue {
-  const { pool, db, logger, tasks: taskList, concurrency } = options
+  const { pool, db, logger, tasks: taskList, runsSchedules, concurrency } = options
   const stopping = new AbortController()
   let runner: Runner | undefined
   let workers: WorkerPool | undefined
@@ -48,7 +50,7 @@ export function createQueue(options: {
   async function runOnce(): Promise<void> {
     // Jobs whose end an earlier runner could not record stay locked for four hours. Unlock them, so they run again now.
     if (workers) await db.call('graphile_worker.force_unlock_workers', { worker_ids: [workers.id] })
-    const schedules = await followSchedules(db, logger)
+    const schedules = runsSchedules ? await followSchedules(db, logger) : { items: [], stop: () => {} }
     try {
       const events = watch()
       // After a fatal error the runner shuts down, but a second error can make it wait without end.

@@ -10,3 +10,8 @@ export const tasks = {
   run_steps: runSteps,
   sweep_template_uploads: sweepTemplateUploads,
 }
+
+/** The tasks of a worker with `WORKER_TYPES`: only the wake-ups of its pump, because other tasks need the stores. */
+export const poolTasks = {
+  run_steps: runSteps,
+}

@@ -8,7 +8,7 @@ import type { Deps } from './deps.ts'
  */
 export default defineTask({
   payload: z.object({}),
-  async run(_payload, { pump, signal }: TaskContext<Deps>) {
+  async run(_payload, { pump, signal }: TaskContext<Pick<Deps, 'pump'>>) {
     await pump.run(signal)
   },
 })

@@ -38,7 +38,7 @@ export async function withPlinth<Result>(
   const deps = { templates, media, gemini }
   const pump = createPump({ db, logger, handlers: bindAll(testHandlers, deps), concurrency })
   const taskDeps = { db, store, templateStore: undefined, pump, logger }
-  const queue = createQueue({ pool, db, logger, tasks: bindAll(tasks, taskDeps), concurrency: 10 })
+  const queue = createQueue({ pool, db, logger, tasks: bindAll(tasks, taskDeps), runsSchedules: true, concurrency: 10 })
   queue.start()
   pump.start()
   while (queue.trouble() !== undefined) await sleep(20)

@@ -8,6 +8,7 @@ export default defineHandler({
   ...dramaDocuments.generate_image,
   async run({ drama_id, kind, model, language, style, prompt, references }, context: DramaContext) {
     const { deps, signal, progress } = context
+    deps.media.requireStore()
     const [text, pictures] = await Promise.all([
       buildPrompt(context, kind === 'portrait' ? 'portrait_prompt' : 'scene_image_prompt', language, { prompt, style }),
       loadReferences(references, context),

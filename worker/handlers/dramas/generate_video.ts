@@ -17,6 +17,7 @@ export default defineHandler({
   ...dramaDocuments.generate_video,
   async run({ drama_id, model, language, style, prompt, references }, context: DramaContext) {
     const { deps, signal, outputs, progress } = context
+    deps.media.requireStore()
     const state = saved.parse(context.state ?? none)
     if (state.operation === null) {
       const first = image.safeParse(outputs['image']).data?.url

@@ -1,0 +1,66 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../local/ports.ts'
+import { type Child, startChild } from '../local/process.ts'
+import { spacesEnv } from '../local/services.ts'
+
+/** A worker process of a test. */
+export type TestWorker = Child & {
+  /** Returns the log of the process. */
+  readLog(): string
+  /** Returns the status of `GET /healthz`; 0 without an answer. */
+  health(): Promise<number>
+}
+
+/** Real worker processes of a test file, with their logs in a temporary folder. */
+export type TestWorkers = {
+  /** Starts `scripts/testing/worker.ts`, or another program, on this database. No step may use the object store. */
+  start(name: string, url: string, options?: { env?: NodeJS.ProcessEnv; program?: string[] }): Promise<TestWorker>
+  /** Ends all processes. */
+  stop(): Promise<void>
+  /** Removes the logs. */
+  remove(): void
+}
+
+export function createTestWorkers(): TestWorkers {
+  const home = mkdtempSync(join(tmpdir(), 'plinth-workers-'))
+  const workers: Child[] = []
+  return {
+    async start(name, url, { env = {}, program = [join(import.meta.dirname, 'worker.ts')] } = {}) {
+      const port = await freePort()
+      const child = startChild(home, name, process.execPath, program, {
+        env: {
+          PATH: process.env['PATH'],
+          DATABASE_URL: url,
+          WORKER_HEALTH_PORT: String(port),
+          ...spacesEnv(1),
+          ...env,
+        },
+      })
+      workers.push(child)
+      const health = () =>
+        fetch(`http://127.0.0.1:${port}/healthz`).then(
+          ({ status }) => status,
+          () => 0,
+        )
+      return { ...child, health, readLog: () => readFileSync(child.log, 'utf8') }
+    },
+    stop: async () => {
+      // A stopped process would not see the signal.
+      for (const { pid, exited } of workers) {
+        const hasEnded = await Promise.race([exited.then(() => true), sleep(0, false)])
+        if (!hasEnded) process.kill(pid, 'SIGCONT')
+      }
+      await Promise.all(workers.splice(0).map((worker) => worker.stop('SIGTERM', 6000)))
+    },
+    remove: () => rmSync(home, { recursive: true, force: true }),
+  }
+}
+
+/** Waits until a fact holds. Throws with what did not happen. */
+export async function until(what: string, fact: () => Promise<unknown>, seconds = 20): Promise<void> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(25)) if (await fact()) return
+  throw new Error(`It never happened: ${what}.`)
+}
