@@ -70,7 +70,7 @@ export async function startWorker(options: {
   const ping = createPing(db, 'worker.ping')
 
   const { WORKER_HEALTH_HOST: host, WORKER_HEALTH_PORT: port } = config
-  const findTrouble = async () => queue.trouble() ?? ((await ping()) ? undefined : 'The database does not answer.')
+  const findTrouble = async () => queue.trouble() ?? (await ping())
   const health = await orExit(1, () => startHealth({ host, port, findTrouble, logger }))
   exitOnSignal(logger, async () => {
     await Promise.all([queue.stop(), pump.stop()])

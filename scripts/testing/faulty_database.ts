@@ -8,6 +8,10 @@ export type FaultyDatabase = {
   breakAt(name: string, when: 'before' | 'after', times?: number): void
   /** Refuses new connections, and breaks the open ones. */
   down(): void
+  /** Drops all bytes of the open connections, in both directions, without closing them. New connections work. */
+  freeze(): void
+  /** How many connections clients have opened. */
+  readonly accepted: number
   /** Ends all faults. */
   heal(): void
   stop(): void
@@ -16,9 +20,13 @@ export type FaultyDatabase = {
 export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyDatabase> {
   let faults: { name: string; when: 'before' | 'after'; times: number }[] = []
   let isDown = false
+  let freezes = 0
+  let accepted = 0
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
+    accepted += 1
     if (isDown) return void client.destroy()
+    const openedAfter = freezes
     const upstream = connect(upstreamPort, '127.0.0.1')
     let losesAnswer = false
     const end = () => {
@@ -29,6 +37,7 @@ export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyD
     sockets.add(client)
     for (const socket of [client, upstream]) socket.on('error', end).on('close', end)
     client.on('data', (data) => {
+      if (openedAfter < freezes) return
       const found = faults.find(({ name, times }) => times > 0 && data.includes(name))
       if (found) found.times -= 1
       if (found?.when === 'before') return end()
@@ -36,7 +45,11 @@ export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyD
       upstream.write(data)
     })
     // Postgres answers a call after its commit.
-    upstream.on('data', (data) => (losesAnswer ? end() : client.write(data)))
+    upstream.on('data', (data) => {
+      if (openedAfter < freezes) return
+      if (losesAnswer) end()
+      else client.write(data)
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -50,6 +63,12 @@ export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyD
       faults.push({ name, when, times })
     },
     down,
+    freeze: () => {
+      freezes += 1
+    },
+    get accepted() {
+      return accepted
+    },
     heal: () => {
       faults = []
       isDown = false

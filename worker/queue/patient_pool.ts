@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import { isAway } from '../shared/connection_gate.ts'
 
 type Callback = (error: Error | undefined, client: pg.PoolClient | undefined, release: () => void) => void
 
@@ -11,19 +12,14 @@ type Callback = (error: Error | undefined, client: pg.PoolClient | undefined, re
  * every running job. It also takes up to a minute after the outage to listen again.
  */
 export function makePatient(pool: pg.Pool, logger: Logger, signal: AbortSignal): pg.Pool {
-  let isAway = false
-
   async function open(): Promise<pg.PoolClient> {
     for (let delay = 50; ; delay = Math.min(2 * delay, 1000)) {
       try {
-        const client = await pool.connect()
-        if (isAway) logger.info('Database answers again')
-        isAway = false
-        return client
+        return await pool.connect()
       } catch (error) {
         if (signal.aborted) throw error
-        if (!isAway) logger.warn({ reason: (error as Error).message }, 'Database does not answer')
-        isAway = true
+        // Without this reason, all connections of the pool are in use.
+        if (!isAway(error)) logger.warn({ reason: (error as Error).message }, 'Queue waits for a connection')
         await sleep(delay, undefined, { signal }).catch(() => {})
       }
     }

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { createDb } from './db.ts'
+import { createDb, createPing } from './db.ts'
 
 const query = vi.fn(async (_config: { name: string; text: string; values: unknown[] }) => ({ rows: [{ n: 1 }] }))
 const db = createDb({ query: query as never })
@@ -28,4 +28,15 @@ test('a failure names the function and keeps the cause', async () => {
   const cause = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })
   query.mockRejectedValueOnce(cause)
   await expect(db.call('worker.ping')).rejects.toMatchObject({ message: 'worker.ping failed: ECONNREFUSED', cause })
+})
+
+test.each([
+  ['25006', 'The database is read-only.'],
+  ['28P01', 'The database refuses the login.'],
+  ['57P01', 'The database does not answer.'],
+])('a ping that fails with %s says: %s', async (code, reason) => {
+  query.mockRejectedValueOnce(Object.assign(new Error('no'), { code }))
+  const ping = createPing(db, 'worker.ping')
+  expect(await ping()).toBe(reason)
+  expect(await ping()).toBeUndefined()
 })

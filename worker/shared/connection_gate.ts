@@ -1,0 +1,109 @@
+import type pg from 'pg'
+import type { Logger } from 'pino'
+
+/** The database cannot be reached. The gate has logged why, so callers need not log it again. */
+export class DatabaseAway extends Error {
+  readonly code: string | undefined
+
+  constructor(cause: unknown) {
+    const { message, code } = cause as pg.DatabaseError
+    // Node's error for a host with several addresses has a code but no message.
+    super(message || code || 'The connection failed.', { cause })
+    this.code = code
+  }
+}
+
+/** Whether an error, such as one of {@link Db.call}, says that the database cannot be reached. */
+export function isAway(error: unknown): boolean {
+  return error instanceof DatabaseAway || (error as Error | undefined)?.cause instanceof DatabaseAway
+}
+
+/** An attempt to connect, from {@link Gate.enter}. */
+export type Attempt = {
+  succeed(): void
+  /** Returns the error for the caller. */
+  fail(cause: unknown): DatabaseAway
+}
+
+/**
+ * Lets the connections of a pool try the database. After a failed attempt, nobody tries again before a pause is over, and
+ * then one at a time until an attempt succeeds: a pooler bans an address after some refused logins.
+ */
+export type Gate = {
+  /** Begins an attempt. Throws the reason of the last attempt if it is too early for another one. */
+  enter(): Attempt
+}
+
+type Pauses = { firstMs: number; factor: number }
+
+// A restart of Postgres takes about a second. A wrong password stays wrong until a person corrects it.
+const refusedConnection: Pauses = { firstMs: 100, factor: 1.5 }
+const refusedLogin: Pauses = { firstMs: 5000, factor: 2 }
+// With the jitter 25 s, so that a worker beats again before the default lease of 30 s is over.
+const longestMs = 20_000
+
+export function createGate(options: { logger: Logger; now?: () => number; random?: () => number }): Gate {
+  const { logger, now = () => performance.now(), random = Math.random } = options
+  /** The failure that closed the gate; undefined while the gate is open. */
+  let failure: DatabaseAway | undefined
+  let failedSince = 0
+  let attempts = 0
+  let pauseMs = 0
+  let openAt = 0
+  let isProbing = false
+
+  function succeed(): void {
+    if (failure) {
+      const facts = { after_ms: Math.round(now() - failedSince), attempts }
+      logger.info(facts, 'Database accepts connections again')
+    }
+    failure = undefined
+    pauseMs = 0
+    attempts = 0
+  }
+
+  function fail(cause: unknown): DatabaseAway {
+    const { firstMs, factor } = isLoginRefusal(cause) ? refusedLogin : refusedConnection
+    const last = failure
+    failure = new DatabaseAway(cause)
+    if (last === undefined) failedSince = now()
+    attempts += 1
+    pauseMs = Math.min(Math.max(firstMs, pauseMs * factor), longestMs)
+    const waitMs = pauseMs * (0.75 + random() / 2)
+    openAt = now() + waitMs
+    if (last?.code !== failure.code || last?.message !== failure.message) {
+      const facts = { reason: failure.message, code: failure.code, retry_in_ms: Math.round(waitMs) }
+      logger.warn(facts, 'Database cannot be reached')
+    }
+    return failure
+  }
+
+  return {
+    enter() {
+      if (failure === undefined) {
+        // Attempts that began together fail together. Only the first of them closes the gate.
+        return { succeed, fail: (cause) => (failure ? new DatabaseAway(cause) : fail(cause)) }
+      }
+      if (isProbing || now() < openAt) throw failure
+      isProbing = true
+      return {
+        succeed() {
+          isProbing = false
+          succeed()
+        },
+        fail(cause) {
+          isProbing = false
+          return fail(cause)
+        },
+      }
+    },
+  }
+}
+
+/**
+ * Whether the server refused who connects: invalid authorization (28), an unknown database (3D000), or an unknown user of a
+ * pooler (XX000).
+ */
+function isLoginRefusal(error: unknown): boolean {
+  return /^(28|3D000$|XX000$)/.test((error as { code?: string } | undefined)?.code ?? '')
+}
