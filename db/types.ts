@@ -562,6 +562,8 @@ export type Database = {
           description: string
           has_handler: boolean
           max_failures: number
+          max_input_bytes: number
+          max_losses: number
           max_output_bytes: number
           name: string
           on_failure: string
@@ -571,6 +573,7 @@ export type Database = {
           rate_window: string | null
           running_limit: number | null
           timeout: string
+          version: number
         }
         Insert: {
           backoff?: string
@@ -578,6 +581,8 @@ export type Database = {
           description?: string
           has_handler?: boolean
           max_failures?: number
+          max_input_bytes?: number
+          max_losses?: number
           max_output_bytes?: number
           name: string
           on_failure?: string
@@ -587,6 +592,7 @@ export type Database = {
           rate_window?: string | null
           running_limit?: number | null
           timeout?: string
+          version?: number
         }
         Update: {
           backoff?: string
@@ -594,6 +600,8 @@ export type Database = {
           description?: string
           has_handler?: boolean
           max_failures?: number
+          max_input_bytes?: number
+          max_losses?: number
           max_output_bytes?: number
           name?: string
           on_failure?: string
@@ -603,6 +611,7 @@ export type Database = {
           rate_window?: string | null
           running_limit?: number | null
           timeout?: string
+          version?: number
         }
         Relationships: []
       }
@@ -628,6 +637,7 @@ export type Database = {
           started_at: string | null
           status: string
           type: string
+          version: number
           worked_at: string | null
         }
         Insert: {
@@ -651,6 +661,7 @@ export type Database = {
           started_at?: string | null
           status: string
           type: string
+          version?: number
           worked_at?: string | null
         }
         Update: {
@@ -674,6 +685,7 @@ export type Database = {
           started_at?: string | null
           status?: string
           type?: string
+          version?: number
           worked_at?: string | null
         }
         Relationships: []

@@ -212,6 +212,22 @@ begin atomic
   limit 1;
 end;
 
+-- Sends the heartbeat of a worker that has sent heartbeats without a gap, and sweeps. Returns how many
+-- steps were requeued or failed.
+create function tests.sweep(running jsonb default '[]', worker_id uuid default tests.worker_id())
+  returns integer
+  language plpgsql
+as $$
+begin
+  perform worker.send_heartbeat(sweep.worker_id, sweep.running, '{}');
+  update app.workers as w
+  set beating_since = '-infinity'
+  where w.id = sweep.worker_id;
+
+  return worker.requeue_lost_steps(sweep.worker_id, sweep.running);
+end
+$$;
+
 -- Hands in one result for the step with this key, and claims up to want steps. Returns the keys of the
 -- claimed steps.
 create function tests.hand_in_result(

@@ -15,6 +15,10 @@ export function someStep(id: number, more: Partial<ClaimedStep> = {}): ClaimedSt
     input: null,
     state: null,
     failures: 0,
+    losses: 0,
+    runs_alone: false,
+    now_ms: 0,
+    fault: null,
     timeout_ms: 60_000,
     max_output_bytes: 1_000_000,
     outputs: [],
@@ -44,6 +48,23 @@ export async function exchangeSteps(
 /** Claims up to `want` steps, as the worker with this id. */
 export async function claimSteps(client: Client, workerId: string, want = 100): Promise<ClaimedStep[]> {
   return (await exchangeSteps(client, workerId, [], want)).steps
+}
+
+/** Lets this worker sweep: records that it has sent heartbeats for an hour without a gap. `admin` owns the tables. */
+export async function letSweep(admin: Client, workerId: string): Promise<void> {
+  await admin.query(
+    `insert into app.workers (id, heartbeat_at, started_at, beating_since)
+    values ($1, now(), now() - interval '1 hour', now() - interval '1 hour')
+    on conflict (id) do update set
+      heartbeat_at = excluded.heartbeat_at, started_at = excluded.started_at, beating_since = excluded.beating_since`,
+    [workerId],
+  )
+}
+
+/** Requeues lost steps as the worker with this id, which holds no steps itself. Returns their number. */
+export async function sweepSteps(client: Client, workerId: string): Promise<number> {
+  const { rows } = await client.query("select worker.requeue_lost_steps($1, '[]') as requeued", [workerId])
+  return rows[0].requeued
 }
 
 /** The result of a completed step, for {@link exchangeSteps}. */

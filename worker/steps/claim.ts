@@ -9,6 +9,14 @@ export type ClaimedStep = {
   input: unknown
   state: unknown
   failures: number
+  /** How often the process of the step ended or stalled while the step may have been running. */
+  losses: number
+  /** Whether nothing else may run in the process while this step runs. */
+  runs_alone: boolean
+  /** When the step was claimed, by the clock of the database, in milliseconds since 1970. */
+  now_ms: number
+  /** The failure that the step must be handed in with, permanently, instead of being run. */
+  fault: { slug: string; message: string } | null
   timeout_ms: number
   max_output_bytes: number
   /** The outputs that the step depends on, as leaves; null if they are too large to be returned with the step. */

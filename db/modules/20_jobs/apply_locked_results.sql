@@ -50,6 +50,8 @@ declare
   v_again_ids bigint[] := '{}'::bigint[];
   v_again_failures integer[] := '{}'::integer[];
   v_again_delays integer[] := '{}'::integer[];
+  v_again_losses integer[] := '{}'::integer[];
+  v_again_alone boolean[] := '{}'::boolean[];
   v_again_at timestamptz[] := '{}'::timestamptz[];
   v_again_progress real[] := '{}'::real[];
   v_again_states jsonb[] := '{}'::jsonb[];
@@ -87,11 +89,13 @@ begin
       q.fence,
       q.failures,
       q.delays,
+      q.losses,
       q.claimed_at,
       q.open_children,
       q.parent_id,
       l.type,
       t.max_failures,
+      t.max_losses,
       t.max_output_bytes,
       t.backoff,
       t.backoff_max
@@ -118,8 +122,8 @@ begin
     end if;
 
     v_verdict := app.judge_result(
-      v_one.result, v_one.failures, v_one.delays, v_one.max_failures, v_one.max_output_bytes,
-      v_one.backoff, v_one.backoff_max
+      v_one.result, v_one.failures, v_one.delays, v_one.losses, v_one.max_failures,
+      v_one.max_losses, v_one.max_output_bytes, v_one.backoff, v_one.backoff_max
     );
     v_direct := 0;
     v_new_queued_ids := '{}';
@@ -169,6 +173,8 @@ begin
       v_again_ids := v_again_ids || v_one.job_id;
       v_again_failures := v_again_failures || v_verdict.failures;
       v_again_delays := v_again_delays || v_verdict.delays;
+      v_again_losses := v_again_losses || v_verdict.losses;
+      v_again_alone := v_again_alone || v_verdict.runs_alone;
       v_again_progress := v_again_progress || v_verdict.progress;
       v_again_states := v_again_states || v_verdict.state;
       v_again_slugs := v_again_slugs || v_verdict.slug;
@@ -209,8 +215,8 @@ begin
   end if;
   if v_again_ids <> '{}' then
     perform app.requeue_steps(
-      v_again_ids, v_again_failures, v_again_delays, v_again_at, v_again_progress, v_again_states,
-      v_again_slugs, v_again_messages
+      v_again_ids, v_again_failures, v_again_delays, v_again_losses, v_again_alone, v_again_at,
+      v_again_progress, v_again_states, v_again_slugs, v_again_messages
     );
     v_queued_ids := v_queued_ids || v_again_ids;
   end if;

@@ -32,7 +32,11 @@ declare
   v_one record;
   v_lane_ids bigint[];
   v_lane_types text[];
+  v_lane_versions integer[];
   v_owner_limits integer[];
+  v_versions jsonb := (
+    select w.versions from app.workers as w where w.id = claim_steps.worker_id
+  );
   v_rooms integer[];
   v_takes integer[];
   v_taken integer[];
@@ -50,6 +54,7 @@ begin
     v_is_limited := false;
     v_lane_ids := '{}';
     v_lane_types := '{}';
+    v_lane_versions := '{}';
     v_owner_limits := '{}';
     for v_one in
       select l.id, l.type, l.served_at, t.owner_running_limit
@@ -72,6 +77,9 @@ begin
       v_lanes := v_lanes + 1;
       v_lane_ids := v_lane_ids || v_one.id;
       v_lane_types := v_lane_types || v_one.type;
+      -- A worker that announced no version of a type knows version 1.
+      v_lane_versions := v_lane_versions
+        || coalesce((v_versions ->> v_one.type)::integer, 1);
       v_owner_limits := v_owner_limits || v_one.owner_running_limit;
       v_is_limited := v_is_limited or v_one.owner_running_limit is not null;
       v_after_at := v_one.served_at;
@@ -112,11 +120,19 @@ begin
         where q.job_id = any (
           array(
             select p.job_id
-            from (select unnest(v_lane_ids) as lane_id, unnest(v_takes) as take) as a
+            from (
+              select
+                unnest(v_lane_ids) as lane_id,
+                unnest(v_takes) as take,
+                unnest(v_lane_versions) as version
+            ) as a
             cross join lateral (
               select r.job_id
               from app.job_queue as r
-              where r.lane_id = a.lane_id and r.status = 'queued' and r.run_at <= v_now
+              where r.lane_id = a.lane_id
+                and r.status = 'queued'
+                and r.run_at <= v_now
+                and r.version <= a.version
               order by r.priority, r.run_at, r.job_id
               limit a.take
               for update skip locked

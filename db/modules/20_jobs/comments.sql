@@ -23,9 +23,20 @@ comment on column public.job_types.has_handler is
 comment on column public.job_types.on_failure is
   'The default on_failure of steps of this type: fail_run, skip_dependents or continue.';
 comment on column public.job_types.max_failures is
-  'The number of failures after which a step is not tried again. Transient errors, timeouts and '
-  'lost workers count. Delays that a provider names are counted apart: a step may have 100 of '
-  'them.';
+  'The number of failures after which a step is not tried again. Transient errors and timeouts '
+  'count. Delays that a provider names are counted apart: a step may have 100 of them. So are '
+  'losses; see max_losses.';
+comment on column public.job_types.max_losses is
+  'The number of losses after which a step is not tried again. A loss: the process of the step '
+  'ended or stalled while the step may have been running. After a loss the step runs alone in its '
+  'process, because another step may have caused the loss.';
+comment on column public.job_types.version is
+  'The version of the input that new steps of this type get. Raise it, in a migration and in the '
+  'seed data, whenever the input changes: only workers that announce this version or a later one '
+  'claim these steps.';
+comment on column public.job_types.max_input_bytes is
+  'The maximum size of the outputs that a step depends on, together. A step with more fails with '
+  'input_too_large.';
 comment on column public.job_types.backoff is
   'The pause after the first failure. It doubles with each failure, up to backoff_max.';
 comment on column public.job_types.backoff_max is 'The longest pause between two attempts.';
@@ -86,6 +97,8 @@ comment on column public.jobs.priority is
 comment on column public.jobs.collects is
   'True: the dependents of the step get the outputs of its children as { key: output } within the '
   'output of the step itself.';
+comment on column public.jobs.version is
+  'The version of its type when the step was inserted; see job_types.version.';
 comment on column public.jobs.depends_on is
   'The siblings that the step waits for and whose outputs its handler gets.';
 comment on column public.jobs.input is 'The input of the handler.';
@@ -130,6 +143,13 @@ comment on column app.job_queue.failures is 'How often the step has failed.';
 comment on column app.job_queue.delays is
   'How often a provider has said when to try again. Counted apart from failures, because callers '
   'share a provider''s quota.';
+comment on column app.job_queue.losses is
+  'How often the process of the step ended or stalled while the step may have been running. '
+  'Counted apart from failures, because the cause may be another step.';
+comment on column app.job_queue.runs_alone is
+  'True after a loss or a crash: a worker runs the step with no other step in its process. False '
+  'again after a turn that ended by itself.';
+comment on column app.job_queue.version is 'As in public.jobs. Claimed only by workers that know it.';
 comment on column app.job_queue.priority is 'As in public.jobs.';
 comment on column app.job_queue.status is 'blocked, queued, running or joining, as in public.jobs.';
 comment on column app.job_queue.dependents is 'The siblings that wait for the step.';
@@ -139,8 +159,15 @@ comment on column app.job_queue.state is
 comment on table app.workers is 'Worker processes that run steps.';
 comment on column app.workers.heartbeat_at is 'When the worker last sent a heartbeat.';
 comment on column app.workers.started_at is 'When the worker process was first seen.';
+comment on column app.workers.beating_since is
+  'Since when the worker has sent heartbeats without a gap of half a lease. The worker judges the '
+  'silence of others only from then on.';
 comment on column app.workers.types is
   'The types that the worker has handlers for. It claims no other. Null: every type.';
+comment on column app.workers.versions is
+  'The version of each type that the worker knows, { type: version }. Null: version 1.';
+comment on column app.workers.waiting_fences is
+  'The fences of the steps that the worker had claimed but not begun at its last heartbeat.';
 
 comment on table app.job_events is
   'The transitions of steps, in order; written while app.settings.job_events_are_kept is true.';

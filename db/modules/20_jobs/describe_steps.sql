@@ -44,6 +44,10 @@ begin
         'input', j.input,
         'state', q.state,
         'failures', q.failures,
+        'losses', q.losses,
+        'runs_alone', q.runs_alone,
+        'now_ms', (extract(epoch from q.claimed_at) * 1000)::bigint,
+        'fault', null,
         'timeout_ms', (extract(epoch from t.timeout) * 1000)::bigint,
         'max_output_bytes', t.max_output_bytes,
         'outputs', case

@@ -75,11 +75,19 @@ outcome:
   of the lane starts before it is over).
 - rescheduled: state, retry_in_ms, progress.
 - returned: the step is queued again, and no failure is counted.
+- lost: the step was running when its process ended or stalled, error { slug, message } says why. A
+  loss is counted instead of a failure, and the step runs alone in its process from now on. At
+  job_types.max_losses losses the step fails. failed with crashed: true also makes the step run
+  alone.
 types: the types that the worker has handlers for; null: every type.
 Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id,
-owner_id, key, type, input, state, failures, timeout_ms, max_output_bytes, outputs: [[path, value]]
-| null }], wake_in_ms }. outputs null: read the outputs with worker.read_outputs. wake_in_ms: if no
-step is ready, the milliseconds until the next step is due; null if no step is queued.
+owner_id, key, type, input, state, failures, losses, runs_alone, now_ms, fault, timeout_ms,
+max_output_bytes, outputs: [[path, value]] | null }], wake_in_ms }. A step is claimed only if its
+version is at most the version that the worker announced by worker.send_heartbeat. runs_alone: start
+nothing else while this step runs. now_ms: when the step was claimed, by the clock of the database,
+in milliseconds since 1970. fault: null, or { slug, message }: fail the step with it and call no
+handler. outputs null: read the outputs with worker.read_outputs. wake_in_ms: if no step is ready,
+the milliseconds until the next step is due; null if no step is queued.
 422 results_invalid. Only for workers.$$;
 
 grant execute on function worker.exchange_steps(uuid, jsonb, integer, text[]) to worker;

@@ -52,7 +52,7 @@ begin
 
   insert into public.jobs (
     id, root_id, parent_id, owner_id, created_at, started_at, worked_at, key, type, status,
-    on_failure, collects, priority, depends_on, input
+    on_failure, collects, priority, version, depends_on, input
   )
   select
     n.id,
@@ -68,12 +68,14 @@ begin
     n.on_failure,
     n.spec ->> 'collect' is not null,
     coalesce((n.spec ->> 'priority')::integer, 0),
+    t.version,
     d.to_ids,
     n.spec -> 'input'
   from unnest(
     v_new.ids, v_new.parent_ids, v_new.keys, v_new.types, v_new.statuses, v_new.policies,
     v_new.specs
   ) as n (id, parent_id, key, type, status, on_failure, spec)
+  join public.job_types as t on t.name = n.type
   left join (
     select e.from_id, array_agg(e.to_id) as to_ids
     from unnest(v_from_ids, v_to_ids) as e (from_id, to_id)
@@ -82,7 +84,8 @@ begin
 
   v_lanes := app.ensure_lanes(insert_steps.owner_id, v_new.handled);
   insert into app.job_queue (
-    job_id, run_id, parent_id, lane_id, run_at, waits, open_children, priority, status, dependents
+    job_id, run_id, parent_id, lane_id, run_at, waits, open_children, priority, version, status,
+    dependents
   )
   select
     n.id,
@@ -93,12 +96,14 @@ begin
     n.waits + coalesce(d.waits, 0),
     n.children,
     coalesce((n.spec ->> 'priority')::integer, 0),
+    t.version,
     n.status,
     r.from_ids
   from unnest(
     v_new.ids, v_new.parent_ids, v_new.types, v_new.statuses, v_new.specs, v_new.waits,
     v_new.children
   ) as n (id, parent_id, type, status, spec, waits, children)
+  join public.job_types as t on t.name = n.type
   left join unnest(v_lanes.types, v_lanes.ids) as l (type, id) on l.type = n.type
   left join (
     select e.from_id, count(*)::integer as waits

@@ -5,7 +5,9 @@ create or replace function app.judge_result(
   result jsonb,
   inout failures integer,
   inout delays integer,
+  inout losses integer,
   max_failures integer,
+  max_losses integer,
   max_output_bytes integer,
   backoff interval,
   backoff_max interval,
@@ -16,7 +18,8 @@ create or replace function app.judge_result(
   out state jsonb,
   out progress real,
   out pause interval,
-  out hold interval
+  out hold interval,
+  out runs_alone boolean
 )
   returns record
   language plpgsql
@@ -64,6 +67,34 @@ begin
         then round(least(greatest((judge_result.result ->> 'progress')::numeric, 0), 1), 4)::real
     end;
     pause := coalesce(v_delay, '0');
+    -- A step that was returned keeps its mark, because its handler has not ended.
+    runs_alone := case v_said when 'rescheduled' then false end;
+  elsif v_said = 'lost' then
+    losses := judge_result.losses + 1;
+    runs_alone := true;
+    slug := left(
+      coalesce(
+        substring(judge_result.result #>> '{error,slug}' from '^[a-z][a-z0-9_]*$'), 'worker_lost'
+      ),
+      80
+    );
+    message := left(
+      coalesce(
+        judge_result.result #>> '{error,message}',
+        'The worker process ended or sent no heartbeats while the step may have been running.'
+      ),
+      2000
+    );
+    if losses < judge_result.max_losses then
+      outcome := 'again';
+      pause := '0';
+      message := message || ' The step now runs again, with no other step in its process.';
+    else
+      outcome := 'failed';
+      message := format(
+        '%s This happened %s times, so the step is not tried again.', message, losses
+      );
+    end if;
   elsif v_said = 'failed' then
     hold := v_delay;
     slug := left(
@@ -80,6 +111,7 @@ begin
       ),
       2000
     );
+    runs_alone := judge_result.result -> 'crashed' is not distinct from 'true';
     -- A provider's delay is not a failure of the step, because many steps may share one quota.
     if v_delay is null then
       failures := judge_result.failures + 1;
@@ -111,11 +143,12 @@ end
 $$;
 
 comment on function app.judge_result(
-  jsonb, integer, integer, integer, integer, interval, interval
+  jsonb, integer, integer, integer, integer, integer, integer, interval, interval
 ) is
 $$Decides from a result what happens to its step. outcome: done, again, failed or invalid.
 
-failures, delays: the new counts. pause: how long a step waits before it runs again. slug, message:
+failures, delays, losses: the new counts. runs_alone: whether the step must run alone from now on;
+null: as before. pause: how long a step waits before it runs again. slug, message:
 why the step failed, temporarily or permanently. progress: from 0 to 1, or null if not reported.
 state:
 what a rescheduled step saved. hold: how long the provider accepts no requests of the lane. bytes:

@@ -45,7 +45,8 @@ begin
   where j.id = any (v_ids);
 
   insert into app.job_queue (
-    job_id, run_id, parent_id, lane_id, run_at, waits, open_children, priority, status, dependents
+    job_id, run_id, parent_id, lane_id, run_at, waits, open_children, priority, version, status,
+    dependents
   )
   select
     j.id,
@@ -60,6 +61,7 @@ begin
     end,
     coalesce(c.children, 0),
     j.priority,
+    j.version,
     j.status,
     d.dependents
   from public.jobs as j

@@ -6,6 +6,8 @@ create or replace function app.requeue_steps(
   job_ids bigint[],
   failures integer[],
   delays integer[],
+  losses integer[],
+  runs_alone boolean[],
   run_at timestamptz[],
   progress real[],
   states jsonb[],
@@ -23,14 +25,16 @@ begin
     status = 'queued',
     failures = a.failures,
     delays = a.delays,
+    losses = a.losses,
+    runs_alone = coalesce(a.runs_alone, q.runs_alone),
     run_at = a.run_at,
     state = coalesce(a.state, q.state),
     worker_id = null,
     claimed_at = null
   from unnest(
-    requeue_steps.job_ids, requeue_steps.failures, requeue_steps.delays, requeue_steps.run_at,
-    requeue_steps.states
-  ) as a (id, failures, delays, run_at, state)
+    requeue_steps.job_ids, requeue_steps.failures, requeue_steps.delays, requeue_steps.losses,
+    requeue_steps.runs_alone, requeue_steps.run_at, requeue_steps.states
+  ) as a (id, failures, delays, losses, runs_alone, run_at, state)
   -- Index lookup even on an empty table: ADR 8.
   where q.job_id = any (array[a.id]);
 
@@ -51,9 +55,10 @@ end
 $$;
 
 comment on function app.requeue_steps(
-  bigint[], integer[], integer[], timestamptz[], real[], jsonb[], text[], text[]
+  bigint[], integer[], integer[], integer[], boolean[], timestamptz[], real[], jsonb[], text[],
+  text[]
 ) is
 $$Requeues running steps, due at run_at.
 
-states: null keeps the state that the step saved before. slugs, messages: why the step failed, or
+runs_alone: null keeps the mark. states: null keeps the state that the step saved before. slugs, messages: why the step failed, or
 null.$$;

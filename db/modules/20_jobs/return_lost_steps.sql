@@ -9,16 +9,19 @@
 --             each type of run are swept in a subtransaction, because only the type of a run says
 --             which callback is called: a callback that runs into a deadlock or a lock timeout
 --             stops neither the heartbeat nor the sweep of other products and workers. The next
---             heartbeat tries again
+--             sweep tries again.
+--             Silence counts from the moment since which the calling worker has sent heartbeats
+--             without a gap: while it was cut off, it could not hear the others either
 create or replace function app.return_lost_steps(worker_id uuid, running jsonb)
-  returns void
+  returns integer
   language plpgsql
   volatile
   set search_path = ''
   set lock_timeout = '1s'
 as $$
 declare
-  v_lost_before timestamptz := app.now() - (select s.job_lease from app.settings as s);
+  v_lease interval := (select s.job_lease from app.settings as s);
+  v_lost_before timestamptz := app.now() - v_lease;
   v_named_fences bigint[] := array(
     select app.parse_bigint(h.step -> 'fence')
     from jsonb_array_elements(return_lost_steps.running) as h (step)
@@ -29,7 +32,19 @@ declare
   v_stop_at timestamptz := app.clock() + interval '5 seconds';
   v_one record;
   v_error text;
+  v_requeued integer := 0;
 begin
+  -- The calling worker has sent heartbeats for a whole lease, and sends them now.
+  if not exists (
+    select
+    from app.workers as w
+    where w.id = return_lost_steps.worker_id
+      and w.beating_since < v_lost_before
+      and w.heartbeat_at >= app.now() - v_lease / 2
+  ) then
+    return 0;
+  end if;
+
   v_worker_ids := array(
     select w.id
     from app.workers as w
@@ -53,18 +68,16 @@ begin
         'run_id', q.run_id,
         'id', q.job_id,
         'fence', q.fence,
-        'outcome', 'failed',
-        'error', jsonb_build_object(
-          'slug', 'worker_lost',
-          'message',
-          'The worker stopped sending heartbeats, or never received the step. If this happens '
-          'again, see the log of the worker.'
-        )
+        -- Steps that the silent worker had claimed but not begun count no loss.
+        'outcome', case when q.fence = any (w.waiting_fences) then 'returned' else 'lost' end
       )
     ),
     array_agg(q.run_id)
   into v_results, v_run_ids
   from app.job_queue as q
+  left join app.workers as w
+    -- Index lookup even on an empty table: ADR 8.
+    on w.id = any (array[q.worker_id]) and w.id = any (v_worker_ids)
   where q.status = 'running'
     and (
       q.worker_id = any (v_worker_ids)
@@ -94,6 +107,7 @@ begin
     loop
       begin
         perform app.apply_results(v_one.results);
+        v_requeued := v_requeued + jsonb_array_length(v_one.results);
       exception
         when transaction_rollback or lock_not_available then
           get stacked diagnostics v_error = message_text;
@@ -110,11 +124,15 @@ begin
     where w.id = any (v_worker_ids)
       and not exists (select from app.job_queue as q where q.worker_id = w.id);
   end if;
+
+  return v_requeued;
 end
 $$;
 
 comment on function app.return_lost_steps(uuid, jsonb) is
-$$Requeues lost steps, and counts a failure for each: steps of workers that were silent for longer
-than app.settings.job_lease, and steps that this worker claimed longer ago but does not list.
+$$Requeues lost steps: steps of workers that were silent for longer than app.settings.job_lease, and
+steps that this worker claimed longer ago but does not list. A step that may have begun counts a
+loss; a step that the silent worker reported as waiting counts nothing.
 
-running: [{ fence }], the steps that the worker holds.$$;
+running: [{ fence }], the steps that the worker holds. Returns how many steps it requeued or
+failed.$$;

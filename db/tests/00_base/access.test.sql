@@ -106,6 +106,7 @@ select set_eq(
     'job_types.backoff select', 'job_types.backoff_max select', 'job_types.timeout select',
     'job_types.running_limit select', 'job_types.owner_running_limit select', 'job_types.rate_limit select',
     'job_types.rate_window select', 'job_types.rate_spent_until select', 'job_types.max_output_bytes select',
+    'job_types.max_losses select', 'job_types.max_input_bytes select', 'job_types.version select', 'jobs.version select',
     'jobs.input select', 'jobs.output select', 'jobs.output_bytes select', 'jobs.priority select', 'jobs.worked_at select',
     'jobs.collects select', 'jobs.depends_on select', 'jobs.on_failure select',
     'template_versions.created_by select'

@@ -16,6 +16,7 @@ select set_eq(
   array[
     'worker.claim_orphaned_assets', 'worker.claim_template_uploads', 'worker.confirm_template_claim', 'worker.exchange_steps',
     'worker.find_unknown_objects', 'worker.forget_assets', 'worker.forget_template_uploads', 'worker.heartbeat',
+    'worker.send_heartbeat', 'worker.requeue_lost_steps',
     'worker.leave', 'worker.list_schedules', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
     'worker.record_template_use', 'worker.run_schedule', 'worker.template_manifest'
   ],

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { exchangeSteps } from '../../../scripts/testing/steps.ts'
+import { exchangeSteps, letSweep, sweepSteps } from '../../../scripts/testing/steps.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 import { requireInvariants } from './invariants.ts'
 
@@ -184,11 +184,11 @@ class Simulation {
           answer.refused.filter((r) => JSON.parse(text)[r.index].outcome === 'nonsense').length,
       )
     } else if (one.kind === 'crash') {
-      // The worker is silent from now on, and the heartbeat of another worker sweeps it. It still tries to hand in its steps.
+      // The worker is silent from now on, and another worker sweeps it. It still tries to hand in its steps.
       await admin.query("update app.workers set heartbeat_at = now() - interval '1 hour' where id = $1", [
         this.ids[one.worker],
       ])
-      await door.query('select worker.heartbeat($1, $2)', [this.ids[(one.worker + 1) % 3], '[]'])
+      await this.sweep((one.worker + 1) % 3)
     } else if (one.kind === 'heartbeat') {
       const running = held.map(({ id, fence }) => ({ id, fence, progress: 0.5 }))
       const { rows } = await door.query('select worker.heartbeat($1, $2) as answer', [
@@ -201,6 +201,12 @@ class Simulation {
       await admin.query('select set_config(\'request.jwt.claims\', \'{"role": "service_role"}\', false)')
       await admin.query(`select ${one.kind}_job($1)`, [id]).catch((error) => expect(error.code).toBe('PT409'))
     }
+  }
+
+  private async sweep(index: number): Promise<void> {
+    const id = this.ids[index] as string
+    await letSweep(admin, id)
+    await sweepSteps(door, id)
   }
 
   /** Checks that callbacks were called once per own work done and once per end of a run, or that the call is stored. */
@@ -233,7 +239,7 @@ class Simulation {
         const taken = await this.exchange(index, results, 20)
         if (taken === 0 && turn > 5) {
           await admin.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
-          await door.query('select worker.heartbeat($1, $2)', [this.ids[3], '[]'])
+          await this.sweep(3)
         }
       }
     }

@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { completed, exchangeSteps as exchange } from '../../../scripts/testing/steps.ts'
+import { completed, exchangeSteps as exchange, letSweep, sweepSteps } from '../../../scripts/testing/steps.ts'
 import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 import { requireInvariants } from './invariants.ts'
@@ -369,18 +369,20 @@ test('a claim that has waited counts the rate at the time when it claims', async
 })
 
 test('sweep against sweep: one requeues the steps, and neither waits', async () => {
-  await watcher.query("update job_types set max_failures = 3 where name = 'noop'")
   await submit(['a', 'b'])
   await exchange(a, first, [], 2)
+  const third = crypto.randomUUID()
   await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
+  await letSweep(watcher, second)
+  await letSweep(watcher, third)
   await a.query('begin')
-  await a.query('select worker.heartbeat($1, $2)', [second, '[]'])
-  await b.query('select worker.heartbeat($1, $2)', [crypto.randomUUID(), '[]'])
+  expect(await sweepSteps(a, second)).toBe(2)
+  expect(await sweepSteps(b, third)).toBe(0)
   await a.query('commit')
-  const { rows } = await watcher.query('select status, failures from app.job_queue where parent_id is not null')
+  const { rows } = await watcher.query('select status, losses from app.job_queue where parent_id is not null')
   expect(rows).toEqual([
-    { status: 'queued', failures: 1 },
-    { status: 'queued', failures: 1 },
+    { status: 'queued', losses: 1 },
+    { status: 'queued', losses: 1 },
   ])
   await requireInvariants(watcher)
 })
@@ -389,8 +391,9 @@ test('sweep against complete: the result waits, and is refused', async () => {
   await submit(['a'])
   const { steps } = await exchange(a, first, [], 1)
   await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
+  await letSweep(watcher, second)
   await a.query('begin')
-  await a.query('select worker.heartbeat($1, $2)', [second, '[]'])
+  await sweepSteps(a, second)
   const late = exchange(b, first, [completed(steps[0] as ClaimedStep)], 0)
   await untilWaiting(watcher, b)
   await a.query('commit')
@@ -411,24 +414,28 @@ async function loseStep(type: string): Promise<number> {
   await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour' where id = $1", [worker])
   return id
 }
-const beat = (client: Client) => client.query('select worker.heartbeat($1, $2)', [second, '[]'])
+/** Sweeps as a worker that has sent heartbeats all the time. */
+async function sweep(client: Client): Promise<void> {
+  await letSweep(watcher, second)
+  await sweepSteps(client, second)
+}
 
-test('sweep against a locked run: the heartbeat does not wait, and the next one requeues the step', async () => {
-  await watcher.query("insert into job_types (name, max_failures) values ('lone', 1)")
+test('sweep against a locked run: the sweep does not wait, and the next one requeues the step', async () => {
+  await watcher.query("insert into job_types (name, max_losses) values ('lone', 1)")
   const [locked, free] = [await loseStep('lone'), await loseStep('lone')]
   await c.query('begin')
   await c.query('select from app.runs where id = $1 for update', [locked])
-  await beat(a)
+  await sweep(a)
   expect([await status(locked), await status(free)]).toEqual(['queued', 'failed'])
   expect((await watcher.query('select from app.workers where id <> $1', [second])).rowCount).toBe(1)
   await c.query('commit')
-  await beat(a)
+  await sweep(a)
   expect(await status(locked)).toBe('failed')
   expect((await watcher.query('select from app.workers where id <> $1', [second])).rowCount).toBe(0)
   await requireInvariants(watcher)
 })
 
-test('sweep against a row that a callback locks: the heartbeat gives up after a second, and sweeps the others', async () => {
+test('sweep against a row that a callback locks: the sweep gives up after a second, and requeues the others', async () => {
   await watcher.query(`
     create table app.gates (id integer primary key);
     insert into app.gates values (1);
@@ -436,17 +443,17 @@ test('sweep against a row that a callback locks: the heartbeat gives up after a 
     begin
       perform from app.gates for update;
     end $$;
-    insert into job_types (name, max_failures) values ('gated', 1);
+    insert into job_types (name, max_losses) values ('gated', 1);
     select app.register_callbacks('gated', on_run_ended => 'app.pass_gate')`)
   const [gated, free] = [await loseStep('gated'), await loseStep('lone')]
   await c.query('begin')
   await c.query('select from app.gates for update')
   const startedAt = performance.now()
-  await beat(a)
+  await sweep(a)
   expect(performance.now() - startedAt).toBeLessThan(5000)
   expect([await status(gated), await status(free)]).toEqual(['queued', 'failed'])
   await c.query('commit')
-  await beat(a)
+  await sweep(a)
   expect(await status(gated)).toBe('failed')
   await requireInvariants(watcher)
 })
@@ -458,10 +465,10 @@ test('sweep against a row that a callback locks: other products of the same work
   await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour' where id = $1", [worker])
   await c.query('begin')
   await c.query('select from app.gates for update')
-  await beat(a)
+  await sweep(a)
   expect(await Promise.all(ids.map(status))).toEqual(['queued', 'failed'])
   await c.query('commit')
-  await beat(a)
+  await sweep(a)
   expect(await Promise.all(ids.map(status))).toEqual(['failed', 'failed'])
   await requireInvariants(watcher)
 })

@@ -1,6 +1,6 @@
--- A heartbeat requeues steps of silent workers, and steps that never reached their worker.
+-- A sweep requeues steps of silent workers, and steps that never reached their worker.
 begin;
-select plan(12);
+select plan(27);
 select tests.create_callbacks();
 create temporary table known (run bigint);
 
@@ -8,40 +8,98 @@ create temporary table known (run bigint);
 select tests.submit_steps('{"key": "lost", "type": "plain"}, {"key": "kept", "type": "plain"}');
 select tests.claim_steps();
 select tests.travel('29 seconds');
-select worker.heartbeat(tests.worker_id(), '[]');
+select tests.sweep();
 select is(
   tests.status_of('lost'),
   'running',
   'keeps a step that the worker does not list while the answer may be on its way'
 );
 select tests.travel('31 seconds');
-select worker.heartbeat(tests.worker_id(), jsonb_build_array(tests.step_result('kept')));
+select is(
+  tests.sweep(jsonb_build_array(tests.step_result('kept'))),
+  1,
+  'returns how many steps it requeued'
+);
 select results_eq(
   $$
-    select j.key collate "default", q.status, q.failures, j.error_slug
+    select j.key collate "default", q.status, q.failures, q.losses, q.runs_alone, j.error_slug
     from app.job_queue as q join jobs as j on j.id = q.job_id where j.type = 'plain' order by 1
   $$,
-  $$ values ('kept', 'running', 0, null), ('lost', 'queued', 1, 'worker_lost') $$,
-  'requeues a step that the worker does not list after the lease, and counts a failure'
+  $$
+    values
+      ('kept', 'running', 0, 0, false, null), ('lost', 'queued', 0, 1, true, 'worker_lost')
+  $$,
+  'requeues a step that the worker does not list after the lease, and counts a loss'
 );
 select is(
   (select error_message from jobs where key = 'lost'),
-  'The worker stopped sending heartbeats, or never received the step. If this happens again, see '
-    'the log of the worker.',
-  'shows why the step was requeued'
+  'The worker process ended or sent no heartbeats while the step may have been running. The step '
+    'now runs again, with no other step in its process.',
+  'shows why the step was requeued, and that it runs alone'
 );
 select tests.hand_in_result('kept');
 delete from app.runs;
 
--- Given a silent worker
-select tests.submit_steps('{"key": "l", "type": "plain"}');
+-- Given a silent worker with a step that it had begun, and one that it had not
+select tests.submit_steps('{"key": "l", "type": "plain"}, {"key": "w", "type": "plain"}');
 select tests.claim_steps();
+select worker.send_heartbeat(
+  tests.worker_id(),
+  jsonb_build_array(tests.step_result('l'), tests.step_result('w', '{"waiting": true}')),
+  '{"plain": 1}'
+);
 update app.workers set heartbeat_at = app.now() - interval '1 minute';
-select worker.heartbeat(gen_random_uuid(), '[]');
+create temporary table sweeper as select gen_random_uuid() as id;
+
+-- When the sweeper itself has not sent heartbeats for the whole time
+select worker.send_heartbeat(id, '[]', '{}') from sweeper;
+select is(
+  (select worker.requeue_lost_steps(id, '[]') from sweeper),
+  0,
+  'requeues nothing for a worker that has just begun to send heartbeats'
+);
+update app.workers
+set
+  started_at = app.now() - interval '1 hour',
+  beating_since = app.now() - interval '1 hour',
+  heartbeat_at = app.now() - interval '20 seconds'
+where id = (select id from sweeper);
+select is(
+  (select worker.requeue_lost_steps(id, '[]') from sweeper),
+  0,
+  'requeues nothing for a worker whose own heartbeats are late'
+);
+select worker.send_heartbeat(id, '[]', '{}') from sweeper;
 select results_eq(
-  'select status, failures from app.job_queue where parent_id is not null',
-  $$ values ('queued', 1) $$,
-  'requeues the steps of a silent worker, and counts a failure'
+  'select beating_since from app.workers where id = (select id from sweeper)',
+  'select app.now()',
+  'counts the silence of others from now on after a gap of half a lease'
+);
+select is(
+  (select worker.requeue_lost_steps(id, '[]') from sweeper),
+  0,
+  'requeues nothing right after a gap in its own heartbeats'
+);
+select worker.heartbeat(id, '[]') from sweeper;
+select is(
+  tests.status_of('l'),
+  'running',
+  'holds a worker of the last release to the same rule'
+);
+
+-- When it has
+select is(
+  (select tests.sweep('[]', id) from sweeper),
+  2,
+  'requeues the steps of a silent worker'
+);
+select results_eq(
+  $$
+    select j.key collate "default", q.status, q.failures, q.losses, q.runs_alone
+    from app.job_queue as q join jobs as j on j.id = q.job_id where j.type = 'plain' order by 1
+  $$,
+  $$ values ('l', 'queued', 0, 1, true), ('w', 'queued', 0, 0, false) $$,
+  'counts a loss for a step that may have begun, and nothing for a step that was waiting'
 );
 select is_empty(
   'select from app.workers where id = tests.worker_id()',
@@ -58,7 +116,7 @@ delete from app.workers;
 
 -- Given three silent workers: on_run_ended raises for the step of the first, and runs into a lock
 -- timeout for the step of the second
-update job_types set max_failures = 1 where name = 'called';
+update job_types set max_losses = 1 where name = 'called';
 create function tests.lose_step(raise text) returns bigint language plpgsql as $$
 declare
   v_run_id bigint := tests.submit_steps('', 'called');
@@ -76,7 +134,7 @@ $$;
 create temporary table lost as
 select raise, tests.lose_step(raise) as run from (values ('P0001'), ('55P03'), (null)) as r (raise);
 select lives_ok(
-  $$ select worker.heartbeat(tests.worker_id(), '[]') $$,
+  $$ select tests.sweep() $$,
   'survives a callback that raises, and one that runs into a lock timeout'
 );
 select results_eq(
@@ -102,11 +160,88 @@ select is(
   'keeps the worker of that step, and the living worker'
 );
 update jobs set input = null where id = (select run from lost where raise = '55P03');
-select worker.heartbeat(tests.worker_id(), '[]');
+select tests.sweep();
 select results_eq(
   $$ select j.status from lost as l join jobs as j on j.id = l.run where raise = '55P03' $$,
   array['failed'],
-  'fails that step at the next heartbeat'
+  'fails that step at the next sweep'
+);
+delete from app.runs;
+delete from app.workers;
+
+-- Given an old worker's heartbeats, which sweep, too
+select tests.submit_steps('{"key": "o", "type": "plain"}');
+select tests.claim_steps();
+update app.workers set heartbeat_at = app.now() - interval '1 minute';
+select worker.heartbeat(id, '[]', array['plain']) from sweeper;
+update app.workers
+set started_at = app.now() - interval '1 hour', beating_since = app.now() - interval '1 hour'
+where id = (select id from sweeper);
+select worker.heartbeat(id, '[]', array['plain']) from sweeper;
+select is(
+  tests.status_of('o'),
+  'queued',
+  'sweeps with the heartbeat of a worker of the last release'
+);
+select throws_ok(
+  $$ select worker.requeue_lost_steps(null, '[]') $$,
+  'PT422',
+  null,
+  'refuses a sweep without the id of a worker'
+);
+select is(
+  tests.refusal_of($$ select worker.requeue_lost_steps(tests.worker_id(), '{}') $$) ->> 'slug',
+  'results_invalid',
+  'refuses a list of steps that is not an array'
+);
+
+-- Given steps that are lost, and a step whose handler crashes its process
+delete from app.runs;
+select tests.submit_steps('{"key": "c", "type": "plain", "on_failure": "continue"}');
+select tests.claim_steps();
+select tests.hand_in_result(
+  'c', '{"outcome": "failed", "crashed": true, "error": {"slug": "crashed", "message": "It did."}}'
+);
+select results_eq(
+  'select failures, losses, runs_alone from app.job_queue where lane_id is not null',
+  $$ values (1, 0, true) $$,
+  'counts a failure for a crash, and lets the step run alone'
+);
+select tests.travel('32 seconds');
+select tests.claim_steps();
+select results_eq(
+  $$ select tests.claimed_step('c') -> 'runs_alone', tests.claimed_step('c') -> 'losses' $$,
+  $$ values ('true'::jsonb, '0'::jsonb) $$,
+  'tells the worker that the step runs alone'
+);
+select tests.hand_in_result('c', '{"outcome": "returned"}');
+select ok(
+  (select runs_alone from app.job_queue where lane_id is not null),
+  'keeps the mark of a step that was returned'
+);
+select tests.claim_steps();
+select tests.hand_in_result('c', '{"outcome": "rescheduled", "retry_in_ms": 0, "state": 1}');
+select ok(
+  (select not runs_alone from app.job_queue where lane_id is not null),
+  'removes the mark after a turn that ended by itself'
+);
+select tests.claim_steps();
+select tests.hand_in_result('c', '{"outcome": "lost"}');
+select tests.claim_steps();
+select tests.hand_in_result('c', '{"outcome": "lost"}');
+select tests.claim_steps();
+select tests.hand_in_result(
+  'c', '{"outcome": "lost", "error": {"slug": "worker_stalled", "message": "It stood still."}}'
+);
+select results_eq(
+  $$ select status, error_slug, error_message from jobs where key = 'c' $$,
+  $$
+    values (
+      'failed', 'worker_stalled',
+      'It stood still. This happened 3 times, so the step is not tried again.'
+    )
+  $$,
+  'fails a step at max_losses, with the reason of the last loss'
 );
 
 select * from finish();

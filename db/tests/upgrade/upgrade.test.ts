@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { seed } from '../../../scripts/database/migrate.ts'
 import { asAdmin, databaseUrl, migrateAlone } from '../../../scripts/testing/cluster.ts'
 import { prepareOldDatabase } from '../../../scripts/testing/old_database.ts'
+import { letSweep } from '../../../scripts/testing/steps.ts'
 
 // A database of c5e8e03 with rows of every kind and state, migrated: nothing is lost, and everything goes on.
 
@@ -152,6 +153,7 @@ test('open runs complete, and failed and cancelled ones can be retried', async (
   const done: string[] = []
   // The worker that held steps is gone: the next heartbeat requeues them, with a delay that this test does not wait for.
   await client.query("update app.workers set heartbeat_at = heartbeat_at - interval '1 hour'")
+  await letSweep(client, worker)
   await client.query("select worker.heartbeat($1, '[]')", [worker])
   await client.query("update app.job_queue set run_at = least(run_at, now()) where status = 'queued'")
   await client.query('update app.lanes set wake_at = least(wake_at, now()) where wake_at is not null')

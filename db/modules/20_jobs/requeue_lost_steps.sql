@@ -1,0 +1,37 @@
+-- worker.requeue_lost_steps
+--
+-- Called by   each worker process, about once a second, on a connection of its own
+-- Writes      the rows that app.return_lost_steps writes
+-- Errors      PT422 results_invalid
+-- Locks       the rows that app.return_lost_steps locks
+create or replace function worker.requeue_lost_steps(worker_id uuid, running jsonb)
+  returns integer
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 8.
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+as $$
+begin
+  perform app.require_running_list(requeue_lost_steps.worker_id, requeue_lost_steps.running);
+
+  return app.return_lost_steps(requeue_lost_steps.worker_id, requeue_lost_steps.running);
+end
+$$;
+
+comment on function worker.requeue_lost_steps(uuid, jsonb) is
+$$Requeues the steps of workers that were silent for longer than app.settings.job_lease, and steps
+that this worker claimed longer ago but does not list, because it never received them.
+
+running: [{ id, fence }], as for worker.send_heartbeat. A step that may have begun counts a loss; a
+step of a silent worker that the worker reported as waiting counts nothing. Only the time counts in
+which this worker has sent heartbeats without a gap: an outage of the database is not the silence of
+a worker. Returns how many steps it requeued or failed.
+422 results_invalid. Only for workers.$$;
+
+grant execute on function worker.requeue_lost_steps(uuid, jsonb) to worker;
