@@ -1,37 +1,37 @@
 -- Kinds of steps. Each timeout is longer than the calls of Gemini in the step (at most 300 s each:
--- GEMINI_TIMEOUT_SECONDS). A type that an operator has changed stays as it is.
+-- GEMINI_TIMEOUT_SECONDS). A type that exists stays as it is, so a migration raises its version, too.
 insert into public.job_types (
   name, description, has_handler, on_failure, max_failures, backoff, backoff_max, timeout,
-  running_limit, owner_running_limit
+  running_limit, owner_running_limit, version
 )
 values
   (
     'generate_drama', 'Generates a drama from a premise: a group.',
-    false, 'fail_run', 1, '2 s', '5 min', '5 min', null, null
+    false, 'fail_run', 1, '2 s', '5 min', '5 min', null, null, 1
   ),
   (
     'write_outline', 'Writes the outline of a drama and its episodes.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1
   ),
   (
     'write_cast', 'Writes the characters of a drama.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1
   ),
   (
     'write_script', 'Writes the script of an episode and its scenes.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1
   ),
   (
     'write_scene', 'Writes the text of a scene and the prompts of its image and video.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1
   ),
   -- Continue: a missing image or video fails no drama, and regenerate_asset can make it later.
   (
     'generate_image', 'Makes a portrait or the image of a scene.',
-    true, 'continue', 5, '2 s', '5 min', '8 min', null, 20
+    true, 'continue', 5, '2 s', '5 min', '8 min', null, 20, 1
   ),
   (
     'generate_video', 'Makes the video of a scene; polls a long operation.',
-    true, 'continue', 5, '5 s', '5 min', '12 min', null, 10
+    true, 'continue', 5, '5 s', '5 min', '12 min', null, 10, 1
   )
 on conflict on constraint job_types_pkey do nothing;

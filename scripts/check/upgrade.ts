@@ -7,6 +7,7 @@ import { prepareOldDatabase } from '../testing/old_database.ts'
 import { dumpCatalog } from './catalog.ts'
 import { withClient } from './database.ts'
 import { unifiedDiff } from './diff.ts'
+import { findOldVersions } from './handlers.ts'
 import { count, type Outcome } from './outcome.ts'
 
 const baselinePath = 'db/baseline.txt'
@@ -34,6 +35,7 @@ export async function checkUpgrade(
   const committed = await readFile(path, 'utf8').catch(() => '')
   const { migrations } = await migrate(url)
   await seed(url)
+  const oldVersions = await withClient(url, findOldVersions)
   const diff = unifiedDiff(catalog, await withClient(url, dumpCatalog), {
     before: 'made from the files',
     after: 'a database of c5e8e03, migrated',
@@ -42,6 +44,7 @@ export async function checkUpgrade(
     said: `a database of c5e8e03 with rows in every state, ${count(migrations.length, 'migration')} later, against the files`,
     problems: [
       ...(committed === baseline ? [] : [`${baselinePath} is not what c5e8e03 made: npm run db:check -- --write`]),
+      ...oldVersions.map((problem) => `${problem} A migration has to raise it: update job_types set version = …`),
       ...(diff ? [diff] : []),
     ],
     remedy:
