@@ -5,7 +5,9 @@
 -- Locks       the row of rate_limits until the transaction ends
 -- Why         GCRA (generic cell rate algorithm): one timestamp per key says until when its
 --             requests are spent. No window edge lets twice the limit through, nothing has to be
---             reset, and the wait is known exactly.
+--             reset, and the wait is known exactly. The update reads the clock after it has locked
+--             the row, because a transaction may have begun before the transactions it waited for:
+--             by its start, it would be refused although the limit is not spent.
 create or replace function app.take_rate(
   bucket text,
   key text,
@@ -19,22 +21,23 @@ create or replace function app.take_rate(
   set search_path = ''
 as $$
 declare
-  v_now timestamptz := app.now();
+  v_now timestamptz;
   v_cost interval := take_rate."window" * (take_rate.cost::double precision / take_rate."limit");
   v_spent_until timestamptz;
   v_wait integer;
 begin
   if v_cost <= take_rate."window" then
     insert into app.rate_limits as r (bucket, key, spent_until)
-    values (take_rate.bucket, take_rate.key, v_now + v_cost)
+    values (take_rate.bucket, take_rate.key, app.clock() + v_cost)
     on conflict on constraint rate_limits_pkey do update
-      set spent_until = greatest(r.spent_until, v_now) + v_cost
-      where greatest(r.spent_until, v_now) + v_cost <= v_now + take_rate."window";
+      set spent_until = greatest(r.spent_until, app.clock()) + v_cost
+      where greatest(r.spent_until, app.clock()) + v_cost <= app.clock() + take_rate."window";
     if found then
       return;
     end if;
   end if;
 
+  v_now := app.clock();
   select r.spent_until into v_spent_until
   from app.rate_limits as r
   where r.bucket = take_rate.bucket and r.key = take_rate.key;
