@@ -27,8 +27,13 @@ export async function createDatabase(options: { withPgtap?: boolean } = {}): Pro
   await asAdmin(cluster, 'postgres', (admin) =>
     admin.query(`create database ${name} template ${options.withPgtap ? tapTemplate : template} owner postgres`),
   )
-  // A database does not copy its template's privileges.
-  await asAdmin(cluster, name, (admin) => admin.query(`revoke temporary on database ${name} from public`))
+  // A database does not copy the privileges of its template: these copies are exactly what the migrations left.
+  await asAdmin(cluster, name, (admin) =>
+    admin.query(
+      `update pg_database as d set datacl = t.datacl from pg_database as t
+       where d.datname = '${name}' and t.datname = '${template}'`,
+    ),
+  )
   return openDatabase(name)
 }
 

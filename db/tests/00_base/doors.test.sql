@@ -1,6 +1,6 @@
 -- The functions that worker and sidecar may execute, and attempts to get around that list.
 begin;
-select plan(15);
+select plan(16);
 
 create temporary view executable as
 select r.role, format('%s.%s', n.nspname, p.proname) as function
@@ -99,6 +99,23 @@ select is_empty(
     where (n.nspname in ('app', 'worker', 'sidecar', 'public', 'gate', 'graphile_worker') and p.proowner <> 'postgres'::regrole)
   $$,
   'everything a definer function can reach is owned by postgres'
+);
+select results_eq(
+  $$
+    select r.rolname::text collate "default", s.setting collate "default"
+    from pg_roles as r cross join unnest(r.rolconfig) as s (setting)
+    where r.rolname in ('worker', 'sidecar')
+    order by 1, 2
+  $$,
+  $$
+    values
+      ('sidecar', 'idle_in_transaction_session_timeout=30s'),
+      ('sidecar', 'lock_timeout=2s'),
+      ('sidecar', 'statement_timeout=10s'),
+      ('worker', 'idle_in_transaction_session_timeout=60s'),
+      ('worker', 'statement_timeout=30s')
+  $$,
+  'statements and idle transactions of both end by themselves, and waits of the sidecar for a lock'
 );
 
 -- And by attack.
