@@ -1,0 +1,59 @@
+-- app.settings refuses values that would break what they tune.
+begin;
+select plan(20);
+
+create temporary table refused (constraint_name text, change text);
+insert into refused
+values
+  ('settings_api_key_writes_per_minute_is_positive', 'api_key_writes_per_minute = 0'),
+  ('settings_asset_grace_is_long_enough', $$asset_grace = '9 minutes 59 seconds'$$),
+  ('settings_asset_max_bytes_is_positive', 'asset_max_bytes = 0'),
+  ('settings_asset_uploads_per_minute_is_positive', 'asset_uploads_per_minute = 0'),
+  ('settings_client_address_header_is_lower_case', $$client_address_header = 'X-Real-IP'$$),
+  ('settings_drama_assets_per_day_is_positive', 'drama_assets_per_day = 0'),
+  ('settings_drama_writes_per_minute_is_positive', 'drama_writes_per_minute = 0'),
+  ('settings_dramas_per_day_is_positive', 'dramas_per_day = 0'),
+  ('settings_is_one_row', 'id = false'),
+  ('settings_job_lease_is_long_enough', $$job_lease = '2999 ms'$$),
+  ('settings_job_retention_is_positive', $$job_retention = '0'$$),
+  ('settings_job_retries_per_hour_is_positive', 'job_retries_per_hour = 0'),
+  ('settings_run_steps_max_is_positive', 'run_steps_max = 0'),
+  ('settings_share_base_url_is_http', $$share_base_url = 'https://example.com/'$$),
+  ('settings_share_base_url_is_http', $$share_base_url = 'example.com'$$),
+  ('settings_share_base_url_is_http', $$share_base_url = 'https://' || repeat('x', 493)$$),
+  ('settings_share_writes_per_minute_is_positive', 'share_writes_per_minute = 0');
+
+-- When an operator changes one setting
+select throws_ok(
+  'update app.settings set ' || change,
+  '23514',
+  format('new row for relation "settings" violates check constraint "%s"', constraint_name),
+  'refuses ' || change
+)
+from refused;
+select lives_ok(
+  $$
+    update app.settings
+    set
+      api_key_writes_per_minute = 1, asset_grace = '10 minutes', asset_max_bytes = 1,
+      asset_uploads_per_minute = 1, client_address_header = 'x-real-ip', drama_assets_per_day = 1,
+      drama_writes_per_minute = 1, dramas_per_day = 1, job_lease = '3 seconds',
+      job_retention = '1 second', job_retries_per_hour = 1, run_steps_max = 1,
+      share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1
+  $$,
+  'accepts the smallest value of each setting'
+);
+select throws_ok(
+  'insert into app.settings default values', '23505', null, 'refuses a second row of settings'
+);
+select bag_eq(
+  $$
+    select conname::text from pg_constraint
+    where conrelid = 'app.settings'::regclass and contype = 'c'
+  $$,
+  'select distinct constraint_name from refused',
+  'has a refused value in this file for each check of the table'
+);
+
+select * from finish();
+rollback;
