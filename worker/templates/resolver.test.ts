@@ -194,6 +194,24 @@ describe('the scenarios of origin 001', () => {
     })
   })
 
+  test('one resolver gives each language its own texts', async () => {
+    const client = await database.connect()
+    const plan = await planVersion(await findBundle('section7'), '1.0.0')
+    await publish({ db: createDb(client as unknown as pg.Pool), store: store.templates }, plan, { setDefault: true })
+    await client.end()
+    const templates = make()
+    for (const [locale, file] of [
+      ['fr', 'section7_master.md'],
+      ['en', 'section7_master_en.md'],
+      ['fr', 'section7_master.md'],
+    ] as const) {
+      const got = await templates.resolve({ template: 'section7-ai-formatter', locale })
+      expect(got.artifacts['master_prompt']?.text).toBe(
+        readFileSync(join(import.meta.dirname, 'bundles/section7/v1.0.0', file), 'utf8'),
+      )
+    }
+  })
+
   test('6: without store and cache, the bundled files of the same version are used, verified', async () => {
     const name = write(authored, { '1.0.0': texts })
     write(bundled, { '1.0.0': texts }, name)
@@ -449,6 +467,13 @@ describe('integrity', () => {
       },
     ],
     ['huge', (path: string) => truncateSync(path, 1_900_000_000)],
+    [
+      'another text with its own hash',
+      (path: string) => {
+        const first = { sha256: hash(Buffer.from('Forged.')), fetched_at: new Date().toISOString() }
+        writeFileSync(path, `${JSON.stringify(first)}\nForged.`)
+      },
+    ],
   ])('a cached file that is %s is dropped and downloaded again', async (_what, harm) => {
     const name = write(authored, { '1.0.0': texts })
     await upload(name, '1.0.0', true)
