@@ -64,11 +64,11 @@ export function spacesConfig(port: number, bucket = assetBucket): SpacesConfig {
 }
 
 /**
- * `refuse` accepts no connection, `reset` breaks it, `hang` never answers, `error` answers 500, `drop` forwards the request
- * and loses the answer, `hold` forwards it when `release` is called, `corrupt` changes a byte of the answer, `truncate` breaks
- * off in the middle of it.
+ * `refuse` accepts no connection, `reset` breaks it, `hang` never answers, `error` answers 500, `forbid` 403, `drop`
+ * forwards the request and loses the answer, `hold` forwards it when `release` is called, `corrupt` changes a byte of the
+ * answer, `truncate` breaks off in the middle of it.
  */
-export type Fault = 'refuse' | 'reset' | 'hang' | 'error' | 'drop' | 'hold' | 'corrupt' | 'truncate'
+export type Fault = 'refuse' | 'reset' | 'hang' | 'error' | 'forbid' | 'drop' | 'hold' | 'corrupt' | 'truncate'
 
 /** A proxy in front of an S3 server that fails on demand. */
 export type FaultyStore = {
@@ -137,8 +137,11 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
         // In the middle of a body, if the request has one.
         return void setTimeout(() => incoming.socket.resetAndDestroy(), 20)
       case 'error':
-        incoming.resume().once('end', () => outgoing.writeHead(500).end())
+      case 'forbid': {
+        const status = found.fault === 'error' ? 500 : 403
+        incoming.resume().once('end', () => outgoing.writeHead(status).end())
         return
+      }
       case 'drop':
         return forward(incoming, outgoing, 'drop')
       case 'corrupt':

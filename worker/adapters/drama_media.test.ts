@@ -79,6 +79,12 @@ test.each([
   expect(faulty.requests('GET')).toBe(before)
 })
 
+test('a URL of another host that ends like the URL of a stored image is not the stored image', async () => {
+  const url = await media.put({ dramaId, bytes, mimeType: 'image/png', signal })
+  const foreign = url.replace('127.0.0.1', '128.0.0.1')
+  expect(await createDramaMedia(store, assetsUrl(real.port)).load(foreign, signal)).toBeUndefined()
+})
+
 test('load gives undefined for a missing object and for a video', async () => {
   expect(await media.load(`${real.url}/drama-assets/${dramaId}/gone.png`, signal)).toBeUndefined()
   const video = Buffer.concat([Buffer.from('00000014667479706d70343200000000', 'hex'), Buffer.alloc(100)])
