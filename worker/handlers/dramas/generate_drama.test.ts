@@ -420,6 +420,18 @@ test.each([
   },
 )
 
+test('buys at most three operations for a video that Gemini never makes', { timeout: 60_000 }, async () => {
+  await startWorker()
+  const { id, runId } = await generate('A kiln that stays cold.', { episodes: 1, scenes_per_episode: 1, characters: 1 })
+  await ended(runId)
+  const [scene] = (await open(id)).episodes[0]?.scenes ?? []
+  gemini.behave({ videoPolls: 1, faults: [{ kind: 'video_failed', every: 1, path: '/operations/' }] })
+  const { data: videoId } = await ana.rpc('regenerate_asset', { target_id: scene?.id, kind: 'video' }).throwOnError()
+  await ended(videoId, 'failed')
+  expect((await tree(videoId)).error?.slug).toBe('video_failed')
+  expect(gemini.requests.filter((path) => path.includes(':predictLongRunning'))).toHaveLength(3)
+})
+
 test('replaces one portrait and one image, and fetches no reference from another server', {
   timeout: 60_000,
 }, async () => {
