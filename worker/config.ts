@@ -18,6 +18,8 @@ const variables = {
   WORKER_STEP_CONCURRENCY: z.coerce.number('must be a number from 1 to 500').int().min(1).max(500).default(10),
   /** The job types that this process runs. A process with this variable is a pool: it runs no tasks, and needs no store. */
   WORKER_TYPES: types.optional(),
+  /** How long running steps and jobs may continue after SIGTERM. Above 300, one deploy would take too long. */
+  WORKER_DRAIN_SECONDS: z.coerce.number('must be a number from 0 to 300').min(0).max(300).default(25),
   WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
   /** 0 picks a free port, which the log names. */
   WORKER_HEALTH_PORT: port.default(3002),

@@ -9,6 +9,7 @@ import { createDb, createPing, openPool } from './shared/db.ts'
 import { startHealth } from './shared/health.ts'
 import { createSpaces } from './shared/object_store.ts'
 import { createLogger, exitOnSignal, orExit } from './shared/process.ts'
+import { createAccidents } from './steps/accidents.ts'
 import { chooseHandlers } from './steps/choose_handlers.ts'
 import type { HandlerFactory } from './steps/define_handler.ts'
 import { createPump } from './steps/pump.ts'
@@ -29,6 +30,8 @@ export async function startWorker(options: {
   tasks: Record<string, TaskFactory<TaskDeps>>
   /** The tasks of a pool: a worker with `WORKER_TYPES`, which runs no schedules either. */
   poolTasks: Record<string, TaskFactory<Pick<TaskDeps, 'pump'>>>
+  /** How long a handler may ignore its signal before the process ends. Default: a minute. */
+  deafMs?: number
 }): Promise<void> {
   const config = await orExit(2, () => parseConfig(process.env))
   const handlers = await orExit(2, () => chooseHandlers(options.handlers, config.WORKER_TYPES))
@@ -46,6 +49,8 @@ export async function startWorker(options: {
   const cache = createCache(cacheFolder(config), { ttlMs: config.TEMPLATES_CACHE_TTL_SECONDS * 1000 })
   const isRemote = config.FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE
   const templates = createTemplates({ isRemote, db, store: templateStore, cache, logger })
+  const drainMs = config.WORKER_DRAIN_SECONDS * 1000
+  const accidents = createAccidents()
   const pump = createPump({
     db,
     logger,
@@ -55,6 +60,9 @@ export async function startWorker(options: {
       media: createDramaMedia(store, assets?.publicUrl),
     }),
     concurrency: config.WORKER_STEP_CONCURRENCY,
+    accidents,
+    onDeaf: () => shutdown.fail({ isHurried: false }),
+    ...(options.deafMs !== undefined && { deafMs: options.deafMs }),
   })
   const isPool = config.WORKER_TYPES !== undefined || store === undefined
   const queue = createQueue({
@@ -72,12 +80,23 @@ export async function startWorker(options: {
   const { WORKER_HEALTH_HOST: host, WORKER_HEALTH_PORT: port } = config
   const findTrouble = async () => queue.trouble() ?? (await ping())
   const health = await orExit(1, () => startHealth({ host, port, findTrouble, logger }))
-  exitOnSignal(logger, async () => {
-    await Promise.all([queue.stop(), pump.stop()])
-    store?.close()
-    templateStore?.close()
-    await pool.end()
-    health.close()
+  // Supervisors kill a process that takes longer; docs/operations.md names the time.
+  const maxMs = drainMs + 8000
+  const shutdown = exitOnSignal(
+    logger,
+    async (hurry) => {
+      const stops = await Promise.allSettled([queue.stop(drainMs, hurry), pump.stop(drainMs, hurry)])
+      store?.close()
+      templateStore?.close()
+      await pool.end()
+      health.close()
+      for (const stop of stops) if (stop.status === 'rejected') throw stop.reason
+    },
+    { maxMs, canHurry: true },
+  )
+  accidents.watch((accident) => {
+    pump.giveUp(accident)
+    shutdown.fail({ isHurried: true })
   })
   if (isRemote) {
     const tidy = () => cache.tidy().catch((err: Error) => logger.warn({ err }, 'Template cache could not be tidied'))

@@ -60,7 +60,7 @@ export async function startStack(
       removeEnv(home)
       await gateway?.close()
       const [postgres, ...others] = children
-      await Promise.all(others.map((child) => child.stop('SIGTERM', 3000)))
+      await Promise.all(others.map((child) => child.stop('SIGTERM', 3500)))
       await postgres?.stop('SIGINT', 1800)
       releaseHome(home)
     })()
@@ -120,6 +120,8 @@ export async function startStack(
         {
           DATABASE_URL: url('worker', secrets.workerPassword),
           WORKER_HEALTH_PORT: String(ports.worker),
+          // So that the stack stops within 5 s.
+          WORKER_DRAIN_SECONDS: process.env['WORKER_DRAIN_SECONDS'] || '2',
           ...spacesEnv(ports.s3),
           ...templatesEnv(ports.s3),
           // So that a published version is used at once.

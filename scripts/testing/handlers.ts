@@ -9,13 +9,15 @@ import {
   WithChildren,
 } from '../../worker/steps/define_handler.ts'
 import { render, type Templates } from '../../worker/templates/resolver.ts'
+import { poison } from './poison.ts'
 
 /** The types of {@link testHandlers}, as SQL. */
 export const testTypes = `
   insert into job_types (name, max_failures, backoff, timeout) values
     ('noop', 3, '10 ms', '1 minute'), ('nap', 50, '10 ms', '1 minute'), ('stubborn', 2, '10 ms', '500 ms'),
     ('flaky', 50, '10 ms', '1 minute'), ('branch', 50, '10 ms', '1 minute'), ('poll', 3, '10 ms', '1 minute'),
-    ('huge', 3, '10 ms', '1 minute'), ('picky', 3, '10 ms', '1 minute'), ('prompt', 3, '10 ms', '1 minute')
+    ('huge', 3, '10 ms', '1 minute'), ('picky', 3, '10 ms', '1 minute'), ('prompt', 3, '10 ms', '1 minute'),
+    ('poison', 2, '10 ms', '1 minute')
   on conflict do nothing`
 
 /** Handlers for tests, benchmarks and chaos. */
@@ -37,13 +39,14 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
   }),
   /** Ignores its signal. */
   stubborn: defineHandler({
-    input: z.unknown(),
+    input: z.object({ ms: z.number().default(2800) }),
     output: z.null(),
-    async run() {
-      await sleep(10_000, undefined, { ref: false })
+    async run({ ms }) {
+      await sleep(ms)
       return null
     },
   }),
+  poison,
   flaky: defineHandler({
     input: z.object({ failures: z.number() }),
     output: z.object({ failures: z.number() }),

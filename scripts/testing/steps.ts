@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import type { Accidents } from '../../worker/steps/accidents.ts'
 import type { ClaimedStep } from '../../worker/steps/claim.ts'
 
 // The steps of runs in tests: made up for the worker's code, or driven at the worker's door without a worker.
@@ -25,6 +26,9 @@ export function someStep(id: number, more: Partial<ClaimedStep> = {}): ClaimedSt
     ...more,
   }
 }
+
+/** Calls handlers without watching them. */
+export const unwatched: Pick<Accidents, 'call'> = { call: (_claim, work) => work() }
 
 /** The answer of `worker.exchange_steps`. */
 export type ExchangeAnswer = {

@@ -35,6 +35,7 @@ export function createTestWorkers(): TestWorkers {
           PATH: process.env['PATH'],
           DATABASE_URL: url,
           WORKER_HEALTH_PORT: String(port),
+          WORKER_DRAIN_SECONDS: '0',
           ...spacesEnv(1),
           ...env,
         },

@@ -6,7 +6,7 @@ import type { z } from 'zod'
 export type TaskContext<Deps = unknown> = Deps & {
   /** Logs the task's name and the job's id with each line. */
   logger: Logger
-  /** Aborts when the worker stops: return or throw within 2 s. A job that throws runs again. */
+  /** Aborts at the end of the drain when the worker stops: return or throw within 1 s. A job that throws runs again. */
   signal: AbortSignal
 }
 

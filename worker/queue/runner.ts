@@ -4,6 +4,7 @@ import {
   type Runner,
   Logger as RunnerLogger,
   run,
+  type Task,
   type TaskList,
   type WorkerEvents,
   type WorkerPool,
@@ -16,14 +17,19 @@ import { followSchedules } from './schedules.ts'
 
 const firstDelayMs = 250
 const longestDelayMs = 5000
+/** How long jobs may continue after their signals abort at a stop. */
+const abortMaxMs = 1000
 
 /** graphile-worker, restarted whenever it ends. */
 export type Queue = {
   start(): void
   /** Why the queue cannot claim jobs at the moment; undefined when it can. */
   trouble(): string | undefined
-  /** Claims no more jobs and aborts the signals of running ones. After 2.5 s it releases the rest to other workers and throws. */
-  stop(): Promise<void>
+  /**
+   * Claims no more jobs. Running jobs continue for `drainMs`, or until `hurry` aborts; then their signals abort, and after a
+   * second the jobs that have not ended are released to other workers, and it throws.
+   */
+  stop(drainMs: number, hurry: AbortSignal): Promise<void>
 }
 
 /**
@@ -42,6 +48,9 @@ export function createQueue(options: {
 }): Queue {
   const { pool, db, logger, tasks: taskList, runsSchedules, concurrency } = options
   const stopping = new AbortController()
+  /** Aborts when a stop waits no longer: neither for jobs nor for the database. */
+  const leaving = new AbortController()
+  let running = 0
   let runner: Runner | undefined
   let workers: WorkerPool | undefined
   let trouble: string | undefined = 'The queue has not started.'
@@ -52,26 +61,26 @@ export function createQueue(options: {
     if (workers) await db.call('graphile_worker.force_unlock_workers', { worker_ids: [workers.id] })
     const schedules = runsSchedules ? await followSchedules(db, logger) : { items: [], stop: () => {} }
     try {
-      const events = watch()
+      const broken = new AbortController()
+      const events = watch(broken)
       // After a fatal error the runner shuts down, but a second error can make it wait without end.
-      const broken = once(events, 'pool:fatalError').then(() => pause(longestDelayMs))
+      const isOver = once(events, 'pool:fatalError').then(() => pause(longestDelayMs))
       runner = await run({
-        pgPool: makePatient(pool, logger, stopping.signal),
+        pgPool: makePatient(pool, logger, leaving.signal),
         schema: 'graphile_worker',
         concurrency,
-        taskList,
+        taskList: countJobs(taskList, AbortSignal.any([broken.signal, leaving.signal])),
         parsedCronItems: schedules.items,
         events,
         logger: bridge(logger),
         noHandleSignals: true,
         noPreparedStatements: false,
-        gracefulShutdownAbortTimeout: 0,
         // Without batch delays, a connection that breaks while a job's end is recorded is an unhandled rejection, which
         // ends the process. With them 0.18 does not retry either (its issue 636), but it emits an event and shuts down.
         preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
       })
       if (stopping.signal.aborted) await runner.stop()
-      await Promise.race([runner.promise, broken])
+      await Promise.race([runner.promise, isOver])
     } finally {
       schedules.stop()
       runner = undefined
@@ -83,7 +92,30 @@ export function createQueue(options: {
     return sleep(ms, undefined, { signal: stopping.signal }).catch(() => {})
   }
 
-  function watch(): WorkerEvents {
+  /** Counts running jobs, and gives them this signal: graphile-worker's own signal aborts jobs without a drain. */
+  function countJobs(tasks: TaskList, abortSignal: AbortSignal): TaskList {
+    const count =
+      (task: Task): Task =>
+      async (payload, helpers) => {
+        running += 1
+        try {
+          return await task(payload, { ...helpers, abortSignal })
+        } finally {
+          running -= 1
+        }
+      }
+    return Object.fromEntries(Object.entries(tasks).map(([name, task]) => [name, count(task as Task)]))
+  }
+
+  /** Resolves when no job runs, or when `ms` have passed or the signal aborts. */
+  async function untilNoneRuns(ms: number, signal?: AbortSignal): Promise<void> {
+    for (const end = performance.now() + ms; running > 0 && performance.now() < end && !signal?.aborted; ) {
+      await sleep(20)
+    }
+  }
+
+  /** `broken` aborts when graphile-worker ends by itself. */
+  function watch(broken: AbortController): WorkerEvents {
     const events = new EventEmitter() as WorkerEvents
     let isEnding = false
     const clear = () => {
@@ -97,6 +129,7 @@ export function createQueue(options: {
     events.on('pool:gracefulShutdown', () => {
       isEnding = true
       trouble = 'The queue is not running.'
+      if (!stopping.signal.aborted) broken.abort()
     })
     events.on('worker:getJob:empty', clear)
     events.on('job:start', clear)
@@ -136,16 +169,19 @@ export function createQueue(options: {
       ended = keepRunning()
     },
     trouble: () => (stopping.signal.aborted ? 'The worker is stopping.' : trouble),
-    async stop() {
+    async stop(drainMs, hurry) {
       stopping.abort()
-      let isLate = false
-      // A released job runs elsewhere within seconds instead of four hours. (In 0.18, kill() does nothing after stop().)
-      const timer = setTimeout(() => {
-        isLate = true
-        Promise.resolve(workers?.forcefulShutdown('The worker is stopping.')).catch(() => {})
-      }, 2500)
       // stop() rejects only when the runner has already ended.
-      await runner?.stop().catch(() => {})
+      const stopped = runner?.stop().catch(() => {})
+      await untilNoneRuns(drainMs, hurry)
+      leaving.abort()
+      await untilNoneRuns(abortMaxMs)
+      const isLate = running > 0
+      // A released job runs elsewhere within seconds instead of four hours. (In 0.18, kill() does nothing after stop().)
+      const release = () => Promise.resolve(workers?.forcefulShutdown('The worker is stopping.')).catch(() => {})
+      if (isLate) void release()
+      const timer = setTimeout(release, abortMaxMs)
+      await stopped
       await ended
       clearTimeout(timer)
       if (isLate) throw new Error('Some jobs did not end in time and were released to other workers')

@@ -56,32 +56,75 @@ function serializeError(error: unknown): unknown {
   return { type, message, code, stack, cause: cause === undefined ? undefined : serializeError(cause) }
 }
 
+/** The end of this process. */
+export type Shutdown = {
+  /** Stops as a signal does and then exits with 1. `isHurried`: as two signals do. */
+  fail(options: { isHurried: boolean }): void
+}
+
+/** How long a hurried stop may take. */
+const hurryMaxMs = 3900
+
 /**
- * On SIGTERM or SIGINT, calls `stop` and exits: with 0 when it succeeds within 4 s, else with 1. A second signal exits
- * immediately. For main.ts.
+ * On SIGTERM or SIGINT, calls `stop` and exits: with 0 when it succeeds within `maxMs`, else with 1. With `canHurry`, a second
+ * signal aborts the `hurry` of `stop`, which then has 4 s, and a third signal exits at once; without `canHurry`, the second
+ * signal exits. For main.ts.
  */
-export function exitOnSignal(logger: Logger, stop: () => Promise<void>): void {
-  let stopping = false
-  const handle = async (signal: NodeJS.Signals) => {
-    if (stopping) {
-      logger.warn({ signal }, 'Shutdown was interrupted')
-      process.exit(1)
-    }
-    stopping = true
-    logger.info({ signal }, 'Shutdown started')
+export function exitOnSignal(
+  logger: Logger,
+  stop: (hurry: AbortSignal) => Promise<void>,
+  { maxMs = hurryMaxMs, canHurry = false }: { maxMs?: number; canHurry?: boolean } = {},
+): Shutdown {
+  // Read now, because a worker replaces process.exit for its handlers later.
+  const exit = process.exit.bind(process)
+  const hurry = new AbortController()
+  let isStopping = false
+  let code = 0
+
+  const exitIn = (ms: number) =>
     setTimeout(() => {
       logger.error('Shutdown took too long')
-      process.exit(1)
-    }, 3900)
+      exit(1)
+    }, ms)
+
+  function hurryUp(): void {
+    if (hurry.signal.aborted) return
+    hurry.abort()
+    exitIn(hurryMaxMs)
+  }
+
+  async function begin(): Promise<void> {
+    isStopping = true
+    exitIn(maxMs)
     try {
-      await stop()
+      await stop(hurry.signal)
       logger.info('Shutdown finished')
-      process.exit(0)
+      exit(code)
     } catch (err) {
       logger.error({ err }, 'Shutdown failed')
-      process.exit(1)
+      exit(1)
+    }
+  }
+
+  const handle = (signal: NodeJS.Signals) => {
+    if (!isStopping) {
+      logger.info({ signal }, 'Shutdown started')
+      void begin()
+    } else if (canHurry && !hurry.signal.aborted) {
+      logger.warn({ signal }, 'Shutdown was hurried')
+      hurryUp()
+    } else {
+      logger.warn({ signal }, 'Shutdown was interrupted')
+      exit(1)
     }
   }
   process.on('SIGTERM', handle)
   process.on('SIGINT', handle)
+  return {
+    fail({ isHurried }) {
+      code = 1
+      if (isHurried) hurryUp()
+      if (!isStopping) void begin()
+    },
+  }
 }

@@ -32,8 +32,10 @@ export type Claim = {
   progress: number
   /** By `performance.now()`. */
   claimedAt: number
+  /** Whether the step got a slot. The server counts a loss only for begun steps of a worker that dies. */
+  isBegun: boolean
 }
 
 export function createClaim(step: ClaimedStep): Claim {
-  return { step, abort: new AbortController(), progress: 0, claimedAt: performance.now() }
+  return { step, abort: new AbortController(), progress: 0, claimedAt: performance.now(), isBegun: false }
 }

@@ -17,7 +17,7 @@ export type Step = {
   /** How often the step failed before. */
   failures: number
   /**
-   * Aborts at the timeout, when the run is cancelled or fails, and when the worker stops. Then return or throw within 1.5 s.
+   * Aborts at the timeout, when the run is cancelled or fails, and when the worker stops. Then return or throw within 1 s.
    */
   signal: AbortSignal
   logger: Logger

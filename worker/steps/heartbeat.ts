@@ -12,8 +12,8 @@ export type Heartbeat = {
   stop(): void
 }
 
-/** A claim as a beat lists it. */
-export type NamedClaim = { id: number; fence: number; progress: number }
+/** A claim as a beat lists it; `waiting`: the step waits for a slot and has not begun. */
+export type NamedClaim = { id: number; fence: number; progress: number; waiting?: true }
 
 type Answer = { stop: { id: number; fence: number }[]; wake_in_ms: number | null }
 

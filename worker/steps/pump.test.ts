@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterEach, expect, test } from 'vitest'
-import { someStep } from '../../scripts/testing/steps.ts'
+import { someStep, unwatched } from '../../scripts/testing/steps.ts'
 import type { Db } from '../shared/db.ts'
 import type { ClaimedStep } from './claim.ts'
 import type { Handler } from './define_handler.ts'
@@ -12,7 +12,7 @@ import { createPump, type Pump } from './pump.ts'
 type Result = { id: number; outcome: string; error?: { slug: string } }
 
 const pumps: Pump[] = []
-afterEach(() => Promise.all(pumps.splice(0).map((pump) => pump.stop())))
+afterEach(() => Promise.all(pumps.splice(0).map((pump) => pump.stop(0, new AbortController().signal))))
 
 /** A pump whose door gives these steps at the first call, and keeps the results. */
 function open(options: {
@@ -30,6 +30,7 @@ function open(options: {
   const wants: number[] = []
   const beats: number[][] = []
   const calls: string[] = []
+  const deaf: number[] = []
   const started: { id: number; isAborted: boolean }[] = []
   let left = options.steps
   const answers: Record<string, (args: Record<string, unknown>) => Promise<object>> = {
@@ -70,11 +71,15 @@ function open(options: {
       },
     },
     concurrency: options.concurrency ?? 1,
+    accidents: unwatched,
+    onDeaf: () => void deaf.push(performance.now()),
+    deafMs: 100,
   })
   pumps.push(pump)
   pump.start()
   const done = pump.run(new AbortController().signal)
-  return { results, wants, beats, calls, started, pump, done }
+  const stop = (drainMs: number) => pump.stop(drainMs, new AbortController().signal)
+  return { results, wants, beats, calls, deaf, started, pump, done, stop }
 }
 const tooMuch = Object.assign(new Error('failed'), { cause: { code: '54000' } })
 const untilAborted: Handler = (_input, { signal }) => sleep(60_000, undefined, { signal })
@@ -227,13 +232,13 @@ test('steps that were claimed ahead and get no slot within a beat are returned',
 })
 
 test('a stop returns running and waiting steps without counting failures, and removes the worker', async () => {
-  const { pump, results, started, calls, done } = open({
+  const { pump, stop, results, started, calls, done } = open({
     steps: [someStep(1), someStep(2)],
     handler: untilAborted,
     givesAll: true,
   })
   await expect.poll(() => started.length).toBe(1)
-  await pump.stop()
+  await stop(0)
   await done
   expect(results.sort((a, b) => a.id - b.id)).toMatchObject([
     { id: 1, outcome: 'returned' },
@@ -245,19 +250,106 @@ test('a stop returns running and waiting steps without counting failures, and re
   expect(calls.length).toBe(before)
 })
 
-test('a stop returns the step of a handler that ignores its signal after 1.5 s', async () => {
-  const { pump, results, started } = open({ steps: [someStep(1)], handler: () => new Promise(() => {}) })
+test('a stop returns the step of a handler that ignores its signal after a second', async () => {
+  const { stop, results, started } = open({ steps: [someStep(1)], handler: () => new Promise(() => {}) })
   await expect.poll(() => started.length).toBe(1)
   const startedAt = performance.now()
-  await pump.stop()
-  expect(performance.now() - startedAt).toBeGreaterThan(1400)
+  await stop(0)
+  expect(performance.now() - startedAt).toBeGreaterThan(900)
   expect(performance.now() - startedAt).toBeLessThan(1900)
   expect(results).toMatchObject([{ id: 1, outcome: 'returned' }])
 })
 
+test('a stop lets running steps end while the heartbeat names them, and returns waiting steps at once', async () => {
+  const { pump, results, started, beats, stop } = open({
+    steps: [someStep(1), someStep(2)],
+    handler: () => sleep(1500, 'done'),
+    givesAll: true,
+  })
+  await expect.poll(() => started.length).toBe(1)
+  const stopped = stop(10_000)
+  await expect.poll(() => results).toMatchObject([{ id: 2, outcome: 'returned' }])
+  const before = beats.length
+  await expect.poll(() => beats.length, { timeout: 3000 }).toBeGreaterThan(before)
+  expect(beats.at(-1)).toEqual([1])
+  await stopped
+  expect(results).toMatchObject([{ id: 2 }, { id: 1, outcome: 'completed', output: 'done' }])
+  expect(started).toHaveLength(1)
+  await pump.run(new AbortController().signal)
+})
+
+test('a stop that is hurried aborts the handlers at once', async () => {
+  const { pump, results, started } = open({ steps: [someStep(1)], handler: untilAborted })
+  await expect.poll(() => started.length).toBe(1)
+  const hurry = new AbortController()
+  const stopped = pump.stop(60_000, hurry.signal)
+  await sleep(50)
+  expect(results).toEqual([])
+  hurry.abort()
+  await stopped
+  expect(results).toMatchObject([{ id: 1, outcome: 'returned' }])
+})
+
+test('a stop while the database is away and nothing runs ends at once', async () => {
+  const { stop } = open({
+    steps: [],
+    handler: untilAborted,
+    exchange: () => {
+      throw new Error('away')
+    },
+  })
+  await sleep(20)
+  const startedAt = performance.now()
+  await stop(60_000)
+  expect(performance.now() - startedAt).toBeLessThan(1500)
+})
+
+test('a stop throws when results cannot be handed in', async () => {
+  let isDown = true
+  const { stop, started } = open({
+    steps: [someStep(1)],
+    handler: async () => 'paid',
+    exchange: (handedIn) => {
+      if (handedIn.length > 0 && isDown) throw new Error('away')
+    },
+  })
+  await expect.poll(() => started.length).toBe(1)
+  await expect(stop(0)).rejects.toThrow('Some results could not be handed in')
+  isDown = false
+})
+
+test('a handler that ignores its timeout keeps its slot, and is reported', async () => {
+  const { results, started, deaf, beats, stop } = open({
+    steps: [someStep(1, { timeout_ms: 20 }), someStep(2)],
+    handler: (_input, { id }) => (id === 1 ? new Promise(() => {}) : sleep(0, 'ran')),
+  })
+  await expect.poll(() => deaf.length).toBe(1)
+  await expect.poll(() => beats.length, { timeout: 3000 }).toBeGreaterThan(1)
+  expect(beats.at(-1)).toEqual([1])
+  expect([started.map(({ id }) => id), results]).toEqual([[1], []])
+  await stop(0)
+  expect(results).toMatchObject([{ id: 1, outcome: 'failed', error: { slug: 'timed_out' } }])
+})
+
+test('claims nothing while a step that must run alone waits or runs, and then goes on', async () => {
+  let finish = () => {}
+  const { results, started, wants } = open({
+    steps: [someStep(1, { runs_alone: true }), someStep(2), someStep(3), someStep(4)],
+    concurrency: 2,
+    handler: (_input, { id }) => (id === 1 ? new Promise((resolve) => (finish = () => resolve(null))) : sleep(50)),
+  })
+  await expect.poll(() => started.map(({ id }) => id)).toEqual([1])
+  const before = wants.filter((want) => want > 0).length
+  // A beat returns the claims that waited behind it.
+  await expect.poll(() => results, { timeout: 3000 }).toMatchObject([{ id: 2, outcome: 'returned' }])
+  expect([wants.filter((want) => want > 0).length, started.length]).toEqual([before, 1])
+  finish()
+  await expect.poll(() => results.length).toBe(4)
+})
+
 test('steps that a call brings during the stop are returned without running', async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const { pump, results, started } = open({
+  const { stop, results, started } = open({
     steps: [someStep(1)],
     handler: untilAborted,
     exchange: (_handedIn, want) => {
@@ -265,6 +357,6 @@ test('steps that a call brings during the stop are returned without running', as
     },
   })
   await promise
-  await pump.stop()
+  await stop(0)
   expect([results, started]).toMatchObject([[{ id: 1, outcome: 'returned' }], []])
 })

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Db } from '../shared/db.ts'
+import type { Accident, Accidents } from './accidents.ts'
 import { createAppetite } from './appetite.ts'
 import type { Handler } from './define_handler.ts'
 import { createExchange } from './exchange.ts'
@@ -23,14 +24,25 @@ export type Pump = {
   run(signal: AbortSignal): Promise<void>
   /** Starts the heartbeat. */
   start(): void
+  /** Gives up all claims after an accident of a handler, which may have left the process in any state. */
+  giveUp(accident: Accident): void
   /**
-   * Claims no more steps, aborts the handlers, and after 1.5 s returns unfinished steps to the queue without counting failures.
+   * Claims no more steps. Running steps continue for `drainMs`, or until `hurry` aborts; then their handlers are aborted, and
+   * after a second the steps that have not ended are returned to the queue without counting failures. Throws if results could
+   * not be handed in.
    */
-  stop(): Promise<void>
+  stop(drainMs: number, hurry: AbortSignal): Promise<void>
 }
 
 const runMaxMs = 180_000
-const stopMaxMs = 1500
+/** How long handlers may continue after their signals abort at a stop. */
+const abortMaxMs = 1000
+/** How long the last results may take to be handed in. */
+const handInMaxMs = 2000
+/** How long the worker may take to sign off. */
+const leaveMaxMs = 1000
+/** How many accidents are logged: a timer of the handler may fire again and again. */
+const accidentsLogged = 10
 
 /** Runs `concurrency` steps at the same time. A result waits only for a running exchange. */
 export function createPump(options: {
@@ -39,21 +51,31 @@ export function createPump(options: {
   /** The handlers by job type. The pump claims only steps of these types. */
   handlers: Record<string, Handler>
   concurrency: number
+  accidents: Pick<Accidents, 'call'>
+  /** Called when the process should stop and end, because a handler ignored its signal for `deafMs`. */
+  onDeaf(): void
+  /** How long after its signal a handler may continue. Default: a minute. */
+  deafMs?: number
 }): Pump {
-  const { db, logger, handlers, concurrency } = options
+  const { db, logger, handlers, concurrency, accidents, onDeaf, deafMs = 60_000 } = options
   const workerId = crypto.randomUUID()
   const door = { db, logger, workerId, types: Object.keys(handlers) }
   const exchange = createExchange(door)
   const appetite = createAppetite({ concurrency, onWake: plan })
   const slots = createSlots({
     concurrency,
-    runStep: createRunStep({ db, logger, handlers }),
+    runStep: createRunStep({ db, logger, handlers, accidents }),
     onResult: exchange.add,
     onEnd(durationMs) {
       appetite.learn(durationMs)
       if (slots.waiting === 0) appetite.grow()
       plan()
     },
+    onDeaf({ step }) {
+      logger.error({ step: step.id, type: step.type }, 'Handler ignored its abort signal')
+      onDeaf()
+    },
+    deafMs,
   })
   const heartbeat = createHeartbeat({
     ...door,
@@ -65,9 +87,12 @@ export function createPump(options: {
       }
       return slots.list()
     },
-    onUnwanted: slots.end,
+    onUnwanted(fence) {
+      slots.end(fence)
+      plan()
+    },
     onReady() {
-      if (slots.size < concurrency) appetite.wake()
+      if (slots.size < concurrency && !slots.isReserved) appetite.wake()
     },
   })
   /** Resolves the calls of `run`. */
@@ -75,7 +100,10 @@ export function createPump(options: {
   let isPlanned = false
   let isCalling = false
   let isStopping = false
+  let isBroken = false
+  let accidentsSeen = 0
 
+  const countWanted = () => (slots.isReserved ? 0 : appetite.count(slots.size))
   const isIdle = () => !isCalling && slots.size === 0 && exchange.pending === 0
 
   /** Exchanges at the end of this turn of the event loop, so that all results of the turn go together. */
@@ -89,9 +117,9 @@ export function createPump(options: {
   }
 
   async function turn(): Promise<void> {
-    const want = appetite.count(slots.size)
+    const want = countWanted()
     if (want > 0 || exchange.pending > 0) await exchangeOnce(want)
-    if (exchange.pending > 0 || appetite.count(slots.size) > 0) plan()
+    if (exchange.pending > 0 || countWanted() > 0) plan()
     else if (isIdle()) resolveIdlers()
   }
 
@@ -112,6 +140,11 @@ export function createPump(options: {
     idlers.clear()
   }
 
+  /** Resolves when this process has no steps and no results, or when `ms` have passed or the signal aborts. */
+  async function untilIdle(ms: number, signal?: AbortSignal): Promise<void> {
+    for (const end = performance.now() + ms; !isIdle() && performance.now() < end && !signal?.aborted; ) await sleep(10)
+  }
+
   return {
     async run(signal) {
       if (signal.aborted || isStopping) return
@@ -123,18 +156,35 @@ export function createPump(options: {
       await Promise.race([idle, sleep(runMaxMs, undefined, { ref: false })])
     },
     start: heartbeat.start,
-    async stop() {
+    giveUp({ kind, error, claim }) {
+      accidentsSeen += 1
+      const facts = { kind, step: claim?.step.id, type: claim?.step.type, err: error }
+      if (accidentsSeen <= accidentsLogged) logger.error(facts, 'Process had an accident')
+      if (isBroken) return
+      isBroken = true
+      appetite.stop()
+      slots.giveUp(kind, claim)
+      plan()
+    },
+    async stop(drainMs, hurry) {
       isStopping = true
       appetite.stop()
-      heartbeat.stop()
       resolveIdlers()
       slots.close()
       plan()
-      for (const end = Date.now() + stopMaxMs; !isIdle() && Date.now() < end; ) await sleep(10)
-      while (isCalling) await sleep(10)
-      slots.returnRunning()
-      await exchange.flush()
-      await db.call('worker.leave', { worker_id: workerId })
+      if (!isBroken) await untilIdle(drainMs, hurry)
+      slots.abort()
+      if (!isBroken) await untilIdle(abortMaxMs)
+      slots.endRunning()
+      plan()
+      await untilIdle(handInMaxMs)
+      heartbeat.stop()
+      const left = exchange.pending
+      const leaving = db.call('worker.leave', { worker_id: workerId })
+      await Promise.race([leaving, sleep(leaveMaxMs)]).catch((error: Error) =>
+        logger.warn({ reason: error.message }, 'Worker could not sign off'),
+      )
+      if (left > 0 || !isIdle()) throw new Error('Some results could not be handed in')
     },
   }
 }

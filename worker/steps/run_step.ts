@@ -1,15 +1,19 @@
 import type { Logger } from 'pino'
 import type { Db } from '../shared/db.ts'
+import type { Accidents } from './accidents.ts'
 import type { Claim, ClaimedStep } from './claim.ts'
-import type { Handler } from './define_handler.ts'
+import type { Handler, Step } from './define_handler.ts'
 import { mergeOutputs } from './merge_outputs.ts'
 import { StepError } from './outcome.ts'
 import { describeFailure, describeResult, describeReturn } from './serialize_result.ts'
 
-/** Runs the handler of a claimed step and returns the result as text for the database. Never throws. */
+/**
+ * Runs the handler of a claimed step and returns the result as text for the database, when the handler has ended. A handler
+ * that ignores its signal is waited for, because until it ends it uses what the limits of its type protect. Never throws.
+ */
 export type RunStep = (claim: Claim) => Promise<string>
 
-/** How long a handler may continue after its signal has aborted. */
+/** How long after its timeout a handler may still return its result: a paid answer is not thrown away for a moment. */
 const graceMs = 2000
 /** How long a step without a handler in this process stays in the queue before a worker can claim it again. */
 const unknownTypeDelayMs = 5000
@@ -19,20 +23,29 @@ export function createRunStep(options: {
   logger: Logger
   /** The handlers by job type, bound to their services. */
   handlers: Record<string, Handler>
+  accidents: Pick<Accidents, 'call'>
 }): RunStep {
-  const { db, logger, handlers } = options
+  const { db, logger, handlers, accidents } = options
 
   async function run(claim: Claim): Promise<string> {
     const { step, abort } = claim
+    if (step.fault) {
+      return describeFailure(step, new StepError(step.fault.slug, step.fault.message, { isPermanent: true }))
+    }
     const handler = handlers[step.type]
     if (handler === undefined) {
       logger.error({ step: step.id, type: step.type }, 'Step has a type without a handler')
       return describeReturn(step, unknownTypeDelayMs)
     }
-    const onTimeout = () => abort.abort(new StepError('timed_out', 'The handler took too long.'))
+    let lastMoment = Number.POSITIVE_INFINITY
+    const onTimeout = () => {
+      lastMoment = performance.now() + graceMs
+      abort.abort(new StepError('timed_out', 'The handler took too long.'))
+    }
     const timer = setTimeout(onTimeout, step.timeout_ms)
     try {
       const result = await callHandler(handler, claim)
+      if (performance.now() > lastMoment) throw abort.signal.reason
       return describeResult(step, result, claim.progress)
     } catch (error) {
       const reason: unknown = abort.signal.reason
@@ -49,10 +62,10 @@ export function createRunStep(options: {
   async function callHandler(handler: Handler, claim: Claim): Promise<unknown> {
     const { step, abort } = claim
     const { signal } = abort
-    const leaves = step.outputs ?? (await Promise.race([readOutputs(step, signal), rejectAt(signal, 0)]))
+    const leaves = step.outputs ?? (await Promise.race([readOutputs(step, signal), rejectAtAbort(signal)]))
     const outputs = mergeOutputs(leaves)
     signal.throwIfAborted()
-    const work = handler(step.input, {
+    const facts: Step = {
       id: step.id,
       runId: step.run_id,
       ownerId: step.owner_id,
@@ -65,8 +78,8 @@ export function createRunStep(options: {
       progress: (fraction) => {
         claim.progress = toProgress(fraction)
       },
-    })
-    return Promise.race([work, rejectAt(signal, graceMs)])
+    }
+    return accidents.call(claim, () => handler(step.input, facts))
   }
 
   /** Reads the outputs that were too large to be returned with the step, page by page. */
@@ -88,12 +101,10 @@ export function createRunStep(options: {
   return (claim) => run(claim).catch((error) => describeFailure(claim.step, error))
 }
 
-/** Rejects `ms` milliseconds after the signal aborts, for a handler that ignores the signal. */
-function rejectAt(signal: AbortSignal, ms: number): Promise<never> {
+/** Rejects when the signal aborts. */
+function rejectAtAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    const begin = () => void setTimeout(() => reject(new Error('The handler ignored its signal.')), ms).unref()
-    if (signal.aborted) begin()
-    else signal.addEventListener('abort', begin, { once: true })
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
   })
 }
 

@@ -54,6 +54,19 @@ export function describeReturn({ id, fence }: { id: number; fence: number }, del
   return JSON.stringify({ id, fence, outcome: 'rescheduled', retry_in_ms: delayMs })
 }
 
+/** Serializes the failure of a step whose handler would have ended the process. The step runs alone from now on. */
+export function describeCrash({ id, fence }: { id: number; fence: number }, message: string): string {
+  return JSON.stringify({ id, fence, outcome: 'failed', crashed: true, error: { slug: 'handler_crashed', message } })
+}
+
+/** Serializes the loss of a step that may be the reason why its process ends. A loss counts apart from failures. */
+export function describeLoss({ id, fence }: { id: number; fence: number }): string {
+  const message =
+    'The worker ended because of an error in one of the steps that it ran, and could not tell in which. If this ' +
+    'happens again, see the log of the worker.'
+  return JSON.stringify({ id, fence, outcome: 'lost', error: { slug: 'worker_lost', message } })
+}
+
 function unstorable(reason: string): StepError {
   return new StepError('output_invalid', `The output cannot be stored. ${reason}`, { isPermanent: true })
 }

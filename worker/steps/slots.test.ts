@@ -2,13 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { someStep } from '../../scripts/testing/steps.ts'
 import type { Claim } from './claim.ts'
+import { StepError } from './outcome.ts'
 import { createSlots } from './slots.ts'
 
 /** Two slots, whose steps end when a test says so. */
-function open() {
+function open(deafMs = 60_000) {
   const started: number[] = []
   const results: string[] = []
   const ends: number[] = []
+  const deaf: number[] = []
   const open = new Map<number, { claim: Claim; end(): void }>()
   const slots = createSlots({
     concurrency: 2,
@@ -19,14 +21,23 @@ function open() {
         open.set(id, { claim, end: () => resolve(`${id} ended`) })
       })
     },
-    onResult: ({ fence, text }) => void results.push(text.includes('"returned"') ? `${fence} returned` : text),
+    onResult: ({ fence, text }) => void results.push(text.startsWith('{') ? describe(fence, text) : text),
     onEnd: (durationMs) => void ends.push(durationMs),
+    onDeaf: ({ step }) => void deaf.push(step.id),
+    deafMs,
   })
   const end = async (id: number) => {
     open.get(id)?.end()
     await sleep(0)
   }
-  return { slots, started, results, ends, end, reasonOf: (id: number) => open.get(id)?.claim.abort.signal.reason }
+  const claimOf = (id: number) => open.get(id)?.claim as Claim
+  const reasonOf = (id: number) => open.get(id)?.claim.abort.signal.reason
+  return { slots, started, results, ends, deaf, end, claimOf, reasonOf }
+}
+/** Describes a result that does not come from the handler, such as `3 returned` or `1 failed timed_out`. */
+function describe(fence: number, text: string): string {
+  const { outcome, error } = JSON.parse(text) as { outcome: string; error?: { slug: string } }
+  return [fence, outcome, ...(error ? [error.slug] : [])].join(' ')
 }
 const steps = (...ids: number[]) => ids.map((id) => someStep(id))
 
@@ -73,16 +84,103 @@ test('ends a claim: aborts a running claim, and returns a waiting one', () => {
   expect([reasonOf(2), results, slots.waiting]).toEqual([undefined, ['3 returned'], 0])
 })
 
-test('after close, returns waiting and new claims, and aborts running claims', () => {
-  const { slots, started, results, reasonOf } = open()
+test('after close, returns waiting and new claims, and lets running claims end', async () => {
+  const { slots, started, results, end, reasonOf } = open()
   slots.add(steps(1, 2, 3))
   slots.close()
-  expect(reasonOf(1)).toMatchObject({ message: 'The worker is stopping.' })
   slots.add(steps(4))
   expect([started, results]).toEqual([
     [1, 2],
     ['3 returned', '4 returned'],
   ])
-  slots.returnRunning()
-  expect(results.slice(2)).toEqual(['1 returned', '2 returned'])
+  expect(reasonOf(1)).toBeUndefined()
+  await end(1)
+  expect([results.at(-1), started]).toEqual(['1 ended', [1, 2]])
+})
+
+test('at the end, returns claims that ignore the stop, fails those that ignored a timeout, and drops their results', async () => {
+  const { slots, results, end, claimOf, reasonOf } = open()
+  slots.add(steps(1, 2))
+  claimOf(2).abort.abort(new StepError('timed_out', 'The handler took too long.'))
+  slots.close()
+  slots.abort()
+  expect(reasonOf(1)).toMatchObject({ message: 'The worker is stopping.' })
+  slots.endRunning()
+  expect([results, slots.size]).toEqual([['1 returned', '2 failed timed_out'], 0])
+  await end(1)
+  expect(results).toHaveLength(2)
+})
+
+test('a list tells which claims have not begun, also when they are returned', () => {
+  const { slots } = open()
+  slots.add(steps(1, 2, 3))
+  slots.close()
+  expect(slots.list().map(({ id, waiting }) => [id, waiting])).toEqual([
+    [1, undefined],
+    [2, undefined],
+    [3, true],
+  ])
+})
+
+test('a step that must run alone waits for the running steps, and nothing starts before it has ended', async () => {
+  const { slots, started, end } = open()
+  slots.add(steps(1, 2))
+  slots.add([someStep(3, { runs_alone: true }), someStep(4)])
+  expect([started, slots.isReserved]).toEqual([[1, 2], true])
+  await end(1)
+  expect(started).toEqual([1, 2])
+  await end(2)
+  expect(started).toEqual([1, 2, 3])
+  slots.add(steps(5))
+  expect([started, slots.isReserved]).toEqual([[1, 2, 3], true])
+  await end(3)
+  expect([started, slots.isReserved]).toEqual([[1, 2, 3, 4, 5], false])
+})
+
+test('the next step that must run alone is not stale; the claims behind it are returned', async () => {
+  const { slots, started, results, end } = open()
+  slots.add(steps(1))
+  slots.add([someStep(2, { runs_alone: true }), someStep(3), someStep(4, { runs_alone: true })])
+  await sleep(30)
+  expect(slots.returnStale(20)).toBe(2)
+  expect([results, started]).toEqual([['3 returned', '4 returned'], [1]])
+  await end(1)
+  expect(started).toEqual([1, 2])
+})
+
+test('the claims behind a step that must run alone start when it is ended', () => {
+  const { slots, started, results } = open()
+  slots.add(steps(1))
+  slots.add([someStep(2, { runs_alone: true }), someStep(3)])
+  slots.end(2)
+  expect([started, results, slots.isReserved]).toEqual([[1, 3], ['2 returned'], false])
+})
+
+test('after an accident, fails the culprit and returns the others at once; without a culprit, each counts a loss', async () => {
+  const known = open()
+  known.slots.add(steps(1, 2, 3))
+  known.slots.giveUp('rejection', known.claimOf(2))
+  known.slots.add(steps(4))
+  expect(known.results).toEqual(['3 returned', '1 returned', '2 failed handler_crashed', '4 returned'])
+  expect([known.reasonOf(1), known.started, known.slots.size]).toEqual([expect.any(Error), [1, 2], 0])
+  await known.end(2)
+  expect(known.results).toHaveLength(4)
+
+  const unknown = open()
+  unknown.slots.add(steps(1, 2, 3))
+  unknown.slots.giveUp('exception', undefined)
+  expect(unknown.results).toEqual(['3 returned', '1 lost worker_lost', '2 lost worker_lost'])
+})
+
+test('reports a handler that ignores its signal, once, and keeps its slot', async () => {
+  const { slots, started, deaf, end } = open(20)
+  slots.add(steps(1, 2, 3))
+  slots.end(1)
+  slots.end(2)
+  await end(2)
+  await expect.poll(() => deaf).toEqual([1])
+  expect([started, slots.size]).toEqual([[1, 2, 3], 2])
+  await end(1)
+  await sleep(30)
+  expect(deaf).toEqual([1])
 })

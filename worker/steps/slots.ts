@@ -1,8 +1,10 @@
+import { type AccidentKind, accidentMessages } from './accidents.ts'
 import { type Claim, type ClaimedStep, createClaim } from './claim.ts'
 import type { Result } from './exchange.ts'
 import type { NamedClaim } from './heartbeat.ts'
+import { StepError } from './outcome.ts'
 import type { RunStep } from './run_step.ts'
-import { describeReturn } from './serialize_result.ts'
+import { describeCrash, describeFailure, describeLoss, describeReturn } from './serialize_result.ts'
 
 /** The claims of this process: `concurrency` claims run in slots, and the others wait for a slot. */
 export type Slots = {
@@ -10,20 +12,35 @@ export type Slots = {
   readonly size: number
   /** How many claims wait. */
   readonly waiting: number
+  /** Whether a step that must run alone waits or runs: claim nothing now, because nothing else would start. */
+  readonly isReserved: boolean
   /** Adds steps that were just claimed, and runs as many as there are free slots. */
   add(steps: ClaimedStep[]): void
   /** Removes claims whose result the database has. */
   forget(fences: number[]): void
   /** Lists all claims that are not removed. */
   list(): NamedClaim[]
-  /** Returns the claims that have waited for `waitedMs` to the queue, without counting failures. Returns their number. */
+  /**
+   * Returns the claims that have waited for `waitedMs` to the queue, without counting failures, except the next step that
+   * must run alone. Returns their number.
+   */
   returnStale(waitedMs: number): number
   /** Ends a claim whose result the database will refuse: aborts its handler or, if the claim waits for a slot, returns it. */
   end(fence: number): void
-  /** Ends all claims, and from now on returns each new claim at once. */
+  /** Starts no more steps: returns the claims that wait now and each new claim at once. Running claims continue. */
   close(): void
-  /** Returns the claims whose handlers ignore their signal. Their own results will be refused. */
-  returnRunning(): void
+  /** Aborts the handlers of all running claims. */
+  abort(): void
+  /**
+   * Hands in the claims whose handlers ignored their signal, before the process exits: a step whose timeout is over fails, all
+   * others are returned without counting a failure. Their own results are dropped.
+   */
+  endRunning(): void
+  /**
+   * Gives up all claims after an accident of the process: the step of `culprit` fails, and all others are returned without
+   * counting a failure. Without a culprit, each running step counts a loss. Aborts all handlers.
+   */
+  giveUp(kind: AccidentKind, culprit: Claim | undefined): void
 }
 
 export function createSlots(options: {
@@ -33,35 +50,72 @@ export function createSlots(options: {
   onResult(result: Result): void
   /** Called when a step has ended and the waiting claims have filled the slots again. */
   onEnd(durationMs: number): void
+  /** Called when a handler has not ended although its signal aborted `deafMs` ago. */
+  onDeaf(claim: Claim): void
+  deafMs: number
 }): Slots {
-  const { concurrency, runStep, onResult, onEnd } = options
+  const { concurrency, runStep, onResult, onEnd, onDeaf, deafMs } = options
   // Claims by fence.
   const all = new Map<number, Claim>()
   const running = new Map<number, Claim>()
   const waiting: Claim[] = []
   let isClosed = false
 
+  const findLonely = () => waiting.findIndex(({ step }) => step.runs_alone)
+
+  /** Takes the next claim that may start now out of the waiting claims. */
+  function takeNext(): Claim | undefined {
+    if (running.size >= concurrency) return undefined
+    for (const { step } of running.values()) if (step.runs_alone) return undefined
+    const lonely = findLonely()
+    if (lonely === -1) return waiting.shift()
+    return running.size === 0 ? waiting.splice(lonely, 1)[0] : undefined
+  }
+
   function fill(): void {
-    while (running.size < concurrency) {
-      const next = waiting.shift()
-      if (next === undefined) return
+    for (let next = takeNext(); next !== undefined; next = takeNext()) {
+      next.isBegun = true
       running.set(next.step.fence, next)
       void occupy(next)
     }
   }
 
   async function occupy(claim: Claim): Promise<void> {
+    const { fence } = claim.step
     const startedAt = performance.now()
+    let timer: NodeJS.Timeout | undefined
+    const onAbort = () => {
+      timer = setTimeout(() => onDeaf(claim), deafMs)
+      timer.unref()
+    }
+    claim.abort.signal.addEventListener('abort', onAbort, { once: true })
     const text = await runStep(claim)
-    const durationMs = performance.now() - startedAt
-    running.delete(claim.step.fence)
-    onResult({ fence: claim.step.fence, text })
+    claim.abort.signal.removeEventListener('abort', onAbort)
+    clearTimeout(timer)
+    // Otherwise another result was handed in already.
+    if (!running.delete(fence)) return
+    onResult({ fence, text })
     fill()
-    onEnd(durationMs)
+    onEnd(performance.now() - startedAt)
   }
 
   function giveBack(claims: Claim[]): void {
     for (const { step } of claims) onResult({ fence: step.fence, text: describeReturn(step) })
+  }
+
+  function abort(): void {
+    for (const claim of running.values()) claim.abort.abort(new Error('The worker is stopping.'))
+  }
+
+  /** Hands in a result for each running claim, whose own result is dropped. */
+  function endAll(describe: (claim: Claim) => string): void {
+    for (const claim of running.values()) onResult({ fence: claim.step.fence, text: describe(claim) })
+    running.clear()
+  }
+
+  function close(): void {
+    isClosed = true
+    giveBack(waiting.splice(0))
   }
 
   return {
@@ -70,6 +124,9 @@ export function createSlots(options: {
     },
     get waiting() {
       return waiting.length
+    },
+    get isReserved() {
+      return findLonely() !== -1 || [...running.values()].some(({ step }) => step.runs_alone)
     },
     add(steps) {
       for (const step of steps) {
@@ -84,10 +141,15 @@ export function createSlots(options: {
     forget(fences) {
       for (const fence of fences) all.delete(fence)
     },
-    list: () => Array.from(all.values(), ({ step: { id, fence }, progress }) => ({ id, fence, progress })),
+    list: () =>
+      Array.from(all.values(), ({ step: { id, fence }, progress, isBegun }) => ({
+        ...{ id, fence, progress },
+        ...(!isBegun && { waiting: true as const }),
+      })),
     returnStale(waitedMs) {
       const now = performance.now()
-      const stale = waiting.filter(({ claimedAt }) => now - claimedAt > waitedMs)
+      const next = waiting[findLonely()]
+      const stale = waiting.filter((claim) => claim !== next && now - claim.claimedAt > waitedMs)
       for (const claim of stale) waiting.splice(waiting.indexOf(claim), 1)
       giveBack(stale)
       return stale.length
@@ -95,13 +157,25 @@ export function createSlots(options: {
     end(fence) {
       running.get(fence)?.abort.abort(new Error('The run has ended, or another worker has the step.'))
       const index = waiting.findIndex(({ step }) => step.fence === fence)
-      if (index !== -1) giveBack(waiting.splice(index, 1))
+      if (index === -1) return
+      giveBack(waiting.splice(index, 1))
+      // Perhaps the others waited for this claim, which had to run alone.
+      fill()
     },
-    close() {
-      isClosed = true
-      giveBack(waiting.splice(0))
-      for (const { abort } of running.values()) abort.abort(new Error('The worker is stopping.'))
+    close,
+    abort,
+    endRunning() {
+      endAll(({ step, abort: { signal } }) =>
+        signal.reason instanceof StepError ? describeFailure(step, signal.reason) : describeReturn(step),
+      )
     },
-    returnRunning: () => giveBack([...running.values()]),
+    giveUp(kind, culprit) {
+      close()
+      abort()
+      endAll((claim) => {
+        if (claim === culprit) return describeCrash(claim.step, accidentMessages[kind])
+        return culprit === undefined ? describeLoss(claim.step) : describeReturn(claim.step)
+      })
+    },
   }
 }

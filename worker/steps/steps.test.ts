@@ -43,6 +43,7 @@ async function startWorker(url = database.url('worker')): Promise<Child> {
         PATH: process.env['PATH'],
         DATABASE_URL: url,
         WORKER_HEALTH_PORT: String(await freePort()),
+        WORKER_DRAIN_SECONDS: '0',
         // No step of these tests uses the object store.
         ...spacesEnv(1),
       },
@@ -100,7 +101,7 @@ test('a failure has a slug: too large, not matching the schema, not storable, ti
     { key: 'huge', type: 'huge', on_failure: 'continue' },
     { key: 'number', type: 'picky', input: { name: 'x' }, on_failure: 'continue' },
     { key: 'input', type: 'picky', input: { name: 1 }, on_failure: 'continue' },
-    { key: 'stubborn', type: 'stubborn', on_failure: 'continue' },
+    { key: 'stubborn', type: 'stubborn', input: {}, on_failure: 'continue' },
     { key: 'after', type: 'noop', depends_on: ['huge'] },
   ])
   await until('the run ends', () => ended(id))

@@ -8,6 +8,7 @@ import { createQueue } from '../../../worker/queue/runner.ts'
 import { bindAll } from '../../../worker/shared/bind_all.ts'
 import { createDb } from '../../../worker/shared/db.ts'
 import { createSpaces } from '../../../worker/shared/object_store.ts'
+import { createAccidents } from '../../../worker/steps/accidents.ts'
 import { createPump } from '../../../worker/steps/pump.ts'
 import { tasks } from '../../../worker/tasks/index.ts'
 import { createCache } from '../../../worker/templates/cache.ts'
@@ -36,7 +37,8 @@ export async function withPlinth<Result>(
   const media = createDramaMedia(store, assetsUrl(1))
   const gemini = createGemini(z.object(geminiVariables).parse({}))
   const deps = { templates, media, gemini }
-  const pump = createPump({ db, logger, handlers: bindAll(testHandlers, deps), concurrency })
+  const handlers = bindAll(testHandlers, deps)
+  const pump = createPump({ db, logger, handlers, concurrency, accidents: createAccidents(), onDeaf() {} })
   const taskDeps = { db, store, templateStore: undefined, pump, logger }
   const queue = createQueue({ pool, db, logger, tasks: bindAll(tasks, taskDeps), runsSchedules: true, concurrency: 10 })
   queue.start()
@@ -45,7 +47,8 @@ export async function withPlinth<Result>(
   try {
     return await work()
   } finally {
-    await Promise.all([queue.stop(), pump.stop()])
+    const now = AbortSignal.abort()
+    await Promise.all([queue.stop(0, now), pump.stop(0, now)])
     await pool.end()
   }
 }

@@ -1,0 +1,42 @@
+import { EventEmitter } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { defineHandler } from '../../worker/steps/define_handler.ts'
+
+const clock = new EventEmitter()
+setInterval(() => clock.emit('tick'), 50).unref()
+
+/** The ways in which a step poisons its process. The async context tells the step of all but the last two; nothing catches the last one. */
+export const poisons = {
+  'rejection in a timer': () => void setTimeout(() => void Promise.reject(new Error('secret 1')), 20),
+  'rejection that nothing awaits': () => void Promise.reject(new Error('secret 2')),
+  'throw in a timer': () =>
+    void setTimeout(() => {
+      throw new Error('secret 3')
+    }, 20),
+  'error event without a listener': () => void createReadStream('/nowhere/secret 4'),
+  'process.exit': () => process.exit(3),
+  'throw in a listener that another context calls': () =>
+    void clock.once('tick', () => {
+      throw new Error('secret 5')
+    }),
+  'out of memory': () => {
+    const all: unknown[] = []
+    for (;;) all.push(new Array(100_000).fill({ n: all.length }))
+  },
+}
+export type Poison = keyof typeof poisons
+
+/** Poisons its process, and would be done after a while. */
+export const poison = defineHandler({
+  input: z.object({ kind: z.enum(Object.keys(poisons) as [Poison, ...Poison[]]) }),
+  output: z.null(),
+  async run({ kind }) {
+    // So that its neighbours have begun.
+    await sleep(300)
+    poisons[kind]()
+    await sleep(5000)
+    return null
+  },
+})
