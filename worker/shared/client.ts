@@ -1,6 +1,9 @@
 import pg from 'pg'
 import type { Attempt, Gate } from './connection_gate.ts'
 
+/** The message of pg's error. */
+const unanswered = 'Query read timeout'
+
 type Callback = (error: Error | null, result?: unknown) => void
 
 /** The state that the clients of a pool share. */
@@ -87,7 +90,7 @@ export class Client extends pg.Client {
   /** Called at the end of a query that was sent at `askedAt`. */
   #hear(askedAt: number, error?: Error | null): void {
     this.#openQueries -= 1
-    if (error?.message === 'Query read timeout') {
+    if (isUnanswered(error)) {
       this.#discardSilent(askedAt)
       return
     }
@@ -105,6 +108,12 @@ export class Client extends pg.Client {
       client.connection.stream.destroy(new Error('Another connection got no answer'))
     }
   }
+}
+
+/** Whether an error of a query, or of {@link Db.call}, says that no answer arrived in time. The server may still run the query. */
+export function isUnanswered(error: unknown): boolean {
+  const { message, cause } = (error ?? {}) as Error
+  return message === unanswered || (cause as Error | undefined)?.message === unanswered
 }
 
 /**

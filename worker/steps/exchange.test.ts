@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { someStep } from '../../scripts/testing/steps.ts'
+import { DatabaseAway } from '../shared/connection_gate.ts'
 import { createDb, type Db } from '../shared/db.ts'
 import type { ClaimedStep } from './claim.ts'
 import { createExchange, type Exchange, type Exchanged } from './exchange.ts'
@@ -97,6 +98,30 @@ describe('with a door that answers at once', () => {
     expect(lines.map(({ msg, retry_in_ms }) => [msg, retry_in_ms])).toEqual(
       [50, 100, 200, 50].map((ms) => ['Results could not be handed in', ms]),
     )
+  })
+
+  test('a call without an answer is repeated after 10 s, and gets more time with each attempt, up to 40 s', async () => {
+    const limits: unknown[] = []
+    let failures = 4
+    const call = async (_name: string, _args: unknown, { timeoutMs }: { timeoutMs?: number } = {}) => {
+      limits.push(timeoutMs)
+      failures -= 1
+      if (failures >= 0) throw new Error('worker.exchange_steps failed', { cause: new Error('Query read timeout') })
+      return [{ exchange_steps: { refused: [], steps: [], wake_in_ms: null } }] as never
+    }
+    const exchange = createExchange({ db: { call }, logger, workerId: 'w', types: ['x'] })
+    exchange.add(completed(1))
+    for (let n = 0; n < 6; n++) await exchange.run(1)
+    expect(limits).toEqual([10_000, 20_000, 40_000, 40_000, 40_000, 10_000])
+  })
+
+  test('a failed call is no news while the pool knows that the database is away', async () => {
+    const cause = new DatabaseAway(new Error('connect ECONNREFUSED'))
+    const { exchange } = open(() => {
+      throw new Error('worker.exchange_steps failed', { cause })
+    })
+    expect(await exchange.run(1)).toBeUndefined()
+    expect(lines).toEqual([])
   })
 
   test('an answer without content is a failed call', async () => {

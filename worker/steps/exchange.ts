@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { isUnanswered } from '../shared/client.ts'
+import { isAway } from '../shared/connection_gate.ts'
 import type { Db } from '../shared/db.ts'
 import type { ClaimedStep } from './claim.ts'
 import { StepError } from './outcome.ts'
@@ -46,11 +48,17 @@ const stepsMax = 500
 const resultsMax = 500
 const bytesMax = 4 * 2 ** 20
 const timeoutsMax = 10
+// A call on a connection whose packets are dropped is repeated after 10 s, a third of the lease: fences make that safe. A call
+// that is slow gets more time with each attempt, at last more than the statement_timeout of role worker (30 s), because a
+// call that Postgres ends for that reason is repeated in parts.
+const firstTimeoutMs = 10_000
+const longestTimeoutMs = 40_000
 
 export function createExchange(options: { db: Db; logger: Logger; workerId: string; types: string[] }): Exchange {
   const { db, logger, workerId, types } = options
   let results: Pending[] = []
   let retryMs = 0
+  let timeoutMs = firstTimeoutMs
   let wantMax = stepsMax
 
   /** Removes and returns the results of the next call: the oldest, up to a number and a size, but at least one. */
@@ -67,14 +75,17 @@ export function createExchange(options: { db: Db; logger: Logger; workerId: stri
 
   async function call(batch: Pending[], want: number): Promise<Answer> {
     try {
-      const rows = await db.call<{ exchange_steps: Answer }>('worker.exchange_steps', {
+      const args = {
         worker_id: workerId,
         results: `[${batch.map(({ text }) => text).join(',')}]`,
         want,
         types,
-      })
+      }
+      const rows = await db.call<{ exchange_steps: Answer }>('worker.exchange_steps', args, { timeoutMs })
+      timeoutMs = firstTimeoutMs
       return rows[0]?.exchange_steps as Answer
     } catch (error) {
+      if (isUnanswered(error)) timeoutMs = Math.min(timeoutMs * 2, longestTimeoutMs)
       if (!isTooMuch(error) || batch.length === 0) throw error
       return callInParts(batch, want, error)
     }
@@ -137,7 +148,9 @@ export function createExchange(options: { db: Db; logger: Logger; workerId: stri
         // The answer may have been too large because of the many steps, so claim fewer.
         if (isTooMuch(error)) wantMax = Math.max(1, Math.floor(want / 2))
         retryMs = Math.min(Math.max(50, retryMs * 2), 1000)
-        logger.warn({ reason: (error as Error).message, retry_in_ms: retryMs }, 'Results could not be handed in')
+        // The pool has logged once why the database cannot be reached.
+        const level = isAway(error) ? 'debug' : 'warn'
+        logger[level]({ reason: (error as Error).message, retry_in_ms: retryMs }, 'Results could not be handed in')
         await sleep(retryMs)
         return undefined
       }
