@@ -23,7 +23,7 @@ export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyD
   let freezes = 0
   let accepted = 0
   const sockets = new Set<Socket>()
-  const server = createServer((client) => {
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     accepted += 1
     if (isDown) return void client.destroy()
     const openedAfter = freezes
@@ -36,6 +36,9 @@ export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyD
     }
     sockets.add(client)
     for (const socket of [client, upstream]) socket.on('error', end).on('close', end)
+    client.on('end', () => {
+      if (openedAfter === freezes) end()
+    })
     client.on('data', (data) => {
       if (openedAfter < freezes) return
       const found = faults.find(({ name, times }) => times > 0 && data.includes(name))

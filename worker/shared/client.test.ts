@@ -74,13 +74,25 @@ describe('connections whose packets are dropped', () => {
     listener.release()
   })
 
-  test('a connection in the middle of a slow query keeps it', async () => {
-    const pool = open(faulty.through(database.url('worker')), { max: 2 })
-    const db = createDb(pool)
-    const slow = pool.query('select pg_sleep(0.6), 1 as one')
-    await expect(pool.query({ text: 'select pg_sleep(5)', query_timeout: 200 } as pg.QueryConfig)).rejects.toThrow()
-    expect((await slow).rows).toMatchObject([{ one: 1 }])
-    expect(await db.call('worker.ping')).toEqual([{ ping: true }])
+  test('a connection in the middle of a slow query may finish it', async () => {
+    const pool = open(faulty.through(database.url('worker')))
+    const [slow, silent] = [await pool.connect(), await pool.connect()]
+    const answer = slow.query('select pg_sleep(0.5), 1 as one')
+    await expect(silent.query({ text: 'select pg_sleep(5)', query_timeout: 200 } as pg.QueryConfig)).rejects.toThrow()
+    expect((await answer).rows).toMatchObject([{ one: 1 }])
+    slow.release()
+    silent.release()
+  })
+
+  test('a connection that has answered since stays open', async () => {
+    const pool = open(faulty.through(database.url('worker')))
+    const [lively, silent] = [await pool.connect(), await pool.connect()]
+    const failed = silent.query({ text: 'select pg_sleep(5)', query_timeout: 200 } as pg.QueryConfig)
+    await lively.query('select 1')
+    await expect(failed).rejects.toThrow('Query read timeout')
+    expect((await lively.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    lively.release()
+    silent.release()
   })
 
   test('a call can have a time limit of its own', async () => {
@@ -147,11 +159,22 @@ describe('a statement that a migration made invalid', () => {
   })
 
   test('is prepared again after a pooler has forgotten it', async () => {
-    const pool = open(database.url('worker'), { max: 1 })
-    const db = createDb(pool)
+    const client = await database.connect('worker')
+    const db = createDb(client as unknown as pg.Pool)
     await db.call('worker.ping')
-    await pool.query('deallocate all')
+    await client.query('deallocate all')
     expect(await db.call('worker.ping')).toEqual([{ ping: true }])
+  })
+
+  test('closes a connection that its holder releases without the error', async () => {
+    const pool = open(database.url('worker'), { max: 1 })
+    const query = { name: 'one', text: 'select 1 as one' }
+    const client = await pool.connect()
+    await client.query(query)
+    await client.query('deallocate all')
+    await expect(client.query(query)).rejects.toThrow('does not exist')
+    client.release()
+    expect((await pool.query(query)).rows).toEqual([{ one: 1 }])
   })
 
   test('other errors with the same code are not repeated', async () => {
