@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg'
+import { isOutage } from '../worker/shared/outage.ts'
 
 /** The body of every error answer, in PostgREST's shape. Clients switch on `details`, the slug. */
 export type Problem = { code: string; details: string; message: string; hint: string | null }
@@ -47,9 +48,9 @@ export function refusalOf(error: unknown): unknown {
       const { status, headers } = JSON.parse(detail) as { status: number; headers: Record<string, string> }
       return new Refusal(status, JSON.parse(message) as Problem, { headers, cause })
     }
-    // Any other SQLSTATE is a bug of the sidecar.
-    if (!isAway.test(code)) return error
   }
+  // Any other SQLSTATE is a bug of the sidecar.
+  if (!isOutage(error)) return error
   return refusal(
     503,
     'database_unavailable',
@@ -63,9 +64,3 @@ export function refusalOf(error: unknown): unknown {
 function statusOf(code: string): number {
   return Number(code.slice(2))
 }
-
-/**
- * SQLSTATEs of a database that cannot serve the request at the moment: connection lost (08), read-only (25), password
- * refused (28), deadlock (40), out of resources (53), lock not available (55), shutdown or cancelled (57), disk error (58).
- */
-const isAway = /^(08|25|28|40|53|55|57|58)/

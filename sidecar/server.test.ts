@@ -25,7 +25,10 @@ server.post('/api/echo', async (request) => request.body)
 
 test('without a database it is up, and says that it is not available', async () => {
   const response = await server.inject('/api/health')
-  expect([response.statusCode, response.json()]).toEqual([503, { status: 'unavailable' }])
+  expect([response.statusCode, response.json()]).toEqual([
+    503,
+    { status: 'unavailable', reason: 'The database does not answer.' },
+  ])
 })
 
 test('an unknown route has the shape of any other error', async () => {

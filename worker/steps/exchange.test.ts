@@ -115,7 +115,7 @@ describe('with a door that answers at once', () => {
     expect(limits).toEqual([10_000, 20_000, 40_000, 40_000, 40_000, 10_000])
   })
 
-  test('a failed call is no news while the pool knows that the database is away', async () => {
+  test('logs no warning for a failed call while the pool knows that the database is away', async () => {
     const cause = new DatabaseAway(new Error('connect ECONNREFUSED'))
     const { exchange } = open(() => {
       throw new Error('worker.exchange_steps failed', { cause })

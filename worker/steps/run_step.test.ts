@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { createDatabase } from '../../scripts/testing/database.ts'
@@ -185,9 +186,23 @@ test('a step that is stopped while its outputs are read does not begin', async (
 })
 
 test('outputs that cannot be read fail the step', async () => {
-  const db: Db = { call: () => Promise.reject(new Error('worker.read_outputs failed: away')) }
+  const cause = Object.assign(new pg.DatabaseError('permission denied', 1, 'error'), { code: '42501' })
+  const db: Db = { call: () => Promise.reject(new Error('worker.read_outputs failed', { cause })) }
   const { result } = run(deaf, { step: { outputs: null }, db })
   expect(await result).toMatchObject({ outcome: 'failed', error: { slug: 'handler_failed' } })
+})
+
+test('reads outputs again after an outage', async () => {
+  let outages = 3
+  const call = async () => {
+    outages -= 1
+    const cause = new Error('Connection terminated unexpectedly')
+    if (outages >= 0) throw new Error('worker.read_outputs failed', { cause })
+    return [{ read_outputs: { outputs: [[['a'], 7]], after_id: null } }] as never
+  }
+  const handler: Handler = async (_input, { outputs }) => outputs
+  const { result } = run(handler, { step: { outputs: null }, db: { call } })
+  expect(await result).toMatchObject({ outcome: 'completed', output: { a: 7 } })
 })
 
 test('large outputs are read from Postgres page by page', async () => {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Db } from '../shared/db.ts'
+import { patiently } from '../shared/outage.ts'
 import type { Accidents } from './accidents.ts'
 import type { Claim, ClaimedStep } from './claim.ts'
 import type { Handler, Step } from './define_handler.ts'
@@ -15,6 +16,8 @@ export type RunStep = (claim: Claim) => Promise<string>
 
 /** How long after its timeout a handler may still return its result: a paid answer is not thrown away for a moment. */
 const graceMs = 2000
+/** How long a page of outputs may take before it is read again on another connection. */
+const readTimeoutMs = 15_000
 /** How long a step without a handler in this process stays in the queue before a worker can claim it again. */
 const unknownTypeDelayMs = 5000
 
@@ -86,9 +89,11 @@ export function createRunStep(options: {
   async function readOutputs(step: ClaimedStep, signal: AbortSignal): Promise<[string[], unknown][]> {
     const all: [string[], unknown][] = []
     for (let after: number | null = 0; after !== null && !signal.aborted; ) {
-      const rows: { read_outputs: { outputs: [string[], unknown][]; after_id: number | null } }[] = await db.call(
-        'worker.read_outputs',
-        { job_id: step.id, fence: step.fence, after_id: after },
+      const args = { job_id: step.id, fence: step.fence, after_id: after }
+      // An outage of the database must not fail the step.
+      const rows: { read_outputs: { outputs: [string[], unknown][]; after_id: number | null } }[] = await patiently(
+        signal,
+        () => db.call('worker.read_outputs', args, { timeoutMs: readTimeoutMs }),
       )
       const page = rows[0]?.read_outputs
       all.push(...(page?.outputs ?? []))
