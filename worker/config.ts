@@ -20,6 +20,8 @@ const variables = {
   WORKER_TYPES: types.optional(),
   /** How long running steps and jobs may continue after SIGTERM. Above 300, one deploy would take too long. */
   WORKER_DRAIN_SECONDS: z.coerce.number('must be a number from 0 to 300').min(0).max(300).default(25),
+  /** How long a handler may block this process before the process ends. */
+  WORKER_STALL_SECONDS: z.coerce.number('must be a number from 3 to 3600').int().min(3).max(3600).default(60),
   WORKER_HEALTH_HOST: z.string().default('127.0.0.1'),
   /** 0 picks a free port, which the log names. */
   WORKER_HEALTH_PORT: port.default(3002),

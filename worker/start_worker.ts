@@ -12,6 +12,7 @@ import { createLogger, exitOnSignal, orExit } from './shared/process.ts'
 import { createAccidents } from './steps/accidents.ts'
 import { chooseHandlers } from './steps/choose_handlers.ts'
 import type { HandlerFactory } from './steps/define_handler.ts'
+import { heartbeatInThread } from './steps/heartbeat.ts'
 import { createPump } from './steps/pump.ts'
 import type { Deps as TaskDeps } from './tasks/deps.ts'
 import { createCache } from './templates/cache.ts'
@@ -63,6 +64,15 @@ export async function startWorker(options: {
     accidents,
     onDeaf: () => shutdown.fail({ isHurried: false }),
     ...(options.deafMs !== undefined && { deafMs: options.deafMs }),
+    openHeartbeat: heartbeatInThread({
+      url: config.DATABASE_URL,
+      logLevel: config.LOG_LEVEL,
+      stallSeconds: config.WORKER_STALL_SECONDS,
+      onDeath(err) {
+        logger.error({ err }, 'Heartbeat thread died')
+        shutdown.fail({ isHurried: true })
+      },
+    }),
   })
   const isPool = config.WORKER_TYPES !== undefined || store === undefined
   const queue = createQueue({

@@ -47,6 +47,7 @@ test('imports of every form are found, with their lines', () => {
     "} from '../tasks/c.ts'",
     "const d = await import('../tasks/d.ts')",
     'import { e } from "../tasks/e.ts"',
+    "new Worker(new URL('../tasks/f.ts', import.meta.url))",
   ].join('\n')
   const found = findForbiddenImports({ path: 'worker/queue/runner.ts', text })
   expect(found.map((fault) => fault.split(',')[0])).toEqual(
@@ -55,6 +56,7 @@ test('imports of every form are found, with their lines', () => {
       [5, 'c'],
       [6, 'd'],
       [7, 'e'],
+      [8, 'f'],
     ].map(([line, name]) => `worker/queue/runner.ts:${line}: imports worker/tasks/${name}.ts`),
   )
 })

@@ -78,9 +78,9 @@ function findPart(path: string): { part: string; level: number } | undefined {
   return undefined
 }
 
-/** The files of the project that a file imports, as paths from the root. */
+/** The files of the project that a file imports or runs as a thread, as paths from the root. */
 function listImports({ path, text }: TextFile): { line: number; target: string }[] {
-  return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*(['"])(\.[^'"]+)\1/g)].map((match) => ({
+  return [...text.matchAll(/(?:\bfrom|\bimport|\bnew Worker\(new URL)\s*\(?\s*(['"])(\.[^'"]+)\1/g)].map((match) => ({
     line: text.slice(0, match.index).split('\n').length,
     target: join(dirname(path), match[2] ?? ''),
   }))

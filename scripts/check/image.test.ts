@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 
 // The image of docker-compose.yml has only the files that its Dockerfile copies.
@@ -19,10 +19,21 @@ for (const [, sources = '', target = ''] of copies) {
 }
 symlinkSync(join(root, 'node_modules'), join(image, 'node_modules'))
 
-test.each(['worker/main.ts', 'sidecar/main.ts', 'scripts/db_migrate.ts', 'scripts/db_seed.ts'])(
+/** Files that run as threads, which no file imports. */
+const threads = globSync('{worker,sidecar}/**/*.ts', { cwd: image }).flatMap((path) =>
+  [...readFileSync(join(image, path), 'utf8').matchAll(/new Worker\(new URL\('(\.[^']+)'/g)].map((match) =>
+    join(dirname(path), match[1] ?? ''),
+  ),
+)
+
+test('knows the threads', () => {
+  expect(threads).toEqual(['worker/steps/heartbeat_thread.ts'])
+})
+
+test.each(['worker/main.ts', 'sidecar/main.ts', 'scripts/db_migrate.ts', 'scripts/db_seed.ts', ...threads])(
   'has every file that %s imports',
   (entry) => {
-    // Without variables each of them loads all of its files, and stops.
+    // Without variables, or outside of its process, each of them loads all of its files, and stops.
     const { stderr, status } = spawnSync(process.execPath, [entry], {
       cwd: image,
       env: { PATH: process.env['PATH'], HOME: image },
@@ -30,7 +41,7 @@ test.each(['worker/main.ts', 'sidecar/main.ts', 'scripts/db_migrate.ts', 'script
       timeout: 20_000,
     })
     expect(stderr).not.toMatch(/ERR_MODULE_NOT_FOUND|ENOENT/)
-    expect(stderr).toMatch(/DATABASE_URL|stack/)
+    expect(stderr).toMatch(/DATABASE_URL|stack|is a thread/)
     expect(status).toBeGreaterThan(0)
   },
 )

@@ -17,7 +17,7 @@ export const testTypes = `
     ('noop', 3, '10 ms', '1 minute'), ('nap', 50, '10 ms', '1 minute'), ('stubborn', 2, '10 ms', '500 ms'),
     ('flaky', 50, '10 ms', '1 minute'), ('branch', 50, '10 ms', '1 minute'), ('poll', 3, '10 ms', '1 minute'),
     ('huge', 3, '10 ms', '1 minute'), ('picky', 3, '10 ms', '1 minute'), ('prompt', 3, '10 ms', '1 minute'),
-    ('poison', 2, '10 ms', '1 minute')
+    ('poison', 2, '10 ms', '1 minute'), ('compute', 3, '10 ms', '1 minute')
   on conflict do nothing`
 
 /** Handlers for tests, benchmarks and chaos. */
@@ -31,7 +31,8 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
   nap: defineHandler({
     input: z.object({ ms: z.number() }),
     output: z.object({ napped: z.number() }),
-    async run({ ms }, { signal, progress }) {
+    async run({ ms }, { signal, progress, logger }) {
+      logger.debug('Nap began')
       progress(0.5)
       await sleep(ms, undefined, { signal })
       return { napped: ms }
@@ -47,6 +48,16 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
     },
   }),
   poison,
+  /** Computes, and lets nothing else run in its thread; without `ms` it never ends. */
+  compute: defineHandler({
+    input: z.object({ ms: z.number().optional() }),
+    output: z.object({ rounds: z.number() }),
+    run({ ms = Number.POSITIVE_INFINITY }) {
+      let rounds = 0
+      for (const end = performance.now() + ms; performance.now() < end; ) rounds += 1
+      return { rounds }
+    },
+  }),
   flaky: defineHandler({
     input: z.object({ failures: z.number() }),
     output: z.object({ failures: z.number() }),

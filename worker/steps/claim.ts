@@ -30,12 +30,12 @@ export type Claim = {
   abort: AbortController
   /** The progress that the handler reported last, from 0 to 1. */
   progress: number
+  /** When this process asked for steps and got this one, by `performance.now()`. */
+  askedAt: number
   /** By `performance.now()`. */
   claimedAt: number
-  /** Whether the step got a slot. The server counts a loss only for begun steps of a worker that dies. */
-  isBegun: boolean
 }
 
-export function createClaim(step: ClaimedStep): Claim {
-  return { step, abort: new AbortController(), progress: 0, claimedAt: performance.now(), isBegun: false }
+export function createClaim(step: ClaimedStep, askedAt = performance.now()): Claim {
+  return { step, abort: new AbortController(), progress: 0, askedAt, claimedAt: performance.now() }
 }

@@ -1,182 +1,204 @@
-import type pg from 'pg'
-import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Client } from 'pg'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { freePort } from '../../scripts/local/ports.ts'
+import { type Child, startChild } from '../../scripts/local/process.ts'
+import { spacesEnv } from '../../scripts/local/services.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
-import { createDb, type Db } from '../shared/db.ts'
-import type { ClaimedStep } from './claim.ts'
-import { createExchange } from './exchange.ts'
-import { beatMs, createHeartbeat, type Heartbeat, type NamedClaim } from './heartbeat.ts'
+import { startFaultyDatabase } from '../../scripts/testing/faulty_database.ts'
+import { testTypes } from '../../scripts/testing/handlers.ts'
+import type { StepSpec } from './define_handler.ts'
 
-type Answer = { stop: { id: number; fence: number }[]; wake_in_ms: number | null }
+// Worker processes that stand still, are paused, or are cut off. The tests run at the same time, each with its own database.
+let home: string
+const clean: (() => Promise<unknown>)[] = []
+const databases: TestDatabase[] = []
 
-const beats: Heartbeat[] = []
-afterEach(() => {
-  for (const heartbeat of beats.splice(0)) heartbeat.stop()
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'plinth-heartbeat-'))
+})
+afterAll(async () => {
+  await Promise.all(clean.map((one) => one()))
+  for (const database of databases) await database.drop()
+  rmSync(home, { recursive: true, force: true })
 })
 
-describe('with a door that answers at once', () => {
-  beforeEach(() => void vi.useFakeTimers())
-  afterEach(() => void vi.useRealTimers())
+/** A database with this lease, for workers of one test. */
+async function open(name: string, lease: string) {
+  const database = await createDatabase()
+  databases.push(database)
+  const client = await database.connect()
+  await client.query(testTypes)
+  await client.query(`update app.settings set job_lease = '${lease}'`)
+  const logs: string[] = []
 
-  function open(answer: () => Answer | Promise<Answer>, claims: NamedClaim[] = []) {
-    const calls: Record<string, unknown>[] = []
-    const lines: { msg: string; reason: string }[] = []
-    const unwanted: number[] = []
-    const onReady = vi.fn()
-    const db: Db = {
-      call: async (name, args = {}) => {
-        calls.push({ name, ...args })
-        return [{ heartbeat: await answer() }] as never
+  async function start(options: { url?: string; env?: Record<string, string> } = {}): Promise<Child> {
+    const file = join(import.meta.dirname, '../../scripts/testing/worker.ts')
+    const worker = startChild(home, `${name}-${logs.length}`, process.execPath, [file], {
+      env: {
+        PATH: process.env['PATH'],
+        DATABASE_URL: options.url ?? database.url('worker'),
+        WORKER_HEALTH_PORT: String(await freePort()),
+        LOG_LEVEL: 'debug',
+        ...spacesEnv(1),
+        ...options.env,
       },
-    }
-    const heartbeat = createHeartbeat({
-      db,
-      logger: pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
-      workerId: 'w',
-      types: ['x'],
-      listClaims: () => claims,
-      onUnwanted: (fence) => void unwanted.push(fence),
-      onReady,
     })
-    beats.push(heartbeat)
-    return { heartbeat, calls, lines, unwanted, onReady, claims }
+    logs.push(worker.log)
+    clean.push(() => worker.stop('SIGKILL', 1))
+    return worker
   }
-  const quiet = (): Answer => ({ stop: [], wake_in_ms: null })
+  const lines = () =>
+    logs
+      .flatMap((log) => readFileSync(log, 'utf8').split('\n'))
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line))
+  return {
+    ...{ database, client, start, lines },
+    /** How often each nap began, by key. */
+    begun(): Record<string, number> {
+      const counts: Record<string, number> = {}
+      for (const { msg, key } of lines()) if (msg === 'Nap began') counts[key] = (counts[key] ?? 0) + 1
+      return counts
+    },
+    workers: (count: number) =>
+      until(async () => (await client.query('select from app.workers where versions is not null')).rowCount === count),
+  }
+}
 
-  test('names the claims at once, and then each second', async () => {
-    const { heartbeat, calls, claims } = open(quiet, [{ id: 1, fence: 2, progress: 0.5 }])
-    heartbeat.start()
-    await vi.advanceTimersByTimeAsync(0)
-    expect(calls).toEqual([
-      { name: 'worker.heartbeat', worker_id: 'w', running: '[{"id":1,"fence":2,"progress":0.5}]', types: ['x'] },
-    ])
-    claims.splice(0)
-    await vi.advanceTimersByTimeAsync(beatMs)
-    expect(calls).toHaveLength(2)
-    expect(calls[1]).toMatchObject({ running: '[]' })
-  })
-
-  test('reports the claims whose results the database will refuse', async () => {
-    const { heartbeat, unwanted } = open(() => ({
-      stop: [
-        { id: 1, fence: 11 },
-        { id: 2, fence: 12 },
-      ],
-      wake_in_ms: null,
-    }))
-    heartbeat.start()
-    await vi.advanceTimersByTimeAsync(0)
-    expect(unwanted).toEqual([11, 12])
-  })
-
-  test.each([
-    [0, 1],
-    [20, 0],
-    [null, 0],
-  ])('a step that is due in %s ms: tells %i times that one is ready', async (wake_in_ms, times) => {
-    const { heartbeat, onReady } = open(() => ({ stop: [], wake_in_ms }))
-    heartbeat.start()
-    await vi.advanceTimersByTimeAsync(0)
-    expect(onReady).toHaveBeenCalledTimes(times)
-  })
-
-  test('logs a beat that fails, and sends the next beat', async () => {
-    const { heartbeat, calls, lines } = open(() => Promise.reject(new Error('away')))
-    heartbeat.start()
-    await vi.advanceTimersByTimeAsync(2 * beatMs)
-    expect(calls).toHaveLength(3)
-    expect(lines.map(({ msg, reason }) => [msg, reason])).toEqual(
-      Array.from({ length: 3 }, () => ['Heartbeat failed', 'away']),
+const submit = async (client: Client, steps: StepSpec[]): Promise<number> => {
+  const spec = JSON.stringify({ key: 'root', type: 'group', steps })
+  return Number((await client.query('select app.submit_run($1, null, null) as id', [spec])).rows[0].id)
+}
+const naps = (count: number, ms: number): StepSpec[] =>
+  Array.from({ length: count }, (_, n) => ({ key: `nap-${n}`, type: 'nap', input: { ms }, on_failure: 'continue' }))
+const jobs = async (client: Client, run: number) =>
+  (
+    await client.query(
+      `select j.key, j.status, j.error_slug, q.failures, q.losses from jobs as j left join app.job_queue as q on q.job_id = j.id
+      where j.root_id = $1 and j.parent_id is not null order by j.id`,
+      [run],
     )
-  })
+  ).rows
+const hasEnded = async (client: Client, run: number) =>
+  (await client.query('select from app.runs where id = $1 and finished_at is not null', [run])).rowCount === 1
+async function until(fact: () => Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 60_000; !(await fact()); await sleep(20)) {
+    if (Date.now() > end) throw new Error(`It never happened: ${fact}`)
+  }
+}
+const once = (keys: string[]) => Object.fromEntries(keys.map((key) => [key, 1]))
 
-  test('sends no beat while another beat is running', async () => {
-    const { heartbeat, calls } = open(() => new Promise(() => {}))
-    heartbeat.start()
-    await vi.advanceTimersByTimeAsync(5 * beatMs)
-    expect(calls).toHaveLength(1)
-  })
+const slow = { timeout: 90_000 }
 
-  test('sends no beat after a stop, and still handles the answer of the last beat', async () => {
-    const { promise, resolve } = Promise.withResolvers<Answer>()
-    const { heartbeat, calls, unwanted } = open(() => promise)
-    heartbeat.start()
-    heartbeat.stop()
-    resolve({ stop: [{ id: 1, fence: 1 }], wake_in_ms: null })
-    await vi.advanceTimersByTimeAsync(5 * beatMs)
-    expect([calls.length, unwanted]).toEqual([1, [1]])
-  })
+test.concurrent(
+  'a handler that computes for longer than the lease completes, and so do its neighbours',
+  slow,
+  async () => {
+    const { client, start, begun, workers } = await open('compute', '3 seconds')
+    await start()
+    await start()
+    await workers(2)
+    const steps = naps(6, 4000)
+    const run = await submit(client, [{ key: 'compute', type: 'compute', input: { ms: 8000 } }, ...steps])
+    await until(() => hasEnded(client, run))
+    const completed = { status: 'completed', error_slug: null }
+    expect(await jobs(client, run)).toMatchObject(Array.from({ length: 7 }, () => completed))
+    expect(begun()).toEqual(once(steps.map(({ key }) => key)))
+  },
+)
+
+test.concurrent('steps of a worker whose connections are frozen are not lost', slow, async () => {
+  const { database, client, start, begun, workers } = await open('frozen', '4 seconds')
+  const faulty = await startFaultyDatabase(inject('cluster').port)
+  clean.push(async () => faulty.stop())
+  await start({ url: faulty.through(database.url('worker')) })
+  await workers(1)
+  const run = await submit(client, naps(3, 9000))
+  await until(async () => (await jobs(client, run)).every(({ status }) => status === 'running'))
+  await start()
+  await workers(2)
+  faulty.freeze()
+  await until(() => hasEnded(client, run))
+  expect(begun()).toEqual(once(['nap-0', 'nap-1', 'nap-2']))
 })
 
-describe('with Postgres', () => {
-  let database: TestDatabase
-  let admin: pg.Client
-  let pool: pg.Pool
-  const logger = pino({ level: 'silent' })
-
-  beforeAll(async () => {
-    database = await createDatabase()
-    admin = await database.connect()
-    await admin.query("insert into job_types (name, backoff) values ('x', '1 ms')")
-    await admin.query(`select set_config('request.jwt.claims', '{"role": "service_role"}', false)`)
-    pool = database.openPool()
+/** A worker with one slot that is paused while it has claimed ten steps ahead. */
+async function pauseAhead(name: string, lease: string) {
+  const opened = await open(name, lease)
+  const { client, start, workers } = opened
+  const worker = await start({ env: { WORKER_STEP_CONCURRENCY: '1' } })
+  await workers(1)
+  // Quick steps teach the worker to claim ahead.
+  const quick = Array.from({ length: 150 }, (_, n) => ({ key: `noop-${n}`, type: 'noop' }))
+  const first = await submit(client, quick)
+  await until(() => hasEnded(client, first))
+  const long = { key: 'long', type: 'nap', input: { ms: 1500 }, priority: -1 }
+  const run = await submit(client, [long, ...naps(10, 5)])
+  await until(async () => {
+    const { rowCount } = await client.query("select from app.job_queue where status = 'running'")
+    return rowCount === 11 && opened.begun()['long'] === 1
   })
-  afterAll(async () => {
-    await database.drop()
-  })
+  process.kill(worker.pid, 'SIGSTOP')
+  expect(opened.begun()).toEqual({ long: 1 })
+  return { ...opened, run, resume: () => process.kill(worker.pid, 'SIGCONT') }
+}
+const ahead = naps(10, 5).map(({ key }) => key)
 
-  /** A worker with one claimed step of a new run. */
-  async function claimOne() {
-    const spec = JSON.stringify({ key: 'root', type: 'group', steps: [{ key: 'a', type: 'x' }] })
-    const run = Number((await admin.query('select app.submit_run($1, null, null) as id', [spec])).rows[0].id)
-    const door = { db: createDb(pool), logger, workerId: crypto.randomUUID(), types: ['x'] }
-    const exchanged = await createExchange(door).run(1)
-    return { run, door, step: exchanged?.steps[0] as ClaimedStep }
-  }
-  const readStep = async (id: number) =>
-    (await admin.query('select status, progress, error_slug from jobs where id = $1', [id])).rows[0]
-  const readClaim = async (id: number) =>
-    (await admin.query('select status, worker_id, failures from app.job_queue where job_id = $1', [id])).rows[0]
-  function beat(door: Awaited<ReturnType<typeof claimOne>>['door'], claims: NamedClaim[]) {
-    const onUnwanted = vi.fn()
-    const onReady = vi.fn()
-    const heartbeat = createHeartbeat({ ...door, listClaims: () => claims, onUnwanted, onReady })
-    beats.push(heartbeat)
-    heartbeat.start()
-    return { onUnwanted, onReady }
-  }
+test.concurrent(
+  'a worker that was paused for longer than the lease begins none of the steps that it had claimed ahead',
+  slow,
+  async () => {
+    const { client, run, start, workers, resume, begun, lines } = await pauseAhead('long-pause', '3 seconds')
+    await start()
+    await workers(2)
+    await until(() => hasEnded(client, run))
+    const before = begun()
+    expect(before).toEqual({ ...once(ahead), long: 2 })
+    resume()
+    await until(async () => lines().some(({ msg }) => msg === 'Result was refused'))
+    expect(begun()).toEqual(before)
+  },
+)
 
-  test('clients see a claimed step running, with its progress, and the worker is known with its types', async () => {
-    const { run, door, step } = await claimOne()
-    beat(door, [{ id: step.id, fence: step.fence, progress: 0.5 }])
-    await expect.poll(() => readStep(step.id)).toMatchObject({ status: 'running', progress: 0.5 })
-    const { rows } = await admin.query('select types from app.workers where id = $1', [door.workerId])
-    expect(rows).toEqual([{ types: ['x'] }])
-    await admin.query('select cancel_job($1)', [run])
-  })
+test.concurrent(
+  'a worker that was paused for less than the lease gives back what it had claimed ahead',
+  slow,
+  async () => {
+    const { client, run, resume, begun } = await pauseAhead('short-pause', '20 seconds')
+    await sleep(3000)
+    await client.query(`
+    create table app.returned (id bigint);
+    create function app.note_returned() returns trigger language plpgsql security definer as
+      'begin insert into app.returned values (new.job_id); return new; end';
+    create trigger note_returned after update on app.job_queue for each row
+      when (old.status = 'running' and new.status = 'queued') execute function app.note_returned();
+  `)
+    resume()
+    await until(() => hasEnded(client, run))
+    expect(begun()).toEqual({ ...once(ahead), long: 1 })
+    expect((await client.query('select from app.returned')).rowCount).toBe(10)
+  },
+)
 
-  test('a step that a beat does not name is lost after the lease, counts a loss and is ready again', async () => {
-    const { run, door, step } = await claimOne()
-    await admin.query("update app.job_queue set claimed_at = claimed_at - interval '1 hour' where job_id = $1", [
-      step.id,
-    ])
-    await admin.query("update app.workers set started_at = now() - interval '1 hour', beating_since = started_at")
-    await admin.query("update app.workers set beating_since = now() - interval '1 hour'")
-    const { onReady, onUnwanted } = beat(door, [])
-    await expect
-      .poll(() => readClaim(step.id), { timeout: 5000 })
-      .toMatchObject({ status: 'queued', worker_id: null, failures: 0 })
-    await expect.poll(() => onReady.mock.calls.length, { timeout: 5000 }).toBeGreaterThan(0)
-    expect(onUnwanted).not.toHaveBeenCalled()
-    await admin.query('select cancel_job($1)', [run])
-  })
-
-  test('reports a step of a cancelled run', async () => {
-    const { run, door, step } = await claimOne()
-    const { onUnwanted } = beat(door, [{ id: step.id, fence: step.fence, progress: 0 }])
-    await expect.poll(() => readStep(step.id)).toMatchObject({ status: 'running' })
-    expect(onUnwanted).not.toHaveBeenCalled()
-    await admin.query('select cancel_job($1)', [run])
-    await expect.poll(() => onUnwanted.mock.calls[0], { timeout: 5000 }).toEqual([step.fence])
-  })
+test.concurrent('a worker whose heartbeat thread dies returns its steps and exits', slow, async () => {
+  const { client, start, workers, lines } = await open('death', '30 seconds')
+  const code = `import { isMainThread } from 'node:worker_threads'; if (!isMainThread) setTimeout(() => { throw new Error('boom') }, 3000)`
+  const worker = await start({ env: { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}` } })
+  await workers(1)
+  const run = await submit(client, naps(2, 60_000))
+  expect(await worker.exited).toBe('exit code 1')
+  const returned = { status: 'queued', error_slug: null, failures: 0, losses: 0 }
+  expect(await jobs(client, run)).toMatchObject([returned, returned])
+  expect((await client.query("select from app.job_queue where status = 'running'")).rowCount).toBe(0)
+  expect(lines()).toContainEqual(
+    expect.objectContaining({
+      level: 'error',
+      msg: 'Heartbeat thread died',
+      err: expect.objectContaining({ message: 'boom' }),
+    }),
+  )
 })

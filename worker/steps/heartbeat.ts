@@ -1,64 +1,64 @@
-import type { Logger } from 'pino'
-import type { Db } from '../shared/db.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import type { BeatOptions, Beats } from './beats.ts'
+import type { ThreadData, ThreadMessage } from './heartbeat_thread.ts'
+
+/** Makes the heartbeat of a pump. */
+export type OpenHeartbeat = (options: BeatOptions) => Beats
+
+/** How long the thread may take to end. */
+const stopMaxMs = 1000
 
 /**
- * Tells the database, once a second, that this process lives and which claims it has. Its parameters and results are plain
- * data, so the heartbeat does not depend on where the handlers run.
+ * Returns a function that makes heartbeats in a thread of their own, so that a handler that blocks the main thread does not
+ * make this process look dead. The thread ends the process when the main thread has not ticked for `stallSeconds`.
  */
-export type Heartbeat = {
-  /** Sends a beat now, and then once a second. */
-  start(): void
-  /** Sends no more beats. The answer of a running beat still counts. */
-  stop(): void
-}
+export function heartbeatInThread(options: {
+  url: string
+  logLevel: string
+  stallSeconds: number
+  /** Called when the thread ends by itself. Without heartbeats the process is of no use. */
+  onDeath(error: Error): void
+}): OpenHeartbeat {
+  const { url, logLevel, stallSeconds, onDeath } = options
+  return ({ workerId, versions, memory, onUnwanted, onReady }) => {
+    let thread: Worker | undefined
+    let exited: Promise<void> = Promise.resolve()
+    let isOver = false
 
-/** A claim as a beat lists it; `waiting`: the step waits for a slot and has not begun. */
-export type NamedClaim = { id: number; fence: number; progress: number; waiting?: true }
+    function die(error: Error): void {
+      if (isOver) return
+      isOver = true
+      onDeath(error)
+    }
 
-type Answer = { stop: { id: number; fence: number }[]; wake_in_ms: number | null }
-
-export const beatMs = 1000
-
-export function createHeartbeat(options: {
-  db: Db
-  logger: Logger
-  workerId: string
-  types: string[]
-  /** The claims whose result the database does not have. The server requeues the step of each claim that a beat omits. */
-  listClaims(): NamedClaim[]
-  /**
-   * Called for a claim whose result the database will refuse: the run was cancelled or is failing, or another worker has the
-   * step.
-   */
-  onUnwanted(fence: number): void
-  /** Called when at least one step is ready to be claimed. */
-  onReady(): void
-}): Heartbeat {
-  const { db, logger, workerId, types } = options
-  let timer: NodeJS.Timeout | undefined
-  let isStopped = false
-
-  async function beat(): Promise<void> {
-    const rows = await db.call<{ heartbeat: Answer }>('worker.heartbeat', {
-      worker_id: workerId,
-      running: JSON.stringify(options.listClaims()),
-      types,
-    })
-    const answer = rows[0]?.heartbeat
-    for (const { fence } of answer?.stop ?? []) options.onUnwanted(fence)
-    if (answer?.wake_in_ms === 0) options.onReady()
-  }
-
-  async function keepBeating(): Promise<void> {
-    await beat().catch((error: Error) => logger.warn({ reason: error.message }, 'Heartbeat failed'))
-    if (!isStopped) timer = setTimeout(keepBeating, beatMs)
-  }
-
-  return {
-    start: () => void keepBeating(),
-    stop() {
-      isStopped = true
-      clearTimeout(timer)
-    },
+    return {
+      start() {
+        const data: ThreadData = { url, logLevel, stallSeconds, workerId, versions, memory }
+        thread = new Worker(new URL('./heartbeat_thread.ts', import.meta.url), {
+          name: 'heartbeat',
+          workerData: data,
+        })
+        thread.unref()
+        thread.on('message', (message: ThreadMessage) => {
+          if ('unwanted' in message) onUnwanted(message.unwanted)
+          else onReady()
+        })
+        thread.on('error', die)
+        exited = new Promise((resolve) => {
+          thread?.on('exit', (code) => {
+            die(new Error(`The thread of the heartbeat ended with code ${code}.`))
+            resolve()
+          })
+        })
+      },
+      async stop() {
+        isOver = true
+        thread?.ref()
+        thread?.postMessage('stop')
+        await Promise.race([exited, sleep(stopMaxMs, undefined, { ref: false })])
+        await thread?.terminate()
+      },
+    }
   }
 }

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterEach, expect, test } from 'vitest'
 import { someStep, unwatched } from '../../scripts/testing/steps.ts'
 import type { Db } from '../shared/db.ts'
+import { createBeats } from './beats.ts'
 import type { ClaimedStep } from './claim.ts'
 import type { Handler } from './define_handler.ts'
 import { StepError } from './outcome.ts'
@@ -49,10 +50,10 @@ function open(options: {
       await sleep(options.readMs ?? 0)
       return { read_outputs: { outputs: [], after_id: null } }
     },
-    'worker.heartbeat': async (args) => {
+    'worker.send_heartbeat': async (args) => {
       beats.push((JSON.parse(String(args['running'])) as Result[]).map(({ id }) => id))
       const stop = (options.stop?.(beats.length) ?? []).map((id) => ({ id, fence: id }))
-      return { heartbeat: { stop, wake_in_ms: null } }
+      return { send_heartbeat: { stop, wake_in_ms: null, lease_ms: 30_000 } }
     },
   }
   const db: Db = {
@@ -61,9 +62,11 @@ function open(options: {
       return [(await answers[name]?.(args ?? {})) ?? {}] as never
     },
   }
+  const logger = pino({ level: 'silent' })
   const pump = createPump({
     db,
-    logger: pino({ level: 'silent' }),
+    logger,
+    openHeartbeat: (options) => createBeats({ ...options, db, sweepDb: db, logger }),
     handlers: {
       x: (input, step) => {
         started.push({ id: step.id, isAborted: step.signal.aborted })

@@ -3,11 +3,15 @@ import type { Logger } from 'pino'
 import type { Db } from '../shared/db.ts'
 import type { Accident, Accidents } from './accidents.ts'
 import { createAppetite } from './appetite.ts'
+import { beatMs } from './beats.ts'
+import { createClaimsTable } from './claims_table.ts'
 import type { Handler } from './define_handler.ts'
 import { createExchange } from './exchange.ts'
-import { beatMs, createHeartbeat } from './heartbeat.ts'
+import type { OpenHeartbeat } from './heartbeat.ts'
+import { listVersions } from './list_versions.ts'
 import { createRunStep } from './run_step.ts'
 import { createSlots } from './slots.ts'
+import { createTicks } from './ticks.ts'
 
 // Terms:
 //
@@ -22,7 +26,7 @@ import { createSlots } from './slots.ts'
 export type Pump = {
   /** Claims and runs steps until no step is ready and no step runs, for some minutes at most. All callers share one loop. */
   run(signal: AbortSignal): Promise<void>
-  /** Starts the heartbeat. */
+  /** Starts the heartbeat, which lives until `stop`. */
   start(): void
   /** Gives up all claims after an accident of a handler, which may have left the process in any state. */
   giveUp(accident: Accident): void
@@ -56,14 +60,19 @@ export function createPump(options: {
   onDeaf(): void
   /** How long after its signal a handler may continue. Default: a minute. */
   deafMs?: number
+  openHeartbeat: OpenHeartbeat
 }): Pump {
   const { db, logger, handlers, concurrency, accidents, onDeaf, deafMs = 60_000 } = options
   const workerId = crypto.randomUUID()
-  const door = { db, logger, workerId, types: Object.keys(handlers) }
-  const exchange = createExchange(door)
+  const types = Object.keys(handlers)
+  const exchange = createExchange({ db, logger, workerId, types })
+  const table = createClaimsTable(types)
   const appetite = createAppetite({ concurrency, onWake: plan })
   const slots = createSlots({
     concurrency,
+    table,
+    // While this process stood still, the server may have given the step to another worker.
+    mayBegin: ({ askedAt }) => askedAt > ticks.stalledAt,
     runStep: createRunStep({ db, logger, handlers, accidents }),
     onResult: exchange.add,
     onEnd(durationMs) {
@@ -77,18 +86,20 @@ export function createPump(options: {
     },
     deafMs,
   })
-  const heartbeat = createHeartbeat({
-    ...door,
-    listClaims() {
-      // A step that was claimed ahead and got no slot until the next beat is returned, so that other processes can claim it.
-      if (slots.returnStale(beatMs) > 0) {
-        appetite.shrink()
-        plan()
-      }
-      return slots.list()
-    },
-    onUnwanted(fence) {
-      slots.end(fence)
+  const ticks = createTicks(table, () => {
+    slots.report()
+    // A step that was claimed ahead and got no slot for a beat is returned, so that other processes can claim it.
+    if (slots.returnStale(beatMs) > 0) {
+      appetite.shrink()
+      plan()
+    }
+  })
+  const heartbeat = options.openHeartbeat({
+    workerId,
+    versions: listVersions(handlers),
+    memory: table.memory,
+    onUnwanted(fences) {
+      for (const fence of fences) slots.end(fence)
       plan()
     },
     onReady() {
@@ -103,7 +114,8 @@ export function createPump(options: {
   let isBroken = false
   let accidentsSeen = 0
 
-  const countWanted = () => (slots.isReserved ? 0 : appetite.count(slots.size))
+  // The heartbeat lists all claims, so there are never more claims than rows.
+  const countWanted = () => (slots.isReserved ? 0 : Math.min(appetite.count(slots.size), table.room))
   const isIdle = () => !isCalling && slots.size === 0 && exchange.pending === 0
 
   /** Exchanges at the end of this turn of the event loop, so that all results of the turn go together. */
@@ -125,6 +137,7 @@ export function createPump(options: {
 
   async function exchangeOnce(want: number): Promise<void> {
     isCalling = true
+    const askedAt = performance.now()
     const exchanged = await exchange.run(want)
     isCalling = false
     if (exchanged === undefined) return
@@ -132,7 +145,7 @@ export function createPump(options: {
     if (exchanged.steps.length > 0) appetite.feed()
     // Results that arrived during the call may release more steps, so the next call claims again.
     if (exchanged.isShort && exchange.pending === 0) appetite.rest(exchanged.wakeInMs)
-    slots.add(exchanged.steps)
+    slots.add(exchanged.steps, askedAt)
   }
 
   function resolveIdlers(): void {
@@ -155,7 +168,10 @@ export function createPump(options: {
       appetite.wake()
       await Promise.race([idle, sleep(runMaxMs, undefined, { ref: false })])
     },
-    start: heartbeat.start,
+    start() {
+      ticks.start()
+      heartbeat.start()
+    },
     giveUp({ kind, error, claim }) {
       accidentsSeen += 1
       const facts = { kind, step: claim?.step.id, type: claim?.step.type, err: error }
@@ -178,7 +194,8 @@ export function createPump(options: {
       slots.endRunning()
       plan()
       await untilIdle(handInMaxMs)
-      heartbeat.stop()
+      ticks.stop()
+      await heartbeat.stop()
       const left = exchange.pending
       const leaving = db.call('worker.leave', { worker_id: workerId })
       await Promise.race([leaving, sleep(leaveMaxMs)]).catch((error: Error) =>

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { someStep } from '../../scripts/testing/steps.ts'
 import type { Claim } from './claim.ts'
+import { createClaimsTable, readClaims } from './claims_table.ts'
 import { StepError } from './outcome.ts'
 import { createSlots } from './slots.ts'
 
@@ -12,8 +13,12 @@ function open(deafMs = 60_000) {
   const ends: number[] = []
   const deaf: number[] = []
   const open = new Map<number, { claim: Claim; end(): void }>()
+  const table = createClaimsTable(['x'], 16)
+  let stalledAt = Number.NEGATIVE_INFINITY
   const slots = createSlots({
     concurrency: 2,
+    table,
+    mayBegin: ({ askedAt }) => askedAt > stalledAt,
     runStep: (claim) => {
       const { id } = claim.step
       started.push(id)
@@ -32,7 +37,11 @@ function open(deafMs = 60_000) {
   }
   const claimOf = (id: number) => open.get(id)?.claim as Claim
   const reasonOf = (id: number) => open.get(id)?.claim.abort.signal.reason
-  return { slots, started, results, ends, deaf, end, claimOf, reasonOf }
+  const stall = () => {
+    stalledAt = performance.now()
+  }
+  const list = () => readClaims(table.memory).map(({ fence, state, progress }) => [fence, state, progress])
+  return { slots, started, results, ends, deaf, end, stall, list, claimOf, reasonOf }
 }
 /** Describes a result that does not come from the handler, such as `3 returned` or `1 failed timed_out`. */
 function describe(fence: number, text: string): string {
@@ -53,15 +62,27 @@ test('runs as many claims as there are slots, in order, and lets the others wait
   expect([started, slots.size]).toEqual([[1, 2, 3, 4], 0])
 })
 
-test('lists a claim until the database has its result', async () => {
-  const { slots, end } = open()
-  const list = () => slots.list().map(({ fence }) => fence)
+test('the table has a claim until the database has its result', async () => {
+  const { slots, end, list, claimOf } = open()
   slots.add(steps(1, 2, 3))
-  expect(slots.list()[0]).toEqual({ id: 1, fence: 1, progress: 0 })
+  expect(list()).toEqual([
+    [1, 'begun', 0],
+    [2, 'begun', 0],
+    [3, 'waiting', 0],
+  ])
+  claimOf(2).progress = 0.25
+  slots.report()
   await end(1)
-  expect(list()).toEqual([1, 2, 3])
+  expect(list()).toEqual([
+    [1, 'ended', 0],
+    [2, 'begun', 0.25],
+    [3, 'begun', 0],
+  ])
   slots.forget([1])
-  expect(list()).toEqual([2, 3])
+  expect(list()).toEqual([
+    [2, 'begun', 0.25],
+    [3, 'begun', 0],
+  ])
 })
 
 test('returns claims that wait too long, and no running claim', async () => {
@@ -111,15 +132,30 @@ test('at the end, returns claims that ignore the stop, fails those that ignored 
   expect(results).toHaveLength(2)
 })
 
-test('a list tells which claims have not begun, also when they are returned', () => {
-  const { slots } = open()
+test('the table tells which claims have not begun, also when they are returned', () => {
+  const { slots, list } = open()
   slots.add(steps(1, 2, 3))
   slots.close()
-  expect(slots.list().map(({ id, waiting }) => [id, waiting])).toEqual([
-    [1, undefined],
-    [2, undefined],
-    [3, true],
+  expect(list().map(([fence, state]) => [fence, state])).toEqual([
+    [1, 'begun'],
+    [2, 'begun'],
+    [3, 'waiting'],
   ])
+})
+
+test('after a stall, returns the claims that this process asked for before it, and runs later ones', async () => {
+  const { slots, stall, started, results, end } = open()
+  slots.add(steps(1, 2, 3, 4))
+  stall()
+  await end(1)
+  expect([started, results]).toEqual([
+    [1, 2],
+    ['1 ended', '3 returned', '4 returned'],
+  ])
+  slots.add(steps(5), performance.now() - 1000)
+  await sleep(2)
+  slots.add(steps(6))
+  expect([started, results.slice(3)]).toEqual([[1, 2, 6], ['5 returned']])
 })
 
 test('a step that must run alone waits for the running steps, and nothing starts before it has ended', async () => {

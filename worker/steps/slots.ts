@@ -1,7 +1,7 @@
 import { type AccidentKind, accidentMessages } from './accidents.ts'
 import { type Claim, type ClaimedStep, createClaim } from './claim.ts'
+import type { ClaimsTable } from './claims_table.ts'
 import type { Result } from './exchange.ts'
-import type { NamedClaim } from './heartbeat.ts'
 import { StepError } from './outcome.ts'
 import type { RunStep } from './run_step.ts'
 import { describeCrash, describeFailure, describeLoss, describeReturn } from './serialize_result.ts'
@@ -14,12 +14,15 @@ export type Slots = {
   readonly waiting: number
   /** Whether a step that must run alone waits or runs: claim nothing now, because nothing else would start. */
   readonly isReserved: boolean
-  /** Adds steps that were just claimed, and runs as many as there are free slots. */
-  add(steps: ClaimedStep[]): void
+  /**
+   * Adds steps that were just claimed, and runs as many as there are free slots. `askedAt` is when this process asked for
+   * steps, by `performance.now()`. Default: now.
+   */
+  add(steps: ClaimedStep[], askedAt?: number): void
   /** Removes claims whose result the database has. */
   forget(fences: number[]): void
-  /** Lists all claims that are not removed. */
-  list(): NamedClaim[]
+  /** Writes the progress of the claims into the table. */
+  report(): void
   /**
    * Returns the claims that have waited for `waitedMs` to the queue, without counting failures, except the next step that
    * must run alone. Returns their number.
@@ -45,6 +48,10 @@ export type Slots = {
 
 export function createSlots(options: {
   concurrency: number
+  /** Knows all claims until the database has their results. */
+  table: ClaimsTable
+  /** Whether a step may begin. False if its claim may be lost: then the step is returned instead. */
+  mayBegin(claim: Claim): boolean
   runStep: RunStep
   /** Called with the result of each claim, also for returned claims. */
   onResult(result: Result): void
@@ -54,7 +61,7 @@ export function createSlots(options: {
   onDeaf(claim: Claim): void
   deafMs: number
 }): Slots {
-  const { concurrency, runStep, onResult, onEnd, onDeaf, deafMs } = options
+  const { concurrency, table, mayBegin, runStep, onResult, onEnd, onDeaf, deafMs } = options
   // Claims by fence.
   const all = new Map<number, Claim>()
   const running = new Map<number, Claim>()
@@ -74,7 +81,11 @@ export function createSlots(options: {
 
   function fill(): void {
     for (let next = takeNext(); next !== undefined; next = takeNext()) {
-      next.isBegun = true
+      if (!mayBegin(next)) {
+        giveBack([next])
+        continue
+      }
+      table.begin(next.step.fence)
       running.set(next.step.fence, next)
       void occupy(next)
     }
@@ -90,6 +101,7 @@ export function createSlots(options: {
     }
     claim.abort.signal.addEventListener('abort', onAbort, { once: true })
     const text = await runStep(claim)
+    table.end(fence)
     claim.abort.signal.removeEventListener('abort', onAbort)
     clearTimeout(timer)
     // Otherwise another result was handed in already.
@@ -128,9 +140,10 @@ export function createSlots(options: {
     get isReserved() {
       return findLonely() !== -1 || [...running.values()].some(({ step }) => step.runs_alone)
     },
-    add(steps) {
+    add(steps, askedAt) {
       for (const step of steps) {
-        const claim = createClaim(step)
+        const claim = createClaim(step, askedAt)
+        table.add(step)
         all.set(step.fence, claim)
         waiting.push(claim)
       }
@@ -139,13 +152,14 @@ export function createSlots(options: {
       fill()
     },
     forget(fences) {
-      for (const fence of fences) all.delete(fence)
+      for (const fence of fences) {
+        all.delete(fence)
+        table.remove(fence)
+      }
     },
-    list: () =>
-      Array.from(all.values(), ({ step: { id, fence }, progress, isBegun }) => ({
-        ...{ id, fence, progress },
-        ...(!isBegun && { waiting: true as const }),
-      })),
+    report() {
+      for (const { step, progress } of all.values()) table.report(step.fence, progress)
+    },
     returnStale(waitedMs) {
       const now = performance.now()
       const next = waiting[findLonely()]

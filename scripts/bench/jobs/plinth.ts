@@ -9,6 +9,7 @@ import { bindAll } from '../../../worker/shared/bind_all.ts'
 import { createDb } from '../../../worker/shared/db.ts'
 import { createSpaces } from '../../../worker/shared/object_store.ts'
 import { createAccidents } from '../../../worker/steps/accidents.ts'
+import { heartbeatInThread } from '../../../worker/steps/heartbeat.ts'
 import { createPump } from '../../../worker/steps/pump.ts'
 import { tasks } from '../../../worker/tasks/index.ts'
 import { createCache } from '../../../worker/templates/cache.ts'
@@ -38,7 +39,16 @@ export async function withPlinth<Result>(
   const gemini = createGemini(z.object(geminiVariables).parse({}))
   const deps = { templates, media, gemini }
   const handlers = bindAll(testHandlers, deps)
-  const pump = createPump({ db, logger, handlers, concurrency, accidents: createAccidents(), onDeaf() {} })
+  const openHeartbeat = heartbeatInThread({
+    url: databaseUrl(cluster, database, 'worker'),
+    logLevel: 'error',
+    stallSeconds: 60,
+    onDeath(error) {
+      throw error
+    },
+  })
+  const accidents = createAccidents()
+  const pump = createPump({ db, logger, handlers, concurrency, accidents, onDeaf() {}, openHeartbeat })
   const taskDeps = { db, store, templateStore: undefined, pump, logger }
   const queue = createQueue({ pool, db, logger, tasks: bindAll(tasks, taskDeps), runsSchedules: true, concurrency: 10 })
   queue.start()

@@ -1,0 +1,102 @@
+import type { Logger } from 'pino'
+import type { Db } from '../shared/db.ts'
+import { readClaims, readTicks } from './claims_table.ts'
+import { keepCalling } from './keep_calling.ts'
+
+/** The calls that tell the database, once a second, that this process lives and which claims it has. */
+export type Beats = {
+  /** Sends a heartbeat now, and then once a second. */
+  start(): void
+  /** Sends no more heartbeats, and resolves when the running calls have ended. */
+  stop(): Promise<void>
+}
+
+/** The facts about the pump that heartbeats need. */
+export type BeatOptions = {
+  workerId: string
+  /** The versions of the handlers, by job type. */
+  versions: Record<string, number>
+  /** The memory of the table of claims. The server requeues the step of each claim that a heartbeat omits. */
+  memory: SharedArrayBuffer
+  /**
+   * Called with claims whose result the database will refuse: the run was cancelled or is failing, or another worker has the
+   * step.
+   */
+  onUnwanted(fences: number[]): void
+  /** Called when at least one step is ready to be claimed. */
+  onReady(): void
+}
+
+type Answer = { stop: { id: number; fence: number }[]; wake_in_ms: number | null; lease_ms: number }
+
+export const beatMs = 1000
+/** How long a heartbeat waits for its answer; less if the lease is short. */
+const answerMaxMs = 5000
+/** How long a sweep waits for its answer: longer than the statement_timeout of the role. */
+const sweepMaxMs = 40_000
+
+/**
+ * Sends heartbeats through `db`, and sweeps through `sweepDb`: a sweep requeues the steps of silent workers, and waits for
+ * callbacks of products, which must delay no heartbeat.
+ */
+export function createBeats(options: BeatOptions & { db: Db; sweepDb: Db; logger: Logger }): Beats {
+  const { db, sweepDb, logger, workerId, memory } = options
+  const versions = JSON.stringify(options.versions)
+  let leaseMs = Number.POSITIVE_INFINITY
+  let lastTicks = 0
+  let livelySweeps = 0
+
+  async function beat(): Promise<void> {
+    const running = readClaims(memory).map(({ id, fence, progress, state }) => ({
+      ...{ id, fence, progress },
+      ...(state === 'waiting' && { waiting: true }),
+    }))
+    const rows = await db.call<{ send_heartbeat: Answer }>(
+      'worker.send_heartbeat',
+      { worker_id: workerId, running: JSON.stringify(running), versions },
+      // Two thirds of the lease are left for a second connection, if this one is dead.
+      { timeoutMs: Math.min(answerMaxMs, leaseMs / 3) },
+    )
+    const answer = rows[0]?.send_heartbeat
+    leaseMs = answer?.lease_ms ?? leaseMs
+    const unwanted = answer?.stop.map(({ fence }) => fence) ?? []
+    if (unwanted.length > 0) options.onUnwanted(unwanted)
+    if (answer?.wake_in_ms === 0) options.onReady()
+  }
+
+  async function sweep(): Promise<void> {
+    // While the main thread stands still, the socket may hold an answer with steps that the table does not have yet. A sweep
+    // would take them for lost. Two signs of life in a row, because the first one may come before that answer is read.
+    const ticks = readTicks(memory)
+    livelySweeps = ticks === lastTicks ? 0 : livelySweeps + 1
+    lastTicks = ticks
+    if (livelySweeps < 2) return
+    const running = JSON.stringify(readClaims(memory).map(({ id, fence }) => ({ id, fence })))
+    const args = { worker_id: workerId, running }
+    await sweepDb.call('worker.requeue_lost_steps', args, { timeoutMs: sweepMaxMs })
+  }
+
+  const warn = (message: string) => (error: Error) => logger.warn({ reason: error.message }, message)
+  const calls = [
+    // After a call without an answer, the next one follows at once, on another connection.
+    keepCalling({
+      call: beat,
+      findPause: (elapsedMs) => beatMs - elapsedMs,
+      onFailure: warn('Heartbeat failed'),
+    }),
+    keepCalling({
+      call: sweep,
+      findPause: () => beatMs,
+      onFailure: warn('Lost steps could not be requeued'),
+    }),
+  ]
+
+  return {
+    start() {
+      for (const { start } of calls) start()
+    },
+    async stop() {
+      await Promise.all(calls.map(({ stop }) => stop()))
+    },
+  }
+}

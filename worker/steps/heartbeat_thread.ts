@@ -1,0 +1,70 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { createDb, openPool } from '../shared/db.ts'
+import { createLogger } from '../shared/process.ts'
+import { beatMs, createBeats } from './beats.ts'
+import { createStallCount, endStalledProcess } from './stall.ts'
+
+// A thread of the worker process with connections of its own: it sends heartbeats also while a handler blocks the main thread,
+// and ends the process when that lasts too long. See heartbeat.ts.
+
+/** The facts that the main thread passes to this thread. */
+export type ThreadData = {
+  url: string
+  logLevel: string
+  stallSeconds: number
+  workerId: string
+  versions: Record<string, number>
+  memory: SharedArrayBuffer
+}
+
+/** A message from this thread to the main thread. */
+export type ThreadMessage = { unwanted: number[] } | { isReady: true }
+
+if (parentPort === null)
+  throw new Error('heartbeat_thread.ts is a thread of worker/main.ts. Start worker/main.ts instead.')
+const port = parentPort
+const { url, logLevel, stallSeconds, workerId, versions, memory } = workerData as ThreadData
+const logger = createLogger('worker', logLevel)
+const open = (name: string) => {
+  const pool = openPool({ url, name: `plinth-worker ${name}`, max: 1, logger })
+  return { pool, db: createDb(pool) }
+}
+const heartbeats = open('heartbeat')
+const sweeps = open('sweep')
+const tell = (message: ThreadMessage) => port.postMessage(message)
+const beats = createBeats({
+  db: heartbeats.db,
+  sweepDb: sweeps.db,
+  logger,
+  workerId,
+  versions,
+  memory,
+  onUnwanted: (unwanted) => tell({ unwanted }),
+  onReady: () => tell({ isReady: true }),
+})
+
+const stalls = createStallCount(memory)
+const watch = setInterval(() => {
+  const seconds = (stalls.look() * beatMs) / 1000
+  if (seconds < stallSeconds) return
+  clearInterval(watch)
+  void beats.stop()
+  void endStalledProcess({
+    db: open('stall').db,
+    logger,
+    workerId,
+    types: Object.keys(versions),
+    memory,
+    seconds,
+    // process.exit would end this thread only.
+    kill: () => process.kill(process.pid, 'SIGKILL'),
+  })
+}, beatMs)
+
+port.once('message', async () => {
+  clearInterval(watch)
+  await beats.stop()
+  await Promise.all([heartbeats, sweeps].map(({ pool }) => pool.end()))
+  port.close()
+})
+beats.start()

@@ -1,0 +1,88 @@
+import { pino } from 'pino'
+import { expect, test, vi } from 'vitest'
+import type { Db } from '../shared/db.ts'
+import { createClaimsTable } from './claims_table.ts'
+import { createStallCount, endStalledProcess } from './stall.ts'
+
+test('counts how often in a row the main thread had not ticked', () => {
+  const table = createClaimsTable([], 1)
+  table.tick()
+  const { look } = createStallCount(table.memory)
+  expect([look(), look(), look()]).toEqual([1, 2, 3])
+  table.tick()
+  expect(look()).toBe(0)
+  table.tick()
+  table.tick()
+  expect([look(), look()]).toEqual([0, 1])
+})
+
+/** A stalled process with a claim in each state. */
+function stall(call: Db['call']) {
+  const table = createClaimsTable(['compute', 'nap'], 8)
+  const claims = [
+    { id: 1, type: 'compute' },
+    { id: 2, type: 'nap' },
+    { id: 3, type: 'nap' },
+    { id: 4, type: 'nap' },
+    { id: 5, type: 'compute' },
+  ]
+  for (const claim of claims) table.add({ ...claim, fence: claim.id + 10 })
+  for (const fence of [11, 12, 13, 14]) table.begin(fence)
+  table.end(14)
+  const lines: Record<string, unknown>[] = []
+  const kill = vi.fn()
+  const ended = endStalledProcess({
+    ...{ db: { call }, workerId: 'w', types: ['compute', 'nap'], memory: table.memory, seconds: 60, kill },
+    logger: pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
+  })
+  return { ended, kill, lines }
+}
+
+test('hands begun steps in as lost and all others as returned, removes the worker, and ends the process', async () => {
+  const calls: [string, Record<string, unknown> | undefined][] = []
+  const { ended, kill, lines } = stall(async (name, args) => {
+    calls.push([name, args])
+    return []
+  })
+  expect(kill).not.toHaveBeenCalled()
+  await ended
+  expect(kill).toHaveBeenCalledOnce()
+  const [[, args] = [], leave] = calls
+  expect(calls[0]?.[0]).toBe('worker.exchange_steps')
+  expect(args).toMatchObject({ worker_id: 'w', want: 0, types: ['compute', 'nap'] })
+  expect(JSON.parse(String(args?.['results']))).toEqual([
+    ...[1, 2, 3].map((id) => ({
+      ...{ id, fence: id + 10, outcome: 'lost' },
+      error: {
+        slug: 'worker_stalled',
+        message:
+          'The worker stood still for 60 seconds, because this step or a step next to it blocked the process. ' +
+          'The next attempt runs alone in its process.',
+      },
+    })),
+    ...[4, 5].map((id) => ({ id, fence: id + 10, outcome: 'returned' })),
+  ])
+  expect(leave).toEqual(['worker.leave', { worker_id: 'w' }])
+  expect(lines).toMatchObject([
+    { event: 'event_loop_stalled', seconds: 60, types: { compute: 1, nap: 2 }, steps: [1, 2, 3] },
+  ])
+})
+
+test('ends the process also if the database refuses the results', async () => {
+  const { ended, kill, lines } = stall(async () => {
+    throw new Error('away')
+  })
+  await ended
+  expect(kill).toHaveBeenCalledOnce()
+  expect(lines[1]).toMatchObject({ reason: 'away' })
+})
+
+test('ends the process also if the database does not answer', async () => {
+  vi.useFakeTimers()
+  const { ended, kill, lines } = stall(() => new Promise(() => {}))
+  await vi.advanceTimersByTimeAsync(5000)
+  await ended
+  vi.useRealTimers()
+  expect(kill).toHaveBeenCalledOnce()
+  expect(lines[1]).toMatchObject({ reason: 'The database did not answer.' })
+})
