@@ -65,6 +65,9 @@ comment on column app.runs.id is 'The id of the root job.';
 comment on column app.runs.owner_id is 'The user who sees the run; null for work without an owner.';
 comment on column app.runs.idempotency_key is
   'The key under which the run was submitted. A second submission with it returns this run.';
+comment on column app.runs.request_hash is
+  'The SHA-256 of the request that was sent with the key. Null without a key, and for a run of an '
+  'older release.';
 comment on column app.runs.steps is 'The number of steps, including the root.';
 comment on column app.runs.failing_step_id is
   'The step whose failure ends the run. Nothing else starts, and the root fails when no step runs '

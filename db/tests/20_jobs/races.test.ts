@@ -98,6 +98,27 @@ test('submit against submit: neither waits', async () => {
   expect((await exchange(a, first, [], 5)).steps).toHaveLength(2)
 })
 
+test('submit against submit with the same key: one run, and 409 for another spec', async () => {
+  const submitKeyed = (client: Client, key: string, input: number) =>
+    client.query('select app.submit_run($1, null, $2) as id', [{ key: 'root', type: 'noop', input }, key]).then(
+      ({ rows }) => rows[0].id,
+      ({ detail }) => detail,
+    )
+  for (const end of ['commit', 'rollback']) {
+    for (const input of [1, 2]) {
+      const key = `${end} ${input}`
+      await a.query('begin')
+      const id = await submitKeyed(a, key, 1)
+      const other = submitKeyed(b, key, input)
+      await untilWaiting(watcher, b)
+      await a.query(end)
+      if (end === 'rollback') expect(await other, key).toMatch(/^\d+$/)
+      else expect(await other, key).toBe(input === 1 ? id : 'idempotency_key_taken')
+      expect((await watcher.query('select from app.runs where idempotency_key = $1', [key])).rowCount, key).toBe(1)
+    }
+  }
+})
+
 test('submit, complete and claim in one lane: none waits for another', async () => {
   await submit(['a', 'b', 'c'])
   const { steps } = await exchange(a, first, [], 1)
