@@ -391,6 +391,7 @@ export type Database = {
           extra: NonNullable<Json>
           genre: string
           id: string
+          idempotency_key: string | null
           language: string
           logline: string
           model: string
@@ -409,6 +410,7 @@ export type Database = {
           extra?: NonNullable<Json>
           genre?: string
           id?: string
+          idempotency_key?: string | null
           language?: string
           logline?: string
           model?: string
@@ -427,6 +429,7 @@ export type Database = {
           extra?: NonNullable<Json>
           genre?: string
           id?: string
+          idempotency_key?: string | null
           language?: string
           logline?: string
           model?: string
@@ -1140,6 +1143,7 @@ export type Database = {
           extra: NonNullable<Json>
           genre: string
           id: string
+          idempotency_key: string | null
           language: string
           logline: string
           model: string

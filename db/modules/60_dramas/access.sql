@@ -1,6 +1,6 @@
 -- A signed-in user reads their own dramas with characters, episodes and scenes, and inserts
--- { premise, model, options } to generate one; functions write everything else. Everybody reads the
--- list of models.
+-- { premise, model, options, idempotency_key } to generate one, service_role for the owner_id that
+-- it names; functions write everything else. Everybody reads the list of models.
 
 revoke all
   on public.ai_models, public.dramas, public.drama_characters, public.episodes, public.scenes
@@ -17,9 +17,10 @@ create policy select_all on public.ai_models
 
 grant select (
   id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url,
-  options, extra, run_id, created_at, updated_at
+  options, extra, run_id, idempotency_key, created_at, updated_at
 ) on public.dramas to authenticated;
-grant insert (premise, model, options) on public.dramas to authenticated;
+grant insert (premise, model, options, idempotency_key) on public.dramas to authenticated;
+grant insert (owner_id, premise, model, options, idempotency_key) on public.dramas to service_role;
 grant select (
   id, drama_id, owner_id, position, name, role, description, appearance, portrait_url,
   portrait_job_id, extra, created_at, updated_at

@@ -1,6 +1,6 @@
 -- app.build_media_input
 --
--- Errors      PT404 drama_not_found, PT422 prompt_missing, model_unknown
+-- Errors      PT404 drama_not_found, PT422 prompt_missing, prompt_invalid, model_unknown
 create or replace function app.build_media_input(
   drama public.dramas,
   target_id uuid,
@@ -15,9 +15,18 @@ as $$
 declare
   v_long constant integer := app.get_domain_limit('app.long_text');
   v_max_references constant integer := app.get_domain_limit('app.reference_list');
-  v_prompt text := nullif(app.trim_text(left(build_media_input.prompt, v_long)), '');
+  v_prompt text := nullif(app.trim_text(build_media_input.prompt), '');
   v_references jsonb := '[]'::jsonb;
 begin
+  if char_length(v_prompt) > v_long then
+    perform app.fail(
+      422,
+      'prompt_invalid',
+      format('A prompt has at most %s characters.', v_long),
+      'Shorten the prompt.'
+    );
+  end if;
+
   if build_media_input.kind = 'portrait' then
     select coalesce(
       v_prompt,
@@ -95,4 +104,4 @@ $$Builds the input of a generate_image or generate_video step from a character o
 
 target_id: a character for kind portrait, a scene for image and video. prompt: replaces the text of
 the character or scene; null keeps that text. 404 drama_not_found, 422 prompt_missing,
-model_unknown.$$;
+prompt_invalid, model_unknown.$$;

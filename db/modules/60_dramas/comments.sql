@@ -18,8 +18,8 @@ comment on column public.ai_models.is_default is
 comment on table public.dramas is
 $$Dramas of their owners, each a document of characters, episodes and scenes.
 
-Insert { premise, model, options } to generate a drama. get_drama_complete and save_drama_complete
-read and write a whole drama.$$;
+Insert { premise, model, options, idempotency_key } to generate a drama; the answer's Location names
+the drama. get_drama_complete and save_drama_complete read and write a whole drama.$$;
 comment on column public.dramas.id is 'The id of the drama.';
 comment on column public.dramas.owner_id is 'The user to whom the drama belongs.';
 comment on column public.dramas.external_id is
@@ -38,6 +38,8 @@ comment on column public.dramas.options is
 comment on column public.dramas.extra is 'Data of the client: a JSON object of any form.';
 comment on column public.dramas.run_id is
   'The job that generates the drama, for job_tree. Jobs are deleted 30 days after their end.';
+comment on column public.dramas.idempotency_key is
+  'The key of the request that generated the drama; unique per owner. Null: no key was sent.';
 comment on column public.dramas.created_at is 'When the drama was inserted.';
 comment on column public.dramas.updated_at is
   'When the drama, or a character, episode or scene in it, last changed.';
@@ -107,6 +109,12 @@ Only SQL writes this table, because an id in the output of a worker could be the
 user's drama.$$;
 comment on column app.drama_runs.run_id is 'The run.';
 comment on column app.drama_runs.drama_id is 'The drama that the run may write to.';
+
+comment on table app.drama_requests is
+  'The request that generated a drama with an idempotency key, to compare with later requests.';
+comment on column app.drama_requests.drama_id is 'The drama.';
+comment on column app.drama_requests.request_hash is
+  'The SHA-256 of the request, from app.hash_drama_request.';
 
 comment on table app.drama_packages is
 $$The document of a drama as get_drama_complete returns it, built once.

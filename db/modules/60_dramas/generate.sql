@@ -1,7 +1,7 @@
 -- app.tg_dramas__generate
 --
 -- Writes      as app.submit_run; rate_limits
--- Errors      as app.generate_drama
+-- Errors      as app.generate_drama; PT404 owner_not_found, PT409 drama_exists, PT422 owner_missing
 create or replace function app.tg_dramas__generate()
   returns trigger
   language plpgsql
@@ -9,11 +9,20 @@ create or replace function app.tg_dramas__generate()
   security definer
   set search_path = ''
 as $$
+declare
+  v_drama public.dramas;
 begin
-  new.owner_id := app.require_user();
-  new := app.start_drama_run(new, null);
-  perform app.take_drama_rate();
-  return new;
+  new.owner_id := app.require_drama_owner(new.owner_id);
+  v_drama := app.start_drama_run(new);
+  if v_drama.id <> new.id then
+    perform app.refuse_known_drama(v_drama.id);
+  end if;
+  if auth.role() is distinct from 'service_role' then
+    perform app.take_drama_rate();
+  end if;
+  perform app.set_drama_location(v_drama.id);
+
+  return v_drama;
 end
 $$;
 

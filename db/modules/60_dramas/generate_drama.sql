@@ -2,10 +2,11 @@
 --
 -- Called by   clients
 -- Writes      dramas, drama_runs; as app.submit_run; rate_limits
--- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found, PT422 premise_invalid,
---             model_unknown, options_invalid, idempotency_key_invalid, PT429 rate_limited
--- Idempotent  same idempotency_key, same owner: returns the first drama as it is now, changes
---             nothing
+-- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found,
+--             PT409 idempotency_key_taken, PT422 premise_invalid, model_unknown, options_invalid,
+--             idempotency_key_invalid, PT429 rate_limited
+-- Idempotent  same idempotency_key, same owner, same request: returns the first drama as it is now,
+--             and changes nothing
 create or replace function app.generate_drama(
   premise text,
   model text,
@@ -19,38 +20,26 @@ create or replace function app.generate_drama(
   set search_path = ''
 as $$
 declare
+  v_id uuid := gen_random_uuid();
   v_drama public.dramas;
 begin
-  v_drama.id := gen_random_uuid();
+  v_drama.id := v_id;
   v_drama.owner_id := app.require_user();
   v_drama.premise := generate_drama.premise;
   v_drama.model := generate_drama.model;
   v_drama.options := generate_drama.options;
-  v_drama := app.start_drama_run(v_drama, generate_drama.idempotency_key);
-
-  if (
-    select j.input ->> 'drama_id' from public.jobs as j where j.id = v_drama.run_id
-  ) <> v_drama.id::text then
-    -- The run of an earlier request with this key.
-    select d.* into v_drama
-    from app.drama_runs as r
-    join public.dramas as d on d.id = r.drama_id
-    where r.run_id = v_drama.run_id;
-    if not found then
-      perform app.fail(
-        404,
-        'drama_not_found',
-        'The drama that was generated with this idempotency key was deleted.',
-        'Send another idempotency key.'
-      );
-    end if;
+  v_drama.idempotency_key := generate_drama.idempotency_key;
+  v_drama := app.start_drama_run(v_drama);
+  if v_drama.id <> v_id then
     return v_drama;
   end if;
 
-  insert into public.dramas (id, owner_id, premise, model, options, language, style, run_id)
+  insert into public.dramas (
+    id, owner_id, premise, model, options, language, style, run_id, idempotency_key
+  )
   values (
     v_drama.id, v_drama.owner_id, v_drama.premise, v_drama.model, v_drama.options, v_drama.language,
-    v_drama.style, v_drama.run_id
+    v_drama.style, v_drama.run_id, v_drama.idempotency_key
   )
   returning * into v_drama;
   perform app.take_drama_rate();
@@ -80,13 +69,15 @@ $$Generates a drama: outline, characters with portraits, episodes, scenes with t
 premise: 1 to 10,000 characters. model: a text model of table ai_models; null: the default model.
 options: { episodes (1 to 24, default 3), scenes_per_episode (1 to 30, default 4), characters (1 to
 20, default 4), with_video (default false), language (default "English"), style (default ""),
-image_model, video_model }. idempotency_key: 1 to 180 characters; the same key returns the first
-drama.
+image_model, video_model }. idempotency_key: 1 to 180 characters; the same key with the same request
+returns the first drama as it is now, and generates nothing. Options, and their defaults given or
+left out, may come in any form that means the same. An insert into dramas has the same keys.
 Returns the drama's row. The drama fills while its steps complete: watch dramas, episodes, scenes
 and jobs, or read job_tree(run_id). cancel_job(run_id) stops the run, retry_job(run_id) continues it
 from its failed steps.
 422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid. 404 drama_not_found:
-the drama of this key was deleted. 404 owner_not_found: the user was deleted. 429 rate_limited.
+the drama of this key was deleted. 404 owner_not_found: the user was deleted.
+409 idempotency_key_taken: the key belongs to another request. 429 rate_limited.
 From origin 002.$$;
 
 grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;

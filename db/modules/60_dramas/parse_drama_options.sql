@@ -47,14 +47,7 @@ begin
     );
   end if;
 
-  return jsonb_build_object(
-    'episodes', 3,
-    'scenes_per_episode', 4,
-    'characters', 4,
-    'with_video', false,
-    'language', 'English',
-    'style', ''
-  ) || v_options || jsonb_build_object(
+  return app.default_drama_options() || v_options || jsonb_build_object(
     'image_model', app.require_model('image', v_options ->> 'image_model'),
     'video_model', case
       when (v_options -> 'with_video')::boolean or v_options ? 'video_model'

@@ -4,9 +4,10 @@
 -- Writes      drama_runs; portrait_job_id, image_job_id or video_job_id; as app.submit_run;
 --             rate_limits
 -- Errors      PT404 drama_not_found, PT409 idempotency_key_taken,
---             PT422 asset_kind_unknown, prompt_missing, model_unknown, idempotency_key_invalid,
---             PT429 rate_limited
--- Idempotent  same idempotency_key, same owner: returns the first run and changes nothing
+--             PT422 asset_kind_unknown, prompt_missing, prompt_invalid, model_unknown,
+--             idempotency_key_invalid, PT429 rate_limited
+-- Idempotent  same idempotency_key, same owner, same request: returns the first run and changes
+--             nothing
 -- Locks       the owner, then a new lane, then the drama, then lanes
 -- Why         a portrait, image or video takes only the result of the job in its *_job_id, so that
 --             the last request counts, and a job of an earlier request changes nothing
@@ -27,10 +28,11 @@ declare
     when 'video' then 'generate_video'
     else 'generate_image'
   end;
-  v_input jsonb;
   v_drama public.dramas;
   v_drama_id uuid;
   v_owner_id uuid;
+  v_key text := 'regenerate_asset:' || regenerate_asset.idempotency_key;
+  v_request_hash bytea;
   v_run_id bigint;
 begin
   if regenerate_asset.kind is null
@@ -67,61 +69,45 @@ begin
       'Send the id of a character for kind portrait, of a scene for image and video.'
     );
   end if;
-  -- The owner and a new lane before the drama: app.submit_run locks the owner, too, and a worker
-  -- that hands in children inserts their lanes before it locks the drama.
-  perform app.lock_drama_owner(v_owner_id);
-  perform app.ensure_lanes(v_owner_id, array[v_type]);
-  v_drama := app.lock_drama(v_drama_id);
-  v_input := app.build_media_input(
-    v_drama, regenerate_asset.target_id, regenerate_asset.kind, regenerate_asset.prompt
-  );
-
-  v_run_id := app.submit_run(
-    jsonb_build_object(
-      'key', regenerate_asset.kind,
-      'type', v_type,
-      'input', v_input
-    ),
-    v_drama.owner_id,
-    'regenerate_asset:' || regenerate_asset.idempotency_key
-  );
-  if not exists (
-    select
-    from public.jobs as j
-    join app.runs as r on r.id = j.root_id and not r.is_closed
-    where j.id = v_run_id
-      and j.input @> jsonb_build_object(
-        'target_id', regenerate_asset.target_id, 'kind', regenerate_asset.kind
+  if v_key is not null then
+    v_request_hash := app.hash_request(
+      'regenerate_asset',
+      jsonb_build_object(
+        'target_id', regenerate_asset.target_id,
+        'kind', regenerate_asset.kind,
+        'prompt', nullif(app.trim_text(regenerate_asset.prompt), '')
       )
-  ) then
-    perform app.fail(
-      409,
-      'idempotency_key_taken',
-      'An earlier request sent this idempotency key for another image or video, or for a '
-        'deleted drama.',
-      'Send a new key for each image or video.'
+    );
+    v_run_id := app.find_keyed_run(v_owner_id, v_key, v_request_hash);
+  end if;
+  if v_run_id is null then
+    -- The owner and a new lane before the drama: app.submit_keyed_run locks the owner, too, and a
+    -- worker that hands in children inserts their lanes before it locks the drama.
+    perform app.lock_drama_owner(v_owner_id);
+    perform app.ensure_lanes(v_owner_id, array[v_type]);
+    v_drama := app.lock_drama(v_drama_id);
+    v_run_id := app.submit_keyed_run(
+      jsonb_build_object(
+        'key', regenerate_asset.kind,
+        'type', v_type,
+        'input', app.build_media_input(
+          v_drama, regenerate_asset.target_id, regenerate_asset.kind, regenerate_asset.prompt
+        )
+      ),
+      v_owner_id,
+      v_key,
+      v_request_hash
     );
   end if;
+  perform app.require_media_run(v_run_id, regenerate_asset.target_id, regenerate_asset.kind);
   insert into app.drama_runs (run_id, drama_id)
-  values (v_run_id, v_drama.id)
+  values (v_run_id, v_drama_id)
   on conflict do nothing;
   if not found then
     return v_run_id;
   end if;
 
-  if regenerate_asset.kind = 'portrait' then
-    update public.drama_characters as c
-    set portrait_job_id = v_run_id
-    where c.id = regenerate_asset.target_id;
-  elsif regenerate_asset.kind = 'image' then
-    update public.scenes as s
-    set image_job_id = v_run_id
-    where s.id = regenerate_asset.target_id;
-  else
-    update public.scenes as s
-    set video_job_id = v_run_id
-    where s.id = regenerate_asset.target_id;
-  end if;
+  perform app.set_media_job(regenerate_asset.target_id, regenerate_asset.kind, v_run_id);
   if auth.role() is distinct from 'service_role' then
     perform app.take_rate(
       'drama_assets',
@@ -154,13 +140,14 @@ comment on function public.regenerate_asset(uuid, text, text, text) is
 $$Generates a new portrait, image or video for a character or a scene.
 
 The current file stays until the new file is done. target_id: a character (kind portrait) or a scene
-(kind image or video). prompt: the text to generate from, cut off after 10,000 characters; null: the
-prompt or the text of the character or scene. idempotency_key: 1 to 180 characters; the same key
-returns the first run.
+(kind image or video). prompt: the text to generate from, at most 10,000 characters; null: the prompt
+or the text of the character or scene. idempotency_key: 1 to 180 characters; the same key with the
+same target_id, kind and prompt returns the first run and generates nothing.
 Returns the id of the run, for job_tree, cancel_job and retry_job. The last run for a target
 and kind counts.
-404 drama_not_found. 409 idempotency_key_taken. 422 asset_kind_unknown, prompt_missing,
-model_unknown, idempotency_key_invalid. 429 rate_limited. From origin 002.$$;
+404 drama_not_found. 409 idempotency_key_taken: the key belongs to another request or to a deleted
+drama. 422 asset_kind_unknown, prompt_missing, prompt_invalid, model_unknown,
+idempotency_key_invalid. 429 rate_limited. From origin 002.$$;
 
 grant execute on function app.regenerate_asset(uuid, text, text, text)
   to authenticated, service_role;

@@ -1,10 +1,12 @@
 -- app.start_drama_run
 --
 -- Writes      as app.submit_run
--- Errors      PT404 owner_not_found, PT422 premise_invalid, model_unknown, options_invalid,
---             idempotency_key_invalid
+-- Errors      PT404 drama_not_found, owner_not_found, PT409 idempotency_key_taken,
+--             PT422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid
+-- Idempotent  same idempotency_key, same owner: returns the first drama, with its own id, and
+--             changes nothing
 -- Locks       the owner, then lanes, as app.submit_run does: call it before slow work
-create or replace function app.start_drama_run(drama public.dramas, idempotency_key text)
+create or replace function app.start_drama_run(drama public.dramas)
   returns public.dramas
   language plpgsql
   volatile
@@ -13,7 +15,17 @@ as $$
 declare
   v_max_premise constant integer := app.get_domain_limit('app.long_text');
   v_drama public.dramas := start_drama_run.drama;
+  v_known public.dramas;
+  v_request_hash bytea;
 begin
+  if v_drama.idempotency_key is not null then
+    perform app.require_drama_key(v_drama.idempotency_key);
+    v_request_hash := app.hash_drama_request(v_drama.premise, v_drama.model, v_drama.options);
+    v_known := app.find_keyed_drama(v_drama.owner_id, v_drama.idempotency_key, v_request_hash);
+    if v_known.id is not null then
+      return v_known;
+    end if;
+  end if;
   if not coalesce(
     app.trim_text(v_drama.premise) <> '' and char_length(v_drama.premise) <= v_max_premise, false
   ) then
@@ -24,7 +36,6 @@ begin
       'Describe the drama in a sentence or two.'
     );
   end if;
-  perform app.require_drama_key(start_drama_run.idempotency_key);
 
   perform app.lock_drama_owner(v_drama.owner_id);
   v_drama.model := app.require_model('text', nullif(v_drama.model, ''));
@@ -32,7 +43,7 @@ begin
   v_drama.language := v_drama.options ->> 'language';
   v_drama.style := v_drama.options ->> 'style';
   -- drama_id in an input is for the handlers: app.drama_runs says which drama a run may write to.
-  v_drama.run_id := app.submit_run(
+  v_drama.run_id := app.submit_keyed_run(
     jsonb_build_object(
       'key', 'drama',
       'type', 'generate_drama',
@@ -48,16 +59,26 @@ begin
       )
     ),
     v_drama.owner_id,
-    'generate_drama:' || start_drama_run.idempotency_key
+    'generate_drama:' || v_drama.idempotency_key,
+    v_request_hash
   );
+  if v_request_hash is not null
+    and (select j.input ->> 'drama_id' from public.jobs as j where j.id = v_drama.run_id)
+      is distinct from v_drama.id::text
+  then
+    -- Another transaction submitted this run a moment ago.
+    return app.find_keyed_drama(v_drama.owner_id, v_drama.idempotency_key, v_request_hash);
+  end if;
 
   return v_drama;
 end
 $$;
 
-comment on function app.start_drama_run(public.dramas, text) is
+comment on function app.start_drama_run(public.dramas) is
 $$Validates premise, model and options of a new drama, submits its run, and returns the drama with
 run_id and defaults.
 
-The caller inserts the drama. 404 owner_not_found, 422 premise_invalid, model_unknown,
-options_invalid, idempotency_key_invalid.$$;
+The caller inserts the drama, unless the result has another id: that is the drama that an earlier
+request with the same idempotency_key generated.
+404 drama_not_found: that drama was deleted. 404 owner_not_found, 409 idempotency_key_taken,
+422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid.$$;

@@ -1,7 +1,7 @@
 create or replace trigger _050_generate
   before insert on public.dramas
   for each row
-  when (current_user = 'authenticated')
+  when (current_user in ('authenticated', 'service_role'))
   execute function app.tg_dramas__generate();
 
 create or replace trigger _200_record_run

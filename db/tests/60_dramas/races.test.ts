@@ -235,6 +235,57 @@ test('returns whole dramas to readers during writes, one document per updated_at
   await requirePackageIsTrue(drama.id)
 })
 
+test('lets one of two different requests with the same key at once win, by whatever way they come', async () => {
+  const { characters } = await save(watcher, { characters: [{ name: 'Mira' }] })
+  const generating = (premise: string) => (client: Client, key: string) =>
+    client.query('select (generate_drama($1, idempotency_key => $2)).run_id', [premise, key])
+  const inserting = (premise: string) => async (client: Client, key: string) => {
+    await client.query('set local role authenticated')
+    return client.query('insert into dramas (premise, idempotency_key) values ($1, $2) returning run_id', [
+      premise,
+      key,
+    ])
+  }
+  const drawing = (prompt: string) => (client: Client, key: string) =>
+    client.query("select regenerate_asset($1, 'portrait', $2, $3) as run_id", [characters[0].id, prompt, key])
+  const ways = { generating, inserting, drawing }
+  // The first request, the second one, and what the second one gets when the first one commits.
+  const cases: [keyof typeof ways, keyof typeof ways, string, string][] = [
+    ['generating', 'generating', 'A', 'same'],
+    ['generating', 'generating', 'B', 'idempotency_key_taken'],
+    ['generating', 'inserting', 'A', 'drama_exists'],
+    ['generating', 'inserting', 'B', 'idempotency_key_taken'],
+    ['inserting', 'generating', 'A', 'same'],
+    ['inserting', 'generating', 'B', 'idempotency_key_taken'],
+    ['inserting', 'inserting', 'A', 'drama_exists'],
+    ['inserting', 'inserting', 'B', 'idempotency_key_taken'],
+    ['drawing', 'drawing', 'A', 'same'],
+    ['drawing', 'drawing', 'B', 'idempotency_key_taken'],
+  ]
+  for (const end of ['commit', 'rollback']) {
+    for (const [first, second, text, expected] of cases) {
+      const label = `${end}: ${first}, then ${second} ${text}`
+      const key = crypto.randomUUID()
+      const { rows: before } = await watcher.query('select count(*)::integer as runs from app.runs')
+      await a.query('begin')
+      await b.query('begin')
+      const [made] = (await ways[first]('A')(a, key)).rows
+      const other = ways[second](text)(b, key).then(
+        ({ rows }) => rows[0].run_id,
+        ({ message, detail }) => (message.startsWith('{') ? JSON.parse(message).details : detail),
+      )
+      await untilWaiting(watcher, b)
+      await a.query(end)
+      const got = await other
+      await b.query('commit')
+      if (end === 'rollback') expect(got, label).toMatch(/^\d+$/)
+      else expect(got, label).toBe(expected === 'same' ? made.run_id : expected)
+      const { rows: after } = await watcher.query('select count(*)::integer as runs from app.runs')
+      expect(after[0].runs - before[0].runs, label).toBe(1)
+    }
+  }
+})
+
 test('keeps what a person writes, sets or requests while the drama is generated', async () => {
   const drama = await generate()
   const mine = async (): Promise<ClaimedStep> => {
