@@ -114,16 +114,21 @@ grant execute on function public.greet() to anon;
     const text = readFileSync(main, 'utf8')
     replaceFile(main, `${text}\nthrow new Error('broken on purpose')\n`)
     seen = await see(stack, new RegExp(`^${name}: ${name}/main\\.ts changed$`, 'm'), seen)
-    const failure = new RegExp(`^${name}: Error: broken on purpose$[\\s\\S]*^${name}: Failed running`, 'm')
-    seen = await see(stack, failure, seen)
+    const from = seen
+    seen = await see(
+      stack,
+      new RegExp(`^${name}: (Error|error Process had an accident): broken on purpose$`, 'm'),
+      from,
+    )
+    seen = await see(stack, new RegExp(`^${name} has ended \\(exit code 1\\) and starts again in 1 s`, 'm'), from)
     await expect(fetch(health)).rejects.toThrow()
     replaceFile(main, text)
     await expect.poll(async () => (await fetch(health).catch(() => undefined))?.status, { timeout: 20_000 }).toBe(200)
   }
 
-  // PostgREST does not name the folder; worker and sidecar are two processes each.
+  // PostgREST does not name the folder.
   expect(remember(home)).toHaveLength(7)
-  expect(pidsOf(project)).toHaveLength(8)
+  expect(pidsOf(project)).toHaveLength(6)
   expect(await stop(stack, 'SIGINT')).toBeLessThan(5000)
   expect([...pidsOf(project), ...pidsOf(home)]).toEqual([])
   expect(readdirSync(join(home, 'run'))).toEqual([])
@@ -138,8 +143,8 @@ test.each([
   ['{"level":"info","msg":"Request was answered"}', undefined],
   ['{"level":"warn","msg":"Request was refused","err":{"message":"no answer"}}', 'warn Request was refused: no answer'],
   ['{"level":"error","msg":"Failed"}', 'error Failed'],
-  ["Change detected in '/home/restart/worker'", undefined],
-  ["Restarting 'worker/main.ts'", "Restarting 'worker/main.ts'"],
+  ['{"level":"warn","msg":"Process has ended and is started again"}', undefined],
+  ['Error: broken on purpose', 'Error: broken on purpose'],
   ['  ', undefined],
 ])('shows a developer %s as %s', (line, shown) => {
   expect(describeLine(line)).toBe(shown)

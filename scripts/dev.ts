@@ -9,4 +9,4 @@ readArguments('dev', {
   environment: ['PLINTH_HOME', 'PLINTH_PORT', 'LOG_LEVEL', 'GEMINI_API_KEY'],
   example: 'dev',
 })
-await runInForeground({ isWatching: true, accompany })
+await runInForeground({ accompany })

@@ -137,6 +137,21 @@ describe('npm start', () => {
     expect(pidsOf(home)).toEqual([])
   })
 
+  test('a worker that crashes is started again, and Postgres stays up', { timeout: 60_000 }, async () => {
+    const home = newHome()
+    const stack = await start(home)
+    const pidOf = (name: string) => JSON.parse(readFileSync(join(home, 'run', `${name}.json`), 'utf8')).pid as number
+    const postgres = pidOf('postgres')
+    const worker = pidOf('worker')
+    process.kill(worker, 'SIGKILL')
+    const health = () => fetch(stack.env['WORKER_HEALTH_URL'] ?? '').then(({ status }) => status)
+    await expect.poll(() => health().catch(() => 0), { timeout: 20_000 }).toBe(200)
+    expect(stack.output()).toContain('worker has ended (SIGKILL) and starts again in 1 s')
+    expect([pidOf('postgres'), isRunning(postgres), pidOf('worker') === worker]).toEqual([postgres, true, false])
+    expect(await stop(stack)).toBeLessThan(5000)
+    expect(pidsOf(home)).toEqual([])
+  })
+
   test('npm run reset of a folder without a stack deletes and creates nothing, and says so', async () => {
     const home = join(newHome(), 'misspelled')
     const reset = run('scripts/reset.ts', home)

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { endMessage } from '../local/supervise.ts'
 
 /**
  * Prints new lines of a log as `describe` describes them; undefined is a line that a developer need not see. Returns a
@@ -31,15 +32,15 @@ export function followLog(
 }
 
 /**
- * Describes a line of the worker or the sidecar: warnings, errors, and lines that are not JSON, such as those of
- * `node --watch` and the stack of a crash.
+ * Describes a line of the worker or the sidecar: warnings, errors, and lines that are not JSON, such as the stack of
+ * a crash.
  */
 export function describeLine(line: string): string | undefined {
-  // The file that tells Node to restart them is not the file that changed: watch_code.ts names that one.
-  if (line.trim() === '' || line.startsWith('Change detected in ')) return undefined
+  if (line.trim() === '') return undefined
   try {
     const { level, msg, err } = JSON.parse(line) as { level?: string; msg?: string; err?: { message?: string } }
-    if (!['warn', 'error', 'fatal'].includes(level ?? '')) return undefined
+    // The stack itself says when a process ends.
+    if (!['warn', 'error', 'fatal'].includes(level ?? '') || msg === endMessage) return undefined
     return [`${level} ${msg}`, ...(err?.message ? [err.message] : [])].join(': ')
   } catch {
     return line

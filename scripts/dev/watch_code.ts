@@ -1,5 +1,5 @@
 import { relative, resolve } from 'node:path'
-import { restartService } from '../local/services.ts'
+import type { Stack } from '../local/stack.ts'
 import { watchFolder } from './watch_folder.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -7,8 +7,8 @@ const root = resolve(import.meta.dirname, '../..')
 /** The folders whose code each process runs. */
 const code = { worker: ['worker'], sidecar: ['sidecar', 'worker/shared'] } as const
 
-/** Restarts worker and sidecar of a home when their code changes. Returns a function that ends it. */
-export function watchCode(home: string, say: (line: string) => void): () => void {
+/** Restarts worker and sidecar of a stack when their code changes. Returns a function that ends it. */
+export function watchCode(stack: Stack, say: (line: string) => void): () => void {
   const endings = (['worker', 'sidecar'] as const).flatMap((name) => {
     let timer: NodeJS.Timeout | undefined
     const restart = (path: string) => {
@@ -17,7 +17,7 @@ export function watchCode(home: string, say: (line: string) => void): () => void
       clearTimeout(timer)
       timer = setTimeout(() => {
         say(`${name}: ${relative(root, path)} changed`)
-        restartService(home, name)
+        stack.restart(name)
       }, 150)
     }
     return [...code[name].map((folder) => watchFolder(resolve(root, folder), restart)), () => clearTimeout(timer)]

@@ -6,11 +6,10 @@ import { type Stack, startStack } from './stack.ts'
 export type Companion = (stack: Stack, say: (line: string) => void) => () => Promise<void>
 
 /**
- * Runs a local stack until a signal arrives or one of its parts ends, then stops every part and exits. With `isWatching`,
- * worker and sidecar restart when their code changes.
+ * Runs a local stack until a signal arrives or one of its parts ends, then stops every part and exits. Worker and sidecar are
+ * started again when they end.
  */
-export async function runInForeground(options: { isWatching?: boolean; accompany?: Companion } = {}): Promise<void> {
-  const { isWatching = false, accompany } = options
+export async function runInForeground({ accompany }: { accompany?: Companion } = {}): Promise<void> {
   const home = homeFolder()
   const startedAt = performance.now()
   const say = (line: string) => console.log(line)
@@ -25,7 +24,7 @@ export async function runInForeground(options: { isWatching?: boolean; accompany
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop())
 
   try {
-    const stack = await startStack(home, say, { isWatching })
+    const stack = await startStack(home, say)
     let leave = async () => {}
     stop = async () => {
       if (!interrupted) say('Stopping …')

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { type Child, startChild, waitFor } from './process.ts'
@@ -101,34 +101,22 @@ export async function startGeminiStandIn(home: string, port: number): Promise<Ch
   return child
 }
 
-/**
- * Starts the worker or the sidecar as a process, exactly as in production. With `isWatching` the process is Node's watcher: it
- * restarts the service after {@link restartService}, and forwards the signal that stops it.
- */
+/** Starts the worker or the sidecar as a process, exactly as in production. */
+export function launchService(home: string, name: 'worker' | 'sidecar', env: Record<string, string>): Child {
+  return startChild(home, name, process.execPath, [join(root, name, 'main.ts')], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], NODE_ENV: process.env['NODE_ENV'], ...env },
+  })
+}
+
+/** Starts the worker or the sidecar; resolves when it is healthy. */
 export async function startService(
   home: string,
   name: 'worker' | 'sidecar',
   env: Record<string, string>,
   healthUrl: string,
-  { isWatching = false }: { isWatching?: boolean } = {},
 ): Promise<Child> {
-  if (isWatching) restartService(home, name)
-  const flags = isWatching ? [`--watch-path=${restartFile(home, name)}`, '--watch-preserve-output'] : []
-  const child = startChild(home, name, process.execPath, [...flags, join(root, name, 'main.ts')], {
-    cwd: root,
-    env: { PATH: process.env['PATH'], NODE_ENV: process.env['NODE_ENV'], ...env },
-  })
+  const child = launchService(home, name, env)
   await waitFor(child, 15, async () => (await fetch(healthUrl)).ok)
   return child
-}
-
-/** Restarts a service that was started with `isWatching`, by a change of the file that Node watches. */
-export function restartService(home: string, name: 'worker' | 'sidecar'): void {
-  const file = restartFile(home, name)
-  mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(file, `${new Date().toISOString()}\n`)
-}
-
-function restartFile(home: string, name: string): string {
-  return join(home, 'restart', name)
 }

@@ -8,6 +8,7 @@ import { adminConfig, startPostgres } from './postgres.ts'
 import { type Child, claimHome, releaseHome, stopStale } from './process.ts'
 import {
   assetBucket,
+  launchService,
   spacesEnv,
   startGeminiStandIn,
   startObjectStore,
@@ -16,13 +17,16 @@ import {
   templatesEnv,
 } from './services.ts'
 import { prepareSupabaseShim } from './supabase_shim.ts'
+import { type Supervised, supervise } from './supervise.ts'
 
 /** A running local stack. */
 export type Stack = {
   /** The contents of `$PLINTH_HOME/env`. */
   env: Record<string, string>
-  /** Resolves with a sentence when a part ends unexpectedly. */
+  /** Resolves with a sentence when a part ends unexpectedly. Worker and sidecar are started again instead. */
   failed: Promise<string>
+  /** Restarts the worker or the sidecar, after its code has changed. */
+  restart(name: 'worker' | 'sidecar'): void
   /** Stops every part within 5 s; safe to call twice. */
   stop(): Promise<void>
 }
@@ -46,11 +50,7 @@ function given(...names: string[]): Record<string, string> {
 }
 
 /** Starts the whole platform in a home folder. If a part does not start, stops all others again. */
-export async function startStack(
-  home: string,
-  say: (line: string) => void,
-  { isWatching = false }: { isWatching?: boolean } = {},
-): Promise<Stack> {
+export async function startStack(home: string, say: (line: string) => void): Promise<Stack> {
   claimHome(home)
   const children: Child[] = []
   let gateway: Gateway | undefined
@@ -65,6 +65,14 @@ export async function startStack(
       releaseHome(home)
     })()
     return stopping
+  }
+
+  const services: Partial<Record<'worker' | 'sidecar', Supervised>> = {}
+  async function startSupervised(name: 'worker' | 'sidecar', env: Record<string, string>, healthUrl: string) {
+    const first = await startService(home, name, env, healthUrl)
+    const service = supervise(first, () => launchService(home, name, env), { say })
+    services[name] = service
+    return service
   }
 
   try {
@@ -114,8 +122,7 @@ export async function startStack(
         jwtSecret: secrets.jwtSecret,
         publicUrl: `${gatewayUrl}/rest/v1`,
       }),
-      startService(
-        home,
+      startSupervised(
         'worker',
         {
           DATABASE_URL: url('worker', secrets.workerPassword),
@@ -137,10 +144,8 @@ export async function startStack(
           ...gemini,
         },
         workerHealth,
-        { isWatching },
       ),
-      startService(
-        home,
+      startSupervised(
         'sidecar',
         {
           DATABASE_URL: url('sidecar', secrets.sidecarPassword),
@@ -150,7 +155,6 @@ export async function startStack(
           ...spacesEnv(ports.s3),
         },
         `http://127.0.0.1:${ports.sidecar}/api/health`,
-        { isWatching },
       ),
     ])
     for (const result of started) if (result.status === 'fulfilled') children.push(result.value)
@@ -185,7 +189,8 @@ export async function startStack(
     const failed = Promise.race(
       children.map(async (child) => `${child.name} has ended (${await child.exited}); its log: ${child.log}`),
     )
-    return { env, failed, stop }
+    const restart = (name: 'worker' | 'sidecar') => void services[name]?.restart()
+    return { env, failed, restart, stop }
   } catch (error) {
     await stop()
     // A process that never became ready has a record, too.
