@@ -1,5 +1,6 @@
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino'
 import { z } from 'zod'
+import { serializeError } from './serialize_error.ts'
 
 // The life cycle of worker and sidecar as processes: environment, log, shutdown.
 
@@ -36,7 +37,7 @@ export async function orExit<Result>(code: number, step: () => Result | Promise<
   }
 }
 
-/** Logs JSON lines to stdout. Logs only type, message, code and stack of an error, because pg puts whole rows into `detail`. */
+/** Logs JSON lines to stdout. A line has a bounded part of an error (serialize_error.ts). */
 export function createLogger(service: string, level: string): Logger {
   const options = {
     level,
@@ -47,13 +48,6 @@ export function createLogger(service: string, level: string): Logger {
   }
   // Synchronous, because otherwise the last lines before an exit come out of order.
   return pino(options, destination({ sync: true }))
-}
-
-function serializeError(error: unknown): unknown {
-  if (!(error instanceof Error)) return String(error)
-  const { name: type, message, stack, cause } = error
-  const code = 'code' in error ? error.code : undefined
-  return { type, message, code, stack, cause: cause === undefined ? undefined : serializeError(cause) }
 }
 
 /** The end of this process. */
