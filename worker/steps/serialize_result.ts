@@ -1,34 +1,29 @@
+import { findUnstorable, findUnstorableText } from './find_unstorable.ts'
 import { Reschedule, StepError, WithChildren } from './outcome.ts'
 
-/** Serializes a result for `worker.exchange_steps`. A result that Postgres cannot store becomes a permanent failure. */
+/** Serializes a result for `worker.exchange_steps`. Throws a permanent StepError if Postgres cannot store the result. */
 export function describeResult(
   step: { id: number; fence: number; max_output_bytes: number },
   result: unknown,
   progress = 0,
 ): string {
   const { id, fence, max_output_bytes: max } = step
-  const fields =
-    result instanceof Reschedule
-      ? { outcome: 'rescheduled', state: result.state, retry_in_ms: toDelay(result.delayMs), progress }
-      : result instanceof WithChildren
-        ? { outcome: 'completed', output: result.output, children: result.children }
-        : { outcome: 'completed', output: result }
-  try {
-    const text = JSON.stringify({ id, fence, ...fields })
-    // Checked before sending, because Postgres cannot even parse a result that is far too large.
-    if (text.length > max) {
-      const bytes = Buffer.byteLength(JSON.stringify('output' in fields ? (fields.output ?? null) : null))
-      if (bytes > max) {
-        const message = `The output has ${bytes} bytes. At most ${max} bytes are allowed.`
-        return describeFailure(step, new StepError('output_too_large', message, { isPermanent: true }))
-      }
-    }
-    // jsonb cannot hold \u0000 or half a surrogate pair. JSON.stringify writes both as escapes.
-    if (!/(^|[^\\])(\\\\)*\\u(0000|d[89a-f])/.test(text)) return text
-    return describeFailure(step, unstorable('It has a \\u0000 or half a surrogate pair.'))
-  } catch (cause) {
-    return describeFailure(step, unstorable(`It is not JSON: ${(cause as Error).message}`))
+  if (result instanceof Reschedule) {
+    const { state } = result
+    const retry_in_ms = toDelay(result.delayMs)
+    return serialize({ id, fence, outcome: 'rescheduled', state, retry_in_ms, progress }, { state })
   }
+  const parts = result instanceof WithChildren ? { ...result } : { output: result }
+  const text = serialize({ id, fence, outcome: 'completed', ...parts }, parts)
+  // Checked before sending, because Postgres cannot even parse a result that is far too large.
+  if (text.length > max) {
+    const bytes = Buffer.byteLength(JSON.stringify(parts.output))
+    if (bytes > max) {
+      const message = `The output has ${bytes} bytes. At most ${max} bytes are allowed.`
+      throw new StepError('output_too_large', message, { isPermanent: true })
+    }
+  }
+  return text
 }
 
 /** Serializes a failure. An error other than a StepError keeps its message and gets the slug handler_failed. */
@@ -67,8 +62,31 @@ export function describeLoss({ id, fence }: { id: number; fence: number }): stri
   return JSON.stringify({ id, fence, outcome: 'lost', error: { slug: 'worker_lost', message } })
 }
 
-function unstorable(reason: string): StepError {
-  return new StepError('output_invalid', `The output cannot be stored. ${reason}`, { isPermanent: true })
+/** Serializes a result whose parts come from a handler, and are checked. */
+function serialize(result: object, parts: Record<string, unknown>): string {
+  try {
+    refuse(parts, findUnstorable)
+    const text = JSON.stringify(result)
+    // jsonb cannot hold \u0000 or half a surrogate pair. JSON.stringify writes both as escapes.
+    if (!text.includes('\\u') || !/(^|[^\\])(\\\\)*\\u(0000|d[89a-f])/.test(text)) return text
+    refuse(parts, findUnstorableText)
+    throw new Error('A text changed while it was read.')
+  } catch (cause) {
+    if (cause instanceof StepError) throw cause
+    // A getter, a proxy or toJSON may throw anything.
+    throw unstorable('JSON.stringify cannot read the result. Return plain objects.', cause)
+  }
+}
+
+function refuse(parts: Record<string, unknown>, find: typeof findUnstorable): void {
+  for (const name in parts) {
+    const fault = find(parts[name], name)
+    if (fault !== undefined) throw unstorable(fault)
+  }
+}
+
+function unstorable(reason: string, cause?: unknown): StepError {
+  return new StepError('output_invalid', `The result cannot be stored: ${reason}`, { isPermanent: true, cause })
 }
 
 /** Rounds a delay to whole milliseconds, a day at most: the range that SQL accepts. */
