@@ -9,7 +9,10 @@ function nested(causes: number): Error {
 }
 
 test('keeps type, message, code, slug and stack of an error and of its causes, and no other property', () => {
-  const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:5432'), { code: 'ECONNREFUSED', detail: 'row' })
+  const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:5432'), {
+    code: 'ECONNREFUSED',
+    detail: 'row',
+  })
   const failed = Object.assign(new TypeError('fetch failed', { cause: refused }), { slug: 'provider_unreachable' })
   expect(serializeError(failed)).toEqual({
     type: 'TypeError',
@@ -24,7 +27,11 @@ test('keeps the errors of an AggregateError', () => {
   const error = new AggregateError([new Error('::1'), 'text', new Error('127.0.0.1', { cause: 'gone' })], 'all failed')
   expect(serializeError(error)).toMatchObject({
     message: 'all failed',
-    errors: [{ message: '::1' }, { type: 'string', message: 'text' }, { message: '127.0.0.1', cause: { message: 'gone' } }],
+    errors: [
+      { message: '::1' },
+      { type: 'string', message: 'text' },
+      { message: '127.0.0.1', cause: { message: 'gone' } },
+    ],
   })
 })
 

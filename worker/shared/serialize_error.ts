@@ -97,7 +97,12 @@ function describe(value: unknown): LoggedError {
     ...(['string', 'number'].includes(typeof code) && { code: clip(String(code), wordMaxBytes) }),
     ...(typeof slug === 'string' && { slug: clip(slug, wordMaxBytes) }),
     // A stack begins with the message, which may be too long.
-    ...(typeof stack === 'string' && { stack: clip(stack.replace(said, () => message), stackMaxBytes) }),
+    ...(typeof stack === 'string' && {
+      stack: clip(
+        stack.replace(said, () => message),
+        stackMaxBytes,
+      ),
+    }),
   }
 }
 

@@ -10,7 +10,14 @@ export type StepSpec = {
   priority?: number
 }
 
-/** A result with children. The children start now, and the step completes when all its children have completed. */
+/**
+ * A result with children. The children start now, and the step completes when all its children have completed.
+ *
+ * Outputs, states and the inputs of children are JSON. A value that JSON would lose or change fails the step as
+ * `output_invalid`: undefined (except as the value of a property), NaN, Infinity, a BigInt, function, symbol, Map, Set,
+ * Promise, Error, typed array or invalid Date, and an object whose class has no fields and no toJSON. Return null from a
+ * handler that has no output.
+ */
 export class WithChildren {
   readonly output: unknown
   readonly children: StepSpec[]
@@ -22,7 +29,7 @@ export class WithChildren {
 
 /**
  * A result that runs the step again later, with this state. Until then the step occupies no slot, and its progress stays
- * visible.
+ * visible. The delay is a day at most.
  */
 export class Reschedule {
   readonly state: unknown
@@ -34,8 +41,14 @@ export class Reschedule {
 }
 
 /**
- * A failure with a slug. A permanent failure is not retried. `retryInMs` is a delay that a provider asks for: the delay pauses
- * the whole lane, and such failures are counted apart from others.
+ * A failure with a slug. The owner of the step reads the message, so write one sentence for people: what is wrong, then what
+ * to do. Never put a URL, address, host, path, stack or the message of another error into the message: pass the error as
+ * `cause`, which only the log has. (The engine replaces what looks like an address or a path by "…".) Every other thrown
+ * value fails the step as `handler_failed`, with a constant message.
+ *
+ * A permanent failure is not retried. `retryInMs` is a delay that a provider asks for, a day at most: the delay pauses the
+ * whole lane, and such failures are counted apart from others. A negative delay counts as 0. A delay that is NaN, or that
+ * belongs to a permanent failure, is ignored.
  */
 export class StepError extends Error {
   readonly slug: string

@@ -55,11 +55,19 @@ export function createRunStep(options: {
       // A stopped step is returned without counting a failure, even if its handler threw. A timeout counts as a failure.
       if (abort.signal.aborted && !(reason instanceof StepError)) return describeReturn(step)
       const failure = abort.signal.aborted ? reason : error
-      logger.warn({ step: step.id, type: step.type, failures: step.failures, err: failure }, 'Step failed')
+      logFailure(step, failure)
       return describeFailure(step, failure)
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** A log that fails, for example because the disk is full, must not change why the step failed. */
+  function logFailure({ id, type, failures }: ClaimedStep, error: unknown): void {
+    try {
+      // pino omits undefined.
+      logger.warn({ step: id, type, failures, err: error ?? String(error) }, 'Step failed')
+    } catch {}
   }
 
   async function callHandler(handler: Handler, claim: Claim): Promise<unknown> {

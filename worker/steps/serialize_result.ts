@@ -1,4 +1,6 @@
+import { toText } from '../shared/serialize_error.ts'
 import { findUnstorable, findUnstorableText } from './find_unstorable.ts'
+import { hideAddresses } from './hide_addresses.ts'
 import { Reschedule, StepError, WithChildren } from './outcome.ts'
 
 /** Serializes a result for `worker.exchange_steps`. Throws a permanent StepError if Postgres cannot store the result. */
@@ -26,21 +28,18 @@ export function describeResult(
   return text
 }
 
-/** Serializes a failure. An error other than a StepError keeps its message and gets the slug handler_failed. */
+/** What owners read about an error that is not a StepError. The log has the error, with the id of the step. */
+const unexpected =
+  'The handler of this step failed unexpectedly. Retry the run. If the step fails again, tell the operator, who finds the reason in the log of the worker, under the id of the step.'
+
+/**
+ * Serializes a failure for the owner of the step and for programs. A StepError keeps its slug and its sentence; every other
+ * thrown value gets the slug handler_failed and a constant sentence. Never throws.
+ */
 export function describeFailure({ id, fence }: { id: number; fence: number }, error: unknown): string {
-  const known = error instanceof StepError ? error : undefined
-  return JSON.stringify({
-    id,
-    fence,
-    outcome: 'failed',
-    // A handler may put any value into the error, but Postgres must be able to store every failure.
-    error: {
-      slug: /^[a-z][a-z0-9_]{0,79}$/.test(known?.slug ?? '') ? known?.slug : 'handler_failed',
-      message: toPlainText(error),
-    },
-    is_permanent: known?.isPermanent === true,
-    retry_in_ms: known?.retryInMs === undefined ? undefined : toDelay(known.retryInMs),
-  })
+  const { retryInMs, ...failure } = readStepError(error)
+  const retry_in_ms = retryInMs === undefined ? undefined : toDelay(retryInMs)
+  return JSON.stringify({ id, fence, outcome: 'failed', ...failure, retry_in_ms })
 }
 
 /** Serializes the return of a step to the queue, which counts no failure. A delay is how long no worker can claim the step. */
@@ -94,12 +93,23 @@ function toDelay(ms: number): number {
   return Number.isNaN(ms) ? 0 : Math.round(Math.min(Math.max(ms, 0), 86_400_000))
 }
 
-/** Returns a text for any thrown value, also if the value is not an error. */
-function toPlainText(error: unknown): string {
+/** Reads a failure in a form that Postgres can store. A handler may put any value into an error, and a proxy may throw. */
+function readStepError(error: unknown) {
   try {
-    const message: unknown = error instanceof Error ? error.message : error
-    return String(message).replaceAll('\u0000', '').slice(0, 2000).toWellFormed()
+    if (error instanceof StepError) {
+      const { isPermanent, retryInMs } = error
+      return {
+        error: {
+          slug: /^[a-z][a-z0-9_]{0,79}$/.test(error.slug) ? error.slug : 'handler_failed',
+          message: hideAddresses(toText(error.message)),
+        },
+        is_permanent: isPermanent === true,
+        // Nothing is tried again after a permanent failure, so the failure must not pause the lane.
+        retryInMs: isPermanent === true || Number.isNaN(Number(retryInMs)) ? undefined : Number(retryInMs),
+      }
+    }
   } catch {
-    return 'The handler threw a value that cannot be converted to text.'
+    // The logger has described the value as far as it can be read.
   }
+  return { error: { slug: 'handler_failed', message: unexpected }, is_permanent: false, retryInMs: undefined }
 }
