@@ -130,5 +130,5 @@ export function createDramaMedia(store: Store | undefined, publicUrl: string | u
 }
 
 function unavailable(cause: unknown): StepError {
-  return new StepError('store_unavailable', `The object store does not answer: ${(cause as Error).message}.`, { cause })
+  return new StepError('store_unavailable', 'The object store does not answer. Retry the run later.', { cause })
 }

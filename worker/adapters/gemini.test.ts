@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { fileTypeFromBuffer } from 'file-type'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { type Fault, makePng, type StandIn, startGemini } from '../../scripts/local/gemini.ts'
 import { dramaDocuments, usage as dramaUsage } from '../handlers/dramas/drama_documents.ts'
+import { serializeError } from '../shared/serialize_error.ts'
 import { createGemini, type Gemini } from './gemini.ts'
 
 // The real SDK against the stand-in, which speaks the wire format.
@@ -106,6 +107,45 @@ describe('failures', () => {
     await expect(write()).resolves.toBeDefined()
   })
 
+  /** Fails `fetch` as a proxy or a library may do. */
+  const failWith = (error: unknown) => vi.spyOn(globalThis, 'fetch').mockRejectedValue(error)
+  const key = `AIza${crypto.randomUUID()}`
+  const draw = () =>
+    createGemini({
+      GEMINI_API_KEY: key,
+      GEMINI_BASE_URL: standIn.url,
+      GEMINI_TIMEOUT_SECONDS: 5,
+      GEMINI_VIDEO_POLL_SECONDS: 1,
+    }).drawImage({ model, prompt: 'x', signal: never })
+  afterEach(() => vi.restoreAllMocks())
+
+  test('an error whose causes form a circle, or are very many, ends the call without the key', async () => {
+    const circle = new Error(`${key} failed`)
+    circle.cause = new Error('why', { cause: circle })
+    let deep = new Error(`root ${key}`)
+    for (let n = 0; n < 20_000; n++) deep = new Error(`cause ${n} ${key}`, { cause: deep })
+    for (const error of [circle, deep, new AggregateError([new Error(key)], 'all failed')]) {
+      failWith(error)
+      const failure = await draw().catch((error: unknown) => error)
+      expect(failure).toMatchObject({ slug: 'provider_unreachable', isPermanent: false, cause: error })
+      expect(JSON.stringify(serializeError(failure))).not.toContain(key)
+    }
+  })
+
+  test('an error that cannot be changed is dropped if it has the key', async () => {
+    for (const error of [Object.freeze(new Error(key)), key, Object.assign(new Error('x'), { cause: key })]) {
+      failWith(error)
+      const failure = await draw().catch((error: unknown) => error)
+      expect(failure).toMatchObject({ slug: 'provider_unreachable', isPermanent: false })
+      expect(JSON.stringify(serializeError(failure))).not.toContain(key)
+    }
+  })
+
+  test.each([[null], [undefined], [Symbol('x')], [1n]])('the thrown value %s ends the call', async (thrown) => {
+    failWith(thrown)
+    await expect(draw()).rejects.toMatchObject({ slug: 'provider_unreachable' })
+  })
+
   test('an answer that does not match the schema', async () => {
     const other = z.object({ title: z.string().regex(/^\d+$/) })
     await expect(gemini.writeJson({ model, prompt: 'x', schema: other, signal: never })).rejects.toMatchObject({
@@ -153,6 +193,11 @@ describe('failures', () => {
     await expect(to({ GEMINI_API_KEY: undefined })).rejects.toMatchObject({
       slug: 'provider_not_configured',
       isPermanent: true,
+    })
+    // The owner of the step reads the message, and the log has the cause.
+    await expect(to({ GEMINI_BASE_URL: 'http://127.0.0.1:9' })).rejects.toMatchObject({
+      message: 'Gemini cannot be reached. Retry the run later.',
+      cause: { message: 'fetch failed' },
     })
     const page = (status: number, body: string) => (server: Server) =>
       new Promise<string>((resolve) => {

@@ -1,6 +1,7 @@
 import { ApiError, GenerateVideosOperation, GoogleGenAI } from '@google/genai'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
+import { toText, walkErrors } from '../shared/serialize_error.ts'
 import { TimeoutError, within } from '../shared/within.ts'
 import { StepError } from '../steps/outcome.ts'
 import {
@@ -97,12 +98,20 @@ export function createGemini(config: GeminiConfig): Gemini {
   }
 
   /** Removes the key from an error and its causes, because a server may have sent it back. */
-  function hide(error: unknown): unknown {
-    for (let one = error; one instanceof Error; one = one.cause) {
-      one.message = withoutKey(one.message)
-      if (one.stack !== undefined) one.stack = withoutKey(one.stack)
+  function hide(error: StepError): StepError {
+    try {
+      for (const { value } of walkErrors(error)) {
+        if (value instanceof Error) {
+          value.message = withoutKey(value.message)
+          if (value.stack !== undefined) value.stack = withoutKey(value.stack)
+        } else if (withoutKey(toText(value)) !== toText(value)) throw new Error('A cause has the key.')
+      }
+      return error
+    } catch {
+      // A cause that cannot be changed.
+      const { slug, message, isPermanent, retryInMs } = error
+      return new StepError(slug, withoutKey(message), { isPermanent, ...(retryInMs !== undefined && { retryInMs }) })
     }
-    return error
   }
 
   /** Removes the key from a text. Call it before the text is cut or changed, because only the whole key is recognised. */
@@ -280,9 +289,7 @@ async function reach<Result>(call: () => Promise<Result>): Promise<Result> {
     return await call()
   } catch (error) {
     if (error instanceof StepError) throw error
-    const { message, cause } = error as Error
-    const { code, message: why } = (cause ?? {}) as { code?: string; message?: string }
-    throw new StepError('provider_unreachable', `Gemini cannot be reached: ${code ?? why ?? message}`, { cause: error })
+    throw new StepError('provider_unreachable', 'Gemini cannot be reached. Retry the run later.', { cause: error })
   }
 }
 

@@ -1,5 +1,6 @@
 import { ApiError } from '@google/genai'
 import { z } from 'zod'
+import { describeIssues } from '../shared/describe_issues.ts'
 import { StepError } from '../steps/outcome.ts'
 
 // Interprets Gemini's answers: checks their form, and says why one failed and whether another attempt may succeed.
@@ -130,11 +131,11 @@ export function readJson<Schema extends z.ZodType>(text: string, schema: Schema)
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw unreadable(z.prettifyError(parsed.error).slice(0, 500), parsed.error)
+  throw unreadable(describeIssues(parsed.error), parsed.error)
 }
 
 /** Turns an error of a call into a StepError with its reason; permanent where another attempt would fail, too. */
-export function explain(error: unknown): unknown {
+export function explain(error: unknown): StepError {
   if (error instanceof StepError) return error
   // The SDK throws other errors when an answer has an unknown form.
   if (!(error instanceof ApiError)) return unreadable('its form is unknown', error)

@@ -40,7 +40,10 @@ test('run gets the parsed input, the step and the services that it was bound to'
 test('an input that does not match its schema fails permanently, and run is not called', async () => {
   const run = vi.fn(() => null)
   const handler = defineHandler({ input: z.object({ n: z.number() }), output: z.null(), run })({})
-  await expect(handler({ n: 'x' }, step)).rejects.toMatchObject({ slug: 'input_invalid', isPermanent: true })
+  await expect(handler({ n: 'x' }, step)).rejects.toMatchObject({
+    ...{ slug: 'input_invalid', isPermanent: true },
+    message: 'The input does not match its schema: n: Invalid input: expected number, received string',
+  })
   expect(run).not.toHaveBeenCalled()
 })
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import { z } from 'zod'
+import type { z } from 'zod'
+import { describeIssues } from '../shared/describe_issues.ts'
 import { Reschedule, StepError, WithChildren } from './outcome.ts'
 
 export { Reschedule, StepError, type StepSpec, WithChildren } from './outcome.ts'
@@ -56,7 +57,7 @@ export function defineHandler<Input extends z.ZodType, Output extends z.ZodType,
   const parse = (schema: z.ZodType, value: unknown, what: string) => {
     const parsed = schema.safeParse(value)
     if (parsed.success) return parsed.data
-    throw new StepError(`${what}_invalid`, `The ${what} does not match its schema: ${z.prettifyError(parsed.error)}`, {
+    throw new StepError(`${what}_invalid`, `The ${what} does not match its schema: ${describeIssues(parsed.error)}`, {
       isPermanent: true,
     })
   }

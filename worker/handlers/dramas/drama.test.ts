@@ -45,6 +45,31 @@ test('a prompt hashes one of the seven texts', async () => {
   expect(hash).toHaveBeenCalledOnce()
 })
 
+test('tells the owner neither the sources of a template nor why they failed', async () => {
+  const folder = createTemplates({
+    isRemote: false,
+    db: { call: async () => [] },
+    store: undefined,
+    cache: {} as Cache,
+    logger: pino({ level: 'silent' }),
+    bundlesFolder: '/srv/no/such/folder',
+  })
+  const failed = buildPrompt({ ...context, deps: { templates: folder } } as DramaContext, 'outline_prompt', 'en', {})
+  await expect(failed).rejects.toMatchObject({
+    slug: 'template_unavailable',
+    message: 'No source has the outline_prompt of template drama. Retry the run. If it fails again, tell the operator.',
+    cause: { message: expect.stringContaining('/srv/no/such/folder') },
+  })
+})
+
+test('names the prompt that cannot be filled in', async () => {
+  await expect(buildPrompt(context, 'outline_prompt', 'en', {})).rejects.toMatchObject({
+    slug: 'template_incomplete',
+    message: 'The outline_prompt of version 1.0.0 of template drama cannot be filled in. Tell the operator.',
+    cause: { message: expect.stringContaining('which was not given') },
+  })
+})
+
 test('names the prompt that a version of the template does not have', async () => {
   await expect(buildPrompt(context, 'sequel_prompt', 'fr', {})).rejects.toMatchObject({
     slug: 'template_incomplete',

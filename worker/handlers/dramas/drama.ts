@@ -1,6 +1,6 @@
 import type { Picture } from '../../adapters/gemini.ts'
 import { StepError } from '../../steps/define_handler.ts'
-import { type Locale, render } from '../../templates/resolver.ts'
+import { type Locale, render, TemplateError } from '../../templates/resolver.ts'
 import type { DramaContext } from './deps.ts'
 
 /** Renders a prompt of bundle `drama`, in French for French dramas, else in English. */
@@ -11,19 +11,23 @@ export async function buildPrompt(
   variables: Record<string, unknown>,
 ): Promise<string> {
   const locale: Locale = /^(fr([-_ ]|$)|french|fran[cç]ais)/i.test(language.trim()) ? 'fr' : 'en'
-  const { artifacts, version } = await deps.templates.resolve({
-    template: 'drama',
-    locale,
-    artifact: kind,
-    key: ownerId ?? String(id),
-    jobId: id,
-    signal,
-  })
+  const { artifacts, version } = await deps.templates
+    .resolve({ template: 'drama', locale, artifact: kind, key: ownerId ?? String(id), jobId: id, signal })
+    .catch((cause: unknown) => {
+      if (!(cause instanceof TemplateError)) throw cause
+      const message = `No source has the ${kind} of template drama. Retry the run. If it fails again, tell the operator.`
+      throw new StepError('template_unavailable', message, { cause })
+    })
   const text = artifacts[kind]?.text
   if (text === undefined) {
     throw new StepError('template_incomplete', `Version ${version} of template drama has no ${kind}.`)
   }
-  return render(text, { language: language.trim() || 'English', ...variables })
+  try {
+    return render(text, { language: language.trim() || 'English', ...variables })
+  } catch (cause) {
+    const message = `The ${kind} of version ${version} of template drama cannot be filled in. Tell the operator.`
+    throw new StepError('template_incomplete', message, { cause })
+  }
 }
 
 /** The largest size of the images in a request, before base64. */
