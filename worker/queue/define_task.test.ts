@@ -37,6 +37,24 @@ test('a payload that does not match its schema fails with the reason, and run is
   expect(run).not.toHaveBeenCalled()
 })
 
+const traps = new Proxy(new Error('x'), {
+  getPrototypeOf: () => {
+    throw new Error('getPrototypeOf')
+  },
+})
+test.each([
+  ['a text', 'No one is home', 'No one is home'],
+  ['null', null, 'null'],
+  ['an error with a character that Postgres cannot store', new Error('No\u0000 one'), 'No one'],
+  ['a long error', new Error('x'.repeat(50_000_000)), expect.stringMatching(/^x{2000}… \(50000000 characters\)$/)],
+  ['a proxy that throws', traps, 'x'],
+])('%s that run throws becomes an error that can be stored', async (_what, thrown, message) => {
+  run.mockRejectedValueOnce(thrown)
+  const failure = await Promise.resolve(greet(services)({ name: 'Ana' }, helpers)).catch((error: Error) => error)
+  expect((failure as Error).message).toEqual(message)
+  expect((failure as Error).cause === thrown).toBe(true)
+})
+
 test('an error that run throws is the error of the job', async () => {
   const error = new Error('No one is home')
   run.mockRejectedValueOnce(error)

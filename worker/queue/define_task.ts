@@ -1,6 +1,10 @@
 import type { Task } from 'graphile-worker'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
+import { describeIssues } from '../shared/describe_issues.ts'
+import { serializeError } from '../shared/serialize_error.ts'
+
+const messageMax = 2000
 
 /** The second argument of `run`: the services that the tasks need, and what belongs to this one job. */
 export type TaskContext<Deps = unknown> = Deps & {
@@ -28,13 +32,31 @@ export function defineTask<Schema extends z.ZodType, Deps = unknown>(definition:
     async (payload, { job, abortSignal }) => {
       const parsed = definition.payload.safeParse(payload)
       if (!parsed.success) {
-        const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'payload'}: ${message}`)
-        throw new Error(`The payload does not match its schema: ${faults.join('; ')}`, { cause: parsed.error })
+        throw new Error(`The payload does not match its schema: ${describeIssues(parsed.error)}`, {
+          cause: parsed.error,
+        })
       }
-      await definition.run(parsed.data, {
-        ...services,
-        logger: services.logger.child({ task: job.task_identifier, job: job.id }),
-        signal: abortSignal,
-      })
+      try {
+        await definition.run(parsed.data, {
+          ...services,
+          logger: services.logger.child({ task: job.task_identifier, job: job.id }),
+          signal: abortSignal,
+        })
+      } catch (error) {
+        throw toStorable(error)
+      }
     }
+}
+
+/**
+ * Returns an error whose message graphile-worker can store as the last error of the job. It ends with all running jobs if it
+ * cannot store a message, for example because of \u0000, and it forgets the text of a value that is not an error.
+ */
+function toStorable(error: unknown): Error {
+  try {
+    if (error instanceof Error && error.message.length <= messageMax && !error.message.includes('\u0000')) return error
+  } catch {
+    // A getter or a proxy throws.
+  }
+  return new Error(serializeError(error).message.replaceAll('\u0000', ''), { cause: error })
 }

@@ -12,6 +12,7 @@ import {
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Db } from '../shared/db.ts'
+import { clip } from '../shared/serialize_error.ts'
 import { makePatient } from './patient_pool.ts'
 import { followSchedules } from './schedules.ts'
 
@@ -194,6 +195,6 @@ function bridge(logger: Logger): RunnerLogger {
   const levels = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const
   return new RunnerLogger(() => (level, report, meta) => {
     // Failed jobs are logged by the listener of job:error.
-    if (!meta.failure) logger[levels[level]]({ report, err: meta.error }, 'Queue reported')
+    if (!meta.failure) logger[levels[level]]({ report: clip(report, 2000), err: meta.error }, 'Queue reported')
   })
 }

@@ -1,0 +1,46 @@
+import { pino } from 'pino'
+import { expect, test, vi } from 'vitest'
+import { z } from 'zod'
+import { createDatabase } from '../../scripts/testing/database.ts'
+import { createDb } from '../shared/db.ts'
+import { serializeError } from '../shared/serialize_error.ts'
+import { defineTask } from './define_task.ts'
+import { createQueue } from './runner.ts'
+
+test('a task whose error cannot be stored or is very large fails alone, with one bounded line', async () => {
+  const database = await createDatabase()
+  const lines: { msg: string; err?: object }[] = []
+  const logger = pino(
+    { serializers: { err: serializeError } },
+    { write: (line: string) => void lines.push({ ...JSON.parse(line), bytes: line.length }) },
+  )
+  const circle = new Error(`nul \u0000 ${'x'.repeat(50_000_000)}`)
+  circle.cause = new Error('connect', { cause: circle })
+  const poison = defineTask({
+    payload: z.object({}),
+    run: async () => {
+      throw circle
+    },
+  })
+  const pool = database.openPool()
+  const tasks = { poison: poison({ logger }) }
+  const queue = createQueue({ pool, db: createDb(pool), logger, tasks, runsSchedules: false, concurrency: 1 })
+  try {
+    const admin = await database.connect()
+    await admin.query("select graphile_worker.add_job('poison', max_attempts => 2)")
+    queue.start()
+    const read = 'select attempts, last_error from graphile_worker._private_jobs'
+    await vi.waitFor(async () => expect((await admin.query(read)).rows[0]?.last_error).not.toBeNull(), 20_000)
+    expect((await admin.query(read)).rows[0]).toMatchObject({
+      attempts: 1,
+      last_error: expect.stringMatching(/^nul {2}x/),
+    })
+    expect(lines.filter(({ msg }) => msg === 'Task failed')).toEqual([
+      expect.objectContaining({ bytes: expect.toSatisfy((bytes: number) => bytes < 40_000) }),
+    ])
+    expect(lines.filter(({ msg }) => msg === 'Queue is not running')).toEqual([])
+  } finally {
+    await queue.stop()
+    await database.drop()
+  }
+})
