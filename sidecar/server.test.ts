@@ -1,18 +1,20 @@
 import pg from 'pg'
-import { pino } from 'pino'
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { spacesEnv } from '../scripts/local/services.ts'
 import { createDb } from '../worker/shared/db.ts'
 import { createSpaces } from '../worker/shared/object_store.ts'
+import { createLogger } from '../worker/shared/process.ts'
 import { parseConfig } from './config.ts'
 import { buildServer } from './server.ts'
 
+const lines: string[] = []
+beforeEach(() => void lines.splice(0))
 // Nothing listens on port 1.
 const db = createDb(new pg.Pool({ connectionString: 'postgres://sidecar@127.0.0.1:1/postgres' }))
 const server = buildServer({
   db,
   store: createSpaces(parseConfig({ DATABASE_URL: 'postgres://h/d', ASSETS_CDN_URL: 'http://h', ...spacesEnv(1) })),
-  logger: pino({ level: 'silent' }),
+  logger: createLogger('sidecar', 'warn', { write: (line) => void lines.push(line) }),
   corsOrigins: ['https://app.example'],
   cdnUrl: 'http://127.0.0.1:1/bucket',
   uploadsAtOnce: 1,
@@ -20,6 +22,12 @@ const server = buildServer({
 })
 server.get('/api/broken', async () => {
   throw new Error('password s3cret')
+})
+const circle = new Error('x'.repeat(50_000_000))
+circle.cause = Object.assign(new Error('connect', { cause: circle }), { code: 'ECONNREFUSED' })
+const thrown: unknown[] = [circle, null, undefined, Symbol('x'), 'text']
+server.get<{ Params: { index: number } }>('/api/throw/:index', async ({ params }) => {
+  throw thrown[params.index]
 })
 server.post('/api/echo', async (request) => request.body)
 
@@ -64,4 +72,19 @@ test('an internal error does not show its reason', async () => {
   const response = await server.inject('/api/broken')
   expect(response.json()).toMatchObject({ code: 'PT500', details: 'internal_error' })
   expect(response.body).not.toMatch(/s3cret|stack|node_modules/)
+})
+
+test.each([
+  ['an error with a circle of causes and 50 MB', 0, { cause: { message: 'connect', code: 'ECONNREFUSED' } }],
+  ['null', 1, {}],
+  ['undefined', 2, {}],
+  ['a symbol', 3, {}],
+  ['a text', 4, {}],
+])('%s is an internal error, with one bounded line of the log', async (_what, index, err) => {
+  const response = await server.inject(`/api/throw/${index}`)
+  expect(response.json()).toMatchObject({ code: 'PT500', details: 'internal_error' })
+  const failed = lines.filter((line) => line.includes('"Request failed"'))
+  expect(failed).toHaveLength(1)
+  expect(failed[0]?.length).toBeLessThan(40_000)
+  expect(JSON.parse(failed[0] ?? '')).toMatchObject({ err })
 })

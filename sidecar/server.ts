@@ -48,7 +48,7 @@ export function buildServer({ logger, corsOrigins, ...options }: ServerOptions):
   )
   server.setErrorHandler<FastifyError>((error, request, reply) => {
     const refused = refusalFor(error)
-    if (refused.status === 500) request.log.error({ err: error }, 'Request failed')
+    if (refused.status === 500) request.log.error({ err: error ?? String(error) }, 'Request failed')
     else if (refused.status > 500) request.log.warn({ err: error }, 'Request was refused')
     return refuse(request, reply, refused)
   })
@@ -78,7 +78,8 @@ function refuse({ raw }: FastifyRequest, reply: FastifyReply, { status, headers,
 /** Turns an error into a refusal. Clients may read Fastify's own messages for status 4xx, and of other errors nothing. */
 function refusalFor(error: FastifyError | Refusal): Refusal {
   if (error instanceof Refusal) return error
-  const status = error.statusCode ?? 500
+  // A handler may throw null.
+  const status = (error as FastifyError | null | undefined)?.statusCode ?? 500
   const hint = hints[status] ?? 'Correct the request.'
   if (status < 500) return refusal(status, slugs[status] ?? 'request_invalid', error.message, hint)
   return refusal(

@@ -1,4 +1,4 @@
-import { destination, type Logger, pino, stdTimeFunctions } from 'pino'
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
 import { z } from 'zod'
 import { serializeError } from './serialize_error.ts'
 
@@ -37,8 +37,12 @@ export async function orExit<Result>(code: number, step: () => Result | Promise<
   }
 }
 
-/** Logs JSON lines to stdout. A line has a bounded part of an error (serialize_error.ts). */
-export function createLogger(service: string, level: string): Logger {
+/**
+ * Logs JSON lines to stdout, or to the stream of a test. A line has a bounded part of an error (serialize_error.ts).
+ *
+ * Stdout is synchronous, because otherwise the last lines before an exit come out of order.
+ */
+export function createLogger(service: string, level: string, stream?: DestinationStream): Logger {
   const options = {
     level,
     base: { service },
@@ -46,8 +50,7 @@ export function createLogger(service: string, level: string): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: serializeError },
   }
-  // Synchronous, because otherwise the last lines before an exit come out of order.
-  return pino(options, destination({ sync: true }))
+  return pino(options, stream ?? destination({ sync: true }))
 }
 
 /** The end of this process. */
