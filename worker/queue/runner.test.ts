@@ -40,7 +40,7 @@ test('a task whose error cannot be stored or is very large fails alone, with one
     ])
     expect(lines.filter(({ msg }) => msg === 'Queue is not running')).toEqual([])
   } finally {
-    await queue.stop()
+    await queue.stop(0, AbortSignal.abort())
     await database.drop()
   }
 })
