@@ -7,9 +7,9 @@ const pathMax = 300
 
 /**
  * Finds the first value that JSON would lose or change, such as a Map, which becomes `{}`, or NaN, which becomes null. Returns
- * a sentence with its place and with what to return instead; undefined if there is none.
+ * a sentence with its place and an advice, or undefined if every value is fine.
  *
- * A property whose value is undefined is no fault: JSON omits the property, which is how TypeScript reads an optional one.
+ * A property whose value is undefined is fine: JSON omits the property, and TypeScript reads it as an optional property.
  */
 export function findUnstorable(value: unknown, name: string): string | undefined {
   return toSentence(find(value, 0, false), name)

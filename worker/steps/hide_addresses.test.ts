@@ -20,11 +20,11 @@ test.each([
 })
 
 test.each([
-  'Gemini’s answer cannot be used: it has image/svg+xml.',
-  'The input does not match its schema: episodes[0].title: Too big: expected string to have <=500 characters',
-  'Request 3/4 of the text and/or fewer scenes at 12:30. See docs/errors.md.',
-  'Version 1.2.0 of template drama has no outline_prompt.',
-  'Gemini does not know the model: models/gemini-2.5-pro.',
+  'The answer cannot be used: it has image/svg+xml.',
+  'The input does not match its schema: chapters[0].title: Too big: expected string to have <=500 characters',
+  'Request 3/4 of the text and/or fewer parts at 12:30. See docs/errors.md.',
+  'Version 1.2.0 of x has no y_prompt.',
+  'It does not know the model: models/some-2.5-pro.',
   'It needs std::map, a: 1 and C++.',
 ])('keeps %j', (message) => {
   expect(hideAddresses(message)).toBe(message)

@@ -99,7 +99,7 @@ describe('a failure', () => {
     })
   })
 
-  test('of a StepError is stored without addresses, and cut', () => {
+  test('has the message of its StepError without addresses, and cut', () => {
     const message = `Getting https://10.0.0.7/x failed. ${'x'.repeat(50_000_000)}`
     const { error } = JSON.parse(describeFailure(step, new StepError('x', message)))
     expect(error.message).toMatch(/^Getting … failed\. x+$/)
@@ -128,14 +128,14 @@ describe('a failure', () => {
     ['a value without a text', Object.create(null)],
     ['a proxy of a StepError that throws', proxy],
     ['a proxy that throws', traps],
-  ])('of %s is stored as handler_failed, with a constant sentence', (_what, thrown) => {
+  ])('from %s is handler_failed, with a constant sentence', (_what, thrown) => {
     const { error, is_permanent } = JSON.parse(describeFailure(step, thrown))
     expect(error.slug).toBe('handler_failed')
     expect(error.message).toMatch(/^The handler of this step failed unexpectedly\. Retry the run\. /)
     expect(is_permanent).toBe(false)
   })
 
-  test('of a StepError whose fields have other types can be stored', () => {
+  test('can be stored if the fields of its StepError have other types', () => {
     const error = Object.assign(new StepError('x', 'x'), { message: { a: 1 }, slug: 'No Slug', retryInMs: 'soon' })
     expect(JSON.parse(describeFailure(step, error))).toEqual({
       ...{ id: 1, fence: 2, outcome: 'failed', is_permanent: false },

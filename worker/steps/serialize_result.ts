@@ -28,7 +28,7 @@ export function describeResult(
   return text
 }
 
-/** What owners read about an error that is not a StepError. The log has the error, with the id of the step. */
+/** The message for owners if an error is not a StepError. The log has the error, with the id of the step. */
 const unexpected =
   'The handler of this step failed unexpectedly. Retry the run. If the step fails again, tell the operator, who finds the reason in the log of the worker, under the id of the step.'
 
