@@ -69,6 +69,23 @@ async function open(name: string, lease: string) {
   }
 }
 
+/** Starts a worker, and another one whenever it ends. Returns a function that ends this. */
+function supervise(start: () => Promise<Child>): () => Promise<void> {
+  let isOver = false
+  let worker: Child | undefined
+  const ended = (async () => {
+    while (!isOver) {
+      worker = await start()
+      await worker.exited
+    }
+  })()
+  return async () => {
+    isOver = true
+    await worker?.stop('SIGKILL', 1)
+    await ended
+  }
+}
+
 const submit = async (client: Client, steps: StepSpec[]): Promise<number> => {
   const spec = JSON.stringify({ key: 'root', type: 'group', steps })
   return Number((await client.query('select app.submit_run($1, null, null) as id', [spec])).rows[0].id)
@@ -124,6 +141,29 @@ test.concurrent('steps of a worker whose connections are frozen are not lost', s
   faulty.freeze()
   await until(() => hasEnded(client, run))
   expect(begun()).toEqual(once(['nap-0', 'nap-1', 'nap-2']))
+})
+
+test.concurrent('an endless handler fails after three losses, and its neighbours complete', slow, async () => {
+  const { client, start, begun, lines } = await open('endless', '30 seconds')
+  const endSupervision = supervise(() => start({ env: { WORKER_STALL_SECONDS: '3' } }))
+  clean.push(endSupervision)
+  const steps = naps(3, 300)
+  const run = await submit(client, [{ key: 'endless', type: 'compute', input: {}, on_failure: 'continue' }, ...steps])
+  await until(() => hasEnded(client, run))
+  expect(await jobs(client, run)).toMatchObject([
+    { key: 'endless', status: 'failed', error_slug: 'worker_stalled' },
+    ...steps.map(({ key }) => ({ key, status: 'completed', error_slug: null })),
+  ])
+  // Each nap began with the first attempt of the endless step, or later and once.
+  expect(Math.max(...Object.values(begun()))).toBeLessThanOrEqual(2)
+  const stalls = lines().filter(({ event }) => event === 'event_loop_stalled')
+  expect(stalls.map(({ level, types }) => [level, types.compute])).toEqual([
+    ['error', 1],
+    ['error', 1],
+    ['error', 1],
+  ])
+  // The last two attempts ran alone.
+  expect(stalls.slice(1).map(({ types }) => types)).toEqual([{ compute: 1 }, { compute: 1 }])
 })
 
 /** A worker with one slot that is paused while it has claimed ten steps ahead. */
