@@ -32,7 +32,7 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
     input: z.object({ ms: z.number() }),
     output: z.object({ napped: z.number() }),
     async run({ ms }, { signal, progress, logger }) {
-      logger.debug('Nap began')
+      logger.debug('Handler began')
       progress(0.5)
       await sleep(ms, undefined, { signal })
       return { napped: ms }
@@ -52,7 +52,8 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
   compute: defineHandler({
     input: z.object({ ms: z.number().optional() }),
     output: z.object({ rounds: z.number() }),
-    run({ ms = Number.POSITIVE_INFINITY }) {
+    run({ ms = Number.POSITIVE_INFINITY }, { logger }) {
+      logger.debug('Handler began')
       let rounds = 0
       for (const end = performance.now() + ms; performance.now() < end; ) rounds += 1
       return { rounds }
