@@ -56,8 +56,8 @@ test('hands begun steps in as lost and all others as returned, removes the worke
       error: {
         slug: 'worker_stalled',
         message:
-          'The worker stood still for 60 seconds, because this step or a step next to it blocked the process. ' +
-          'The next attempt runs alone in its process.',
+          'The worker stood still for 60 seconds, because this step or another step blocked its process. ' +
+          'After such a loss, a step runs alone in its process.',
       },
     })),
     ...[4, 5].map((id) => ({ id, fence: id + 10, outcome: 'returned' })),

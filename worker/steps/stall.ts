@@ -65,8 +65,8 @@ function describeStalled(seconds: number): (claim: SharedClaim) => string {
   const error = {
     slug: 'worker_stalled',
     message:
-      `The worker stood still for ${seconds} seconds, because this step or a step next to it blocked the process. ` +
-      'The next attempt runs alone in its process.',
+      `The worker stood still for ${seconds} seconds, because this step or another step blocked its process. ` +
+      'After such a loss, a step runs alone in its process.',
   }
   return ({ id, fence, state }) =>
     state === 'begun' ? JSON.stringify({ id, fence, outcome: 'lost', error }) : describeReturn({ id, fence })
