@@ -1,6 +1,6 @@
 -- worker.exchange_steps applies results and claims ready steps in one call.
 begin;
-select plan(13);
+select plan(16);
 insert into job_types (name) values ('noop');
 
 -- Given a run in which b depends on a
@@ -38,6 +38,33 @@ select is(
 select is(tests.hand_in_result('b', want => 10), null, 'claims nothing after the last step');
 select is(tests.status_of('root'), 'completed', 'completes the run with its last step');
 select is_empty('select from app.job_queue', 'leaves no step of a completed run in the queue');
+
+-- Given the same result twice in one batch
+select tests.submit_steps('{"key": "p", "type": "noop"}');
+select tests.claim_steps();
+select tests.exchange(
+  jsonb_build_array(
+    tests.step_result('p', '{"outcome": "completed", "output": 1, "children": []}'),
+    tests.step_result(
+      'p', '{"outcome": "completed", "output": 2, "children": [{"key": "c", "type": "noop"}]}'
+    )
+  )
+);
+select is(
+  tests.last_answer() -> 'refused',
+  jsonb_build_array(
+    jsonb_build_object('index', 1, 'id', tests.claimed_step('p') -> 'id', 'reason', 'step_lost')
+  ),
+  'refuses the second result of a step in a batch'
+);
+select is(
+  (select output from jobs where key = 'p'), '1', 'keeps the output of the first result of a batch'
+);
+select is(
+  tests.statuses_of('p', 'root', 'c'),
+  'completed completed',
+  'adds no children of a result that was refused'
+);
 
 -- The door
 select throws_ok(

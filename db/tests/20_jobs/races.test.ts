@@ -29,6 +29,8 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 beforeEach(async () => {
+  // A test that failed may have left a transaction open, which must not block the next one.
+  await Promise.all([a, b, c, watcher].map((client) => client.query('rollback')))
   await watcher.query('delete from app.runs; delete from app.workers')
 })
 
@@ -148,6 +150,21 @@ test('claim against claim of a limited type: the limit holds', async () => {
   await requireInvariants(watcher)
 })
 
+test('claim against claim of a type with a limit for each owner: the limit holds', async () => {
+  await watcher.query("insert into job_types (name, owner_running_limit) values ('narrow', 3)")
+  await submit(['a', 'b', 'c', 'd', 'e'], 'narrow')
+  await a.query('begin')
+  const { steps } = await exchange(a, first, [], 2)
+  expect(steps).toHaveLength(2)
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await a.query('commit')
+  expect((await exchange(b, second, [], 5)).steps).toHaveLength(1)
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await exchange(a, first, [completed(steps[0] as ClaimedStep)], 0)
+  expect((await exchange(b, second, [], 5)).steps).toHaveLength(1)
+  await requireInvariants(watcher)
+})
+
 test('complete against complete: the second waits, and the run ends once', async () => {
   const id = await submit(['a', 'b'])
   const { steps } = await exchange(a, first, [], 2)
@@ -261,6 +278,37 @@ test('leave against claim: leave waits for the exchange, and keeps a worker that
   await left
   const { rows } = await watcher.query('select id from app.workers')
   expect(rows).toEqual([{ id: first }])
+})
+
+const createUser = async (): Promise<string> => {
+  const id = crypto.randomUUID()
+  await watcher.query('insert into auth.users (id, email) values ($1, $2)', [id, `${id}@example.com`])
+  return id
+}
+const submitFor = (client: Client, owner: string) =>
+  client.query(`select app.submit_run('{"key": "root", "type": "noop"}', $1, null) as id`, [owner])
+
+test('the deletion of a user against submit: submit waits, and does not find the owner', async () => {
+  const owner = await createUser()
+  await a.query('begin')
+  await a.query('delete from auth.users where id = $1', [owner])
+  const late = submitFor(b, owner)
+  late.catch(() => {})
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await expect(late).rejects.toMatchObject({ code: 'PT404', detail: 'owner_not_found' })
+  expect((await watcher.query('select from app.runs')).rowCount).toBe(0)
+})
+
+test('submit against the deletion of its owner: the deletion waits, and deletes the run', async () => {
+  const owner = await createUser()
+  await a.query('begin')
+  await submitFor(a, owner)
+  const gone = b.query('delete from auth.users where id = $1', [owner])
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await gone
+  expect((await watcher.query('select from app.runs')).rowCount).toBe(0)
 })
 
 test('the deletion of a user against children that need a new lane: one waits, and both end', async () => {
@@ -405,6 +453,21 @@ test('sweep against sweep: one requeues the steps, and neither waits', async () 
     { status: 'queued', losses: 1 },
     { status: 'queued', losses: 1 },
   ])
+  await requireInvariants(watcher)
+})
+
+test('sweep against an exchange of a worker whose heartbeats are late: it keeps its steps', async () => {
+  await submit(['a', 'b'])
+  const { steps } = await exchange(a, first, [], 1)
+  await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
+  await letSweep(watcher, second)
+  await a.query('begin')
+  const more = await exchange(a, first, [], 1)
+  expect(await sweepSteps(b, second)).toBe(0)
+  await a.query('commit')
+  const results = [...steps, ...more.steps].map((step) => completed(step))
+  expect(results).toHaveLength(2)
+  expect((await exchange(a, first, results, 0)).refused).toEqual([])
   await requireInvariants(watcher)
 })
 

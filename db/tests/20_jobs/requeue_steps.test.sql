@@ -1,6 +1,6 @@
 -- Steps that are returned, rescheduled, or fail temporarily go back to the queue.
 begin;
-select plan(21);
+select plan(28);
 insert into job_types (name, max_failures, backoff, backoff_max) values ('noop', 2, '10 s', '10 s');
 
 -- Given a claimed step that its worker returns
@@ -46,6 +46,21 @@ select is(
 select is(tests.claim_steps(1), null, 'pauses after a failure');
 select tests.travel('80 seconds');
 select is(tests.claim_steps(1), 't', 'tries the step again after the pause');
+select is(
+  tests.claimed_step('t') -> 'state', '{"tick": 1}', 'keeps the saved state of a step that failed'
+);
+select tests.hand_in_result('t', '{"outcome": "returned"}');
+select tests.claim_steps(1);
+select is(
+  tests.claimed_step('t') -> 'state',
+  '{"tick": 1}',
+  'keeps the saved state of a step that was returned'
+);
+select tests.hand_in_result('t', '{"outcome": "lost"}');
+select tests.claim_steps(1);
+select is(
+  tests.claimed_step('t') -> 'state', '{"tick": 1}', 'keeps the saved state of a step that was lost'
+);
 select tests.hand_in_result(
   't',
   '{"outcome": "failed", "error": {"slug": "flaked", "message": "Again."}}'
@@ -58,6 +73,33 @@ select results_eq(
   $$ values ('failed', 'flaked', 'Step "t" failed: Again.') $$,
   'fails the run, which shows the reason of the step'
 );
+
+-- Given a step that fails again and again, with a backoff of 10 s to 60 s
+insert into job_types (name, max_failures, backoff, backoff_max) values ('slow', 9, '10 s', '60 s');
+create temporary table pauses (n integer, pause interval);
+select tests.submit_steps('{"key": "slow", "type": "slow"}');
+create function pg_temp.fail_again(n integer) returns void language plpgsql as $$
+begin
+  update app.job_queue set run_at = app.now() where status = 'queued';
+  update app.lanes set wake_at = app.now();
+  perform tests.claim_steps(1);
+  perform tests.hand_in_result('slow', '{"outcome": "failed"}');
+  insert into pauses
+  select fail_again.n, q.run_at - app.now() from app.job_queue as q where q.status = 'queued';
+end
+$$;
+select pg_temp.fail_again(n) from generate_series(1, 4) as n;
+select ok(
+  p.pause between v.shortest and v.longest,
+  format('pauses for %s to %s after failure %s', v.shortest, v.longest, v.n)
+)
+from (
+  values
+    (1, '5 s'::interval, '10 s'::interval), (2, '10 s', '20 s'), (3, '20 s', '40 s'),
+    (4, '30 s', '60 s')
+) as v (n, shortest, longest)
+join pauses as p on p.n = v.n;
+select app.cancel_runs(array(select id from app.runs));
 
 -- Given a provider that names a delay
 select tests.submit_steps('{"key": "p", "type": "noop"}, {"key": "q", "type": "noop"}');
