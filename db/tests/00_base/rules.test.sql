@@ -309,8 +309,8 @@ select set_eq(
     select format('%s.%s', schema, proname) from our_functions
     where proconfig @> array['enable_nestloop=off', 'enable_hashjoin=on']
   $$,
-  array['app.parse_steps', 'app.parse_edges', 'app.insert_steps'],
-  'functions that join the steps of a new run with each other use hash joins'
+  array['app.parse_steps', 'app.parse_edges', 'app.insert_steps', 'app.rebuild_queue'],
+  'functions that join the steps of a run with each other use hash joins'
 );
 
 select * from finish();

@@ -199,6 +199,20 @@ describe('a run', () => {
 })
 
 describe('a large run', () => {
+  test('has 30 s to be retried, instead of the 8 s that a user has', async () => {
+    const id = await submit([{ key: 'a', type: 'noop' }])
+    await admin.query(`
+      create function app.note_timeout(bigint[]) returns void language sql
+        begin atomic update public.jobs set output = to_jsonb(current_setting('statement_timeout')) where id = any ($1); end;
+      select app.register_callbacks('group', on_run_reopened => 'app.note_timeout')`)
+    await ana.rpc('cancel_job', { job_id: id })
+    expect((await ana.rpc('retry_job', { job_id: id })).data).toBe('joining')
+    const { rows } = await admin.query('select output from jobs where id = $1', [id])
+    expect(rows).toEqual([{ output: '30s' }])
+    await admin.query("delete from app.job_callbacks where type = 'group'")
+    await ana.rpc('cancel_job', { job_id: id })
+  })
+
   test('has its outputs read in pages', async () => {
     const wide = Array.from({ length: 30 }, (_one, n) => ({ key: `w${n}`, type: 'noop' }))
     const id = await submit([...wide, { key: 'all', type: 'noop', depends_on: wide.map(({ key }) => key) }])

@@ -1,0 +1,162 @@
+import pg from 'pg'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { adminConfig } from '../../../scripts/local/postgres.ts'
+import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
+import { completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
+import { requireInvariants } from './invariants.ts'
+
+// The time of a call on a whole run grows with the run and not with its square, with any statistics. Seconds would depend
+// on the machine, so the test counts the rows that the plan nodes of a call handle.
+let database: TestDatabase
+
+beforeAll(async () => {
+  database = await createDatabase()
+  const client = await database.connect()
+  await client.query("insert into job_types (name) values ('noop')")
+})
+afterAll(() => database.drop())
+
+type Step = { key: string; type: string; depends_on?: string[]; steps?: Step[]; on_failure?: string; priority?: number }
+type Shape = { spec: Step; children?: Step[]; fails?: boolean }
+
+const noop = (key: string, more: Partial<Step> = {}): Step => ({ key, type: 'noop', ...more })
+const group = (key: string, steps: Step[], more: Partial<Step> = {}): Step => ({ key, type: 'group', steps, ...more })
+const many = (n: number, make: (n: number) => Step) => Array.from({ length: n }, (_one, i) => make(i))
+const strand = (levels: number, key: string): Step =>
+  levels === 0 ? noop(key) : group(key, [strand(levels - 1, 'below')])
+
+/** Runs with about n steps, or n dependencies. */
+const shapes: Record<string, (n: number) => Shape> = {
+  'children that a step returned': (n) => ({ spec: noop('root'), children: many(n, (i) => noop(`c${i}`)) }),
+  'a group in which one step fails': (n) => ({
+    spec: group(
+      'root',
+      many(n, (i) => noop(`s${i}`)),
+    ),
+    fails: true,
+  }),
+  'a chain': (n) => ({
+    spec: group(
+      'root',
+      many(n, (i) => noop(`s${i}`, i > 0 ? { depends_on: [`s${i - 1}`] } : {})),
+    ),
+  }),
+  'a deep tree': (n) => ({
+    spec: group(
+      'root',
+      many(n / 50, (i) => strand(49, `s${i}`)),
+    ),
+  }),
+  'steps that all depend on all others': (n) => {
+    const side = Math.round(2 * Math.sqrt(n))
+    const first = many(side, (i) => noop(`a${i}`))
+    return {
+      spec: group('root', [
+        ...first,
+        ...many(side, (i) => noop(`b${i}`, { depends_on: first.map((step) => step.key) })),
+      ]),
+    }
+  },
+  'groups that are skipped': (n) => {
+    const skipped = many(n / 2, (i) => group(`s${i}`, [noop('c')], { depends_on: ['first'] }))
+    const first = noop('first', { on_failure: 'skip_dependents', priority: -1 })
+    return { spec: group('root', [first, ...skipped, noop('last')]), fails: true }
+  },
+}
+
+const tables = ['public.jobs', 'app.job_queue', 'app.runs', 'app.lanes']
+const statistics: Record<string, (admin: pg.Client, isLoaded: boolean) => Promise<unknown>> = {
+  'no statistics': (admin) => admin.query('delete from pg_statistic where starelid = any ($1::regclass[])', [tables]),
+  'statistics of empty tables': async (admin, isLoaded) => isLoaded || admin.query(`analyze ${tables}`),
+  'fresh statistics': async (admin, isLoaded) => isLoaded && admin.query(`analyze ${tables}`),
+}
+
+type Plan = { 'Actual Rows': number; 'Actual Loops': number; Plans?: Plan[] } & Record<string, unknown>
+
+/** The rows that a plan node and the nodes below it produced, or read and dropped. */
+function countRows(plan: Plan): number {
+  const dropped = Object.entries(plan).filter(([name]) => name.startsWith('Rows Removed by'))
+  const rows = dropped.reduce((sum, [, value]) => sum + Number(value), plan['Actual Rows'])
+  return rows * plan['Actual Loops'] + (plan.Plans ?? []).reduce((sum, below) => sum + countRows(below), 0)
+}
+
+/** A superuser's session, which reports the plan of each statement in each function. */
+async function watch(): Promise<{ client: pg.Client; rows: () => number }> {
+  const { port, secrets } = inject('cluster')
+  const client = new pg.Client(adminConfig({ port, adminPassword: secrets.adminPassword }, database.name))
+  await client.connect()
+  await client.query(`
+    load 'auto_explain';
+    set auto_explain.log_min_duration = 0;
+    set auto_explain.log_nested_statements = on;
+    set auto_explain.log_analyze = on;
+    set auto_explain.log_timing = off;
+    set auto_explain.log_format = json;
+    set auto_explain.log_level = notice;
+    set request.jwt.claims = '{"role": "service_role"}'`)
+  let counted = 0
+  client.on('notice', ({ message }) => {
+    const [, plan] = message?.split('plan:\n') ?? []
+    if (plan !== undefined) counted += countRows(JSON.parse(plan).Plan)
+  })
+  const rows = () => {
+    const before = counted
+    counted = 0
+    return before
+  }
+  return { client, rows }
+}
+
+/** The rows that each call handled, on a run of n steps. */
+async function measure(shape: Shape, gather: (typeof statistics)[string]): Promise<Record<string, number>> {
+  const { client, rows } = await watch()
+  const counts: Record<string, number> = {}
+  const worker = crypto.randomUUID()
+  try {
+    await client.query(`truncate ${tables} cascade`)
+    await gather(client, false)
+    const call = async (name: string, text: string, value: unknown) => {
+      rows()
+      const answer = await client.query(text, [value])
+      counts[name] = rows()
+      return answer.rows[0]
+    }
+    const { id } = await call('submit_run', 'select app.submit_run($1, null, null) as id', JSON.stringify(shape.spec))
+    if (shape.children || shape.fails) {
+      const [step] = (await exchangeSteps(client, worker, [], 1)).steps
+      if (step === undefined) throw new Error('No step was ready.')
+      const failed = { id: step.id, fence: step.fence, outcome: 'failed', is_permanent: true }
+      rows()
+      await exchangeSteps(client, worker, [shape.children ? completed(step, null, shape.children) : failed])
+      counts['exchange_steps'] = rows()
+    }
+    await gather(client, true)
+    await call('job_tree', 'select app.job_tree($1)', id)
+    await call('job_graph', 'select app.job_graph($1)', id)
+    const { rows: runs } = await client.query('select finished_at from app.runs where id = $1', [id])
+    if (runs[0].finished_at === null) await call('cancel_job', 'select app.cancel_job($1)', id)
+    await call('retry_job', 'select app.retry_job($1)', id)
+    await requireInvariants(client)
+    await client.query('select app.cancel_job($1)', [id])
+    await client.query("update app.runs set finished_at = now() - interval '1 year'")
+    rows()
+    await client.query('select app.delete_finished_runs()')
+    counts['delete_finished_runs'] = rows()
+    return counts
+  } finally {
+    await client.end()
+  }
+}
+
+test.each(Object.keys(shapes))('%s', { timeout: 60_000 }, async (name) => {
+  const shape = shapes[name] as (typeof shapes)[string]
+  for (const [knowledge, gather] of Object.entries(statistics)) {
+    const small = await measure(shape(200), gather)
+    const large = await measure(shape(800), gather)
+    for (const [call, count] of Object.entries(large)) {
+      const growth = count / (small[call] as number)
+      // Four times as many steps: about 4 if the work is linear, about 16 if it is quadratic.
+      expect(growth, `${call} with ${knowledge}: ${small[call]} rows became ${count}`).toBeLessThan(8)
+    }
+  }
+})
