@@ -61,14 +61,14 @@ begin
   left_over as (
     select d.parent_id, count(*)::integer as children
     from deleted as d
+    -- "not in" hashes the ids; "<> all" compares each row with each of them.
+    where d.parent_id not in (select unnest(v_ids || skip_steps.failed_ids))
     group by d.parent_id
   )
   update app.job_queue as q
   set open_children = q.open_children - l.children
   from left_over as l
-  where q.job_id = any (array[l.parent_id])
-    and q.job_id <> all (v_ids)
-    and q.job_id <> all (skip_steps.failed_ids);
+  where q.job_id = any (array[l.parent_id]);
 
   update public.jobs as j
   set status = 'skipped', finished_at = v_now
