@@ -1,85 +1,86 @@
 -- app.describe_steps
+--
+-- Why         builds no more than it returns: at most 1 MiB of outputs per step, because a larger
+--             output is read in pages, and 4 MiB per batch, because 1,000 steps that depend on the
+--             same step would carry its output 1,000 times
 create or replace function app.describe_steps(job_ids bigint[])
   returns jsonb
   language plpgsql
   stable
   set search_path = ''
 as $$
-declare
-  v_paged_ids bigint[] := '{}'::bigint[];
 begin
-  -- At most 4 MiB of outputs per batch, because 1,000 steps that depend on the same step would
-  -- carry its output 1,000 times.
-  if cardinality(describe_steps.job_ids) > 4 then
-    v_paged_ids := array(
-      select s.job_id
-      from (
-        select
-          q.job_id,
-          sum(
-            (
-              select coalesce(sum(d.output_bytes), 0)
-              from public.jobs as d
-              where d.id = any (j.depends_on) and d.status in ('completed', 'failed')
-            )
-          ) over (order by q.priority, q.run_at, q.job_id) as total
-        from app.job_queue as q
-        -- Index lookup even on an empty table: ADR 8.
-        join public.jobs as j on j.id = any (array[q.job_id])
-        where q.job_id = any (describe_steps.job_ids) and j.depends_on is not null
-      ) as s
-      where s.total > 4194304
-    );
-  end if;
-
   return (
     select jsonb_agg(
       jsonb_build_object(
-        'id', q.job_id,
-        'fence', q.fence,
-        'run_id', q.run_id,
-        'owner_id', j.owner_id,
-        'key', j.key,
-        'type', j.type,
-        'input', j.input,
-        'state', q.state,
-        'failures', q.failures,
-        'losses', q.losses,
-        'runs_alone', q.runs_alone,
-        'now_ms', (extract(epoch from q.claimed_at) * 1000)::bigint,
-        'fault', null,
-        'timeout_ms', (extract(epoch from t.timeout) * 1000)::bigint,
-        'max_output_bytes', t.max_output_bytes,
+        'id', s.job_id,
+        'fence', s.fence,
+        'run_id', s.run_id,
+        'owner_id', s.owner_id,
+        'key', s.key,
+        'type', s.type,
+        'input', s.input,
+        'state', s.state,
+        'failures', s.failures,
+        'losses', s.losses,
+        'runs_alone', s.runs_alone,
+        'now_ms', (extract(epoch from s.claimed_at) * 1000)::bigint,
+        'fault', case
+          when s.bytes > s.max_input_bytes
+            then app.describe_input_fault(s.bytes, s.max_input_bytes)
+        end,
+        'timeout_ms', (extract(epoch from s.timeout) * 1000)::bigint,
+        'max_output_bytes', s.max_output_bytes,
         'outputs', case
-          when j.depends_on is null then '[]'
-          when q.job_id <> all (v_paged_ids) then (
-            select
-              case
-                when sum(d.output_bytes) > 1048576 or bool_or(d.collects) then null
-                else coalesce(
-                  jsonb_agg(
-                    jsonb_build_array(
-                      array[d.key],
-                      case d.status
-                        when 'failed' then jsonb_build_object('error', d.error_slug)
-                        else coalesce(d.output, 'null')
-                      end
-                    )
-                  ),
-                  '[]'
+          when s.depends_on is null then '[]'
+          when s.is_small and s.small_bytes <= 4194304 then (
+            -- A subquery runs only in the branch that is taken; an aggregate around this case would
+            -- run for every step.
+            select coalesce(
+              jsonb_agg(
+                jsonb_build_array(
+                  array[d.key],
+                  case d.status
+                    when 'failed' then jsonb_build_object('error', d.error_slug)
+                    else coalesce(d.output, 'null')
+                  end
                 )
-              end
+              ),
+              '[]'
+            )
             from public.jobs as d
-            where d.id = any (j.depends_on) and d.status in ('completed', 'failed')
+            where d.id = any (s.depends_on) and d.status in ('completed', 'failed')
           )
         end
       )
-      order by q.priority, q.run_at, q.job_id
+      order by s.priority, s.run_at, s.job_id
     )
-    from app.job_queue as q
-    join public.jobs as j on j.id = any (array[q.job_id])
-    join public.job_types as t on t.name = any (array[j.type])
-    where q.job_id = any (describe_steps.job_ids)
+    from (
+      select
+        q.job_id, q.fence, q.run_id, q.state, q.failures, q.losses, q.runs_alone, q.claimed_at,
+        q.priority, q.run_at,
+        j.owner_id, j.key, j.type, j.input, j.depends_on,
+        t.timeout, t.max_output_bytes, t.max_input_bytes,
+        m.bytes,
+        m.is_small,
+        sum(m.bytes) filter (where m.is_small) over (order by q.priority, q.run_at, q.job_id)
+          as small_bytes
+      from app.job_queue as q
+      -- Index lookups even on empty tables: ADR 8.
+      join public.jobs as j on j.id = any (array[q.job_id])
+      join public.job_types as t on t.name = any (array[j.type])
+      -- Sizes first, because the outputs of all dependencies together may be larger than a jsonb
+      -- can be.
+      cross join lateral (
+        select
+          coalesce(sum(d.output_bytes), 0) as bytes,
+          coalesce(sum(d.output_bytes), 0) <= least(1048576, t.max_input_bytes)
+            and bool_or(d.collects) is not true as is_small
+        from public.jobs as d
+        where d.id = any (j.depends_on) and d.status in ('completed', 'failed')
+      ) as m
+      where q.job_id = any (describe_steps.job_ids)
+    ) as s
   );
 end
 $$;
@@ -89,4 +90,5 @@ $$Returns claimed steps as worker.exchange_steps describes them, in the order in
 
 outputs: [[path, value], …] of the steps that each step depends on. Null if one of them collects its
 children, if the outputs are larger than 1 MiB, or if the batch would carry more than 4 MiB; the
-worker then calls worker.read_outputs.$$;
+worker then calls worker.read_outputs. fault: { slug, message } if the outputs are larger than
+job_types.max_input_bytes, so that the worker fails the step instead of running it; else null.$$;

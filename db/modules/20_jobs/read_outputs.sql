@@ -1,7 +1,7 @@
 -- worker.read_outputs
 --
 -- Called by   the worker, for a step that worker.exchange_steps returned without outputs
--- Errors      PT409 step_lost
+-- Errors      PT409 step_lost, PT422 input_too_large
 create or replace function worker.read_outputs(
   job_id bigint,
   fence bigint,
@@ -21,10 +21,15 @@ create or replace function worker.read_outputs(
 as $$
 declare
   v_ids bigint[];
+  v_max_bytes integer;
+  v_bytes bigint;
 begin
-  select coalesce(j.depends_on, '{}') into v_ids
+  select coalesce(j.depends_on, '{}'), t.max_input_bytes
+  into v_ids, v_max_bytes
   from app.job_queue as q
-  join public.jobs as j on j.id = q.job_id
+  -- Index lookups even on empty tables: ADR 8.
+  join public.jobs as j on j.id = any (array[q.job_id])
+  join public.job_types as t on t.name = any (array[j.type])
   where q.job_id = read_outputs.job_id
     and q.fence = read_outputs.fence
     and q.worker_id is not null;
@@ -34,6 +39,19 @@ begin
       'step_lost',
       'The worker no longer holds this step.',
       'Abort the handler of the step, because its result would be refused.'
+    );
+  end if;
+
+  -- A worker of the last release does not know the fault of a claimed step, and reads its outputs.
+  select sum(j.output_bytes) into v_bytes
+  from public.jobs as j
+  where j.id = any (v_ids) and j.status in ('completed', 'failed');
+  if v_bytes > v_max_bytes then
+    perform app.fail(
+      422,
+      'input_too_large',
+      app.describe_input_fault(v_bytes, v_max_bytes) ->> 'message',
+      'Fail the step permanently with this slug.'
     );
   end if;
 
@@ -82,9 +100,9 @@ comment on function worker.read_outputs(bigint, bigint, bigint) is
 $$Returns a page of the outputs that a running step depends on.
 
 Returns { outputs: [[path, value], …], after_id }: at most 1 MiB of outputs, or one larger output.
-path:
-the key of the step, and below a step that collects, the keys of its children. value: the output, or
-{ error: slug } of a failed step. Call it again with after_id until after_id is null.
-409 step_lost. Only for workers.$$;
+path: the key of the step, and below a step that collects, the keys of its children. value: the
+output, or { error: slug } of a failed step. Call it again with after_id until after_id is null.
+409 step_lost. 422 input_too_large: the outputs have more bytes than job_types.max_input_bytes. Only
+for workers.$$;
 
 grant execute on function worker.read_outputs(bigint, bigint, bigint) to worker;
