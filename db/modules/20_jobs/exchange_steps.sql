@@ -41,8 +41,9 @@ begin
 
   perform pg_advisory_xact_lock_shared(hashtextextended('worker ' || exchange_steps.worker_id, 0));
   if not exists (select from app.workers as w where w.id = exchange_steps.worker_id) then
-    insert into app.workers (id, heartbeat_at, started_at)
-    values (exchange_steps.worker_id, app.now(), app.now())
+    -- Its own heartbeats begin now at the earliest, so it requeues no steps of others for a lease.
+    insert into app.workers (id, heartbeat_at, beating_since, started_at)
+    values (exchange_steps.worker_id, app.now(), app.now(), app.now())
     on conflict do nothing;
   end if;
 

@@ -1,6 +1,6 @@
 -- A sweep requeues steps of silent workers, and steps that never reached their worker.
 begin;
-select plan(27);
+select plan(28);
 select tests.create_callbacks();
 create temporary table known (run bigint);
 
@@ -57,6 +57,12 @@ select is(
   (select worker.requeue_lost_steps(id, '[]') from sweeper),
   0,
   'requeues nothing for a worker that has just begun to send heartbeats'
+);
+select worker.exchange_steps('9b4bd1b4-7c4c-4c39-8f1c-1a40e9a2c001', '[]', 0);
+select is(
+  worker.requeue_lost_steps('9b4bd1b4-7c4c-4c39-8f1c-1a40e9a2c001', '[]'),
+  0,
+  'requeues nothing for a worker that has exchanged steps but sent no heartbeat'
 );
 update app.workers
 set
