@@ -15,6 +15,7 @@ const step: Step = {
   failures: 0,
   signal: new AbortController().signal,
   logger: pino({ level: 'silent' }),
+  now: () => 0,
   progress: () => {},
 }
 type Deps = { clock: { now(): number } }

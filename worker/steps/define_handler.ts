@@ -22,6 +22,11 @@ export type Step = {
    */
   signal: AbortSignal
   logger: Logger
+  /**
+   * The time by the clock of the database, in milliseconds since 1970. Use it for every time in a state or output, because
+   * another worker, whose clock may be hours apart, compares it.
+   */
+  now(): number
   /** Reports progress from 0 to 1. Clients see it within a second or two. */
   progress(fraction: number): void
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { pino } from 'pino'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createDatabase } from '../../scripts/testing/database.ts'
 import { someStep, unwatched } from '../../scripts/testing/steps.ts'
 import { createDb, type Db } from '../shared/db.ts'
@@ -53,6 +53,29 @@ test('a handler gets the input, the outputs and the facts about the step', async
       isAborted: false,
     },
   })
+})
+
+test('now is the time of the database, also if the clock of this process is two hours apart or jumps', async () => {
+  const claimed_ms = Date.UTC(2026, 10, 20)
+  vi.useFakeTimers({ toFake: ['Date'], now: claimed_ms - 7_200_000 })
+  try {
+    const { result } = run(
+      async (_input, { now }) => {
+        const first = now()
+        vi.setSystemTime(claimed_ms + 7_200_000)
+        await sleep(20)
+        return [first - claimed_ms, now() - first]
+      },
+      { step: { now_ms: claimed_ms } },
+    )
+    const [sinceClaim, slept] = (await result).output
+    expect(sinceClaim).toBeGreaterThanOrEqual(0)
+    expect(sinceClaim).toBeLessThan(5000)
+    expect(slept).toBeGreaterThanOrEqual(19)
+    expect(slept).toBeLessThan(5000)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('children and a new state are handed in as results; a rescheduled step keeps its progress', async () => {

@@ -86,6 +86,7 @@ export function createRunStep(options: {
       failures: step.failures,
       signal,
       logger: logger.child({ step: step.id, key: step.key, type: step.type }),
+      now: () => Math.round(step.now_ms + performance.now() - claim.claimedAt),
       progress: (fraction) => {
         claim.progress = toProgress(fraction)
       },

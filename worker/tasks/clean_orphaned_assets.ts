@@ -75,7 +75,8 @@ async function findUnknown(
   let listed = 0
   for await (const page of store.list(prefix, signal)) {
     listed += page.length
-    // An upload writes its row before its object; one hour is a margin that costs nothing.
+    // An upload writes its row before its object; one hour is a margin that costs nothing. Nothing depends on the margin, so
+    // the clocks of the store and of this host may differ.
     const keys = page.filter(({ modifiedAt }) => Date.now() - modifiedAt.getTime() > hourMs).map(({ key }) => key)
     const found = await db.call<{ object_key: string }>('worker.find_unknown_objects', { keys })
     unknown.push(...found.map(({ object_key }) => object_key).slice(0, limit - unknown.length))

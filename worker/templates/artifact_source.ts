@@ -31,11 +31,12 @@ export function createArtifactSource(options: {
   const { store, cache, findBundle } = options
   /** Downloads in progress, by path and hash: steps that begin together load a file once. */
   const downloads = new Map<string, Promise<{ bytes: Buffer; source: Source }>>()
+  /** `until` is by `performance.now()`, so that a clock that is set back does not make the pause hours long. */
   let silence: { until: number; reason: string } | undefined
 
   async function download(wanted: Wanted, logger: Logger): Promise<Buffer> {
     if (store === undefined) throw new Error('no store is configured')
-    if (silence !== undefined && Date.now() < silence.until) {
+    if (silence !== undefined && performance.now() < silence.until) {
       throw new Error(`not asked, because it did not answer some seconds ago: ${silence.reason}`)
     }
     for (let attempt = 1; ; attempt++) {
@@ -60,7 +61,7 @@ export function createArtifactSource(options: {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       if (error.isTooLarge || error.isBroken) return { reason: error.message }
-      if (error.isSilence) silence = { until: Date.now() + pauseMs, reason: error.message }
+      if (error.isSilence) silence = { until: performance.now() + pauseMs, reason: error.message }
       throw error
     }
   }

@@ -15,7 +15,7 @@ export type Cached =
 /** A file of a version. All names are plain, so that they can be parts of a path. */
 export type CacheKey = { template: string; version: string; name: string; locale: string | null }
 
-/** Caches downloaded artifacts on this machine's disk, for any number of processes. */
+/** Caches downloaded artifacts on this machine's disk, for any number of processes. Its times are of this machine's clock. */
 export type Cache = {
   /** Verifies the entry against its hash. Does not read an entry of more than `maxBytes`. */
   read(key: CacheKey, sha256: string, maxBytes: number): Promise<Cached>

@@ -64,7 +64,10 @@ afterAll(async () => {
 
 async function startWorker(env: Record<string, string> = {}): Promise<Child> {
   started += 1
-  const worker = startChild(home, `worker-${started}`, process.execPath, [join(import.meta.dirname, '../../main.ts')], {
+  // Shifts the clock of the worker if a test asks for it.
+  const clock = join(import.meta.dirname, '../../../scripts/testing/shifted_clock.ts')
+  const args = ['--import', clock, join(import.meta.dirname, '../../main.ts')]
+  const worker = startChild(home, `worker-${started}`, process.execPath, args, {
     env: {
       PATH: process.env['PATH'],
       DATABASE_URL: database.url('worker'),
@@ -365,11 +368,11 @@ test('fails a run with provider_not_configured if the worker has no key', { time
   expect(gemini.requests).toHaveLength(0)
 })
 
-test('starts a video once even if the worker is killed, and polls it without using a slot', {
+test('starts a video once even if the worker, whose clock is two hours behind, is killed; polls it without using a slot', {
   timeout: 90_000,
 }, async () => {
   gemini.behave({ videoPolls: 60 })
-  await startWorker({ WORKER_STEP_CONCURRENCY: '1' })
+  await startWorker({ WORKER_STEP_CONCURRENCY: '1', PLINTH_TEST_CLOCK_SHIFT_MS: '-7200000' })
   const options = { episodes: 1, scenes_per_episode: 2, characters: 1, with_video: true }
   const { id, runId } = await generate('A tide table with one line too many.', options)
   const count = (part: string) => gemini.requests.filter((path) => path.includes(part)).length

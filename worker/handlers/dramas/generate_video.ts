@@ -5,8 +5,16 @@ import type { DramaContext } from './deps.ts'
 import { buildPrompt, loadReferences } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 
-/** The state while Gemini makes the video. Any process can continue with it. */
-const saved = z.object({ operation: z.string().nullable(), started_at: z.number(), failed: z.number() })
+/**
+ * The state while Gemini makes the video. Any process can continue with it. In states of older releases `started_at` comes
+ * from the clock of a worker, and `clock` is missing.
+ */
+const saved = z.object({
+  operation: z.string().nullable(),
+  started_at: z.number(),
+  clock: z.literal('database').optional(),
+  failed: z.number(),
+})
 const none = { operation: null, started_at: 0, failed: 0 }
 const image = z.object({ url: z.string() })
 const maxMs = 3_600_000
@@ -16,7 +24,7 @@ const operationsMax = 3
 export default defineHandler({
   ...dramaDocuments.generate_video,
   async run({ drama_id, model, language, style, prompt, references }, context: DramaContext) {
-    const { deps, signal, outputs, progress } = context
+    const { deps, signal, outputs, now, progress } = context
     deps.media.requireStore()
     const state = saved.parse(context.state ?? none)
     if (state.operation === null) {
@@ -33,21 +41,23 @@ export default defineHandler({
         signal,
       })
       progress(0.1)
-      return new Reschedule({ ...state, operation, started_at: Date.now() }, deps.gemini.videoPollMs)
+      return new Reschedule({ ...state, operation, started_at: now(), clock: 'database' }, deps.gemini.videoPollMs)
     }
 
     const { operation } = state
+    // The hour begins again for a state of an older release, because the clock of its worker may be hours apart.
+    const started_at = state.clock === 'database' ? state.started_at : now()
     let video: Picture
     try {
       const uri = await deps.gemini.pollVideo({ operation, signal })
       if (uri === undefined) {
-        if (Date.now() - state.started_at > maxMs) {
+        if (now() - started_at > maxMs) {
           throw new StepError('provider_timed_out', 'Gemini has not made the video within an hour.', {
             isPermanent: true,
           })
         }
         progress(0.5)
-        return new Reschedule(state, deps.gemini.videoPollMs)
+        return new Reschedule({ ...state, started_at, clock: 'database' }, deps.gemini.videoPollMs)
       }
       progress(0.9)
       video = await deps.gemini.loadVideo({ uri, signal })

@@ -1,0 +1,61 @@
+import { pino } from 'pino'
+import { expect, test, vi } from 'vitest'
+import { Reschedule, type Step } from '../../steps/define_handler.ts'
+import type { DramaDeps } from './deps.ts'
+import generateVideo from './generate_video.ts'
+
+const hourMs = 3_600_000
+/** By the clock of the database. */
+const start = Date.UTC(2026, 10, 20)
+const deps = {
+  media: { requireStore: () => {} },
+  templates: { resolve: async () => ({ version: '1.0.0', artifacts: { scene_video_prompt: { text: 'x' } } }) },
+  gemini: { videoPollMs: 10_000, startVideo: async () => 'operations/1', pollVideo: async () => undefined },
+} as unknown as DramaDeps
+const id = '6f1f4d1e-50d5-4f0e-9c50-0d1f0a3e7b11'
+const input = { drama_id: id, target_id: id, kind: 'video', model: 'm', style: '', prompt: 'x', references: [] }
+
+/** Runs a turn on a worker whose clock differs from the clock of the database. Returns the state that the turn saves. */
+async function turn(state: unknown, { atMs, apartMs = 0 }: { atMs: number; apartMs?: number }): Promise<unknown> {
+  vi.useFakeTimers({ toFake: ['Date'], now: start + atMs + apartMs })
+  try {
+    const step = {
+      ...{ id: 1, runId: 1, ownerId: null, key: 'video', outputs: {}, state, failures: 0 },
+      signal: new AbortController().signal,
+      logger: pino({ level: 'silent' }),
+      now: () => start + atMs,
+      progress: () => {},
+    } satisfies Step
+    const result = await generateVideo(deps)(input, step)
+    expect(result).toBeInstanceOf(Reschedule)
+    return (result as Reschedule).state
+  } finally {
+    vi.useRealTimers()
+  }
+}
+const tooLate = { slug: 'provider_timed_out', isPermanent: true }
+
+test.each([
+  ['behind', -2 * hourMs, 0],
+  ['ahead', 2 * hourMs, 0],
+  ['right, and the next one is ahead', 0, 2 * hourMs],
+  ['right, and the next one is behind', 0, -2 * hourMs],
+])('a video has an hour if the first worker’s clock is two hours %s', async (_how, first, next) => {
+  const started = await turn(null, { atMs: 0, apartMs: first })
+  const polled = await turn(started, { atMs: 10_000, apartMs: next })
+  expect(polled).toEqual(started)
+  await turn(polled, { atMs: hourMs, apartMs: next })
+  await expect(turn(polled, { atMs: hourMs + 1, apartMs: next })).rejects.toMatchObject(tooLate)
+})
+
+test.each([-2 * hourMs, 0, 2 * hourMs])(
+  'a video that an older release started by a clock %d ms apart has an hour from its next poll',
+  async (apartMs) => {
+    const old = { operation: 'operations/1', started_at: start + apartMs, failed: 0 }
+    const polled = await turn(old, { atMs: 10_000 })
+    await turn(polled, { atMs: 10_000 + hourMs })
+    await expect(turn(polled, { atMs: 10_001 + hourMs })).rejects.toMatchObject(tooLate)
+    // A worker of the older release, which drops fields that it does not know, can continue.
+    expect(polled).toMatchObject({ operation: 'operations/1', started_at: expect.any(Number), failed: 0 })
+  },
+)
