@@ -180,7 +180,20 @@ describe('with a door that answers at once', () => {
     ])
   })
 
-  test('drops a failure that Postgres cannot store, so that the lease frees the step', async () => {
+  test('hands in a loss for a failure that Postgres cannot store, so that the step does not run without end', async () => {
+    const { exchange, calls } = open((results) => {
+      if (results.some(({ outcome }) => outcome === 'failed')) throw tooMuch
+      return {}
+    })
+    exchange.add({ fence: 2, text: JSON.stringify({ id: 1, fence: 2, outcome: 'failed' }) })
+    expect(await exchange.run(0)).toMatchObject({ handedIn: [2] })
+    expect(calls.flatMap(({ results }) => results)).toMatchObject([
+      { id: 1, fence: 2, outcome: 'lost', error: { slug: 'result_refused' } },
+    ])
+    expect(lines).toMatchObject([{ msg: 'Result cannot be handed in', step: 1 }])
+  })
+
+  test('drops a loss that Postgres cannot store, so that the lease frees the step', async () => {
     const { exchange } = open((results) => {
       if (results.length > 0) throw tooMuch
       return {}

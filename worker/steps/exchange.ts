@@ -113,10 +113,12 @@ export function createExchange(options: { db: Db; logger: Logger; workerId: stri
   async function failAlone(result: Pending, error: unknown): Promise<Answer> {
     const { id, fence, outcome } = JSON.parse(result.text)
     if (outcome === 'failed') {
-      // Postgres refuses the failure, too. The heartbeat no longer lists the step, so the server requeues the step.
       logger.error({ step: id, err: error }, 'Result cannot be handed in')
-      return { refused: [], steps: [], wake_in_ms: null }
+      // Postgres refuses the failure, too. A loss counts, so that the step does not run without end.
+      const refusal = { slug: 'result_refused', message: 'The database cannot store the result of this step.' }
+      return call([{ fence, text: JSON.stringify({ id, fence, outcome: 'lost', error: refusal }) }], 0)
     }
+    if (outcome === 'lost') return { refused: [], steps: [], wake_in_ms: null }
     // A timeout says nothing about the result, so the result is kept and handed in again, ten times at most.
     const isTimeout = codeOf(error) === '57014'
     if (isTimeout) {

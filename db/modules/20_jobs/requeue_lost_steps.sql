@@ -28,9 +28,9 @@ comment on function worker.requeue_lost_steps(uuid, jsonb) is
 $$Requeues the steps of workers that were silent for longer than app.settings.job_lease, and steps
 that this worker claimed longer ago but does not list, because it never received them.
 
-running: [{ id, fence }], as for worker.send_heartbeat. A step that may have begun counts a loss; a
-step of a silent worker that the worker reported as waiting counts nothing. Only the time counts in
-which this worker has sent heartbeats without a gap: an outage of the database is not the silence of
+running: [{ id, fence }], as for worker.send_heartbeat. A step that may have begun counts a loss. A
+step that a silent worker reported as waiting, or that this worker never received, counts nothing.
+Only the time counts in which this worker has sent heartbeats without a gap: an outage of the database is not the silence of
 a worker. Returns how many steps it requeued or failed.
 422 results_invalid. Only for workers.$$;
 

@@ -68,8 +68,12 @@ begin
         'run_id', q.run_id,
         'id', q.job_id,
         'fence', q.fence,
-        -- Steps that the silent worker had claimed but not begun count no loss.
-        'outcome', case when q.fence = any (w.waiting_fences) then 'returned' else 'lost' end
+        -- Steps that the calling worker never received, and steps that the silent worker had
+        -- claimed but not begun, count no loss.
+        'outcome', case
+          when w.id is null or q.fence = any (w.waiting_fences) then 'returned'
+          else 'lost'
+        end
       )
     ),
     array_agg(q.run_id)
@@ -132,7 +136,8 @@ $$;
 comment on function app.return_lost_steps(uuid, jsonb) is
 $$Requeues lost steps: steps of workers that were silent for longer than app.settings.job_lease, and
 steps that this worker claimed longer ago but does not list. A step that may have begun counts a
-loss; a step that the silent worker reported as waiting counts nothing.
+loss. A step that the silent worker reported as waiting, or that this worker never received, counts
+nothing.
 
 running: [{ fence }], the steps that the worker holds. Returns how many steps it requeued or
 failed.$$;

@@ -268,7 +268,7 @@ test('retry against retry: one of them is refused', async () => {
   await requireInvariants(watcher)
 })
 
-test('leave against claim: leave waits for the exchange, and keeps a worker that holds steps', async () => {
+test('leave against claim: leave waits for the exchange, and returns its steps', async () => {
   await submit(['a'])
   await a.query('begin')
   await exchange(a, first, [], 1)
@@ -276,8 +276,10 @@ test('leave against claim: leave waits for the exchange, and keeps a worker that
   await untilWaiting(watcher, b)
   await a.query('commit')
   await left
-  const { rows } = await watcher.query('select id from app.workers')
-  expect(rows).toEqual([{ id: first }])
+  expect((await watcher.query('select from app.workers')).rowCount).toBe(0)
+  const { rows } = await watcher.query('select status, losses from app.job_queue where parent_id is not null')
+  expect(rows).toEqual([{ status: 'queued', losses: 0 }])
+  await requireInvariants(watcher)
 })
 
 const createUser = async (): Promise<string> => {

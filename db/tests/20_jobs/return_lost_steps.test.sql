@@ -26,16 +26,9 @@ select results_eq(
     from app.job_queue as q join jobs as j on j.id = q.job_id where j.type = 'plain' order by 1
   $$,
   $$
-    values
-      ('kept', 'running', 0, 0, false, null), ('lost', 'queued', 0, 1, true, 'worker_lost')
+    values ('kept', 'running', 0, 0, false, null), ('lost', 'queued', 0, 0, false, null)
   $$,
-  'requeues a step that the worker does not list after the lease, and counts a loss'
-);
-select is(
-  (select error_message from jobs where key = 'lost'),
-  'The worker process ended or sent no heartbeats while the step may have been running. The step '
-    'now runs again, with no other step in its process.',
-  'shows why the step was requeued, and that it runs alone'
+  'requeues a step that the worker does not list after the lease, and counts nothing'
 );
 select tests.hand_in_result('kept');
 delete from app.runs;
@@ -106,6 +99,12 @@ select results_eq(
   $$,
   $$ values ('l', 'queued', 0, 1, true), ('w', 'queued', 0, 0, false) $$,
   'counts a loss for a step that may have begun, and nothing for a step that was waiting'
+);
+select is(
+  (select error_message from jobs where key = 'l'),
+  'The worker process ended or sent no heartbeats while the step may have been running. The step '
+    'now runs again, with no other step in its process.',
+  'shows why the step was requeued, and that it runs alone'
 );
 select is_empty(
   'select from app.workers where id = tests.worker_id()',
