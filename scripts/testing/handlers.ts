@@ -17,7 +17,7 @@ export const testTypes = `
     ('noop', 3, '10 ms', '1 minute'), ('nap', 50, '10 ms', '1 minute'), ('stubborn', 2, '10 ms', '500 ms'),
     ('flaky', 50, '10 ms', '1 minute'), ('branch', 50, '10 ms', '1 minute'), ('poll', 3, '10 ms', '1 minute'),
     ('huge', 3, '10 ms', '1 minute'), ('picky', 3, '10 ms', '1 minute'), ('prompt', 3, '10 ms', '1 minute'),
-    ('poison', 2, '10 ms', '1 minute'), ('compute', 3, '10 ms', '1 minute')
+    ('poison', 2, '10 ms', '1 minute'), ('call', 1, '10 ms', '1 minute'), ('compute', 3, '10 ms', '1 minute')
   on conflict do nothing`
 
 /** Handlers for tests, benchmarks and chaos. */
@@ -45,6 +45,15 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
     async run({ ms }) {
       await sleep(ms)
       return null
+    },
+  }),
+  /** Calls a provider, which is a server of the test. */
+  call: defineHandler({
+    input: z.object({ url: z.string(), ignoresSignal: z.boolean().default(false) }),
+    output: z.string(),
+    async run({ url, ignoresSignal }, { signal }) {
+      const answer = await fetch(url, { headers: { 'x-pid': `${process.pid}` }, ...(!ignoresSignal && { signal }) })
+      return answer.text()
     },
   }),
   poison,

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../local/ports.ts'
-import { type Child, startChild } from '../local/process.ts'
+import { type Child, isRunning, startChild } from '../local/process.ts'
 import { spacesEnv } from '../local/services.ts'
+import { supervise } from '../local/supervise.ts'
 
 /** A worker process of a test. */
 export type TestWorker = Child & {
@@ -18,6 +19,8 @@ export type TestWorker = Child & {
 export type TestWorkers = {
   /** Starts `scripts/testing/worker.ts`, or another program, on this database. No step may use the object store. */
   start(name: string, url: string, options?: { env?: NodeJS.ProcessEnv; program?: string[] }): Promise<TestWorker>
+  /** Starts such a process again whenever it ends. */
+  supervise(name: string, url: string, options?: { env?: NodeJS.ProcessEnv }): Child & { readLog(): string }
   /** Ends all processes. */
   stop(): Promise<void>
   /** Removes the logs. */
@@ -27,19 +30,22 @@ export type TestWorkers = {
 export function createTestWorkers(): TestWorkers {
   const home = mkdtempSync(join(tmpdir(), 'plinth-workers-'))
   const workers: Child[] = []
+  const testProgram = [join(import.meta.dirname, 'worker.ts')]
+  const launch = (name: string, url: string, port: number, env: NodeJS.ProcessEnv, program = testProgram) =>
+    startChild(home, name, process.execPath, program, {
+      env: {
+        PATH: process.env['PATH'],
+        DATABASE_URL: url,
+        WORKER_HEALTH_PORT: String(port),
+        WORKER_DRAIN_SECONDS: '0',
+        ...spacesEnv(1),
+        ...env,
+      },
+    })
   return {
-    async start(name, url, { env = {}, program = [join(import.meta.dirname, 'worker.ts')] } = {}) {
+    async start(name, url, { env = {}, program } = {}) {
       const port = await freePort()
-      const child = startChild(home, name, process.execPath, program, {
-        env: {
-          PATH: process.env['PATH'],
-          DATABASE_URL: url,
-          WORKER_HEALTH_PORT: String(port),
-          WORKER_DRAIN_SECONDS: '0',
-          ...spacesEnv(1),
-          ...env,
-        },
-      })
+      const child = launch(name, url, port, env, program)
       workers.push(child)
       const health = () =>
         fetch(`http://127.0.0.1:${port}/healthz`).then(
@@ -48,12 +54,15 @@ export function createTestWorkers(): TestWorkers {
         )
       return { ...child, health, readLog: () => readFileSync(child.log, 'utf8') }
     },
+    supervise(name, url, { env = {} } = {}) {
+      const start = () => launch(name, url, 0, env)
+      const worker = supervise(start(), start, { say() {}, firstPauseMs: 50, longestPauseMs: 200 })
+      workers.push(worker)
+      return Object.assign(worker, { readLog: () => readFileSync(worker.log, 'utf8') })
+    },
     stop: async () => {
       // A stopped process would not see the signal.
-      for (const { pid, exited } of workers) {
-        const hasEnded = await Promise.race([exited.then(() => true), sleep(0, false)])
-        if (!hasEnded) process.kill(pid, 'SIGCONT')
-      }
+      for (const { pid } of workers) if (isRunning(pid)) process.kill(pid, 'SIGCONT')
       await Promise.all(workers.splice(0).map((worker) => worker.stop('SIGTERM', 6000)))
     },
     remove: () => rmSync(home, { recursive: true, force: true }),
