@@ -29,12 +29,12 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
     run: (_input, { outputs }) => ({ of: Object.keys(outputs) }),
   }),
   nap: defineHandler({
-    input: z.object({ ms: z.number() }),
+    input: z.object({ ms: z.number(), ignoresSignal: z.boolean().default(false) }),
     output: z.object({ napped: z.number() }),
-    async run({ ms }, { signal, progress, logger }) {
+    async run({ ms, ignoresSignal }, { signal, progress, logger }) {
       logger.debug('Handler began')
       progress(0.5)
-      await sleep(ms, undefined, { signal })
+      await sleep(ms, undefined, ignoresSignal ? {} : { signal })
       return { napped: ms }
     },
   }),
