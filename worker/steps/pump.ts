@@ -116,7 +116,9 @@ export function createPump(options: {
 
   // The heartbeat lists all claims, so there are never more claims than rows.
   const countWanted = () => (slots.isReserved ? 0 : Math.min(appetite.count(slots.size), table.room))
-  const isIdle = () => !isCalling && slots.size === 0 && exchange.pending === 0
+  const hasNone = (claims: number) => claims === 0 && !isCalling && exchange.pending === 0
+  const isIdle = () => hasNone(slots.size)
+  const isDrained = () => hasNone(slots.busy)
 
   /** Exchanges at the end of this turn of the event loop, so that all results of the turn go together. */
   function plan(): void {
@@ -153,9 +155,9 @@ export function createPump(options: {
     idlers.clear()
   }
 
-  /** Resolves when this process has no steps and no results, or when `ms` have passed or the signal aborts. */
-  async function untilIdle(ms: number, signal?: AbortSignal): Promise<void> {
-    for (const end = performance.now() + ms; !isIdle() && performance.now() < end && !signal?.aborted; ) await sleep(10)
+  /** Resolves when the fact holds, or when `ms` have passed or the signal aborts. */
+  async function until(fact: () => boolean, ms: number, signal?: AbortSignal): Promise<void> {
+    for (const end = performance.now() + ms; !fact() && performance.now() < end && !signal?.aborted; ) await sleep(10)
   }
 
   return {
@@ -188,12 +190,12 @@ export function createPump(options: {
       resolveIdlers()
       slots.close()
       plan()
-      if (!isBroken) await untilIdle(drainMs, hurry)
+      if (!isBroken) await until(isDrained, drainMs, hurry)
       slots.abort()
-      if (!isBroken) await untilIdle(abortMaxMs)
+      if (!isBroken) await until(isIdle, abortMaxMs)
       slots.endRunning()
       plan()
-      await untilIdle(handInMaxMs)
+      await until(isIdle, handInMaxMs)
       ticks.stop()
       await heartbeat.stop()
       const left = exchange.pending

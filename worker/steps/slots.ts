@@ -10,6 +10,8 @@ import { describeCrash, describeFailure, describeLoss, describeReturn } from './
 export type Slots = {
   /** How many claims run or wait. */
   readonly size: number
+  /** How many claims wait, or run and were not told to end: a drain does not wait for handlers that ignore their signal. */
+  readonly busy: number
   /** How many claims wait. */
   readonly waiting: number
   /** Whether a step that must run alone waits or runs: claim nothing now, because nothing else would start. */
@@ -133,6 +135,9 @@ export function createSlots(options: {
   return {
     get size() {
       return running.size + waiting.length
+    },
+    get busy() {
+      return waiting.length + [...running.values()].filter(({ abort }) => !abort.signal.aborted).length
     },
     get waiting() {
       return waiting.length
