@@ -11,6 +11,7 @@ import {
 } from 'graphile-worker'
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import { isAway } from '../shared/connection_gate.ts'
 import type { Db } from '../shared/db.ts'
 import { clip } from '../shared/serialize_error.ts'
 import { makePatient } from './patient_pool.ts'
@@ -152,15 +153,17 @@ export function createQueue(options: {
   async function keepRunning(): Promise<void> {
     for (let attempt = 1; !stopping.signal.aborted; attempt++) {
       const startedAt = performance.now()
-      const reason = await runOnce().then(
-        () => 'graphile-worker ended',
-        (error: Error) => error.message,
+      const error = await runOnce().then(
+        () => new Error('graphile-worker ended'),
+        (thrown: Error) => thrown,
       )
       if (stopping.signal.aborted) return
       trouble = 'The queue is not running.'
       if (performance.now() - startedAt > 2 * longestDelayMs) attempt = 1
       const delay = Math.min(firstDelayMs * 2 ** (attempt - 1), longestDelayMs)
-      logger.warn({ reason, attempt, retry_in_ms: delay }, 'Queue is not running')
+      // The pool has logged once why the database cannot be reached.
+      const level = isAway(error) ? 'debug' : 'warn'
+      logger[level]({ reason: error.message, attempt, retry_in_ms: delay }, 'Queue is not running')
       await pause(delay)
     }
   }

@@ -47,6 +47,15 @@ test('a refused connection is tried again after 0.1 s, then after growing pauses
     expect(time - (times[index] ?? 0)).toBeLessThan(0.51 * time + 100)
 })
 
+test('a shorter limit of pauses is for refused connections only', () => {
+  const logger = pino({ level: 'silent' })
+  gate = createGate({ logger, longestPauseMs: () => 1000, now: () => now, random: () => 0.5 })
+  const times = tryFor(30, refused)
+  expect((times.at(-1) ?? 0) - (times.at(-2) ?? 0)).toBe(1000)
+  now += 1000
+  expect(tryFor(10, wrongPassword)).toEqual([0, 5000])
+})
+
 test.each([
   [0, 3750],
   [1, 6250],

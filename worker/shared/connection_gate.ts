@@ -42,8 +42,14 @@ const refusedLogin: Pauses = { firstMs: 5000, factor: 2 }
 // With the jitter 25 s, so that a worker beats again before the default lease of 30 s is over.
 const longestMs = 20_000
 
-export function createGate(options: { logger: Logger; now?: () => number; random?: () => number }): Gate {
-  const { logger, now = () => performance.now(), random = Math.random } = options
+export function createGate(options: {
+  logger: Logger
+  /** The longest pause after a refused connection. Default: 20 s, as after a refused login. */
+  longestPauseMs?: () => number
+  now?: () => number
+  random?: () => number
+}): Gate {
+  const { logger, longestPauseMs = () => longestMs, now = () => performance.now(), random = Math.random } = options
   /** The failure that closed the gate; undefined while the gate is open. */
   let failure: DatabaseAway | undefined
   let failedSince = 0
@@ -63,12 +69,14 @@ export function createGate(options: { logger: Logger; now?: () => number; random
   }
 
   function fail(cause: unknown): DatabaseAway {
-    const { firstMs, factor } = isLoginRefusal(cause) ? refusedLogin : refusedConnection
+    const isLogin = isLoginRefusal(cause)
+    const { firstMs, factor } = isLogin ? refusedLogin : refusedConnection
+    const maxMs = isLogin ? longestMs : Math.min(longestMs, longestPauseMs())
     const last = failure
     failure = new DatabaseAway(cause)
     if (last === undefined) failedSince = now()
     attempts += 1
-    pauseMs = Math.min(Math.max(firstMs, pauseMs * factor), longestMs)
+    pauseMs = Math.min(Math.max(firstMs, pauseMs * factor), maxMs)
     const waitMs = pauseMs * (0.75 + random() / 2)
     openAt = now() + waitMs
     if (last?.code !== failure.code || last?.message !== failure.message) {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { Client, isStaleStatement } from './client.ts'
-import { createGate } from './connection_gate.ts'
+import { createGate, type Gate } from './connection_gate.ts'
 
 /** The database as worker and sidecar see it: the functions behind one door. */
 export type Db = {
@@ -29,10 +29,12 @@ export function openPool(options: {
   max: number
   /** How long a query waits for its answer, unless the call says otherwise. Default: no limit. */
   queryTimeoutMs?: number
+  /** The gate that several pools share. Default: a gate of this pool. */
+  gate?: Gate
   logger: Logger
 }): pg.Pool {
   const { logger } = options
-  const circle = { gate: createGate({ logger }), members: new Set<Client>() }
+  const circle = { gate: options.gate ?? createGate({ logger }), members: new Set<Client>() }
   const pool = new pg.Pool({
     // pg's types know only classes without parameters.
     Client: class extends Client {
@@ -57,8 +59,11 @@ export function openPool(options: {
   return pool
 }
 
-/** Calls functions of the database. All SQL in TypeScript is such a call, and it is built here. */
-export function createDb(pool: Pick<pg.Pool, 'query'>): Db {
+/**
+ * Calls functions of the database. All SQL in TypeScript is such a call, and it is built here. A call waits for its answer as
+ * long as the call says, else for `timeoutMs`, else as long as the pool says.
+ */
+export function createDb(pool: Pick<pg.Pool, 'query'>, { timeoutMs }: { timeoutMs?: number } = {}): Db {
   const statements = new Map<string, Statement>()
   return {
     async call<Row extends pg.QueryResultRow>(

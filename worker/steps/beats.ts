@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { isAway } from '../shared/connection_gate.ts'
 import type { Db } from '../shared/db.ts'
 import { readClaims, readTicks } from './claims_table.ts'
 import { keepCalling } from './keep_calling.ts'
@@ -9,6 +10,8 @@ export type Beats = {
   start(): void
   /** Sends no more heartbeats, and resolves when the running calls have ended. */
   stop(): Promise<void>
+  /** How long this process may be silent, as the database said last; infinite before the first answer. */
+  readonly leaseMs: number
 }
 
 /** The facts about the pump that heartbeats need. */
@@ -76,7 +79,10 @@ export function createBeats(options: BeatOptions & { db: Db; sweepDb: Db; logger
     await sweepDb.call('worker.requeue_lost_steps', args, { timeoutMs: sweepMaxMs })
   }
 
-  const warn = (message: string) => (error: Error) => logger.warn({ reason: error.message }, message)
+  const warn = (message: string) => (error: Error) => {
+    // The pool has logged once why the database cannot be reached.
+    logger[isAway(error) ? 'debug' : 'warn']({ reason: error.message }, message)
+  }
   const calls = [
     // After a call without an answer, the next one follows at once, on another connection.
     keepCalling({
@@ -97,6 +103,9 @@ export function createBeats(options: BeatOptions & { db: Db; sweepDb: Db; logger
     },
     async stop() {
       await Promise.all(calls.map(({ stop }) => stop()))
+    },
+    get leaseMs() {
+      return leaseMs
     },
   }
 }

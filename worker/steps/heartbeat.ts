@@ -4,7 +4,7 @@ import type { BeatOptions, Beats } from './beats.ts'
 import type { ThreadData, ThreadMessage } from './heartbeat_thread.ts'
 
 /** Makes the heartbeat of a pump. */
-export type OpenHeartbeat = (options: BeatOptions) => Beats
+export type OpenHeartbeat = (options: BeatOptions) => Pick<Beats, 'start' | 'stop'>
 
 /** How long the thread may take to end. */
 const stopMaxMs = 1000

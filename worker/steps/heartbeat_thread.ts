@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { createGate } from '../shared/connection_gate.ts'
 import { createDb, openPool } from '../shared/db.ts'
 import { createLogger } from '../shared/process.ts'
 import { beatMs, createBeats } from './beats.ts'
@@ -25,8 +26,10 @@ if (parentPort === null)
 const port = parentPort
 const { url, logLevel, stallSeconds, workerId, versions, memory } = workerData as ThreadData
 const logger = createLogger('worker', logLevel)
+// After an outage, this worker must beat again before the lease is over, counted from the first heartbeat of another worker.
+const gate = createGate({ logger, longestPauseMs: () => beats.leaseMs / 2 })
 const open = (name: string) => {
-  const pool = openPool({ url, name: `plinth-worker ${name}`, max: 1, logger })
+  const pool = openPool({ url, name: `plinth-worker ${name}`, max: 1, gate, logger })
   return { pool, db: createDb(pool) }
 }
 const heartbeats = open('heartbeat')
