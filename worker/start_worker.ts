@@ -40,10 +40,10 @@ export async function startWorker(options: {
 
   // One connection per job, one that listens, one for cron and schedules, one for health, two for steps.
   const max = config.WORKER_CONCURRENCY + 5
-  // Longer than the statement_timeout of this role, because a query that is still open then gets no answer any more.
-  const queryTimeoutMs = 40_000
-  const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, queryTimeoutMs, logger })
-  const db = createDb(pool)
+  // graphile-worker's queries are short. Calls of functions wait longer than the statement_timeout of role worker (30 s),
+  // because a call that is still open then gets no answer any more.
+  const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, queryTimeoutMs: 15_000, logger })
+  const db = createDb(pool, { timeoutMs: 40_000 })
   const assets = findStore(config)
   const store = assets && createSpaces(assets.spaces)
   const templateStore = openTemplateStore(config)

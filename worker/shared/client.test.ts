@@ -102,6 +102,10 @@ describe('connections whose packets are dropped', () => {
     await expect(db.call('worker.ping', {}, { timeoutMs: 200 })).rejects.toThrow(
       'worker.ping failed: Query read timeout',
     )
+    const hasty = createDb(open(faulty.through(database.url('worker')), { queryTimeoutMs: 60_000 }), { timeoutMs: 200 })
+    await hasty.call('worker.ping')
+    faulty.freeze()
+    await expect(hasty.call('worker.ping')).rejects.toThrow('Query read timeout')
   })
 })
 

@@ -77,6 +77,7 @@ export function createDb(pool: Pick<pg.Pool, 'query'>, { timeoutMs }: { timeoutM
       const text = `select * from ${name}(${list.join(', ')})`
       const statement = statements.get(text) ?? { version: 0, name: nameStatement(name, text) }
       statements.set(text, statement)
+      const limitMs = options.timeoutMs ?? timeoutMs
       for (let attempt = 1; ; attempt++) {
         const { version } = statement
         try {
@@ -85,7 +86,7 @@ export function createDb(pool: Pick<pg.Pool, 'query'>, { timeoutMs }: { timeoutM
             name: version === 0 ? statement.name : `${statement.name} ${version}`,
             text,
             values: Object.values(args),
-            ...(options.timeoutMs && { query_timeout: options.timeoutMs }),
+            ...(limitMs && { query_timeout: limitMs }),
           })
           return rows
         } catch (cause) {
