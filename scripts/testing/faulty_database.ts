@@ -10,6 +10,8 @@ export type FaultyDatabase = {
   down(): void
   /** Drops all bytes of the open connections, in both directions, without closing them. New connections work. */
   freeze(): void
+  /** Leads new connections to another Postgres, and breaks the open ones, as a failover does. */
+  pointTo(port: number): void
   /** How many connections clients have opened. */
   readonly accepted: number
   /** Ends all faults. */
@@ -17,9 +19,10 @@ export type FaultyDatabase = {
   stop(): void
 }
 
-export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyDatabase> {
+export async function startFaultyDatabase(firstPort: number): Promise<FaultyDatabase> {
   let faults: { name: string; when: 'before' | 'after'; times: number }[] = []
   let isDown = false
+  let upstreamPort = firstPort
   let freezes = 0
   let accepted = 0
   const sockets = new Set<Socket>()
@@ -56,9 +59,12 @@ export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyD
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
+  const breakAll = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   const down = () => {
     isDown = true
-    for (const socket of sockets) socket.destroy()
+    breakAll()
   }
   return {
     through: (url) => Object.assign(new URL(url), { port: String(port) }).href,
@@ -68,6 +74,10 @@ export async function startFaultyDatabase(upstreamPort: number): Promise<FaultyD
     down,
     freeze: () => {
       freezes += 1
+    },
+    pointTo: (port) => {
+      upstreamPort = port
+      breakAll()
     },
     get accepted() {
       return accepted
