@@ -1,14 +1,17 @@
 -- Clients select and write the tables directly, as in origin 000.
 begin;
-select plan(25);
+select plan(27);
 select tests.create_asset('a0000001-0000-4000-8000-000000000000');
 select tests.create_asset('a0000002-0000-4000-8000-000000000000');
 
--- Given a flow with a node, cards and a session, which anon inserted and did not share
+-- Given a flow with a node of each kind, cards and a session, which anon inserted and did not share
 select tests.become('anon');
 insert into public.flows (id, name, nodes, edges)
 values ('f0000000-0000-4000-8000-000000000001', 'F', '[]', '[]');
 insert into public.agents (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', 'a1');
+insert into public.data_store_nodes (flow_id, id)
+values ('f0000000-0000-4000-8000-000000000001', 'd1');
+insert into public.if_nodes (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', 'i1');
 insert into public.characters (id, name, icon_asset_id)
 values (
   'c0000000-0000-4000-8000-000000000001', 'Ana', 'a0000001-0000-4000-8000-000000000000'
@@ -20,6 +23,16 @@ values (
 );
 select is_empty(
   'select id from public.flows', 'anon cannot select a flow that is not shared, its author included'
+);
+select is_empty(
+  $$
+    select id from public.agents
+    union all
+    select id from public.data_store_nodes
+    union all
+    select id from public.if_nodes
+  $$,
+  'anon cannot select a node of a flow that is not shared'
 );
 select is_empty(
   $$
@@ -61,6 +74,18 @@ select is_empty(
   'select id from public.characters union all select id from public.scenarios',
   'anon cannot select an unlisted card'
 );
+select is_empty(
+  $$
+    select name from public.flows
+    union all
+    select id from public.agents
+    union all
+    select id from public.data_store_nodes
+    union all
+    select id from public.if_nodes
+  $$,
+  'anon cannot select an unlisted flow, or a node of one'
+);
 select results_eq(
   'select left(id::text, 8) from public.assets', array['a0000002'],
   'anon selects the background of a public session, and no other asset'
@@ -69,12 +94,24 @@ select results_eq(
 -- When anon shares another flow as public
 insert into public.flows (id, name, nodes, edges)
 values ('f0000000-0000-4000-8000-000000000002', 'G', '[]', '[]');
-insert into public.agents (flow_id, id) values ('f0000000-0000-4000-8000-000000000002', 'a1');
+insert into public.agents (flow_id, id) values ('f0000000-0000-4000-8000-000000000002', 'a2');
+insert into public.data_store_nodes (flow_id, id)
+values ('f0000000-0000-4000-8000-000000000002', 'd2');
+insert into public.if_nodes (flow_id, id) values ('f0000000-0000-4000-8000-000000000002', 'i2');
 insert into public.shared_resources (resource_type, resource_id, visibility)
 values ('flow', 'f0000000-0000-4000-8000-000000000002', 'public');
 select results_eq(
-  'select (select name from public.flows), (select count(*) from public.agents)',
-  $$ values ('G', 1::bigint) $$,
+  $$
+    select name from public.flows
+    union all
+    select id from public.agents
+    union all
+    select id from public.data_store_nodes
+    union all
+    select id from public.if_nodes
+    order by 1
+  $$,
+  array['G', 'a2', 'd2', 'i2'],
   'anon selects a public flow with its nodes, and no other flow'
 );
 select results_eq(

@@ -1,33 +1,55 @@
 -- Direct inserts count into the caller's rate.
 begin;
-select plan(5);
+select plan(11);
 
+-- Given a caller whose rate is spent, and an open flow
+insert into public.flows (id, name, nodes, edges)
+values ('f0000000-0000-4000-8000-000000000001', 'F', '[]', '[]');
 update app.settings set share_writes_per_minute = 1;
 select tests.become('anon');
 select lives_ok(
   $$ insert into public.characters (name) values ('one') $$, 'accepts an insert within the rate'
 );
-select throws_like(
-  $$ insert into public.sessions (title) values ('two') $$,
-  '%rate_limited%', 'refuses a session above the rate'
-);
-select throws_like(
-  $$ insert into public.flows (name, nodes, edges) values ('x', '[]', '[]') $$,
-  '%rate_limited%', 'refuses a flow above the rate'
-);
 
+-- When the caller inserts into any table of this module
+select throws_like(
+  format('insert into public.%s %s', t.name, t.row),
+  '%rate_limited%',
+  format('refuses a row of %s above the rate', t.name)
+)
+from (
+  values
+    ('flows', $$ (name, nodes, edges) values ('x', '[]', '[]') $$),
+    ('agents', $$ (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', 'a') $$),
+    ('data_store_nodes', $$ (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', 'd') $$),
+    ('if_nodes', $$ (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', 'i') $$),
+    ('characters', $$ (name) values ('two') $$),
+    ('scenarios', $$ (name) values ('two') $$),
+    ('sessions', $$ (title) values ('two') $$),
+    (
+      'shared_resources',
+      $$
+        (resource_type, resource_id) values ('flow', 'f0000000-0000-4000-8000-000000000001')
+      $$
+    )
+) as t (name, row);
+
+-- Given a caller who may write 100 times a minute
 reset role;
 update app.settings set share_writes_per_minute = 100;
 delete from app.rate_limits;
 select tests.become('anon');
 select lives_ok(
-  $$ insert into public.flows (name, nodes, edges) values ('x', '[]', '[]') $$,
-  'given: the caller has used a hundredth of the rate'
+  $$
+    insert into public.flows (name, nodes, edges)
+    select '', '[]', '[]' from generate_series(1, 3200)
+  $$,
+  'given: the caller has spent half of the rate on empty rows'
 );
 select throws_like(
   $$
     insert into public.flows (name, nodes, edges)
-    select '', '[]', '[]' from generate_series(1, 50000)
+    select '', '[]', '[]' from generate_series(1, 6400)
   $$,
   '%rate_limited%', 'counts empty rows'
 );
