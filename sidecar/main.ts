@@ -1,6 +1,7 @@
 import { createDb, openPool } from '../worker/shared/db.ts'
+import { createLogger } from '../worker/shared/log.ts'
 import { createSpaces } from '../worker/shared/object_store.ts'
-import { createLogger, exitOnSignal, orExit } from '../worker/shared/process.ts'
+import { exitOnSignal, orExit } from '../worker/shared/process.ts'
 import { parseConfig } from './config.ts'
 import { buildServer } from './server.ts'
 

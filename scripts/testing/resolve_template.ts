@@ -1,6 +1,6 @@
 import { parseConfig } from '../../worker/config.ts'
 import { createDb, openPool } from '../../worker/shared/db.ts'
-import { createLogger } from '../../worker/shared/process.ts'
+import { createLogger } from '../../worker/shared/log.ts'
 import { createCache } from '../../worker/templates/cache.ts'
 import { cacheFolder, openTemplateStore } from '../../worker/templates/config.ts'
 import { createTemplates } from '../../worker/templates/resolver.ts'

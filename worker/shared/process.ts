@@ -1,8 +1,7 @@
-import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
+import type { Logger } from 'pino'
 import { z } from 'zod'
-import { serializeError } from './serialize_error.ts'
 
-// The life cycle of worker and sidecar as processes: environment, log, shutdown.
+// The life cycle of worker and sidecar as processes: environment and shutdown.
 
 /** Schemas of environment variables. Their messages never repeat a value, because it may be a password. */
 export const postgresUrl = z.url({
@@ -35,22 +34,6 @@ export async function orExit<Result>(code: number, step: () => Result | Promise<
     console.error((error as Error).message)
     return process.exit(code)
   }
-}
-
-/**
- * Logs JSON lines to stdout, or to the stream of a test. A line has a bounded part of an error (serialize_error.ts).
- *
- * Stdout is synchronous, because otherwise the last lines before an exit come out of order.
- */
-export function createLogger(service: string, level: string, stream?: DestinationStream): Logger {
-  const options = {
-    level,
-    base: { service },
-    timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { err: serializeError },
-  }
-  return pino(options, stream ?? destination({ sync: true }))
 }
 
 /** The end of this process. */

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createGate } from '../shared/connection_gate.ts'
 import { createDb, openPool } from '../shared/db.ts'
-import { createLogger } from '../shared/process.ts'
+import { createLogger } from '../shared/log.ts'
 import { beatMs, createBeats } from './beats.ts'
 import { createStallCount, endStalledProcess } from './stall.ts'
 
