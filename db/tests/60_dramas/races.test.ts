@@ -194,6 +194,49 @@ test('stores the picture of the last request, also during saves', async () => {
   await requirePackageIsTrue(drama.id)
 })
 
+test('keeps the image and the video that a person chose while others are made', async () => {
+  const drama = await save(watcher, { episodes: [{ scenes: [{ summary: 'S' }] }] })
+  const [scene] = drama.episodes[0].scenes
+  for (const kind of ['image', 'video']) {
+    await watcher.query('select regenerate_asset($1, $2)', [scene.id, kind])
+    const opened = await open(drama.id)
+    const [{ scenes }] = opened.episodes
+    expect(scenes[0][`${kind}_job_id`]).not.toBeNull()
+    const chosen = { [`${kind}_url`]: `https://example.com/${kind}` }
+    await save(watcher, { ...opened, episodes: [{ ...opened.episodes[0], scenes: [{ ...scenes[0], ...chosen }] }] })
+    const steps = await take()
+    expect(steps).toHaveLength(1)
+    for (const step of steps) await handIn(a, [[step, { url: 'https://cdn.example.com/late' }]])
+    expect((await open(drama.id)).episodes[0].scenes[0]).toMatchObject({ ...chosen, [`${kind}_job_id`]: null })
+  }
+})
+
+test('deletes a drama while an image is requested, in either order: no run of a deleted drama goes on', async () => {
+  const drama = await save(watcher, { characters: [{ name: 'A' }] })
+  const [{ id }] = drama.characters
+  const request = (client: Client) => client.query("select regenerate_asset($1, 'portrait') as id", [id])
+  const remove = (client: Client) => client.query('select delete_drama($1)', [drama.id])
+  const runs = async () =>
+    (await watcher.query("select id from jobs where input ->> 'drama_id' = $1", [drama.id])).rows.map(({ id }) => id)
+
+  await a.query('begin')
+  const requested = (await request(a)).rows[0].id
+  const refused = remove(b).catch(({ detail }) => detail)
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  expect(await refused).toBe('drama_changed')
+  expect((await open(drama.id)).characters[0].portrait_job_id).toBe(Number(requested))
+  await watcher.query('select cancel_job($1)', [requested])
+
+  await a.query('begin')
+  await remove(a)
+  const late = request(b).catch(({ detail }) => detail)
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  expect(await late).toBe('drama_not_found')
+  expect(await runs()).toEqual([requested])
+})
+
 test('returns whole dramas to readers during writes, one document per updated_at', async () => {
   let drama = await save(watcher, { characters: [{ name: '0' }], episodes: [{ title: '0' }] })
   const seen: Drama[] = []

@@ -48,6 +48,32 @@ test('changes nothing for an unchanged drama, and refuses a drama that has chang
   expect((await open(ana, data.id)).data.title).toBe('Second')
 })
 
+test.each(['characters', 'episodes', 'scenes'])(
+  'raises updated_at when only the last of the %s is deleted',
+  async (list) => {
+    const { data } = await save(ana, {
+      characters: [{ name: 'A' }],
+      episodes: [{ title: 'One', scenes: [{ text: 'S' }] }, { title: 'Two' }],
+    })
+    const [first, second] = data.episodes
+    const without = {
+      characters: { characters: [] },
+      episodes: { episodes: [first] },
+      scenes: { episodes: [{ ...first, scenes: [] }, second] },
+    }[list]
+    const etag = async () =>
+      (await dramas.send(dramas.users.ana, `rpc/get_drama_complete?drama_id=${data.id}`)).headers.get('etag')
+    const before = await etag()
+    const saved = await save(ana, { ...data, ...without })
+    expect(saved.error).toBeNull()
+    expect(saved.data).toMatchObject(without as object)
+    expect(Date.parse(saved.data.updated_at)).toBeGreaterThanOrEqual(Date.parse(data.updated_at))
+    expect(saved.data.updated_at).not.toBe(data.updated_at)
+    expect(await etag()).not.toBe(before)
+    expect(await save(ana, data)).toMatchObject({ status: 409, error: { details: 'drama_changed' } })
+  },
+)
+
 test('stores one of ten simultaneous saves and refuses the others', async () => {
   const { data } = await save(ana, smallDrama())
   const answers = await Promise.all(
