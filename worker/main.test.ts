@@ -102,6 +102,22 @@ describe('the worker process', () => {
     await until('healthy again', async () => (await worker.health()) === 200)
   })
 
+  test('ends at once at SIGTERM while Postgres is down and nothing runs', async () => {
+    const worker = await startWorker('left alone')
+    await until('healthy', async () => (await worker.health()) === 200)
+    await cluster.halt()
+    try {
+      await until('it notices', async () => (await worker.health()) === 503)
+      const since = performance.now()
+      process.kill(worker.child.pid, 'SIGTERM')
+      expect(await worker.child.exited).toBe('exit code 0')
+      // The drain would take 25 s.
+      expect(performance.now() - since).toBeLessThan(6000)
+    } finally {
+      await cluster.resume()
+    }
+  })
+
   test('reports invalid variables of its environment without their values', async () => {
     const child = startChild(home, 'misconfigured', process.execPath, [join(import.meta.dirname, 'main.ts')], {
       env: { PATH: process.env['PATH'], DATABASE_URL: 'mysql://secret', WORKER_CONCURRENCY: 'many' },

@@ -15,6 +15,8 @@ export const poisons = {
     void setTimeout(() => {
       throw new Error('secret 3')
     }, 20),
+  /** Its step has completed before, but its neighbours have not. */
+  'rejection after its end': () => void setTimeout(() => void Promise.reject(new Error('secret 6')), 500),
   'error event without a listener': () => void createReadStream('/nowhere/secret 4'),
   'process.exit': () => process.exit(3),
   'throw in a listener that another context calls': () =>
@@ -30,13 +32,16 @@ export type Poison = keyof typeof poisons
 
 /** Poisons its process, and would be done after a while. */
 export const poison = defineHandler({
-  input: z.object({ kind: z.enum(Object.keys(poisons) as [Poison, ...Poison[]]) }),
+  input: z.object({
+    kind: z.enum(Object.keys(poisons) as [Poison, ...Poison[]]),
+    /** By default its neighbours have begun. */
+    afterMs: z.number().default(300),
+  }),
   output: z.null(),
-  async run({ kind }) {
-    // So that its neighbours have begun.
-    await sleep(300)
+  async run({ kind, afterMs }) {
+    await sleep(afterMs)
     poisons[kind]()
-    await sleep(5000)
+    if (kind !== 'rejection after its end') await sleep(5000)
     return null
   },
 })

@@ -44,3 +44,53 @@ test('a task whose error cannot be stored or is very large fails alone, with one
     await database.drop()
   }
 })
+
+/** A queue whose job of task `slow` is running; it resolves when the test says so, or rejects when its signal aborts. */
+async function openSlow() {
+  const database = await createDatabase()
+  const started = Promise.withResolvers<void>()
+  const end = Promise.withResolvers<void>()
+  const logger = pino({ level: 'silent' })
+  const slow = defineTask({
+    payload: z.object({}),
+    run: async (_payload, { signal }) => {
+      started.resolve()
+      signal.addEventListener('abort', () => end.reject(signal.reason))
+      await end.promise
+    },
+  })
+  const pool = database.openPool()
+  const tasks = { slow: slow({ logger }) }
+  const queue = createQueue({ pool, db: createDb(pool), logger, tasks, runsSchedules: false, concurrency: 1 })
+  const admin = await database.connect()
+  await admin.query("select graphile_worker.add_job('slow')")
+  queue.start()
+  await started.promise
+  const readJobs = async () =>
+    (await admin.query('select attempts, locked_at is null as is_free from graphile_worker._private_jobs')).rows
+  return { database, queue, end, readJobs }
+}
+
+test('a stop lets running jobs end within the drain', async () => {
+  const { database, queue, end, readJobs } = await openSlow()
+  try {
+    const stopped = queue.stop(60_000, new AbortController().signal)
+    expect(queue.trouble()).toBe('The worker is stopping.')
+    setTimeout(end.resolve, 500)
+    await stopped
+    expect(await readJobs()).toEqual([])
+  } finally {
+    await database.drop()
+  }
+})
+
+test.each(['the drain is over', 'the stop is hurried'])('aborts running jobs when %s', async (why) => {
+  const { database, queue, readJobs } = await openSlow()
+  try {
+    const isHurried = why === 'the stop is hurried'
+    await queue.stop(isHurried ? 60_000 : 100, isHurried ? AbortSignal.abort() : new AbortController().signal)
+    expect(await readJobs()).toEqual([{ attempts: 1, is_free: true }])
+  } finally {
+    await database.drop()
+  }
+})

@@ -96,6 +96,37 @@ test('handlers that would end the process fail by name, and six neighbours are c
   expect(log).toContain('"how":"exit code 1"')
 })
 
+test('an accident of a handler that has completed changes no step', { timeout: 60_000 }, async () => {
+  const naps = await submitNaps(1000)
+  const poisons = await submitPoisons(['rejection after its end'])
+  const worker = workers.supervise('after', database.url('worker'))
+  await untilEnded(naps)
+  expect(worker.readLog()).toMatch(/"type":"poison".*secret 6.*"msg":"Process had an accident"/)
+  expect([...(await readSteps(poisons)), ...(await readSteps(naps))]).toMatchObject(
+    Array.from({ length: 7 }, () => ({ status: 'completed', failures: 0, losses: 0 })),
+  )
+})
+
+test('after an accident a worker ends within seconds, also if the database does not answer', async () => {
+  const run = await submit([{ key: 'p', type: 'poison', input: { kind: 'throw in a timer', afterMs: 2000 } }])
+  const worker = await workers.start('unanswered', database.url('worker'))
+  const isRunning = `select from app.job_queue where run_id = ${run} and status = 'running'`
+  await until('it runs', async () => (await client.query(isRunning)).rowCount === 1)
+  const { rows } = await client.query(
+    "select pid from pg_stat_activity where datname = current_database() and usename = 'worker'",
+  )
+  for (const { pid } of rows) process.kill(pid, 'SIGSTOP')
+  try {
+    await until('the accident', async () => worker.readLog().includes('Process had an accident'))
+    const since = performance.now()
+    expect(await worker.exited).toBe('exit code 1')
+    expect(performance.now() - since).toBeLessThan(6000)
+  } finally {
+    for (const { pid } of rows) process.kill(pid, 'SIGCONT')
+  }
+  await client.query('delete from app.runs where id = $1', [run])
+})
+
 test('an accident that the async context does not explain is a loss of each running step, and isolation finds the culprit', {
   timeout: 60_000,
 }, async () => {
