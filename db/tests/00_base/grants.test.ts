@@ -136,7 +136,13 @@ const inserts: Record<string, (role: Role) => Promise<Body>> = {
       visibility: 'public',
     }
   },
-  dramas: async () => ({ premise: 'A lighthouse', model: 'gemini-3-pro-preview', options: { episodes: 1 } }),
+  dramas: async (role) => ({
+    premise: 'A lighthouse',
+    model: 'gemini-3-pro-preview',
+    options: { episodes: 1 },
+    idempotency_key: role,
+    ...(role === 'service_role' && { owner_id: ana.id }),
+  }),
 }
 
 const card = () => ({
