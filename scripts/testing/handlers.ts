@@ -9,6 +9,7 @@ import {
   WithChildren,
 } from '../../worker/steps/define_handler.ts'
 import { render, type Templates } from '../../worker/templates/resolver.ts'
+import { odd } from './oddities.ts'
 import { poison } from './poison.ts'
 
 /** The types of {@link testHandlers}, as SQL. */
@@ -17,7 +18,8 @@ export const testTypes = `
     ('noop', 3, '10 ms', '1 minute'), ('nap', 50, '10 ms', '1 minute'), ('stubborn', 2, '10 ms', '500 ms'),
     ('flaky', 50, '10 ms', '1 minute'), ('branch', 50, '10 ms', '1 minute'), ('poll', 3, '10 ms', '1 minute'),
     ('huge', 3, '10 ms', '1 minute'), ('picky', 3, '10 ms', '1 minute'), ('prompt', 3, '10 ms', '1 minute'),
-    ('poison', 2, '10 ms', '1 minute'), ('call', 1, '10 ms', '1 minute'), ('compute', 3, '10 ms', '1 minute')
+    ('poison', 2, '10 ms', '1 minute'), ('call', 1, '10 ms', '1 minute'), ('compute', 3, '10 ms', '1 minute'),
+    ('odd', 1, '10 ms', '1 minute')
   on conflict do nothing`
 
 /** Handlers for tests, benchmarks and chaos. */
@@ -57,6 +59,7 @@ export const testHandlers: Record<string, HandlerFactory<{ templates: Templates 
     },
   }),
   poison,
+  odd,
   /** Computes, and lets nothing else run in its thread; without `ms` it never ends. */
   compute: defineHandler({
     input: z.object({ ms: z.number().optional() }),
