@@ -1,7 +1,9 @@
+import { join } from 'node:path'
 import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { createDatabase } from '../../scripts/testing/database.ts'
+import { createTestWorkers, until } from '../../scripts/testing/workers.ts'
 import { createDb } from '../shared/db.ts'
 import { serializeError } from '../shared/serialize_error.ts'
 import { defineTask } from './define_task.ts'
@@ -91,6 +93,42 @@ test.each(['the drain is over', 'the stop is hurried'])('aborts running jobs whe
     await queue.stop(isHurried ? 60_000 : 100, isHurried ? AbortSignal.abort() : new AbortController().signal)
     expect(await readJobs()).toEqual([{ attempts: 1, is_free: true }])
   } finally {
+    await database.drop()
+  }
+})
+
+test('a worker whose clock is two hours ahead runs the schedules now, and stops no other worker from running them', {
+  timeout: 120_000,
+}, async () => {
+  const database = await createDatabase()
+  const workers = createTestWorkers()
+  try {
+    const admin = await database.connect()
+    await admin.query(`
+      create table app.ticks (at timestamptz);
+      create function app.count_tick() returns integer language sql
+        as 'insert into app.ticks values (now()); select 0';
+      delete from app.schedules;
+      insert into app.schedules values ('count-ticks', '* * * * *', 'app.count_tick');
+    `)
+    // A minute begins soon by the clock of the worker. If the worker starts too late, the test waits for the next minute.
+    const shiftMs = 7_200_000 + 60_000 - (Date.now() % 60_000) - 8000
+    const scripts = join(import.meta.dirname, '../../scripts/testing')
+    await workers.start('ahead', database.url('worker'), {
+      env: { PLINTH_TEST_CLOCK_SHIFT_MS: String(shiftMs) },
+      program: ['--import', join(scripts, 'shifted_clock.ts'), join(scripts, 'worker.ts')],
+    })
+    await until('the schedule ran', async () => (await admin.query('select from app.ticks')).rowCount, 90)
+
+    const isAhead = async () =>
+      (await admin.query("select from graphile_worker._private_known_crontabs where last_execution > now() + '1 hour'"))
+        .rowCount
+    expect(await isAhead()).toBe(1)
+    await admin.query('select worker.list_schedules()')
+    expect(await isAhead()).toBe(0)
+  } finally {
+    await workers.stop()
+    workers.remove()
     await database.drop()
   }
 })

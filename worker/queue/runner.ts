@@ -133,6 +133,11 @@ export function createQueue(options: {
       trouble = 'The queue is not running.'
       if (!stopping.signal.aborted) broken.abort()
     })
+    // Without a time, the job is due now by the clock of the database. The time of a worker whose clock is ahead would
+    // come hours later, and each minute's job replaces the one before, so the schedule would never run.
+    events.on('cron:schedule', ({ jobsAndIdentifiers }) => {
+      for (const { job } of jobsAndIdentifiers) delete (job as Partial<typeof job>).runAt
+    })
     events.on('worker:getJob:empty', clear)
     events.on('job:start', clear)
     events.on('worker:getJob:error', ({ error }) => {

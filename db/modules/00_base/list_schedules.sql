@@ -1,13 +1,21 @@
 -- worker.list_schedules
 --
 -- Called by   the worker, when it starts and every minute
+-- Writes      graphile_worker._private_known_crontabs
+-- Why         graphile-worker runs a schedule only if its last run is earlier, by the clocks of
+--             workers. After a run on a worker whose clock is hours ahead, no other worker would
+--             run the schedule for hours.
 create or replace function worker.list_schedules()
   returns table (name text, cron text)
   language sql
-  stable
+  volatile
   security definer
   set search_path = ''
 begin atomic
+  update graphile_worker._private_known_crontabs as k
+  set last_execution = null
+  where k.last_execution > app.now() + interval '1 minute';
+
   select s.name, s.cron
   from app.schedules as s
   where not exists (select from pg_catalog.pg_extension as e where e.extname = 'pg_cron')
@@ -16,6 +24,6 @@ end;
 
 comment on function worker.list_schedules() is
   'Lists the schedules that the worker runs: all of app.schedules, or none where pg_cron runs '
-  'them.';
+  'them. Forgets runs in the future, which a worker with a wrong clock has recorded.';
 
 grant execute on function worker.list_schedules() to worker;

@@ -1,5 +1,5 @@
 begin;
-select plan(19);
+select plan(20);
 
 select results_eq(
   'select name, cron, function from app.schedules order by name',
@@ -69,6 +69,29 @@ select results_eq(
   'select count(*) > 0 from worker.list_schedules()',
   $$ select not exists (select from pg_extension where extname = 'pg_cron') $$,
   'the worker runs the schedules exactly where pg_cron does not'
+);
+
+-- When a worker whose clock is ahead has recorded runs
+insert into graphile_worker._private_known_crontabs (identifier, known_since, last_execution)
+values
+  ('hours-ahead', now(), now() + interval '2 hours'),
+  ('seconds-ahead', now(), now() + interval '30 seconds'),
+  ('past', now(), now() - interval '1 hour');
+do $$ begin perform worker.list_schedules(); end $$;
+select results_eq(
+  $$
+    select identifier, last_execution - now()
+    from graphile_worker._private_known_crontabs
+    where identifier in ('hours-ahead', 'seconds-ahead', 'past')
+    order by identifier
+  $$,
+  $$
+    values
+      ('hours-ahead', null::interval),
+      ('past', interval '-1 hour'),
+      ('seconds-ahead', interval '30 seconds')
+  $$,
+  'forgets runs in the future, so that other workers run these schedules'
 );
 select throws_ok(
   'select name from app.schedules',
