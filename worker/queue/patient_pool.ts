@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import { isAway } from '../shared/connection_gate.ts'
+import { isAway, pauseAfter } from '../shared/connection_gate.ts'
 
 type Callback = (error: Error | undefined, client: pg.PoolClient | undefined, release: () => void) => void
 
@@ -20,7 +20,7 @@ export function makePatient(pool: pg.Pool, logger: Logger, signal: AbortSignal):
         if (signal.aborted) throw error
         // Without this reason, all connections of the pool are in use.
         if (!isAway(error)) logger.warn({ reason: (error as Error).message }, 'Queue waits for a connection')
-        await sleep(delay, undefined, { signal }).catch(() => {})
+        await sleep(pauseAfter(error, delay), undefined, { signal }).catch(() => {})
       }
     }
   }

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { beforeEach, expect, test } from 'vitest'
-import { createGate, DatabaseAway, type Gate, isAway } from './connection_gate.ts'
+import { createGate, DatabaseAway, type Gate, isAway, pauseAfter } from './connection_gate.ts'
 
 type Line = { msg: string; reason?: string; code?: string; retry_in_ms?: number; after_ms?: number; attempts?: number }
 
@@ -40,11 +40,11 @@ test('a refused login is tried again after 5 s, then after growing pauses of 20 
 
 test('a refused connection is tried again after 0.1 s, then after growing pauses of 20 s at most', () => {
   const times = tryFor(200, refused)
-  expect(times.slice(0, 5)).toEqual([0, 100, 250, 480, 820])
+  expect(times.slice(0, 5)).toEqual([0, 100, 230, 390, 590])
   expect((times.at(-1) ?? 0) - (times.at(-2) ?? 0)).toBe(20_000)
-  // After an outage of T, the next attempt comes at most half of T later.
+  // After an outage of T, the next attempt comes at most a quarter of T later.
   for (const [index, time] of times.slice(1).entries())
-    expect(time - (times[index] ?? 0)).toBeLessThan(0.51 * time + 100)
+    expect(time - (times[index] ?? 0)).toBeLessThan(0.26 * time + 120)
 })
 
 test('a shorter limit of pauses is for refused connections only', () => {
@@ -77,7 +77,11 @@ test('only one attempt runs at a time while the database is away; the others fai
   const probe = gate.enter()
   now += 60_000
   expect(() => gate.enter()).toThrow(refused.message)
-  probe.succeed()
+  expect(probe.fail(refused).retryInMs).toBe(125)
+  now += 100
+  expect(() => gate.enter()).toThrow(expect.objectContaining({ retryInMs: 25 }))
+  now += 25
+  gate.enter().succeed()
   gate.enter()
   gate.enter()
 })
@@ -108,6 +112,12 @@ test('an error of a call says whether the gate has logged its reason', () => {
   expect(isAway(new Error('worker.ping failed', { cause: error }))).toBe(true)
   expect(isAway(new Error('worker.ping failed', { cause: refused }))).toBe(false)
   expect(isAway(undefined)).toBe(false)
+})
+
+test('a caller repeats its call when somebody may try, after 20 ms at least and 1 s at most', () => {
+  const pauses = [5, 300, 9000].map((ms) => pauseAfter(new DatabaseAway(refused, ms), 50))
+  expect(pauses).toEqual([20, 300, 1000])
+  expect(pauseAfter(refused, 50)).toBe(50)
 })
 
 test('an error without a message gives its code as the reason', () => {

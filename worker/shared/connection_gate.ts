@@ -4,18 +4,34 @@ import type { Logger } from 'pino'
 /** The database cannot be reached. The gate has logged why, so callers need not log it again. */
 export class DatabaseAway extends Error {
   readonly code: string | undefined
+  /** In how many milliseconds the gate lets somebody try again. */
+  readonly retryInMs: number
 
-  constructor(cause: unknown) {
+  constructor(cause: unknown, retryInMs = 0) {
     const { message, code } = cause as pg.DatabaseError
     // Node's error for a host with several addresses has a code but no message.
     super(message || code || 'The connection failed.', { cause })
     this.code = code
+    this.retryInMs = retryInMs
   }
 }
 
-/** Whether an error, such as one of {@link Db.call}, says that the database cannot be reached. */
+/** Whether {@link findAway} finds something. */
 export function isAway(error: unknown): boolean {
-  return error instanceof DatabaseAway || (error as Error | undefined)?.cause instanceof DatabaseAway
+  return findAway(error) !== undefined
+}
+
+/** Returns the reason why the database cannot be reached, if an error, such as one of {@link Db.call}, says that. */
+export function findAway(error: unknown): DatabaseAway | undefined {
+  if (error instanceof DatabaseAway) return error
+  const cause = (error as Error | undefined)?.cause
+  return cause instanceof DatabaseAway ? cause : undefined
+}
+
+/** How long a caller that repeats a failed call should wait: `ms`, but while the database is away until somebody may try. */
+export function pauseAfter(error: unknown, ms: number): number {
+  const away = findAway(error)
+  return away ? Math.min(Math.max(away.retryInMs, 20), 1000) : ms
 }
 
 /** An attempt to connect, from {@link Gate.enter}. */
@@ -36,8 +52,9 @@ export type Gate = {
 
 type Pauses = { firstMs: number; factor: number }
 
-// A restart of Postgres takes about a second. A wrong password stays wrong until a person corrects it.
-const refusedConnection: Pauses = { firstMs: 100, factor: 1.5 }
+// A restart of Postgres takes about a second, and steps must continue at once: each pause is about a fifth of the outage. A
+// wrong password stays wrong until a person corrects it.
+const refusedConnection: Pauses = { firstMs: 100, factor: 1.25 }
 const refusedLogin: Pauses = { firstMs: 5000, factor: 2 }
 // With the jitter 25 s, so that a worker beats again before the default lease of 30 s is over.
 const longestMs = 20_000
@@ -73,12 +90,12 @@ export function createGate(options: {
     const { firstMs, factor } = isLogin ? refusedLogin : refusedConnection
     const maxMs = isLogin ? longestMs : Math.min(longestMs, longestPauseMs())
     const last = failure
-    failure = new DatabaseAway(cause)
     if (last === undefined) failedSince = now()
     attempts += 1
     pauseMs = Math.min(Math.max(firstMs, pauseMs * factor), maxMs)
     const waitMs = pauseMs * (0.75 + random() / 2)
     openAt = now() + waitMs
+    failure = new DatabaseAway(cause, waitMs)
     if (last?.code !== failure.code || last?.message !== failure.message) {
       const facts = { reason: failure.message, code: failure.code, retry_in_ms: Math.round(waitMs) }
       logger.warn(facts, 'Database cannot be reached')
@@ -90,9 +107,9 @@ export function createGate(options: {
     enter() {
       if (failure === undefined) {
         // Attempts that began together fail together. Only the first of them closes the gate.
-        return { succeed, fail: (cause) => (failure ? new DatabaseAway(cause) : fail(cause)) }
+        return { succeed, fail: (cause) => (failure ? new DatabaseAway(cause, openAt - now()) : fail(cause)) }
       }
-      if (isProbing || now() < openAt) throw failure
+      if (isProbing || now() < openAt) throw new DatabaseAway(failure.cause, Math.max(0, openAt - now()))
       isProbing = true
       return {
         succeed() {

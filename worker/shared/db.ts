@@ -51,9 +51,15 @@ export function openPool(options: {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   })
-  // pg drops broken connections itself and fails their queries. Without listeners the error event would end the process.
+  // pg drops broken connections itself and fails their queries. Without listeners the error event would end the process. A
+  // restart of Postgres breaks all connections at once: the log has one line for them.
+  let loggedAt = Number.NEGATIVE_INFINITY
   pool.on('connect', (client) => {
-    client.on('error', (error) => logger.warn({ reason: error.message }, 'Database connection was lost'))
+    client.on('error', (error) => {
+      const isFirst = performance.now() - loggedAt > 1000
+      if (isFirst) loggedAt = performance.now()
+      logger[isFirst ? 'warn' : 'debug']({ reason: error.message }, 'Database connection was lost')
+    })
   })
   pool.on('error', () => {})
   return pool

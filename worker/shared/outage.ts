@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { pauseAfter } from './connection_gate.ts'
 
 /**
  * Whether the database cannot serve a call at the moment. `error` is an error of {@link Db.call}. Without a SQLSTATE, the
@@ -22,7 +23,7 @@ export async function patiently<Result>(signal: AbortSignal, call: () => Promise
     } catch (error) {
       if (!isOutage(error)) throw error
       signal.throwIfAborted()
-      await sleep(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted())
+      await sleep(pauseAfter(error, pauseMs), undefined, { signal }).catch(() => signal.throwIfAborted())
     }
   }
 }

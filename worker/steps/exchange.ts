@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { isUnanswered } from '../shared/client.ts'
-import { isAway } from '../shared/connection_gate.ts'
+import { isAway, pauseAfter } from '../shared/connection_gate.ts'
 import type { Db } from '../shared/db.ts'
 import type { ClaimedStep } from './claim.ts'
 import { StepError } from './outcome.ts'
@@ -153,7 +153,7 @@ export function createExchange(options: { db: Db; logger: Logger; workerId: stri
         // The pool has logged once why the database cannot be reached.
         const level = isAway(error) ? 'debug' : 'warn'
         logger[level]({ reason: (error as Error).message, retry_in_ms: retryMs }, 'Results could not be handed in')
-        await sleep(retryMs)
+        await sleep(pauseAfter(error, retryMs))
         return undefined
       }
     },
