@@ -193,6 +193,16 @@ describe('a statement that a migration made invalid', () => {
   })
 })
 
+test.each(['worker', 'sidecar'] as const)('Postgres ends a query of the %s whose client is gone', async (role) => {
+  const pool = open(database.url(role), { max: 1 })
+  const late = pool.query({ text: 'select pg_sleep(25)', query_timeout: 100 } as pg.QueryConfig)
+  await expect(late).rejects.toThrow('Query read timeout')
+  const query = 'select from pg_stat_activity where usename = $1 and query like $2'
+  await expect
+    .poll(async () => (await operator.query(query, [role, '%pg_sleep(25)%'])).rowCount, { timeout: 10_000 })
+    .toBe(0)
+})
+
 test.each(['worker', 'sidecar'] as const)('the ping of the %s fails while the database is read-only', async (role) => {
   const ping = createPing(createDb(open(database.url(role), { max: 1 })), `${role}.ping`)
   expect(await ping()).toBeUndefined()

@@ -109,13 +109,23 @@ select results_eq(
   $$,
   $$
     values
+      ('sidecar', 'client_connection_check_interval=2s'),
       ('sidecar', 'idle_in_transaction_session_timeout=30s'),
       ('sidecar', 'lock_timeout=2s'),
       ('sidecar', 'statement_timeout=10s'),
+      ('sidecar', 'tcp_keepalives_count=3'),
+      ('sidecar', 'tcp_keepalives_idle=30'),
+      ('sidecar', 'tcp_keepalives_interval=10'),
+      ('sidecar', 'tcp_user_timeout=20s'),
+      ('worker', 'client_connection_check_interval=2s'),
       ('worker', 'idle_in_transaction_session_timeout=60s'),
-      ('worker', 'statement_timeout=30s')
+      ('worker', 'statement_timeout=30s'),
+      ('worker', 'tcp_keepalives_count=3'),
+      ('worker', 'tcp_keepalives_idle=30'),
+      ('worker', 'tcp_keepalives_interval=10'),
+      ('worker', 'tcp_user_timeout=20s')
   $$,
-  'statements and idle transactions of both end by themselves, and waits of the sidecar for a lock'
+  'both roles have limits for statements, idle transactions and dead clients, and the sidecar for waits for a lock'
 );
 
 -- And by attack.
