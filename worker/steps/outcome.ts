@@ -44,7 +44,7 @@ export class Reschedule {
  * A failure with a slug. The owner of the step reads the message, so write one sentence for people: what is wrong, then what
  * to do. Never put a URL, address, host, path, stack or the message of another error into the message: pass the error as
  * `cause`, which only the log has. (The engine replaces what looks like an address or a path by "…".) Every other thrown
- * value fails the step as `handler_failed`, with a constant message.
+ * value fails the step as `handler_failed`, with a constant message. See docs/guide/handlers.md.
  *
  * A permanent failure is not retried. `retryInMs` is a delay that a provider asks for, a day at most: the delay pauses the
  * whole lane, and such failures are counted apart from others. A negative delay counts as 0. A delay that is NaN, or that
