@@ -3,8 +3,9 @@
 -- Called by   the worker, when it starts and every minute
 -- Writes      graphile_worker._private_known_crontabs
 -- Why         graphile-worker runs a schedule only if its last run is earlier, by the clocks of
---             workers. After a run on a worker whose clock is hours ahead, no other worker would
---             run the schedule for hours.
+--             workers. After a run on a worker whose clock is hours ahead, or before a run on a
+--             worker whose clock is hours behind, the schedule would pause for hours. So a run
+--             counts only for the minutes in which other workers try the same run.
 create or replace function worker.list_schedules()
   returns table (name text, cron text)
   language sql
@@ -14,7 +15,8 @@ create or replace function worker.list_schedules()
 begin atomic
   update graphile_worker._private_known_crontabs as k
   set last_execution = null
-  where k.last_execution > app.now() + interval '1 minute';
+  where k.last_execution
+    not between app.now() - interval '2 minutes' and app.now() + interval '1 minute';
 
   select s.name, s.cron
   from app.schedules as s
@@ -24,6 +26,6 @@ end;
 
 comment on function worker.list_schedules() is
   'Lists the schedules that the worker runs: all of app.schedules, or none where pg_cron runs '
-  'them. Forgets runs in the future, which a worker with a wrong clock has recorded.';
+  'them. Forgets the last run of a schedule after two minutes, or if it is in the future.';
 
 grant execute on function worker.list_schedules() to worker;

@@ -71,27 +71,29 @@ select results_eq(
   'the worker runs the schedules exactly where pg_cron does not'
 );
 
--- When a worker whose clock is ahead has recorded runs
+-- When workers, also some whose clocks are wrong, have recorded runs
 insert into graphile_worker._private_known_crontabs (identifier, known_since, last_execution)
 values
   ('hours-ahead', now(), now() + interval '2 hours'),
   ('seconds-ahead', now(), now() + interval '30 seconds'),
+  ('minute-ago', now(), now() - interval '1 minute'),
   ('past', now(), now() - interval '1 hour');
 do $$ begin perform worker.list_schedules(); end $$;
 select results_eq(
   $$
     select identifier, last_execution - now()
     from graphile_worker._private_known_crontabs
-    where identifier in ('hours-ahead', 'seconds-ahead', 'past')
+    where identifier in ('hours-ahead', 'seconds-ahead', 'minute-ago', 'past')
     order by identifier
   $$,
   $$
     values
       ('hours-ahead', null::interval),
-      ('past', interval '-1 hour'),
+      ('minute-ago', interval '-1 minute'),
+      ('past', null),
       ('seconds-ahead', interval '30 seconds')
   $$,
-  'forgets runs in the future, so that other workers run these schedules'
+  'forgets runs that workers with right clocks cannot repeat, so that no schedule pauses'
 );
 select throws_ok(
   'select name from app.schedules',
