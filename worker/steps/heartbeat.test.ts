@@ -115,7 +115,7 @@ test.concurrent(
   'a handler that computes for longer than the lease completes, and so do its neighbours',
   slow,
   async () => {
-    const { client, start, begun, workers } = await open('compute', '3 seconds')
+    const { client, start, begun, workers } = await open('compute', '4 seconds')
     await start()
     await start()
     await workers(2)
@@ -129,12 +129,12 @@ test.concurrent(
 )
 
 test.concurrent('steps of a worker whose connections are frozen are not lost', slow, async () => {
-  const { database, client, start, begun, workers } = await open('frozen', '4 seconds')
+  const { database, client, start, begun, workers } = await open('frozen', '6 seconds')
   const faulty = await startFaultyDatabase(inject('cluster').port)
   clean.push(async () => faulty.stop())
   await start({ url: faulty.through(database.url('worker')) })
   await workers(1)
-  const run = await submit(client, naps(3, 9000))
+  const run = await submit(client, naps(3, 12_000))
   await until(async () => (await jobs(client, run)).every(({ status }) => status === 'running'))
   await start()
   await workers(2)
