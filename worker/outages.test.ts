@@ -114,7 +114,7 @@ test('an outage longer than the lease is not the death of the worker that runs t
     const id = await submitNaps(10, 7000)
     if (round === 1) await Promise.all([startWorker('idle-1'), startWorker('idle-2')])
     await cluster.halt()
-    await sleep(5000)
+    await sleep(4000)
     await cluster.resume()
     await untilEnded(id)
     expect(await count(id)).toEqual(onceEach(10))
@@ -128,10 +128,10 @@ test('connections whose packets are dropped cost one pause, and no step', { time
   await startWorker('neighbour', databaseUrl(cluster, 'plinth', 'worker'))
   faulty.freeze()
   const since = performance.now()
-  await untilEnded(id)
+  await untilEnded(id, 60)
   expect(await count(id)).toEqual(onceEach(8))
-  // The naps end after 5 s. The first exchange after the freeze waits for 10 s.
-  expect(performance.now() - since).toBeLessThan(17_000)
+  // The naps end after 5 s. The first exchange after the freeze waits for 10 s, and a second one would wait for 20 s.
+  expect(performance.now() - since).toBeLessThan(30_000)
 })
 
 test('while Postgres is read-only, the health endpoints say so, and steps wait', async () => {

@@ -203,6 +203,17 @@ test.each(['worker', 'sidecar'] as const)('Postgres ends a query of the %s whose
     .toBe(0)
 })
 
+test('a connection to a read-only server is not used again, because a failover may have moved the primary', async () => {
+  const pool = open(database.url('worker'), { max: 1 })
+  const client = await pool.connect()
+  await client.query('set default_transaction_read_only = on')
+  await expect(client.query('select worker.ping()')).rejects.toThrow('read-only')
+  client.release()
+  expect((await pool.query('show default_transaction_read_only')).rows).toEqual([
+    { default_transaction_read_only: 'off' },
+  ])
+})
+
 test.each(['worker', 'sidecar'] as const)('the ping of the %s fails while the database is read-only', async (role) => {
   const ping = createPing(createDb(open(database.url(role), { max: 1 })), `${role}.ping`)
   expect(await ping()).toBeUndefined()

@@ -95,8 +95,9 @@ export class Client extends pg.Client {
       return
     }
     this.#heardAt = performance.now()
-    // A statement that a migration made invalid stays invalid for this connection.
-    if (isStaleStatement(error)) void this.end()
+    // A statement that a migration made invalid stays invalid for this connection, and after a failover, a read-only server may
+    // be the old one.
+    if (isStaleStatement(error) || isReadOnly(error)) void this.end()
   }
 
   #discardSilent(since: number): void {
@@ -114,6 +115,11 @@ export class Client extends pg.Client {
 export function isUnanswered(error: unknown): boolean {
   const { message, cause } = (error ?? {}) as Error
   return message === unanswered || (cause as Error | undefined)?.message === unanswered
+}
+
+/** Whether the server accepts no writes. */
+export function isReadOnly(error: unknown): boolean {
+  return (error as pg.DatabaseError | undefined)?.code === '25006'
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
-import { Client, isStaleStatement } from './client.ts'
+import { Client, isReadOnly, isStaleStatement } from './client.ts'
 import { createGate, type Gate } from './connection_gate.ts'
 
 /** The database as worker and sidecar see it: the functions behind one door. */
@@ -144,7 +144,7 @@ const noAnswer = 'The database does not answer.'
 /** Explains an error of {@link Db.call} in a constant sentence, because everybody can read it. */
 function explainTrouble(error: Error): string {
   const { code = '' } = (error.cause ?? {}) as { code?: string }
-  if (code === '25006') return 'The database is read-only.'
+  if (isReadOnly(error.cause)) return 'The database is read-only.'
   if (code.startsWith('28')) return 'The database refuses the login.'
   return noAnswer
 }
