@@ -14,10 +14,15 @@ const hash = 'a'.repeat(64)
 beforeAll(async () => {
   database = await createDatabase()
   ;[a, b, watcher] = await Promise.all([database.connect(), database.connect(), database.connect()])
+  // A statement that must not wait fails instead of hanging.
+  for (const client of [a, b]) await client.query("set lock_timeout = '10s'")
 })
 afterAll(() => database.drop())
 beforeEach(async () => {
+  // A test that failed may have left a transaction open, which must not block the next one.
+  await Promise.all([a, b].map((client) => client.query('rollback')))
   await watcher.query('delete from characters')
+  await watcher.query('delete from sessions')
   await watcher.query('delete from app.asset_uploads')
   await watcher.query('delete from assets')
   assetId = crypto.randomUUID()
@@ -58,6 +63,29 @@ test('showing an asset that the cleaner has claimed waits, and is refused', asyn
   await b.query('commit')
   await expect(showing).rejects.toMatchObject({ code: 'PT422', detail: 'asset_not_found' })
   await a.query('rollback')
+})
+
+test('a session with a card whose icon the cleaner has claimed waits, and is refused', async () => {
+  await b.query('begin')
+  expect(await claim(b)).toEqual([{ id: assetId }])
+  const cards = JSON.stringify([{ icon_asset_id: assetId }])
+  const showing = a.query('insert into sessions (title, all_cards) values ($1, $2)', ['S', cards])
+  showing.catch(() => {})
+  await untilWaiting(watcher, a)
+  await b.query('commit')
+  await expect(showing).rejects.toMatchObject({ code: 'PT422', detail: 'asset_not_found' })
+})
+
+test('the cleaner skips a live asset that is about to be shown, without waiting', async () => {
+  await watcher.query("update assets set status = 'live'")
+  const mark = async (client: Client) =>
+    (await client.query('select worker.mark_orphaned_assets(10) as checked')).rows[0].checked
+  await a.query('begin')
+  await show(a)
+  expect(await mark(b)).toBe(0)
+  await a.query('commit')
+  expect(await mark(b)).toBe(1)
+  expect(await status()).toBe('live')
 })
 
 test('an asset can be shown after the cleaner rolled back', async () => {
