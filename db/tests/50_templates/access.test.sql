@@ -15,8 +15,10 @@ select public.publish_template_version('shown', '1.0.0', pg_temp.files('shown', 
 select public.publish_template_version('shown', '1.1.0', pg_temp.files('shown', '1.1.0'));
 select public.publish_template_version('shown', '2.0.0', pg_temp.files('shown', '2.0.0'), status => 'draft');
 select public.publish_template_version('hidden', '1.0.0', pg_temp.files('hidden', '1.0.0'), set_default => true);
+insert into storage.buckets (id, name) values ('another', 'another');
 insert into storage.objects (bucket_id, name)
 values
+  ('another', 'shown/v1.0.0/main.md'),
   ('template-artifacts', 'shown/v1.0.0/main.md'), ('template-artifacts', 'shown/v2.0.0/main.md'),
   ('template-artifacts', 'hidden/v1.0.0/main.md'), ('template-artifacts', 'shown/v1.0.0/unknown.md');
 
@@ -58,9 +60,9 @@ select throws_ok(
   $$ select created_by from public.template_versions $$, '42501', null, 'a user may not read who published a version'
 );
 select results_eq(
-  $$ select name from storage.objects where bucket_id = 'template-artifacts' $$,
-  $$ values ('shown/v1.0.0/main.md') $$,
-  'a user downloads only files of versions that the user reads'
+  $$ select bucket_id, name from storage.objects $$,
+  $$ values ('template-artifacts', 'shown/v1.0.0/main.md') $$,
+  'a user downloads only files of versions that the user reads, and no object of another bucket'
 );
 select throws_ok(
   $$ insert into storage.objects (bucket_id, name) values ('template-artifacts', 'shown/v1.0.0/x.md') $$,

@@ -1,6 +1,6 @@
 -- reserve_template_upload and publish_template_upload, as npm run upload-bundle calls them.
 begin;
-select plan(18);
+select plan(20);
 
 -- Given a parser that counts its calls
 create sequence tests.parses;
@@ -113,6 +113,25 @@ select throws_ok(
   'refuses an upload of which the worker deletes an object'
 )
 from uploads where version = '4.0.0';
+
+-- Given an upload that another upload of the same version, with other files, has replaced
+insert into uploads select '7.0.0', pg_temp.reserve('7.0.0');
+select tests.travel('2 minutes');
+select app.reserve_template_upload('demo', '7.0.0', tests.template_files('7.0.0', 'c'), '[]');
+select throws_ok(
+  format('select pg_temp.publish(''7.0.0'', %L)', id),
+  'PT409', 'This upload took too long, another upload replaced it, or an earlier release began it.',
+  'refuses an upload that another upload replaced'
+)
+from uploads where version = '7.0.0';
+select throws_ok(
+  format(
+    'select public.publish_template_version(''demo'', ''7.0.0'', tests.template_files(''7.0.0''), upload_id => %L)', id
+  ),
+  'PT409', 'This upload took too long, or another upload replaced it.',
+  'refuses the files of an upload that another upload replaced'
+)
+from uploads where version = '7.0.0';
 
 -- Given an upload that an earlier release began: its rows have only path and hash
 insert into uploads values ('5.0.0', gen_random_uuid());
