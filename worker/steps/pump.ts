@@ -175,14 +175,18 @@ export function createPump(options: {
       heartbeat.start()
     },
     giveUp({ kind, error, claim }) {
+      if (!isBroken) {
+        isBroken = true
+        appetite.stop()
+        slots.giveUp(kind, claim)
+        plan()
+      }
       accidentsSeen += 1
-      const facts = { kind, step: claim?.step.id, type: claim?.step.type, err: error }
-      if (accidentsSeen <= accidentsLogged) logger.error(facts, 'Process had an accident')
-      if (isBroken) return
-      isBroken = true
-      appetite.stop()
-      slots.giveUp(kind, claim)
-      plan()
+      if (accidentsSeen > accidentsLogged) return
+      // An error here would end the process at once, before the claims are handed in.
+      try {
+        logger.error({ kind, step: claim?.step.id, type: claim?.step.type, err: error }, 'Process had an accident')
+      } catch {}
     },
     async stop(drainMs, hurry) {
       isStopping = true

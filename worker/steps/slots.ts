@@ -68,17 +68,20 @@ export function createSlots(options: {
   const all = new Map<number, Claim>()
   const running = new Map<number, Claim>()
   const waiting: Claim[] = []
+  /** How many claims that must run alone wait or run: usually none, so that nothing is searched. */
+  let lonely = 0
   let isClosed = false
 
-  const findLonely = () => waiting.findIndex(({ step }) => step.runs_alone)
+  const findLonely = () => (lonely === 0 ? -1 : waiting.findIndex(({ step }) => step.runs_alone))
+  const forgetLonely = ({ step }: Claim) => {
+    if (step.runs_alone) lonely -= 1
+  }
 
   /** Takes the next claim that may start now out of the waiting claims. */
   function takeNext(): Claim | undefined {
     if (running.size >= concurrency) return undefined
-    for (const { step } of running.values()) if (step.runs_alone) return undefined
-    const lonely = findLonely()
-    if (lonely === -1) return waiting.shift()
-    return running.size === 0 ? waiting.splice(lonely, 1)[0] : undefined
+    if (lonely === 0) return waiting.shift()
+    return running.size === 0 ? waiting.splice(findLonely(), 1)[0] : undefined
   }
 
   function fill(): void {
@@ -108,13 +111,17 @@ export function createSlots(options: {
     clearTimeout(timer)
     // Otherwise another result was handed in already.
     if (!running.delete(fence)) return
+    forgetLonely(claim)
     onResult({ fence, text })
     fill()
     onEnd(performance.now() - startedAt)
   }
 
   function giveBack(claims: Claim[]): void {
-    for (const { step } of claims) onResult({ fence: step.fence, text: describeReturn(step) })
+    for (const claim of claims) {
+      forgetLonely(claim)
+      onResult({ fence: claim.step.fence, text: describeReturn(claim.step) })
+    }
   }
 
   function abort(): void {
@@ -123,7 +130,10 @@ export function createSlots(options: {
 
   /** Hands in a result for each running claim, whose own result is dropped. */
   function endAll(describe: (claim: Claim) => string): void {
-    for (const claim of running.values()) onResult({ fence: claim.step.fence, text: describe(claim) })
+    for (const claim of running.values()) {
+      forgetLonely(claim)
+      onResult({ fence: claim.step.fence, text: describe(claim) })
+    }
     running.clear()
   }
 
@@ -143,7 +153,7 @@ export function createSlots(options: {
       return waiting.length
     },
     get isReserved() {
-      return findLonely() !== -1 || [...running.values()].some(({ step }) => step.runs_alone)
+      return lonely > 0
     },
     add(steps, askedAt) {
       for (const step of steps) {
@@ -151,6 +161,7 @@ export function createSlots(options: {
         table.add(step)
         all.set(step.fence, claim)
         waiting.push(claim)
+        if (step.runs_alone) lonely += 1
       }
       // A call that ran during the stop may still return steps.
       if (isClosed) giveBack(waiting.splice(0))
