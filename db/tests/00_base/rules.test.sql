@@ -283,7 +283,7 @@ select set_eq(
   $$,
   array[
     'app.submit_keyed_run', 'app.cancel_job', 'worker.exchange_steps', 'worker.heartbeat',
-    'worker.send_heartbeat', 'worker.requeue_lost_steps', 'worker.read_outputs'
+    'worker.send_heartbeat', 'worker.requeue_lost_steps', 'worker.read_outputs', 'worker.leave'
   ],
   'the ways into the job engine plan index lookups only'
 );
