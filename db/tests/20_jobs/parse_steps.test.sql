@@ -1,6 +1,6 @@
 -- submit_run refuses malformed steps, and names what is wrong.
 begin;
-select plan(30);
+select plan(31);
 
 insert into job_types (name) values ('noop');
 create function tests.refused_steps(steps text) returns jsonb language plpgsql as $$
@@ -184,6 +184,11 @@ select results_eq(
   'select count(*) from jobs',
   'select count from before',
   'inserts nothing of a refused run'
+);
+select is(
+  tests.refused_steps('{"key": "a", "type": "noop"}, {"key": "b", "type": "noop"}'),
+  null,
+  'accepts exactly as many steps as app.settings.run_steps_max'
 );
 
 select * from finish();

@@ -121,6 +121,22 @@ test('submit against submit with the same key: one run, and 409 for another spec
   }
 })
 
+test('submit against submit of a new type without an owner: both runs are in one lane', async () => {
+  await watcher.query("insert into job_types (name) values ('fresh')")
+  const submitFresh = (client: Client) =>
+    client.query(`select app.submit_run('{"key": "new", "type": "fresh"}', null, null)`)
+  await a.query('begin')
+  await submitFresh(a)
+  const late = submitFresh(b)
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await late
+  const lanes = "select from app.lanes where owner_id is null and type = 'fresh'"
+  expect((await watcher.query(lanes)).rowCount).toBe(1)
+  expect((await exchange(a, first, [], 5)).steps).toHaveLength(2)
+  await requireInvariants(watcher)
+})
+
 test('submit, complete and claim in one lane: none waits for another', async () => {
   await submit(['a', 'b', 'c'])
   const { steps } = await exchange(a, first, [], 1)
@@ -556,6 +572,20 @@ test('sweep against a row that a callback locks: other products of the same work
   await c.query('commit')
   await sweep(a)
   expect(await Promise.all(ids.map(status))).toEqual(['failed', 'failed'])
+  await requireInvariants(watcher)
+})
+
+test('retention against retry: the schedule skips a run that is being retried', async () => {
+  const [retried, old] = [await submit(['a']), await submit(['a'])]
+  await verb(a, 'cancel', retried)
+  await verb(a, 'cancel', old)
+  await watcher.query("update app.runs set finished_at = now() - interval '31 days'")
+  await a.query('begin')
+  await verb(a, 'retry', retried)
+  expect((await b.query('select app.delete_finished_runs() as runs')).rows).toEqual([{ runs: 1 }])
+  await a.query('commit')
+  expect((await watcher.query('select id::int from app.runs')).rows).toEqual([{ id: retried }])
+  expect(await status(retried)).toBe('joining')
   await requireInvariants(watcher)
 })
 
