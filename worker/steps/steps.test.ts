@@ -96,6 +96,7 @@ test('steps run in order and get the outputs of their dependencies', async () =>
 })
 
 test('a failure has a slug: too large, not matching the schema, not storable, timed out', async () => {
+  await client.query("update job_types set max_input_bytes = 9 where name = 'picky'")
   await startWorker()
   const id = await submit([
     { key: 'huge', type: 'huge', on_failure: 'continue' },
@@ -103,6 +104,7 @@ test('a failure has a slug: too large, not matching the schema, not storable, ti
     { key: 'input', type: 'picky', input: { name: 1 }, on_failure: 'continue' },
     { key: 'stubborn', type: 'stubborn', input: {}, on_failure: 'continue' },
     { key: 'after', type: 'noop', depends_on: ['huge'] },
+    { key: 'crowded', type: 'picky', input: { name: 'x' }, depends_on: ['after'], on_failure: 'continue' },
   ])
   await until('the run ends', () => ended(id))
   expect(await jobs(id)).toMatchObject({
@@ -112,6 +114,7 @@ test('a failure has a slug: too large, not matching the schema, not storable, ti
     input: { status: 'failed', error_slug: 'input_invalid' },
     stubborn: { status: 'failed', error_slug: 'timed_out' },
     after: { status: 'completed', output: { of: ['huge'] } },
+    crowded: { status: 'failed', error_slug: 'input_too_large' },
   })
 })
 
