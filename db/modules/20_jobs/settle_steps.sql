@@ -3,7 +3,9 @@
 -- Writes      job_queue, jobs, runs
 -- Locks       none; the caller holds the runs
 -- Why         processes a run level by level, with three statements per level for any number of
---             steps. A single statement for all levels is slower
+--             steps. A single statement for all levels is slower. Parents count down only when no
+--             other step is left to process, because a transaction that updates a row once per
+--             level reads all earlier versions of this row each time
 create or replace function app.settle_steps(
   settled_ids bigint[],
   opened_ids bigint[],
@@ -21,7 +23,7 @@ declare
   v_opened_ids bigint[] := settle_steps.opened_ids;
   v_completed_ids bigint[] := settle_steps.emptied_ids;
   v_waiting_ids bigint[];
-  v_parent_ids bigint[];
+  v_parent_ids bigint[] := '{}'::bigint[];
   v_root_ids bigint[];
   v_counted record;
   v_one record;
@@ -37,7 +39,6 @@ begin
 
     -- Collects the steps that waited: dependents of settled steps, and children of opened steps.
     v_waiting_ids := '{}';
-    v_parent_ids := '{}';
     v_root_ids := '{}';
     for v_one in
       delete from app.job_queue as q
@@ -86,8 +87,9 @@ begin
         end if;
       end loop;
     end if;
-    if v_parent_ids <> '{}' then
+    if v_parent_ids <> '{}' and v_opened_ids = '{}' and v_completed_ids = '{}' then
       v_counted := app.count_ids(v_parent_ids);
+      v_parent_ids := '{}';
       for v_one in
         update app.job_queue as q
         set open_children = q.open_children - c.times
