@@ -33,11 +33,12 @@ test.each([
 test('stores 2,000 characters of any message, and takes little time', () => {
   const parts = ['a-', '1.', 'a.', '::', '/a', 'https://', '\\', 'a:1', '\n at ', '\ud83d', '\u0000', 'ECONNREFUSED ']
   for (const part of parts) {
-    const from = performance.now()
-    const stored = hideAddresses(part.repeat(1_000_000))
+    const message = part.repeat(1_000_000)
+    const from = process.cpuUsage()
+    const stored = hideAddresses(message)
+    expect(process.cpuUsage(from).user).toBeLessThan(500_000)
     expect(stored.length).toBeLessThanOrEqual(2000)
     expect(stored.isWellFormed()).toBe(true)
     expect(stored).not.toContain('\u0000')
-    expect(performance.now() - from).toBeLessThan(500)
   }
 })

@@ -70,9 +70,9 @@ test('now is the time of the database, also if the clock of this process is two 
     )
     const [sinceClaim, slept] = (await result).output
     expect(sinceClaim).toBeGreaterThanOrEqual(0)
-    expect(sinceClaim).toBeLessThan(5000)
+    expect(sinceClaim).toBeLessThan(60_000)
     expect(slept).toBeGreaterThanOrEqual(19)
-    expect(slept).toBeLessThan(5000)
+    expect(slept).toBeLessThan(60_000)
   } finally {
     vi.useRealTimers()
   }
