@@ -122,6 +122,8 @@ describe('failures', () => {
   test('an error whose causes form a circle, or are very many, ends the call without the key', async () => {
     const circle = new Error(`${key} failed`)
     circle.cause = new Error('why', { cause: circle })
+    // Node writes the message into the stack when the stack is read for the first time.
+    expect(circle.stack).toContain(key)
     let deep = new Error(`root ${key}`)
     for (let n = 0; n < 20_000; n++) deep = new Error(`cause ${n} ${key}`, { cause: deep })
     for (const error of [circle, deep, new AggregateError([new Error(key)], 'all failed')]) {
