@@ -112,19 +112,30 @@ const once = (keys: string[]) => Object.fromEntries(keys.map((key) => [key, 1]))
 const slow = { timeout: 90_000 }
 
 test.concurrent(
-  'a handler that computes for longer than the lease completes, and so do its neighbours',
+  'a handler that computes for longer than the lease completes, and another worker runs the steps that wait for it',
   slow,
   async () => {
-    const { client, start, begun, workers } = await open('compute', '4 seconds')
+    const { client, start, begun, lines, workers } = await open('compute', '4 seconds')
     await start()
+    await workers(1)
+    const running = naps(3, 2000)
+    const first = await submit(client, running)
+    await until(async () => Object.keys(begun()).length === 3)
+    const waiting = naps(3, 100).map((step) => ({ ...step, key: `waiting-${step.key}` }))
+    const compute = { key: 'compute', type: 'compute', input: { ms: 15_000 }, priority: -1 }
+    const second = await submit(client, [compute, ...waiting])
+    await until(async () => begun()['compute'] === 1)
     await start()
-    await workers(2)
-    const steps = naps(6, 4000)
-    const run = await submit(client, [{ key: 'compute', type: 'compute', input: { ms: 8000 } }, ...steps])
-    await until(() => hasEnded(client, run))
-    const completed = { status: 'completed', error_slug: null }
-    expect(await jobs(client, run)).toMatchObject(Array.from({ length: 7 }, () => completed))
-    expect(begun()).toEqual(once(['compute', ...steps.map(({ key }) => key)]))
+    await until(async () => (await jobs(client, second)).slice(1).every(({ status }) => status === 'completed'))
+    expect((await jobs(client, second))[0]).toMatchObject({ key: 'compute', status: 'running', failures: 0, losses: 0 })
+    expect(lines()).toContainEqual(
+      expect.objectContaining({ msg: 'A handler blocks the event loop', types: { compute: 1, nap: 3 }, returned: 3 }),
+    )
+    await until(async () => (await hasEnded(client, first)) && (await hasEnded(client, second)))
+    expect([...(await jobs(client, first)), ...(await jobs(client, second))]).toMatchObject(
+      Array.from({ length: 7 }, () => ({ status: 'completed', error_slug: null })),
+    )
+    expect(begun()).toEqual(once(['compute', ...[...running, ...waiting].map(({ key }) => key)]))
   },
 )
 

@@ -3,7 +3,7 @@ import { createGate } from '../shared/connection_gate.ts'
 import { createDb, openPool } from '../shared/db.ts'
 import { createLogger } from '../shared/log.ts'
 import { beatMs, createBeats } from './beats.ts'
-import { createStallCount, endStalledProcess } from './stall.ts'
+import { createStallCount, endStalledProcess, returnWaiting } from './stall.ts'
 
 // A thread of the worker process with connections of its own: it sends heartbeats also while a handler blocks the main thread,
 // and ends the process when that lasts too long. See heartbeat.ts.
@@ -20,6 +20,9 @@ export type ThreadData = {
 
 /** A message from this thread to the main thread. */
 export type ThreadMessage = { unwanted: number[] } | { isReady: true }
+
+/** When a stall is so long that the main thread begins none of its waiting steps: it knows stalls of two seconds. */
+const returnAfterSeconds = 5
 
 if (parentPort === null)
   throw new Error('heartbeat_thread.ts is a thread of worker/main.ts. Start worker/main.ts instead.')
@@ -49,19 +52,17 @@ const beats = createBeats({
 const stalls = createStallCount(memory)
 const watch = setInterval(() => {
   const seconds = (stalls.look() * beatMs) / 1000
-  if (seconds < stallSeconds) return
-  clearInterval(watch)
-  void beats.stop()
-  void endStalledProcess({
-    db: open('stall').db,
-    logger,
-    workerId,
-    types: Object.keys(versions),
-    memory,
-    seconds,
+  const stall = { logger, workerId, types: Object.keys(versions), memory, seconds }
+  if (seconds >= stallSeconds) {
+    clearInterval(watch)
+    void beats.stop()
     // process.exit would end this thread only.
-    kill: () => process.kill(process.pid, 'SIGKILL'),
-  })
+    const kill = () => process.kill(process.pid, 'SIGKILL')
+    void endStalledProcess({ ...stall, db: open('stall').db, kill })
+  } else if (seconds === returnAfterSeconds) {
+    // While the main thread stands still, no sweep needs this connection.
+    void returnWaiting({ ...stall, db: sweeps.db })
+  }
 }, beatMs)
 
 port.once('message', async () => {

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
 import type { Db } from '../shared/db.ts'
 import { createClaimsTable } from './claims_table.ts'
-import { createStallCount, endStalledProcess } from './stall.ts'
+import { createStallCount, endStalledProcess, returnWaiting } from './stall.ts'
 
 test('counts how often in a row the main thread had not ticked', () => {
   const table = createClaimsTable([], 1)
@@ -31,16 +31,50 @@ function stall(call: Db['call']) {
   table.end(14)
   const lines: Record<string, unknown>[] = []
   const kill = vi.fn()
-  const ended = endStalledProcess({
-    ...{ db: { call }, workerId: 'w', types: ['compute', 'nap'], memory: table.memory, seconds: 60, kill },
-    logger: pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
-  })
-  return { ended, kill, lines }
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+  const options = {
+    db: { call },
+    logger,
+    workerId: 'w',
+    types: ['compute', 'nap'],
+    memory: table.memory,
+    seconds: 60,
+    kill,
+  }
+  return { options, kill, lines }
 }
+/** Ends a stalled process. */
+function end(call: Db['call']) {
+  const { options, ...more } = stall(call)
+  return { ...more, ended: endStalledProcess(options) }
+}
+
+test('returns the steps that wait, and names the types of the steps that run', async () => {
+  const calls: [string, Record<string, unknown> | undefined][] = []
+  const { options, kill, lines } = stall(async (name, args) => {
+    calls.push([name, args])
+    return []
+  })
+  await returnWaiting(options)
+  const results = JSON.stringify([{ id: 5, fence: 15, outcome: 'returned' }])
+  expect(calls).toEqual([['worker.exchange_steps', { worker_id: 'w', results, want: 0, types: ['compute', 'nap'] }]])
+  expect(lines).toMatchObject([
+    { level: 40, seconds: 60, types: { compute: 1, nap: 2 }, steps: [1, 2, 3], returned: 1 },
+  ])
+  expect(kill).not.toHaveBeenCalled()
+})
+
+test('logs that the steps that wait could not be returned', async () => {
+  const { options, lines } = stall(async () => {
+    throw new Error('away')
+  })
+  await returnWaiting(options)
+  expect(lines[1]).toMatchObject({ reason: 'away', msg: 'The waiting steps could not be returned' })
+})
 
 test('hands begun steps in as lost and all others as returned, removes the worker, and ends the process', async () => {
   const calls: [string, Record<string, unknown> | undefined][] = []
-  const { ended, kill, lines } = stall(async (name, args) => {
+  const { ended, kill, lines } = end(async (name, args) => {
     calls.push([name, args])
     return []
   })
@@ -69,7 +103,7 @@ test('hands begun steps in as lost and all others as returned, removes the worke
 })
 
 test('ends the process also if the database refuses the results', async () => {
-  const { ended, kill, lines } = stall(async () => {
+  const { ended, kill, lines } = end(async () => {
     throw new Error('away')
   })
   await ended
@@ -79,7 +113,7 @@ test('ends the process also if the database refuses the results', async () => {
 
 test('ends the process also if the database does not answer', async () => {
   vi.useFakeTimers()
-  const { ended, kill, lines } = stall(() => new Promise(() => {}))
+  const { ended, kill, lines } = end(() => new Promise(() => {}))
   await vi.advanceTimersByTimeAsync(5000)
   await ended
   vi.useRealTimers()

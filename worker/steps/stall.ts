@@ -23,41 +23,62 @@ export function createStallCount(memory: SharedArrayBuffer): { look(): number } 
   }
 }
 
-/**
- * Hands in the claims of a process whose main thread stands still, so that other workers can run the steps, and ends the
- * process. Ends it also if the database does not answer: then the steps are requeued after the lease.
- */
-export async function endStalledProcess(options: {
+/** A process that stands still, as its other thread sees it. */
+export type Stall = {
   db: Db
   logger: Logger
   workerId: string
   types: string[]
   memory: SharedArrayBuffer
+  /** How long the process has stood still. */
   seconds: number
-  /** Ends the process, also if its main thread never runs again. */
-  kill(): void
-}): Promise<void> {
-  const { db, logger, workerId, types, memory, seconds, kill } = options
+}
+
+/**
+ * Returns the steps that wait for a slot, so that other workers run them while a handler blocks this process. The main thread
+ * must have stood still for so long that it begins none of these steps afterwards (see ticks.ts).
+ */
+export async function returnWaiting(stall: Stall): Promise<void> {
+  const { logger, memory } = stall
   const claims = readClaims(memory)
-  const begun = claims.filter(({ state }) => state === 'begun')
-  const facts = {
-    event: 'event_loop_stalled',
-    seconds,
-    types: countTypes(begun, types),
-    steps: begun.map(({ id }) => id),
-  }
+  const waiting = claims.filter(({ state }) => state === 'waiting')
+  logger.warn({ ...describeRunning(stall, claims), returned: waiting.length }, 'A handler blocks the event loop')
+  if (waiting.length === 0) return
+  const results = waiting.map((claim) => describeReturn(claim))
+  await handIn(stall, results).catch((error: Error) =>
+    logger.warn({ reason: error.message }, 'The waiting steps could not be returned'),
+  )
+}
+
+/**
+ * Hands in the claims of a process whose main thread stands still, so that other workers can run the steps, and ends the
+ * process. Ends it also if the database does not answer: then the steps are requeued after the lease.
+ */
+export async function endStalledProcess(
+  stall: Stall & {
+    /** Ends the process, also if its main thread never runs again. */
+    kill(): void
+  },
+): Promise<void> {
+  const { db, logger, workerId, memory, seconds, kill } = stall
+  const claims = readClaims(memory)
+  const facts = { event: 'event_loop_stalled', ...describeRunning(stall, claims) }
   logger.error(facts, 'A handler blocked the event loop, so the worker hands its steps in and ends')
-  const args = { worker_id: workerId, results: `[${claims.map(describeStalled(seconds)).join(',')}]`, want: 0, types }
-  const handIn = async () => {
-    await db.call('worker.exchange_steps', args, { timeoutMs: handInMaxMs })
+  const signOff = async () => {
+    await handIn(stall, claims.map(describeStalled(seconds)))
     await db.call('worker.leave', { worker_id: workerId }, { timeoutMs: handInMaxMs })
   }
   const timedOut = Promise.withResolvers<never>()
   setTimeout(() => timedOut.reject(new Error('The database did not answer.')), handInMaxMs)
-  await Promise.race([handIn(), timedOut.promise]).catch((error: Error) =>
+  await Promise.race([signOff(), timedOut.promise]).catch((error: Error) =>
     logger.error({ reason: error.message }, 'The steps of the stalled worker could not be handed in'),
   )
   kill()
+}
+
+async function handIn({ db, workerId, types }: Stall, results: string[]): Promise<void> {
+  const args = { worker_id: workerId, results: `[${results.join(',')}]`, want: 0, types }
+  await db.call('worker.exchange_steps', args, { timeoutMs: handInMaxMs })
 }
 
 /** A step that had begun may be the one that blocks, so it counts a loss. A step that waits or has ended does not block. */
@@ -72,11 +93,13 @@ function describeStalled(seconds: number): (claim: SharedClaim) => string {
     state === 'begun' ? JSON.stringify({ id, fence, outcome: 'lost', error }) : describeReturn({ id, fence })
 }
 
-function countTypes(claims: SharedClaim[], types: string[]): Record<string, number> {
+/** Names the steps that were running, one of which blocks the process, and counts them by type. */
+function describeRunning({ seconds, types }: Stall, claims: SharedClaim[]): object {
+  const begun = claims.filter(({ state }) => state === 'begun')
   const counts: Record<string, number> = {}
-  for (const { type } of claims) {
+  for (const { type } of begun) {
     const name = types[type] ?? 'unknown'
     counts[name] = (counts[name] ?? 0) + 1
   }
-  return counts
+  return { seconds, types: counts, steps: begun.map(({ id }) => id) }
 }
