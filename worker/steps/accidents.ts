@@ -28,7 +28,9 @@ export const accidentMessages: Record<AccidentKind, string> = {
 
 /**
  * Follows handlers by their async context. The context is lost where another context calls a callback of the handler or
- * rejects a promise of the handler, for example from an emitter that several handlers share; then `claim` is undefined.
+ * rejects a promise of the handler, for example from an emitter that several handlers share; then `claim` is undefined. Very
+ * rarely the context is that of another handler, which opened a connection that both use. Such a wrong culprit counts one
+ * failure, and then runs alone, where no accident of another handler can be its own.
  */
 export function createAccidents(): Accidents {
   const context = new AsyncLocalStorage<Claim>()
