@@ -589,7 +589,8 @@ describe('when the database fails', () => {
     faultyDatabase.down()
     expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'database_unavailable'])
     faultyDatabase.heal()
-    expect((await sidecar.upload(someGif())).status).toBe(201)
+    // The sidecar connects again after a pause.
+    await expect.poll(async () => (await sidecar.upload(someGif())).status, { timeout: 5000 }).toBe(201)
   })
 })
 
