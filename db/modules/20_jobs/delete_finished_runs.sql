@@ -9,6 +9,7 @@ create or replace function app.delete_finished_runs()
   volatile
   set search_path = ''
   -- Index lookups only, whatever the statistics say: ADR 8.
+  set jit = off
   set enable_seqscan = off
 as $$
 declare

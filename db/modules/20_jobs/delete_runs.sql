@@ -11,6 +11,7 @@ create or replace function app.tg_users__delete_runs()
   set search_path = ''
   -- Index lookups only, whatever the statistics say: ADR 8.
   set plan_cache_mode = force_generic_plan
+  set jit = off
   set enable_seqscan = off
 as $$
 declare

@@ -12,6 +12,7 @@ create or replace function app.tg_runs__delete_steps()
   set search_path = ''
   -- Index lookups only, whatever the statistics say: ADR 8.
   set plan_cache_mode = force_generic_plan
+  set jit = off
   set enable_seqscan = off
 as $$
 declare

@@ -11,6 +11,7 @@ create or replace function app.tg_users__delete_dramas()
   set search_path = ''
   -- Both: an index lookup also where a plan was made on an empty table (ADR 8).
   set plan_cache_mode = force_generic_plan
+  set jit = off
   set enable_seqscan = off
 as $$
 begin

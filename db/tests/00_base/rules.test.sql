@@ -1,6 +1,6 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(28);
+select plan(29);
 
 create temporary view our_functions as
 select
@@ -303,6 +303,13 @@ select set_eq(
     'app.apply_drama_media'
   ],
   'functions whose plan may be made on empty tables read them by their indexes'
+);
+select is_empty(
+  $$
+    select signature from our_functions
+    where proconfig @> array['enable_seqscan=off'] and not proconfig @> array['jit=off']
+  $$,
+  'no function compiles its statements because a refused sequential scan counts as expensive'
 );
 select set_eq(
   $$
