@@ -1,6 +1,6 @@
 -- Creating, listing, rotating and revoking API keys as a signed-in user.
 begin;
-select plan(40);
+select plan(43);
 
 -- Given two users
 create temporary table people as
@@ -154,6 +154,20 @@ select throws_ok(
   'PT409', null, 'a revoked key cannot be rotated'
 )
 from made where label = 'second';
+
+-- When an account is deleted whose JWT is still valid
+reset role;
+delete from auth.users where id = (select ben from people);
+select tests.sign_in((select ben from people));
+select is(
+  tests.refusal_of(command) ->> 'slug', 'not_signed_in', format('a deleted account cannot %s', command)
+)
+from (
+  values
+    ($$ select public.create_api_key('n') $$),
+    ($$ select public.rotate_api_key(gen_random_uuid()) $$),
+    ($$ select public.revoke_api_key(gen_random_uuid()) $$)
+) as c (command);
 
 select * from finish();
 rollback;
