@@ -415,7 +415,7 @@ export type Database = {
           logline?: string
           model?: string
           options?: NonNullable<Json>
-          owner_id: string
+          owner_id?: string
           premise?: string
           run_id?: number | null
           style?: string
