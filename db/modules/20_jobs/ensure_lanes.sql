@@ -2,6 +2,8 @@
 --
 -- Writes      lanes
 -- Locks       new lanes, by type
+-- Why         compares owners in two parts, because "is not distinct from" uses no index: a submission
+--             would read the lanes of all owners
 create or replace function app.ensure_lanes(
   owner_id uuid,
   wanted text[],
@@ -16,7 +18,10 @@ as $$
 begin
   select array_agg(l.type), array_agg(l.id) into types, ids
   from app.lanes as l
-  where l.owner_id is not distinct from ensure_lanes.owner_id
+  where (
+      l.owner_id = ensure_lanes.owner_id
+      or (ensure_lanes.owner_id is null and l.owner_id is null)
+    )
     and l.type = any (ensure_lanes.wanted);
   if cardinality(types) is not distinct from cardinality(ensure_lanes.wanted) then
     return;
@@ -31,7 +36,10 @@ begin
 
   select array_agg(l.type), array_agg(l.id) into types, ids
   from app.lanes as l
-  where l.owner_id is not distinct from ensure_lanes.owner_id
+  where (
+      l.owner_id = ensure_lanes.owner_id
+      or (ensure_lanes.owner_id is null and l.owner_id is null)
+    )
     and l.type = any (ensure_lanes.wanted);
 end
 $$;

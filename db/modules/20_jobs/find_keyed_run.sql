@@ -16,7 +16,11 @@ declare
 begin
   select r.id, r.request_hash into v_run
   from app.runs as r
-  where r.owner_id is not distinct from find_keyed_run.owner_id
+  -- In two parts, because "is not distinct from" uses no index.
+  where (
+      r.owner_id = find_keyed_run.owner_id
+      or (find_keyed_run.owner_id is null and r.owner_id is null)
+    )
     and r.idempotency_key = find_keyed_run.idempotency_key;
   if not found then
     return null;

@@ -160,3 +160,36 @@ test.each(Object.keys(shapes))('%s', { timeout: 60_000 }, async (name) => {
     }
   }
 })
+
+test.each(Object.keys(statistics))(
+  'a submission does not read the lanes and runs of other owners, with %s',
+  async (knowledge) => {
+    const gather = statistics[knowledge] as (typeof statistics)[string]
+    const { client, rows } = await watch()
+    try {
+      await client.query(`truncate ${tables} cascade`)
+      await gather(client, false)
+      await client.query(
+        "insert into app.lanes (owner_id, type) select gen_random_uuid(), 'noop' from generate_series(1, 5000)",
+      )
+      await client.query(`
+        insert into app.runs (id, owner_id, idempotency_key, steps, created_at)
+        select -n, gen_random_uuid(), 'key ' || n, 1, now() from generate_series(1, 5000) as n`)
+      await gather(client, true)
+      const {
+        rows: [user],
+      } = await client.query(
+        "insert into auth.users (id, aud, role) values (gen_random_uuid(), 'authenticated', 'authenticated') returning id",
+      )
+      for (const owner of [user.id, null]) {
+        for (const key of [null, 'mine', 'mine']) {
+          rows()
+          await client.query('select app.submit_run($1, $2, $3)', ['{"key": "a", "type": "noop"}', owner, key])
+          expect(rows(), `owner ${owner}, key ${key}`).toBeLessThan(500)
+        }
+      }
+    } finally {
+      await client.end()
+    }
+  },
+)
