@@ -83,8 +83,9 @@ test('a wake-up that a worker of other types runs delays a step by about a secon
   const resumedAt = performance.now()
   process.kill(napping.pid, 'SIGCONT')
   await until('the step completes', () => isCompleted(id))
-  // A heartbeat a second tells the pool that a step of its type is ready. The rest is for a busy machine.
-  expect(performance.now() - resumedAt).toBeLessThan(3000)
+  // A heartbeat a second tells the pool that a step of its type is ready. Nothing else would: without it, the step waits until
+  // another run is submitted. The rest of the time is for a busy machine.
+  expect(performance.now() - resumedAt).toBeLessThan(10_000)
 })
 
 test('a name that no handler has ends the process with 2 and a sentence', async () => {
