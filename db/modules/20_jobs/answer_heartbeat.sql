@@ -25,6 +25,9 @@ begin
       and q.fence = app.parse_bigint(h.step -> 'fence')
       and q.worker_id is not null
       and r.failing_step_id is null
+    -- Look up step by step, here and below. If no step ran when the statistics were made, the
+    -- planner would compare each listed step with each running step: ADR 8.
+    offset 0
   );
 
   v_run_ids := array(
@@ -50,11 +53,15 @@ begin
       q.claimed_at,
       round(least(greatest((h.step ->> 'progress')::numeric, 0), 1), 4)::real as progress
     from jsonb_array_elements(answer_heartbeat.running) as h (step)
-    join app.job_queue as q
-      on q.job_id = any (array[app.parse_bigint(h.step -> 'id')])
-      and q.fence = app.parse_bigint(h.step -> 'fence')
-      and q.worker_id is not null
-      and q.run_id = any (v_run_ids)
+    cross join lateral (
+      select s.job_id, s.claimed_at
+      from app.job_queue as s
+      where s.job_id = any (array[app.parse_bigint(h.step -> 'id')])
+        and s.fence = app.parse_bigint(h.step -> 'fence')
+        and s.worker_id is not null
+        and s.run_id = any (v_run_ids)
+      offset 0
+    ) as q
     where jsonb_typeof(coalesce(h.step -> 'progress', '0')) = 'number'
   ) as p
   where j.id = any (array[p.job_id]) and (j.status <> 'running' or p.progress > j.progress);

@@ -193,3 +193,36 @@ test.each(Object.keys(statistics))(
     }
   },
 )
+
+test('claims in a worker, after the statistics of a queue in which no step ran', { timeout: 60_000 }, async () => {
+  const measureClaims = async (n: number) => {
+    const { client, rows } = await watch()
+    const worker = crypto.randomUUID()
+    try {
+      await client.query(`truncate ${tables} cascade`)
+      const spec = group(
+        'root',
+        many(1000, (i) => noop(`s${i}`)),
+      )
+      await client.query('select app.submit_run($1, null, null)', [JSON.stringify(spec)])
+      await client.query(`analyze ${tables}`)
+      const { steps } = await exchangeSteps(client, worker, [], n)
+      const running = JSON.stringify(steps.map(({ id, fence }) => ({ id, fence, progress: 0.5 })))
+      rows()
+      await client.query("select worker.send_heartbeat($1, $2, '{}')", [worker, running])
+      const heartbeat = rows()
+      await exchangeSteps(
+        client,
+        worker,
+        steps.map((step) => completed(step, null)),
+      )
+      return { send_heartbeat: heartbeat, exchange_steps: rows() }
+    } finally {
+      await client.end()
+    }
+  }
+  const small = await measureClaims(100)
+  const large = await measureClaims(400)
+  expect(large.send_heartbeat / small.send_heartbeat, JSON.stringify({ small, large })).toBeLessThan(8)
+  expect(large.exchange_steps / small.exchange_steps, JSON.stringify({ small, large })).toBeLessThan(8)
+})
