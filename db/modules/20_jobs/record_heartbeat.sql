@@ -2,7 +2,9 @@
 --
 -- Writes      workers
 -- Why         beating_since restarts after a gap of half a lease, because a worker that was itself
---             cut off cannot tell which other workers were silent
+--             cut off cannot tell which other workers were silent. It also restarts if the last
+--             heartbeat is in the future: the clock of the database was set back, for example by a
+--             failover
 create or replace function app.record_heartbeat(
   worker_id uuid,
   types text[],
@@ -27,8 +29,9 @@ begin
   )
   on conflict on constraint workers_pkey do update set
     heartbeat_at = v_now,
+    started_at = least(w.started_at, v_now),
     beating_since = case
-      when w.heartbeat_at < v_gap_after then v_now
+      when w.heartbeat_at < v_gap_after or w.heartbeat_at > v_now then v_now
       else greatest(w.beating_since, w.started_at)
     end,
     types = excluded.types,

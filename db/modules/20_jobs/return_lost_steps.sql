@@ -49,6 +49,8 @@ begin
     select w.id
     from app.workers as w
     where w.heartbeat_at < v_lost_before
+      -- If the clock of the database was set back, living workers have sent heartbeats since then.
+      or w.heartbeat_at > app.now() + v_lease
     order by w.heartbeat_at
     limit 10
     for update skip locked

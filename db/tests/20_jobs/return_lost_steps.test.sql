@@ -1,6 +1,6 @@
 -- A sweep requeues steps of silent workers, and steps that never reached their worker.
 begin;
-select plan(28);
+select plan(31);
 select tests.create_callbacks();
 create temporary table known (run bigint);
 
@@ -247,6 +247,33 @@ select results_eq(
     )
   $$,
   'fails a step at max_losses, with the reason of the last loss'
+);
+
+-- Given a living and a silent worker, when the clock of the database is set back by an hour
+delete from app.runs;
+delete from app.workers;
+select tests.submit_steps('{"key": "b", "type": "plain"}');
+select tests.claim_steps();
+select worker.send_heartbeat(id, '[]', '{}') from sweeper;
+update app.workers set heartbeat_at = app.now(), started_at = app.now(), beating_since = app.now();
+select tests.travel('-1 hour');
+select worker.send_heartbeat(id, '[]', '{}') from sweeper;
+select worker.send_heartbeat(id, '[]', '{}') from sweeper;
+select results_eq(
+  'select beating_since, started_at from app.workers where id = (select id from sweeper)',
+  'select app.now(), app.now()',
+  'counts the silence of others by the clock that was set back'
+);
+select tests.travel(d - interval '1 hour'), worker.send_heartbeat(id, '[]', '{}')
+from sweeper, unnest('{10 seconds, 20 seconds, 31 seconds}'::interval[]) as d;
+select is(
+  (select worker.requeue_lost_steps(id, '[]') from sweeper),
+  1,
+  'requeues the step of a worker that has sent no heartbeat since the clock was set back'
+);
+select is_empty(
+  'select from app.workers where id = tests.worker_id()',
+  'deletes a worker that has sent no heartbeat since the clock was set back'
 );
 
 select * from finish();
