@@ -226,3 +226,33 @@ test('claims in a worker, after the statistics of a queue in which no step ran',
   expect(large.send_heartbeat / small.send_heartbeat, JSON.stringify({ small, large })).toBeLessThan(8)
   expect(large.exchange_steps / small.exchange_steps, JSON.stringify({ small, large })).toBeLessThan(8)
 })
+
+test('a claim by a worker of an earlier version than most steps', { timeout: 60_000 }, async () => {
+  const measureClaim = async (n: number) => {
+    const { client, rows } = await watch()
+    const submit = (count: number) =>
+      client.query('select app.submit_run($1, null, null)', [
+        JSON.stringify(
+          group(
+            'root',
+            many(count, (i) => noop(`s${i}`)),
+          ),
+        ),
+      ])
+    try {
+      await client.query(`truncate ${tables} cascade`)
+      await client.query("update job_types set version = 2 where name = 'noop'")
+      await submit(n)
+      await client.query("update job_types set version = 1 where name = 'noop'")
+      await submit(10)
+      await client.query(`analyze ${tables}`)
+      rows()
+      expect((await exchangeSteps(client, crypto.randomUUID(), [], 5)).steps).toHaveLength(5)
+      return rows()
+    } finally {
+      await client.end()
+    }
+  }
+  const few = await measureClaim(200)
+  expect(await measureClaim(2000), `after ${few} rows`).toBeLessThan(few + 100)
+})
