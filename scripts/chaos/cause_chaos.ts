@@ -69,8 +69,8 @@ async function run(cluster: Cluster, query: Query, workers: Workers, options: Ch
   const startedAt = performance.now()
   const poisoned = new Map<number, PoisonedRun>()
   const sets = Math.round((options.poisons * options.runs) / 100)
-  const harmed = Array.from({ length: sets }, () => makePoisons({ isHarmed: true })).flat()
-  const calm = options.poisons > 0 ? makePoisons({ isHarmed: false }) : []
+  const harmed = Array.from({ length: sets }, makePoisons).flat()
+  const calm = options.poisons > 0 ? makePoisons() : []
   const all = options.runs + harmed.length + calm.length
   for (let n = 0; n < options.workers; n++) await workers.start()
   const submitting = submitAll(query, options.runs, harmed, poisoned)
@@ -85,7 +85,7 @@ async function run(cluster: Cluster, query: Query, workers: Workers, options: Ch
       due.shift()
       await fault.cause()
     }
-    // No harm during the last fifth: only the last poisoned steps end processes then, so they must fail by their own names.
+    // No other harm during the last fifth, so that each kind of poison has its effect.
     if (done < options.runs * 0.8) {
       // A process that lives for less than a lease requeues no lost steps, so few processes are harmed less often.
       if (Math.random() < (options.workers / 3) ** 2) await workers.harm(options)

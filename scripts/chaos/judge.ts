@@ -36,6 +36,8 @@ export async function judge(query: Query, workers: Workers, poisoned: Map<number
   const losses = await findLosses(query, workers)
   const repeats = findRepeats(workers)
   const misnamed = await findMisnamed(query, poisoned)
+  const effects: Fate[] = poisoned.size > 0 ? ['crashed', 'unclear', 'stalled', 'out of memory'] : []
+  const absent = effects.filter((fate) => workers.count(fate) === 0)
   const { steps, attempts, ...wrong } = counts as Record<string, number>
   return {
     steps: steps ?? 0,
@@ -46,9 +48,16 @@ export async function judge(query: Query, workers: Workers, poisoned: Map<number
       charged: losses.length,
       repeated: repeats.length,
       misnamed: misnamed.length,
+      absent: absent.length,
       unexplained: workers.count('unexplained'),
     },
-    details: [...failures, ...losses, ...repeats, ...misnamed],
+    details: [
+      ...failures,
+      ...losses,
+      ...repeats,
+      ...misnamed,
+      ...absent.map((fate) => `No process had this end: ${fate}.`),
+    ],
   }
 }
 

@@ -28,15 +28,13 @@ const traceable: Poison[] = [
 /** Crashes of which nothing tells the step: the step is lost three times. */
 const untraceable: Poison[] = ['throw in a listener that another context calls', 'out of memory']
 
-/**
- * One run for each way in which a step can harm its process. Each poisoned step has two healthy neighbours. `isHarmed`: chaos
- * kills the processes, too, so a step that is lost three times may not be lost to its own harm.
- */
-export function makePoisons({ isHarmed }: { isHarmed: boolean }): PoisonedRun[] {
+/** One run for each way in which a step can harm its process. Each poisoned step has two healthy neighbours. */
+export function makePoisons(): PoisonedRun[] {
   return [
     ...traceable.map((kind) => make(kind, 'poison', { kind }, ['handler_crashed'])),
     ...untraceable.map((kind) => make(kind, 'toxin', { kind }, ['worker_lost'])),
-    make('endless computation', 'spin', {}, isHarmed ? ['worker_stalled', 'worker_lost'] : ['worker_stalled']),
+    // Its last loss may come from a process that another step ended before the step had begun.
+    make('endless computation', 'spin', {}, ['worker_stalled', 'worker_lost']),
     make('long computation', 'compute', { ms: computeMs }, ['completed']),
   ]
 }
