@@ -1,7 +1,8 @@
 -- worker.ping, sidecar.ping
 --
 -- Called by   the health endpoints
--- Why         locks a row, because a read-only database must not look healthy; skip locked, so that a call never waits
+-- Why         locks a row, because a read-only database must not look healthy; with skip locked, so
+--             that a call never waits
 create or replace function worker.ping()
   returns boolean
   language sql

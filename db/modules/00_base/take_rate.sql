@@ -6,8 +6,8 @@
 -- Why         GCRA (generic cell rate algorithm): one timestamp per key says until when its
 --             requests are spent. No window edge lets twice the limit through, nothing has to be
 --             reset, and the wait is known exactly. The update reads the clock after it has locked
---             the row, because a transaction may have begun before the transactions it waited for:
---             by its start, it would be refused although the limit is not spent.
+--             the row, because a transaction may have begun before the transactions that it waited
+--             for: by its start time, it would be refused although the limit is not spent.
 create or replace function app.take_rate(
   bucket text,
   key text,

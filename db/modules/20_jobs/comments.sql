@@ -151,8 +151,8 @@ comment on column app.job_queue.losses is
   'Counted apart from failures, because the cause may be another step.';
 comment on column app.job_queue.runs_alone is
   'True after a loss or a crash: a worker runs the step with no other step in its process. False '
-  'again after a turn that ended by itself.';
-comment on column app.job_queue.version is 'As in public.jobs. Claimed only by workers that know it.';
+  'again after a failure without a crash, or a reschedule.';
+comment on column app.job_queue.version is 'As in public.jobs. Only workers that know this version claim the step.';
 comment on column app.job_queue.priority is 'As in public.jobs.';
 comment on column app.job_queue.status is 'blocked, queued, running or joining, as in public.jobs.';
 comment on column app.job_queue.dependents is 'The siblings that wait for the step.';
@@ -168,7 +168,7 @@ comment on column app.workers.beating_since is
 comment on column app.workers.types is
   'The types that the worker has handlers for. It claims no other. Null: every type.';
 comment on column app.workers.versions is
-  'The version of each type that the worker knows, { type: version }. Null: version 1.';
+  'The latest version of each type that the worker knows, { type: version }. Null: version 1.';
 comment on column app.workers.waiting_fences is
   'The fences of the steps that the worker had claimed but not begun at its last heartbeat.';
 

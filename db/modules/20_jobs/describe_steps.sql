@@ -34,8 +34,8 @@ begin
         'outputs', case
           when s.depends_on is null then '[]'
           when s.is_small and s.small_bytes <= 4194304 then (
-            -- A subquery runs only in the branch that is taken; an aggregate around this case would
-            -- run for every step.
+            -- Aggregates in a subquery, because a subquery runs only in the branch that applies;
+            -- an aggregate around this case would run for every step.
             select coalesce(
               jsonb_agg(
                 jsonb_build_array(

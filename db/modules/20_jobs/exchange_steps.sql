@@ -4,7 +4,7 @@
 -- Writes      workers; the rows that app.apply_results and app.claim_steps write
 -- Errors      PT422 results_invalid
 -- Idempotent  a result that was applied before is refused (step_lost) and changes nothing
--- Locks       the worker, by a shared advisory lock, so that no heartbeat requeues its steps during
+-- Locks       the worker, by a shared advisory lock, so that no sweep requeues its steps during
 --             the call; then the rows that results lock; then the rows that a claim locks
 create or replace function worker.exchange_steps(
   worker_id uuid,
@@ -41,7 +41,7 @@ begin
 
   perform pg_advisory_xact_lock_shared(hashtextextended('worker ' || exchange_steps.worker_id, 0));
   if not exists (select from app.workers as w where w.id = exchange_steps.worker_id) then
-    -- Its own heartbeats begin now at the earliest, so it requeues no steps of others for a lease.
+    -- A new worker has sent no heartbeats yet, so it requeues no steps of others for a lease.
     insert into app.workers (id, heartbeat_at, beating_since, started_at)
     values (exchange_steps.worker_id, app.now(), app.now(), app.now())
     on conflict do nothing;
@@ -73,13 +73,12 @@ outcome:
 - completed: output, and children (steps as submit_run describes them). An output that is too large
   and malformed children fail the step permanently.
 - failed: error { slug, message }, is_permanent, retry_in_ms (a delay that a provider named; no step
-  of the lane starts before it is over).
+  of the lane starts before it is over), crashed (true: the next attempt runs alone in its process).
 - rescheduled: state, retry_in_ms, progress.
-- returned: the step is queued again, and no failure is counted.
-- lost: the step was running when its process ended or stalled, error { slug, message } says why. A
-  loss is counted instead of a failure, and the step runs alone in its process from now on. At
-  job_types.max_losses losses the step fails. failed with crashed: true also makes the step run
-  alone.
+- returned: the step is queued again, and counts neither a failure nor a loss.
+- lost: the process of the step ended or stalled while the step may have been running; error
+  { slug, message } says why. The step counts a loss instead of a failure, and its next attempt runs
+  alone in its process. After job_types.max_losses losses the step fails.
 types: the types that the worker has handlers for; null: every type.
 Returns { refused: [{ index, id, reason: step_lost | result_invalid }], steps: [{ id, fence, run_id,
 owner_id, key, type, input, state, failures, losses, runs_alone, now_ms, fault, timeout_ms,

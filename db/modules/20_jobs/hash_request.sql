@@ -1,7 +1,7 @@
 -- app.hash_request
 --
--- Why         jsonb has one text for all orders of keys and all white space. The function is hashed,
---             too, because service_role can send any key to submit_run
+-- Why         the text of a jsonb does not depend on the order of keys or on white space. The hash
+--             includes the function, because service_role can send any key to submit_run
 create or replace function app.hash_request(function text, request jsonb)
   returns bytea
   language sql

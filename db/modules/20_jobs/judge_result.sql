@@ -67,7 +67,7 @@ begin
         then round(least(greatest((judge_result.result ->> 'progress')::numeric, 0), 1), 4)::real
     end;
     pause := coalesce(v_delay, '0');
-    -- A step that was returned keeps its mark, because its handler has not ended.
+    -- A returned step keeps runs_alone, because its handler has not ended by itself.
     runs_alone := case v_said when 'rescheduled' then false end;
   elsif v_said = 'lost' then
     losses := judge_result.losses + 1;
@@ -148,8 +148,7 @@ comment on function app.judge_result(
 $$Decides from a result what happens to its step. outcome: done, again, failed or invalid.
 
 failures, delays, losses: the new counts. runs_alone: whether the step must run alone from now on;
-null: as before. pause: how long a step waits before it runs again. slug, message:
-why the step failed, temporarily or permanently. progress: from 0 to 1, or null if not reported.
-state:
-what a rescheduled step saved. hold: how long the provider accepts no requests of the lane. bytes:
-the size of the output.$$;
+null: as before. pause: how long a step waits before it runs again. slug, message: why the step
+failed, temporarily or permanently. progress: from 0 to 1, or null if not reported. state: what a
+rescheduled step saved. hold: how long the provider accepts no requests of the lane. bytes: the size
+of the output.$$;

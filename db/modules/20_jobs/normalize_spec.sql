@@ -1,7 +1,7 @@
 -- app.normalize_spec
 --
--- Why         only a spec with a member that may be a default is read step by step: for 10,000 steps
---             that takes as long as their insertion
+-- Why         reads the steps only if the spec has a member that may be a default, because reading
+--             10,000 steps takes as long as inserting them
 create or replace function app.normalize_spec(spec jsonb)
   returns jsonb
   language plpgsql

@@ -1,6 +1,6 @@
 -- app.normalize_step
 --
--- Why         returns something for every JSON, because app.parse_steps refuses malformed steps later
+-- Why         accepts malformed steps, because app.parse_steps refuses them later
 create or replace function app.normalize_step(step jsonb, level integer)
   returns jsonb
   language plpgsql
@@ -10,7 +10,7 @@ as $$
 declare
   v_step jsonb := normalize_step.step;
 begin
-  -- app.parse_steps refuses steps that are deeper.
+  -- app.parse_steps refuses deeper levels.
   if jsonb_typeof(v_step) <> 'object' or normalize_step.level > 100 then
     return v_step;
   end if;

@@ -30,8 +30,8 @@ that this worker claimed longer ago but does not list, because it never received
 
 running: [{ id, fence }], as for worker.send_heartbeat. A step that may have begun counts a loss. A
 step that a silent worker reported as waiting, or that this worker never received, counts nothing.
-Only the time counts in which this worker has sent heartbeats without a gap: an outage of the database is not the silence of
-a worker. Returns how many steps it requeued or failed.
+Silence counts only while this worker has sent heartbeats without a gap, because in an outage of the
+database all workers look silent. Returns how many steps it requeued or failed.
 422 results_invalid. Only for workers.$$;
 
 grant execute on function worker.requeue_lost_steps(uuid, jsonb) to worker;

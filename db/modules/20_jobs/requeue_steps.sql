@@ -60,5 +60,5 @@ comment on function app.requeue_steps(
 ) is
 $$Requeues running steps, due at run_at.
 
-runs_alone: null keeps the mark. states: null keeps the state that the step saved before. slugs, messages: why the step failed, or
-null.$$;
+runs_alone: null keeps the value. states: null keeps the state that the step saved before. slugs,
+messages: why the step failed, or null.$$;

@@ -1,17 +1,16 @@
 -- app.return_lost_steps
 --
 -- Writes      workers; the rows that app.apply_results writes
--- Locks       silent workers, with skip locked, so that of many heartbeats at the same moment one
---             sweeps each worker (a worker that returns waits for that, and finds its fences
---             stale); then the runs of lost steps, with skip locked; then the rows that callbacks
---             lock, for up to 1 s each
--- Why         a heartbeat that waits makes its own worker look silent. The steps of each worker and
---             each type of run are swept in a subtransaction, because only the type of a run says
---             which callback is called: a callback that runs into a deadlock or a lock timeout
---             stops neither the heartbeat nor the sweep of other products and workers. The next
---             sweep tries again.
---             Silence counts from the moment since which the calling worker has sent heartbeats
---             without a gap: while it was cut off, it could not hear the others either
+-- Locks       silent workers, with skip locked, so that only one of many sweeps at the same moment
+--             requeues the steps of a worker (a silent worker that connects again waits for this
+--             sweep, and finds its fences stale); then the runs of lost steps, with skip locked;
+--             then the rows that callbacks lock, for up to 1 s each
+-- Why         the steps of each worker and each type of run are requeued in a subtransaction,
+--             because only the type of a run says which callback is called: a callback that runs
+--             into a deadlock or a lock timeout does not stop the sweep of other products and
+--             workers. The next sweep tries again.
+--             A sweep counts only silence since the calling worker has sent heartbeats without a
+--             gap, because a worker that was cut off could not hear the others either
 create or replace function app.return_lost_steps(worker_id uuid, running jsonb)
   returns integer
   language plpgsql
@@ -108,7 +107,7 @@ begin
       join public.jobs as j on j.id = any (array[(r.result -> 'run_id')::bigint])
       where j.id = any (v_run_ids)
       group by r.result ->> 'worker_id', j.type
-      -- Whatever takes long in this heartbeat may come last in the next one.
+      -- In random order, so that slow steps do not delay the others in every sweep.
       order by random()
     loop
       begin
@@ -141,5 +140,5 @@ steps that this worker claimed longer ago but does not list. A step that may hav
 loss. A step that the silent worker reported as waiting, or that this worker never received, counts
 nothing.
 
-running: [{ fence }], the steps that the worker holds. Returns how many steps it requeued or
+running: [{ fence }], the steps that the calling worker has. Returns how many steps it requeued or
 failed.$$;

@@ -50,14 +50,14 @@ begin
 
   if submit_keyed_run.owner_id is not null then
     if current_setting('plinth.holds_runs', true) = 'on' then
-      -- In a callback: the transaction holds runs, and the deletion of the owner waits for those.
-      -- So 55P03 instead of a deadlock; the worker repeats its call.
+      -- The transaction of a callback holds runs, and a deletion of the owner waits for these runs.
+      -- Raises 55P03, because waiting would be a deadlock. The worker repeats its call.
       perform
       from public.users as u
       where u.id = submit_keyed_run.owner_id
       for key share nowait;
     else
-      -- Waits if another transaction is deleting the owner, and then does not find them.
+      -- Waits if another transaction is deleting the owner, and then does not find the owner.
       perform
       from public.users as u
       where u.id = submit_keyed_run.owner_id
@@ -75,7 +75,7 @@ begin
   from app.settings as s;
   v_run_id := nextval('public.jobs_id_seq');
   if submit_keyed_run.idempotency_key is not null then
-    -- Waits if another request with the same key is under way, and then finds its run.
+    -- Waits if another transaction is inserting a run with the same key, and then finds this run.
     insert into app.runs (id, owner_id, idempotency_key, request_hash, steps, created_at)
     values (
       v_run_id, submit_keyed_run.owner_id, submit_keyed_run.idempotency_key, submit_keyed_run.request_hash, 0,

@@ -70,8 +70,8 @@ premise: 1 to 10,000 characters. model: a text model of table ai_models; null: t
 options: { episodes (1 to 24, default 3), scenes_per_episode (1 to 30, default 4), characters (1 to
 20, default 4), with_video (default false), language (default "English"), style (default ""),
 image_model, video_model }. idempotency_key: 1 to 180 characters; the same key with the same request
-returns the first drama as it is now, and generates nothing. Options, and their defaults given or
-left out, may come in any form that means the same. An insert into dramas has the same keys.
+returns the first drama as it is now, and generates nothing. The order of options, and options that
+are left out or given with their default, make no difference. An insert into dramas shares the keys.
 Returns the drama's row. The drama fills while its steps complete: watch dramas, episodes, scenes
 and jobs, or read job_tree(run_id). cancel_job(run_id) stops the run, retry_job(run_id) continues it
 from its failed steps.

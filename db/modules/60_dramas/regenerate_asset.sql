@@ -81,8 +81,8 @@ begin
     v_run_id := app.find_keyed_run(v_owner_id, v_key, v_request_hash);
   end if;
   if v_run_id is null then
-    -- The owner and a new lane before the drama: app.submit_keyed_run locks the owner, too, and a
-    -- worker that hands in children inserts their lanes before it locks the drama.
+    -- Lock the owner and a new lane before the drama, because app.submit_keyed_run locks the owner,
+    -- too, and a worker that hands in children inserts their lanes before it locks the drama.
     perform app.lock_drama_owner(v_owner_id);
     perform app.ensure_lanes(v_owner_id, array[v_type]);
     v_drama := app.lock_drama(v_drama_id);
