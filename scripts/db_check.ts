@@ -111,7 +111,7 @@ async function checkDatabase(cluster: Cluster): Promise<void> {
   await check('pictures', async () => checkPictures(options.write))
   await check('repeat', () => checkRepeat(url, catalog))
   await check('upgrade', () => checkUpgrade(root, cluster, catalog, options.write))
-  await check('drift', () => checkDrift(findDatabaseUrl(), catalog))
+  await check('drift', async () => checkDrift(findDatabaseUrl(), catalog))
   await check('plpgsql_check', () => asAdmin(cluster, scratch, checkPlpgsql))
 }
 

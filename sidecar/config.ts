@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { postgresUrl } from '../worker/shared/database_url.ts'
 import { assetsVariables, spacesVariables } from '../worker/shared/object_store.ts'
-import { logLevel, parseEnv, port, postgresUrl } from '../worker/shared/process.ts'
+import { logLevel, parseEnv, port } from '../worker/shared/process.ts'
 
 const schema = z.object({
   /** For role `sidecar`; directly or through a session pooler. */

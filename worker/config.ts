@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { geminiVariables } from './adapters/gemini.ts'
+import { postgresUrl } from './shared/database_url.ts'
 import { assetsVariables, type SpacesConfig, spacesVariables } from './shared/object_store.ts'
-import { logLevel, parseEnv, port, postgresUrl } from './shared/process.ts'
+import { logLevel, parseEnv, port } from './shared/process.ts'
 import { requireStore, templatesVariables } from './templates/config.ts'
 
 const types = z

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import pg from 'pg'
+import { explainTls, postgresUrl } from '../../worker/shared/database_url.ts'
 import { homeFolder, readEnv } from '../local/home.ts'
 import { FileError } from './migrate.ts'
 
@@ -7,11 +8,16 @@ import { FileError } from './migrate.ts'
 
 export const root = resolve(import.meta.dirname, '../..')
 
-/** The database to work on: `DATABASE_URL`, otherwise that of the running local stack, otherwise none. */
+/**
+ * The database to work on: `DATABASE_URL`, otherwise that of the running local stack, otherwise none. Refuses a URL that
+ * worker and sidecar refuse.
+ */
 export function findDatabaseUrl(): string | undefined {
   const databaseUrl = process.env['DATABASE_URL'] || readEnv(homeFolder())?.['DATABASE_URL']
-  if (databaseUrl === undefined || /^postgres(ql)?:\/\/./.test(databaseUrl)) return databaseUrl
-  throw new Error('DATABASE_URL must be a URL like postgres://role:password@host:5432/name.')
+  if (databaseUrl === undefined) return undefined
+  const parsed = postgresUrl.safeParse(databaseUrl)
+  if (parsed.success) return parsed.data
+  throw new Error(`DATABASE_URL ${parsed.error.issues[0]?.message}.`)
 }
 
 /** Does something to the database of {@link findDatabaseUrl}, and prints each change. */
@@ -43,6 +49,8 @@ export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException
   if (code?.startsWith('E') && 'syscall' in error) return `The database does not answer: ${error.message}`
+  const tls = explainTls(error)
+  if (tls !== undefined) return `The database cannot be reached: ${error.message}\n${tls}`
   const { code: state } = (error.cause ?? error) as pg.DatabaseError
   // A schema, function or table of ours is missing.
   const isBehind = !(error instanceof FileError) && ['3F000', '42883', '42P01'].includes(state ?? '')

@@ -274,12 +274,8 @@ export async function runCommand(work: (db: Db, signal: AbortSignal) => Promise<
   let client: pg.Client | undefined
   const lost = new AbortController()
   try {
-    const url = findDatabaseUrl()
-    if (url === undefined) {
-      throw new UsageError('No database is configured. Set DATABASE_URL, or start the local stack with npm start.')
-    }
     client = new pg.Client({
-      connectionString: url,
+      connectionString: requireDatabaseUrl(),
       application_name: 'plinth-templates',
       connectionTimeoutMillis: 5000,
       keepAlive: true,
@@ -298,4 +294,15 @@ export async function runCommand(work: (db: Db, signal: AbortSignal) => Promise<
   } finally {
     await client?.end()
   }
+}
+
+function requireDatabaseUrl(): string {
+  let url: string | undefined
+  try {
+    url = findDatabaseUrl()
+  } catch (cause) {
+    throw new UsageError((cause as Error).message, { cause })
+  }
+  if (url !== undefined) return url
+  throw new UsageError('No database is configured. Set DATABASE_URL, or start the local stack with npm start.')
 }

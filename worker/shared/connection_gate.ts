@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import { explainTls } from './database_url.ts'
 
 /** The database cannot be reached. The gate has logged why, so callers need not log it again. */
 export class DatabaseAway extends Error {
@@ -97,8 +98,9 @@ export function createGate(options: {
     openAt = now() + waitMs
     failure = new DatabaseAway(cause, waitMs)
     if (last?.code !== failure.code || last?.message !== failure.message) {
+      const hint = explainTls(cause)
       const facts = { reason: failure.message, code: failure.code, retry_in_ms: Math.round(waitMs) }
-      logger.warn(facts, 'Database cannot be reached')
+      logger.warn({ ...facts, ...(hint && { hint }) }, 'Database cannot be reached')
     }
     return failure
   }

@@ -4,6 +4,7 @@ import pg from 'pg'
 import type { Logger } from 'pino'
 import { Client, isReadOnly, isStaleStatement } from './client.ts'
 import { createGate, type Gate } from './connection_gate.ts'
+import { explainTls } from './database_url.ts'
 
 /** The database as worker and sidecar see it: the functions behind one door. */
 export type Db = {
@@ -146,6 +147,7 @@ function explainTrouble(error: Error): string {
   const { code = '' } = (error.cause ?? {}) as { code?: string }
   if (isReadOnly(error.cause)) return 'The database is read-only.'
   if (code.startsWith('28')) return 'The database refuses the login.'
+  if (explainTls(error.cause) !== undefined) return 'The connection to the database cannot be encrypted or verified.'
   return noAnswer
 }
 

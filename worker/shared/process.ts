@@ -4,10 +4,6 @@ import { z } from 'zod'
 // The life cycle of worker and sidecar as processes: environment and shutdown.
 
 /** Schemas of environment variables. Their messages never repeat a value, because it may be a password. */
-export const postgresUrl = z.url({
-  protocol: /^postgres(ql)?$/,
-  error: 'must be a URL like postgres://role:password@host:5432/name',
-})
 export const port = z.coerce.number('must be a port number, 0 to 65535').int().min(0).max(65_535)
 export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info')
 
