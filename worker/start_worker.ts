@@ -85,6 +85,7 @@ export async function startWorker(options: {
       : bindAll(options.tasks, { db, store, templateStore, pump, logger }),
     runsSchedules: !isPool,
     concurrency: config.WORKER_CONCURRENCY,
+    callTask: accidents.call,
   })
   const ping = createPing(db, 'worker.ping')
 

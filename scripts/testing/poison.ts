@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { defineTask } from '../../worker/queue/define_task.ts'
 import { defineHandler } from '../../worker/steps/define_handler.ts'
 
 const clock = new EventEmitter()
@@ -43,5 +44,14 @@ export const poison = defineHandler({
     poisons[kind]()
     if (kind !== 'rejection after its end') await sleep(5000)
     return null
+  },
+})
+
+/** A task that poisons its process. */
+export const poisonTask = defineTask({
+  payload: z.object({ kind: z.enum(Object.keys(poisons) as [Poison, ...Poison[]]) }),
+  async run({ kind }) {
+    poisons[kind]()
+    await sleep(5000)
   },
 })

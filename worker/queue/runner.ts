@@ -47,8 +47,11 @@ export function createQueue(options: {
   /** Whether this process adds the jobs of `app.schedules` (where pg_cron does not). */
   runsSchedules: boolean
   concurrency: number
+  /** Calls a task. Default: only calls it. */
+  callTask?: <Result>(name: string, work: () => Result) => Result
 }): Queue {
   const { pool, db, logger, tasks: taskList, runsSchedules, concurrency } = options
+  const { callTask = (_name, work) => work() } = options
   const stopping = new AbortController()
   /** Aborts when a stop waits no longer: neither for jobs nor for the database. */
   const leaving = new AbortController()
@@ -97,16 +100,16 @@ export function createQueue(options: {
   /** Counts running jobs, and gives them this signal: graphile-worker's own signal aborts jobs without a drain. */
   function countJobs(tasks: TaskList, abortSignal: AbortSignal): TaskList {
     const count =
-      (task: Task): Task =>
+      (name: string, task: Task): Task =>
       async (payload, helpers) => {
         running += 1
         try {
-          return await task(payload, { ...helpers, abortSignal })
+          return await callTask(name, () => task(payload, { ...helpers, abortSignal }))
         } finally {
           running -= 1
         }
       }
-    return Object.fromEntries(Object.entries(tasks).map(([name, task]) => [name, count(task as Task)]))
+    return Object.fromEntries(Object.entries(tasks).map(([name, task]) => [name, count(name, task as Task)]))
   }
 
   /** Resolves when no job runs, or when `ms` have passed or the signal aborts. */

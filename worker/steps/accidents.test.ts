@@ -107,6 +107,21 @@ test('an accident of a handler that has completed changes no step', { timeout: 6
   )
 })
 
+test('an accident of a task charges no step', { timeout: 60_000 }, async () => {
+  const naps = await submitNaps(2000)
+  const worker = workers.supervise('task', database.url('worker'))
+  const isRunning = `select from app.job_queue where run_id = ${naps} and status = 'running'`
+  await until('the steps run', async () => (await client.query(isRunning)).rowCount === 6)
+  const payload: { kind: Poison } = { kind: 'rejection in a timer' }
+  await client.query("select graphile_worker.add_job('poison', $1::json, max_attempts => 1)", [payload])
+  await until('the accident', async () => worker.readLog().includes('Process had an accident'))
+  await untilEnded(naps)
+  expect(worker.readLog()).toMatch(/"task":"poison".*"msg":"Process had an accident"/)
+  expect(await readSteps(naps)).toMatchObject(
+    Array.from({ length: 6 }, () => ({ status: 'completed', failures: 0, losses: 0 })),
+  )
+})
+
 test('after an accident a worker ends within seconds, also if the database does not answer', async () => {
   const run = await submit([{ key: 'p', type: 'poison', input: { kind: 'throw in a timer', afterMs: 2000 } }])
   const worker = await workers.start('unanswered', database.url('worker'))

@@ -6,15 +6,20 @@ export type Accident = {
   kind: AccidentKind
   /** The thrown or rejected value. */
   error: unknown
-  /** The claim whose handler caused the accident; undefined if the async context does not tell. */
-  claim: Claim | undefined
+  /** Undefined if the async context does not tell. */
+  culprit: Culprit | undefined
 }
+/** The claim whose handler caused an accident, or the name of the task that did. */
+export type Culprit = Claim | string
 export type AccidentKind = 'exception' | 'rejection' | 'exit'
 
-/** Tells which handler causes an accident of the process. */
+/** Tells which handler or task causes an accident of the process. */
 export type Accidents = {
-  /** Calls a handler. An accident of its code, also in timers and callbacks that it leaves behind, has this claim. */
-  call<Result>(claim: Claim, work: () => Result): Result
+  /**
+   * Calls a handler or a task. An accident of its code, also in timers and callbacks that it leaves behind, has this culprit.
+   * Undefined: work for which its caller is not the culprit.
+   */
+  call<Result>(culprit: Culprit | undefined, work: () => Result): Result
   /** Watches the process: from now on, an accident does not end the process. Returns a function that ends the watch. */
   watch(onAccident: (accident: Accident) => void): () => void
 }
@@ -28,26 +33,26 @@ export const accidentMessages: Record<AccidentKind, string> = {
 
 /**
  * Follows handlers by their async context. The context is lost where another context calls a callback of the handler or
- * rejects a promise of the handler, for example from an emitter that several handlers share; then `claim` is undefined. Very
+ * rejects a promise of the handler, for example from an emitter that several handlers share; then `culprit` is undefined. Very
  * rarely the context is that of another handler, which opened a connection that both use. Such a wrong culprit counts one
  * failure, and then runs alone, where no accident of another handler can be its own.
  */
 export function createAccidents(): Accidents {
-  const context = new AsyncLocalStorage<Claim>()
+  const context = new AsyncLocalStorage<Culprit | undefined>()
   return {
-    call: (claim, work) => context.run(claim, work),
+    call: (culprit, work) => context.run(culprit, work),
     watch(onAccident) {
       const report = (kind: AccidentKind, error: unknown) => {
-        const claim = context.getStore()
+        const culprit = context.getStore()
         // Outside of the context, so that the handler of the accident is not taken for the handler that caused it.
-        context.exit(() => onAccident({ kind, error, claim }))
+        context.exit(() => onAccident({ kind, error, culprit }))
       }
       const onException = (error: unknown) => report('exception', error)
       const onRejection = (error: unknown) => report('rejection', error)
       const { exit } = process
       process.exit = (code) => {
         if (context.getStore() === undefined) return exit.call(process, code)
-        const error = new Error(`The handler called process.exit(${code ?? ''}).`)
+        const error = new Error(`A handler or a task called process.exit(${code ?? ''}).`)
         report('exit', error)
         throw error
       }

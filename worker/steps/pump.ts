@@ -28,7 +28,7 @@ export type Pump = {
   run(signal: AbortSignal): Promise<void>
   /** Starts the heartbeat, which lives until `stop`. */
   start(): void
-  /** Gives up all claims after an accident of a handler, which may have left the process in any state. */
+  /** Gives up all claims after an accident of a handler or a task, which may have left the process in any state. */
   giveUp(accident: Accident): void
   /**
    * Claims no more steps. Running steps continue for `drainMs`, or until `hurry` aborts; then their handlers are aborted, and
@@ -167,25 +167,28 @@ export function createPump(options: {
         idlers.add(resolve)
         signal.addEventListener('abort', () => resolve(), { once: true })
       })
-      appetite.wake()
+      // The pump's own work is not the work of the task that wakes the pump.
+      accidents.call(undefined, appetite.wake)
       await Promise.race([idle, sleep(runMaxMs, undefined, { ref: false })])
     },
     start() {
       ticks.start()
       heartbeat.start()
     },
-    giveUp({ kind, error, claim }) {
+    giveUp({ kind, error, culprit }) {
       if (!isBroken) {
         isBroken = true
         appetite.stop()
-        slots.giveUp(kind, claim)
+        slots.giveUp(kind, culprit)
         plan()
       }
       accidentsSeen += 1
       if (accidentsSeen > accidentsLogged) return
       // An error here would end the process at once, before the claims are handed in.
       try {
-        logger.error({ kind, step: claim?.step.id, type: claim?.step.type, err: error }, 'Process had an accident')
+        const names =
+          typeof culprit === 'string' ? { task: culprit } : { step: culprit?.step.id, type: culprit?.step.type }
+        logger.error({ kind, ...names, err: error }, 'Process had an accident')
       } catch {}
     },
     async stop(drainMs, hurry) {

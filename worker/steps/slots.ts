@@ -1,4 +1,4 @@
-import { type AccidentKind, accidentMessages } from './accidents.ts'
+import { type AccidentKind, accidentMessages, type Culprit } from './accidents.ts'
 import { type Claim, type ClaimedStep, createClaim } from './claim.ts'
 import type { ClaimsTable } from './claims_table.ts'
 import type { Result } from './exchange.ts'
@@ -45,7 +45,7 @@ export type Slots = {
    * Gives up all claims after an accident of the process: the step of `culprit` fails, and all others are returned without
    * counting a failure. Without a culprit, each running step counts a loss. Aborts all handlers.
    */
-  giveUp(kind: AccidentKind, culprit: Claim | undefined): void
+  giveUp(kind: AccidentKind, culprit: Culprit | undefined): void
 }
 
 export function createSlots(options: {
