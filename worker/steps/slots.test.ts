@@ -158,19 +158,31 @@ test('after a stall, returns the claims that this process asked for before it, a
   expect([started, results.slice(3)]).toEqual([[1, 2, 6], ['5 returned']])
 })
 
-test('a step that must run alone waits for the running steps, and nothing starts before it has ended', async () => {
+test('a step that must run alone starts when the database has all results, and nothing else starts before it has its result', async () => {
   const { slots, started, end } = open()
   slots.add(steps(1, 2))
   slots.add([someStep(3, { runs_alone: true }), someStep(4)])
   expect([started, slots.isReserved]).toEqual([[1, 2], true])
   await end(1)
-  expect(started).toEqual([1, 2])
+  slots.forget([1])
   await end(2)
+  expect(started).toEqual([1, 2])
+  slots.forget([2])
   expect(started).toEqual([1, 2, 3])
   slots.add(steps(5))
-  expect([started, slots.isReserved]).toEqual([[1, 2, 3], true])
   await end(3)
+  expect([started, slots.isReserved]).toEqual([[1, 2, 3], true])
+  slots.forget([3])
   expect([started, slots.isReserved]).toEqual([[1, 2, 3, 4, 5], false])
+})
+
+test('the second of two steps that must run alone starts when the database has the result of the first', async () => {
+  const { slots, started, end } = open()
+  slots.add([someStep(1, { runs_alone: true }), someStep(2, { runs_alone: true })])
+  await end(1)
+  expect(started).toEqual([1])
+  slots.forget([1])
+  expect(started).toEqual([1, 2])
 })
 
 test('the next step that must run alone is not stale; the claims behind it are returned', async () => {
@@ -181,15 +193,18 @@ test('the next step that must run alone is not stale; the claims behind it are r
   expect(slots.returnStale(20)).toBe(2)
   expect([results, started]).toEqual([['3 returned', '4 returned'], [1]])
   await end(1)
+  slots.forget([1, 3, 4])
   expect(started).toEqual([1, 2])
 })
 
-test('the claims behind a step that must run alone start when it is ended', () => {
+test('the claims behind a step that must run alone start when it is ended and the database knows', () => {
   const { slots, started, results } = open()
   slots.add(steps(1))
   slots.add([someStep(2, { runs_alone: true }), someStep(3)])
   slots.end(2)
-  expect([started, results, slots.isReserved]).toEqual([[1, 3], ['2 returned'], false])
+  expect([started, results, slots.isReserved]).toEqual([[1], ['2 returned'], true])
+  slots.forget([2])
+  expect([started, slots.isReserved]).toEqual([[1, 3], false])
 })
 
 test('after an accident, fails the culprit and returns the others at once; without a culprit, each counts a loss', async () => {

@@ -14,14 +14,17 @@ export type Slots = {
   readonly busy: number
   /** How many claims wait. */
   readonly waiting: number
-  /** Whether a step that must run alone waits or runs: claim nothing now, because nothing else would start. */
+  /**
+   * Whether a step that must run alone waits, runs, or has a result that the database does not have: claim nothing now, because
+   * nothing else would start.
+   */
   readonly isReserved: boolean
   /**
    * Adds steps that were just claimed, and runs as many as there are free slots. `askedAt` is when this process asked for
    * steps, by `performance.now()`. Default: now.
    */
   add(steps: ClaimedStep[], askedAt?: number): void
-  /** Removes claims whose result the database has. */
+  /** Removes claims whose result the database has, and starts the claims that waited for that. */
   forget(fences: number[]): void
   /** Writes the progress of the claims into the table. */
   report(): void
@@ -68,20 +71,20 @@ export function createSlots(options: {
   const all = new Map<number, Claim>()
   const running = new Map<number, Claim>()
   const waiting: Claim[] = []
-  /** How many claims that must run alone wait or run: usually none, so that nothing is searched. */
+  /** How many claims that must run alone have no result in the database yet: usually none, so that nothing is searched. */
   let lonely = 0
   let isClosed = false
 
   const findLonely = () => (lonely === 0 ? -1 : waiting.findIndex(({ step }) => step.runs_alone))
-  const forgetLonely = ({ step }: Claim) => {
-    if (step.runs_alone) lonely -= 1
-  }
 
-  /** Takes the next claim that may start now out of the waiting claims. */
+  /**
+   * Takes the next claim that may start now out of the waiting claims. A step that must run alone may end the process at once,
+   * so it starts after the database has the results of the claims that ended before. Otherwise these would count a loss.
+   */
   function takeNext(): Claim | undefined {
     if (running.size >= concurrency) return undefined
     if (lonely === 0) return waiting.shift()
-    return running.size === 0 ? waiting.splice(findLonely(), 1)[0] : undefined
+    return all.size === waiting.length ? waiting.splice(findLonely(), 1)[0] : undefined
   }
 
   function fill(): void {
@@ -111,17 +114,13 @@ export function createSlots(options: {
     clearTimeout(timer)
     // Otherwise another result was handed in already.
     if (!running.delete(fence)) return
-    forgetLonely(claim)
     onResult({ fence, text })
     fill()
     onEnd(performance.now() - startedAt)
   }
 
   function giveBack(claims: Claim[]): void {
-    for (const claim of claims) {
-      forgetLonely(claim)
-      onResult({ fence: claim.step.fence, text: describeReturn(claim.step) })
-    }
+    for (const { step } of claims) onResult({ fence: step.fence, text: describeReturn(step) })
   }
 
   function abort(): void {
@@ -130,10 +129,7 @@ export function createSlots(options: {
 
   /** Hands in a result for each running claim, whose own result is dropped. */
   function endAll(describe: (claim: Claim) => string): void {
-    for (const claim of running.values()) {
-      forgetLonely(claim)
-      onResult({ fence: claim.step.fence, text: describe(claim) })
-    }
+    for (const claim of running.values()) onResult({ fence: claim.step.fence, text: describe(claim) })
     running.clear()
   }
 
@@ -169,9 +165,12 @@ export function createSlots(options: {
     },
     forget(fences) {
       for (const fence of fences) {
+        if (all.get(fence)?.step.runs_alone) lonely -= 1
         all.delete(fence)
         table.remove(fence)
       }
+      // Perhaps the others waited for these results.
+      fill()
     },
     report() {
       for (const { step, progress } of all.values()) table.report(step.fence, progress)
@@ -189,8 +188,6 @@ export function createSlots(options: {
       const index = waiting.findIndex(({ step }) => step.fence === fence)
       if (index === -1) return
       giveBack(waiting.splice(index, 1))
-      // Perhaps the others waited for this claim, which had to run alone.
-      fill()
     },
     close,
     abort,
