@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Reschedule, StepError, WithChildren } from './outcome.ts'
-import { describeFailure, describeResult } from './serialize_result.ts'
+import { describeCrash, describeFailure, describeLoss, describeResult } from './serialize_result.ts'
 
 const step = { id: 1, fence: 2, max_output_bytes: 100 }
 const circular: { self?: unknown } = {}
@@ -141,5 +141,16 @@ describe('a failure', () => {
       ...{ id: 1, fence: 2, outcome: 'failed', is_permanent: false },
       error: { slug: 'handler_failed', message: '[object Object]' },
     })
+  })
+})
+
+test('a crash counts as a failure of its step, and a loss as a loss', () => {
+  expect(JSON.parse(describeCrash(step, 'It called process.exit.'))).toEqual({
+    ...{ id: 1, fence: 2, outcome: 'failed', crashed: true },
+    error: { slug: 'handler_crashed', message: 'It called process.exit.' },
+  })
+  expect(JSON.parse(describeLoss(step))).toEqual({
+    ...{ id: 1, fence: 2, outcome: 'lost' },
+    error: { slug: 'worker_lost', message: expect.any(String) },
   })
 })

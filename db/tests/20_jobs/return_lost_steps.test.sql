@@ -1,6 +1,6 @@
 -- A sweep requeues steps of silent workers, and steps that never reached their worker.
 begin;
-select plan(31);
+select plan(32);
 select tests.create_callbacks();
 create temporary table known (run bigint);
 
@@ -247,6 +247,19 @@ select results_eq(
     )
   $$,
   'fails a step at max_losses, with the reason of the last loss'
+);
+
+-- Given a step that was lost, and fails by itself when it runs alone
+delete from app.runs;
+select tests.submit_steps('{"key": "d", "type": "plain"}');
+select tests.claim_steps();
+select tests.hand_in_result('d', '{"outcome": "lost"}');
+select tests.claim_steps();
+select tests.hand_in_result('d', '{"outcome": "failed"}');
+select results_eq(
+  'select failures, losses, runs_alone from app.job_queue where lane_id is not null',
+  $$ values (1, 1, false) $$,
+  'removes the mark after a failure that did not end the process'
 );
 
 -- Given a living and a silent worker, when the clock of the database is set back by an hour
