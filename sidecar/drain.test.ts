@@ -31,7 +31,7 @@ describe('drain', () => {
     await drain(new PassThrough(), { bytes: 1000, ms: 500 })
   })
 
-  test('does not count the time in which the process stood still', async () => {
+  test('does not count the time of a pause of the process', async () => {
     const source = new PassThrough()
     let isDrained = false
     void drain(source, { bytes: 1000, ms: 1500 }).then(() => {

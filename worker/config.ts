@@ -17,7 +17,7 @@ const variables = {
   WORKER_CONCURRENCY: z.coerce.number('must be a number from 1 to 200').int().min(1).max(200).default(10),
   /** How many steps of runs run at a time. */
   WORKER_STEP_CONCURRENCY: z.coerce.number('must be a number from 1 to 500').int().min(1).max(500).default(10),
-  /** The job types that this process runs. A process with this variable is a pool: it runs no tasks, and needs no store. */
+  /** The job types that this process runs. A process with this variable is a pool: it runs no schedules and needs no store. */
   WORKER_TYPES: types.optional(),
   /** How long running steps and jobs may continue after SIGTERM. Above 300, one deploy would take too long. */
   WORKER_DRAIN_SECONDS: z.coerce.number('must be a number from 0 to 300').min(0).max(300).default(25),

@@ -33,7 +33,7 @@ export async function startWorker(options: {
   /** The tasks of a pool: a worker with `WORKER_TYPES`, which runs no schedules either. */
   poolTasks: Record<string, TaskFactory<Pick<TaskDeps, 'pump'>>>
   /** How long a handler may ignore its signal before the process ends. Default: a minute. */
-  deafMs?: number
+  ignoredMaxMs?: number
 }): Promise<void> {
   const config = await orExit(2, () => parseConfig(process.env))
   const handlers = await orExit(2, () => chooseHandlers(options.handlers, config.WORKER_TYPES))
@@ -42,7 +42,7 @@ export async function startWorker(options: {
   // One connection per job, one that listens, one for cron and schedules, one for health, two for steps.
   const max = config.WORKER_CONCURRENCY + 5
   // graphile-worker's queries are short. Calls of functions wait longer than the statement_timeout of role worker (30 s),
-  // because a call that is still open then gets no answer any more.
+  // because a call that takes longer than this timeout gets no answer.
   const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, queryTimeoutMs: 15_000, logger })
   const db = createDb(pool, { timeoutMs: 40_000 })
   const assets = findStore(config)
@@ -63,8 +63,8 @@ export async function startWorker(options: {
     }),
     concurrency: config.WORKER_STEP_CONCURRENCY,
     accidents,
-    onDeaf: () => shutdown.fail({ isHurried: false }),
-    ...(options.deafMs !== undefined && { deafMs: options.deafMs }),
+    onIgnoredSignal: () => shutdown.fail({ isHurried: false }),
+    ...(options.ignoredMaxMs !== undefined && { ignoredMaxMs: options.ignoredMaxMs }),
     openHeartbeat: heartbeatInThread({
       url: config.DATABASE_URL,
       logLevel: config.LOG_LEVEL,
@@ -107,7 +107,7 @@ export async function startWorker(options: {
     { maxMs, canHurry: true },
   )
   accidents.watch((accident) => {
-    pump.giveUp(accident)
+    pump.endAfterAccident(accident)
     shutdown.fail({ isHurried: true })
   })
   if (isRemote) {

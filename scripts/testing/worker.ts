@@ -5,10 +5,10 @@ import { poisonTask } from './poison.ts'
 
 // A worker process like worker/main.ts, with handlers for tests. An argument says for how many milliseconds a handler may
 // ignore its signal.
-const [deafMs] = process.argv.slice(2)
+const [ignoredMaxMs] = process.argv.slice(2)
 await startWorker({
   handlers: testHandlers,
   tasks: { ...tasks, poison: poisonTask },
   poolTasks,
-  ...(deafMs !== undefined && { deafMs: Number(deafMs) }),
+  ...(ignoredMaxMs !== undefined && { ignoredMaxMs: Number(ignoredMaxMs) }),
 })

@@ -49,8 +49,8 @@ export function defineTask<Schema extends z.ZodType, Deps = unknown>(definition:
 }
 
 /**
- * Returns an error whose message graphile-worker can store as the last error of the job. It ends with all running jobs if it
- * cannot store a message, for example because of \u0000, and it forgets the text of a value that is not an error.
+ * Returns an error whose message graphile-worker can store as the last error of the job. graphile-worker ends, with all
+ * running jobs, if it cannot store a message, for example because of \u0000. It stores no text of a value that is not an error.
  */
 function toStorable(error: unknown): Error {
   try {

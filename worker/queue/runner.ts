@@ -53,7 +53,7 @@ export function createQueue(options: {
   const { pool, db, logger, tasks: taskList, runsSchedules, concurrency } = options
   const { callTask = (_name, work) => work() } = options
   const stopping = new AbortController()
-  /** Aborts when a stop waits no longer: neither for jobs nor for the database. */
+  /** Aborts when a stop waits neither for jobs nor for the database any longer. */
   const leaving = new AbortController()
   let running = 0
   let runner: Runner | undefined

@@ -7,7 +7,7 @@ const unanswered = 'Query read timeout'
 type Callback = (error: Error | null, result?: unknown) => void
 
 /** The state that the clients of a pool share. */
-export type Circle = {
+export type PoolState = {
   gate: Gate
   /** The clients that are connected. */
   members: Set<Client>
@@ -21,14 +21,14 @@ export type Circle = {
  * packets of one connection probably drops the packets of all. A connection in the middle of a query has its own limit.
  */
 export class Client extends pg.Client {
-  #circle: Circle
+  #pool: PoolState
   #openQueries = 0
   #heardAt = 0
 
-  constructor(config: pg.ClientConfig, circle: Circle) {
+  constructor(config: pg.ClientConfig, poolState: PoolState) {
     super(config)
-    this.#circle = circle
-    this.once('end', () => circle.members.delete(this))
+    this.#pool = poolState
+    this.once('end', () => poolState.members.delete(this))
   }
 
   override connect(): Promise<pg.Client>
@@ -46,7 +46,7 @@ export class Client extends pg.Client {
   #connect(callback: (error: Error | null) => void): void {
     let attempt: Attempt
     try {
-      attempt = this.#circle.gate.enter()
+      attempt = this.#pool.gate.enter()
     } catch (error) {
       process.nextTick(callback, error)
       return
@@ -55,7 +55,7 @@ export class Client extends pg.Client {
       if (error) return callback(attempt.fail(error))
       attempt.succeed()
       this.#heardAt = performance.now()
-      this.#circle.members.add(this)
+      this.#pool.members.add(this)
       callback(null)
     })
   }
@@ -103,7 +103,7 @@ export class Client extends pg.Client {
   #discardSilent(since: number): void {
     // While a query has no answer, end() closes the socket at once, and a pool removes the client at its release.
     void this.end()
-    for (const client of this.#circle.members) {
+    for (const client of this.#pool.members) {
       if (client === this || client.#openQueries > 0 || client.#heardAt > since) continue
       // Unlike end(), an error tells the holder of an idle client, such as the pool or a listener.
       client.connection.stream.destroy(new Error('Another connection got no answer'))

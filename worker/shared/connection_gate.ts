@@ -5,7 +5,7 @@ import { explainTls } from './database_url.ts'
 /** The database cannot be reached. The gate has logged why, so callers need not log it again. */
 export class DatabaseAway extends Error {
   readonly code: string | undefined
-  /** In how many milliseconds the gate lets somebody try again. */
+  /** In how many milliseconds the gate permits another attempt. */
   readonly retryInMs: number
 
   constructor(cause: unknown, retryInMs = 0) {
@@ -29,7 +29,7 @@ export function findAway(error: unknown): DatabaseAway | undefined {
   return cause instanceof DatabaseAway ? cause : undefined
 }
 
-/** How long a caller that repeats a failed call should wait: `ms`, but while the database is away until somebody may try. */
+/** How long a caller should wait before it repeats a failed call: `ms`, or until the gate permits an attempt. */
 export function pauseAfter(error: unknown, ms: number): number {
   const away = findAway(error)
   return away ? Math.min(Math.max(away.retryInMs, 20), 1000) : ms
@@ -43,8 +43,8 @@ export type Attempt = {
 }
 
 /**
- * Lets the connections of a pool try the database. After a failed attempt, nobody tries again before a pause is over, and
- * then one at a time until an attempt succeeds: a pooler bans an address after some refused logins.
+ * Permits attempts to connect. After a failed attempt, the gate permits none until a pause is over, and then one at a time
+ * until an attempt succeeds, because a pooler bans an address after some refused logins.
  */
 export type Gate = {
   /** Begins an attempt. Throws the reason of the last attempt if it is too early for another one. */
@@ -57,7 +57,7 @@ type Pauses = { firstMs: number; factor: number }
 // wrong password stays wrong until a person corrects it.
 const refusedConnection: Pauses = { firstMs: 100, factor: 1.25 }
 const refusedLogin: Pauses = { firstMs: 5000, factor: 2 }
-// With the jitter 25 s, so that a worker beats again before the default lease of 30 s is over.
+// At most 25 s with the jitter, so that a worker sends heartbeats again before the default lease of 30 s is over.
 const longestMs = 20_000
 
 export function createGate(options: {
@@ -128,7 +128,7 @@ export function createGate(options: {
 }
 
 /**
- * Whether the server refused who connects: invalid authorization (28), an unknown database (3D000), or an unknown user of a
+ * Whether the server refused the login: invalid authorization (28), an unknown database (3D000), or an unknown user of a
  * pooler (XX000).
  */
 function isLoginRefusal(error: unknown): boolean {

@@ -35,12 +35,12 @@ export function openPool(options: {
   logger: Logger
 }): pg.Pool {
   const { logger } = options
-  const circle = { gate: options.gate ?? createGate({ logger }), members: new Set<Client>() }
+  const poolState = { gate: options.gate ?? createGate({ logger }), members: new Set<Client>() }
   const pool = new pg.Pool({
     // pg's types know only classes without parameters.
     Client: class extends Client {
       constructor(config?: pg.ClientConfig) {
-        super(config ?? {}, circle)
+        super(config ?? {}, poolState)
       }
     },
     connectionString: options.url,

@@ -56,7 +56,7 @@ test.each([
   expect(logged.cause?.cause?.cause?.cause?.cause).not.toHaveProperty('cause')
 })
 
-test('stops to count at 25,000, so that an endless chain or list of errors ends', () => {
+test('stops counting at 25,000, so that an endless chain or list of errors ends', () => {
   class Endless extends Error {
     override get cause(): unknown {
       return new Endless('again')

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { TimeoutError, within } from './within.ts'
 
-const deaf = () => new Promise<never>(() => {})
+const endless = () => new Promise<never>(() => {})
 
 test('gives the result of the call', async () => {
   expect(await within(1000, undefined, async () => 7)).toBe(7)
@@ -27,13 +27,13 @@ test('aborts the signal of the call when the time is over', async () => {
 })
 
 test('waits no longer for a call that ignores its signal', async () => {
-  await expect(within(20, undefined, deaf)).rejects.toThrow(TimeoutError)
+  await expect(within(20, undefined, endless)).rejects.toThrow(TimeoutError)
 })
 
 test('throws the reason of the given signal', async () => {
   const stopping = new AbortController()
   const reason = new Error('The worker is stopping.')
   setTimeout(() => stopping.abort(reason), 20)
-  await expect(within(10_000, stopping.signal, deaf)).rejects.toBe(reason)
+  await expect(within(10_000, stopping.signal, endless)).rejects.toBe(reason)
   await expect(within(10_000, stopping.signal, () => expect.unreachable('it was called'))).rejects.toBe(reason)
 })

@@ -69,7 +69,7 @@ const untilEnded = (run: number) =>
     50,
   )
 
-test('handlers that would end the process fail by name, and six neighbours are charged nothing', {
+test('handlers that cause accidents fail with handler_crashed, and six other steps count nothing', {
   timeout: 60_000,
 }, async () => {
   const kinds: [Poison, string][] = [
@@ -142,7 +142,7 @@ test('after an accident a worker ends within seconds, also if the database does 
   await client.query('delete from app.runs where id = $1', [run])
 })
 
-test('an accident that the async context does not explain is a loss of each running step, and isolation finds the culprit', {
+test('an accident that the async context does not explain is a loss of each running step; alone, only the culprit fails', {
   timeout: 60_000,
 }, async () => {
   const poisons = await submitPoisons(['throw in a listener that another context calls'])

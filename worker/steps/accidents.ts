@@ -17,7 +17,7 @@ export type AccidentKind = 'exception' | 'rejection' | 'exit'
 export type Accidents = {
   /**
    * Calls a handler or a task. An accident of its code, also in timers and callbacks that it leaves behind, has this culprit.
-   * Undefined: work for which its caller is not the culprit.
+   * Undefined: the caller is not the culprit of an accident of this work.
    */
   call<Result>(culprit: Culprit | undefined, work: () => Result): Result
   /** Watches the process: from now on, an accident does not end the process. Returns a function that ends the watch. */
@@ -34,8 +34,8 @@ export const accidentMessages: Record<AccidentKind, string> = {
 /**
  * Follows handlers by their async context. The context is lost where another context calls a callback of the handler or
  * rejects a promise of the handler, for example from an emitter that several handlers share; then `culprit` is undefined. Very
- * rarely the context is that of another handler, which opened a connection that both use. Such a wrong culprit counts one
- * failure, and then runs alone, where no accident of another handler can be its own.
+ * rarely the context is that of another handler, which opened a connection that both use. The step of this handler counts one
+ * failure, and its next attempt runs alone, so that no accident of another handler can be attributed to it.
  */
 export function createAccidents(): Accidents {
   const context = new AsyncLocalStorage<Culprit | undefined>()
@@ -44,7 +44,7 @@ export function createAccidents(): Accidents {
     watch(onAccident) {
       const report = (kind: AccidentKind, error: unknown) => {
         const culprit = context.getStore()
-        // Outside of the context, so that the handler of the accident is not taken for the handler that caused it.
+        // Outside of the context, so that an error in `onAccident` is not attributed to the handler.
         context.exit(() => onAccident({ kind, error, culprit }))
       }
       const onException = (error: unknown) => report('exception', error)

@@ -153,7 +153,7 @@ describe('with a door that answers at once', () => {
     expect(sweeps()).toHaveLength(2)
   })
 
-  test('does not sweep while the main thread stands still, and not directly after that', async () => {
+  test('does not sweep during a stall of the main thread, and not directly after it', async () => {
     const { beats, heartbeats, sweeps, passSeconds } = open(quiet)
     beats.start()
     await passSeconds(3)

@@ -4,7 +4,7 @@ import type { Db } from '../shared/db.ts'
 import { readClaims, readTicks } from './claims_table.ts'
 import { keepCalling } from './keep_calling.ts'
 
-/** The calls that tell the database, once a second, that this process lives and which claims it has. */
+/** The calls that tell the database, once a second, that this process is alive and which claims it has. */
 export type Beats = {
   /** Sends a heartbeat now, and then once a second. */
   start(): void
@@ -68,8 +68,9 @@ export function createBeats(options: BeatOptions & { db: Db; sweepDb: Db; logger
   }
 
   async function sweep(): Promise<void> {
-    // While the main thread stands still, the socket may hold an answer with steps that the table does not have yet. A sweep
-    // would take them for lost. Two signs of life in a row, because the first one may come before that answer is read.
+    // During a stall of the main thread, its socket may hold an answer with steps that the table does not have yet, and a sweep
+    // would treat these steps as lost. Waits for ticks in two sweeps in a row, because the first tick may come before the main
+    // thread reads that answer.
     const ticks = readTicks(memory)
     livelySweeps = ticks === lastTicks ? 0 : livelySweeps + 1
     lastTicks = ticks

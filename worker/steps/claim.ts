@@ -11,7 +11,7 @@ export type ClaimedStep = {
   failures: number
   /** How often the process of the step ended or stalled while the step may have been running. */
   losses: number
-  /** Whether nothing else may run in the process while this step runs. */
+  /** Whether no other step may run in the process while this step runs. */
   runs_alone: boolean
   /** When the step was claimed, by the clock of the database, in milliseconds since 1970. */
   now_ms: number

@@ -173,7 +173,7 @@ test('a worker with a handler that ignores its signal for too long says so, drai
   ])
   const program = [`${import.meta.dirname}/../../scripts/testing/worker.ts`, '300']
   const env = { WORKER_DRAIN_SECONDS: '10' }
-  const worker = await workers.start('deaf', database.url('worker'), { env, program })
+  const worker = await workers.start('ignoring', database.url('worker'), { env, program })
   expect(await worker.exited).toBe('exit code 1')
   expect(worker.readLog().match(/"type":"stubborn","msg":"Handler ignored its abort signal"/g)).toHaveLength(1)
   // The other step has ended within the drain.

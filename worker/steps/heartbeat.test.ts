@@ -12,7 +12,7 @@ import { startFaultyDatabase } from '../../scripts/testing/faulty_database.ts'
 import { testTypes } from '../../scripts/testing/handlers.ts'
 import type { StepSpec } from './define_handler.ts'
 
-// Worker processes that stand still, are paused, or are cut off. The tests run at the same time, each with its own database.
+// Worker processes that stall, are paused, or are cut off. The tests run at the same time, each with its own database.
 let home: string
 const clean: (() => Promise<unknown>)[] = []
 const databases: TestDatabase[] = []
@@ -219,7 +219,7 @@ test.concurrent(
 )
 
 test.concurrent(
-  'a worker that was paused for less than the lease gives back what it had claimed ahead',
+  'a worker that was paused for less than the lease returns the steps that it had claimed ahead',
   slow,
   async () => {
     const { client, run, resume, begun } = await pauseAhead('short-pause', '20 seconds')

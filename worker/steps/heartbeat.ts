@@ -17,7 +17,7 @@ export function heartbeatInThread(options: {
   url: string
   logLevel: string
   stallSeconds: number
-  /** Called when the thread ends by itself. Without heartbeats the process is of no use. */
+  /** Called when the thread ends by itself. Then the process must end, because it sends no heartbeats. */
   onDeath(error: Error): void
 }): OpenHeartbeat {
   const { url, logLevel, stallSeconds, onDeath } = options

@@ -5,8 +5,8 @@ import { createLogger } from '../shared/log.ts'
 import { beatMs, createBeats } from './beats.ts'
 import { createStallCount, endStalledProcess, returnWaiting } from './stall.ts'
 
-// A thread of the worker process with connections of its own: it sends heartbeats also while a handler blocks the main thread,
-// and ends the process when that lasts too long. See heartbeat.ts.
+// A thread of the worker process with connections of its own. The thread sends heartbeats also while a handler blocks the main
+// thread, and ends the process when a stall lasts too long. See heartbeat.ts.
 
 /** The facts that the main thread passes to this thread. */
 export type ThreadData = {
@@ -21,7 +21,7 @@ export type ThreadData = {
 /** A message from this thread to the main thread. */
 export type ThreadMessage = { unwanted: number[] } | { isReady: true }
 
-/** When a stall is so long that the main thread begins none of its waiting steps: it knows stalls of two seconds. */
+/** After how many seconds of a stall waiting steps are returned. The main thread notices stalls of two seconds (ticks.ts). */
 const returnAfterSeconds = 5
 
 if (parentPort === null)
@@ -60,7 +60,7 @@ const watch = setInterval(() => {
     const kill = () => process.kill(process.pid, 'SIGKILL')
     void endStalledProcess({ ...stall, db: open('stall').db, kill })
   } else if (seconds === returnAfterSeconds) {
-    // While the main thread stands still, no sweep needs this connection.
+    // During a stall, no sweep needs this connection.
     void returnWaiting({ ...stall, db: sweeps.db })
   }
 }, beatMs)

@@ -10,7 +10,7 @@ afterAll(async () => {
   workers.remove()
 })
 
-test('odd errors and results fail their steps by name, and cost the log one bounded line each', async () => {
+test('odd errors and results fail their steps with the right slug, and the log has one bounded line for each', async () => {
   const database = await createDatabase()
   try {
     const client = await database.connect()

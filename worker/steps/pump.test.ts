@@ -31,7 +31,7 @@ function open(options: {
   const wants: number[] = []
   const beats: number[][] = []
   const calls: string[] = []
-  const deaf: number[] = []
+  const ignoring: number[] = []
   const started: { id: number; isAborted: boolean }[] = []
   let left = options.steps
   const answers: Record<string, (args: Record<string, unknown>) => Promise<object>> = {
@@ -75,14 +75,14 @@ function open(options: {
     },
     concurrency: options.concurrency ?? 1,
     accidents: unwatched,
-    onDeaf: () => void deaf.push(performance.now()),
-    deafMs: 100,
+    onIgnoredSignal: () => void ignoring.push(performance.now()),
+    ignoredMaxMs: 100,
   })
   pumps.push(pump)
   pump.start()
   const done = pump.run(new AbortController().signal)
   const stop = (drainMs: number) => pump.stop(drainMs, new AbortController().signal)
-  return { results, wants, beats, calls, deaf, started, pump, done, stop }
+  return { results, wants, beats, calls, ignoring, started, pump, done, stop }
 }
 const tooMuch = Object.assign(new Error('failed'), { cause: { code: '54000' } })
 const untilAborted: Handler = (_input, { signal }) => sleep(60_000, undefined, { signal })
@@ -322,11 +322,11 @@ test('a stop throws when results cannot be handed in', async () => {
 })
 
 test('a handler that ignores its timeout keeps its slot, and is reported', async () => {
-  const { results, started, deaf, beats, stop } = open({
+  const { results, started, ignoring, beats, stop } = open({
     steps: [someStep(1, { timeout_ms: 20 }), someStep(2)],
     handler: (_input, { id }) => (id === 1 ? new Promise(() => {}) : sleep(0, 'ran')),
   })
-  await expect.poll(() => deaf.length).toBe(1)
+  await expect.poll(() => ignoring.length).toBe(1)
   await expect.poll(() => beats.length, { timeout: 3000 }).toBeGreaterThan(1)
   expect(beats.at(-1)).toEqual([1])
   expect([started.map(({ id }) => id), results]).toEqual([[1], []])
@@ -335,7 +335,7 @@ test('a handler that ignores its timeout keeps its slot, and is reported', async
   expect(results).toMatchObject([{ id: 1, outcome: 'failed', error: { slug: 'timed_out' } }])
 })
 
-test('claims nothing while a step that must run alone waits or runs, and then goes on', async () => {
+test('claims nothing while a step that runs alone waits or runs, and claims again afterwards', async () => {
   let finish = () => {}
   const { results, started, wants } = open({
     steps: [someStep(1, { runs_alone: true }), someStep(2), someStep(3), someStep(4)],

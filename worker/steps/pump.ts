@@ -28,12 +28,11 @@ export type Pump = {
   run(signal: AbortSignal): Promise<void>
   /** Starts the heartbeat, which lives until `stop`. */
   start(): void
-  /** Gives up all claims after an accident of a handler or a task, which may have left the process in any state. */
-  giveUp(accident: Accident): void
+  /** Ends all claims after an accident of a handler or a task, because the process may be in any state. */
+  endAfterAccident(accident: Accident): void
   /**
    * Claims no more steps. Running steps continue for `drainMs`, or until `hurry` aborts; then their handlers are aborted, and
-   * after a second the steps that have not ended are returned to the queue without counting failures. Throws if results could
-   * not be handed in.
+   * after a second the steps that have not ended are returned to the queue. Throws if results could not be handed in.
    */
   stop(drainMs: number, hurry: AbortSignal): Promise<void>
 }
@@ -56,13 +55,13 @@ export function createPump(options: {
   handlers: Record<string, Handler>
   concurrency: number
   accidents: Pick<Accidents, 'call'>
-  /** Called when the process should stop and end, because a handler ignored its signal for `deafMs`. */
-  onDeaf(): void
+  /** Called when the process should stop and end, because a handler ignored its signal for `ignoredMaxMs`. */
+  onIgnoredSignal(): void
   /** How long after its signal a handler may continue. Default: a minute. */
-  deafMs?: number
+  ignoredMaxMs?: number
   openHeartbeat: OpenHeartbeat
 }): Pump {
-  const { db, logger, handlers, concurrency, accidents, onDeaf, deafMs = 60_000 } = options
+  const { db, logger, handlers, concurrency, accidents, onIgnoredSignal, ignoredMaxMs = 60_000 } = options
   const workerId = crypto.randomUUID()
   const types = Object.keys(handlers)
   const exchange = createExchange({ db, logger, workerId, types })
@@ -71,7 +70,7 @@ export function createPump(options: {
   const slots = createSlots({
     concurrency,
     table,
-    // While this process stood still, the server may have given the step to another worker.
+    // During a stall of this process, the server may have given the step to another worker.
     mayBegin: ({ askedAt }) => askedAt > ticks.stalledAt,
     runStep: createRunStep({ db, logger, handlers, accidents }),
     onResult: exchange.add,
@@ -80,11 +79,11 @@ export function createPump(options: {
       if (slots.waiting === 0) appetite.grow()
       plan()
     },
-    onDeaf({ step }) {
+    onIgnoredSignal({ step }) {
       logger.error({ step: step.id, type: step.type }, 'Handler ignored its abort signal')
-      onDeaf()
+      onIgnoredSignal()
     },
-    deafMs,
+    ignoredMaxMs,
   })
   const ticks = createTicks(table, () => {
     slots.report()
@@ -175,11 +174,11 @@ export function createPump(options: {
       ticks.start()
       heartbeat.start()
     },
-    giveUp({ kind, error, culprit }) {
+    endAfterAccident({ kind, error, culprit }) {
       if (!isBroken) {
         isBroken = true
         appetite.stop()
-        slots.giveUp(kind, culprit)
+        slots.endAfterAccident(kind, culprit)
         plan()
       }
       accidentsSeen += 1

@@ -23,7 +23,7 @@ function run(handler: Handler, options: { step?: Partial<ClaimedStep>; db?: Db }
   return { claim, result, stop: () => claim.abort.abort(new Error('The worker is stopping.')) }
 }
 /** Ignores its signal. */
-const deaf: Handler = () => new Promise(() => {})
+const endless: Handler = () => new Promise(() => {})
 
 test('a handler gets the input, the outputs and the facts about the step', async () => {
   const step: Partial<ClaimedStep> = {
@@ -175,7 +175,7 @@ test('a step with a fault fails permanently, and its handler is not called', asy
 })
 
 test('a step of a type without a handler is returned for five seconds', async () => {
-  const { result } = run(deaf, { step: { type: 'unknown' } })
+  const { result } = run(endless, { step: { type: 'unknown' } })
   expect(await result).toEqual({ id: 1, fence: 1, outcome: 'rescheduled', retry_in_ms: 5000 })
 })
 
@@ -224,7 +224,7 @@ test('a step that is stopped while its outputs are read does not begin', async (
 test('outputs that cannot be read fail the step', async () => {
   const cause = Object.assign(new pg.DatabaseError('permission denied', 1, 'error'), { code: '42501' })
   const db: Db = { call: () => Promise.reject(new Error('worker.read_outputs failed', { cause })) }
-  const { result } = run(deaf, { step: { outputs: null }, db })
+  const { result } = run(endless, { step: { outputs: null }, db })
   expect(await result).toMatchObject({ outcome: 'failed', error: { slug: 'handler_failed' } })
 })
 

@@ -111,7 +111,7 @@ export function createRunStep(options: {
     return all
   }
 
-  // Without a result, this process would hold the step for as long as it lives.
+  // Without a result, the step would stay claimed until this process ends.
   return (claim) => run(claim).catch((error) => describeFailure(claim.step, error))
 }
 

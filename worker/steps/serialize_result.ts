@@ -42,18 +42,18 @@ export function describeFailure({ id, fence }: { id: number; fence: number }, er
   return JSON.stringify({ id, fence, outcome: 'failed', ...failure, retry_in_ms })
 }
 
-/** Serializes the return of a step to the queue, which counts no failure. A delay is how long no worker can claim the step. */
+/** Serializes the return of a step, which counts neither a failure nor a loss. No worker can claim the step before `delayMs`. */
 export function describeReturn({ id, fence }: { id: number; fence: number }, delayMs?: number): string {
   if (delayMs === undefined) return JSON.stringify({ id, fence, outcome: 'returned' })
   return JSON.stringify({ id, fence, outcome: 'rescheduled', retry_in_ms: delayMs })
 }
 
-/** Serializes the failure of a step whose handler would have ended the process. The step runs alone from now on. */
+/** Serializes the failure of a step whose handler caused an accident. The next attempt of the step runs alone. */
 export function describeCrash({ id, fence }: { id: number; fence: number }, message: string): string {
   return JSON.stringify({ id, fence, outcome: 'failed', crashed: true, error: { slug: 'handler_crashed', message } })
 }
 
-/** Serializes the loss of a step that may be the reason why its process ends. A loss counts apart from failures. */
+/** Serializes the loss of a step that may be the reason why its process ends. Losses are counted apart from failures. */
 export function describeLoss({ id, fence }: { id: number; fence: number }): string {
   const message =
     'The worker ended because of an error in one of the steps that it ran, and could not tell in which. If this ' +

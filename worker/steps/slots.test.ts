@@ -7,11 +7,11 @@ import { StepError } from './outcome.ts'
 import { createSlots } from './slots.ts'
 
 /** Two slots, whose steps end when a test says so. */
-function open(deafMs = 60_000) {
+function open(ignoredMaxMs = 60_000) {
   const started: number[] = []
   const results: string[] = []
   const ends: number[] = []
-  const deaf: number[] = []
+  const ignoring: number[] = []
   const open = new Map<number, { claim: Claim; end(): void }>()
   const table = createClaimsTable(['x'], 16)
   let stalledAt = Number.NEGATIVE_INFINITY
@@ -28,8 +28,8 @@ function open(deafMs = 60_000) {
     },
     onResult: ({ fence, text }) => void results.push(text.startsWith('{') ? describe(fence, text) : text),
     onEnd: (durationMs) => void ends.push(durationMs),
-    onDeaf: ({ step }) => void deaf.push(step.id),
-    deafMs,
+    onIgnoredSignal: ({ step }) => void ignoring.push(step.id),
+    ignoredMaxMs,
   })
   const end = async (id: number) => {
     open.get(id)?.end()
@@ -41,7 +41,7 @@ function open(deafMs = 60_000) {
     stalledAt = performance.now()
   }
   const list = () => readClaims(table.memory).map(({ fence, state, progress }) => [fence, state, progress])
-  return { slots, started, results, ends, deaf, end, stall, list, claimOf, reasonOf }
+  return { slots, started, results, ends, ignoring, end, stall, list, claimOf, reasonOf }
 }
 /** Describes a result that does not come from the handler, such as `3 returned` or `1 failed timed_out`. */
 function describe(fence: number, text: string): string {
@@ -197,7 +197,7 @@ test('the next step that must run alone is not stale; the claims behind it are r
   expect(started).toEqual([1, 2])
 })
 
-test('the claims behind a step that must run alone start when it is ended and the database knows', () => {
+test('the claims behind a step that must run alone start when this step is ended and the database knows', () => {
   const { slots, started, results } = open()
   slots.add(steps(1))
   slots.add([someStep(2, { runs_alone: true }), someStep(3)])
@@ -210,7 +210,7 @@ test('the claims behind a step that must run alone start when it is ended and th
 test('after an accident, fails the culprit and returns the others at once; without a culprit, each counts a loss', async () => {
   const known = open()
   known.slots.add(steps(1, 2, 3))
-  known.slots.giveUp('rejection', known.claimOf(2))
+  known.slots.endAfterAccident('rejection', known.claimOf(2))
   known.slots.add(steps(4))
   expect(known.results).toEqual(['3 returned', '1 returned', '2 failed handler_crashed', '4 returned'])
   expect([known.reasonOf(1), known.started, known.slots.size]).toEqual([expect.any(Error), [1, 2], 0])
@@ -219,19 +219,19 @@ test('after an accident, fails the culprit and returns the others at once; witho
 
   const unknown = open()
   unknown.slots.add(steps(1, 2, 3))
-  unknown.slots.giveUp('exception', undefined)
+  unknown.slots.endAfterAccident('exception', undefined)
   expect(unknown.results).toEqual(['3 returned', '1 lost worker_lost', '2 lost worker_lost'])
 })
 
 test('reports a handler that ignores its signal, once, and keeps its slot', async () => {
-  const { slots, started, deaf, end } = open(20)
+  const { slots, started, ignoring, end } = open(20)
   slots.add(steps(1, 2, 3))
   slots.end(1)
   slots.end(2)
   await end(2)
-  await expect.poll(() => deaf).toEqual([1])
+  await expect.poll(() => ignoring).toEqual([1])
   expect([started, slots.size]).toEqual([[1, 2, 3], 2])
   await end(1)
   await sleep(30)
-  expect(deaf).toEqual([1])
+  expect(ignoring).toEqual([1])
 })

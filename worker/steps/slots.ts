@@ -15,8 +15,8 @@ export type Slots = {
   /** How many claims wait. */
   readonly waiting: number
   /**
-   * Whether a step that must run alone waits, runs, or has a result that the database does not have: claim nothing now, because
-   * nothing else would start.
+   * Whether a step that runs alone waits, runs, or has a result that the database does not have yet: claim nothing now, because
+   * no other step would start.
    */
   readonly isReserved: boolean
   /**
@@ -29,8 +29,8 @@ export type Slots = {
   /** Writes the progress of the claims into the table. */
   report(): void
   /**
-   * Returns the claims that have waited for `waitedMs` to the queue, without counting failures, except the next step that
-   * must run alone. Returns their number.
+   * Returns the claims that have waited for `waitedMs` to the queue, except the next step that runs alone. Returns their
+   * number. A returned step counts neither a failure nor a loss.
    */
   returnStale(waitedMs: number): number
   /** Ends a claim whose result the database will refuse: aborts its handler or, if the claim waits for a slot, returns it. */
@@ -40,15 +40,15 @@ export type Slots = {
   /** Aborts the handlers of all running claims. */
   abort(): void
   /**
-   * Hands in the claims whose handlers ignored their signal, before the process exits: a step whose timeout is over fails, all
-   * others are returned without counting a failure. Their own results are dropped.
+   * Hands in a result for each claim whose handler ignored its signal, before the process exits: a step whose timeout is over
+   * fails, all others are returned. Results that these handlers return later are dropped.
    */
   endRunning(): void
   /**
-   * Gives up all claims after an accident of the process: the step of `culprit` fails, and all others are returned without
-   * counting a failure. Without a culprit, each running step counts a loss. Aborts all handlers.
+   * Ends all claims after an accident of the process: the step of `culprit`, which caused the accident, counts a failure, and
+   * all others are returned. Without a culprit, each running step counts a loss. Aborts all handlers.
    */
-  giveUp(kind: AccidentKind, culprit: Culprit | undefined): void
+  endAfterAccident(kind: AccidentKind, culprit: Culprit | undefined): void
 }
 
 export function createSlots(options: {
@@ -62,35 +62,35 @@ export function createSlots(options: {
   onResult(result: Result): void
   /** Called when a step has ended and the waiting claims have filled the slots again. */
   onEnd(durationMs: number): void
-  /** Called when a handler has not ended although its signal aborted `deafMs` ago. */
-  onDeaf(claim: Claim): void
-  deafMs: number
+  /** Called when a handler has not ended although its signal aborted `ignoredMaxMs` ago. */
+  onIgnoredSignal(claim: Claim): void
+  ignoredMaxMs: number
 }): Slots {
-  const { concurrency, table, mayBegin, runStep, onResult, onEnd, onDeaf, deafMs } = options
+  const { concurrency, table, mayBegin, runStep, onResult, onEnd, onIgnoredSignal, ignoredMaxMs } = options
   // Claims by fence.
   const all = new Map<number, Claim>()
   const running = new Map<number, Claim>()
   const waiting: Claim[] = []
-  /** How many claims that must run alone have no result in the database yet: usually none, so that nothing is searched. */
-  let lonely = 0
+  /** How many claims that run alone have no result in the database yet: usually 0, and then no claim is searched. */
+  let aloneCount = 0
   let isClosed = false
 
-  const findLonely = () => (lonely === 0 ? -1 : waiting.findIndex(({ step }) => step.runs_alone))
+  const findAlone = () => (aloneCount === 0 ? -1 : waiting.findIndex(({ step }) => step.runs_alone))
 
   /**
-   * Takes the next claim that may start now out of the waiting claims. A step that must run alone may end the process at once,
-   * so it starts after the database has the results of the claims that ended before. Otherwise these would count a loss.
+   * Removes and returns the next waiting claim that may start now. A step that runs alone may end the process at once, so it
+   * starts after the database has the results of all claims that have ended. Otherwise their steps would count a loss.
    */
   function takeNext(): Claim | undefined {
     if (running.size >= concurrency) return undefined
-    if (lonely === 0) return waiting.shift()
-    return all.size === waiting.length ? waiting.splice(findLonely(), 1)[0] : undefined
+    if (aloneCount === 0) return waiting.shift()
+    return all.size === waiting.length ? waiting.splice(findAlone(), 1)[0] : undefined
   }
 
   function fill(): void {
     for (let next = takeNext(); next !== undefined; next = takeNext()) {
       if (!mayBegin(next)) {
-        giveBack([next])
+        returnClaims([next])
         continue
       }
       table.begin(next.step.fence)
@@ -104,7 +104,7 @@ export function createSlots(options: {
     const startedAt = performance.now()
     let timer: NodeJS.Timeout | undefined
     const onAbort = () => {
-      timer = setTimeout(() => onDeaf(claim), deafMs)
+      timer = setTimeout(() => onIgnoredSignal(claim), ignoredMaxMs)
       timer.unref()
     }
     claim.abort.signal.addEventListener('abort', onAbort, { once: true })
@@ -112,14 +112,14 @@ export function createSlots(options: {
     table.end(fence)
     claim.abort.signal.removeEventListener('abort', onAbort)
     clearTimeout(timer)
-    // Otherwise another result was handed in already.
+    // Otherwise this process has already handed in another result of this claim.
     if (!running.delete(fence)) return
     onResult({ fence, text })
     fill()
     onEnd(performance.now() - startedAt)
   }
 
-  function giveBack(claims: Claim[]): void {
+  function returnClaims(claims: Claim[]): void {
     for (const { step } of claims) onResult({ fence: step.fence, text: describeReturn(step) })
   }
 
@@ -135,7 +135,7 @@ export function createSlots(options: {
 
   function close(): void {
     isClosed = true
-    giveBack(waiting.splice(0))
+    returnClaims(waiting.splice(0))
   }
 
   return {
@@ -149,7 +149,7 @@ export function createSlots(options: {
       return waiting.length
     },
     get isReserved() {
-      return lonely > 0
+      return aloneCount > 0
     },
     add(steps, askedAt) {
       for (const step of steps) {
@@ -157,15 +157,15 @@ export function createSlots(options: {
         table.add(step)
         all.set(step.fence, claim)
         waiting.push(claim)
-        if (step.runs_alone) lonely += 1
+        if (step.runs_alone) aloneCount += 1
       }
       // A call that ran during the stop may still return steps.
-      if (isClosed) giveBack(waiting.splice(0))
+      if (isClosed) returnClaims(waiting.splice(0))
       fill()
     },
     forget(fences) {
       for (const fence of fences) {
-        if (all.get(fence)?.step.runs_alone) lonely -= 1
+        if (all.get(fence)?.step.runs_alone) aloneCount -= 1
         all.delete(fence)
         table.remove(fence)
       }
@@ -177,17 +177,17 @@ export function createSlots(options: {
     },
     returnStale(waitedMs) {
       const now = performance.now()
-      const next = waiting[findLonely()]
+      const next = waiting[findAlone()]
       const stale = waiting.filter((claim) => claim !== next && now - claim.claimedAt > waitedMs)
       for (const claim of stale) waiting.splice(waiting.indexOf(claim), 1)
-      giveBack(stale)
+      returnClaims(stale)
       return stale.length
     },
     end(fence) {
       running.get(fence)?.abort.abort(new Error('The run has ended, or another worker has the step.'))
       const index = waiting.findIndex(({ step }) => step.fence === fence)
       if (index === -1) return
-      giveBack(waiting.splice(index, 1))
+      returnClaims(waiting.splice(index, 1))
     },
     close,
     abort,
@@ -196,7 +196,7 @@ export function createSlots(options: {
         signal.reason instanceof StepError ? describeFailure(step, signal.reason) : describeReturn(step),
       )
     },
-    giveUp(kind, culprit) {
+    endAfterAccident(kind, culprit) {
       close()
       abort()
       endAll((claim) => {

@@ -90,7 +90,7 @@ test('hands begun steps in as lost and all others as returned, removes the worke
       error: {
         slug: 'worker_stalled',
         message:
-          'The worker stood still for 60 seconds, because this step or another step blocked its process. ' +
+          'This step or another step blocked the worker process for 60 seconds. ' +
           'After such a loss, a step runs alone in its process.',
       },
     })),

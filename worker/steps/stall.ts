@@ -23,20 +23,20 @@ export function createStallCount(memory: SharedArrayBuffer): { look(): number } 
   }
 }
 
-/** A process that stands still, as its other thread sees it. */
+/** A stalled process, as the thread of the heartbeat sees it. */
 export type Stall = {
   db: Db
   logger: Logger
   workerId: string
   types: string[]
   memory: SharedArrayBuffer
-  /** How long the process has stood still. */
+  /** For how long the main thread has not ticked. */
   seconds: number
 }
 
 /**
  * Returns the steps that wait for a slot, so that other workers run them while a handler blocks this process. The main thread
- * must have stood still for so long that it begins none of these steps afterwards (see ticks.ts).
+ * must have stalled for so long that it begins none of these steps afterwards (see ticks.ts).
  */
 export async function returnWaiting(stall: Stall): Promise<void> {
   const { logger, memory } = stall
@@ -51,8 +51,8 @@ export async function returnWaiting(stall: Stall): Promise<void> {
 }
 
 /**
- * Hands in the claims of a process whose main thread stands still, so that other workers can run the steps, and ends the
- * process. Ends it also if the database does not answer: then the steps are requeued after the lease.
+ * Hands in a loss for each begun step of a stalled process, returns the others, so that other workers can run the steps, and
+ * ends the process. If the database does not answer, a sweep requeues the steps after the lease.
  */
 export async function endStalledProcess(
   stall: Stall & {
@@ -86,7 +86,7 @@ function describeStalled(seconds: number): (claim: SharedClaim) => string {
   const error = {
     slug: 'worker_stalled',
     message:
-      `The worker stood still for ${seconds} seconds, because this step or another step blocked its process. ` +
+      `This step or another step blocked the worker process for ${seconds} seconds. ` +
       'After such a loss, a step runs alone in its process.',
   }
   return ({ id, fence, state }) =>

@@ -4,7 +4,7 @@ import { createTicks } from './ticks.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** Stands still, as if a handler blocked the process; or, with `isSuspended`, as if the machine was suspended. */
+/** Stalls, as if a handler blocked the process; or, with `isSuspended`, as if the machine was suspended. */
 function stall(ms: number, { isSuspended = false } = {}): void {
   const timers = vi.getTimerCount()
   expect(timers).toBe(1)

@@ -1,6 +1,6 @@
 import type { ClaimsTable } from './claims_table.ts'
 
-/** The main thread's signs of life, and its memory of the last time when it had none. */
+/** The ticks of the main thread, and the end of its last stall. */
 export type Ticks = {
   start(): void
   stop(): void
@@ -12,7 +12,7 @@ export type Ticks = {
 }
 
 const tickMs = 500
-/** How late a tick may be. A process that stood still for longer may have lost claims. */
+/** How late a tick may be. After a longer stall, other workers may have the claims of this process. */
 const lateMs = 2000
 
 /** Ticks in the table of claims, where the thread of the heartbeat looks, and calls `onTick`. */
@@ -23,7 +23,7 @@ export function createTicks(table: Pick<ClaimsTable, 'tick'>, onTick: () => void
 
   function look(): void {
     const now = readClocks()
-    // The monotonic clock stands still while a virtual machine is suspended.
+    // The monotonic clock does not advance while a virtual machine is suspended.
     const elapsedMs = Math.max(now.monotonic - seen.monotonic, now.date - seen.date)
     if (timer === undefined || elapsedMs <= tickMs + lateMs) return
     stalledAt = now.monotonic

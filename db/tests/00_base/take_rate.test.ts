@@ -19,7 +19,7 @@ afterAll(() => database.drop())
 
 const take = (client: Client, key: string) => client.query("select app.take_rate('t', $1, 3, '1 minute')", [key])
 
-test('a transaction that began before the requests it waited for is allowed what they left', async () => {
+test('a transaction that began before the requests that it waited for may use the rest of the limit', async () => {
   await a.query('begin')
   await a.query('select now()')
   await b.query('begin')

@@ -1,4 +1,4 @@
--- A worker that signs off gives back the steps that it still has.
+-- A worker that signs off requeues the steps that it still has.
 begin;
 select plan(5);
 insert into job_types (name) values ('noop');
@@ -25,7 +25,7 @@ select tests.hand_in_result('a');
 select is(
   tests.last_answer() #>> '{refused,0,reason}',
   'step_lost',
-  'refuses what the worker still hands in'
+  'refuses results of a worker that has signed off'
 );
 select lives_ok('select worker.leave(gen_random_uuid())', 'accepts a worker that it does not know');
 

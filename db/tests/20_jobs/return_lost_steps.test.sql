@@ -44,7 +44,7 @@ select worker.send_heartbeat(
 update app.workers set heartbeat_at = app.now() - interval '1 minute';
 create temporary table sweeper as select gen_random_uuid() as id;
 
--- When the sweeper itself has not sent heartbeats for the whole time
+-- When the sweeper has sent heartbeats for less than a lease
 select worker.send_heartbeat(id, '[]', '{}') from sweeper;
 select is(
   (select worker.requeue_lost_steps(id, '[]') from sweeper),
@@ -86,7 +86,7 @@ select is(
   'holds a worker of the last release to the same rule'
 );
 
--- When it has
+-- When the sweeper has sent heartbeats for a whole lease
 select is(
   (select tests.sweep('[]', id) from sweeper),
   2,
@@ -222,13 +222,13 @@ select results_eq(
 select tests.hand_in_result('c', '{"outcome": "returned"}');
 select ok(
   (select runs_alone from app.job_queue where lane_id is not null),
-  'keeps the mark of a step that was returned'
+  'keeps runs_alone of a returned step'
 );
 select tests.claim_steps();
 select tests.hand_in_result('c', '{"outcome": "rescheduled", "retry_in_ms": 0, "state": 1}');
 select ok(
   (select not runs_alone from app.job_queue where lane_id is not null),
-  'removes the mark after a turn that ended by itself'
+  'clears runs_alone after a reschedule'
 );
 select tests.claim_steps();
 select tests.hand_in_result('c', '{"outcome": "lost"}');
@@ -236,14 +236,14 @@ select tests.claim_steps();
 select tests.hand_in_result('c', '{"outcome": "lost"}');
 select tests.claim_steps();
 select tests.hand_in_result(
-  'c', '{"outcome": "lost", "error": {"slug": "worker_stalled", "message": "It stood still."}}'
+  'c', '{"outcome": "lost", "error": {"slug": "worker_stalled", "message": "It stalled."}}'
 );
 select results_eq(
   $$ select status, error_slug, error_message from jobs where key = 'c' $$,
   $$
     values (
       'failed', 'worker_stalled',
-      'It stood still. This happened 3 times, so the step is not tried again.'
+      'It stalled. This happened 3 times, so the step is not tried again.'
     )
   $$,
   'fails a step at max_losses, with the reason of the last loss'

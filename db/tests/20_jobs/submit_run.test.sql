@@ -148,7 +148,7 @@ select ok(
 select tests.refusal_of($$ select tests.resubmit('{"key": "r", "type": "unknown"}', 'new') $$);
 select ok(
   tests.resubmit('{"key": "r", "type": "noop"}', 'new') > (select run from known),
-  'leaves the key of a refused request free'
+  'does not use up the key of a refused request'
 );
 select is(
   tests.refusal_of(

@@ -138,7 +138,7 @@ test('a repeated insert is refused with the Location of the first drama, and buy
   expect((await post({ ...row, premise: 'B' })).location).toBeNull()
 })
 
-test('generate_drama and an insert know the keys of each other', async () => {
+test('generate_drama and an insert share their keys', async () => {
   const made = await generate({ premise: 'A' })
   expect(await post({ premise: 'A', idempotency_key: 'k' })).toMatchObject({
     status: 409,
@@ -210,7 +210,7 @@ test('two equal requests without a model are the same when the default model has
   }
 })
 
-test('the key of a deleted drama is refused until its run is deleted, and then free', async () => {
+test('the key of a deleted drama is refused until its run is deleted, and accepted afterwards', async () => {
   const made = await generate({ premise: 'A' })
   expect((await ana.rpc('delete_drama', { drama_id: made.data.id })).error).toBeNull()
   const gone = { status: 404, error: { details: 'drama_not_found' } }
@@ -233,7 +233,7 @@ test('a drama of an older release is returned for its key, whatever is sent', as
   })
 })
 
-test('a refused request leaves its key free', async () => {
+test('a refused request does not use up its key', async () => {
   for (const refused of [{ premise: '' }, { premise: 'A', model: 'x' }, { premise: 'A', options: { lots: 1 } }]) {
     expect((await generate(refused)).status).toBe(422)
     expect((await post({ ...refused, idempotency_key: 'k' })).status).toBe(422)
@@ -253,7 +253,7 @@ test('a refused request leaves its key free', async () => {
   expect((await post({ premise: 'B', idempotency_key: 'k' })).status).toBe(201)
 })
 
-test('refuses an unusable key with 4xx, and takes each of 180 characters of any script', async () => {
+test('refuses an unusable key with 4xx, and accepts 180 characters of any script', async () => {
   for (const idempotency_key of ['', 'x'.repeat(181), '灯'.repeat(181), 'x'.repeat(1_000_000)]) {
     const refusal = { status: 422, error: { details: 'idempotency_key_invalid' } }
     expect(await generate({ premise: 'A', idempotency_key })).toMatchObject(refusal)

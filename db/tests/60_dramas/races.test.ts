@@ -211,7 +211,7 @@ test('keeps the image and the video that a person chose while others are made', 
   }
 })
 
-test('deletes a drama while an image is requested, in either order: no run of a deleted drama goes on', async () => {
+test('deletes a drama while an image is requested, in either order: no run of a deleted drama continues', async () => {
   const drama = await save(watcher, { characters: [{ name: 'A' }] })
   const [{ id }] = drama.characters
   const request = (client: Client) => client.query("select regenerate_asset($1, 'portrait') as id", [id])
@@ -278,7 +278,7 @@ test('returns whole dramas to readers during writes, one document per updated_at
   await requirePackageIsTrue(drama.id)
 })
 
-test('lets one of two different requests with the same key at once win, by whatever way they come', async () => {
+test('accepts one of two different requests that send the same key at the same moment, by function or by insert', async () => {
   const { characters } = await save(watcher, { characters: [{ name: 'Mira' }] })
   const generating = (premise: string) => (client: Client, key: string) =>
     client.query('select (generate_drama($1, idempotency_key => $2)).run_id', [premise, key])

@@ -48,7 +48,7 @@ export async function withPlinth<Result>(
     },
   })
   const accidents = createAccidents()
-  const pump = createPump({ db, logger, handlers, concurrency, accidents, onDeaf() {}, openHeartbeat })
+  const pump = createPump({ db, logger, handlers, concurrency, accidents, onIgnoredSignal() {}, openHeartbeat })
   const taskDeps = { db, store, templateStore: undefined, pump, logger }
   const queue = createQueue({ pool, db, logger, tasks: bindAll(tasks, taskDeps), runsSchedules: true, concurrency: 10 })
   queue.start()
