@@ -151,7 +151,7 @@ comment on column app.job_queue.losses is
   'Counted apart from failures, because the cause may be another step.';
 comment on column app.job_queue.runs_alone is
   'True after a loss or a crash: a worker runs the step with no other step in its process. False '
-  'again after a failure without a crash, or a reschedule.';
+  'again after a failure without a crash, or a reschedule. A retry of the run keeps it.';
 comment on column app.job_queue.version is 'As in public.jobs. Only workers that know this version claim the step.';
 comment on column app.job_queue.priority is 'As in public.jobs.';
 comment on column app.job_queue.status is 'blocked, queued, running or joining, as in public.jobs.';

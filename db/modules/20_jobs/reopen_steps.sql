@@ -1,6 +1,6 @@
 -- app.reopen_steps
 --
--- Writes      jobs; the rows that app.rebuild_queue writes
+-- Writes      jobs; job_queue.runs_alone; the rows that app.rebuild_queue writes
 -- Locks       new lanes, by type; the caller holds the run
 create or replace function app.reopen_steps(run_id bigint)
   returns boolean
@@ -10,6 +10,7 @@ create or replace function app.reopen_steps(run_id bigint)
 as $$
 declare
   v_ids bigint[];
+  v_alone_ids bigint[];
 begin
   -- Steps that did not complete, and all steps above them, whose own work stays done.
   with recursive reopened as (
@@ -29,6 +30,13 @@ begin
     return false;
   end if;
 
+  -- Else each retry of a step that ends its process would cost its neighbours a loss.
+  v_alone_ids := array(
+    select j.id
+    from public.jobs as j
+    where j.id = any (v_ids)
+      and j.error_slug in ('handler_crashed', 'worker_lost', 'worker_stalled')
+  );
   update public.jobs as j
   set
     status = case when j.worked_at is null then 'blocked' else 'joining' end,
@@ -40,6 +48,11 @@ begin
     error_message = null
   where j.id = any (v_ids);
   perform app.rebuild_queue(reopen_steps.run_id);
+  if v_alone_ids <> '{}' then
+    update app.job_queue as q
+    set runs_alone = true
+    where q.job_id = any (v_alone_ids) and q.lane_id is not null;
+  end if;
   perform app.record_events(v_ids, 'retried');
 
   return true;
@@ -47,4 +60,6 @@ end
 $$;
 
 comment on function app.reopen_steps(bigint) is
-  'Reopens the steps of a finished run that did not complete. False if every step is completed.';
+$$Reopens the steps of a finished run that did not complete. False if every step is completed.
+
+A step whose last attempt ended its process, or may have ended it, runs alone.$$;

@@ -1,6 +1,6 @@
 -- retry_job runs the steps of a finished run again that did not complete.
 begin;
-select plan(16);
+select plan(17);
 
 insert into job_types (name) values ('noop');
 create temporary table known (ana uuid, ben uuid, run bigint);
@@ -112,6 +112,34 @@ select is(
   tests.refusal_of('select retry_job((select run from known))') ->> 'slug',
   'job_closed',
   'names the slug job_closed for a closed run'
+);
+
+-- Given a run that failed because a step crashed its process, and a neighbour was lost with it
+reset role;
+select app.submit_run(
+  '{"key": "poison", "type": "group", "steps": [
+    {"key": "crash", "type": "noop", "on_failure": "continue"}, {"key": "lost", "type": "noop"},
+    {"key": "plain", "type": "noop"}]}',
+  null, null);
+select tests.claim_steps();
+select tests.hand_in_result(
+  'crash',
+  '{"outcome": "failed", "crashed": true, "is_permanent": true, "error": {"slug": "handler_crashed"}}'
+);
+select tests.hand_in_result('lost', '{"outcome": "lost"}');
+select tests.hand_in_result('plain', '{"outcome": "failed", "is_permanent": true}');
+
+-- When it is retried
+select set_config('request.jwt.claims', '{"role": "service_role"}', true);
+select retry_job(id) from jobs where key = 'poison';
+select results_eq(
+  $$
+    select j.key collate "default", q.runs_alone, q.losses
+    from app.job_queue as q join jobs as j on j.id = q.job_id
+    where j.key in ('crash', 'lost', 'plain') order by 1
+  $$,
+  $$ values ('crash', true, 0), ('lost', true, 0), ('plain', false, 0) $$,
+  'lets a step that crashed or was lost with its process run alone, with a new budget'
 );
 
 select * from finish();
