@@ -20,6 +20,11 @@ export const poisons = {
   'rejection after its end': () => void setTimeout(() => void Promise.reject(new Error('secret 6')), 500),
   'error event without a listener': () => void createReadStream('/nowhere/secret 4'),
   'process.exit': () => process.exit(3),
+  /** An abort of the signal causes it, for example when the run is cancelled. */
+  'throw in a listener of the signal': (signal?: AbortSignal) =>
+    signal?.addEventListener('abort', () => {
+      throw new Error('secret 7')
+    }),
   'throw in a listener that another context calls': () =>
     void clock.once('tick', () => {
       throw new Error('secret 5')
@@ -39,9 +44,9 @@ export const poison = defineHandler({
     afterMs: z.number().default(300),
   }),
   output: z.null(),
-  async run({ kind, afterMs }) {
+  async run({ kind, afterMs }, { signal }) {
     await sleep(afterMs)
-    poisons[kind]()
+    poisons[kind](signal)
     if (kind !== 'rejection after its end') await sleep(5000)
     return null
   },

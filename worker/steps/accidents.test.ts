@@ -107,6 +107,21 @@ test('an accident of a handler that has completed changes no step', { timeout: 6
   )
 })
 
+test('an accident of a handler whose run is cancelled charges no other step', { timeout: 60_000 }, async () => {
+  const naps = await submitNaps(2000)
+  const poisons = await submitPoisons(['throw in a listener of the signal'])
+  const worker = workers.supervise('cancelled', database.url('worker'))
+  const isShown = `select from jobs where root_id = ${poisons} and status = 'running'`
+  await until('the step has run for a while', async () => (await client.query(isShown)).rowCount === 1)
+  await client.query('select app.cancel_runs($1)', [[poisons]])
+  await until('the accident', async () => worker.readLog().includes('Process had an accident'))
+  await untilEnded(naps)
+  expect(worker.readLog()).toMatch(/"type":"poison".*secret 7.*"msg":"Process had an accident"/)
+  expect(await readSteps(naps)).toMatchObject(
+    Array.from({ length: 6 }, () => ({ status: 'completed', failures: 0, losses: 0 })),
+  )
+})
+
 test('an accident of a task charges no step', { timeout: 60_000 }, async () => {
   const naps = await submitNaps(2000)
   const worker = workers.supervise('task', database.url('worker'))

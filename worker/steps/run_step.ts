@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Logger } from 'pino'
 import type { Db } from '../shared/db.ts'
 import { patiently } from '../shared/outage.ts'
@@ -76,6 +77,7 @@ export function createRunStep(options: {
     const leaves = step.outputs ?? (await Promise.race([readOutputs(step, signal), rejectAtAbort(signal)]))
     const outputs = mergeOutputs(leaves)
     signal.throwIfAborted()
+    const own = new AbortController()
     const facts: Step = {
       id: step.id,
       runId: step.run_id,
@@ -84,14 +86,19 @@ export function createRunStep(options: {
       outputs,
       state: step.state,
       failures: step.failures,
-      signal,
+      signal: own.signal,
       logger: logger.child({ step: step.id, key: step.key, type: step.type }),
       now: () => Math.round(step.now_ms + performance.now() - claim.claimedAt),
       progress: (fraction) => {
         claim.progress = toProgress(fraction)
       },
     }
-    return accidents.call(claim, () => handler(step.input, facts))
+    return accidents.call(claim, () => {
+      // Aborts in the context of this handler, where a listener that throws is an accident of this handler.
+      const abortOwn = AsyncLocalStorage.bind(() => own.abort(signal.reason))
+      signal.addEventListener('abort', abortOwn, { once: true })
+      return handler(step.input, facts)
+    })
   }
 
   /** Reads the outputs that were too large to be returned with the step, page by page. */
