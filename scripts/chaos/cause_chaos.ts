@@ -24,13 +24,13 @@ export type ChaosOptions = Harms & {
 }
 
 const leaseMs = 4000
-/** Longer than the lease, and so short that workers connect again within the next lease (see connection_gate.ts). */
+/** Longer than the lease, but short enough that workers connect again within the next lease (see connection_gate.ts). */
 const outageMs = 6500
 
 /**
  * Kills, stops and pauses real worker processes at random, lets handlers crash and block them, breaks their connections before
  * or after Postgres has answered, cuts them off for longer than the lease, and restarts Postgres. The clocks of the processes
- * differ. Prints one line at the end. Throws if a step was not completed exactly once, or paid for what another one did.
+ * differ. Prints one line at the end. Throws if a step was not completed exactly once, or counts what another step caused.
  */
 export async function causeChaos(options: ChaosOptions): Promise<void> {
   const cluster = await startCluster()
@@ -87,7 +87,7 @@ async function run(cluster: Cluster, query: Query, workers: Workers, options: Ch
     }
     // No other harm during the last fifth, so that each kind of poison has its effect.
     if (done < options.runs * 0.8) {
-      // A process that lives for less than a lease requeues no lost steps, so few processes are harmed less often.
+      // A process that runs for less than a lease requeues no lost steps. So the fewer processes there are, the rarer is harm.
       if (Math.random() < (options.workers / 3) ** 2) await workers.harm(options)
     } else {
       workers.resumeAll()
@@ -137,9 +137,9 @@ async function report(
       `${count('broken')} with broken connections, ${count('crashed') + count('unclear')} crashed, ` +
       `${count('out of memory')} out of memory, ${count('stalled')} stalled; ${options.restarts} restarts of Postgres, ` +
       `${options.outages} outages, clocks ${options.skew} h apart, ${options.seconds.toFixed(1)} s: ${sum('open')} open, ` +
-      `${sum('uncompleted')} lost, ${sum('twice')} doubled, ${sum('early')} without their inputs, ${sum('failed')} healthy ` +
-      `steps failed, ${sum('charged')} charged for others, ${sum('repeated')} repeated without need, ${sum('misnamed')} ` +
-      'poisoned steps misnamed',
+      `${sum('uncompleted')} not completed, ${sum('twice')} completed twice, ${sum('early')} without their inputs, ` +
+      `${sum('failed')} healthy steps failed, ${sum('charged')} unexplained losses, ${sum('repeated')} repeated without ` +
+      `need, ${sum('misnamed')} poisoned steps with a wrong slug`,
   )
   const bad = Object.entries(wrong).filter(([, times]) => times !== 0)
   if (bad.length === 0) return

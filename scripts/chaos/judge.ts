@@ -4,7 +4,7 @@ import type { Fate, Workers } from './workers.ts'
 /** Runs a query, and repeats it while Postgres restarts. */
 export type Query = (text: string, args?: unknown[]) => Promise<Record<string, unknown>[]>
 
-/** Fates for which the steps of a process count a loss: nobody can tell which of them was the cause. */
+/** Fates for which the steps of a process count a loss, because the engine cannot tell which step was the cause. */
 const losing: Fate[] = ['killed', 'silent', 'unclear', 'stalled', 'out of memory']
 /** Fates after which a step may begin again elsewhere. A drain and a broken connection repeat no step that has begun. */
 const repeating: Fate[] = [...losing, 'crashed']
@@ -14,7 +14,7 @@ const isHealthy = "j.type not in ('poison', 'toxin', 'spin')"
 /** The counts at the end of chaos. Those of `wrong` must be 0, and `details` explains them. */
 export type Verdict = { steps: number; attempts: number; wrong: Record<string, number>; details: string[] }
 
-/** Counts the steps that were lost, doubled, too early, or charged for something that they did not do. */
+/** Counts the steps that did not complete, completed twice, ran too early, or count a failure or loss without a cause. */
 export async function judge(query: Query, workers: Workers, poisoned: Map<number, PoisonedRun>): Promise<Verdict> {
   const [counts = {}] = await query(
     `select
@@ -61,7 +61,7 @@ export async function judge(query: Query, workers: Workers, poisoned: Map<number
   }
 }
 
-/** Healthy steps that were charged a failure. Only the failures that a flaky step asks for count. */
+/** Healthy steps that count failures, except the failures that the input of a flaky step asks for. */
 async function findFailures(query: Query): Promise<string[]> {
   const rows = await query(
     `select j.id, j.type, count(c.*)::int as failures, j.error_slug
@@ -76,7 +76,7 @@ async function findFailures(query: Query): Promise<string[]> {
   )
 }
 
-/** Losses that no end and no silence of the process explains, and second losses by one process. */
+/** Losses that no fate of the process explains, and second losses by the same process. */
 async function findLosses(query: Query, workers: Workers): Promise<string[]> {
   const rows = await query(
     `select j.id, j.type, w.name, count(*)::int as losses

@@ -9,7 +9,7 @@ const computeMs = 4700
 
 /**
  * The job types of {@link makePoisons}, as SQL. Chaos kills the processes of poisoned steps, too, so the types whose steps fail
- * by a name of their own may lose many processes.
+ * with a slug of their own may count many losses.
  */
 export const poisonTypes = `
   insert into job_types (name, max_failures, max_losses, backoff, timeout) values
@@ -17,7 +17,7 @@ export const poisonTypes = `
   on conflict do nothing;
   update job_types set max_losses = 50 where name not in ('toxin', 'spin')`
 
-/** Crashes of which the async context tells the step: the step fails with this slug after two attempts. */
+/** Accidents whose step the async context tells: the step fails with handler_crashed after two attempts. */
 const traceable: Poison[] = [
   'rejection in a timer',
   'rejection that nothing awaits',
@@ -25,7 +25,7 @@ const traceable: Poison[] = [
   'error event without a listener',
   'process.exit',
 ]
-/** Crashes of which nothing tells the step: the step is lost three times. */
+/** Crashes whose step nothing tells: the step fails with worker_lost after three losses. */
 const untraceable: Poison[] = ['throw in a listener that another context calls', 'out of memory']
 
 /** One run for each way in which a step can harm its process. Each poisoned step has two healthy neighbours. */

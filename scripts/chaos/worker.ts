@@ -23,6 +23,6 @@ const nap = defineHandler({
   },
 })
 
-// toxin and spin are poison and compute with other limits.
+// The types toxin and spin have the handlers of poison and compute, but other limits.
 const { compute } = testHandlers as Required<Pick<typeof testHandlers, 'compute'>>
 await startWorker({ handlers: { ...testHandlers, nap, toxin: poison, spin: compute }, tasks, poolTasks })

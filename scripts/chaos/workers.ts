@@ -8,7 +8,7 @@ import { type FaultyDatabase, startFaultyDatabase } from '../testing/faulty_data
 
 /**
  * Something that happened to a worker process. `unclear`: an accident without a known culprit. `silent`: paused for so long
- * that its steps may be requeued. `unexplained`: it ended, and nobody knows why.
+ * that its steps may be requeued. `unexplained`: it ended for an unknown reason.
  */
 export type Fate =
   | 'killed'
@@ -65,7 +65,7 @@ export function createWorkers(home: string, port: number, databaseUrl: string, l
     const faulty = await startFaultyDatabase(port)
     const url = new URL(faulty.through(databaseUrl))
     url.searchParams.set('application_name', name)
-    // Every other process lives hours later than its neighbours.
+    // The clock of every second process is hours ahead.
     const isShifted = started % 2 === 0 && limits.skewHours !== 0
     const clock = isShifted ? ['--import', join(import.meta.dirname, '../testing/shifted_clock.ts')] : []
     const program = [

@@ -7,7 +7,7 @@ export type Supervised = Child & {
   restart(): Promise<void>
 }
 
-/** How long a process may take to end before it is killed: the drain of a local worker, and what a stop takes besides. */
+/** How long a process may take to end before it is killed: 2 s for the drain of a local worker, and the rest for the stop. */
 const stopMaxMs = 3500
 
 /** The message of the line in the log of a process that has ended. */
@@ -15,9 +15,9 @@ export const endMessage = 'Process has ended and is started again'
 
 /**
  * Starts a process again when it ends: after a second, then after pauses that double up to 30 s. A process that has run for a
- * minute is healthy, and its next pause is a second again. Each end is a line in the log of the process, and is said.
+ * minute is healthy, and its next pause is a second again. Each end is a line in the log of the process, and a line for `say`.
  *
- * `exited` resolves after `stop`, and `pid` is that of the latest process.
+ * `exited` resolves after `stop`, and `pid` is the id of the latest process.
  */
 export function supervise(
   first: Child,

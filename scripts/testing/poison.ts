@@ -8,7 +8,7 @@ import { defineHandler } from '../../worker/steps/define_handler.ts'
 const clock = new EventEmitter()
 setInterval(() => clock.emit('tick'), 50).unref()
 
-/** The ways in which a step poisons its process. The async context tells the step of all but the last two; nothing catches the last one. */
+/** The ways in which a step can end its process. The async context tells the step, except for the last two. */
 export const poisons = {
   'rejection in a timer': () => void setTimeout(() => void Promise.reject(new Error('secret 1')), 20),
   'rejection that nothing awaits': () => void Promise.reject(new Error('secret 2')),
@@ -16,7 +16,7 @@ export const poisons = {
     void setTimeout(() => {
       throw new Error('secret 3')
     }, 20),
-  /** Its step has completed before, but its neighbours have not. */
+  /** Happens after its step has completed, but before the other steps complete. */
   'rejection after its end': () => void setTimeout(() => void Promise.reject(new Error('secret 6')), 500),
   'error event without a listener': () => void createReadStream('/nowhere/secret 4'),
   'process.exit': () => process.exit(3),
@@ -36,11 +36,11 @@ export const poisons = {
 }
 export type Poison = keyof typeof poisons
 
-/** Poisons its process, and would be done after a while. */
+/** Ends its process in one of these ways. If the process survives, the step completes after a while. */
 export const poison = defineHandler({
   input: z.object({
     kind: z.enum(Object.keys(poisons) as [Poison, ...Poison[]]),
-    /** By default its neighbours have begun. */
+    /** After the default time, the other steps have begun. */
     afterMs: z.number().default(300),
   }),
   output: z.null(),

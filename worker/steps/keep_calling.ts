@@ -1,4 +1,4 @@
-/** Calls that go on until they are stopped. */
+/** Calls that are repeated until they are stopped. */
 export type Calls = {
   /** Makes the first call now. */
   start(): void

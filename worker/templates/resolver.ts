@@ -68,7 +68,7 @@ export function createTemplates(options: {
   const manifests = createManifestSource(db)
   const artifacts = createArtifactSource({ store, cache, findBundle: bundles.find })
 
-  /** Called when it is known which version is used. If recording fails, the job waits a second at most and goes on. */
+  /** Called when it is known which version is used. If recording fails, the job continues after a second at most. */
   async function recordUse(
     jobId: number,
     template: string,
