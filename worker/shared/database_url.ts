@@ -8,7 +8,7 @@ import { z } from 'zod'
 const whatToWrite =
   'add ?sslmode=verify-full to it, and &sslrootcert=<file> if the server has a CA of its own, or ?sslmode=no-verify if nobody can read or change this network'
 
-/** A `postgres://` URL whose connection nobody else can read. The messages never repeat a value: it may be a password. */
+/** A `postgres://` URL of a local or encrypted connection. The messages never repeat a value, because it may be a password. */
 export const postgresUrl = z
   .url({
     protocol: /^postgres(ql)?$/,
@@ -22,15 +22,15 @@ export const postgresUrl = z
 
 /**
  * Says why this URL is refused; undefined if it is not. node-postgres connects in plain text without `sslmode` and with
- * `disable`, and takes every other mode but `no-verify` for `verify-full`, which libpq does not. So a URL of a host behind a
- * network must name one of the two modes that mean what they say. Connects nowhere.
+ * `disable`, and treats every other mode except `no-verify` as `verify-full`, unlike libpq. So the URL of a host on another
+ * machine must have one of the two modes whose name says what they do. Opens no connection.
  */
 export function findUrlFault(url: string): string | undefined {
   const parameters = new URL(url).searchParams
   const root = parameters.getAll('sslrootcert').at(-1)
   if (root && !isReadable(root))
     return 'names a CA in sslrootcert that cannot be read: download the CA, and name its file'
-  // pg takes the last of several values.
+  // If a parameter is repeated, pg uses the last value.
   const mode = parameters.getAll('sslmode').at(-1)
   if (mode === 'verify-full' || mode === 'no-verify') return undefined
   const host = findHost(url)
@@ -44,7 +44,7 @@ export function findUrlFault(url: string): string | undefined {
 /** Returns the host that pg would connect to, which a parameter or PGHOST may name, too; undefined if it cannot read the URL. */
 function findHost(url: string): string | undefined {
   const plain = new URL(url)
-  // pg would read the files, and warn of some modes.
+  // Without the other parameters, because pg would read files that they name, and warn about some modes.
   for (const name of [...plain.searchParams.keys()]) if (name !== 'host') plain.searchParams.delete(name)
   try {
     return new pg.Client(plain.href).host
