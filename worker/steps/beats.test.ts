@@ -22,7 +22,7 @@ describe('with a door that answers at once', () => {
 
   type Call = { name: string; args: Record<string, unknown>; timeoutMs: number | undefined }
 
-  function open(answer: () => Answer | Promise<Answer>, sweep: () => Promise<void> = async () => {}) {
+  function open(answer: () => Answer | Promise<Answer>, sweep: () => Promise<number> = async () => 0) {
     const calls: Call[] = []
     const lines: { msg: string; reason: string }[] = []
     const onUnwanted = vi.fn()
@@ -30,8 +30,8 @@ describe('with a door that answers at once', () => {
     const table = createClaimsTable(['x'], 4)
     const call: Db['call'] = async (name, args = {}, { timeoutMs } = {}) => {
       calls.push({ name, args, timeoutMs })
-      if (name === 'worker.requeue_lost_steps') await sweep()
-      return [name === 'worker.send_heartbeat' ? { send_heartbeat: await answer() } : {}] as never
+      const isSweep = name === 'worker.requeue_lost_steps'
+      return [isSweep ? { requeue_lost_steps: await sweep() } : { send_heartbeat: await answer() }] as never
     }
     const beats = createBeats({
       ...{
@@ -142,9 +142,19 @@ describe('with a door that answers at once', () => {
     expect([heartbeats().length, onUnwanted.mock.calls, stopped.mock.calls.length]).toEqual([1, [[[1]]], 1])
   })
 
+  test('logs how many lost steps a sweep has requeued', async () => {
+    const counts = [0, 2]
+    const { beats, lines, passSeconds } = open(quiet, async () => counts.shift() ?? 0)
+    beats.start()
+    await passSeconds(8)
+    expect(counts).toEqual([])
+    expect(lines).toMatchObject([{ msg: 'Lost steps were requeued', steps: 2 }])
+  })
+
   test('a sweep that takes long delays no heartbeat, and the next sweep begins a second after it', async () => {
     const { beats, heartbeats, sweeps, passSeconds } = open(quiet, async () => {
       await new Promise((resolve) => setTimeout(resolve, 5 * beatMs))
+      return 0
     })
     beats.start()
     await passSeconds(7)

@@ -77,7 +77,10 @@ export function createBeats(options: BeatOptions & { db: Db; sweepDb: Db; logger
     if (livelySweeps < 2) return
     const running = JSON.stringify(readClaims(memory).map(({ id, fence }) => ({ id, fence })))
     const args = { worker_id: workerId, running }
-    await sweepDb.call('worker.requeue_lost_steps', args, { timeoutMs: sweepMaxMs })
+    const name = 'worker.requeue_lost_steps'
+    const rows = await sweepDb.call<{ requeue_lost_steps: number }>(name, args, { timeoutMs: sweepMaxMs })
+    const steps = rows[0]?.requeue_lost_steps ?? 0
+    if (steps > 0) logger.warn({ steps }, 'Lost steps were requeued')
   }
 
   const warn = (message: string) => (error: Error) => {
