@@ -26,9 +26,13 @@ export type Accidents = {
 
 /** The sentences that owners see: they hold no text of the error, because the error may hold anything. */
 export const accidentMessages: Record<AccidentKind, string> = {
-  exception: 'The handler let an error escape: thrown in a callback, or an error event without a listener.',
-  rejection: 'The handler left a promise behind that was rejected, and nothing handled the rejection.',
-  exit: 'The handler called process.exit.',
+  exception: advise('The handler let an error escape: thrown in a callback, or an error event without a listener.'),
+  rejection: advise('The handler left a promise behind that was rejected, and nothing handled the rejection.'),
+  exit: advise('The handler called process.exit.'),
+}
+
+function advise(what: string): string {
+  return `${what} Retry the run. If the step fails again, tell the operator, who finds the reason in the log of the worker, under the id of the step.`
 }
 
 /**
