@@ -128,6 +128,7 @@ test('a step that outlasts the drain is returned at once, also if its handler ig
     { status: 'queued', failures: 0, losses: 0 },
   ])
   expect((await client.query('select from app.workers')).rowCount).toBe(0)
+  expect(worker.readLog()).toMatch(/"steps":\[\d+,\d+\],"types":\["nap"\],"msg":"Running steps were aborted"/)
 })
 
 test('a second signal ends the drain, and a third ends the process', async () => {

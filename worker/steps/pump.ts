@@ -197,7 +197,11 @@ export function createPump(options: {
       slots.close()
       plan()
       if (!isBroken) await until(isDrained, drainMs, hurry)
-      slots.abort()
+      const aborted = slots.abort()
+      if (aborted.length > 0) {
+        const types = [...new Set(aborted.map(({ type }) => type))]
+        logger.warn({ steps: aborted.map(({ id }) => id), types }, 'Running steps were aborted')
+      }
       if (!isBroken) await until(isIdle, abortMaxMs)
       slots.endRunning()
       plan()

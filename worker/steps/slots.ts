@@ -37,8 +37,8 @@ export type Slots = {
   end(fence: number): void
   /** Starts no more steps: returns the claims that wait now and each new claim at once. Running claims continue. */
   close(): void
-  /** Aborts the handlers of all running claims. */
-  abort(): void
+  /** Aborts the handlers of all running claims, and returns their steps. */
+  abort(): ClaimedStep[]
   /**
    * Hands in a result for each claim whose handler ignored its signal, before the process exits: a step whose timeout is over
    * fails, all others are returned. Results that these handlers return later are dropped.
@@ -123,8 +123,10 @@ export function createSlots(options: {
     for (const { step } of claims) onResult({ fence: step.fence, text: describeReturn(step) })
   }
 
-  function abort(): void {
-    for (const claim of running.values()) claim.abort.abort(new Error('The worker is stopping.'))
+  function abort(): ClaimedStep[] {
+    const claims = [...running.values()]
+    for (const claim of claims) claim.abort.abort(new Error('The worker is stopping.'))
+    return claims.map(({ step }) => step)
   }
 
   /** Hands in a result for each running claim, whose own result is dropped. */
