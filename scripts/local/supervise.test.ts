@@ -56,6 +56,22 @@ test('a restart ends the pause; a stop starts nothing', async () => {
   expect(isRunning(service.pid)).toBe(false)
 })
 
+test('a start that fails, and a log that cannot be written, do not end the supervisor', async () => {
+  let starts = 0
+  const start = () => {
+    starts += 1
+    if (starts === 2 || starts === 3) throw new Error('spawn EAGAIN')
+    return startChild(home, 'service', '/bin/sh', ['-c', 'sleep 60'], {})
+  }
+  service = supervise(start(), start, { say: (line) => void said.push(line), firstPauseMs: 20 })
+  const first = service.pid
+  rmSync(home, { recursive: true })
+  process.kill(first, 'SIGKILL')
+  await expect.poll(() => starts).toBe(4)
+  expect([service.pid !== first, isRunning(service.pid), pauses()]).toEqual([true, true, [0.02, 0.04, 0.08]])
+  expect(said[1]).toContain('service has ended (spawn EAGAIN) and starts again')
+})
+
 test('a stop during a pause ends the pause', async () => {
   open('exit 3', { firstPauseMs: 60_000 })
   await expect.poll(() => said.length).toBe(1)

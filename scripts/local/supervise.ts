@@ -37,25 +37,41 @@ export function supervise(
       const startedAt = performance.now()
       const how = await child.exited
       isRunning = false
+      if (performance.now() - startedAt > healthyMs) pauseMs = firstPauseMs
+      await startAgain(how)
       if (isStopping) return how
+    }
+  }
+
+  /** Starts the process until it starts. Returns without a process at a stop. */
+  async function startAgain(how: string): Promise<void> {
+    for (let reason = how; !isStopping; ) {
       if (!isRestarting) {
-        if (performance.now() - startedAt > healthyMs) pauseMs = firstPauseMs
-        report(how)
+        report(reason)
         await pause()
         pauseMs = Math.min(2 * pauseMs, longestPauseMs)
       }
-      if (isStopping) return how
+      if (isStopping) return
       if (isRestarting) pauseMs = firstPauseMs
       isRestarting = false
-      child = start()
-      isRunning = true
+      try {
+        child = start()
+        isRunning = true
+        return
+      } catch (error) {
+        // For example because the machine has no memory left: the next attempt may succeed.
+        reason = (error as Error).message
+      }
     }
   }
 
   function report(how: string): void {
     const facts = { how, start_in_ms: pauseMs, msg: endMessage }
     const line = { level: 'warn', time: new Date().toISOString(), service: child.name, ...facts }
-    appendFileSync(child.log, `${JSON.stringify(line)}\n`)
+    // A full disk must not end the supervisor, and with it the other processes.
+    try {
+      appendFileSync(child.log, `${JSON.stringify(line)}\n`)
+    } catch {}
     say(`${child.name} has ended (${how}) and starts again in ${pauseMs / 1000} s; its log: ${child.log}`)
   }
 
