@@ -8,7 +8,7 @@ import { startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.t
 import { type Standby, startStandby } from '../scripts/testing/standby.ts'
 import { createTestWorkers, type TestWorker, until } from '../scripts/testing/workers.ts'
 
-// Outages of Postgres, as real workers and a real sidecar see them: no step is lost, and no step starts twice.
+// Outages of Postgres, with real workers and a real sidecar: no step counts a loss, and no step starts twice.
 let cluster: Cluster
 let standby: Standby
 /** Leads to the Postgres that is the primary at the moment. */
@@ -121,7 +121,9 @@ test('an outage longer than the lease is not the death of the worker that runs t
   }
 })
 
-test('connections whose packets are dropped cost one pause, and no step', { timeout: 60_000 }, async () => {
+test('connections whose packets are dropped cost one pause, and no step starts twice', {
+  timeout: 60_000,
+}, async () => {
   await setLease('6 seconds')
   await startWorker('frozen')
   const id = await submitNaps(8, 5000)

@@ -83,8 +83,8 @@ test('a wake-up that a worker of other types runs delays a step by about a secon
   const resumedAt = performance.now()
   process.kill(napping.pid, 'SIGCONT')
   await until('the step completes', () => isCompleted(id))
-  // A heartbeat a second tells the pool that a step of its type is ready. Nothing else would: without it, the step waits until
-  // another run is submitted. The rest of the time is for a busy machine.
+  // Only a heartbeat tells the pool, within a second, that a step of its type is ready. Without heartbeats, the step would wait
+  // until another run is submitted. The limit leaves time for a busy machine.
   expect(performance.now() - resumedAt).toBeLessThan(10_000)
 })
 

@@ -174,7 +174,7 @@ test('an accident that the async context does not explain is a loss of each runn
 test('a step that uses up all memory fails, and its neighbours complete with one loss at most', {
   timeout: 90_000,
 }, async () => {
-  // Each loss waits for a lease, so the first one is the last.
+  // One loss is enough, because each loss waits for a lease.
   await client.query("update job_types set max_losses = 1 where name = 'poison'")
   const poisons = await submitPoisons(['out of memory'])
   const naps = await submitNaps(500)

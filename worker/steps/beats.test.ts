@@ -170,7 +170,7 @@ describe('with a door that answers at once', () => {
     const before = sweeps().length
     expect(before).toBeGreaterThan(0)
     await vi.advanceTimersByTimeAsync(8 * beatMs)
-    // The claim of the first of these seconds saw a tick of before.
+    // The first sweep of these seconds still sees a tick from before the stall.
     const during = sweeps().length
     expect(during - before).toBeLessThanOrEqual(1)
     expect(heartbeats()).toHaveLength(12)

@@ -139,7 +139,7 @@ test.concurrent(
   },
 )
 
-test.concurrent('steps of a worker whose connections are frozen are not lost', slow, async () => {
+test.concurrent('steps of a worker whose connections are frozen count no loss', slow, async () => {
   const { database, client, start, begun, workers } = await open('frozen', '6 seconds')
   const faulty = await startFaultyDatabase(inject('cluster').port)
   clean.push(async () => faulty.stop())

@@ -30,7 +30,7 @@ begin
     return false;
   end if;
 
-  -- Else each retry of a step that ends its process would cost its neighbours a loss.
+  -- Otherwise each retry of a step that ends its process would cost its neighbours a loss.
   v_alone_ids := array(
     select j.id
     from public.jobs as j

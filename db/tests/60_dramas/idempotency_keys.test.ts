@@ -162,7 +162,7 @@ test('a key belongs to its owner and to one kind of request', async () => {
   const { data } = await save(ana, { characters: [{ name: 'Mira' }] })
   const target = { target_id: data.characters[0].id, kind: 'portrait', idempotency_key: 'k' }
   expect((await ana.rpc('regenerate_asset', target)).error).toBeNull()
-  // The keys under which runs are stored belong to nobody else.
+  // submit_run accepts no other request under the keys with which the runs of dramas are stored.
   const { service } = dramas
   for (const idempotency_key of ['generate_drama:k', 'regenerate_asset:k']) {
     const spec = { key: 'drama', type: 'group' }
