@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -270,6 +270,29 @@ test.each([
   await expect(isPublished(db, plan, unnamed)).rejects.toMatchObject(refusal)
   await expect(publish({ db, store: through }, plan, { setDefault: false })).rejects.toMatchObject(refusal)
   expect([await keys(), await rows('select * from app.template_uploads')]).toEqual([[], []])
+})
+
+test.each([
+  ['a file', 'demo/v1.0.0/main.md'],
+  ['the folder of a version', 'demo/v1.0.0'],
+  ['the manifest', 'demo/manifest.json'],
+  ['the folder of a bundle', 'demo'],
+])('a bundle with a link as %s is not published', async (_what, path) => {
+  author('First.')
+  const elsewhere = mkdtempSync(join(tmpdir(), 'plinth-elsewhere-'))
+  renameSync(join(home, path), join(elsewhere, 'moved'))
+  symlinkSync(join(elsewhere, 'moved'), join(home, path))
+  const planned = findBundle('demo', home).then((bundle) => planVersion(bundle, '1.0.0'))
+  await expect(planned).rejects.toThrow(/it is a link\. Replace the link by a copy|Bundle "demo" not found/)
+  rmSync(elsewhere, { recursive: true })
+})
+
+test('a bundle with a folder in the place of a file is not published', async () => {
+  author('First.')
+  rmSync(join(home, 'demo/v1.0.0/main.md'))
+  mkdirSync(join(home, 'demo/v1.0.0/main.md'))
+  const planned = findBundle('demo', home).then((bundle) => planVersion(bundle, '1.0.0'))
+  await expect(planned).rejects.toThrow('it is not a regular file')
 })
 
 test('a version keeps its publisher', async () => {

@@ -1,5 +1,5 @@
 import { hash as digest } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { lstat, readdir, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 
@@ -98,9 +98,10 @@ export const bundlesFolder = join(import.meta.dirname, 'bundles')
 /** Reads the manifest of one bundle. Throws an Error that says what is wrong with the manifest. */
 export async function readBundle(folder: string, root = bundlesFolder): Promise<Bundle> {
   const path = join(root, folder, 'manifest.json')
+  const readOwn = (...names: string[]) => readInside(root, join(folder, ...names))
   let parsed: z.output<typeof bundleManifest>
   try {
-    parsed = bundleManifest.parse(JSON.parse(await readFile(path, 'utf8')))
+    parsed = bundleManifest.parse(JSON.parse((await readOwn('manifest.json')).toString('utf8')))
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message
     throw new Error(`Invalid manifest ${path}: ${reason}`, { cause })
@@ -124,14 +125,25 @@ export async function readBundle(folder: string, root = bundlesFolder): Promise<
       ]),
     ),
     read: (version, name) => {
-      const file = join(root, folder, `v${version}`, name)
-      const content = contents.get(file) ?? readFile(file)
+      const file = join(`v${version}`, name)
+      const content = contents.get(file) ?? readOwn(file)
       contents.set(file, content)
       // A file that could not be read is read again next time.
       content.catch(() => contents.delete(file))
       return content
     },
   }
+}
+
+/**
+ * Reads a file of this folder. Refuses links, because a link could publish any file of this machine, and what is neither a
+ * file nor a link, such as a device.
+ */
+async function readInside(root: string, path: string): Promise<Buffer> {
+  const file = join(await realpath(root), path)
+  if ((await realpath(file)) !== file) throw new Error('it is a link. Replace the link by a copy of the file')
+  if (!(await lstat(file)).isFile()) throw new Error('it is not a regular file. Replace it by a file')
+  return readFile(file)
 }
 
 /** Reads every bundle below a folder. A broken bundle is one of the faults, and does not affect the other bundles. */
