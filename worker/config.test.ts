@@ -21,6 +21,7 @@ test('only the database and the bucket are required', () => {
     GEMINI_BASE_URL: 'https://generativelanguage.googleapis.com',
     GEMINI_TIMEOUT_SECONDS: 120,
     GEMINI_VIDEO_POLL_SECONDS: 10,
+    GEMINI_VIDEO_HOSTS: ['*.googleapis.com', '*.googleusercontent.com'],
     WORKER_CONCURRENCY: 10,
     WORKER_STEP_CONCURRENCY: 10,
     WORKER_STALL_SECONDS: 60,
@@ -83,6 +84,15 @@ test('a pool with a part of a store is refused', () => {
 test('only a pool may have no store', () => {
   expect(() => parseConfig({ DATABASE_URL: url, WORKER_TYPES: '' })).toThrow('SPACES_ENDPOINT: is missing')
 })
+
+test.each(['127.0.0.1', '*', '*.com', 'https://a.example', 'a.example:443', 'a.example,', '2130706433'])(
+  'the list of video hosts "%s" is refused',
+  (value) => {
+    expect(() => parseConfig({ ...needed, GEMINI_VIDEO_HOSTS: value })).toThrow(
+      'GEMINI_VIDEO_HOSTS: must be host names',
+    )
+  },
+)
 
 test.each(['a,', 'A', ' ', 'a;b'])('the list of types "%s" is refused', (value) => {
   expect(() => parseConfig({ ...needed, WORKER_TYPES: value })).toThrow('WORKER_TYPES: must be names of job types')

@@ -92,7 +92,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     const geminiKey = process.env['GEMINI_API_KEY'] === standInKey ? undefined : process.env['GEMINI_API_KEY']
     const standInPort = await freePort()
     const gemini: Record<string, string> = geminiKey
-      ? { GEMINI_API_KEY: geminiKey, ...given('GEMINI_BASE_URL', 'GEMINI_VIDEO_POLL_SECONDS') }
+      ? { GEMINI_API_KEY: geminiKey, ...given('GEMINI_BASE_URL', 'GEMINI_VIDEO_POLL_SECONDS', 'GEMINI_VIDEO_HOSTS') }
       : {
           GEMINI_API_KEY: standInKey,
           GEMINI_BASE_URL: `http://127.0.0.1:${standInPort}`,

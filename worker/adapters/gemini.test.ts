@@ -1,12 +1,19 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { inspect } from 'node:util'
 import { fileTypeFromBuffer } from 'file-type'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { type Fault, makePng, type StandIn, startGemini } from '../../scripts/local/gemini.ts'
+import { makeCertificates, readCertificates } from '../../scripts/testing/certificates.ts'
 import { dramaDocuments, usage as dramaUsage } from '../handlers/dramas/drama_documents.ts'
 import { serializeError } from '../shared/serialize_error.ts'
+import type { StepError } from '../steps/outcome.ts'
 import { createGemini, type Gemini } from './gemini.ts'
 
 // The real SDK against the stand-in, which speaks the wire format.
@@ -23,6 +30,7 @@ beforeAll(async () => {
     GEMINI_BASE_URL: standIn.url,
     GEMINI_TIMEOUT_SECONDS: 5,
     GEMINI_VIDEO_POLL_SECONDS: 1,
+    GEMINI_VIDEO_HOSTS: ['*.googleapis.com'],
   })
 })
 beforeEach(() => standIn.behave({ latencyMs: 0, videoPolls: 3, faults: [] }))
@@ -116,6 +124,7 @@ describe('failures', () => {
       GEMINI_BASE_URL: standIn.url,
       GEMINI_TIMEOUT_SECONDS: 5,
       GEMINI_VIDEO_POLL_SECONDS: 1,
+      GEMINI_VIDEO_HOSTS: ['*.googleapis.com'],
     }).drawImage({ model, prompt: 'x', signal: never })
   afterEach(() => vi.restoreAllMocks())
 
@@ -163,6 +172,7 @@ describe('failures', () => {
       GEMINI_BASE_URL: standIn.url,
       GEMINI_TIMEOUT_SECONDS: 0.2,
       GEMINI_VIDEO_POLL_SECONDS: 1,
+      GEMINI_VIDEO_HOSTS: ['*.googleapis.com'],
     })
     const request = { model, prompt: 'x', schema: outline }
     await expect(hasty.writeJson({ ...request, signal: never })).rejects.toMatchObject({
@@ -185,6 +195,7 @@ describe('failures', () => {
         GEMINI_API_KEY: 'key',
         GEMINI_BASE_URL: standIn.url,
         GEMINI_VIDEO_POLL_SECONDS: 1,
+        GEMINI_VIDEO_HOSTS: ['*.googleapis.com'],
         GEMINI_TIMEOUT_SECONDS: 5,
         ...config,
       }).writeJson({ model, prompt: 'x', schema: outline, signal: never })
@@ -246,6 +257,7 @@ describe('images and videos', () => {
       GEMINI_BASE_URL: url,
       GEMINI_TIMEOUT_SECONDS: 5,
       GEMINI_VIDEO_POLL_SECONDS: 1,
+      GEMINI_VIDEO_HOSTS: ['*.googleapis.com'],
     })
     await expect(other.drawImage({ model, prompt: 'x', signal: never })).rejects.toMatchObject({
       slug: 'provider_answer_invalid',
@@ -290,6 +302,7 @@ describe('images and videos', () => {
       GEMINI_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       GEMINI_TIMEOUT_SECONDS: 20,
       GEMINI_VIDEO_POLL_SECONDS: 1,
+      GEMINI_VIDEO_HOSTS: ['*.googleapis.com'],
     })
     const failure = () => other.drawImage({ model, prompt: 'x', signal: never }).catch((error: Error) => error as Error)
     answer = (response) => {
@@ -311,18 +324,72 @@ describe('images and videos', () => {
     server.close()
   })
 
-  test('servers that an answer points to do not get the key', async () => {
-    const keys: unknown[] = []
-    const server = createServer((request, response) => {
-      keys.push(request.headers['x-goog-api-key'])
-      response.writeHead(200, { 'content-type': 'text/plain' }).end(mp4)
+  describe('of another server', () => {
+    const requests: { url: string | undefined; key: unknown }[] = []
+    let location: string | undefined
+    let server: SecureServer
+    let port: number
+    let cautious: Gemini
+    const load = (uri: string) => cautious.loadVideo({ uri, signal: never })
+    const refused = { slug: 'video_host_refused', isPermanent: true }
+
+    beforeAll(async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'plinth-gemini-'))
+      const certificates = makeCertificates(folder, 'localhost')
+      setDefaultCACertificates([...getCACertificates(), readFileSync(certificates.ca, 'utf8')])
+      server = createSecureServer(readCertificates(certificates), (request, response) => {
+        requests.push({ url: request.url, key: request.headers['x-goog-api-key'] })
+        if (location !== undefined && request.url === '/moved') response.writeHead(302, { location }).end()
+        else response.writeHead(200, { 'content-type': 'text/plain' }).end(mp4)
+      })
+      rmSync(folder, { recursive: true })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      port = (server.address() as AddressInfo).port
+      cautious = createGemini({
+        GEMINI_API_KEY: 'key',
+        GEMINI_BASE_URL: standIn.url,
+        GEMINI_TIMEOUT_SECONDS: 5,
+        GEMINI_VIDEO_POLL_SECONDS: 1,
+        GEMINI_VIDEO_HOSTS: ['localhost', '*.googleapis.com'],
+      })
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/video`
-    expect(await gemini.loadVideo({ uri, signal: never })).toEqual({ bytes: mp4, mimeType: 'video/mp4' })
-    expect(keys).toEqual([undefined])
-    server.closeAllConnections()
-    server.close()
+    beforeEach(() => requests.splice(0))
+    afterAll(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+
+    test('is loaded by https from an allowed host, without the key', async () => {
+      expect(await load(`https://localhost:${port}/video`)).toEqual({ bytes: mp4, mimeType: 'video/mp4' })
+      expect(requests).toEqual([{ url: '/video', key: undefined }])
+    })
+
+    test.each([
+      ['by http from an allowed host', () => `http://localhost:${port}/video`],
+      ['from an address', () => `https://127.0.0.1:${port}/video`],
+      ['from the metadata of a cloud', () => 'http://169.254.169.254/latest/meta-data'],
+      ['from an address as a number', () => `https://2130706433:${port}/video`],
+      ['from the loopback of IPv6', () => `https://[::1]:${port}/video`],
+      ['from another host', () => 'https://googleapis.com.example.com/video'],
+      ['from a host that only ends alike', () => 'https://evilgoogleapis.com/video'],
+      ['with a user', () => `https://storage.googleapis.com@localhost:${port}/video`],
+    ])('is not loaded %s', async (_what, uri) => {
+      const failure = await load(uri()).catch((error: unknown) => error as StepError)
+      expect(failure).toMatchObject(refused)
+      const { hostname } = new URL(uri())
+      expect((failure as StepError).message).not.toContain(hostname)
+      expect(inspect((failure as StepError).cause)).toContain(hostname)
+      expect(requests).toEqual([])
+    })
+
+    test('is not loaded after a redirect to such a place', async () => {
+      for (location of [`http://localhost:${port}/video`, `https://127.0.0.1:${port}/video`]) {
+        await expect(load(`https://localhost:${port}/moved`), location).rejects.toMatchObject(refused)
+      }
+      expect(requests.map(({ url }) => url)).toEqual(['/moved', '/moved'])
+      location = `https://localhost:${port}/video`
+      expect((await load(`https://localhost:${port}/moved`)).bytes).toEqual(mp4)
+    })
   })
 })
 
@@ -344,6 +411,7 @@ describe('malformed answers', () => {
       GEMINI_API_KEY: key,
       GEMINI_BASE_URL: base,
       GEMINI_VIDEO_POLL_SECONDS: 1,
+      GEMINI_VIDEO_HOSTS: ['*.googleapis.com'],
       GEMINI_TIMEOUT_SECONDS: 5,
     })
   })

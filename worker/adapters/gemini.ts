@@ -16,6 +16,7 @@ import {
   readJson,
   unreadable,
 } from './gemini_answers.ts'
+import { requireVideoHost, videoHosts } from './video_hosts.ts'
 
 /** The part of the worker's environment that says where Gemini is. */
 export const geminiVariables = {
@@ -28,6 +29,8 @@ export const geminiVariables = {
   GEMINI_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 300').min(1).max(300).default(120),
   /** How long to wait between two polls of a video. */
   GEMINI_VIDEO_POLL_SECONDS: z.coerce.number('must be a number from 0.01 to 300').min(0.01).max(300).default(10),
+  /** The hosts that videos are loaded from, by https. Gemini itself need not be named. */
+  GEMINI_VIDEO_HOSTS: videoHosts.prefault('*.googleapis.com,*.googleusercontent.com'),
 }
 
 const environment = z.object(geminiVariables)
@@ -72,7 +75,7 @@ const answerMaxBytes = 64 * 2 ** 20
 const refusalMaxBytes = 2 ** 20
 
 export function createGemini(config: GeminiConfig): Gemini {
-  const { GEMINI_API_KEY: apiKey, GEMINI_BASE_URL: baseUrl } = config
+  const { GEMINI_API_KEY: apiKey, GEMINI_BASE_URL: baseUrl, GEMINI_VIDEO_HOSTS: hosts } = config
   const timeoutMs = config.GEMINI_TIMEOUT_SECONDS * 1000
   const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion, fetch: ask } })
 
@@ -251,6 +254,7 @@ export function createGemini(config: GeminiConfig): Gemini {
         let url = readUrl(uri)
         for (let hop = 0; hop < 4; hop++) {
           if (!/^https?:$/.test(url.protocol)) throw unreadable('the URL of its video is invalid')
+          requireVideoHost(url, { baseUrl, hosts })
           const isGemini = url.origin === new URL(baseUrl).origin
           const response = await reach(() =>
             fetch(url, {
