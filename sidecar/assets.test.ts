@@ -618,13 +618,27 @@ test('an object can be read by everyone, and caches keep it as long as a share l
 
 test('the secrets of a request do not reach the database', async () => {
   // A header that reached the database would be the client address here.
-  for (const header of ['authorization', 'cookie', 'apikey']) {
+  for (const header of ['authorization', 'cookie', 'apikey', 'x-api-key']) {
     await db.query('update app.settings set client_address_header = $1', [header])
     await db.query('delete from app.rate_limits')
     await sidecar.upload(someGif(), 'x.gif', { [header]: '9.9.9.9' })
     expect(await rows('select key from app.rate_limits')).toEqual([{ key: 'address unknown' }])
   }
   await db.query('update app.settings set client_address_header = null')
+})
+
+test('only the header with the client address reaches the database', async () => {
+  await db.query("update app.settings set client_address_header = 'x-client-address'")
+  try {
+    const sent = { 'x-client-address': '192.0.2.7', 'x-api-key': 'plk_s3cret', 'x-other': 's3cret', cookie: 's3cret' }
+    const readRecord = faultyDatabase.record()
+    await sidecar.upload(someGif(), 'x.gif', sent)
+    const bytes = readRecord()
+    expect(bytes).toContain('192.0.2.7')
+    expect(bytes).not.toContain('s3cret')
+  } finally {
+    await db.query('update app.settings set client_address_header = null')
+  }
 })
 
 test('the log has the route and the status of a refusal, and no data of the request', async () => {

@@ -27,6 +27,9 @@ type Limit = { maxBytes: number; tooLarge: () => Refusal }
 /** Deleting an object does not purge the CDN, so the CDN may keep a file no longer than a share lives: an hour. */
 const cacheControl = 'public, max-age=3600'
 
+/** Headers that never reach Postgres, even if a setting names them by mistake. */
+const secretHeaders = new Set(['authorization', 'proxy-authorization', 'cookie', 'apikey', 'x-api-key'])
+
 /** Bytes that a form may have in addition to its file. */
 const formBytes = 128 * 1024
 
@@ -70,8 +73,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
   })
 
   async function upload(request: FastifyRequest): Promise<string> {
-    const headers = JSON.stringify(publicHeaders(request))
-    const limit = await admit(headers)
+    const limit = await admit(await addressHeader(request))
     if (Number(request.headers['content-length'] ?? 0) > limit.maxBytes + formBytes) throw limit.tooLarge()
 
     const spool = await openSpool().catch(noRoomOr)
@@ -84,8 +86,17 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     }
   }
 
-  async function admit(headers: string): Promise<Limit> {
-    const [admitted] = await call<{ max_bytes: number; too_large: Problem }>('sidecar.admit_file', { headers })
+  /** Returns the header that names the client's address. Nothing else of a request reaches Postgres, whose log may have it. */
+  async function addressHeader({ headers }: FastifyRequest): Promise<Record<string, unknown>> {
+    const [row] = await call<{ client_address_header: string | null }>('sidecar.client_address_header', {})
+    const name = row?.client_address_header
+    return name && !secretHeaders.has(name) ? { [name]: headers[name] } : {}
+  }
+
+  async function admit(headers: Record<string, unknown>): Promise<Limit> {
+    const [admitted] = await call<{ max_bytes: number; too_large: Problem }>('sidecar.admit_file', {
+      headers: JSON.stringify(headers),
+    })
     if (!admitted) throw new Error('sidecar.admit_file returned no row')
     return { maxBytes: admitted.max_bytes, tooLarge: () => refusalWith(admitted.too_large) }
   }
@@ -244,12 +255,6 @@ function fileMissing(): Refusal {
 /** The name without control characters: Postgres cannot store \u0000, and the others have no use in a name. */
 function plainName(name: string | undefined): string {
   return (name ?? '').toWellFormed().replace(/\p{Cc}/gu, '')
-}
-
-/** The headers that rate limits may use, without secrets. */
-function publicHeaders(request: FastifyRequest): Record<string, unknown> {
-  const { authorization, cookie, apikey, ...headers } = request.headers
-  return headers
 }
 
 /** Refuses with 503 if the disk has no room for another upload; throws any other error unchanged. */

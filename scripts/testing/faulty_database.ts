@@ -12,6 +12,8 @@ export type FaultyDatabase = {
   freeze(): void
   /** Leads new connections to another Postgres, and breaks the open ones, as a failover does. */
   pointTo(port: number): void
+  /** Records all bytes that clients send from now on. Returns a function that returns them. */
+  record(): () => string
   /** How many connections clients have opened. */
   readonly accepted: number
   /** Ends all faults. */
@@ -25,6 +27,7 @@ export async function startFaultyDatabase(firstPort: number): Promise<FaultyData
   let upstreamPort = firstPort
   let freezes = 0
   let accepted = 0
+  let recorded: Buffer[] | undefined
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (client) => {
     accepted += 1
@@ -43,6 +46,7 @@ export async function startFaultyDatabase(firstPort: number): Promise<FaultyData
       if (openedAfter === freezes) end()
     })
     client.on('data', (data) => {
+      recorded?.push(data)
       if (openedAfter < freezes) return
       const found = faults.find(({ name, times }) => times > 0 && data.includes(name))
       if (found) found.times -= 1
@@ -78,6 +82,11 @@ export async function startFaultyDatabase(firstPort: number): Promise<FaultyData
     pointTo: (port) => {
       upstreamPort = port
       breakAll()
+    },
+    record: () => {
+      const bytes: Buffer[] = []
+      recorded = bytes
+      return () => Buffer.concat(bytes).toString('latin1')
     },
     get accepted() {
       return accepted

@@ -324,7 +324,7 @@ describe('images and videos', () => {
     server.close()
   })
 
-  describe('of another server', () => {
+  describe('from another server, a video', () => {
     const requests: { url: string | undefined; key: unknown }[] = []
     let location: string | undefined
     let server: SecureServer

@@ -25,8 +25,8 @@ select set_eq(
 select set_eq(
   $$ select function from executable where role = 'sidecar' $$,
   array[
-    'sidecar.admit_file', 'sidecar.admit_upload', 'sidecar.drop_upload', 'sidecar.ping', 'sidecar.record_asset',
-    'sidecar.reserve_asset'
+    'sidecar.admit_file', 'sidecar.admit_upload', 'sidecar.client_address_header', 'sidecar.drop_upload',
+    'sidecar.ping', 'sidecar.record_asset', 'sidecar.reserve_asset'
   ],
   'the sidecar may execute exactly these functions'
 );
