@@ -78,6 +78,8 @@ begin
       set_config('request.jwt.claim.role', '', true),
       set_config('request.jwt.claim.email', '', true),
       set_config('request.jwt.claims', v_claims::text, true),
+      -- The request has no Authorization header, so a shared cache could store the answer.
+      set_config('response.headers', '[{"Cache-Control": "private, no-store"}]', true),
       set_config('role', 'authenticated', true);
   end if;
 end
@@ -85,7 +87,8 @@ $$;
 
 comment on function gate.pre_request() is
   'Runs before each request. Refuses bodies over 6 MiB (413 request_too_large) or of unknown '
-  'length (411 length_required), and makes a request with x-api-key one of the key''s owner.';
+  'length (411 length_required), and makes a request with x-api-key one of the key''s owner, whose '
+  'answer no cache may store.';
 
 grant usage on schema gate to anon, authenticated, service_role;
 grant execute on function gate.pre_request() to anon, authenticated, service_role;

@@ -9,9 +9,11 @@ begin
   perform set_config(
     'response.headers',
     format(
-      '[{"ETag": "\"%s\""}, {"Cache-Control": "private, no-cache"}, '
+      '[{"ETag": "\"%s\""}, {"Cache-Control": "private, %s"}, '
         '{"Content-Type": "application/json; charset=utf-8"}]',
-      app.format_drama_tag(set_drama_headers.updated_at)
+      app.format_drama_tag(set_drama_headers.updated_at),
+      -- As gate.pre_request sets it for a request with an API key.
+      case when auth.jwt() -> 'api_key' is not null then 'no-store' else 'no-cache' end
     ),
     true
   );

@@ -11,16 +11,27 @@ as $$
 declare
   v_is_first constant boolean :=
     coalesce(current_setting('plinth.inserts_dramas', true), '') = '';
+  -- gate.pre_request may have set a header.
+  v_others constant jsonb := coalesce(
+    (
+      select jsonb_agg(h.header)
+      from jsonb_array_elements(
+        nullif(current_setting('response.headers', true), '')::jsonb
+      ) as h (header)
+      where not h.header ? 'Location'
+    ),
+    '[]'
+  );
 begin
   perform set_config('plinth.inserts_dramas', 'on', true);
   perform set_config(
     'response.headers',
     case
-      when v_is_first then jsonb_build_array(
-        jsonb_build_object('Location', app.build_drama_path(set_drama_location.drama_id))
-      )::text
-      else ''
-    end,
+      when v_is_first then v_others || jsonb_build_object(
+        'Location', app.build_drama_path(set_drama_location.drama_id)
+      )
+      else v_others
+    end::text,
     true
   );
 end

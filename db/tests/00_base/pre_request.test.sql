@@ -1,6 +1,6 @@
 -- The gate: it decides whose a request is, and refuses some.
 begin;
-select plan(35);
+select plan(36);
 
 create temporary table people as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -62,6 +62,10 @@ select lives_ok(
   'a request with a key passes'
 );
 select is(current_user, 'authenticated', 'a request with a key runs as authenticated');
+select is(
+  current_setting('response.headers', true),
+  '[{"Cache-Control": "private, no-store"}]', 'no cache may store an answer to a key'
+);
 select is(auth.uid(), (select ana from people), 'auth.uid() is the owner of the key');
 select is(auth.role(), 'authenticated', 'auth.role() is authenticated');
 select is(auth.email(), null, 'auth.email() does not keep the claim of another user');

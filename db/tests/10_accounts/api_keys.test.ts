@@ -257,6 +257,22 @@ describe('a key that works', () => {
       expect((await withKey(keys.reading).rpc('get_shared_resource', { share_id }, { get })).data).toMatchObject(flow)
   })
 
+  test('gets answers that no cache may store', async () => {
+    for (const request of [
+      { method: 'GET', path: 'users' },
+      { method: 'HEAD', path: 'api_keys' },
+      { method: 'GET', path: 'rpc/who' },
+      { method: 'POST', path: 'flows', body: flow },
+    ]) {
+      const { status, headers } = await send(request, { 'x-api-key': keys.full })
+      expect([status, headers.get('cache-control')], request.path).toEqual([
+        request.method === 'POST' ? 201 : 200,
+        'private, no-store',
+      ])
+    }
+    expect((await send({ method: 'GET', path: 'plans' }, {})).headers.get('cache-control')).toBeNull()
+  })
+
   test('passes a browser’s preflight', async () => {
     const { headers } = await fetch(`${api.url}/rest/v1/users`, {
       method: 'OPTIONS',
