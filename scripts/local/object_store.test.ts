@@ -49,6 +49,12 @@ test('an object is stored and loaded with the right key, and by its URL without 
   expect(await (await fetch(`${store.url}/${path}`)).text()).toBe('kept')
 })
 
+test('no browser may guess the type of an object', async () => {
+  await connect().send(put('shared-assets/page.txt', '<html>'))
+  const { status, headers } = await fetch(`${store.url}/shared-assets/page.txt`)
+  expect([status, headers.get('x-content-type-options')]).toEqual([200, 'nosniff'])
+})
+
 test('a wrong secret and an unknown access key are refused with 403', async () => {
   const refused = { $metadata: { httpStatusCode: 403 } }
   for (const client of [connect('wrong'), connect('S3RVER', {}, 'UNKNOWN')]) {

@@ -32,6 +32,8 @@ await strict.configureBuckets()
 const [forObjects, forBuckets] = [strict.callback(), lenient.callback()]
 const server = createServer((request, response) => {
   const url = request.url ?? '/'
+  // As the CDN must do in production: no browser then takes a picture for a page.
+  response.setHeader('x-content-type-options', 'nosniff')
   // s3rver itself allows all requests without a signature.
   if (!isSigned(request) && !isPublic(request)) {
     response.writeHead(403, { 'content-type': 'application/xml' })
