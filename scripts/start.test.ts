@@ -79,6 +79,10 @@ describe('npm start', () => {
     const commandLines = pids.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).join('\n')
     for (const secret of secrets) expect(commandLines).not.toContain(secret)
     for (const file of ['env', 'secrets.json']) expect(statSync(join(home, file)).mode & 0o777).toBe(0o600)
+    // As root, the group of the Postgres user may pass through.
+    expect(statSync(home).mode & 0o777).toBe(process.getuid?.() === 0 ? 0o710 : 0o700)
+    for (const folder of ['logs', 'objects', 'run', 'postgres'])
+      expect(statSync(join(home, folder)).mode & 0o777, folder).toBe(0o700)
     expect(first.output()).not.toContain(first.env['SUPABASE_SERVICE_ROLE_KEY'])
 
     expect(await stop(first)).toBeLessThan(5000)

@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { isClaimed, StartError } from './process.ts'
@@ -19,10 +29,22 @@ export function homeFolder(): string {
   return resolve(process.env['PLINTH_HOME'] || join(import.meta.dirname, '../../.local'))
 }
 
+/**
+ * Creates a folder that other users of this machine cannot enter, or closes one of an earlier start; `group` may pass through
+ * it. A folder of another user, or one in which everybody may write, such as /tmp, stays as it is.
+ */
+export function closeFolder(folder: string, group?: number): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const { mode, uid } = statSync(folder)
+  if (uid !== process.getuid?.() || (mode & 0o1000) !== 0) return
+  if (group !== undefined) chownSync(folder, uid, group)
+  chmodSync(folder, group === undefined ? 0o700 : 0o710)
+}
+
 /** Creates the home and its secrets, or reads the secrets of an earlier start. */
 export function openHome(home: string): Secrets {
   try {
-    mkdirSync(home, { recursive: true })
+    for (const folder of ['', 'logs', 'objects', 'run']) closeFolder(join(home, folder))
     const path = join(home, 'secrets.json')
     if (!existsSync(path)) {
       const secret = () => randomBytes(32).toString('base64url')

@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
+import { closeFolder } from './home.ts'
 import { type Child, StartError, startChild, stopPid, waitFor } from './process.ts'
 
 /** A local Postgres cluster: superuser `supabase_admin`, TCP on the loopback only, data in `home/postgres`. */
@@ -39,7 +40,10 @@ export async function startPostgres(options: PostgresOptions, say: (line: string
   const folder = join(home, 'postgres')
   const data = join(folder, 'data')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  if (user) chownSync(folder, user.uid, user.gid)
+  if (user) {
+    chownSync(folder, user.uid, user.gid)
+    closeFolder(home, user.gid)
+  }
   requireReach(user, folder, '-d', 'Set PLINTH_HOME to a folder that every user may pass through.')
   requireReach(user, join(bin, 'postgres'), '-x', 'Clone Plinth into a folder that every user may pass through.')
   await stopStalePostgres(data, say)

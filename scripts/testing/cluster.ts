@@ -32,8 +32,6 @@ export type Cluster = ClusterInfo & {
 /** Starts a throw-away Postgres in a temporary folder: fast, and not durable. */
 export async function startCluster(options: { withPgCron?: boolean } = {}): Promise<Cluster> {
   const home = mkdtempSync(join(tmpdir(), 'plinth-'))
-  // If we are root, Postgres runs as another user, who must be able to enter.
-  await promisify(execFile)('chmod', ['755', home])
   const secrets = openHome(home)
   const port = await freePort()
   const settings: Record<string, string> = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
