@@ -151,7 +151,7 @@ test('open runs complete, and failed and cancelled ones can be retried', async (
     (await client.query('select worker.exchange_steps($1, $2, 100) as value', [worker, JSON.stringify(results)]))
       .rows[0].value as { refused: unknown[]; steps: { id: number; fence: number; type: string }[] }
   const done: string[] = []
-  // The worker that held steps is gone: the next heartbeat requeues them, with a delay that this test does not wait for.
+  // The worker that held steps is gone: the next sweep requeues them, with a delay that this test does not wait for.
   await client.query("update app.workers set heartbeat_at = heartbeat_at - interval '1 hour'")
   await letSweep(client, worker)
   await client.query("select worker.heartbeat($1, '[]')", [worker])
