@@ -111,7 +111,11 @@ describe('examples', () => {
         if (first === undefined) return []
         const file = join(folder, `${path.replace(/\W/g, '_')}.ts`)
         const source = [first.text, ...others.map((block) => `{\n${block.text}}\n`)].join('')
-        writeFileSync(file, source.replaceAll("'./types.ts'", "'../../db/types.ts'"))
+        // The examples are files of a client, or of worker/handlers/<product>.
+        const paths = source
+          .replaceAll("'./types.ts'", "'../../db/types.ts'")
+          .replaceAll("'../../steps/", "'../../worker/steps/")
+        writeFileSync(file, paths)
         return [file]
       })
       expect(files.length).toBeGreaterThan(0)
