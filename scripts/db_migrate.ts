@@ -2,6 +2,7 @@ import pg from 'pg'
 import { readArguments } from './commands/read_arguments.ts'
 import { runOnDatabase } from './database/command.ts'
 import { setPassword } from './database/migrate.ts'
+import { requirePassword, tryLogin } from './database/passwords.ts'
 import { migrateAndReport } from './database/report.ts'
 
 readArguments('db:migrate', {
@@ -11,24 +12,37 @@ readArguments('db:migrate', {
 })
 
 await runOnDatabase(async (databaseUrl) => {
+  const passwords = readPasswords()
   const { applied, warnings } = await migrateAndReport(databaseUrl)
   for (const line of warnings) console.error(line)
-  return [...applied, ...(await setPasswords(databaseUrl))]
+  return [...applied, ...(await setPasswords(databaseUrl, passwords))]
 })
 
-/** The doors' roles get the passwords that the environment has for them. */
-async function setPasswords(databaseUrl: string): Promise<string[]> {
-  const passwords = Object.entries({
-    worker: process.env['WORKER_DATABASE_PASSWORD'],
-    sidecar: process.env['SIDECAR_DATABASE_PASSWORD'],
-  }).flatMap(([role, password]) => (password ? [{ role, password }] : []))
-  if (passwords.length === 0) return []
-  const client = new pg.Client(databaseUrl)
-  await client.connect()
-  try {
-    for (const { role, password } of passwords) await setPassword(client, role, password)
-    return passwords.map(({ role }) => `Set the password of role ${role}`)
-  } finally {
-    await client.end()
+/** The passwords that the environment has for the roles of worker and sidecar. */
+function readPasswords(): { role: string; password: string }[] {
+  return ['worker', 'sidecar'].flatMap((role) => {
+    const variable = `${role.toUpperCase()}_DATABASE_PASSWORD`
+    const password = process.env[variable]
+    return password ? [{ role, password: requirePassword(password, variable) }] : []
+  })
+}
+
+/** Sets a password only where a login with it fails: poolers refuse a password for a while after it was set. */
+async function setPasswords(databaseUrl: string, passwords: { role: string; password: string }[]): Promise<string[]> {
+  const lines: string[] = []
+  for (const { role, password } of passwords) {
+    const login = await tryLogin(databaseUrl, role, password)
+    if (login.is === 'accepted') continue
+    if (login.is === 'unknown')
+      console.error(`The password of role ${role} could not be tried, and is set again: ${login.reason}`)
+    const client = new pg.Client(databaseUrl)
+    await client.connect()
+    try {
+      await setPassword(client, role, password)
+    } finally {
+      await client.end()
+    }
+    lines.push(`Set the password of role ${role}`)
   }
+  return lines
 }

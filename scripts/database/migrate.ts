@@ -4,6 +4,7 @@ import { Logger, runMigrations as runQueueMigrations } from 'graphile-worker'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 import { hashOf, nameOf, requireFrozen, storeHashes } from './freeze.ts'
+import { createVerifier } from './passwords.ts'
 import { dbFolder, moduleFiles, type SqlFile, sqlFiles } from './sql_files.ts'
 
 const migrationLock = 7_203_001
@@ -51,9 +52,11 @@ export async function seed(databaseUrl: string, folder = dbFolder): Promise<stri
   }
 }
 
-/** Sets the password of a login role; migrations create roles without one. */
+/** Sets the password of a login role; migrations create roles without one. Postgres gets a verifier, not the password. */
 export async function setPassword(client: pg.Client, role: string, password: string): Promise<void> {
-  await client.query(`alter role ${pg.escapeIdentifier(role)} with password ${pg.escapeLiteral(password)}`)
+  await client.query(
+    `alter role ${pg.escapeIdentifier(role)} with password ${pg.escapeLiteral(createVerifier(password))}`,
+  )
 }
 
 /** Allows one migration at a time in a database; waits up to a minute for another one. */

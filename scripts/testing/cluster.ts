@@ -29,8 +29,8 @@ export type Cluster = ClusterInfo & {
   stop(): Promise<void>
 }
 
-/** Starts a throw-away Postgres in a temporary folder: fast, and not durable. */
-export async function startCluster(options: { withPgCron?: boolean } = {}): Promise<Cluster> {
+/** Starts a throw-away Postgres in a temporary folder: fast, and not durable. `bin` has its programs. */
+export async function startCluster(options: { withPgCron?: boolean; bin?: string | undefined } = {}): Promise<Cluster> {
   const home = mkdtempSync(join(tmpdir(), 'plinth-'))
   const secrets = openHome(home)
   const port = await freePort()
@@ -44,7 +44,8 @@ export async function startCluster(options: { withPgCron?: boolean } = {}): Prom
       max_worker_processes: '20',
     })
   }
-  const launch = () => startPostgres({ home, port, adminPassword: secrets.adminPassword, settings }, () => {})
+  const { adminPassword } = secrets
+  const launch = () => startPostgres({ home, port, adminPassword, settings, bin: options.bin }, () => {})
   let postgres = await launch().catch((error: unknown) => {
     rmSync(home, { recursive: true, force: true })
     throw error
