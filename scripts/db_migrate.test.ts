@@ -3,12 +3,18 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { setPassword } from './database/migrate.ts'
+import { attackWithTemporaryTypes } from './attack/temporary_types.ts'
+import { dumpCatalog, withoutTexts } from './check/catalog.ts'
+import { checkDrift, withClient } from './check/database.ts'
+import { unifiedDiff } from './check/diff.ts'
+import { migrate, setPassword } from './database/migrate.ts'
 import { tryLogin } from './database/passwords.ts'
-import { findNpmBinaries } from './local/postgres.ts'
+import { adminConfig, findNpmBinaries } from './local/postgres.ts'
+import { prepareSupabaseShim } from './local/supabase_shim.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
 
-// On clusters of its own, because roles belong to the cluster: the Postgres from npm, and that of Debian where it is installed.
+// What db:migrate asserts each time, on clusters of its own because roles belong to the cluster. The Postgres from npm has no
+// pg_dump: Debian's postgresql-15 has. Without it, copies of a database stand in for restored dumps.
 
 const run = promisify(execFile)
 const debian = [process.env['PLINTH_POSTGRES_BIN'], '/usr/lib/postgresql/15/bin'].find(
@@ -19,8 +25,12 @@ let npm: Cluster
 let debians: Cluster | undefined
 
 beforeAll(async () => {
+  if (!debian)
+    console.error(
+      'NOT TESTED: pg_dump and pg_restore of a database, because this machine has neither. ' +
+        'Install them: apt-get install postgresql-15, or set PLINTH_POSTGRES_BIN.',
+    )
   npm = await startCluster({ bin: await findNpmBinaries() })
-  await prepareDatabase(npm, 'plinth')
   if (!debian) return
   debians = await startCluster({ bin: debian })
   await prepareDatabase(debians, 'plinth')
@@ -28,6 +38,193 @@ beforeAll(async () => {
 afterAll(async () => {
   await npm?.stop()
   await debians?.stop()
+})
+
+const adminUrl = ({ port, secrets }: Cluster, database: string) =>
+  `postgres://supabase_admin:${secrets.adminPassword}@127.0.0.1:${port}/${database}`
+const attack = (cluster: Cluster, database: string) =>
+  attackWithTemporaryTypes(databaseUrl(cluster, database, 'worker'))
+const refused = {
+  ranAs: [],
+  refusal: expect.stringMatching(/^permission denied to create temporary tables in database/),
+}
+
+describe.runIf(debian)('a dump that is restored', () => {
+  const programs = debian ?? ''
+  const file = (name: string) => join(debians?.home ?? '', name)
+  const restore = (name: string, url: string, ...flags: string[]) =>
+    run(join(programs, 'pg_restore'), [...flags, '-d', url, file(name)]).then(
+      () => '',
+      (error: { stderr: string }) => error.stderr,
+    )
+  // Postgres 15 and 17 print bodies of functions differently.
+  const dumpOf = async (cluster: Cluster, database: string) =>
+    withoutTexts(await withClient(databaseUrl(cluster, database), dumpCatalog))
+  const compare = async (cluster: Cluster, database: string) =>
+    unifiedDiff(catalog, await dumpOf(cluster, database), { before: 'dumped', after: 'restored and migrated' })
+  let catalog: string
+
+  beforeAll(async () => {
+    if (!debians) throw new Error('no Postgres of Debian')
+    const url = adminUrl(debians, 'plinth')
+    const schemas = ['public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops', 'graphile_worker']
+    await run(join(programs, 'pg_dump'), ['-Fc', '-f', file('all'), url])
+    await run(join(programs, 'pg_dump'), ['-Fc', '-f', file('ours'), ...schemas.flatMap((name) => ['-n', name]), url])
+    catalog = await dumpOf(debians, 'plinth')
+  })
+
+  test('our schemas of 15 into a new Supabase project of 17, which has no role of ours', async () => {
+    await asAdmin(npm, 'postgres', (admin) => admin.query('create database project'))
+    await prepareSupabaseShim(adminConfig({ port: npm.port, adminPassword: npm.secrets.adminPassword }, 'project'))
+    await asAdmin(npm, 'project', async (admin) => {
+      await setPassword(admin, 'postgres', npm.secrets.postgresPassword)
+      // As hosted projects grant by default.
+      for (const kind of ['tables', 'sequences', 'functions'])
+        await admin.query(
+          `alter default privileges for role postgres in schema public
+           grant all on ${kind} to anon, authenticated, service_role`,
+        )
+    })
+    const url = databaseUrl(npm, 'project')
+    expect(await restore('ours', url, '--no-owner')).toContain('role "worker" does not exist')
+    expect(await migrate(url)).toMatchObject({ migrations: [], wasMoved: true })
+    await asAdmin(npm, 'project', (admin) => setPassword(admin, 'worker', npm.secrets.workerPassword))
+    expect(await attack(npm, 'project')).toEqual(refused)
+    expect(await compare(npm, 'project')).toBe('')
+  })
+
+  test('15 into 17 with our roles: worker runs code as postgres only until the database is migrated', async () => {
+    await asAdmin(npm, 'postgres', (admin) => admin.query('create database restored owner postgres'))
+    await restore('all', adminUrl(npm, 'restored'))
+    expect((await attack(npm, 'restored')).ranAs).toEqual(['postgres'])
+    expect(await migrate(databaseUrl(npm, 'restored'))).toMatchObject({ migrations: [], wasMoved: true })
+    expect(await attack(npm, 'restored')).toEqual(refused)
+    expect(await compare(npm, 'restored')).toBe('')
+  })
+
+  test('15 into 15: worker runs code as postgres only until the database is migrated', async () => {
+    if (!debians) throw new Error('no Postgres of Debian')
+    const { version } = await asAdmin(debians, 'postgres', async (admin) => {
+      await admin.query('create database restored owner postgres')
+      return (await admin.query<{ version: string }>('select version()')).rows[0] ?? { version: '' }
+    })
+    expect(version).toMatch(/^PostgreSQL 15\./)
+    expect(await restore('all', adminUrl(debians, 'restored'))).toBe('')
+    expect((await attack(debians, 'restored')).ranAs).toEqual(['postgres'])
+    expect(await migrate(databaseUrl(debians, 'restored'))).toMatchObject({ migrations: [], wasMoved: true })
+    expect(await attack(debians, 'restored')).toEqual(refused)
+    expect(await compare(debians, 'restored')).toBe('')
+  })
+})
+
+describe('what each migration asserts', () => {
+  const url = () => databaseUrl(npm, 'plinth')
+  let catalog: string
+  beforeAll(async () => {
+    await prepareDatabase(npm, 'plinth')
+    catalog = await withClient(url(), dumpCatalog)
+  })
+
+  // A change of the superuser, and the line of db:check that shows it.
+  test.each([
+    [
+      'roles, privileges and objects that differ',
+      [
+        ['grant temporary on database plinth to public', '+  to public: connect, temporary'],
+        ['grant create on database plinth to worker', '+  to worker: create'],
+        ['revoke usage on schema worker from worker', '-  to worker: usage'],
+        ['alter role sidecar inherit createdb', '+  login inherit createdb'],
+        ["alter role sidecar set lock_timeout = '1h'", '-  set lock_timeout=2s'],
+        ['alter role worker reset all', '-  set statement_timeout=30s'],
+        ['alter role authenticator reset pgrst.db_pre_request', '-role authenticator'],
+        ['alter default privileges for role postgres grant execute on functions to public', '-  functions: to nobody'],
+        [
+          'alter default privileges for role postgres in schema public grant all on tables to anon',
+          '+  tables in schema public: to anon: ',
+        ],
+        ['drop trigger _100_create_profile on auth.users', '-  trigger _100_create_profile'],
+        ['alter publication supabase_realtime drop table public.jobs', '-  public.jobs (id,'],
+        [
+          `alter publication supabase_realtime drop table public.scenes;
+           alter publication supabase_realtime add table public.scenes`,
+          '+  public.scenes (id,',
+        ],
+      ],
+    ],
+    [
+      'a missing publication and a disabled trigger',
+      [
+        ['drop publication supabase_realtime', '-  public.dramas (id,'],
+        ['alter table auth.users disable trigger _100_create_profile', '-  trigger _100_create_profile'],
+      ],
+    ],
+  ])('%s are drift, and are mended', async (_what, changes) => {
+    await asAdmin(npm, 'plinth', async (admin) => {
+      for (const [change = ''] of changes) await admin.query(change)
+    })
+    const [diff = ''] = (await checkDrift(url(), catalog)).problems ?? []
+    const lines = changes.map(([, line = '']) => line)
+    expect(lines.filter((line) => !`\n${diff}`.includes(`\n${line}`))).toEqual([])
+    expect(await migrate(url())).toMatchObject({ migrations: [], modules: [], wasMoved: false })
+    expect((await checkDrift(url(), catalog)).problems).toEqual([])
+  })
+
+  test('a second migration writes nothing', async () => {
+    const read = () =>
+      asAdmin(npm, 'plinth', async (admin) => {
+        const { rows } = await admin.query(
+          `select 'role' as what, oid::text as which, xmin::text as changed_by from pg_authid
+           union all select 'database', oid::text, xmin::text from pg_database
+           union all select 'setting', setrole::text, xmin::text from pg_db_role_setting
+           union all select 'trigger', oid::text, xmin::text from pg_trigger
+           union all select 'publication', oid::text, xmin::text from pg_publication_rel
+           union all select 'file', path, xmin::text from app.applied_files
+           order by what, which`,
+        )
+        return rows
+      })
+    const before = await read()
+    await migrate(url())
+    expect(await read()).toEqual(before)
+  })
+
+  test('a user who signed up without the trigger gets a profile', async () => {
+    const id = crypto.randomUUID()
+    await asAdmin(npm, 'plinth', async (admin) => {
+      await admin.query('drop trigger _100_create_profile on auth.users')
+      await admin.query('insert into auth.users (id) values ($1)', [id])
+    })
+    await migrate(url())
+    const { rows } = await withClient(url(), (client) =>
+      client.query('select id from public.users where id = $1', [id]),
+    )
+    expect(rows).toEqual([{ id }])
+    await asAdmin(npm, 'plinth', (admin) => admin.query('delete from auth.users where id = $1', [id]))
+  })
+
+  test('a database whose privileges postgres may not revoke is refused with the next step', async () => {
+    await asAdmin(npm, 'plinth', async (admin) => {
+      await admin.query('alter database plinth owner to supabase_admin')
+      await admin.query('grant temporary on database plinth to worker')
+    })
+    await expect(migrate(url())).rejects.toThrow(
+      'Role worker may create objects in database plinth: it could run code as postgres.',
+    )
+    await asAdmin(npm, 'plinth', (admin) => admin.query('alter database plinth owner to postgres'))
+    await migrate(url())
+    expect((await checkDrift(url(), catalog)).problems).toEqual([])
+  })
+
+  test('a copy of a database runs code of worker as postgres only until it is migrated', async () => {
+    await asAdmin(npm, 'postgres', (admin) => admin.query('create database copied template plinth owner postgres'))
+    expect((await attack(npm, 'copied')).ranAs).toEqual(['postgres'])
+    expect(await checkDrift(databaseUrl(npm, 'copied'), catalog)).toMatchObject({
+      problems: [expect.stringMatching(/^Not applied: db\/modules, because this database was restored or copied/)],
+    })
+    expect(await migrate(databaseUrl(npm, 'copied'))).toMatchObject({ migrations: [], wasMoved: true })
+    expect(await attack(npm, 'copied')).toEqual(refused)
+    expect((await checkDrift(databaseUrl(npm, 'copied'), catalog)).problems).toEqual([])
+  })
 })
 
 describe('passwords', () => {
@@ -75,7 +272,7 @@ describe('passwords', () => {
     })
     expect(await tryLogin(databaseUrl(npm, 'plinth'), 'sidecar', password)).toEqual({ is: 'accepted' })
     expect(await tryLogin(databaseUrl(npm, 'plinth'), 'sidecar', 'other')).toEqual({ is: 'refused' })
-    await asAdmin(npm, 'plinth', (admin) => admin.query('alter role sidecar connection limit 50'))
+    await asAdmin(npm, 'plinth', (admin) => admin.query('alter role sidecar connection limit -1'))
   })
 
   test('are set with a word where a login proves nothing', async () => {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { listPending, migrate } from '../database/migrate.ts'
+import { listPending, migrate, movedReason } from '../database/migrate.ts'
 import { dumpCatalog, withoutTexts } from './catalog.ts'
 import { unifiedDiff } from './diff.ts'
 import { count, type Outcome } from './outcome.ts'
@@ -63,11 +63,16 @@ export async function checkDrift(databaseUrl: string | undefined, catalog: strin
   })
   const said = `the database ${host}${pathname} against the files`
   // The diff of a file that was not applied is long, and says nothing that the diff of the catalog does not.
-  const pending = diff ? await withClient(databaseUrl, (client) => listPending(client)) : []
-  if (pending.length > 0) {
+  const { pending, wasMoved } = diff
+    ? await withClient(databaseUrl, (client) => listPending(client))
+    : { pending: [], wasMoved: false }
+  if (pending.length > 0 || wasMoved) {
     return {
       said,
-      problems: pending.map((path) => `Not applied: ${path}`),
+      problems: [
+        ...(wasMoved ? [`Not applied: db/modules, because this database ${movedReason}`] : []),
+        ...pending.map((path) => `Not applied: ${path}`),
+      ],
       remedy: 'npm run db:migrate applies them. npm run dev applies files when they are saved.',
     }
   }

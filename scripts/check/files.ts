@@ -51,7 +51,8 @@ export function findCreated({ path, text }: TextFile): Created[] {
 
 /**
  * Finds files whose name promises something else than they hold. access.sql has the policies, triggers.sql the triggers,
- * comments.sql the comments on tables and columns, schedules.sql the schedules, callbacks.sql the registrations; any other file
+ * comments.sql the comments on tables and columns, schedules.sql the schedules, callbacks.sql the registrations, database.sql
+ * what belongs to the database or the cluster; any other file
  * has one function or view, which gives the file its name (a trigger function without its `tg_<table>__`), and the functions
  * of the same name in other schemas, which only call it.
  */
@@ -63,6 +64,7 @@ export function findMisplaced(file: TextFile): string[] {
     'schedules.sql': 'nothing',
     'comments.sql': 'nothing',
     'callbacks.sql': 'nothing',
+    'database.sql': 'nothing',
   }[basename(file.path)]
   const strangers = created
     .filter(({ object }) => !(kind ? [kind] : ['function', 'view']).includes(object.split(' ')[0] ?? ''))

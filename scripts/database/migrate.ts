@@ -3,11 +3,28 @@ import { join } from 'node:path'
 import { Logger, runMigrations as runQueueMigrations } from 'graphile-worker'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
+import { ourSchemas } from '../check/catalog.ts'
 import { hashOf, nameOf, requireFrozen, storeHashes } from './freeze.ts'
 import { createVerifier } from './passwords.ts'
-import { dbFolder, moduleFiles, type SqlFile, sqlFiles } from './sql_files.ts'
+import { dbFolder, isAlwaysApplied, moduleFiles, type SqlFile, sqlFiles } from './sql_files.ts'
 
 const migrationLock = 7_203_001
+
+/** In `app.applied_files`: the database that the files were applied to. */
+const placePath = '(this database)'
+
+/** Ends a sentence about a database that {@link Migrated.wasMoved}. */
+export const movedReason = 'was restored or copied, or an earlier release migrated it last'
+
+/**
+ * SQL that names a database and its roles. A restored or copied database has the rows of another one, and lacks what a dump
+ * leaves out: privileges of roles that did not exist, and objects in schemas of Supabase.
+ */
+const placeSql = `(
+  select concat_ws(' ', s.system_identifier, d.oid, 'worker'::regrole::oid, 'sidecar'::regrole::oid)
+  from pg_control_system() as s
+  join pg_database as d on d.datname = current_database()
+)`
 
 /** The changes of a run of {@link migrate}. */
 export type Migrated = {
@@ -15,12 +32,14 @@ export type Migrated = {
   modules: string[]
   /** Migrations that have run, and that no file has. */
   strangers: string[]
+  /** The database is not the one that was last migrated: restored, copied, or unknown. Every file of `modules` was applied. */
+  wasMoved: boolean
 }
 
 /**
  * Brings a database to what the files say: graphile-worker's schema, `migrations` once each and in order, then every
- * changed file of `modules`, in one transaction. Runs as `postgres`; safe to repeat, also at the same moment. Refuses a
- * database whose migrations are not those of the files, before it changes anything.
+ * changed file of `modules`, and `modules/database.sql` always, in one transaction. Runs as `postgres`; safe to repeat, also
+ * at the same moment. Refuses a database whose migrations are not those of the files, before it changes anything.
  */
 export async function migrate(databaseUrl: string, folder = dbFolder): Promise<Migrated> {
   const client = new pg.Client({ connectionString: databaseUrl })
@@ -29,9 +48,10 @@ export async function migrate(databaseUrl: string, folder = dbFolder): Promise<M
     await takeLock(client)
     await requireOwner(client)
     const { applied, strangers } = await requireFrozen(client, folder)
+    await createRoles(client)
     await installQueue(databaseUrl)
     const migrations = await runMigrations(client, folder, applied)
-    return { migrations, modules: await applyModules(client, folder), strangers }
+    return { migrations, strangers, ...(await applyModules(client, folder)) }
   } finally {
     await client.end()
   }
@@ -89,6 +109,15 @@ async function requireOwner(client: pg.Client): Promise<void> {
     throw new Error(`This database belongs to role ${owner}, and DATABASE_URL names ${role}. Connect as ${owner}.`)
 }
 
+/** Creates the roles of worker and sidecar, to which migrations and modules grant: a dump of a database has no roles. */
+async function createRoles(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `select name from unnest(array['worker', 'sidecar']) as w (name)
+     where not exists (select from pg_roles where rolname = w.name)`,
+  )
+  for (const { name } of rows) await client.query(`create role ${pg.escapeIdentifier(name)} login noinherit`)
+}
+
 async function installQueue(databaseUrl: string): Promise<void> {
   const logger = new Logger(() => () => {})
   await runQueueMigrations({ connectionString: databaseUrl, schema: 'graphile_worker', logger })
@@ -124,13 +153,19 @@ async function runMigrations(client: pg.Client, folder: string, applied: string[
   return files.map(({ path }) => nameOf(path))
 }
 
-/** Lists the files that {@link migrate} would apply to a database that has run some migrations. */
-export async function listPending(client: pg.Client, folder = dbFolder): Promise<string[]> {
+/**
+ * The files that {@link migrate} would apply to a database that has run some migrations; to one that was restored or copied
+ * (`wasMoved`), besides all files of `modules`.
+ */
+export async function listPending(
+  client: pg.Client,
+  folder = dbFolder,
+): Promise<{ pending: string[]; wasMoved: boolean }> {
   const { rows } = await client.query<{ name: string }>('select name from app.migrations')
   const applied = new Set(rows.map(({ name }) => name))
   const migrations = (await sqlFiles(folder, 'migrations')).filter(({ path }) => !applied.has(nameOf(path)))
-  const { changed } = await findChangedModules(client, folder)
-  return [...migrations, ...changed].map(({ path }) => path)
+  const { changed, wasMoved } = await findChangedModules(client, folder)
+  return { pending: [...migrations, ...(wasMoved ? [] : changed)].map(({ path }) => path), wasMoved }
 }
 
 /** Every file of `modules` with its hash, and those of them that the database has not applied. */
@@ -143,24 +178,67 @@ async function findChangedModules(client: pg.Client, folder: string) {
   }))
   const { rows } = await client.query<{ path: string; hash: string }>('select path, hash from app.applied_files')
   const applied = new Map(rows.map((row) => [row.path, row.hash]))
-  return { files, changed: files.filter((file) => applied.get(file.path) !== file.hash) }
+  const wasMoved = rows.length > 0 && applied.get(placePath) !== (await readPlace(client))
+  return { files, changed: files.filter((file) => wasMoved || applied.get(file.path) !== file.hash), wasMoved }
 }
 
-async function applyModules(client: pg.Client, folder: string): Promise<string[]> {
+async function readPlace(client: pg.Client): Promise<string | undefined> {
+  const { rows } = await client.query<{ place: string }>(`select ${placeSql} as place`)
+  return rows[0]?.place
+}
+
+/**
+ * Revokes every privilege on our functions, before all files grant them again: a restore adds the default privileges of
+ * the new database, and loses a `revoke` that stands before a grant to a role that does not exist there.
+ */
+async function revokeFunctions(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ statement: string }>(
+    `select format('revoke all on routine %s from public, anon, authenticated, service_role, worker, sidecar', p.oid::regprocedure)
+       as statement
+     from pg_proc as p
+     where p.pronamespace::regnamespace::text = any ($1)
+       and p.proowner = current_user::regrole
+       and not exists (
+         select from pg_depend as d
+         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+       )`,
+    [ourSchemas],
+  )
+  await client.query(rows.map(({ statement }) => statement).join(';'))
+}
+
+/** Stores that the files are applied to this database. */
+export async function notePlace(client: pg.Client): Promise<void> {
+  await client.query(
+    `insert into app.applied_files (path, hash) values ($1, ${placeSql})
+     on conflict (path) do update set hash = excluded.hash, applied_at = now()
+     where applied_files.hash <> excluded.hash`,
+    [placePath],
+  )
+}
+
+async function applyModules(client: pg.Client, folder: string): Promise<{ modules: string[]; wasMoved: boolean }> {
   await client.query('begin')
-  const { files, changed } = await findChangedModules(client, folder)
-  await applyAll(client, changed)
+  const { files, changed, wasMoved } = await findChangedModules(client, folder)
+  if (wasMoved) await revokeFunctions(client)
+  await applyAll(
+    client,
+    files.filter((file) => changed.includes(file) || isAlwaysApplied(file)),
+  )
   await client.query(
     `insert into app.applied_files (path, hash)
      select path, hash from unnest($1::text[], $2::text[]) as f(path, hash)
      on conflict (path) do update set hash = excluded.hash, applied_at = now()`,
     [changed.map((file) => file.path), changed.map((file) => file.hash)],
   )
-  await client.query('delete from app.applied_files where path <> all ($1)', [files.map((file) => file.path)])
+  await notePlace(client)
+  await client.query('delete from app.applied_files where path <> all ($1)', [
+    [...files.map((file) => file.path), placePath],
+  ])
   await client.query('select app.register_schedules()')
   if (changed.length > 0) await client.query("notify pgrst, 'reload schema'")
   await client.query('commit')
-  return changed.map((file) => file.path)
+  return { modules: changed.map((file) => file.path), wasMoved }
 }
 
 /** Applies files in order. A file that calls a function of a later file is tried again after the others. */

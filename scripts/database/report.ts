@@ -2,15 +2,20 @@ import { withClient } from '../check/database.ts'
 import { readFiles } from '../check/files.ts'
 import { findLeftovers } from '../check/objects.ts'
 import { root } from './command.ts'
-import { migrate } from './migrate.ts'
+import { migrate, movedReason } from './migrate.ts'
 
 /** Migrates a database, and says what was applied, and what the database has that no file has. */
 export async function migrateAndReport(databaseUrl: string): Promise<{ applied: string[]; warnings: string[] }> {
-  const { migrations, modules, strangers } = await migrate(databaseUrl)
+  const { migrations, modules, strangers, wasMoved } = await migrate(databaseUrl)
   const files = await readFiles(root, ['db/modules/**/*.sql'])
   const leftovers = await withClient(databaseUrl, (client) => findLeftovers(client, files))
   return {
-    applied: [...migrations.map((name) => `db/migrations/${name}.sql`), ...modules].map((path) => `Applied ${path}`),
+    applied: [
+      ...[...migrations.map((name) => `db/migrations/${name}.sql`), ...(wasMoved ? [] : modules)].map(
+        (path) => `Applied ${path}`,
+      ),
+      ...(wasMoved ? [`Applied all ${modules.length} files of db/modules, because this database ${movedReason}`] : []),
+    ],
     warnings: [
       ...strangers.map(
         (name) =>

@@ -22,7 +22,15 @@ export async function sqlFiles(folder: string, part: 'migrations' | 'modules' | 
   )
 }
 
-/** The files of `modules` in the order in which they are applied: functions, then triggers, access, schedules, callbacks. */
+/** Whether a file is applied at every migration, also if unchanged: it asserts what belongs to no schema of ours. */
+export function isAlwaysApplied({ path }: SqlFile): boolean {
+  return path === 'db/modules/database.sql'
+}
+
+/**
+ * The files of `modules` in the order in which they are applied: functions, then triggers, access, schedules, callbacks of each
+ * module; database.sql at the end.
+ */
 export async function moduleFiles(folder = dbFolder): Promise<SqlFile[]> {
   const rank = (path: string) =>
     ['triggers.sql', 'access.sql', 'schedules.sql', 'callbacks.sql'].findIndex((name) => path.endsWith(`/${name}`))
@@ -30,6 +38,10 @@ export async function moduleFiles(folder = dbFolder): Promise<SqlFile[]> {
   const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
   const files = await sqlFiles(folder, 'modules')
   return files.sort(
-    (a, b) => byText(parent(a.path), parent(b.path)) || rank(a.path) - rank(b.path) || byText(a.path, b.path),
+    (a, b) =>
+      Number(isAlwaysApplied(a)) - Number(isAlwaysApplied(b)) ||
+      byText(parent(a.path), parent(b.path)) ||
+      rank(a.path) - rank(b.path) ||
+      byText(a.path, b.path),
   )
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { inject } from 'vitest'
+import { notePlace } from '../database/migrate.ts'
 import { startGateway } from '../local/gateway.ts'
 import { signApiKey, signUserToken } from '../local/jwt.ts'
 import { freePort } from '../local/ports.ts'
@@ -28,12 +29,13 @@ export async function createDatabase(options: { withPgtap?: boolean } = {}): Pro
     admin.query(`create database ${name} template ${options.withPgtap ? tapTemplate : template} owner postgres`),
   )
   // A database does not copy the privileges of its template: these copies are exactly what the migrations left.
-  await asAdmin(cluster, name, (admin) =>
-    admin.query(
+  await asAdmin(cluster, name, async (admin) => {
+    await admin.query(
       `update pg_database as d set datacl = t.datacl from pg_database as t
        where d.datname = '${name}' and t.datname = '${template}'`,
-    ),
-  )
+    )
+    await notePlace(admin)
+  })
   return openDatabase(name)
 }
 

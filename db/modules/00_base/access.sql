@@ -39,6 +39,3 @@ begin
   end loop;
 end
 $$;
-
-alter role authenticator set pgrst.db_pre_request = 'gate.pre_request';
-notify pgrst, 'reload config';

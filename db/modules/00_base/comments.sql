@@ -25,7 +25,8 @@ comment on table app.migrations is
 comment on column app.migrations.hash is
   'SHA-256 of the file that ran. npm run db:migrate refuses a file that has changed since.';
 comment on table app.applied_files is
-  'Files of db/modules as npm run db:migrate last applied them.';
+  'Files of db/modules as npm run db:migrate last applied them, and the database in which it did: '
+  'in a restored or copied database, it applies all files again.';
 
 comment on table app.settings is
   'Settings for operators: one row, one typed column per setting. Change them with '

@@ -43,7 +43,12 @@ afterEach(async () => {
 test('every migration is stored with its hash, and the same files are not refused', async () => {
   const hashes = await readHashes(join(dbFolder, 'migration_hashes.txt'))
   expect(await ran()).toEqual([...hashes].map(([name, hash]) => ({ name, hash })))
-  expect(await migrate(database.name, folder)).toEqual({ migrations: [], modules: [], strangers: [] })
+  expect(await migrate(database.name, folder)).toEqual({
+    migrations: [],
+    modules: [],
+    strangers: [],
+    wasMoved: false,
+  })
 })
 
 test('an edited migration is refused, and the refusal says what to do', async () => {

@@ -1,0 +1,208 @@
+-- Asserts what belongs to the database or to the cluster: roles, privileges of the database,
+-- default privileges, the trigger on auth.users, the publication. A dump of a database leaves some
+-- of these out, and a migration runs only once. So npm run db:migrate applies this file each time,
+-- after all other files. Each block writes only where something differs.
+
+-- Roles and their settings. Roles belong to the cluster. npm run db:migrate creates worker and
+-- sidecar if they are missing.
+do $$
+declare
+  v_role record;
+begin
+  for v_role in
+    select r.rolname as name
+    from pg_catalog.pg_roles as r
+    where r.rolname in ('worker', 'sidecar')
+      and (r.rolinherit or r.rolcreaterole or r.rolcreatedb or not r.rolcanlogin)
+  loop
+    execute format('alter role %I login noinherit nocreaterole nocreatedb', v_role.name);
+  end loop;
+
+  for v_role in
+    select w.name, w.setting, w.value
+    from (
+      values
+        ('worker', 'statement_timeout', '30s'),
+        ('worker', 'idle_in_transaction_session_timeout', '60s'),
+        ('sidecar', 'statement_timeout', '10s'),
+        -- A session that waits for a row of one asset must not delay others.
+        ('sidecar', 'lock_timeout', '2s'),
+        ('sidecar', 'idle_in_transaction_session_timeout', '30s'),
+        -- Sessions end soon after their process or its network is gone.
+        ('worker', 'tcp_user_timeout', '20s'),
+        ('sidecar', 'tcp_user_timeout', '20s'),
+        ('worker', 'tcp_keepalives_idle', '30'),
+        ('sidecar', 'tcp_keepalives_idle', '30'),
+        ('worker', 'tcp_keepalives_interval', '10'),
+        ('sidecar', 'tcp_keepalives_interval', '10'),
+        ('worker', 'tcp_keepalives_count', '3'),
+        ('sidecar', 'tcp_keepalives_count', '3'),
+        ('worker', 'client_connection_check_interval', '2s'),
+        ('sidecar', 'client_connection_check_interval', '2s'),
+        -- Without this function, API keys and the limit of a body's size are off.
+        ('authenticator', 'pgrst.db_pre_request', 'gate.pre_request')
+    ) as w (name, setting, value)
+    where not exists (
+      select
+      from pg_catalog.pg_db_role_setting as s
+      where s.setdatabase = 0
+        and s.setrole = w.name::regrole
+        and w.setting || '=' || w.value = any (s.setconfig)
+    )
+  loop
+    execute format('alter role %I set %s to %L', v_role.name, v_role.setting, v_role.value);
+
+    if v_role.name = 'authenticator' then
+      notify pgrst, 'reload config';
+    end if;
+  end loop;
+end
+$$;
+
+-- Postgres searches pg_temp for types before pg_catalog, also under an empty search_path. A role
+-- that may create temporary objects could therefore replace a type inside a definer function, and
+-- run code as postgres.
+do $$
+declare
+  v_role text;
+begin
+  if exists (
+    select
+    from pg_catalog.pg_database as d
+    cross join aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) as a
+    where d.datname = current_database()
+      and a.grantee = 0
+      and a.privilege_type in ('TEMPORARY', 'CREATE')
+  ) then
+    execute format('revoke temporary, create on database %I from public', current_database());
+  end if;
+
+  for v_role in
+    select r.rolname
+    from pg_catalog.pg_roles as r
+    where r.rolname
+        in ('anon', 'authenticated', 'service_role', 'authenticator', 'worker', 'sidecar')
+      and has_database_privilege(r.oid, current_database(), 'temporary, create')
+  loop
+    execute format('revoke temporary, create on database %I from %I', current_database(), v_role);
+
+    if has_database_privilege(v_role, current_database(), 'temporary, create') then
+      raise insufficient_privilege using
+        message = format(
+          'Role %s may create objects in database %s: it could run code as postgres.',
+          v_role, current_database()
+        ),
+        hint = format(
+          'As a superuser: alter database %I owner to postgres. Revoke what other roles granted to '
+          'role %s, and its memberships. Then run npm run db:migrate again.',
+          current_database(), v_role
+        );
+    end if;
+  end loop;
+end
+$$;
+
+-- The doors of worker and sidecar.
+do $$
+declare
+  v_role text;
+begin
+  foreach v_role in array array['worker', 'sidecar'] loop
+    if not has_schema_privilege(v_role, v_role, 'usage') then
+      execute format('grant usage on schema %I to %I', v_role, v_role);
+    end if;
+  end loop;
+end
+$$;
+
+-- Nothing is exposed by default: each grant is written next to its object. (Hosted projects grant
+-- everything in schema public to the roles of the API by default.)
+alter default privileges revoke execute on functions from public;
+alter default privileges in schema public
+  revoke all on tables from anon, authenticated, service_role;
+alter default privileges in schema public
+  revoke all on sequences from anon, authenticated, service_role;
+alter default privileges in schema public
+  revoke all on functions from anon, authenticated, service_role;
+
+-- The profile of each new auth user. Schema auth is Supabase's: a dump of our schemas does not
+-- contain this trigger.
+do $$
+begin
+  if exists (
+    select
+    from pg_catalog.pg_trigger as t
+    where t.tgrelid = 'auth.users'::regclass
+      and t.tgname = '_100_create_profile'
+      and t.tgfoid = 'app.tg_users__create_profile()'::regprocedure
+      and t.tgenabled = 'O'
+  ) then
+    return;
+  end if;
+
+  create or replace trigger _100_create_profile
+    after insert on auth.users
+    referencing new table as new_users
+    for each statement
+    execute function app.tg_users__create_profile();
+
+  -- Users who signed up while the trigger was missing.
+  insert into public.users (id)
+  select u.id
+  from auth.users as u
+  on conflict on constraint users_pkey do nothing;
+end
+$$;
+
+-- Realtime sends the columns that clients may read, and no others.
+do $$
+declare
+  v_table record;
+begin
+  if not exists (
+    select from pg_catalog.pg_publication as p where p.pubname = 'supabase_realtime'
+  ) then
+    create publication supabase_realtime;
+  end if;
+
+  for v_table in
+    select w.name, w.columns, p.tablename is not null as is_published
+    from (
+      values
+        (
+          'jobs',
+          'id, root_id, parent_id, owner_id, key, type, status, progress, created_at, started_at, '
+          'finished_at, error_slug, error_message'
+        ),
+        (
+          'dramas',
+          'id, owner_id, title, premise, cover_url, model, run_id, created_at, updated_at'
+        ),
+        (
+          'episodes',
+          'id, drama_id, owner_id, position, title, summary, created_at, updated_at'
+        ),
+        (
+          'scenes',
+          'id, drama_id, episode_id, owner_id, position, title, summary, text, image_url, '
+          'image_job_id, video_url, video_job_id, audio_url, created_at, updated_at'
+        )
+    ) as w (name, columns)
+    left join pg_catalog.pg_publication_tables as p
+      on p.pubname = 'supabase_realtime' and p.schemaname = 'public' and p.tablename = w.name
+    where p.rowfilter is not null
+      or array(select unnest(p.attnames)::text order by 1)
+        <> array(select unnest(string_to_array(w.columns, ', ')) order by 1)
+  loop
+    if v_table.is_published then
+      execute format('alter publication supabase_realtime drop table public.%I', v_table.name);
+    end if;
+
+    execute format(
+      'alter publication supabase_realtime add table public.%I (%s)',
+      v_table.name,
+      v_table.columns
+    );
+  end loop;
+end
+$$;
