@@ -13,7 +13,7 @@ import { adminConfig, findNpmBinaries } from './local/postgres.ts'
 import { prepareSupabaseShim } from './local/supabase_shim.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
 
-// What db:migrate asserts each time, on clusters of its own because roles belong to the cluster. The Postgres from npm has no
+// Tests what db:migrate asserts each time, on clusters of its own because roles belong to the cluster. The Postgres from npm has no
 // pg_dump: Debian's postgresql-15 has. Without it, copies of a database stand in for restored dumps.
 
 const run = promisify(execFile)
@@ -117,7 +117,7 @@ describe.runIf(debian)('a dump that is restored', () => {
   })
 })
 
-describe('what each migration asserts', () => {
+describe('the assertions of each migration', () => {
   const url = () => databaseUrl(npm, 'plinth')
   let catalog: string
   beforeAll(async () => {
@@ -133,7 +133,8 @@ describe('what each migration asserts', () => {
         ['grant temporary on database plinth to public', '+  to public: connect, temporary'],
         ['grant create on database plinth to worker', '+  to worker: create'],
         ['revoke usage on schema worker from worker', '-  to worker: usage'],
-        ['alter role sidecar inherit createdb', '+  login inherit createdb'],
+        ['alter role sidecar inherit createdb', '+  login inherit createdb with a connection limit'],
+        ['alter role worker connection limit -1', '+  login noinherit'],
         ["alter role sidecar set lock_timeout = '1h'", '-  set lock_timeout=2s'],
         ['alter role worker reset all', '-  set statement_timeout=30s'],
         ['alter role authenticator reset pgrst.db_pre_request', '-role authenticator'],
@@ -158,7 +159,7 @@ describe('what each migration asserts', () => {
         ['alter table auth.users disable trigger _100_create_profile', '-  trigger _100_create_profile'],
       ],
     ],
-  ])('%s are drift, and are mended', async (_what, changes) => {
+  ])('%s: db:check shows each, and db:migrate mends it', async (_what, changes) => {
     await asAdmin(npm, 'plinth', async (admin) => {
       for (const [change = ''] of changes) await admin.query(change)
     })
@@ -188,6 +189,23 @@ describe('what each migration asserts', () => {
     expect(await read()).toEqual(before)
   })
 
+  test('a limit of connections that an operator set stays, and ten workers fit into the default', async () => {
+    const readLimits = () =>
+      withClient(url(), async (client) => {
+        const { rows } = await client.query<{ name: string; most: number }>(
+          `select rolname as name, rolconnlimit as most from pg_roles where rolname in ('worker', 'sidecar')`,
+        )
+        return Object.fromEntries(rows.map(({ name, most }) => [name, most]))
+      })
+    // WORKER_CONCURRENCY + 7 connections of a worker, 10 of a sidecar.
+    expect(await readLimits()).toEqual({ worker: 10 * (10 + 7), sidecar: 5 * 10 })
+    await withClient(url(), (client) => client.query('alter role worker connection limit 340'))
+    await migrate(url())
+    expect(await readLimits()).toEqual({ worker: 340, sidecar: 50 })
+    expect((await checkDrift(url(), catalog)).problems).toEqual([])
+    await withClient(url(), (client) => client.query('alter role worker connection limit 170'))
+  })
+
   test('a user who signed up without the trigger gets a profile', async () => {
     const id = crypto.randomUUID()
     await asAdmin(npm, 'plinth', async (admin) => {
@@ -202,7 +220,7 @@ describe('what each migration asserts', () => {
     await asAdmin(npm, 'plinth', (admin) => admin.query('delete from auth.users where id = $1', [id]))
   })
 
-  test('a database whose privileges postgres may not revoke is refused with the next step', async () => {
+  test('refuses a database whose privileges postgres may not revoke', async () => {
     await asAdmin(npm, 'plinth', async (admin) => {
       await admin.query('alter database plinth owner to supabase_admin')
       await admin.query('grant temporary on database plinth to worker')
@@ -272,7 +290,7 @@ describe('passwords', () => {
     })
     expect(await tryLogin(databaseUrl(npm, 'plinth'), 'sidecar', password)).toEqual({ is: 'accepted' })
     expect(await tryLogin(databaseUrl(npm, 'plinth'), 'sidecar', 'other')).toEqual({ is: 'refused' })
-    await asAdmin(npm, 'plinth', (admin) => admin.query('alter role sidecar connection limit -1'))
+    await asAdmin(npm, 'plinth', (admin) => admin.query('alter role sidecar connection limit 50'))
   })
 
   test('are set with a word where a login proves nothing', async () => {
@@ -292,7 +310,7 @@ describe('passwords', () => {
     await expect.poll(() => tryLogin(url, 'sidecar', 'new')).toEqual({ is: 'accepted' })
   })
 
-  test('of other characters than ASCII are refused before anything changes', async () => {
+  test('with other characters than ASCII are refused before anything changes', async () => {
     const { stderr } = await command(npm, { WORKER_DATABASE_PASSWORD: 'pässword' })
     expect(stderr).toBe('WORKER_DATABASE_PASSWORD may contain only letters, digits, spaces and punctuation of ASCII.\n')
   })

@@ -56,6 +56,20 @@ begin
       notify pgrst, 'reload config';
     end if;
   end loop;
+
+  -- Neither role can use up the connections of the API: ten workers with 17 connections each, and
+  -- five sidecars with 10 each, fit, or a share of the connections of a smaller server. Operators
+  -- may set another limit, so only a role without a limit (-1) gets one.
+  for v_role in
+    select
+      w.name,
+      least(w.most, current_setting('max_connections')::integer * w.percent / 100) as most
+    from (values ('worker', 170, 85), ('sidecar', 50, 25)) as w (name, most, percent)
+    join pg_catalog.pg_roles as r on r.rolname = w.name
+    where r.rolconnlimit = -1
+  loop
+    execute format('alter role %I connection limit %s', v_role.name, v_role.most);
+  end loop;
 end
 $$;
 

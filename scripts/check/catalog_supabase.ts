@@ -14,7 +14,8 @@ const roles = `
       case when r.rolcreatedb then 'createdb' end,
       case when r.rolreplication then 'replication' end,
       case when r.rolbypassrls then 'bypassrls' end,
-      case when r.rolconnlimit >= 0 then 'connection limit ' || r.rolconnlimit end
+      -- Its value is the operator's.
+      case when r.rolconnlimit >= 0 then 'with a connection limit' end
     ) as line
     union all
     select 1, 'member of ' || pg_get_userbyid(m.roleid) from pg_auth_members as m where m.member = r.oid
