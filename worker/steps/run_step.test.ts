@@ -130,7 +130,8 @@ test('a step that is stopped is returned without counting a failure, even if its
 
 test('a step whose timeout is over fails, even if its handler throws another error', async () => {
   const { result } = run((_input, { signal }) => sleep(10_000, undefined, { signal }), { step: { timeout_ms: 20 } })
-  expect(await result).toMatchObject({ outcome: 'failed', error: { slug: 'timed_out' }, is_permanent: false })
+  const message = expect.stringMatching(/longer than 0\.02 seconds.*Retry the run/)
+  expect(await result).toMatchObject({ outcome: 'failed', error: { slug: 'timed_out', message }, is_permanent: false })
 })
 
 test('a result that cannot be stored fails the step permanently, and is logged', async () => {

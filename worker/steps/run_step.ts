@@ -44,7 +44,9 @@ export function createRunStep(options: {
     let lastMoment = Number.POSITIVE_INFINITY
     const onTimeout = () => {
       lastMoment = performance.now() + graceMs
-      abort.abort(new StepError('timed_out', 'The handler took too long.'))
+      const seconds = step.timeout_ms / 1000
+      const message = `The handler ran longer than ${seconds} seconds, the timeout of its type. Retry the run. If the step fails again, tell the operator.`
+      abort.abort(new StepError('timed_out', message))
     }
     const timer = setTimeout(onTimeout, step.timeout_ms)
     try {
