@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import type { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { startGateway } from '../scripts/local/gateway.ts'
+import { signApiKey, signUserToken } from '../scripts/local/jwt.ts'
 import { freePort } from '../scripts/local/ports.ts'
 import { createDatabase, type TestDatabase } from '../scripts/testing/database.ts'
 import { type FaultyDatabase, startFaultyDatabase } from '../scripts/testing/faulty_database.ts'
@@ -26,6 +27,8 @@ let faultyDatabase: FaultyDatabase
 let sidecar: TestSidecar
 let other: TestSidecar
 
+const jwtSecret = () => inject('cluster').secrets.jwtSecret
+
 beforeAll(async () => {
   database = await createDatabase()
   db = await database.connect()
@@ -39,7 +42,7 @@ beforeAll(async () => {
       storePort: faultyStore.port,
       publicStorePort: store.port,
     }),
-    startTestSidecar({ databaseUrl: database.url('sidecar'), storePort: store.port }),
+    startTestSidecar({ databaseUrl: database.url('sidecar'), storePort: store.port, env: { JWT_SECRET: jwtSecret() } }),
   ])
 })
 beforeEach(async () => {
@@ -627,10 +630,78 @@ test('the secrets of a request do not reach the database', async () => {
   await db.query('update app.settings set client_address_header = null')
 })
 
+describe('credentials', () => {
+  const user = { id: crypto.randomUUID(), email: 'ana@example.com' }
+  const wrong = [401, 'token_invalid']
+  const uploadWith = async (headers: Record<string, string>) => {
+    const response = await other.upload(someGif(), 'x.gif', headers)
+    return response.status === 201 ? 201 : slugOf(response)
+  }
+  const bearer = (token: string) => uploadWith({ authorization: `Bearer ${token}` })
+
+  async function createKey(scopes: string[]): Promise<{ id: string; key: string }> {
+    await db.query('begin')
+    await db.query("select set_config('request.jwt.claims', $1, true)", [
+      JSON.stringify({ sub: user.id, role: 'authenticated' }),
+    ])
+    const [made] = await rows("select id, key from public.create_api_key('k', $1)", [scopes])
+    await db.query('commit')
+    return made
+  }
+
+  beforeAll(async () => {
+    await db.query('insert into auth.users (id, email) values ($1, $2)', [user.id, user.email])
+  })
+
+  test('that are right do no harm: a token, the anonymous key, an API key that may write', async () => {
+    const anonKey = await signApiKey('anon', jwtSecret())
+    expect(await bearer(await signUserToken(user, jwtSecret()))).toBe(201)
+    expect(await bearer(anonKey)).toBe(201)
+    const { key } = await createKey(['read', 'write'])
+    expect(await uploadWith({ 'x-api-key': key })).toBe(201)
+    expect(await uploadWith({ 'x-api-key': key, authorization: `Bearer ${anonKey}` })).toBe(201)
+  })
+
+  test('that are wrong are refused, and nothing is stored', async () => {
+    const token = await signUserToken(user, jwtSecret())
+    const [head, body] = token.split('.')
+    const none = Buffer.from('{"alg":"none"}').toString('base64url')
+    expect(await bearer('a.b.c')).toEqual(wrong)
+    expect(await bearer(await signUserToken(user, 'x'.repeat(32)))).toEqual(wrong)
+    expect(await bearer(await signUserToken(user, jwtSecret(), -60))).toEqual(wrong)
+    expect(await bearer(`${none}.${body}.`)).toEqual(wrong)
+    expect(await bearer(`${head}.${body}.`)).toEqual(wrong)
+    expect(await uploadWith({ authorization: 'Basic YTpi' })).toEqual(wrong)
+
+    const [reading, gone] = [await createKey(['read']), await createKey(['write'])]
+    await db.query('update api_keys set revoked_at = now() where id = $1', [gone.id])
+    expect(await uploadWith({ 'x-api-key': 'plk_unknown' })).toEqual([401, 'api_key_unknown'])
+    expect(await uploadWith({ 'x-api-key': '' })).toEqual([401, 'api_key_unknown'])
+    expect(await uploadWith({ 'x-api-key': gone.key })).toEqual([401, 'api_key_revoked'])
+    expect(await uploadWith({ 'x-api-key': reading.key })).toEqual([403, 'key_is_read_only'])
+    const both = { 'x-api-key': gone.key, authorization: `Bearer ${token}` }
+    expect(await uploadWith(both)).toEqual([400, 'key_with_jwt'])
+    await requireNothing()
+  })
+
+  test('that cannot be checked are refused: a token without JWT_SECRET', async () => {
+    const headers = { authorization: `Bearer ${await signUserToken(user, jwtSecret())}` }
+    expect(await slugOf(await sidecar.upload(someGif(), 'x.gif', headers))).toEqual(wrong)
+    await requireNothing()
+  })
+
+  test('only the hash of an API key reaches the database', async () => {
+    const readRecord = faultyDatabase.record()
+    await sidecar.upload(someGif(), 'x.gif', { 'x-api-key': 'plk_s3cret' })
+    expect(readRecord()).toContain('require_api_key')
+    expect(readRecord()).not.toContain('plk_')
+  })
+})
+
 test('only the header with the client address reaches the database', async () => {
   await db.query("update app.settings set client_address_header = 'x-client-address'")
   try {
-    const sent = { 'x-client-address': '192.0.2.7', 'x-api-key': 'plk_s3cret', 'x-other': 's3cret', cookie: 's3cret' }
+    const sent = { 'x-client-address': '192.0.2.7', 'x-api-key': 's3cret', 'x-other': 's3cret', cookie: 's3cret' }
     const readRecord = faultyDatabase.record()
     await sidecar.upload(someGif(), 'x.gif', sent)
     const bytes = readRecord()

@@ -5,6 +5,7 @@ import { fileTypeFromBuffer } from 'file-type'
 import type { Logger } from 'pino'
 import type { Db } from '../worker/shared/db.ts'
 import { type Store, StoreError } from '../worker/shared/object_store.ts'
+import { checkCredentials } from './credentials.ts'
 import { type Problem, Refusal, refusal, refusalOf, refusalWith } from './problem.ts'
 import { openSpool, type Spool, SpoolError, type Spooled } from './spool.ts'
 
@@ -17,6 +18,8 @@ export type AssetOptions = {
   uploadsAtOnce: number
   /** How long a client may take to send a file. */
   uploadTimeoutMs: number
+  /** Verifies the tokens of requests: a secret or a JWKS. Undefined: every token is refused. */
+  jwtSecret: string | undefined
 }
 
 type Upload = Spooled & { name: string }
@@ -42,6 +45,7 @@ const formBytes = 128 * 1024
  */
 export async function assets(server: FastifyInstance, options: AssetOptions): Promise<void> {
   const { db, store, cdnUrl, uploadsAtOnce, uploadTimeoutMs } = options
+  const check = checkCredentials(options)
   let uploads = 0
 
   server.removeAllContentTypeParsers()
@@ -74,6 +78,8 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
 
   async function upload(request: FastifyRequest): Promise<string> {
     const limit = await admit(await addressHeader(request))
+    // After the rate, so that guessing keys is limited, too.
+    await check(request.headers)
     if (Number(request.headers['content-length'] ?? 0) > limit.maxBytes + formBytes) throw limit.tooLarge()
 
     const spool = await openSpool().catch(noRoomOr)

@@ -27,6 +27,14 @@ test('only the database, the bucket and the CDN have to be named', () => {
   })
 })
 
+test('JWT_SECRET is a long secret or a JWKS', () => {
+  const jwks = '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}'
+  for (const JWT_SECRET of ['x'.repeat(32), jwks])
+    expect(parseConfig({ ...needed, JWT_SECRET })).toMatchObject({ JWT_SECRET })
+  for (const JWT_SECRET of ['x'.repeat(31), '{"keys": 1}', '{'])
+    expect(() => parseConfig({ ...needed, JWT_SECRET }), JWT_SECRET).toThrow('JWT_SECRET: must be a secret')
+})
+
 test('origins are a list', () => {
   const origins = (list: string) => parseConfig({ ...needed, SIDECAR_CORS_ORIGINS: list }).SIDECAR_CORS_ORIGINS
   expect(origins('*')).toEqual(['*'])

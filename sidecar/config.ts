@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { postgresUrl } from '../worker/shared/database_url.ts'
 import { assetsVariables, spacesVariables } from '../worker/shared/object_store.ts'
 import { logLevel, parseEnv, port } from '../worker/shared/process.ts'
+import { isJwtSecret } from './credentials.ts'
 
 const schema = z.object({
   /** For role `sidecar`; directly or through a session pooler. */
@@ -21,6 +22,8 @@ const schema = z.object({
   /** Each upload may use as much disk space as the largest file. */
   SIDECAR_UPLOADS_AT_ONCE: z.coerce.number('must be a number from 1 to 10000').int().min(1).max(10_000).default(200),
   SIDECAR_UPLOAD_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 3600').min(1).max(3600).default(120),
+  /** Verifies the tokens of uploads: as PostgREST has it, a secret or a JWKS. Without it every token is refused. */
+  JWT_SECRET: z.string().refine(isJwtSecret, 'must be a secret of 32 characters or more, or a JWKS').optional(),
   ...assetsVariables,
   ...spacesVariables,
   LOG_LEVEL: logLevel,

@@ -17,6 +17,7 @@ const server = buildServer({
   corsOrigins: config.SIDECAR_CORS_ORIGINS,
   cdnUrl: config.ASSETS_CDN_URL,
   uploadsAtOnce: config.SIDECAR_UPLOADS_AT_ONCE,
+  jwtSecret: config.JWT_SECRET,
   uploadTimeoutMs: config.SIDECAR_UPLOAD_TIMEOUT_SECONDS * 1000,
 })
 

@@ -19,6 +19,7 @@ const server = buildServer({
   cdnUrl: 'http://127.0.0.1:1/bucket',
   uploadsAtOnce: 1,
   uploadTimeoutMs: 1000,
+  jwtSecret: undefined,
 })
 server.get('/api/broken', async () => {
   throw new Error('password s3cret')

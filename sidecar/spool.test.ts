@@ -55,6 +55,7 @@ describe('an upload', () => {
       cdnUrl: 'http://127.0.0.1:1/bucket',
       uploadsAtOnce: 1,
       uploadTimeoutMs: 5000,
+      jwtSecret: undefined,
     })
     upload = async () => {
       const form = new FormData()

@@ -150,6 +150,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
         {
           DATABASE_URL: url('sidecar', secrets.sidecarPassword),
           SIDECAR_PORT: String(ports.sidecar),
+          JWT_SECRET: secrets.jwtSecret,
           SIDECAR_CORS_ORIGINS: '*',
           ...given('LOG_LEVEL', 'SIDECAR_CORS_ORIGINS', 'SIDECAR_UPLOADS_AT_ONCE', 'SIDECAR_UPLOAD_TIMEOUT_SECONDS'),
           ...spacesEnv(ports.s3),
