@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { attackWithTemporaryTypes } from './attack/temporary_types.ts'
+import { attackWithTemporaryTypes, traps } from './attack/temporary_types.ts'
 import { dumpCatalog, withoutTexts } from './check/catalog.ts'
 import { checkDrift, withClient } from './check/database.ts'
 import { unifiedDiff } from './check/diff.ts'
@@ -231,6 +232,23 @@ describe('the assertions of each migration', () => {
     await asAdmin(npm, 'plinth', (admin) => admin.query('alter database plinth owner to postgres'))
     await migrate(url())
     expect((await checkDrift(url(), catalog)).problems).toEqual([])
+  })
+
+  test('a session that created temporary types before the migration is ended', async () => {
+    await asAdmin(npm, 'plinth', (admin) => admin.query('grant temporary on database plinth to public'))
+    const session = new pg.Client(databaseUrl(npm, 'plinth', 'worker'))
+    session.on('error', () => {})
+    await session.connect()
+    await session.query(traps)
+    await migrate(url())
+    await expect(session.query('select 1')).rejects.toThrow(/terminat|connection/i)
+  })
+
+  test('a session stays where nothing has to be revoked', async () => {
+    await withClient(databaseUrl(npm, 'plinth', 'worker'), async (session) => {
+      await migrate(url())
+      expect((await session.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    })
   })
 
   test('a copy of a database runs code of worker as postgres only until it is migrated', async () => {

@@ -3,7 +3,8 @@ import pg from 'pg'
 // Postgres searches pg_temp for types before pg_catalog, also under an empty search_path. A role that may create temporary
 // objects puts domains there with a check that calls a function of its own: a definer function then calls this function.
 
-const traps = `
+/** Creates the domains. */
+export const traps = `
   create function pg_temp.spy(v pg_catalog.text) returns pg_catalog.bool language plpgsql as $$
   begin
     raise notice 'runs as %', current_user;

@@ -207,6 +207,22 @@ async function revokeFunctions(client: pg.Client): Promise<void> {
   await client.query(rows.map(({ statement }) => statement).join(';'))
 }
 
+async function allowsTemporaryObjects(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ allows: boolean }>(
+    `select bool_or(has_database_privilege(oid, current_database(), 'temporary')) as allows
+     from pg_roles where rolname in ('worker', 'sidecar', 'authenticator')`,
+  )
+  return rows[0]?.allows ?? false
+}
+
+/** Ends the sessions of the doors, which keep the temporary objects that they created while they were allowed to. */
+async function endSessions(client: pg.Client): Promise<void> {
+  await client.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and usename in ('worker', 'sidecar', 'authenticator')`,
+  )
+}
+
 /** Stores that the files are applied to this database. */
 export async function notePlace(client: pg.Client): Promise<void> {
   await client.query(
@@ -218,6 +234,7 @@ export async function notePlace(client: pg.Client): Promise<void> {
 }
 
 async function applyModules(client: pg.Client, folder: string): Promise<{ modules: string[]; wasMoved: boolean }> {
+  const wasOpen = await allowsTemporaryObjects(client)
   await client.query('begin')
   const { files, changed, wasMoved } = await findChangedModules(client, folder)
   if (wasMoved) await revokeFunctions(client)
@@ -238,6 +255,7 @@ async function applyModules(client: pg.Client, folder: string): Promise<{ module
   await client.query('select app.register_schedules()')
   if (changed.length > 0) await client.query("notify pgrst, 'reload schema'")
   await client.query('commit')
+  if (wasOpen) await endSessions(client)
   return { modules: changed.map((file) => file.path), wasMoved }
 }
 
