@@ -7,7 +7,9 @@ import { count } from './outcome.ts'
 const levels = [
   ['docs/drama.schema.json'],
   ['worker/shared'],
-  ['worker/queue', 'worker/steps'],
+  ['worker/outcomes', 'worker/queue'],
+  ['worker/heartbeat'],
+  ['worker/steps'],
   ['worker/adapters', 'worker/templates'],
   ['worker/config.ts', 'worker/handlers', 'worker/tasks'],
   ['worker/start_worker.ts'],
@@ -15,7 +17,7 @@ const levels = [
 ]
 
 /** The engine: what runs jobs and steps of any product. */
-const engine = /^(worker\/(queue|steps)|db\/modules\/20_jobs)\//
+const engine = /^(worker\/(heartbeat|outcomes|queue|steps)|db\/modules\/20_jobs)\//
 
 /** Words of products, as whole parts of a name: `apply_drama_outputs` has one, `generate_series` and `_private_tasks` have none. */
 const products = new Set(

@@ -27,7 +27,7 @@ const threads = globSync('{worker,sidecar}/**/*.ts', { cwd: image }).flatMap((pa
 )
 
 test('knows the threads', () => {
-  expect(threads).toEqual(['worker/steps/heartbeat_thread.ts'])
+  expect(threads).toEqual(['worker/heartbeat/heartbeat_thread.ts'])
 })
 
 test.each(['worker/main.ts', 'sidecar/main.ts', 'scripts/db_migrate.ts', 'scripts/db_seed.ts', ...threads])(

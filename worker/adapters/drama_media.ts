@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileTypeFromBuffer } from 'file-type'
+import { StepError } from '../outcomes/outcome.ts'
 import { type Store, StoreError } from '../shared/object_store.ts'
-import { StepError } from '../steps/outcome.ts'
 import type { Picture } from './gemini.ts'
 
 /**

@@ -12,8 +12,8 @@ import { z } from 'zod'
 import { type Fault, makePng, type StandIn, startGemini } from '../../scripts/local/gemini.ts'
 import { makeCertificates, readCertificates } from '../../scripts/testing/certificates.ts'
 import { dramaDocuments, usage as dramaUsage } from '../handlers/dramas/drama_documents.ts'
+import type { StepError } from '../outcomes/outcome.ts'
 import { serializeError } from '../shared/serialize_error.ts'
-import type { StepError } from '../steps/outcome.ts'
 import { createGemini, type Gemini } from './gemini.ts'
 
 // The real SDK against the stand-in, which speaks the wire format.

@@ -1,9 +1,9 @@
 import { ApiError, GenerateVideosOperation, GoogleGenAI } from '@google/genai'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
+import { StepError } from '../outcomes/outcome.ts'
 import { toText, walkErrors } from '../shared/serialize_error.ts'
 import { TimeoutError, within } from '../shared/within.ts'
-import { StepError } from '../steps/outcome.ts'
 import {
   check,
   explain,

@@ -1,7 +1,7 @@
 import { ApiError } from '@google/genai'
 import { z } from 'zod'
+import { StepError } from '../outcomes/outcome.ts'
 import { describeIssues } from '../shared/describe_issues.ts'
-import { StepError } from '../steps/outcome.ts'
 
 // Interprets Gemini's answers: checks their form, and says why one failed and whether another attempt may succeed.
 

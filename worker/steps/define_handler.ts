@@ -1,9 +1,9 @@
 import type { Logger } from 'pino'
 import type { z } from 'zod'
+import { Reschedule, StepError, WithChildren } from '../outcomes/outcome.ts'
 import { describeIssues } from '../shared/describe_issues.ts'
-import { Reschedule, StepError, WithChildren } from './outcome.ts'
 
-export { Reschedule, StepError, type StepSpec, WithChildren } from './outcome.ts'
+export { Reschedule, StepError, type StepSpec, WithChildren } from '../outcomes/outcome.ts'
 
 /** The facts about a step that the pump gives to its handler, besides the input. */
 export type Step = {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { StepError } from '../outcomes/outcome.ts'
+import { describeFailure } from '../outcomes/serialize_result.ts'
 import { isUnanswered } from '../shared/client.ts'
 import { isAway, pauseAfter } from '../shared/connection_gate.ts'
 import type { Db } from '../shared/db.ts'
 import type { ClaimedStep } from './claim.ts'
-import { StepError } from './outcome.ts'
-import { describeFailure } from './serialize_result.ts'
 
 /** The result of a step, as text for the database. */
 export type Result = { fence: number; text: string }

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterEach, expect, test } from 'vitest'
 import { someStep, unwatched } from '../../scripts/testing/steps.ts'
+import { createBeats } from '../heartbeat/beats.ts'
+import { StepError } from '../outcomes/outcome.ts'
 import type { Db } from '../shared/db.ts'
-import { createBeats } from './beats.ts'
 import type { ClaimedStep } from './claim.ts'
 import type { Handler } from './define_handler.ts'
-import { StepError } from './outcome.ts'
 import { createPump, type Pump } from './pump.ts'
 
 // A whole pump, on a fake door that also does what the real one does rarely.

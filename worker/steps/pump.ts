@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { beatMs } from '../heartbeat/beats.ts'
+import { createClaimsTable } from '../heartbeat/claims_table.ts'
+import type { OpenHeartbeat } from '../heartbeat/heartbeat.ts'
+import { createTicks } from '../heartbeat/ticks.ts'
 import type { Db } from '../shared/db.ts'
 import type { Accident, Accidents } from './accidents.ts'
 import { createAppetite } from './appetite.ts'
-import { beatMs } from './beats.ts'
-import { createClaimsTable } from './claims_table.ts'
 import type { Handler } from './define_handler.ts'
 import { createExchange } from './exchange.ts'
-import type { OpenHeartbeat } from './heartbeat.ts'
 import { listVersions } from './list_versions.ts'
 import { createRunStep } from './run_step.ts'
 import { createSlots } from './slots.ts'
-import { createTicks } from './ticks.ts'
 
 // Terms:
 //

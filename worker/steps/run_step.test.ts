@@ -4,12 +4,12 @@ import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
 import { createDatabase } from '../../scripts/testing/database.ts'
 import { someStep, unwatched } from '../../scripts/testing/steps.ts'
+import { Reschedule, StepError, WithChildren } from '../outcomes/outcome.ts'
 import { createDb, type Db } from '../shared/db.ts'
 import { serializeError } from '../shared/serialize_error.ts'
 import { type ClaimedStep, createClaim } from './claim.ts'
 import type { Handler } from './define_handler.ts'
 import { createExchange } from './exchange.ts'
-import { Reschedule, StepError, WithChildren } from './outcome.ts'
 import { createRunStep } from './run_step.ts'
 
 const logger = pino({ level: 'silent' })

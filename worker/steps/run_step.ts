@@ -1,13 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Logger } from 'pino'
+import { StepError } from '../outcomes/outcome.ts'
+import { describeFailure, describeResult, describeReturn } from '../outcomes/serialize_result.ts'
 import type { Db } from '../shared/db.ts'
 import { patiently } from '../shared/outage.ts'
 import type { Accidents } from './accidents.ts'
 import type { Claim, ClaimedStep } from './claim.ts'
 import type { Handler, Step } from './define_handler.ts'
 import { mergeOutputs } from './merge_outputs.ts'
-import { StepError } from './outcome.ts'
-import { describeFailure, describeResult, describeReturn } from './serialize_result.ts'
 
 /**
  * Runs the handler of a claimed step and returns the result as text for the database, when the handler has ended. A handler

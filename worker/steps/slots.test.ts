@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { someStep } from '../../scripts/testing/steps.ts'
+import { createClaimsTable, readClaims } from '../heartbeat/claims_table.ts'
+import { StepError } from '../outcomes/outcome.ts'
 import type { Claim } from './claim.ts'
-import { createClaimsTable, readClaims } from './claims_table.ts'
-import { StepError } from './outcome.ts'
 import { createSlots } from './slots.ts'
 
 /** Two slots, whose steps end when a test says so. */

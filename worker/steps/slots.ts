@@ -1,10 +1,10 @@
+import type { ClaimsTable } from '../heartbeat/claims_table.ts'
+import { StepError } from '../outcomes/outcome.ts'
+import { describeCrash, describeFailure, describeLoss, describeReturn } from '../outcomes/serialize_result.ts'
 import { type AccidentKind, accidentMessages, type Culprit } from './accidents.ts'
 import { type Claim, type ClaimedStep, createClaim } from './claim.ts'
-import type { ClaimsTable } from './claims_table.ts'
 import type { Result } from './exchange.ts'
-import { StepError } from './outcome.ts'
 import type { RunStep } from './run_step.ts'
-import { describeCrash, describeFailure, describeLoss, describeReturn } from './serialize_result.ts'
 
 /** The claims of this process: `concurrency` claims run in slots, and the others wait for a slot. */
 export type Slots = {

@@ -3,10 +3,10 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { createDb, type Db } from '../shared/db.ts'
+import type { ClaimedStep } from '../steps/claim.ts'
+import { createExchange } from '../steps/exchange.ts'
 import { type BeatOptions, type Beats, beatMs, createBeats } from './beats.ts'
-import type { ClaimedStep } from './claim.ts'
 import { type ClaimsTable, createClaimsTable } from './claims_table.ts'
-import { createExchange } from './exchange.ts'
 
 type Answer = { stop: { id: number; fence: number }[]; wake_in_ms: number | null; lease_ms: number }
 

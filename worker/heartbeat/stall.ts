@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
+import { describeReturn } from '../outcomes/serialize_result.ts'
 import type { Db } from '../shared/db.ts'
 import { readClaims, readTicks, type SharedClaim } from './claims_table.ts'
-import { describeReturn } from './serialize_result.ts'
 
 /** How long the database may take to store the results of a stalled process. */
 const handInMaxMs = 5000

@@ -10,7 +10,7 @@ import { spacesEnv } from '../../scripts/local/services.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { startFaultyDatabase } from '../../scripts/testing/faulty_database.ts'
 import { testTypes } from '../../scripts/testing/handlers.ts'
-import type { StepSpec } from './define_handler.ts'
+import type { StepSpec } from '../steps/define_handler.ts'
 
 // Worker processes that stall, are paused, or are cut off. The tests run at the same time, each with its own database.
 let home: string
