@@ -87,7 +87,20 @@ export function createSlots(options: {
     return all.size === waiting.length ? waiting.splice(findAlone(), 1)[0] : undefined
   }
 
+  /**
+   * Returns all waiting claims but the next that must run alone. If that step ended the process before the next heartbeat, the
+   * database would not know that the others were only waiting, and each would count a loss.
+   */
+  function returnOthers(): void {
+    if (aloneCount === 0 || waiting.length === 0) return
+    const next = waiting[findAlone()]
+    const others = waiting.filter((claim) => claim !== next)
+    waiting.splice(0, waiting.length, ...(next ? [next] : []))
+    returnClaims(others)
+  }
+
   function fill(): void {
+    returnOthers()
     for (let next = takeNext(); next !== undefined; next = takeNext()) {
       if (!mayBegin(next)) {
         returnClaims([next])
