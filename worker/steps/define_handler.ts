@@ -71,7 +71,7 @@ export function defineHandler<Input extends z.ZodType, Output extends z.ZodType,
     throw new Error(`A version must be an integer from 1, not ${version}.`)
   const bind = (deps: Deps) => async (input: unknown, step: Step) => {
     const parsed = parse(definition.input, input, 'input') as z.output<Input>
-    const result = await definition.run(parsed, { ...step, deps })
+    const result = await definition.run(parsed, Object.assign(step, { deps }))
     if (result instanceof Reschedule) return result
     if (result instanceof WithChildren) {
       return new WithChildren(parse(definition.output, result.output, 'output'), result.children)

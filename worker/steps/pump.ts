@@ -73,6 +73,7 @@ export function createPump(options: {
     // During a stall of this process, the server may have given the step to another worker.
     mayBegin: ({ askedAt }) => askedAt > ticks.stalledAt,
     runStep: createRunStep({ db, logger, handlers, accidents }),
+    callAs: accidents.call,
     onResult: exchange.add,
     onEnd(durationMs) {
       appetite.learn(durationMs)

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Logger } from 'pino'
 import { StepError } from '../outcomes/outcome.ts'
 import { describeFailure, describeResult, describeReturn } from '../outcomes/serialize_result.ts'
@@ -46,7 +45,7 @@ export function createRunStep(options: {
       lastMoment = performance.now() + graceMs
       const seconds = step.timeout_ms / 1000
       const message = `The handler ran longer than ${seconds} seconds, the timeout of its type. Retry the run. If the step fails again, tell the operator.`
-      abort.abort(new StepError('timed_out', message))
+      accidents.call(claim, () => abort.abort(new StepError('timed_out', message)))
     }
     const timer = setTimeout(onTimeout, step.timeout_ms)
     try {
@@ -79,7 +78,7 @@ export function createRunStep(options: {
     const leaves = step.outputs ?? (await Promise.race([readOutputs(step, signal), rejectAtAbort(signal)]))
     const outputs = mergeOutputs(leaves)
     signal.throwIfAborted()
-    const own = new AbortController()
+    let ownLogger: Logger | undefined
     const facts: Step = {
       id: step.id,
       runId: step.run_id,
@@ -88,19 +87,18 @@ export function createRunStep(options: {
       outputs,
       state: step.state,
       failures: step.failures,
-      signal: own.signal,
-      logger: logger.child({ step: step.id, key: step.key, type: step.type }),
+      signal,
+      // Made when it is first used, because most steps log nothing and a child logger costs microseconds.
+      get logger() {
+        ownLogger ??= logger.child({ step: step.id, key: step.key, type: step.type })
+        return ownLogger
+      },
       now: () => Math.round(step.now_ms + performance.now() - claim.claimedAt),
       progress: (fraction) => {
         claim.progress = toProgress(fraction)
       },
     }
-    return accidents.call(claim, () => {
-      // Aborts in the context of this handler, where a listener that throws is an accident of this handler.
-      const abortOwn = AsyncLocalStorage.bind(() => own.abort(signal.reason))
-      signal.addEventListener('abort', abortOwn, { once: true })
-      return handler(step.input, facts)
-    })
+    return accidents.call(claim, () => handler(step.input, facts))
   }
 
   /** Reads the outputs that were too large to be returned with the step, page by page. */

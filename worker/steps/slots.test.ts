@@ -26,6 +26,7 @@ function open(ignoredMaxMs = 60_000) {
         open.set(id, { claim, end: () => resolve(`${id} ended`) })
       })
     },
+    callAs: (_claim, work) => work(),
     onResult: ({ fence, text }) => void results.push(text.startsWith('{') ? describe(fence, text) : text),
     onEnd: (durationMs) => void ends.push(durationMs),
     onIgnoredSignal: ({ step }) => void ignoring.push(step.id),

@@ -58,6 +58,8 @@ export function createSlots(options: {
   /** Whether a step may begin. False if its claim may be lost: then the step is returned instead. */
   mayBegin(claim: Claim): boolean
   runStep: RunStep
+  /** Does work in the context of a claim's handler, so that an accident of the work is attributed to the handler. */
+  callAs(claim: Claim, work: () => void): void
   /** Called with the result of each claim, also for returned claims. */
   onResult(result: Result): void
   /** Called when a step has ended and the waiting claims have filled the slots again. */
@@ -66,7 +68,7 @@ export function createSlots(options: {
   onIgnoredSignal(claim: Claim): void
   ignoredMaxMs: number
 }): Slots {
-  const { concurrency, table, mayBegin, runStep, onResult, onEnd, onIgnoredSignal, ignoredMaxMs } = options
+  const { concurrency, table, mayBegin, runStep, callAs, onResult, onEnd, onIgnoredSignal, ignoredMaxMs } = options
   // Claims by fence.
   const all = new Map<number, Claim>()
   const running = new Map<number, Claim>()
@@ -136,9 +138,14 @@ export function createSlots(options: {
     for (const { step } of claims) onResult({ fence: step.fence, text: describeReturn(step) })
   }
 
+  /** Aborts a handler. A listener of the signal that throws is an accident of this handler. */
+  function abortOne(claim: Claim, reason: string): void {
+    callAs(claim, () => claim.abort.abort(new Error(reason)))
+  }
+
   function abort(): ClaimedStep[] {
     const claims = [...running.values()]
-    for (const claim of claims) claim.abort.abort(new Error('The worker is stopping.'))
+    for (const claim of claims) abortOne(claim, 'The worker is stopping.')
     return claims.map(({ step }) => step)
   }
 
@@ -199,7 +206,8 @@ export function createSlots(options: {
       return stale.length
     },
     end(fence) {
-      running.get(fence)?.abort.abort(new Error('The run has ended, or another worker has the step.'))
+      const claim = running.get(fence)
+      if (claim !== undefined) abortOne(claim, 'The run has ended, or another worker has the step.')
       const index = waiting.findIndex(({ step }) => step.fence === fence)
       if (index === -1) return
       returnClaims(waiting.splice(index, 1))
