@@ -14,8 +14,8 @@ export type PoolState = {
 }
 
 /**
- * A connection that is never used again after a query without an answer, whoever holds it: `pool.query` discards such a
- * connection itself, but a holder may also release it without an error, as graphile-worker does.
+ * A connection that closes after a query without an answer, because another query must not use it. `pool.query` discards
+ * such a connection itself, but graphile-worker releases it without an error.
  *
  * After such a query, the connections of the pool that have been silent since then are closed, too: whatever drops the
  * packets of one connection probably drops the packets of all. A connection in the middle of a query has its own limit.
