@@ -100,7 +100,7 @@ describe('failures', () => {
       { kind: 'safety' },
       { slug: 'provider_refused', isPermanent: true, message: expect.stringContaining('safety') },
     ],
-    ['an answer that is cut off', { kind: 'truncated' }, { slug: 'answer_truncated', isPermanent: true }],
+    ['an answer that is cut off', { kind: 'truncated' }, { slug: 'answer_truncated', isPermanent: false }],
     ['an answer that is not JSON', { kind: 'broken_json' }, { slug: 'provider_answer_invalid', isPermanent: false }],
     ['an empty answer', { kind: 'empty' }, { slug: 'provider_answer_invalid', isPermanent: false }],
     [
@@ -400,10 +400,17 @@ describe('malformed answers', () => {
   let other: Gemini
   let base: string
   const key = 'AIzaSECRET'
+  const bodies = new WeakMap<IncomingMessage, string>()
+  const bodyOf = (request: IncomingMessage) => bodies.get(request) ?? ''
 
   beforeAll(async () => {
     server = createServer((request, response) => {
-      request.resume().on('end', () => answer(request, response))
+      const chunks: Buffer[] = []
+      request.on('data', (chunk: Buffer) => chunks.push(chunk))
+      request.on('end', () => {
+        bodies.set(request, Buffer.concat(chunks).toString())
+        answer(request, response)
+      })
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -544,5 +551,220 @@ describe('malformed answers', () => {
     await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject({
       slug: 'provider_unreachable',
     })
+  })
+
+  // One file per case: what Gemini sent to others, with placeholders for texts and names.
+  const readCase = (name: string): unknown =>
+    JSON.parse(readFileSync(new URL(`gemini_cases/${name}.json`, import.meta.url), 'utf8'))
+  const scene = z.object({ text: z.string(), image_prompt: z.string(), video_prompt: z.string() })
+  const writeScene = () => other.writeJson({ model, prompt: 'x', schema: scene, signal: never })
+  const written = { text: 'a', image_prompt: 'b', video_prompt: 'c' }
+
+  test.each(['200_code_fence', '200_trailing_fragment'])('case %s has a usable answer', async (name) => {
+    json(readCase(name))
+    expect((await writeScene()).value).toEqual(written)
+  })
+
+  test.each([
+    ['text before', `Here is the {JSON}: ${JSON.stringify(written)}`],
+    ['an echo of the schema before', `${JSON.stringify(z.toJSONSchema(scene))}\n${JSON.stringify(written)}`],
+    ['an echo in one object with the answer', JSON.stringify({ schema: z.toJSONSchema(scene), answer: written })],
+    ['a fence without a language', `\`\`\`\n${JSON.stringify(written)}\n\`\`\``],
+    ['a list around it', JSON.stringify([written])],
+    ['an unfinished first try before', `{"text":"a","image_pr\n${JSON.stringify(written)}`],
+    ['an object before that does not fit', `{"text":1}${JSON.stringify(written)}{"text":2}`],
+    ['brackets and quotes in its texts', JSON.stringify({ ...written, text: 'a } ] \\ " {' })],
+  ])('an answer with %s is used', async (_what, body) => {
+    json(part({ text: `${body}\n` }))
+    expect((await writeScene()).value).toMatchObject({ image_prompt: 'b', video_prompt: 'c' })
+  })
+
+  test('a long answer full of brackets is refused within seconds', async () => {
+    json(part({ text: '{"a":['.repeat(500_000) }))
+    const from = performance.now()
+    await expect(writeScene()).rejects.toMatchObject(unusable)
+    expect(performance.now() - from).toBeLessThan(4000)
+  })
+
+  test('an answer in several parts, some of them thoughts, is read without the thoughts', async () => {
+    const parts = [
+      { text: '{"x":1}', thought: true },
+      { text: '{"text":"a","image_prompt":"b",' },
+      { text: '"video_prompt":"c"}' },
+    ]
+    json({ candidates: [{ content: { parts }, finishReason: 'STOP' }] })
+    const { value, usage } = await writeScene()
+    expect(value).toEqual(written)
+    expect(usage).toEqual({ model, input_tokens: 0, output_tokens: 0 })
+  })
+
+  test.each([
+    'NO_IMAGE',
+    'IMAGE_OTHER',
+    'OTHER',
+    'LANGUAGE',
+    'MALFORMED_RESPONSE',
+    'MALFORMED_FUNCTION_CALL',
+    'UNEXPECTED_TOOL_CALL',
+    'FINISH_REASON_UNSPECIFIED',
+    'SOMETHING_NEW',
+  ])('the finish reason %s is retried, because it may be chance', async (finishReason) => {
+    for (const content of [undefined, { role: 'model' }, { parts: [{ text: JSON.stringify(written) }] }]) {
+      json({ candidates: [{ content, finishReason }] })
+      await expect(writeScene()).rejects.toMatchObject(unusable)
+      await expect(asking.drawImage()).rejects.toMatchObject(unusable)
+    }
+  })
+
+  test.each([
+    'SAFETY',
+    'PROHIBITED_CONTENT',
+    'BLOCKLIST',
+    'SPII',
+    'RECITATION',
+    'IMAGE_SAFETY',
+    'IMAGE_PROHIBITED_CONTENT',
+    'IMAGE_RECITATION',
+  ])('the finish reason %s is permanent, because it names a policy', async (finishReason) => {
+    json({ candidates: [{ content: { parts: [{ text: JSON.stringify(written) }] }, finishReason }] })
+    const refused = { slug: 'provider_refused', isPermanent: true }
+    await expect(writeScene()).rejects.toMatchObject(refused)
+    await expect(asking.drawImage()).rejects.toMatchObject(refused)
+  })
+
+  test.each([
+    ['200_no_image', () => asking.drawImage(), unusable],
+    ['200_loop_until_max_tokens', writeScene, { slug: 'answer_truncated', isPermanent: false }],
+    ['veo_done_with_nothing', asking.pollVideo, { slug: 'video_failed', isPermanent: false }],
+  ])('case %s is retried', async (name, call, expected) => {
+    json(readCase(name))
+    await expect(call()).rejects.toMatchObject(expected)
+  })
+
+  test.each([
+    ['cut off without a text', { candidates: [{ finishReason: 'MAX_TOKENS' }] }, 'answer_truncated'],
+    ['STOP without parts', { candidates: [{ content: { role: 'model' }, finishReason: 'STOP' }] }, unusable.slug],
+    ['thoughts alone', part({ text: '{"text":"a"}', thought: true }), unusable.slug],
+    ['no candidate', { candidates: [], usageMetadata: {} }, unusable.slug],
+  ])('an answer is retried: %s', async (_what, body, slug) => {
+    json(body)
+    await expect(writeScene()).rejects.toMatchObject({ slug, isPermanent: false })
+    await expect(asking.drawImage()).rejects.toMatchObject({ slug, isPermanent: false })
+  })
+
+  /** Refuses the first `refusals` requests as the case says, and keeps the schema of each request. */
+  const refuseSchemas = (refusals: number, refusal: unknown) => {
+    const schemas: unknown[] = []
+    answer = (request, response) => {
+      const { responseJsonSchema } = JSON.parse(bodyOf(request)).generationConfig
+      schemas.push(responseJsonSchema)
+      const isRefused = schemas.length <= refusals
+      response.writeHead(isRefused ? 400 : 200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(isRefused ? refusal : part({ text: JSON.stringify({ list: ['x', 'y'] }) })))
+    }
+    return schemas
+  }
+  const names = z.object({ list: z.array(z.enum(['x', 'y'])).length(2) })
+  const list = (schema: z.ZodType = names) => other.writeJson({ model, prompt: 'x', schema, signal: never })
+
+  test.each([
+    ['case 400_too_many_states', readCase('400_too_many_states')],
+    ['any text', { error: { code: 400, status: 'INVALID_ARGUMENT', message: 'no' } }],
+    ['a page', '<html>'],
+  ])('after a 400 with %s the call is made once more with a looser schema', async (_what, refusal) => {
+    const schemas = refuseSchemas(1, refusal)
+    expect((await list()).value).toEqual({ list: ['x', 'y'] })
+    expect(schemas).toEqual([
+      expect.objectContaining({
+        properties: { list: expect.objectContaining({ minItems: 2, items: { type: 'string', enum: ['x', 'y'] } }) },
+      }),
+      {
+        type: 'object',
+        properties: { list: { type: 'array', items: { type: 'string' } } },
+        required: ['list'],
+        additionalProperties: false,
+      },
+    ])
+  })
+
+  test('the answer to a looser schema is checked against the strict one', async () => {
+    refuseSchemas(1, readCase('400_too_many_states'))
+    await expect(list(z.object({ list: z.array(z.enum(['x'])).length(2) }))).rejects.toMatchObject(unusable)
+  })
+
+  test('a second 400 is permanent, and tells what to ask for', async () => {
+    const schemas = refuseSchemas(9, readCase('400_too_many_states'))
+    await expect(list()).rejects.toMatchObject({
+      slug: 'provider_refused',
+      isPermanent: true,
+      message: expect.stringContaining('fewer scenes'),
+    })
+    expect(schemas).toHaveLength(2)
+  })
+
+  test('a 400 to an image has no schema to loosen', async () => {
+    json(readCase('400_too_many_states'), 400)
+    const failure = await asking.drawImage().catch((error: unknown) => error as StepError)
+    expect(failure).toMatchObject({ slug: 'provider_refused', isPermanent: true })
+    expect((failure as StepError).message).not.toContain('fewer scenes')
+  })
+
+  test.each(['writeJson', 'drawImage', 'startVideo'] as const)(
+    '%s without any quota is permanent, and names the model',
+    async (name) => {
+      json(readCase('429_limit_is_zero'), 429)
+      await expect(asking[name]()).rejects.toMatchObject({
+        slug: 'provider_quota_missing',
+        isPermanent: true,
+        retryInMs: undefined,
+        message: expect.stringContaining('gemini-3-pro'),
+      })
+    },
+  )
+
+  test.each([1, 2, 4, 8, 10, 13, 14])(
+    'after the code %s of an operation another operation may succeed',
+    async (code) => {
+      json({ name: 'x', done: true, error: { code, message: 'Internal.' } })
+      await expect(asking.pollVideo()).rejects.toMatchObject({ slug: 'video_failed', isPermanent: false })
+    },
+  )
+
+  test.each([3, 7, 9])('the code %s of an operation is permanent', async (code) => {
+    json({ name: 'x', done: true, error: { code, message: 'Bad prompt.' } })
+    await expect(asking.pollVideo()).rejects.toMatchObject({ slug: 'provider_refused', isPermanent: true })
+  })
+
+  test.each([
+    ['no response', {}],
+    ['null', { response: null, error: null }],
+    ['no samples', { response: { generateVideoResponse: { generatedSamples: [] } } }],
+    ['a sample without a video', { response: { generateVideoResponse: { generatedSamples: [{}] } } }],
+    ['a video without a URI', { response: { generateVideoResponse: { generatedSamples: [{ video: {} }] } } }],
+  ])('a finished operation without a video and a reason may be started again: %s', async (_what, more) => {
+    json({ name: 'x', done: true, ...more })
+    await expect(asking.pollVideo()).rejects.toMatchObject({ slug: 'video_failed', isPermanent: false })
+  })
+
+  test.each([
+    ['a reason', { raiMediaFilteredReasons: ['Faces of children.'] }, 'Faces of children.'],
+    ['a count alone', { raiMediaFilteredCount: 1 }, 'filter'],
+  ])('a filtered video is permanent: %s', async (_what, generateVideoResponse, said) => {
+    json({ name: 'x', done: true, response: { generateVideoResponse } })
+    await expect(asking.pollVideo()).rejects.toMatchObject({
+      slug: 'provider_refused',
+      isPermanent: true,
+      message: expect.stringContaining(said),
+    })
+  })
+
+  test.each(calls)('%s is retried after a reset of the connection, before and in the answer', async (_name, call) => {
+    answer = (request) => request.socket.resetAndDestroy()
+    await expect(call()).rejects.toMatchObject({ slug: 'provider_unreachable', isPermanent: false })
+    answer = (request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': 1000 }).write('{"a"')
+      setTimeout(() => request.socket.resetAndDestroy(), 20)
+    }
+    await expect(call()).rejects.toMatchObject({ slug: 'provider_unreachable', isPermanent: false })
   })
 })

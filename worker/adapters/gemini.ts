@@ -5,9 +5,12 @@ import { StepError } from '../outcomes/outcome.ts'
 import { toText, walkErrors } from '../shared/serialize_error.ts'
 import { TimeoutError, within } from '../shared/within.ts'
 import {
+  askForLess,
   check,
   explain,
+  explainVideo,
   type GeminiUsage,
+  isMalformed,
   notLost,
   operations,
   type Part,
@@ -16,6 +19,7 @@ import {
   readJson,
   unreadable,
 } from './gemini_answers.ts'
+import { loosenSchema } from './loosen_schema.ts'
 import { requireVideoHost, videoHosts } from './video_hosts.ts'
 
 /** The part of the worker's environment that says where Gemini is. */
@@ -79,8 +83,12 @@ export function createGemini(config: GeminiConfig): Gemini {
   const timeoutMs = config.GEMINI_TIMEOUT_SECONDS * 1000
   const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion, fetch: ask } })
 
-  /** Bounds a request, because Gemini may be silent or slow. */
-  async function callGemini<Result>(signal: AbortSignal, call: (abortSignal: AbortSignal) => Promise<Result>) {
+  /** Bounds a request, because Gemini may be silent or slow. `model` is for the message of a failure. */
+  async function callGemini<Result>(
+    signal: AbortSignal,
+    call: (abortSignal: AbortSignal) => Promise<Result>,
+    model?: string,
+  ) {
     if (apiKey === undefined) {
       throw permanent(
         'provider_not_configured',
@@ -96,7 +104,7 @@ export function createGemini(config: GeminiConfig): Gemini {
           cause: error,
         })
       }
-      throw hide(explain(error))
+      throw hide(explain(error, model))
     }
   }
 
@@ -157,32 +165,37 @@ export function createGemini(config: GeminiConfig): Gemini {
     signal: AbortSignal
   }): Promise<{ parts: Part[]; usage: GeminiUsage }> {
     const { model, parts, config, signal } = request
-    return callGemini(signal, async (abortSignal) =>
-      readAnswer(
+    const send = async (abortSignal: AbortSignal) => {
+      const contents = [{ role: 'user', parts }]
+      return readAnswer(
         model,
-        await client.models.generateContent({
-          model,
-          contents: [{ role: 'user', parts }],
-          config: { ...config, abortSignal },
-        }),
-      ),
-    )
+        await client.models.generateContent({ model, contents, config: { ...config, abortSignal } }),
+      )
+    }
+    return callGemini(signal, send, model)
   }
 
   return {
     videoPollMs: config.GEMINI_VIDEO_POLL_SECONDS * 1000,
 
     async writeJson({ model, prompt, system, schema, signal }) {
-      const { $schema: _, ...responseJsonSchema } = z.toJSONSchema(schema)
-      const { parts, usage } = await generate({
-        model,
-        parts: [{ text: prompt }],
-        config: {
-          responseMimeType: 'application/json',
-          responseJsonSchema,
-          ...(system !== undefined && { systemInstruction: system }),
-        },
-        signal,
+      const { $schema: _, ...strict } = z.toJSONSchema(schema)
+      const ask = (responseJsonSchema: unknown) =>
+        generate({
+          model,
+          parts: [{ text: prompt }],
+          config: {
+            responseMimeType: 'application/json',
+            responseJsonSchema,
+            ...(system !== undefined && { systemInstruction: system }),
+          },
+          signal,
+        })
+      const { parts, usage } = await ask(strict).catch((error: unknown) => {
+        if (!isMalformed(error)) throw error
+        return ask(loosenSchema(strict)).catch((error: unknown) => {
+          throw isMalformed(error) ? askForLess(error) : error
+        })
       })
       const text = parts.flatMap((part) => (part.thought ? [] : [part.text ?? ''])).join('')
       return { value: readJson(withoutKey(text), schema), usage }
@@ -202,27 +215,31 @@ export function createGemini(config: GeminiConfig): Gemini {
 
     // Without the SDK, which starts videos on Google's enterprise platform only, although it polls them here.
     async startVideo({ model, prompt, image, signal }) {
-      return callGemini(signal, async (abortSignal) => {
-        const response = await ask(
-          new URL(`/${apiVersion}/models/${encodeURIComponent(model)}:predictLongRunning`, baseUrl),
-          {
-            method: 'POST',
-            headers: { 'content-type': 'application/json', 'x-goog-api-key': apiKey ?? '' },
-            body: JSON.stringify({
-              instances: [
-                {
-                  prompt,
-                  ...(image && {
-                    image: { bytesBase64Encoded: image.bytes.toString('base64'), mimeType: image.mimeType },
-                  }),
-                },
-              ],
-            }),
-            signal: abortSignal,
-          },
-        )
-        return check(operations, JSON.parse(await requireOk(response))).name
-      })
+      return callGemini(
+        signal,
+        async (abortSignal) => {
+          const response = await ask(
+            new URL(`/${apiVersion}/models/${encodeURIComponent(model)}:predictLongRunning`, baseUrl),
+            {
+              method: 'POST',
+              headers: { 'content-type': 'application/json', 'x-goog-api-key': apiKey ?? '' },
+              body: JSON.stringify({
+                instances: [
+                  {
+                    prompt,
+                    ...(image && {
+                      image: { bytesBase64Encoded: image.bytes.toString('base64'), mimeType: image.mimeType },
+                    }),
+                  },
+                ],
+              }),
+              signal: abortSignal,
+            },
+          )
+          return check(operations, JSON.parse(await requireOk(response))).name
+        },
+        model,
+      )
     },
 
     pollVideo: ({ operation, signal }) =>
@@ -233,19 +250,16 @@ export function createGemini(config: GeminiConfig): Gemini {
           operations,
           await client.operations.getVideosOperation({ operation: asked, config: { abortSignal } }).catch(notLost),
         )
-        if (error !== undefined) {
-          // The codes of google.rpc.Code: 8 resource exhausted, 13 internal, 14 unavailable.
-          const reason = `Gemini could not make the video: ${error.message?.slice(0, 500) ?? 'it gave no reason'}`
-          if ([8, 13, 14].includes(error.code ?? 0)) throw new StepError('video_failed', reason)
-          throw permanent('provider_refused', reason)
-        }
+        if (error) throw explainVideo(error)
         if (!done) return undefined
         const uri = response?.generatedVideos?.[0]?.video?.uri
-        if (uri !== undefined) return uri
-        const [reason] = response?.raiMediaFilteredReasons ?? []
-        if (reason !== undefined)
+        if (uri) return uri
+        const [reason = response?.raiMediaFilteredCount ? 'a filter of Gemini removed it.' : undefined] =
+          response?.raiMediaFilteredReasons ?? []
+        if (reason !== undefined) {
           throw permanent('provider_refused', `Gemini could not make the video: ${reason.slice(0, 500)}`)
-        throw unreadable('it has no video')
+        }
+        throw new StepError('video_failed', 'Gemini finished without a video and without a reason.')
       }),
 
     loadVideo: ({ uri, signal }) =>

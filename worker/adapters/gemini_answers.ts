@@ -2,6 +2,7 @@ import { ApiError } from '@google/genai'
 import { z } from 'zod'
 import { StepError } from '../outcomes/outcome.ts'
 import { describeIssues } from '../shared/describe_issues.ts'
+import { findJson } from './find_json.ts'
 
 // Interprets Gemini's answers: checks their form, and says why one failed and whether another attempt may succeed.
 
@@ -49,16 +50,24 @@ const answers = z.object({
 
 export const operations = z.object({
   name: z.string().min(1),
-  done: z.boolean().optional(),
-  error: z.object({ message: z.string().optional(), code: z.number().optional() }).optional(),
+  done: z.boolean().nullish(),
+  error: z.object({ message: z.string().nullish(), code: z.number().nullish() }).nullish(),
   response: z
     .object({
       generatedVideos: z
-        .array(z.object({ video: z.object({ uri: z.url({ protocol: /^https?$/ }) }).optional() }))
-        .optional(),
-      raiMediaFilteredReasons: z.array(z.string()).optional(),
+        .array(z.object({ video: z.object({ uri: z.url({ protocol: /^https?$/ }).nullish() }).nullish() }))
+        .nullish(),
+      raiMediaFilteredCount: z.number().nullish(),
+      raiMediaFilteredReasons: z.array(z.string()).nullish(),
     })
-    .optional(),
+    .nullish(),
+})
+
+/** A quota that is spent, as google.rpc.QuotaFailure lists it. */
+const violation = z.object({
+  quotaId: z.string().catch(''),
+  quotaValue: z.coerce.string().optional().catch(undefined),
+  quotaDimensions: z.object({ model: z.string().optional() }).optional().catch(undefined),
 })
 
 /** Gemini's own error, which is inside the message of the SDK's ApiError. */
@@ -71,6 +80,7 @@ const refusals = z.object({
           '@type': z.unknown().optional(),
           reason: z.unknown().optional(),
           retryDelay: z.unknown().optional(),
+          violations: z.array(violation).optional().catch(undefined),
         }),
       )
       .optional(),
@@ -95,16 +105,17 @@ export function readAnswer(model: string, answer: unknown): { parts: Part[]; usa
   const [candidate] = candidates ?? []
   if (candidate === undefined) throw unreadable('it is empty')
   const finishReason = candidate.finishReason ?? 'STOP'
-  if (finishReason === 'MAX_TOKENS') {
-    throw permanent('answer_truncated', 'The answer is longer than the model allows. Request less text.')
-  }
-  // Permanent, because the same prompt gets the same refusal.
-  if (finishReason !== 'STOP') {
+  if (policies.has(finishReason)) {
     throw permanent(
       'provider_refused',
       `Gemini refuses to answer: ${inWords(finishReason)}. Change the text or the prompt.`,
     )
   }
+  // A loop of the model, mostly. The same request often gets a whole answer the next time.
+  if (finishReason === 'MAX_TOKENS') {
+    throw new StepError('answer_truncated', 'The answer is longer than the model allows. Request less text.')
+  }
+  if (finishReason !== 'STOP') throw unreadable(`it ended with “${inWords(finishReason)}”`)
   return {
     parts: candidate.content?.parts ?? [],
     usage: {
@@ -115,17 +126,35 @@ export function readAnswer(model: string, answer: unknown): { parts: Part[]; usa
   }
 }
 
+/** The finish reasons that name a policy. The same prompt gets the same refusal; every other reason may be chance. */
+const policies = new Set([
+  'SAFETY',
+  'PROHIBITED_CONTENT',
+  'BLOCKLIST',
+  'SPII',
+  'RECITATION',
+  'IMAGE_SAFETY',
+  'IMAGE_PROHIBITED_CONTENT',
+  'IMAGE_RECITATION',
+])
+
 const inWords = (reason: string) => reason.toLowerCase().replaceAll('_', ' ').slice(0, 100)
 
-/** Parses an answer. A failure is not permanent, because the next attempt may get a valid answer. */
+/**
+ * Returns the first JSON value in a text that matches the schema; see {@link findJson}. A failure is not permanent, because the
+ * next attempt may get a valid answer.
+ */
 export function readJson<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw unreadable('it is not JSON', cause)
-  }
-  return check(schema, value)
+  let mismatch: z.ZodError | undefined
+  const found = findJson(text, (value) => {
+    const parsed = schema.safeParse(value)
+    if (parsed.success) return { value: parsed.data }
+    mismatch ??= parsed.error
+    return undefined
+  })
+  if (found !== undefined) return found.value
+  if (mismatch === undefined) throw unreadable(text.trim() === '' ? 'it has no text' : 'it has no JSON')
+  throw unreadable(describeIssues(mismatch), mismatch)
 }
 
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
@@ -134,19 +163,14 @@ export function check<Schema extends z.ZodType>(schema: Schema, value: unknown):
   throw unreadable(describeIssues(parsed.error), parsed.error)
 }
 
-/** Turns an error of a call into a StepError with its reason; permanent where another attempt would fail, too. */
-export function explain(error: unknown): StepError {
+/** Turns an error of a call to a model into a StepError with its reason; permanent where another attempt would fail, too. */
+export function explain(error: unknown, model?: string): StepError {
   if (error instanceof StepError) return error
   // The SDK throws other errors when an answer has an unknown form.
   if (!(error instanceof ApiError)) return unreadable('its form is unknown', error)
   const { status } = error
   const said = readRefusal(error.message)
-  if (status === 429) {
-    return new StepError('provider_busy', 'Gemini accepts no more requests at the moment.', {
-      cause: error,
-      retryInMs: said.retryInMs ?? busyMs,
-    })
-  }
+  if (status === 429) return explainQuota(said, model, error)
   if ([408, 500, 502, 503, 504].includes(status)) {
     return new StepError('provider_unavailable', `Gemini does not answer at the moment (${status}).`, {
       cause: error,
@@ -161,6 +185,48 @@ export function explain(error: unknown): StepError {
   return permanent('provider_refused', `Gemini refuses the request (${status}): ${said.message}`, error)
 }
 
+/** Says which quota a 429 means: one that this server does not have, the quota of a day, or that of a minute. */
+function explainQuota(said: Refusal, asked: string | undefined, cause: ApiError): StepError {
+  const missing = said.violations.find(({ quotaValue }) => quotaValue === '0')
+  if (missing !== undefined) {
+    const model = missing.quotaDimensions?.model ?? asked ?? 'this model'
+    return permanent(
+      'provider_quota_missing',
+      `The Gemini account of this server has no quota for ${model}. Use another model, or tell the operator.`,
+      cause,
+    )
+  }
+  return new StepError('provider_busy', 'Gemini accepts no more requests at the moment.', {
+    cause,
+    retryInMs: said.retryInMs ?? busyMs,
+  })
+}
+
+/** Whether a call failed because Gemini refused the request as malformed, as it does with a schema of too many states. */
+export function isMalformed(error: unknown): error is StepError {
+  return (
+    error instanceof StepError &&
+    error.slug === 'provider_refused' &&
+    error.cause instanceof ApiError &&
+    error.cause.status === 400
+  )
+}
+
+/** Adds what the owner of the step can do to the refusal of a request whose answer has a schema. */
+export function askForLess({ slug, message, cause }: StepError): StepError {
+  return permanent(slug, `${message} Ask for less in one request, such as fewer scenes or episodes.`, cause)
+}
+
+/**
+ * Explains the failure of an operation by its code, one of google.rpc.Code: after 1 cancelled, 2 unknown, 4 deadline exceeded,
+ * 8 resource exhausted, 10 aborted, 13 internal and 14 unavailable another operation may succeed.
+ */
+export function explainVideo(error: NonNullable<z.output<typeof operations>['error']>): StepError {
+  const reason = `Gemini could not make the video: ${error.message?.slice(0, 500) ?? 'it gave no reason.'}`
+  if ([0, 1, 2, 4, 8, 10, 13, 14].includes(error.code ?? 0)) return new StepError('video_failed', reason)
+  return permanent('provider_refused', reason)
+}
+
 /** Gemini keeps operations and their files for some days only. Afterwards it answers 403, 404 or 410. */
 export function notLost(error: unknown): never {
   if (error instanceof ApiError && [403, 404, 410].includes(error.status)) {
@@ -169,22 +235,31 @@ export function notLost(error: unknown): never {
   throw error
 }
 
-function readRefusal(text: string): { message: string; isKeyInvalid?: boolean; retryInMs?: number } {
+type Refusal = {
+  message: string
+  isKeyInvalid: boolean
+  violations: z.output<typeof violation>[]
+  retryInMs?: number
+}
+
+function readRefusal(text: string): Refusal {
+  const none = { message: 'it gave no reason.', isKeyInvalid: false, violations: [] }
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     // For example the page of a proxy. The status says enough.
-    return { message: 'it gave no reason' }
+    return none
   }
   const parsed = refusals.safeParse(value)
-  if (!parsed.success) return { message: 'it gave no reason' }
+  if (!parsed.success) return none
   const { message, details = [] } = parsed.data.error
   const delay = details.find((detail) => String(detail['@type']).endsWith('google.rpc.RetryInfo'))?.retryDelay
   const seconds = Number(/^(\d+(?:\.\d+)?)s$/.exec(String(delay))?.[1] ?? 0)
   return {
-    message: message?.slice(0, 500) ?? 'it gave no reason',
+    message: message?.slice(0, 500) ?? none.message,
     isKeyInvalid: details.some(({ reason }) => reason === 'API_KEY_INVALID'),
+    violations: details.flatMap(({ violations = [] }) => violations),
     // With less than a second a step would use up all its attempts in a moment. The upper limit bounds the wait.
     ...(seconds >= 1 && { retryInMs: Math.ceil(Math.min(seconds, retryMaxSeconds) * 1000) }),
   }
