@@ -21,7 +21,7 @@ const templates = createTemplates({
 })
 const context = { id: 1, ownerId: null, signal: new AbortController().signal, deps: { templates } } as DramaContext
 const variables = { premise: 'A door.', style: '', character_count: 2, episode_count: 3 }
-const outline = (language: string) => buildPrompt(context, 'outline_prompt', language, variables)
+const outline = async (language: string) => (await buildPrompt(context, 'outline_prompt', { language }, variables)).text
 
 test.each(['Français', 'francais', 'French', 'fr', 'fr-CA', ' FR '])(
   'takes the French prompts for the language %s',
@@ -54,7 +54,12 @@ test('tells the owner neither the sources of a template nor why they failed', as
     logger: pino({ level: 'silent' }),
     bundlesFolder: '/srv/no/such/folder',
   })
-  const failed = buildPrompt({ ...context, deps: { templates: folder } } as DramaContext, 'outline_prompt', 'en', {})
+  const failed = buildPrompt(
+    { ...context, deps: { templates: folder } } as DramaContext,
+    'outline_prompt',
+    { language: 'en' },
+    {},
+  )
   await expect(failed).rejects.toMatchObject({
     slug: 'template_unavailable',
     message: 'No source has the outline_prompt of template drama. Retry the run. If it fails again, tell the operator.',
@@ -63,7 +68,7 @@ test('tells the owner neither the sources of a template nor why they failed', as
 })
 
 test('names the prompt that cannot be filled in', async () => {
-  await expect(buildPrompt(context, 'outline_prompt', 'en', {})).rejects.toMatchObject({
+  await expect(buildPrompt(context, 'outline_prompt', { language: 'en' }, {})).rejects.toMatchObject({
     slug: 'template_incomplete',
     message: 'The outline_prompt of version 1.0.0 of template drama cannot be filled in. Tell the operator.',
     cause: { message: expect.stringContaining('which was not given') },
@@ -71,7 +76,7 @@ test('names the prompt that cannot be filled in', async () => {
 })
 
 test('names the prompt that a version of the template does not have', async () => {
-  await expect(buildPrompt(context, 'sequel_prompt', 'fr', {})).rejects.toMatchObject({
+  await expect(buildPrompt(context, 'sequel_prompt', { language: 'fr' }, {})).rejects.toMatchObject({
     slug: 'template_incomplete',
     message: 'Version 1.0.0 of template drama has no sequel_prompt.',
   })

@@ -3,16 +3,27 @@ import { StepError } from '../../steps/define_handler.ts'
 import { type Locale, render, TemplateError } from '../../templates/resolver.ts'
 import type { DramaContext } from './deps.ts'
 
-/** Renders a prompt of bundle `drama`, in French for French dramas, else in English. */
+/**
+ * Renders a prompt of bundle `drama`, in French for French dramas, else in English, and returns it with the version that it
+ * comes from. The first step of a run gets the default version, and passes the number on: `template_version` of the others.
+ */
 export async function buildPrompt(
   { id, ownerId, signal, deps }: DramaContext,
   kind: string,
-  language: string,
+  { language, template_version }: { language: string; template_version?: string | undefined },
   variables: Record<string, unknown>,
-): Promise<string> {
+): Promise<{ text: string; version: string }> {
   const locale: Locale = /^(fr([-_ ]|$)|french|fran[cç]ais)/i.test(language.trim()) ? 'fr' : 'en'
   const { artifacts, version } = await deps.templates
-    .resolve({ template: 'drama', locale, artifact: kind, key: ownerId ?? String(id), jobId: id, signal })
+    .resolve({
+      template: 'drama',
+      ...(template_version !== undefined && { version: template_version }),
+      locale,
+      artifact: kind,
+      key: ownerId ?? String(id),
+      jobId: id,
+      signal,
+    })
     .catch((cause: unknown) => {
       if (!(cause instanceof TemplateError)) throw cause
       const message = `No source has the ${kind} of template drama. Retry the run. If it fails again, tell the operator.`
@@ -23,7 +34,7 @@ export async function buildPrompt(
     throw new StepError('template_incomplete', `Version ${version} of template drama has no ${kind}.`)
   }
   try {
-    return render(text, { language: language.trim() || 'English', ...variables })
+    return { text: render(text, { language: language.trim() || 'English', ...variables }), version }
   } catch (cause) {
     const message = `The ${kind} of version ${version} of template drama cannot be filled in. Tell the operator.`
     throw new StepError('template_incomplete', message, { cause })

@@ -9,6 +9,8 @@ import { httpUrl, limitOf, referencesMax } from './limits.ts'
 
 /** Any version and variant, as in Postgres. */
 const id = z.guid()
+/** The version of the prompts that the run uses. Steps of older releases have none, and get the default version. */
+const template_version = z.string().max(64).optional()
 const url = z.string().regex(httpUrl.pattern).max(httpUrl.maxLength)
 const text = (field: Parameters<typeof limitOf>[0]) => z.string().max(limitOf(field))
 const model = text('drama.model').min(1)
@@ -34,6 +36,7 @@ const setting = z.object({
   with_video: z.boolean(),
   language: z.string(),
   style: z.string(),
+  template_version,
 })
 export type Setting = z.output<typeof setting>
 
@@ -99,6 +102,7 @@ export const dramaDocuments = {
       /** The language of the prompt; steps of older releases have none. */
       language: z.string().default(''),
       style: z.string(),
+      template_version,
       prompt: z.string().min(1),
       references: z.array(url).max(referencesMax),
     }),
@@ -113,6 +117,7 @@ export const dramaDocuments = {
       /** The language of the prompt; steps of older releases have none. */
       language: z.string().default(''),
       style: z.string(),
+      template_version,
       prompt: z.string().min(1),
       references: z.array(url).max(referencesMax),
     }),

@@ -6,11 +6,11 @@ import { dramaDocuments } from './drama_documents.ts'
 /** Generates the portrait of a character or the image of a scene. */
 export default defineHandler({
   ...dramaDocuments.generate_image,
-  async run({ drama_id, kind, model, language, style, prompt, references }, context: DramaContext) {
+  async run({ drama_id, kind, model, prompt, style, references, ...setting }, context: DramaContext) {
     const { deps, signal, progress } = context
     deps.media.requireStore()
-    const [text, pictures] = await Promise.all([
-      buildPrompt(context, kind === 'portrait' ? 'portrait_prompt' : 'scene_image_prompt', language, { prompt, style }),
+    const [{ text }, pictures] = await Promise.all([
+      buildPrompt(context, kind === 'portrait' ? 'portrait_prompt' : 'scene_image_prompt', setting, { prompt, style }),
       loadReferences(references, context),
     ])
     progress(0.1)

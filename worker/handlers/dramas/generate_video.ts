@@ -23,14 +23,14 @@ const operationsMax = 3
 /** Generates the video of a scene, from the scene's image if there is one: starts it, polls it, stores it. */
 export default defineHandler({
   ...dramaDocuments.generate_video,
-  async run({ drama_id, model, language, style, prompt, references }, context: DramaContext) {
+  async run({ drama_id, model, prompt, style, references, ...setting }, context: DramaContext) {
     const { deps, signal, outputs, now, progress } = context
     deps.media.requireStore()
     const state = saved.parse(context.state ?? none)
     if (state.operation === null) {
       const first = image.safeParse(outputs['image']).data?.url
-      const [text, pictures] = await Promise.all([
-        buildPrompt(context, 'scene_video_prompt', language, { prompt, style }),
+      const [{ text }, pictures] = await Promise.all([
+        buildPrompt(context, 'scene_video_prompt', setting, { prompt, style }),
         loadReferences([...references, ...(first === undefined ? [] : [first])].slice(0, 1), context),
       ])
       const [picture] = pictures

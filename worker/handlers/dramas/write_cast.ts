@@ -9,7 +9,7 @@ import { clipText } from './limits.ts'
 export default defineHandler({
   ...dramaDocuments.write_cast,
   async run({ outline, ...setting }, context: DramaContext) {
-    const prompt = await buildPrompt(context, 'cast_prompt', setting.language, {
+    const { text: prompt } = await buildPrompt(context, 'cast_prompt', setting, {
       ...outline,
       premise: setting.premise,
       style: setting.style,
@@ -52,6 +52,7 @@ export default defineHandler({
           kind: 'portrait',
           model: setting.image_model,
           language: setting.language,
+          template_version: setting.template_version,
           style: setting.style,
           prompt: appearance,
           references: [],

@@ -9,7 +9,7 @@ import { clipText } from './limits.ts'
 export default defineHandler({
   ...dramaDocuments.write_outline,
   async run(setting, context: DramaContext) {
-    const prompt = await buildPrompt(context, 'outline_prompt', setting.language, {
+    const { text: prompt, version } = await buildPrompt(context, 'outline_prompt', setting, {
       premise: setting.premise,
       style: setting.style,
       character_count: setting.characters,
@@ -38,13 +38,15 @@ export default defineHandler({
         summary: clipText('episode.summary', summary),
       })),
     }
+    // Every step of the run uses the version of the first one, also after a rollback.
+    const pinned = { ...setting, template_version: version }
     return new WithChildren({ ...outline, usage }, [
-      { key: 'cast', type: 'write_cast', collect: 'children', input: { ...setting, outline } },
+      { key: 'cast', type: 'write_cast', collect: 'children', input: { ...pinned, outline } },
       ...outline.episodes.map(({ id }, index) => ({
         key: `script-${index + 1}`,
         type: 'write_script',
         depends_on: ['cast'],
-        input: { ...setting, outline, episode_id: id },
+        input: { ...pinned, outline, episode_id: id },
       })),
     ])
   },

@@ -9,7 +9,7 @@ import { clipText, referencesMax } from './limits.ts'
 export default defineHandler({
   ...dramaDocuments.write_scene,
   async run({ outline, episode, scene, scene_id, cast, ...setting }, context: DramaContext) {
-    const prompt = await buildPrompt(context, 'scene_text_prompt', setting.language, {
+    const { text: prompt } = await buildPrompt(context, 'scene_text_prompt', setting, {
       ...outline,
       style: setting.style,
       characters: cast,
@@ -29,8 +29,8 @@ export default defineHandler({
       image_prompt: clipText('scene.image_prompt', value.image_prompt),
       video_prompt: clipText('scene.video_prompt', value.video_prompt),
     }
-    const { drama_id, language, style } = setting
-    const picture = { drama_id, target_id: scene_id, language, style }
+    const { drama_id, language, style, template_version } = setting
+    const picture = { drama_id, target_id: scene_id, language, style, template_version }
     const children: StepSpec[] = [
       {
         key: 'image',

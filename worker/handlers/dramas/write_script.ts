@@ -31,7 +31,7 @@ export default defineHandler({
       portrait_url: portrait.safeParse(portraits[`portrait-${number + 1}`]).data?.url ?? null,
     }))
 
-    const prompt = await buildPrompt(context, 'script_prompt', setting.language, {
+    const { text: prompt } = await buildPrompt(context, 'script_prompt', setting, {
       ...outline,
       style: setting.style,
       episodes,
