@@ -564,12 +564,15 @@ export type Database = {
           backoff_max: string
           description: string
           has_handler: boolean
+          is_paid: boolean
           max_failures: number
           max_input_bytes: number
           max_losses: number
           max_output_bytes: number
+          max_turns: number
           name: string
           on_failure: string
+          owner_open_limit: number | null
           owner_running_limit: number | null
           rate_limit: number | null
           rate_spent_until: string
@@ -583,12 +586,15 @@ export type Database = {
           backoff_max?: string
           description?: string
           has_handler?: boolean
+          is_paid?: boolean
           max_failures?: number
           max_input_bytes?: number
           max_losses?: number
           max_output_bytes?: number
+          max_turns?: number
           name: string
           on_failure?: string
+          owner_open_limit?: number | null
           owner_running_limit?: number | null
           rate_limit?: number | null
           rate_spent_until?: string
@@ -602,12 +608,15 @@ export type Database = {
           backoff_max?: string
           description?: string
           has_handler?: boolean
+          is_paid?: boolean
           max_failures?: number
           max_input_bytes?: number
           max_losses?: number
           max_output_bytes?: number
+          max_turns?: number
           name?: string
           on_failure?: string
+          owner_open_limit?: number | null
           owner_running_limit?: number | null
           rate_limit?: number | null
           rate_spent_until?: string

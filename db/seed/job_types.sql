@@ -2,36 +2,36 @@
 -- GEMINI_TIMEOUT_SECONDS). A type that exists stays as it is, so a migration raises its version, too.
 insert into public.job_types (
   name, description, has_handler, on_failure, max_failures, backoff, backoff_max, timeout,
-  running_limit, owner_running_limit, version
+  running_limit, owner_running_limit, version, is_paid, owner_open_limit
 )
 values
   (
     'generate_drama', 'Generates a drama from a premise: a group.',
-    false, 'fail_run', 1, '2 s', '5 min', '5 min', null, null, 1
+    false, 'fail_run', 1, '2 s', '5 min', '5 min', null, null, 1, false, null
   ),
   (
     'write_outline', 'Writes the outline of a drama and its episodes.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1, true, null
   ),
   (
     'write_cast', 'Writes the characters of a drama.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1, true, null
   ),
   (
     'write_script', 'Writes the script of an episode and its scenes.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1, true, null
   ),
   (
     'write_scene', 'Writes the text of a scene and the prompts of its image and video.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1, true, null
   ),
   -- Continue: a missing image or video fails no drama, and regenerate_asset can make it later.
   (
     'generate_image', 'Makes a portrait or the image of a scene.',
-    true, 'continue', 5, '2 s', '5 min', '8 min', null, 20, 1
+    true, 'continue', 5, '2 s', '5 min', '8 min', null, 20, 1, true, null
   ),
   (
     'generate_video', 'Makes the video of a scene; polls a long operation.',
-    true, 'continue', 5, '5 s', '5 min', '12 min', null, 10, 1
+    true, 'continue', 5, '5 s', '5 min', '12 min', null, 10, 1, true, 10
   )
 on conflict on constraint job_types_pkey do nothing;

@@ -12,6 +12,13 @@ comment on column app.settings.run_steps_max is
 comment on column app.settings.job_events_are_kept is
   'Whether each transition of a step is written to app.job_events.';
 
+comment on column app.settings.lane_hold_max is
+  'How long a delay that a provider names may hold a lane. The end of a provider''s day is not '
+  'bounded by it.';
+comment on column app.settings.buying_is_stopped is
+  'True: no paid step without a saved state is claimed, so nothing new is bought. Operations that '
+  'have begun continue.';
+
 comment on table public.job_types is 'Kinds of background work.
 
 Clients may read name and description.';
@@ -47,6 +54,16 @@ comment on column public.job_types.running_limit is
   'limit.';
 comment on column public.job_types.owner_running_limit is
   'How many steps of this type may run at a time for one owner. Null: no limit.';
+comment on column public.job_types.owner_open_limit is
+  'How many steps of this type one owner may have open at a time: running, or queued with a saved '
+  'state. While as many are open, no step without a saved state is claimed, so the limit bounds '
+  'operations that a provider works on between two turns of a step. Null: no limit.';
+comment on column public.job_types.max_turns is
+  'How many turns a step may have: a step that reschedules itself once more fails with '
+  'too_many_turns. retry_job counts from 0 again.';
+comment on column public.job_types.is_paid is
+  'Whether a step of this type buys from a provider. While app.settings.buying_is_stopped is true, '
+  'no such step is claimed unless it has a saved state.';
 comment on column public.job_types.rate_limit is
   'How many steps may start per rate_window, over all owners, in the long run and at once after a '
   'pause (a token bucket). Null: no limit.';
@@ -126,6 +143,10 @@ comment on column app.lanes.wake_at is
   'No step of the lane is due before this time. Infinity: no step is queued.';
 comment on column app.lanes.not_before is
   'The time before which a provider takes no requests. Claims skip the lane until then.';
+comment on column app.lanes.hold_kind is
+  'Why not_before was set last: provider_delay or day_spent (the provider''s quota of the day is '
+  'used up). Null: never, or app.release_lane lifted it.';
+comment on column app.lanes.hold_reason is 'The reason of the hold, for the owner of the lane.';
 comment on column app.lanes.served_at is 'When a step was last claimed from the lane.';
 
 comment on table app.job_queue is
@@ -156,8 +177,16 @@ comment on column app.job_queue.version is 'As in public.jobs. Only workers that
 comment on column app.job_queue.priority is 'As in public.jobs.';
 comment on column app.job_queue.status is 'blocked, queued, running or joining, as in public.jobs.';
 comment on column app.job_queue.dependents is 'The siblings that wait for the step.';
+comment on column app.job_queue.turns is
+  'How often the step has rescheduled itself since its run was submitted or retried.';
 comment on column app.job_queue.state is
-  'The state that a rescheduled step saved for its next turn.';
+  'The state that a rescheduled step saved for its next turn. Null: none.';
+
+comment on table app.step_states is
+  'The saved states of steps that failed, were cancelled or were skipped. retry_job moves a state '
+  'back to app.job_queue, so that the step continues the operation that it began.';
+comment on column app.step_states.run_id is 'The run of the step; the state is deleted with it.';
+comment on column app.step_states.state is 'As in app.job_queue.';
 
 comment on table app.workers is 'Worker processes that run steps.';
 comment on column app.workers.heartbeat_at is 'When the worker last sent a heartbeat.';
