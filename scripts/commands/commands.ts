@@ -30,6 +30,7 @@ export const groups = {
     lint: 'Checks style and format.',
     format: 'Formats every file, and applies the fixes of the linter.',
     types: 'Checks types.',
+    'prove:attacks': 'Attacks a local stack as clients could, and verifies that each attack stays within its bound.',
     'chaos:jobs': 'Kills, pauses and disconnects workers at random, and verifies that every step ran once.',
   },
   Benchmarks: {
