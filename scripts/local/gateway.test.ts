@@ -131,13 +131,13 @@ describe('CORS', () => {
   })
 })
 
-describe('refusals', () => {
-  const refusalOf = async (path: string, init?: RequestInit) => {
-    const answered = await fetch(`${url}${path}`, init)
-    expect(answered.headers.get('access-control-allow-origin')).toBe('*')
-    return [answered.status, ((await answered.json()) as { details: string }).details]
-  }
+const refusalOf = async (path: string, init?: RequestInit) => {
+  const answered = await fetch(`${url}${path}`, init)
+  expect(answered.headers.get('access-control-allow-origin')).toBe('*')
+  return [answered.status, ((await answered.json()) as { details: string }).details]
+}
 
+describe('refusals', () => {
   test.each([
     ['/auth/v1/token?grant_type=password', 'The local stack has no Auth server. Get a token with npm run token.'],
     ['/storage/v1/object/a', 'The local stack has no Storage server. Upload files with POST /api/assets.'],
@@ -176,6 +176,157 @@ describe('refusals', () => {
     }
     expect((await fetch(`${url}/api/health`)).status).toBe(503)
     expect(times).toBe(1)
+  })
+})
+
+describe('the limit of bodies to /rest/v1', () => {
+  const limit = 6 * 2 ** 20
+  const head = (method: string, path: string, ...headers: string[]) =>
+    [`${method} ${path} HTTP/1.1`, 'host: a', 'content-type: application/json', ...headers, '', ''].join('\r\n')
+  /** Sends bytes, and returns the answer as soon as its JSON is complete. */
+  const send = async (...parts: (string | Buffer)[]) => {
+    const client = connect(Number(new URL(url).port), '127.0.0.1')
+    let text = ''
+    const answered = new Promise((resolve) => {
+      client.setEncoding('utf8').on('data', (data) => {
+        text += data
+        if (text.includes('}\r\n0\r\n') || text.endsWith('}')) resolve(text)
+      })
+    })
+    for (const part of parts) client.write(part)
+    await answered
+    client.destroy()
+    const slug = /"details":"(\w+)"/.exec(text)?.[1]
+    return { status: Number(text.slice(9, 12)), slug, body: text.slice(text.indexOf('{')) }
+  }
+  const chunk = (bytes: number) => `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`
+  const tooLarge = { status: 413, slug: 'request_too_large' }
+
+  test('a body that announces more than 6 MiB is refused before PostgREST gets a byte; 6 MiB pass', async () => {
+    let requests = 0
+    answer = (request, response) => {
+      requests += 1
+      return echo(request, response)
+    }
+    expect(await send(head('POST', '/rest/v1/flows', `content-length: ${limit + 1}`), '[')).toMatchObject(tooLarge)
+    expect(await send(head('GET', '/rest/v1/flows', 'content-length: 300000000'), '[')).toMatchObject(tooLarge)
+    expect(requests).toBe(0)
+    expect(await ask('/rest/v1/flows', { method: 'POST', body: 'x'.repeat(limit) })).toMatchObject({ length: limit })
+    expect(await refusalOf('/rest/v1/flows', { method: 'POST', body: 'x'.repeat(limit + 1) })).toEqual([
+      413,
+      'request_too_large',
+    ])
+  })
+
+  test('a chunked body is counted, and refused beyond 6 MiB before PostgREST gets a byte, without waiting for its end', async () => {
+    let requests = 0
+    answer = () => {
+      requests += 1
+    }
+    const parts = Array.from({ length: 7 }, () => chunk(2 ** 20))
+    expect(await send(head('POST', '/rest/v1/flows', 'transfer-encoding: chunked'), ...parts)).toMatchObject(tooLarge)
+    expect(requests).toBe(0)
+  })
+
+  test('a chunked body of at most 6 MiB arrives with its length', async () => {
+    answer = echo
+    const parts = [...Array.from({ length: 6 }, () => chunk(2 ** 20)), '0\r\n\r\n']
+    const { status, body } = await send(
+      head('POST', '/rest/v1/flows', 'transfer-encoding: chunked', 'connection: close'),
+      ...parts,
+    )
+    expect([status, body]).toEqual([200, expect.stringContaining(`"length":${limit}`)])
+    expect(body).toContain(`"content-length":"${limit}"`)
+    expect(body).not.toContain('"transfer-encoding"')
+  })
+
+  test.each(['GET', 'DELETE', 'POST'])('an empty chunked body of %s passes as no body', async (method) => {
+    answer = echo
+    const { status, body } = await send(
+      head(method, '/rest/v1/flows', 'transfer-encoding: chunked', 'connection: close'),
+      '0\r\n\r\n',
+    )
+    expect([status, body]).toEqual([200, expect.stringContaining('"length":0')])
+    expect(body).not.toContain('"transfer-encoding"')
+    expect(body).not.toMatch(/"content-length":"[1-9]/)
+  })
+
+  test('a client has four large bodies in work at a time; small ones and other clients do not wait', async () => {
+    const arrived: string[] = []
+    const waiting: ServerResponse[] = []
+    answer = async (request, response) => {
+      arrived.push(request.url ?? '')
+      for await (const _ of request);
+      if (request.url?.startsWith('/large')) waiting.push(response)
+      else response.end('{}')
+    }
+    const post = (path: string, bytes: number, localAddress = '127.0.0.1') =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const headers = { 'content-type': 'application/json', 'content-length': bytes }
+        const posted = request(`${url}/rest/v1${path}`, { method: 'POST', headers, localAddress, agent: false })
+        posted.once('response', (response) => response.resume().once('end', () => resolve(response.statusCode)))
+        posted.once('error', reject).end('x'.repeat(bytes))
+      })
+    const count = (path: string) => arrived.filter((url) => url === path).length
+    const large = Array.from({ length: 6 }, () => post('/large', 300_000))
+    await expect.poll(() => waiting.length).toBe(4)
+    expect(await post('/small', 200_000)).toBe(200)
+    expect(await post('/other', 300_000, '127.0.0.2')).toBe(200)
+    expect(count('/large')).toBe(4)
+    for (let n = 0; n < 6; n++) {
+      await expect.poll(() => waiting.length).toBeGreaterThan(0)
+      waiting.shift()?.end('{}')
+    }
+    expect(await Promise.all(large)).toEqual(Array(6).fill(200))
+  })
+
+  test('a chunked upload to the sidecar arrives as it was sent, without a limit', async () => {
+    answer = echo
+    const { body } = await send(
+      head('POST', '/api/assets', 'transfer-encoding: chunked', 'connection: close'),
+      ...Array.from({ length: 7 }, () => chunk(2 ** 20)),
+      '0\r\n\r\n',
+    )
+    expect(body).toContain(`"length":${7 * 2 ** 20}`)
+    expect(body).toContain('"transfer-encoding":"chunked"')
+  })
+})
+
+describe('a request that is not valid HTTP', () => {
+  const send = async (text: string, port = Number(new URL(url).port)) => {
+    const client = connect(port, '127.0.0.1')
+    const parts = client.setEncoding('utf8').toArray()
+    client.write(text)
+    const answered = (await parts).join('')
+    expect(answered).toContain('access-control-allow-origin: *\r\n')
+    const { details, hint, code } = JSON.parse(answered.slice(answered.indexOf('{')))
+    expect(hint).toMatch(/\.$/)
+    return [Number(answered.slice(9, 12)), code, details]
+  }
+
+  test.each([
+    ['both lengths', ['content-length: 5', 'transfer-encoding: chunked'], 400, 'request_invalid'],
+    ['two lengths', ['content-length: 5', 'content-length: 6'], 400, 'request_invalid'],
+    ['a coding that cannot be counted', ['transfer-encoding: gzip, chunked'], 400, 'request_invalid'],
+    ['headers of 20 KB', [`x-a: ${'x'.repeat(20_000)}`], 431, 'headers_too_large'],
+  ])('is refused with JSON: %s', async (_what, headers, status, slug) => {
+    const head = ['POST /rest/v1/flows HTTP/1.1', 'host: a', 'connection: close', ...headers, '', ''].join('\r\n')
+    expect(await send(`${head}2\r\n{}\r\n0\r\n\r\n`)).toEqual([status, `PT${status}`, slug])
+  })
+
+  test('and a client that sends its headers too slowly loses its connection', async () => {
+    const port = await freePort()
+    const impatient = await startGateway({
+      port,
+      postgrestPort: postgrest.port,
+      sidecarPort: sidecar.port,
+      headersTimeoutMs: 100,
+    })
+    expect(await send('GET /rest/v1/flows HTTP/1.1\r\nhost', port)).toEqual([408, 'PT408', 'request_timed_out'])
+    const silent = connect(port, '127.0.0.1')
+    silent.resume()
+    await once(silent, 'close')
+    await impatient.close()
   })
 })
 

@@ -1,12 +1,28 @@
 import { isUtf8 } from 'node:buffer'
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { type IncomingHttpHeaders, type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import httpProxy from '@fastify/http-proxy'
 import { type FastifyError, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { drain } from '../../sidecar/drain.ts'
+import {
+  BodyTooLarge,
+  gatherBody,
+  hasUnknownCoding,
+  isAnnouncedTooLarge,
+  isLarge,
+  largeBodiesAtOnce,
+} from './gateway_body.ts'
+import { createSlots } from './gateway_slots.ts'
 
 /** The ports of the local gateway and of the services behind it. */
-export type GatewayOptions = { port: number; postgrestPort: number; sidecarPort: number }
+export type GatewayOptions = {
+  port: number
+  postgrestPort: number
+  sidecarPort: number
+  /** How long a client may take to send the headers of a request. */
+  headersTimeoutMs?: number
+}
 
 export type Gateway = {
   /** Closes every connection, also those in use. */
@@ -15,28 +31,49 @@ export type Gateway = {
 
 /**
  * Serves one URL for clients, like Supabase: `/rest/v1` goes to PostgREST, `/api` to the sidecar, which handles CORS itself.
- * For development: it does for supabase-js what Supabase's own gateway does, and sets `x-client-address`, which clients
- * cannot forge. Forwards bodies as streams in both directions, and WebSockets.
+ * For development: it does for supabase-js what Supabase's own gateway does, and what docs/operations.md requires of any
+ * proxy: it sets `x-client-address`, which clients cannot forge, refuses bodies over 6 MiB to `/rest/v1`, and forwards few
+ * large ones of a client at a time, because PostgREST parses a whole body before Postgres can refuse it. Forwards bodies as streams in both directions,
+ * except chunked bodies to `/rest/v1`, and WebSockets.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const server = fastify({
     forceCloseConnections: true,
+    // Slow clients cannot keep connections: a request has 20 s for its headers, and 5 minutes for all of its bytes.
+    requestTimeout: 300_000,
+    http: { headersTimeout: options.headersTimeoutMs ?? 20_000, connectionsCheckingInterval: 1000 },
+    clientErrorHandler: refuseUnreadable,
     // The router cannot decode the URL.
     frameworkErrors: (_error, request, reply) => refuseUrl(request as FastifyRequest, reply as FastifyReply),
   })
-  // The services parse bodies and limit their size; the gateway does neither.
+  // The services parse bodies; the gateway does not. The sidecar also limits their size.
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('*', (_request, payload, done) => done(null, detach(payload)))
+  server.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
+    if (isForSidecar(request) || payload.headers['transfer-encoding'] === undefined) return detach(payload)
+    const body = await gatherBody(payload)
+    return body && Readable.from([body])
+  })
 
   server.addHook('onRequest', async (request, reply) => {
     if (isForSidecar(request)) return
     reply.headers(corsHeaders(request))
     if (request.method === 'OPTIONS') return reply.code(204).send()
+    if (hasUnknownCoding(request.raw)) {
+      return refuse(reply, 400, 'request_invalid', 'The transfer coding is not chunked.', 'Send Content-Length.')
+    }
+    if (isAnnouncedTooLarge(request.raw)) return refuseBody(reply)
     // PostgREST would answer 500 to bytes that are not UTF-8, and leave the connection hanging.
     if (!isUtf8(Buffer.from(request.raw.rawHeaders.join(''), 'latin1'))) {
       return refuse(reply, 400, 'request_invalid', 'A header is not UTF-8.', 'Send the header in ASCII.')
     }
     if (!isUtf8Escaped(request.url)) return refuseUrl(request, reply)
+  })
+  const slots = createSlots(largeBodiesAtOnce)
+  server.addHook('preValidation', async (request, reply) => {
+    if (isForSidecar(request) || !isLarge(request.raw)) return
+    const release = await slots.take(request.ip)
+    if (reply.raw.destroyed) release()
+    else reply.raw.once('close', release)
   })
   const upstreams = [
     { prefix: '/rest/v1', rewritePrefix: '/', port: options.postgrestPort },
@@ -96,6 +133,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ),
   )
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
+    if (error instanceof BodyTooLarge) return refuseBody(reply)
     const status = error.statusCode ?? 500
     if (status === 415) return refuse(reply, 415, 'media_type_unsupported', error.message, 'Correct the content type.')
     if (status < 500) return refuse(reply, 400, 'request_invalid', error.message, 'Correct the request.')
@@ -179,6 +217,53 @@ function corsHeaders({ headers }: { headers: IncomingHttpHeaders }): Record<stri
     'access-control-expose-headers': 'Content-Range,Content-Location,Location,Retry-After,ETag',
     'access-control-max-age': '3600',
   }
+}
+
+/** Answers as gate.pre_request does. */
+function refuseBody(reply: FastifyReply): FastifyReply {
+  const message = 'The request body is larger than 6 MiB.'
+  return refuse(reply, 413, 'request_too_large', message, 'Send at most 6 MiB in one request.')
+}
+
+/** Answers a client whose bytes are not a valid request, such as one with both Content-Length and Transfer-Encoding. */
+function refuseUnreadable(error: Error & { code?: string; reason?: string }, socket: Socket): void {
+  // Node's own field: the answer that this socket sends.
+  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: { headersSent: boolean } | null }
+  if (socket.writable && error.code !== 'ECONNRESET' && !answer?.headersSent) {
+    const reason = error.reason ?? error.message
+    const [status, details, message, hint] = unreadable[error.code ?? ''] ?? [
+      400,
+      'request_invalid',
+      `The request is not valid HTTP: ${reason}.`,
+      /Content-Length|Transfer-Encoding/.test(reason) ? 'Send only Content-Length, once.' : 'Correct the request.',
+    ]
+    const body = JSON.stringify({ code: `PT${status}`, details, message, hint })
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'access-control-allow-origin: *',
+      'connection: close',
+      'content-type: application/json; charset=utf-8',
+      `content-length: ${Buffer.byteLength(body)}`,
+    ]
+    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+  }
+  socket.destroySoon()
+}
+
+/** Other answers than 400, by the code of Node's error. */
+const unreadable: Record<string, [status: number, details: string, message: string, hint: string] | undefined> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    408,
+    'request_timed_out',
+    'The request did not arrive in time.',
+    'Send the whole request at once.',
+  ],
+  HPE_HEADER_OVERFLOW: [
+    431,
+    'headers_too_large',
+    'The headers have more than 16 KiB.',
+    'Send shorter headers and a shorter URL.',
+  ],
 }
 
 function refuseUrl(request: FastifyRequest, reply: FastifyReply): FastifyReply {
