@@ -31,8 +31,28 @@ export type Fault = {
     | 'bad_request'
     | 'video_failed'
     | 'video_lost'
+    /** The connection is reset. */
+    | 'reset'
+    /** The answer has a finish reason that names no policy, and no parts. */
+    | 'no_image'
+    | 'other'
+    /** The answer has only thoughts. */
+    | 'thoughts'
+    /** The JSON stands in a code fence, has a tail, or comes after an echo of the schema. */
+    | 'fence'
+    | 'tail'
+    | 'echo'
+    /** A schema with exact lengths is refused. */
+    | 'too_many_states'
+    /** The account has no quota for the model, or has spent the quota of the day. */
+    | 'limit_zero'
+    | 'day_spent'
+    /** The operation is done, without a video and without a reason. */
+    | 'video_empty'
   /** Every how many of the matching requests: 3 is every third. */
   every: number
+  /** Which of them: with every 3 and offset 1 the second, the fifth and so on. By default the last one. */
+  offset?: number
   /** How many times in all; without end by default. */
   times?: number
   /** Only requests whose path contains this, such as a model's name. */
@@ -82,7 +102,9 @@ export async function startGemini(options: { port?: number; log?: (line: string)
       if (fault.path !== undefined && !path.includes(fault.path)) return false
       const count = (seen.get(fault) ?? 0) + 1
       seen.set(fault, count)
-      return count % fault.every === 0 && count / fault.every <= (fault.times ?? Number.POSITIVE_INFINITY)
+      if (fault.kind === 'too_many_states' && !/"minItems"/.test(body)) return false
+      const round = (count - 1 - (fault.offset ?? fault.every - 1)) / fault.every
+      return Number.isInteger(round) && round >= 0 && round < (fault.times ?? Number.POSITIVE_INFINITY)
     })
     if (met?.kind === 'blocked') blocked.set(request, met)
     return met
@@ -107,7 +129,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     }
     log(`${request.method} ${path}`)
     const [, model, verb] = /^\/v1beta\/models\/([^/:]+):(\w+)$/.exec(path) ?? []
-    if (request.method === 'POST' && !['blocked', 'safety', 'empty'].includes(fault?.kind ?? '')) {
+    if (request.method === 'POST' && !unpaid.has(fault?.kind)) {
       sold.push(digest(`${path} ${body}`).toString('hex'))
     }
     if (request.method === 'POST' && model !== undefined && verb === 'generateContent') {
@@ -137,6 +159,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     if (fault?.kind === 'video_failed') {
       return send(response, 200, { name, done: true, error: { code: 13, message: 'Internal error.' } })
     }
+    if (fault?.kind === 'video_empty') return send(response, 200, { name, done: true, response: {} })
     if (fault?.kind === 'safety') {
       const raiMediaFilteredReasons = ['The prompt was filtered.']
       return send(response, 200, { name, done: true, response: { generateVideoResponse: { raiMediaFilteredReasons } } })
@@ -173,6 +196,9 @@ export async function startGemini(options: { port?: number; log?: (line: string)
   }
 }
 
+/** Faults of answers that have no content, so that Gemini bills no output. */
+const unpaid = new Set<Fault['kind'] | undefined>(['blocked', 'safety', 'empty', 'no_image', 'other'])
+
 /** Answers like a failing Gemini. Returns false if the fault is in the content of the answer. */
 async function misbehave(fault: Fault, response: ServerResponse): Promise<boolean> {
   switch (fault.kind) {
@@ -188,6 +214,29 @@ async function misbehave(fault: Fault, response: ServerResponse): Promise<boolea
       return true
     case 'bad_request':
       refuse(response, 400, 'INVALID_ARGUMENT', 'The request is invalid.')
+      return true
+    case 'too_many_states':
+      refuse(response, 400, 'INVALID_ARGUMENT', 'The schema has too many states for serving.')
+      return true
+    case 'limit_zero':
+    case 'day_spent':
+      refuse(response, 429, 'RESOURCE_EXHAUSTED', 'You exceeded your current quota.', [
+        {
+          '@type': 'type.googleapis.com/google.rpc.QuotaFailure',
+          violations: [
+            {
+              quotaMetric: 'generativelanguage.googleapis.com/generate_content_requests',
+              quotaId: 'GenerateRequestsPerDayPerProjectPerModel',
+              quotaDimensions: { location: 'global', model: 'stand-in' },
+              quotaValue: fault.kind === 'limit_zero' ? '0' : '250',
+            },
+          ],
+        },
+        { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: fault.retryDelay ?? '47s' },
+      ])
+      return true
+    case 'reset':
+      response.socket?.resetAndDestroy()
       return true
     case 'hang':
       await new Promise((resolve) => response.once('close', resolve))
@@ -219,6 +268,11 @@ function generate(model: string, body: Any, fault: Fault | undefined): unknown {
   }
   if (fault?.kind === 'empty') return { usageMetadata: { promptTokenCount } }
   if (fault?.kind === 'safety') return { candidates: [{ finishReason: 'SAFETY', index: 0 }] }
+  if (fault?.kind === 'no_image' || fault?.kind === 'other') {
+    const finishReason = fault.kind.toUpperCase()
+    return { candidates: [{ content: { role: 'model' }, finishReason, index: 0 }], usageMetadata: { promptTokenCount } }
+  }
+  if (fault?.kind === 'thoughts') return reply({ text: 'First, the lamp.', thought: true })
   if (config.responseModalities?.includes('IMAGE')) {
     return reply({ inlineData: { mimeType: 'image/png', data: makePng(prompt).toString('base64') } })
   }
@@ -226,6 +280,9 @@ function generate(model: string, body: Any, fault: Fault | undefined): unknown {
   const text = schema === undefined ? makeText(prompt, 200) : JSON.stringify(makeValue(schema, schema, prompt))
   if (fault?.kind === 'truncated') return reply({ text: text.slice(0, text.length / 2) }, 'MAX_TOKENS')
   if (fault?.kind === 'broken_json') return reply({ text: text.slice(0, text.length / 2) })
+  if (fault?.kind === 'fence') return reply({ text: `\`\`\`json\n${text}\n\`\`\`` })
+  if (fault?.kind === 'tail') return reply({ text: `${text}."\n}` })
+  if (fault?.kind === 'echo') return reply({ text: `${JSON.stringify(schema)}\n${text}` })
   return reply({ text })
 }
 

@@ -1,5 +1,5 @@
-/** How many characters are searched in all: some tenths of a second for a text full of brackets that never close. */
-const effortMax = 2 ** 25
+/** How many characters are searched in all: a tenth of a second for a text full of brackets that never close. */
+const effortMax = 2 ** 23
 
 /**
  * Finds the JSON object or array that `accept` takes in the text of a model, which may stand in a code fence, after an echo of
