@@ -15,15 +15,19 @@ values
   ),
   (
     'write_cast', 'Writes the characters of a drama.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1, true, null
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 2, true, null
   ),
   (
     'write_script', 'Writes the script of an episode and its scenes.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1, true, null
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 2, true, null
   ),
   (
     'write_scene', 'Writes the text of a scene and the prompts of its image and video.',
-    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 1, true, null
+    true, 'fail_run', 5, '2 s', '5 min', '6 min', null, 20, 2, true, null
+  ),
+  (
+    'draw_episode', 'Starts the images and videos of an episode; calls no provider.',
+    true, 'fail_run', 5, '2 s', '5 min', '1 min', null, null, 1, false, null
   ),
   -- Continue: a missing image or video fails no drama, and regenerate_asset can make it later.
   (

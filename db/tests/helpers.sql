@@ -172,6 +172,17 @@ begin
 end
 $$;
 
+-- Lets the worker of the tests claim steps of every version.
+create function tests.announce_versions()
+  returns void
+  language sql
+begin atomic
+  insert into app.workers (id, heartbeat_at, started_at, beating_since, versions)
+  select tests.worker_id(), app.now(), app.now(), app.now(), jsonb_object_agg(t.name, t.version)
+  from public.job_types as t
+  on conflict on constraint workers_pkey do update set versions = excluded.versions;
+end;
+
 create function tests.claim_steps(want integer default 100)
   returns text
   language sql

@@ -45,23 +45,25 @@ export function showProgress(): { draw(tree: JobNode, title: string): void } {
 function describe(tree: JobNode): Row[] {
   const [outline] = tree.children
   if (outline === undefined) return []
+  const parts = outline.children.flatMap((cast) => [cast, ...cast.children])
   const rows: Row[] = [
     { name: 'Outline', parts: isWritten(outline) ? 'written' : outline.status, isDone: isWritten(outline) },
   ]
-  for (const part of outline.children) {
-    const made = part.children
+  for (const part of parts) {
+    const episode = /^script-(\d+)$/.exec(part.key)?.[1]
     if (part.type === 'write_cast') {
+      const portraits = part.children.filter(({ type }) => type === 'generate_image')
       rows.push({
         name: 'Cast',
-        parts: counts(made, { portraits: 'generate_image' }),
-        isDone: part.status === 'completed',
+        parts: counts(portraits, { portraits: 'generate_image' }),
+        isDone: isWritten(part) && portraits.every(isWritten),
       })
-    } else {
-      const pictures = made.flatMap((scene) => scene.children)
+    } else if (episode !== undefined) {
+      const drawing = parts.find(({ key }) => key === `drawing-${episode}`)
       rows.push({
-        name: part.key.replace('script-', 'Episode '),
-        parts: `${counts(made, { scenes: 'write_scene' })}  ${counts(pictures, { images: 'generate_image', videos: 'generate_video' })}`,
-        isDone: part.status === 'completed',
+        name: `Episode ${episode}`,
+        parts: `${counts(part.children, { scenes: 'write_scene' })}  ${counts(drawing?.children ?? [], { images: 'generate_image', videos: 'generate_video' })}`,
+        isDone: part.status === 'completed' && drawing?.status === 'completed',
       })
     }
   }

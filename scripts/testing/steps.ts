@@ -65,6 +65,16 @@ export async function letSweep(admin: Client, workerId: string): Promise<void> {
   )
 }
 
+/** Lets this worker claim steps of every version. `admin` owns the tables. */
+export async function announceVersions(admin: Client, workerId: string): Promise<void> {
+  await admin.query(
+    `insert into app.workers (id, heartbeat_at, started_at, beating_since, versions)
+    select $1, now(), now(), now(), jsonb_object_agg(t.name, t.version) from job_types as t
+    on conflict (id) do update set versions = excluded.versions`,
+    [workerId],
+  )
+}
+
 /** Requeues lost steps as the worker with this id, which holds no steps itself. Returns their number. */
 export async function sweepSteps(client: Client, workerId: string): Promise<number> {
   const { rows } = await client.query("select worker.requeue_lost_steps($1, '[]') as requeued", [workerId])

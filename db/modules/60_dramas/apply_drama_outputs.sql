@@ -50,6 +50,9 @@ begin
   if 'write_scene' = any (v_types) then
     v_applied_ids := v_applied_ids || app.apply_scenes(v_fitting_ids);
   end if;
+  if 'draw_episode' = any (v_types) then
+    v_applied_ids := v_applied_ids || app.apply_drawings(v_fitting_ids);
+  end if;
   if v_types && '{generate_image,generate_video}'::text[] then
     v_applied_ids := v_applied_ids || app.apply_drama_media(v_fitting_ids);
   end if;

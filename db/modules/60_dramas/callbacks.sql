@@ -5,6 +5,7 @@ select
   app.register_callbacks('write_cast', on_completed => 'app.apply_drama_outputs'),
   app.register_callbacks('write_script', on_completed => 'app.apply_drama_outputs'),
   app.register_callbacks('write_scene', on_completed => 'app.apply_drama_outputs'),
+  app.register_callbacks('draw_episode', on_completed => 'app.apply_drama_outputs'),
   app.register_callbacks(
     'generate_image',
     on_completed => 'app.apply_drama_outputs',

@@ -1,6 +1,7 @@
 -- A drama grows while its steps complete, through the worker's door; unusable outputs are left out.
 begin;
 select plan(34);
+select tests.announce_versions();
 
 create temporary table users_of as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;

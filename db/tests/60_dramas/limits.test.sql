@@ -1,6 +1,7 @@
 -- A limit stands once in SQL: functions and tables follow the check of its domain, whatever it says.
 begin;
 select plan(26);
+select tests.announce_versions();
 
 -- Replaces the check of a domain for the rest of the transaction.
 create function tests.set_limit(domain text, "check" text) returns void language plpgsql as $$

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
+import { announceVersions, claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 
 // Whatever output a worker sends: the step and the other steps of the batch complete, and the drama stays valid.
@@ -15,6 +15,7 @@ beforeAll(async () => {
   database = await createDatabase()
   client = await database.connect()
   await client.query('insert into auth.users (id, email) values ($1, $2)', [owner, 'ana@example.com'])
+  await announceVersions(client, worker)
   await client.query('update app.settings set drama_writes_per_minute = 1000000')
   await client.query(`select set_config('request.jwt.claims', $1, false)`, [
     JSON.stringify({ sub: owner, role: 'authenticated' }),
@@ -67,6 +68,7 @@ const type = fc.constantFrom(
   'write_cast',
   'write_script',
   'write_scene',
+  'draw_episode',
   'generate_image',
   'generate_video',
 )

@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
+import { announceVersions, claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
 import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 
@@ -29,6 +29,7 @@ beforeAll(async () => {
     ])
     await client.query("set lock_timeout = '10s'")
   }
+  await announceVersions(watcher, worker)
 })
 afterAll(() => database.drop())
 

@@ -67,11 +67,20 @@ export const dramaDocuments = {
     output: outline.extend({ episodes: z.array(episode).min(1).max(limitOf('options.episodes')), usage }),
   },
   write_cast: {
-    input: setting.extend({ outline: outline.extend({ episodes: z.array(episode) }) }),
+    /** `starts_scripts`: the scripts are children of the cast. Missing in steps of older releases, whose outline starts them. */
+    input: setting.extend({
+      outline: outline.extend({ episodes: z.array(episode) }),
+      starts_scripts: z.literal(true).optional(),
+    }),
     output: z.object({ characters: z.array(character).min(1).max(limitOf('options.characters')), usage }),
   },
   write_script: {
-    input: setting.extend({ outline: outline.extend({ episodes: z.array(episode) }), episode_id: id }),
+    /** `cast`: missing in steps of older releases, which depend on the cast and draw the images of each scene. */
+    input: setting.extend({
+      outline: outline.extend({ episodes: z.array(episode) }),
+      episode_id: id,
+      cast: z.array(character).optional(),
+    }),
     output: z.object({
       script: text('episode.script'),
       scenes: z.array(scene).min(1).max(limitOf('options.scenes_per_episode')),
@@ -84,7 +93,9 @@ export const dramaDocuments = {
       episode,
       scene_id: id,
       scene,
-      cast: z.array(character.extend({ portrait_url: url.nullable() })),
+      /** Missing in steps of older releases, which start the image and the video of the scene themselves. */
+      is_drawn_later: z.literal(true).optional(),
+      cast: z.array(character.extend({ portrait_url: url.nullable().optional() })),
     }),
     output: z.object({
       text: text('scene.text'),
@@ -92,6 +103,22 @@ export const dramaDocuments = {
       video_prompt: text('scene.video_prompt'),
       usage,
     }),
+  },
+  draw_episode: {
+    input: z.object({
+      drama_id: id,
+      image_model: model,
+      video_model: model,
+      with_video: z.boolean(),
+      language: z.string(),
+      style: z.string(),
+      template_version,
+      /** The key of the script that this step depends on. */
+      script: z.string(),
+      /** By character: the key of the portrait that this step depends on. */
+      portraits: z.record(id, z.string()),
+    }),
+    output: z.object({}),
   },
   generate_image: {
     input: z.object({

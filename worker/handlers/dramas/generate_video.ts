@@ -28,7 +28,8 @@ export default defineHandler({
     deps.media.requireStore()
     const state = saved.parse(context.state ?? none)
     if (state.operation === null) {
-      const first = image.safeParse(outputs['image']).data?.url
+      // The image of the scene is all that a video depends on.
+      const first = image.safeParse(Object.values(outputs)[0]).data?.url
       const [{ text }, pictures] = await Promise.all([
         buildPrompt(context, 'scene_video_prompt', setting, { prompt, style }),
         loadReferences([...references, ...(first === undefined ? [] : [first])].slice(0, 1), context),

@@ -1,3 +1,4 @@
+import drawEpisode from './draw_episode.ts'
 import generateImage from './generate_image.ts'
 import generateVideo from './generate_video.ts'
 import writeCast from './write_cast.ts'
@@ -11,6 +12,7 @@ export const dramaHandlers = {
   write_cast: writeCast,
   write_script: writeScript,
   write_scene: writeScene,
+  draw_episode: drawEpisode,
   generate_image: generateImage,
   generate_video: generateVideo,
 }

@@ -1,14 +1,18 @@
 import { z } from 'zod'
-import { defineHandler, WithChildren } from '../../steps/define_handler.ts'
+import { defineHandler, type StepSpec, WithChildren } from '../../steps/define_handler.ts'
 import type { DramaContext } from './deps.ts'
 import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 import { clipText } from './limits.ts'
 
-/** Writes the characters of a drama. Children: one portrait for each character. */
+/**
+ * Writes the characters of a drama. Children: a portrait for each character; for each episode its script, and a step that draws
+ * the episode when the script with its scenes and the portraits are done. So no text waits for a portrait.
+ */
 export default defineHandler({
   ...dramaDocuments.write_cast,
-  async run({ outline, ...setting }, context: DramaContext) {
+  version: 2,
+  async run({ outline, starts_scripts, ...setting }, context: DramaContext) {
     const { text: prompt } = await buildPrompt(context, 'cast_prompt', setting, {
       ...outline,
       premise: setting.premise,
@@ -41,23 +45,40 @@ export default defineHandler({
       description: clipText('character.description', description),
       appearance: clipText('character.appearance', appearance),
     }))
-    return new WithChildren(
-      { characters, usage },
-      characters.map(({ id, appearance }, index) => ({
+    const { drama_id, image_model, video_model, with_video, language, style, template_version } = setting
+    const shared = { drama_id, language, style, template_version }
+    const portraits = characters.map(
+      ({ id, appearance }, index): StepSpec => ({
         key: `portrait-${index + 1}`,
         type: 'generate_image',
-        input: {
-          drama_id: setting.drama_id,
-          target_id: id,
-          kind: 'portrait',
-          model: setting.image_model,
-          language: setting.language,
-          template_version: setting.template_version,
-          style: setting.style,
-          prompt: appearance,
-          references: [],
-        },
-      })),
+        input: { ...shared, target_id: id, kind: 'portrait', model: image_model, prompt: appearance, references: [] },
+      }),
     )
+    const episodes = outline.episodes.flatMap(({ id: episode_id }, index): StepSpec[] => {
+      const script = `script-${index + 1}`
+      return [
+        {
+          key: script,
+          type: 'write_script',
+          collect: 'children',
+          input: { ...setting, outline, episode_id, cast: characters },
+        },
+        {
+          key: `drawing-${index + 1}`,
+          type: 'draw_episode',
+          depends_on: [script, ...portraits.map(({ key }) => key)],
+          input: {
+            ...shared,
+            image_model,
+            video_model,
+            with_video,
+            script,
+            portraits: Object.fromEntries(characters.map(({ id }, number) => [id, `portrait-${number + 1}`])),
+          },
+        },
+      ]
+    })
+    // In a run of an older release the outline has started the scripts.
+    return new WithChildren({ characters, usage }, [...portraits, ...(starts_scripts ? episodes : [])])
   },
 })

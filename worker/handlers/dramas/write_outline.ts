@@ -5,7 +5,7 @@ import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 import { clipText } from './limits.ts'
 
-/** Writes the outline of a drama. Children: the cast, and one script for each episode, which depends on the cast. */
+/** Writes the outline of a drama. Child: the cast, which starts everything else. */
 export default defineHandler({
   ...dramaDocuments.write_outline,
   async run(setting, context: DramaContext) {
@@ -41,13 +41,7 @@ export default defineHandler({
     // Every step of the run uses the version of the first one, also after a rollback.
     const pinned = { ...setting, template_version: version }
     return new WithChildren({ ...outline, usage }, [
-      { key: 'cast', type: 'write_cast', collect: 'children', input: { ...pinned, outline } },
-      ...outline.episodes.map(({ id }, index) => ({
-        key: `script-${index + 1}`,
-        type: 'write_script',
-        depends_on: ['cast'],
-        input: { ...pinned, outline, episode_id: id },
-      })),
+      { key: 'cast', type: 'write_cast', input: { ...pinned, outline, starts_scripts: true } },
     ])
   },
 })

@@ -5,10 +5,14 @@ import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 import { clipText, referencesMax } from './limits.ts'
 
-/** Writes the text of a scene and the prompts for its media. Children: the image and, if wanted, the video. */
+/**
+ * Writes the text of a scene and the prompts for its media. Only a step of an older release has children: the image and, if
+ * wanted, the video.
+ */
 export default defineHandler({
   ...dramaDocuments.write_scene,
-  async run({ outline, episode, scene, scene_id, cast, ...setting }, context: DramaContext) {
+  version: 2,
+  async run({ outline, episode, scene, scene_id, cast, is_drawn_later, ...setting }, context: DramaContext) {
     const { text: prompt } = await buildPrompt(context, 'scene_text_prompt', setting, {
       ...outline,
       style: setting.style,
@@ -29,6 +33,8 @@ export default defineHandler({
       image_prompt: clipText('scene.image_prompt', value.image_prompt),
       video_prompt: clipText('scene.video_prompt', value.video_prompt),
     }
+    if (is_drawn_later) return { ...written, usage }
+
     const { drama_id, language, style, template_version } = setting
     const picture = { drama_id, target_id: scene_id, language, style, template_version }
     const children: StepSpec[] = [

@@ -6,17 +6,18 @@ import { dramaDocuments } from './drama_documents.ts'
 import { clipText } from './limits.ts'
 
 const cast = dramaDocuments.write_cast.output.pick({ characters: true })
-/** A portrait as `collect` passes it on. A failed portrait has no URL. */
+/** A portrait in the output of the cast, in a run of an older release. A failed portrait has no URL. */
 const portrait = z.object({ url: z.string() })
 
 /** Writes the script of an episode and its list of scenes. Children: the text of each scene. */
 export default defineHandler({
   ...dramaDocuments.write_script,
+  version: 2,
   async run({ outline: { episodes, ...outline }, episode_id, ...setting }, context: DramaContext) {
     const index = episodes.findIndex(({ id }) => id === episode_id)
     const episode = episodes[index]
-    const given = cast.safeParse(context.outputs['cast'])
-    if (episode === undefined || !given.success) {
+    const characters = setting.cast ?? readCast(context.outputs['cast'])
+    if (episode === undefined || characters === undefined) {
       throw new StepError(
         'input_invalid',
         'The outline does not have this episode, or the output of the cast is missing.',
@@ -25,11 +26,6 @@ export default defineHandler({
         },
       )
     }
-    const portraits = context.outputs['cast'] as Record<string, unknown>
-    const characters = given.data.characters.map((one, number) => ({
-      ...one,
-      portrait_url: portrait.safeParse(portraits[`portrait-${number + 1}`]).data?.url ?? null,
-    }))
 
     const { text: prompt } = await buildPrompt(context, 'script_prompt', setting, {
       ...outline,
@@ -76,8 +72,18 @@ export default defineHandler({
           scene_id: scene.id,
           scene,
           cast: characters.filter(({ id }) => scene.character_ids.includes(id)),
+          ...(setting.cast && { is_drawn_later: true }),
         },
       })),
     )
   },
 })
+
+/** Returns the characters with their portraits from the output of the cast, in a run of an older release. */
+function readCast(output: unknown) {
+  const portraits = output as Record<string, unknown>
+  return cast.safeParse(output).data?.characters.map((one, number) => ({
+    ...one,
+    portrait_url: portrait.safeParse(portraits[`portrait-${number + 1}`]).data?.url ?? null,
+  }))
+}
