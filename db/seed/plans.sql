@@ -1,6 +1,6 @@
 -- Plans. A plan that an operator has changed stays as it is.
-insert into public.plans (id, name, description)
+insert into public.plans (id, name, description, bytes_stored)
 values
-  ('free', 'Free', 'The plan of every new user.'),
-  ('pro', 'Pro', 'For users who create something every day.')
+  ('free', 'Free', 'The plan of every new user.', 1073741824),
+  ('pro', 'Pro', 'For users who create something every day.', 21474836480)
 on conflict on constraint plans_pkey do nothing;

@@ -6,6 +6,8 @@ comment on column app.settings.api_key_writes_per_minute is
 
 comment on table public.plans is
   'The plans that a user can have.';
+comment on column public.plans.bytes_stored is
+  'How many bytes a user of the plan may store: documents of dramas, and their images and videos.';
 comment on table public.users is
   'The profile of a signed-in user. Created and deleted with the auth user.';
 comment on column public.users.credits is

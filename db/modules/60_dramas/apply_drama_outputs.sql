@@ -2,8 +2,8 @@
 --
 -- Called by   the job engine, as on_completed of all types of dramas: in the transaction that
 --             completes the steps
--- Writes      dramas, drama_characters, episodes, scenes; jobs.error_slug of steps whose output is
---             not usable
+-- Writes      dramas, drama_characters, episodes, scenes; drama_media, drama_sizes; jobs.error_slug
+--             of steps whose output is not usable
 -- Locks       the engine has locked the runs; this locks the dramas, lowest id first, then their
 --             rows
 -- Why         a callback never raises because of an output. The handler's schema fails malformed
@@ -55,6 +55,7 @@ begin
   end if;
   if v_types && '{generate_image,generate_video}'::text[] then
     v_applied_ids := v_applied_ids || app.apply_drama_media(v_fitting_ids);
+    perform app.record_drama_media(apply_drama_outputs.job_ids);
   end if;
 
   update public.jobs as j

@@ -116,6 +116,34 @@ comment on column app.drama_requests.drama_id is 'The drama.';
 comment on column app.drama_requests.request_hash is
   'The SHA-256 of the request, from app.hash_drama_request.';
 
+comment on table app.drama_media is
+$$The images and videos that steps of a drama have stored, also those that the drama shows no more.
+
+The URL of a file is <ASSETS_CDN_URL>/drama-assets/<drama_id>/<name>.$$;
+comment on column app.drama_media.drama_id is 'The drama whose step stored the file.';
+comment on column app.drama_media.name is 'The last part of the key: the hash of the bytes and the type.';
+comment on column app.drama_media.bytes is 'The size of the file.';
+
+comment on table app.drama_sizes is
+  'How many bytes a drama stores; app.count_owner_bytes adds them up per owner.';
+comment on column app.drama_sizes.drama_id is 'The drama.';
+comment on column app.drama_sizes.owner_id is 'The owner of the drama.';
+comment on column app.drama_sizes.document_bytes is
+  'The size of the document when it was last saved or its run ended; 0 until then.';
+comment on column app.drama_sizes.media_bytes is 'The sum of the files in app.drama_media.';
+
+comment on table app.deleted_media is
+$$Deleted dramas whose images and videos a worker deletes from the object store.
+
+A row is due at once, and again an hour later, because a step that was running may still store a
+file. The second removal deletes the row.$$;
+comment on column app.deleted_media.drama_id is 'The id that the drama had.';
+comment on column app.deleted_media.deleted_at is 'When the drama was deleted.';
+comment on column app.deleted_media.remove_at is
+  'When the objects are due for removal, or a claim ends.';
+comment on column app.deleted_media.attempts is 'How many claims have not been confirmed.';
+comment on column app.deleted_media.claim_id is 'The last claim of a worker; null if it ended.';
+
 comment on table app.drama_packages is
 $$The document of a drama as get_drama_complete returns it, built once.
 

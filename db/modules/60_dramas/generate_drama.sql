@@ -3,8 +3,8 @@
 -- Called by   clients
 -- Writes      dramas, drama_runs; as app.submit_run; rate_limits
 -- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found,
---             PT409 idempotency_key_taken, PT422 premise_invalid, model_unknown, options_invalid,
---             idempotency_key_invalid, PT429 rate_limited
+--             PT409 idempotency_key_taken, storage_used_up, PT422 premise_invalid, model_unknown,
+--             options_invalid, idempotency_key_invalid, PT429 rate_limited
 -- Idempotent  same idempotency_key, same owner, same request: returns the first drama as it is now,
 --             and changes nothing
 create or replace function app.generate_drama(
@@ -77,7 +77,8 @@ and jobs, or read job_tree(run_id). cancel_job(run_id) stops the run, retry_job(
 from its failed steps.
 422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid. 404 drama_not_found:
 the drama of this key was deleted. 404 owner_not_found: the user was deleted.
-409 idempotency_key_taken: the key belongs to another request. 429 rate_limited.
+409 idempotency_key_taken: the key belongs to another request. 409 storage_used_up: the plan stores
+no more bytes. 429 rate_limited.
 From origin 002.$$;
 
 grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;

@@ -3,7 +3,7 @@
 -- Called by   the owner; service_role
 -- Writes      drama_runs; portrait_job_id, image_job_id or video_job_id; as app.submit_run;
 --             rate_limits
--- Errors      PT404 drama_not_found, PT409 idempotency_key_taken,
+-- Errors      PT404 drama_not_found, PT409 idempotency_key_taken, storage_used_up,
 --             PT422 asset_kind_unknown, prompt_missing, prompt_invalid, model_unknown,
 --             idempotency_key_invalid, PT429 rate_limited
 -- Idempotent  same idempotency_key, same owner, same request: returns the first run and changes
@@ -84,6 +84,7 @@ begin
     -- Lock the owner and a new lane before the drama, because app.submit_keyed_run locks the owner,
     -- too, and a worker that hands in children inserts their lanes before it locks the drama.
     perform app.lock_drama_owner(v_owner_id);
+    perform app.require_storage(v_owner_id, 1);
     perform app.ensure_lanes(v_owner_id, array[v_type]);
     v_drama := app.lock_drama(v_drama_id);
     v_run_id := app.submit_keyed_run(
@@ -146,7 +147,7 @@ same target_id, kind and prompt returns the first run and generates nothing.
 Returns the id of the run, for job_tree, cancel_job and retry_job. The last run for a target
 and kind counts.
 404 drama_not_found. 409 idempotency_key_taken: the key belongs to another request or to a deleted
-drama. 422 asset_kind_unknown, prompt_missing, prompt_invalid, model_unknown,
+drama. 409 storage_used_up: the plan stores no more bytes. 422 asset_kind_unknown, prompt_missing, prompt_invalid, model_unknown,
 idempotency_key_invalid. 429 rate_limited. From origin 002.$$;
 
 grant execute on function app.regenerate_asset(uuid, text, text, text)

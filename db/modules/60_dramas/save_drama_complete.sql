@@ -1,9 +1,9 @@
 -- app.save_drama_complete, public.save_drama_complete
 --
 -- Called by   clients for themselves; service_role for an owner; npm run dramas:import
--- Writes      dramas, drama_characters, episodes, scenes, drama_packages; rate_limits
+-- Writes      dramas, drama_characters, episodes, scenes, drama_packages, drama_sizes; rate_limits
 -- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found, PT409 drama_changed,
---             external_id_taken, PT413 drama_too_large,
+--             external_id_taken, storage_used_up, PT413 drama_too_large,
 --             PT422 drama_invalid, owner_missing, PT429 rate_limited
 -- Idempotent  saving an unchanged drama changes nothing, updated_at included
 -- Locks       the owner, then the drama, then its rows, then the caller's row of rate_limits
@@ -19,6 +19,8 @@ declare
   v_max_bytes constant integer := app.get_domain_limit('app.drama_document');
   v_limit integer := (select s.drama_writes_per_minute from app.settings as s);
   v_id uuid;
+  v_bytes bigint;
+  v_growth bigint;
   v_saved app.drama_packages;
 begin
   perform app.require_read_committed();
@@ -49,13 +51,20 @@ begin
   from app.drama_packages as p
   where p.drama_id = v_id;
   -- A client must be able to save a drama as it was read.
-  if octet_length(v_saved.package::text) > v_max_bytes then
+  v_bytes := octet_length(v_saved.package::text);
+  if v_bytes > v_max_bytes then
     perform app.fail(
       413,
       'drama_too_large',
       format('The drama is larger than %s MiB.', v_max_bytes / 1048576),
       'Store large texts elsewhere, and put their URLs into the drama.'
     );
+  end if;
+  v_growth := app.record_drama_size(v_id, v_owner_id, v_bytes);
+  -- After take_rate, whose lock orders the saves of a caller. A drama that becomes smaller is always
+  -- stored.
+  if v_growth > 0 then
+    perform app.require_storage(v_owner_id, v_growth, is_counted => true);
   end if;
   perform app.set_drama_headers(v_saved.updated_at);
   return v_saved.package;
@@ -85,8 +94,8 @@ other callers leave it out.
 Returns the drama as it is stored now.
 404 drama_not_found: the drama, or a character, episode or scene in it, does not belong to the
 owner. 409 drama_changed: somebody changed or deleted the drama since it was read. 409
-external_id_taken. 413 drama_too_large. 422 drama_invalid, owner_missing.
-404 owner_not_found. 429 rate_limited. 400 22P05: the character \u0000. From origin 002.$$;
+external_id_taken. 409 storage_used_up: the plan has no room for the drama; a drama that becomes
+smaller is always saved. 413 drama_too_large. 422 drama_invalid, owner_missing. 404 owner_not_found. 429 rate_limited. 400 22P05: the character \u0000. From origin 002.$$;
 
 grant execute on function app.save_drama_complete(json, uuid) to authenticated, service_role;
 grant execute on function public.save_drama_complete(json, uuid) to authenticated, service_role;

@@ -1,7 +1,7 @@
 -- app.save_drama_row
 --
 -- Writes      dramas
--- Errors      PT404 drama_not_found, PT409 drama_changed, external_id_taken
+-- Errors      PT404 drama_not_found, PT409 drama_changed, external_id_taken, storage_used_up
 -- Locks       the drama
 create or replace function app.save_drama_row(drama json, owner_id uuid)
   returns uuid
@@ -44,6 +44,8 @@ begin
   where v_new.may_be_new
   on conflict do nothing;
   if found then
+    -- Refuse a new drama before its parts are stored: a refused request counts against no limit.
+    perform app.require_storage(save_drama_row.owner_id, 1);
     return v_new.id;
   end if;
 

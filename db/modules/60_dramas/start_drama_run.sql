@@ -1,7 +1,7 @@
 -- app.start_drama_run
 --
 -- Writes      as app.submit_run
--- Errors      PT404 drama_not_found, owner_not_found, PT409 idempotency_key_taken,
+-- Errors      PT404 drama_not_found, owner_not_found, PT409 idempotency_key_taken, storage_used_up,
 --             PT422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid
 -- Idempotent  same idempotency_key, same owner: returns the first drama, with its own id, and
 --             changes nothing
@@ -38,6 +38,7 @@ begin
   end if;
 
   perform app.lock_drama_owner(v_drama.owner_id);
+  perform app.require_storage(v_drama.owner_id, 1);
   v_drama.model := app.require_model('text', nullif(v_drama.model, ''));
   v_drama.options := app.parse_drama_options(v_drama.options);
   v_drama.language := v_drama.options ->> 'language';
