@@ -704,6 +704,7 @@ export type Database = {
       }
       plans: {
         Row: {
+          bytes_stored: number
           created_at: string
           description: string
           id: string
@@ -711,6 +712,7 @@ export type Database = {
           updated_at: string
         }
         Insert: {
+          bytes_stored?: number
           created_at?: string
           description?: string
           id: string
@@ -718,6 +720,7 @@ export type Database = {
           updated_at?: string
         }
         Update: {
+          bytes_stored?: number
           created_at?: string
           description?: string
           id?: string

@@ -93,7 +93,8 @@ export function createDramaMedia(store: Store | undefined, publicUrl: string | u
               open: () => Readable.from([bytes]),
               length: bytes.length,
               contentType: mimeType,
-              cacheControl: 'public, max-age=31536000, immutable',
+              // A cache may show a deleted file for a day at most.
+              cacheControl: 'public, max-age=86400',
             },
             signal,
           )

@@ -1,13 +1,9 @@
 import { z } from 'zod'
 import { defineTask, type TaskContext } from '../queue/define_task.ts'
-import { inParallel } from '../shared/in_parallel.ts'
-import type { Store } from '../shared/object_store.ts'
+import { deleteObjects } from './delete_objects.ts'
 import type { Deps } from './deps.ts'
 
 const batchSize = 100
-const deletesAtOnce = 10
-/** A store that is down is not asked a thousand times. */
-const failuresMax = 10
 const hourMs = 3_600_000
 const prefix = 'shared-assets/'
 
@@ -47,7 +43,7 @@ async function removeOrphans(limit: number, { store, db, logger, signal }: TaskC
     const size = Math.min(batchSize, limit - claimed)
     const batch = await db.call<Claimed>('worker.claim_orphaned_assets', { limit: size })
     claimed += batch.length
-    const outcome = await deleteAll(
+    const outcome = await deleteObjects(
       store,
       batch.map(({ object_key }) => object_key),
       signal,
@@ -87,31 +83,11 @@ async function findUnknown(
   logger[unknown.length > 0 ? 'warn' : 'info'](facts, 'Store was compared with the database')
   if (!remove) return
 
-  const { deleted, failure } = await deleteAll(store, unknown, signal)
+  const { deleted, failure } = await deleteObjects(store, unknown, signal)
   if (deleted.size > 0) logger.info({ deleted: deleted.size }, 'Unknown objects were deleted')
   if (failure) {
     const rest = unknown.length - deleted.size
     throw new Error(`${rest} of ${unknown.length} unknown objects could not be deleted`, { cause: failure })
   }
   if (signal.aborted) throw new Error('Deleting unknown objects was interrupted because the worker is stopping')
-}
-
-/** Deletes objects in parallel. Gives up after some failures, or when the signal aborts. */
-async function deleteAll(
-  store: Store,
-  keys: string[],
-  signal: AbortSignal,
-): Promise<{ deleted: Set<string>; failure: Error | undefined }> {
-  const deleted = new Set<string>()
-  const failures: Error[] = []
-  await inParallel(keys, deletesAtOnce, undefined, async (key) => {
-    if (signal.aborted || failures.length >= failuresMax) return
-    try {
-      await store.delete(key, signal)
-      deleted.add(key)
-    } catch (error) {
-      failures.push(error as Error)
-    }
-  })
-  return { deleted, failure: failures[0] }
 }

@@ -68,7 +68,8 @@ return app.delete_drama(drama_id);
 comment on function public.delete_drama(uuid) is
 $$Deletes a drama with its characters, episodes and scenes, and cancels its jobs.
 
-Images and videos stay in the object store. 404 drama_not_found. 409 drama_changed: a job was
+A worker deletes the images and videos within minutes, and once more an hour later; caches may keep
+them for a day. 404 drama_not_found. 409 drama_changed: a job was
 started while the drama was being deleted; repeat the request. From origin 002, which does not
 mention deletion.$$;
 

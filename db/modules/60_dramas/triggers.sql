@@ -10,6 +10,12 @@ create or replace trigger _200_record_run
   when (new.run_id is not null)
   execute function app.tg_dramas__record_run();
 
+create or replace trigger _300_record_deleted_media
+  after delete on public.dramas
+  referencing old table as old_dramas
+  for each statement
+  execute function app.tg_dramas__record_deleted_media();
+
 create or replace trigger _100_touch_updated_at
   before update on public.dramas
   for each row

@@ -14,6 +14,8 @@ grant select on executable to public;
 select set_eq(
   $$ select function from executable where role = 'worker' $$,
   array[
+    'worker.claim_deleted_media', 'worker.list_removable_media', 'worker.confirm_media_removal',
+    'worker.find_unknown_media',
     'worker.claim_orphaned_assets', 'worker.claim_template_uploads', 'worker.confirm_template_claim', 'worker.exchange_steps',
     'worker.find_unknown_objects', 'worker.forget_assets', 'worker.forget_template_uploads', 'worker.heartbeat',
     'worker.send_heartbeat', 'worker.requeue_lost_steps',

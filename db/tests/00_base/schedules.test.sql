@@ -10,8 +10,10 @@ select results_eq(
       ('delete-finished-runs', '20 3 * * *', 'app.delete_finished_runs'),
       ('delete-spent-rates', '15 4 * * *', 'app.delete_spent_rates'),
       ('delete-unshared-resources', '30 * * * *', 'app.delete_unshared_resources'),
+      ('find-unknown-media', '50 3 * * *', 'app.enqueue_media_audit'),
       ('find-unknown-objects', '45 3 * * *', 'app.enqueue_asset_audit'),
       ('publish-api-key-uses', '* * * * *', 'app.publish_api_key_uses'),
+      ('remove-deleted-media', '*/5 * * * *', 'app.enqueue_media_removal'),
       ('repeat-callbacks', '* * * * *', 'app.repeat_callbacks'),
       ('sweep-template-uploads', '25 * * * *', 'app.enqueue_template_sweep')
   $$,

@@ -1,0 +1,26 @@
+import { inParallel } from '../shared/in_parallel.ts'
+import type { Store } from '../shared/object_store.ts'
+
+const deletesAtOnce = 10
+/** A store that is down is not asked a thousand times. */
+const failuresMax = 10
+
+/** Deletes objects in parallel. Gives up after some failures, or when the signal aborts. */
+export async function deleteObjects(
+  store: Store,
+  keys: string[],
+  signal: AbortSignal,
+): Promise<{ deleted: Set<string>; failure: Error | undefined }> {
+  const deleted = new Set<string>()
+  const failures: Error[] = []
+  await inParallel(keys, deletesAtOnce, undefined, async (key) => {
+    if (signal.aborted || failures.length >= failuresMax) return
+    try {
+      await store.delete(key, signal)
+      deleted.add(key)
+    } catch (error) {
+      failures.push(error as Error)
+    }
+  })
+  return { deleted, failure: failures[0] }
+}
