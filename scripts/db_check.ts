@@ -8,6 +8,7 @@ import { findMigrationFaults, findMisplaced, readFiles, type TextFile } from './
 import { checkFreeze } from './check/freeze.ts'
 import { checkHandlers } from './check/handlers.ts'
 import { checkLimits } from './check/limits.ts'
+import { checkLimitsPage } from './check/limits_page.ts'
 import { checkObjects } from './check/objects.ts'
 import { count, type Outcome, printOutcome } from './check/outcome.ts'
 import { checkPlpgsql } from './check/plpgsql.ts'
@@ -20,7 +21,12 @@ import { checkPictures } from './docs/pictures.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
 
 const { options } = readArguments('db:check', {
-  options: { write: { type: 'boolean', about: 'writes the generated files again: db/catalog.txt and the records' } },
+  options: {
+    write: {
+      type: 'boolean',
+      about: 'writes the generated files again: db/catalog.txt, docs/guide/limits.md and the records',
+    },
+  },
   about: 'Also compares the database of DATABASE_URL, or else of the running local stack, with the files.',
   environment: ['DATABASE_URL', 'PLINTH_HOME', 'PLINTH_POSTGRES_BIN'],
   example: 'db:check -- --write',
@@ -107,6 +113,7 @@ async function checkDatabase(cluster: Cluster): Promise<void> {
   await check('objects', () => withClient(url, (client) => checkObjects(client, modules)))
   await check('handlers', () => withClient(url, checkHandlers))
   await check('limits', () => withClient(url, checkLimits))
+  await check('limits page', () => withClient(url, (client) => checkLimitsPage(client, root, options.write)))
   await check('catalog', () => checkCatalog(root, catalog, options.write))
   await check('pictures', async () => checkPictures(options.write))
   await check('repeat', () => checkRepeat(url, catalog))

@@ -2,12 +2,13 @@
 
 comment on column app.settings.api_key_writes_per_minute is
   'How many requests per minute an API key that may write can make. The limits of its owner also '
-  'apply.';
+  'apply. Limit per API key: 429 rate_limited.';
 
 comment on table public.plans is
   'The plans that a user can have.';
 comment on column public.plans.bytes_stored is
-  'How many bytes a user of the plan may store: documents of dramas, and their images and videos.';
+  'How many bytes a user of the plan may store: documents of dramas, and their images and '
+  'videos. Limit per user: 409 storage_used_up.';
 comment on table public.users is
   'The profile of a signed-in user. Created and deleted with the auth user.';
 comment on column public.users.credits is

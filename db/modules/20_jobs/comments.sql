@@ -6,15 +6,16 @@ comment on column app.settings.job_lease is
 comment on column app.settings.job_retention is 'How long a finished run is kept.';
 comment on column app.settings.job_retries_per_hour is
   'How many times an hour a user may call retry_job. The limit exists because a retry repeats '
-  'work that was running when its run was cancelled.';
+  'work that was running when its run was cancelled. Limit per user: 429 rate_limited.';
 comment on column app.settings.run_steps_max is
-  'The maximum number of steps in a run, including the children that handlers add.';
+  'The maximum number of steps in a run, including the children that handlers add. Limit per '
+  'run: 422 too_many_steps.';
 comment on column app.settings.job_events_are_kept is
   'Whether each transition of a step is written to app.job_events.';
 
 comment on column app.settings.lane_hold_max is
   'How long a delay that a provider names may hold a lane. The end of a provider''s day is not '
-  'bounded by it.';
+  'bounded by it. Limit per lane: the hold ends.';
 comment on column app.settings.buying_is_stopped is
   'True: no paid step without a saved state is claimed, so nothing new is bought. Operations that '
   'have begun continue.';
@@ -32,48 +33,53 @@ comment on column public.job_types.on_failure is
 comment on column public.job_types.max_failures is
   'The number of failures after which a step is not tried again. Transient errors and timeouts '
   'count. Delays that a provider names are counted apart: a step may have 100 of them. So are '
-  'losses; see max_losses.';
+  'losses; see max_losses. Limit per step: the step fails.';
 comment on column public.job_types.max_losses is
   'The number of losses after which a step is not tried again. A loss: the process of the step '
-  'ended or stalled while the step may have been running. After a loss the step runs alone in its '
-  'process, because another step may have caused the loss.';
+  'ended or stalled while the step may have been running. After a loss the step runs alone in '
+  'its process, because another step may have caused the loss. Limit per step: the step fails '
+  'with worker_lost.';
 comment on column public.job_types.version is
   'The version of the input that new steps of this type get. Raise it, in a migration and in the '
   'seed data, whenever the input changes: only workers that announce this version or a later one '
   'claim these steps.';
 comment on column public.job_types.max_input_bytes is
   'The maximum size of the outputs that a step depends on, together. A step with more fails with '
-  'input_too_large.';
+  'input_too_large. Limit per step: the step fails with input_too_large.';
 comment on column public.job_types.backoff is
   'The pause after the first failure. It doubles with each failure, up to backoff_max.';
 comment on column public.job_types.backoff_max is 'The longest pause between two attempts.';
 comment on column public.job_types.timeout is
-  'The time after which the worker aborts a handler. A timeout counts as a failure.';
+  'The time after which the worker aborts a handler. A timeout counts as a failure. Limit per '
+  'attempt: the attempt fails with timed_out.';
 comment on column public.job_types.running_limit is
   'How many steps of this type may run at a time, over all owners. 0 stops the type; null: no '
-  'limit.';
+  'limit. Limit per type: further steps wait.';
 comment on column public.job_types.owner_running_limit is
-  'How many steps of this type may run at a time for one owner. Null: no limit.';
+  'How many steps of this type may run at a time for one owner. Null: no limit. Limit per owner: '
+  'further steps wait.';
 comment on column public.job_types.owner_open_limit is
-  'How many steps of this type one owner may have open at a time: running, or queued with a saved '
-  'state. While as many are open, no step without a saved state is claimed, so the limit bounds '
-  'operations that a provider works on between two turns of a step. Null: no limit.';
+  'How many steps of this type one owner may have open at a time: running, or queued with a '
+  'saved state. While as many are open, no step without a saved state is claimed, so the limit '
+  'bounds operations that a provider works on between two turns of a step. Null: no limit. Limit '
+  'per owner: further steps wait.';
 comment on column public.job_types.max_turns is
   'How many turns a step may have: a step that reschedules itself once more fails with '
-  'too_many_turns. retry_job counts from 0 again.';
+  'too_many_turns. retry_job counts from 0 again. Limit per step: the step fails.';
 comment on column public.job_types.is_paid is
   'Whether a step of this type buys from a provider. While app.settings.buying_is_stopped is true, '
   'no such step is claimed unless it has a saved state.';
 comment on column public.job_types.rate_limit is
-  'How many steps may start per rate_window, over all owners, in the long run and at once after a '
-  'pause (a token bucket). Null: no limit.';
-comment on column public.job_types.rate_window is 'The period of rate_limit.';
+  'How many steps may start per rate_window, over all owners, in the long run and at once after '
+  'a pause (a token bucket). Null: no limit. Limit per type: further steps wait.';
+comment on column public.job_types.rate_window is
+  'The period of rate_limit. Limit per type: further steps wait.';
 comment on column public.job_types.rate_spent_until is
   'The state of the token bucket: the time until which started steps have used it (generic cell '
   'rate algorithm).';
 comment on column public.job_types.max_output_bytes is
   'The maximum size of a step''s output as JSON text. A larger output fails the step with '
-  'output_too_large.';
+  'output_too_large. Limit per step: the step fails with output_too_large.';
 
 comment on table app.runs is
   'One row per run, with the id of its root job. Every change of a step locks the row of its run; '

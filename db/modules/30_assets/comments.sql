@@ -1,5 +1,12 @@
 -- Comments on the tables and columns of this module.
 
+comment on column app.settings.asset_max_bytes is
+  'The largest file that can be uploaded. Limit per file: 413 asset_too_large.';
+comment on column app.settings.asset_uploads_per_minute is
+  'How many files a caller may upload per minute. Limit per caller: 429 rate_limited.';
+comment on column app.settings.asset_grace is
+  'How long a file that nothing shows is kept. Limit per file: the file is deleted.';
+
 comment on table app.asset_types is
 $$Types of files that can be uploaded, as the first bytes of a file tell.
 

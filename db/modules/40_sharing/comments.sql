@@ -1,5 +1,9 @@
 -- Comments on the tables, columns and types of this module.
 
+comment on column app.settings.share_writes_per_minute is
+  'How many shares and rows a caller may write per minute. A write counts once, and once more for '
+  'each 64 KiB or 64 rows. Limit per caller: 429 rate_limited.';
+
 comment on table public.shared_resources is
 $$Shares. Each opens one sealed resource for an hour at most, by its id.
 

@@ -30,6 +30,12 @@ $$;
 comment on function app.get_share_limit(text) is
 $$Returns a limit of sharing by its name.
 
-package_bytes: the largest shared package. large_package_bytes: above this size, a caller shares one
-package at a time. flow_name_bytes, flow_nodes, node_id_bytes: of a flow. card_fields: fields or
-elements of each object or array of a card. session_fields, session_cards: of a session.$$;
+package_bytes: The shared package. Limit per share: 413 package_too_large.
+large_package_bytes: Above this size, a caller shares one package at a time. Limit per caller: 429
+rate_limited.
+flow_name_bytes: The name of a flow. Limit per flow: 422 flow_invalid.
+flow_nodes: Agents, data stores and if-nodes of a flow. Limit per flow: 422 too_many_nodes.
+node_id_bytes: The id of a node. Limit per node: 422 flow_invalid.
+card_fields: Fields or elements of an object or array. Limit per object of a card: 422 card_invalid.
+session_fields: Fields of an object. Limit per object of a session: 422 session_invalid.
+session_cards: Characters and scenarios of a session. Limit per session: 422 session_invalid.$$;

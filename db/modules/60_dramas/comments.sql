@@ -1,10 +1,13 @@
 -- Comments on the tables, columns and domains of this module.
 
 comment on column app.settings.drama_writes_per_minute is
-  'How many dramas a user may save per minute. A save counts once, and once more for each 64 KiB.';
-comment on column app.settings.dramas_per_day is 'How many dramas a user may generate per day.';
+  'How many dramas a user may save per minute. A save counts once, and once more for each 64 '
+  'KiB. Limit per user: 429 rate_limited.';
+comment on column app.settings.dramas_per_day is
+  'How many dramas a user may generate per day. Limit per user: 429 rate_limited.';
 comment on column app.settings.drama_assets_per_day is
-  'How many portraits, images and videos a user may generate again per day with regenerate_asset.';
+  'How many portraits, images and videos a user may generate again per day with '
+  'regenerate_asset. Limit per user: 429 rate_limited.';
 
 comment on table public.ai_models is 'AI models that generate dramas.';
 comment on column public.ai_models.name is 'The name that the provider uses for the model.';
@@ -154,25 +157,47 @@ comment on column app.drama_packages.updated_at is
   'updated_at of the drama when the package was built.';
 comment on column app.drama_packages.package is 'The document.';
 
-comment on domain app.tiny_text is 'The limit of a language or the name of a model, in characters.';
-comment on domain app.label_text is 'The limit of a genre, in characters.';
-comment on domain app.short_text is 'The limit of a title, a name or a role, in characters.';
-comment on domain app.medium_text is 'The limit of a logline or a style, in characters.';
+comment on domain app.tiny_text is
+  'The limit of a language or the name of a model, in characters. Limit per field: 422 '
+  'drama_invalid.';
+comment on domain app.label_text is
+  'The limit of a genre, in characters. Limit per field: 422 drama_invalid.';
+comment on domain app.short_text is
+  'The limit of a title, a name or a role, in characters. Limit per field: 422 drama_invalid.';
+comment on domain app.medium_text is
+  'The limit of a logline or a style, in characters. Limit per field: 422 drama_invalid.';
 comment on domain app.long_text is
-  'The limit of a premise, a summary, a description or a prompt, in characters.';
-comment on domain app.huge_text is 'The limit of a script or the text of a scene, in characters.';
-comment on domain app.http_url is 'The form of a URL in a drama, and its limit in bytes.';
-comment on domain app.external_id is 'The limits of external_id, in bytes.';
-comment on domain app.extra is 'The form of extra, and its limit in bytes.';
-comment on domain app.character_ids is 'The limit of characters in a scene.';
-comment on domain app.character_list is 'The limit of characters in a drama.';
-comment on domain app.episode_list is 'The limit of episodes in a drama.';
-comment on domain app.scene_list is 'The limit of scenes in an episode.';
-comment on domain app.scene_total is 'The limit of scenes in a drama.';
+  'The limit of a premise, a summary, a description or a prompt, in characters. Limit per field: '
+  '422 drama_invalid.';
+comment on domain app.huge_text is
+  'The limit of a script or the text of a scene, in characters. Limit per field: 422 '
+  'drama_invalid.';
+comment on domain app.http_url is
+  'The form of a URL in a drama, and its limit in bytes. Limit per field: 422 drama_invalid.';
+comment on domain app.external_id is
+  'The limits of external_id, in bytes. Limit per field: 422 drama_invalid.';
+comment on domain app.extra is
+  'The form of extra, and its limit in bytes. Limit per field: 422 drama_invalid.';
+comment on domain app.character_ids is
+  'The limit of characters in a scene. Limit per scene: 422 drama_invalid.';
+comment on domain app.character_list is
+  'The limit of characters in a drama. Limit per drama: 422 drama_invalid.';
+comment on domain app.episode_list is
+  'The limit of episodes in a drama. Limit per drama: 422 drama_invalid.';
+comment on domain app.scene_list is
+  'The limit of scenes in an episode. Limit per episode: 422 drama_invalid.';
+comment on domain app.scene_total is
+  'The limit of scenes in a drama. Limit per drama: 422 drama_invalid.';
 comment on domain app.drama_document is
-  'The limit of a drama in bytes, as get_drama_complete returns it.';
-comment on domain app.wanted_episodes is 'The limits of option episodes of generate_drama.';
-comment on domain app.wanted_scenes is 'The limits of option scenes_per_episode of generate_drama.';
-comment on domain app.wanted_characters is 'The limits of option characters of generate_drama.';
+  'The limit of a drama in bytes, as get_drama_complete returns it. Limit per drama: 413 '
+  'drama_too_large.';
+comment on domain app.wanted_episodes is
+  'The limits of option episodes of generate_drama. Limit per request: 422 options_invalid.';
+comment on domain app.wanted_scenes is
+  'The limits of option scenes_per_episode of generate_drama. Limit per request: 422 '
+  'options_invalid.';
+comment on domain app.wanted_characters is
+  'The limits of option characters of generate_drama. Limit per request: 422 options_invalid.';
 comment on domain app.reference_list is
-  'The limit of reference images in the input of generate_image and generate_video.';
+  'The limit of reference images in the input of generate_image and generate_video. Limit per '
+  'step: the first references are used.';
