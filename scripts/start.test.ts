@@ -70,6 +70,18 @@ describe('npm start', () => {
     const plan = /duration: \d+\.\d+ ms {2}plan:\s+Query Text: select pg_sleep\(1\.1\)/
     expect(readFileSync(join(home, 'logs', 'postgres.log'), 'utf8')).toMatch(plan)
 
+    // Refused requests do not fill the logs.
+    const refuse = () => fetch(`${first.env['SUPABASE_URL']}/rest/v1/flows?id=eq.refused`)
+    const refused = await Promise.all(Array.from({ length: 40 }, refuse))
+    expect(refused.map(({ status }) => status)).toEqual(Array(40).fill(400))
+    const countLines = (log: string, text: string) =>
+      readFileSync(join(home, 'logs', log), 'utf8').split(text).length - 1
+    await expect.poll(() => countLines('postgrest.log', 'id=eq.refused')).toBeGreaterThan(0)
+    const errors = countLines('postgres.log', 'ERROR:  invalid input syntax for type uuid: "refused"')
+    expect(errors).toBeGreaterThan(0)
+    expect(errors).toBeLessThan(10)
+    expect(countLines('postgrest.log', 'id=eq.refused')).toBeLessThan(10)
+
     // No secret is on a command line, and the files that hold them are the owner's alone.
     const secrets = Object.values(JSON.parse(readFileSync(join(home, 'secrets.json'), 'utf8'))) as string[]
     const pids = remember(home)

@@ -11,7 +11,7 @@ const lines: string[] = []
 beforeEach(() => void lines.splice(0))
 // Nothing listens on port 1.
 const db = createDb(new pg.Pool({ connectionString: 'postgres://sidecar@127.0.0.1:1/postgres' }))
-const server = buildServer({
+const options = {
   db,
   store: createSpaces(parseConfig({ DATABASE_URL: 'postgres://h/d', ASSETS_CDN_URL: 'http://h', ...spacesEnv(1) })),
   logger: createLogger('sidecar', 'warn', { write: (line) => void lines.push(line) }),
@@ -20,7 +20,8 @@ const server = buildServer({
   uploadsAtOnce: 1,
   uploadTimeoutMs: 1000,
   jwtSecret: undefined,
-})
+}
+const server = buildServer(options)
 server.get('/api/broken', async () => {
   throw new Error('password s3cret')
 })
@@ -73,6 +74,33 @@ test('an internal error does not show its reason', async () => {
   const response = await server.inject('/api/broken')
   expect(response.json()).toMatchObject({ code: 'PT500', details: 'internal_error' })
   expect(response.body).not.toMatch(/s3cret|stack|node_modules/)
+})
+
+test('a flood of refused requests logs one line for each kind, and counts the others', async () => {
+  const flooded = buildServer({
+    ...options,
+    logger: createLogger('sidecar', 'info', { write: (line) => void lines.push(line) }),
+  })
+  flooded.get('/api/broken', async () => {
+    throw new Error('broken')
+  })
+  await Promise.all(Array.from({ length: 50 }, () => flooded.inject({ method: 'POST', url: '/api/nothing' })))
+  await flooded.inject('/api/nothing')
+  await Promise.all(Array.from({ length: 20 }, () => flooded.inject('/api/broken')))
+  const read = (kind: string) =>
+    lines
+      .map((line) => JSON.parse(line))
+      .filter(({ msg, method, status }) => [msg, `${method} ${status}`].includes(kind))
+  for (const [kind, requests] of [
+    ['POST 404', 50],
+    ['GET 404', 1],
+    ['GET 500', 20],
+    ['Request failed', 20],
+  ] as const) {
+    const count = () => read(kind).reduce((sum, { left_out = 0 }) => sum + 1 + left_out, 0)
+    await expect.poll(count, { message: kind, timeout: 5000 }).toBe(requests)
+    expect(read(kind).length, kind).toBeLessThanOrEqual(Math.ceil(requests / 10))
+  }
 })
 
 test.each([

@@ -10,6 +10,7 @@ import {
   LogController,
 } from 'fastify'
 import type { Logger } from 'pino'
+import { createLineLimit, type LineLimit } from '../worker/shared/limit_lines.ts'
 import { type AssetOptions, assets } from './assets.ts'
 import { drain } from './drain.ts'
 import { health } from './health.ts'
@@ -20,9 +21,10 @@ export type ServerOptions = AssetOptions & { logger: Logger; corsOrigins: string
 
 /** Builds the HTTP server of the sidecar. The caller makes it listen. */
 export function buildServer({ logger, corsOrigins, ...options }: ServerOptions): FastifyInstance {
+  const limit = createLineLimit()
   const server = fastify({
     loggerInstance: logger as FastifyBaseLogger,
-    logController: new RequestLog(),
+    logController: new RequestLog(limit),
     // Longer than an upload may take. Ends requests that are answered while the client still sends.
     requestTimeout: options.uploadTimeoutMs + 30_000,
     frameworkErrors: (error, _request, reply) => (reply as FastifyReply).code(400).send(refusalFor(error).problem),
@@ -48,8 +50,16 @@ export function buildServer({ logger, corsOrigins, ...options }: ServerOptions):
   )
   server.setErrorHandler<FastifyError>((error, request, reply) => {
     const refused = refusalFor(error)
-    if (refused.status === 500) request.log.error({ err: error ?? String(error) }, 'Request failed')
-    else if (refused.status > 500) request.log.warn({ err: error }, 'Request was refused')
+    const { status, problem } = refused
+    if (status === 500) {
+      limit(`failed ${String((error as Error | null | undefined)?.message ?? error).slice(0, 200)}`, (leftOut) =>
+        request.log.error({ err: error ?? String(error), ...countLeftOut(leftOut) }, 'Request failed'),
+      )
+    } else if (status > 500) {
+      limit(`refused ${problem.details}`, (leftOut) =>
+        request.log.warn({ err: error, ...countLeftOut(leftOut) }, 'Request was refused'),
+      )
+    }
     return refuse(request, reply, refused)
   })
   server.register(health, { db: options.db })
@@ -93,16 +103,30 @@ function refusalFor(error: FastifyError | Refusal): Refusal {
 const slugs: Record<number, string> = { 413: 'request_too_large', 415: 'media_type_unsupported' }
 const hints: Record<number, string> = { 413: 'Send less at once.', 415: 'Correct the content type.' }
 
-/** Logs one line for each request, with the pattern of its route instead of the URL, because a query may hold a signature. */
+/**
+ * Logs one line for each request, with the pattern of its route instead of the URL, because a query may hold a signature.
+ * For requests of one route that are refused alike, it logs at most one line a second.
+ */
 class RequestLog extends LogController {
+  readonly #limit: LineLimit
+
+  constructor(limit: LineLimit) {
+    super()
+    this.#limit = limit
+  }
+
   override incomingRequest(): void {}
 
   override requestCompleted(err: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
     const { method, routeOptions } = request
     const duration_ms = Math.round(reply.elapsedTime)
     const facts = { method, route: routeOptions.url, status: reply.statusCode, duration_ms }
-    if (err) reply.log.error({ ...facts, err }, 'Answer was interrupted')
-    else reply.log.info(facts, 'Request was answered')
+    const write = (leftOut: number) => {
+      if (err) reply.log.error({ ...facts, err, ...countLeftOut(leftOut) }, 'Answer was interrupted')
+      else reply.log.info({ ...facts, ...countLeftOut(leftOut) }, 'Request was answered')
+    }
+    if (!err && reply.statusCode < 400) write(0)
+    else this.#limit([err ? 'interrupted' : 'answered', method, facts.route, facts.status].join(' '), write)
   }
 
   override streamError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
@@ -110,4 +134,9 @@ class RequestLog extends LogController {
     const isRefused = error.code === 'ERR_STREAM_PREMATURE_CLOSE' && reply.statusCode >= 400
     this.requestCompleted(isRefused ? undefined : error, request, reply)
   }
+}
+
+/** Says how many lines of the same kind the log leaves out. */
+function countLeftOut(leftOut: number): { left_out?: number } {
+  return leftOut > 0 ? { left_out: leftOut } : {}
 }

@@ -14,6 +14,7 @@ import {
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { closeFolder } from './home.ts'
+import { limitLog, readPostgresLine } from './limit_log.ts'
 import { type Child, StartError, startChild, stopPid, waitFor } from './process.ts'
 
 /** A local Postgres cluster: superuser `supabase_admin`, TCP on the loopback only, data in `home/postgres`. */
@@ -25,6 +26,8 @@ export type PostgresOptions = {
   adminPassword: string
   /** Further settings of the server, such as `fsync`. */
   settings?: Record<string, string>
+  /** Limits the errors in its log to one a second and kind. */
+  limitsLog?: boolean
   /** The folder of its programs; by default that of `PLINTH_POSTGRES_BIN`, or npm's. */
   bin?: string | undefined
 }
@@ -66,6 +69,7 @@ export async function startPostgres(options: PostgresOptions, say: (line: string
     ...identity,
     cwd: folder,
     env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+    filterLog: options.limitsLog ? (write) => limitLog(readPostgresLine, write) : undefined,
   })
   await waitFor(child, 30, async () => {
     const client = new pg.Client(adminConfig(options, 'postgres'))

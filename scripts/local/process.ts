@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -29,16 +29,38 @@ export type Child = {
   stop(signal: NodeJS.Signals, graceMs: number): Promise<void>
 }
 
+/** Options of a child; `filterLog` makes a function that gets its output in pieces and writes what the log gets. */
+export type ChildOptions = SpawnOptions & {
+  filterLog?: ((write: (text: string) => void) => (piece: string) => void) | undefined
+}
+
 /** Starts a program in its own process group, so that Ctrl-C reaches only us, and we stop the programs in order. */
-export function startChild(home: string, name: string, command: string, args: string[], options: SpawnOptions): Child {
+export function startChild(home: string, name: string, command: string, args: string[], options: ChildOptions): Child {
   mkdirSync(join(home, 'logs'), { recursive: true })
   mkdirSync(join(home, 'run'), { recursive: true })
   const log = join(home, 'logs', `${name}.log`)
   const output = openSync(log, 'a', 0o600)
-  const child: ChildProcess = spawn(command, args, { ...options, detached: true, stdio: ['ignore', output, output] })
+  const { filterLog, ...spawnOptions } = options
+  const target = filterLog ? 'pipe' : output
+  const child: ChildProcess = spawn(command, args, {
+    ...spawnOptions,
+    detached: true,
+    stdio: ['ignore', target, target],
+  })
+  const take = filterLog?.((text) => writeSync(output, text))
+  for (const stream of [child.stdout, child.stderr]) {
+    if (take)
+      stream
+        ?.setEncoding('utf8')
+        .on('data', take)
+        .once('end', () => take('\n'))
+  }
   const exited = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
-    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
+    // With a filter, the log is complete only when the pipes are closed.
+    child.once(filterLog ? 'close' : 'exit', (code: number | null, signal: string | null) =>
+      resolve(signal ?? `exit code ${code}`),
+    )
   })
   const pid = child.pid
   if (pid === undefined) throw new StartError(`${name} did not start: ${command} could not be run.`)

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
+import { limitLog, readPostgrestLine } from './limit_log.ts'
 import { type Child, startChild, waitFor } from './process.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -38,6 +39,7 @@ export async function startPostgrest(options: {
       PGRST_OPENAPI_SERVER_PROXY_URI: options.publicUrl,
       PGRST_LOG_LEVEL: 'warn',
     },
+    filterLog: (write) => limitLog(readPostgrestLine, write),
   })
   await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${options.adminPort}/ready`)).ok)
   return child

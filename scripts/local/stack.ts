@@ -82,7 +82,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     const ports = await choosePorts(home)
 
     const postgres = await startPostgres(
-      { home, port: ports.postgres, adminPassword: secrets.adminPassword, settings: observation },
+      { home, port: ports.postgres, adminPassword: secrets.adminPassword, settings: observation, limitsLog: true },
       say,
     )
     children.push(postgres.child)

@@ -1,0 +1,31 @@
+/**
+ * Writes a line of a kind at once, and then returns true; or writes it later, or leaves it out. `leftOut` counts the lines
+ * of this kind that were left out before it.
+ */
+export type LineLimit = (kind: string, write: (leftOut: number) => void) => boolean
+
+/**
+ * Limits a log to one line a second and kind, so that a flood of refused requests does not fill it. The first line of a
+ * kind is written at once. If others follow within the second, the last of them is written at its end.
+ */
+export function createLineLimit({ intervalMs = 1000, kindsMax = 100 } = {}): LineLimit {
+  const held = new Map<string, { lines: number; write: (leftOut: number) => void }>()
+  const wait = (kind: string) => setTimeout(() => writeLast(kind), intervalMs).unref()
+  function writeLast(kind: string): void {
+    const last = held.get(kind)
+    if (!last?.lines) return void held.delete(kind)
+    held.set(kind, { ...last, lines: 0 })
+    wait(kind)
+    last.write(last.lines - 1)
+  }
+  return (kind, write) => {
+    // Kinds contain parts of requests, so their number has a limit, too.
+    const name = held.has(kind) || held.size < kindsMax ? kind : 'other'
+    const before = held.get(name)
+    held.set(name, { lines: before ? before.lines + 1 : 0, write })
+    if (before) return false
+    wait(name)
+    write(0)
+    return true
+  }
+}
