@@ -11,6 +11,8 @@ as $$
 declare
   v_bytes integer := octet_length(parse_card.card::text);
   v_fault text;
+  v_path text;
+  v_is_flat boolean;
   v_data json;
   v_book json;
   v_entries json[];
@@ -20,26 +22,36 @@ begin
 
   v_fault := case
     when json_typeof(parse_card.card) is distinct from 'object' then 'card must be an object.'
-    when parse_card.card ->> 'spec' is distinct from 'chara_card_v2'
-      then 'spec must be chara_card_v2.'
-    -- The string "2.0", not the number.
-    when (parse_card.card -> 'spec_version')::text is distinct from '"2.0"'
-      then 'spec_version must be "2.0".'
-    when json_typeof(parse_card.card -> 'data') is distinct from 'object'
-      then 'data must be an object.'
     else app.find_crowded_part(parse_card.card)
   end;
+  if v_fault is null then
+    v_data := parse_card.card -> 'data';
+    -- V1 has its fields at the top. If data exists, too, only data counts.
+    v_is_flat := json_typeof(v_data) is distinct from 'object';
+    if v_is_flat then
+      v_data := app.flatten_card(parse_card.card);
+      v_fault := case
+        when v_data -> 'name' is null then 'data must be an object.'
+        else app.find_crowded_part(json_build_object('data', v_data))
+      end;
+    end if;
+  end if;
   if v_fault is not null then
-    perform app.fail(422, 'card_invalid', v_fault, 'Send the card as Character Card V2.');
+    perform app.fail(
+      422, 'card_invalid', v_fault, 'Send the card as Character Card V1, V2 or V3.'
+    );
   end if;
 
-  v_data := (app.parse_card_parts(array[parse_card.card -> 'data'], 'data', 'data'))[1];
+  v_path := case when v_is_flat then 'card' else 'data' end;
+  v_data := (app.parse_card_parts(array[v_data], 'data', v_path))[1];
   v_book := v_data -> 'character_book';
   if v_book is not null then
-    v_book := (app.parse_card_parts(array[v_book], 'book', 'data.character_book'))[1];
+    v_path := v_path || '.character_book';
+    v_book := (app.parse_card_parts(array[v_book], 'book', v_path))[1];
     v_entries := array(
       select e.value
       from json_array_elements(v_book -> 'entries') with ordinality as e (value, number)
+      where json_typeof(e.value) <> 'null'
       order by e.number
     );
     if exists (
@@ -48,23 +60,26 @@ begin
       perform app.fail(
         422,
         'card_invalid',
-        'data.character_book.entries must be an array of objects.',
-        'Send the card as Character Card V2.'
+        format('%s.entries must be an array of objects.', v_path),
+        'Send the card as Character Card V1, V2 or V3.'
       );
     end if;
 
-    v_entries := app.parse_card_parts(v_entries, 'entry', 'data.character_book.entries');
+    v_entries := app.parse_card_parts(v_entries, 'entry', v_path || '.entries');
     v_book := app.merge_json(v_book, json_build_object('entries', to_json(v_entries)));
     v_data := app.merge_json(v_data, json_build_object('character_book', v_book));
   end if;
 
-  return app.merge_json(parse_card.card, json_build_object('data', v_data));
+  return app.merge_json(
+    case when v_is_flat then '{}' else parse_card.card end,
+    json_build_object('spec', 'chara_card_v2', 'spec_version', '2.0', 'data', v_data)
+  );
 end
 $$;
 
 comment on function app.parse_card(json) is
-$$Checks a Character Card V2 and returns it with the defaults of the specification.
+$$Reads a character card of V1, V2 or V3 and returns it as Character Card V2.
 
-A missing or null field gets its default; unknown fields and extensions are kept.
-413 package_too_large, 422 card_invalid (the message names the field), 429 rate_limited: another
+A missing or null field gets the default of the specification; unknown fields and extensions are
+kept. 413 package_too_large, 422 card_invalid (the message names the field), 429 rate_limited: another
 large package of the same caller is in progress.$$;

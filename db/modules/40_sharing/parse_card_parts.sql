@@ -1,9 +1,10 @@
 -- app.parse_card_parts
 --
 -- Errors      PT422 card_invalid
--- Why         the shape of Character Card V2 is a table here, and one statement parses all entries
---             of a book. A field that is absent or null gets its fallback, or is left out. A field
---             of the wrong type is refused. A field that the specification does not have stays.
+-- Why         reads leniently and writes strictly: one statement parses all entries of a book. A
+--             field that is absent or null gets its fallback, or is left out. A value of another
+--             type is read by app.coerce_card_value, and refused if that cannot read it. A field
+--             that the specification does not have stays
 create or replace function app.parse_card_parts(parts json[], kind text, path text)
   returns json[]
   language plpgsql
@@ -14,119 +15,103 @@ declare
   v_fault text;
   v_parts json[];
 begin
-  with rules (kind, key, type, fallback) as (
-    values
-      ('data', 'name', 'a string', null),
-      ('data', 'description', 'a string', '""'),
-      ('data', 'personality', 'a string', '""'),
-      ('data', 'scenario', 'a string', '""'),
-      ('data', 'first_mes', 'a string', '""'),
-      ('data', 'mes_example', 'a string', '""'),
-      ('data', 'creator_notes', 'a string', '""'),
-      ('data', 'system_prompt', 'a string', '""'),
-      ('data', 'post_history_instructions', 'a string', '""'),
-      ('data', 'alternate_greetings', 'an array of strings', '[]'),
-      ('data', 'character_book', 'an object', null),
-      ('data', 'tags', 'an array of strings', '[]'),
-      ('data', 'creator', 'a string', '""'),
-      ('data', 'character_version', 'a string', '""'),
-      ('data', 'extensions', 'an object', '{}'),
-      ('book', 'name', 'a string', null),
-      ('book', 'description', 'a string', null),
-      ('book', 'scan_depth', 'a number', null),
-      ('book', 'token_budget', 'a number', null),
-      ('book', 'recursive_scanning', 'a boolean', null),
-      ('book', 'extensions', 'an object', '{}'),
-      ('book', 'entries', 'an array', '[]'),
-      ('entry', 'keys', 'an array of strings', '[]'),
-      ('entry', 'content', 'a string', '""'),
-      ('entry', 'extensions', 'an object', '{}'),
-      ('entry', 'enabled', 'a boolean', 'true'),
-      ('entry', 'insertion_order', 'a number', '0'),
-      ('entry', 'case_sensitive', 'a boolean', null),
-      ('entry', 'name', 'a string', null),
-      ('entry', 'priority', 'a number', null),
-      ('entry', 'id', 'a number', null),
-      ('entry', 'comment', 'a string', null),
-      ('entry', 'selective', 'a boolean', null),
-      ('entry', 'secondary_keys', 'an array of strings', null),
-      ('entry', 'constant', 'a boolean', null),
-      ('entry', 'position', 'before_char or after_char', null)
+  with rule as materialized (
+    select r.key, r.type, r.fallback
+    from app.list_card_fields(parse_card_parts.kind) as r
   ),
-  rule as materialized (
-    select r.key, r.type, r.fallback::json as fallback
-    from rules as r
-    where r.kind = parse_card_parts.kind
+  -- The names of world info, which SillyTavern exports and others copy into cards.
+  alias (name, key) as (
+    values
+      ('key', 'keys'),
+      ('keysecondary', 'secondary_keys'),
+      ('order', 'insertion_order'),
+      ('disable', 'enabled'),
+      ('caseSensitive', 'case_sensitive')
   ),
   part as materialized (
     select p.value, p.number
     from unnest(parse_card_parts.parts) with ordinality as p (value, number)
   ),
-  field as materialized (
+  named as (
+    select p.number, f.position, f.value, f.key as name, coalesce(a.key, f.key) as key
+    from part as p
+    cross join lateral json_each(p.value) with ordinality as f (key, value, position)
+    left join alias as a
+      on a.name = f.key
+      and parse_card_parts.kind = 'entry'
+      and p.value -> a.key is null
+  ),
+  checked as (
     select
-      p.number,
-      f.position,
-      f.key,
-      json_typeof(f.value) as is_a,
+      n.number,
+      n.position,
+      n.name,
+      n.key,
+      n.value,
       r.type,
       r.fallback,
       case
-        -- Some editors number the positions, or leave nulls in lists.
-        when r.type = 'before_char or after_char' and f.value::text = '0' then '"before_char"'
-        when r.type = 'before_char or after_char' and f.value::text = '1' then '"after_char"'
-        when r.type = 'an array of strings' and json_typeof(f.value) = 'array'
-          and exists (
-            select from json_array_elements(f.value) as e where json_typeof(e.value) = 'null'
-          )
-        then coalesce(
-          (
-            select json_agg(e.value order by e.position)
-            from json_array_elements(f.value) with ordinality as e (value, position)
-            where json_typeof(e.value) <> 'null'
-          ),
-          '[]'
+        when r.type is null or json_typeof(n.value) = 'null' then true
+        when r.type = 'an array of strings' then json_typeof(n.value) = 'array' and not exists (
+          select
+          from json_array_elements(
+            case json_typeof(n.value) when 'array' then n.value end
+          ) as e
+          where json_typeof(e.value) <> 'string'
         )
-        else f.value
-      end as value
-    from part as p
-    cross join lateral json_each(p.value) with ordinality as f (key, value, position)
-    left join rule as r on r.key = f.key
+        when r.type = 'an array of objects' then json_typeof(n.value) = 'array'
+        when r.type = 'an id' then json_typeof(n.value) = 'number'
+        when r.type = 'a position' then n.value::text in ('"before_char"', '"after_char"')
+        else r.type in ('a ' || json_typeof(n.value), 'an ' || json_typeof(n.value))
+      end as fits
+    from named as n
+    left join rule as r on r.key = n.key
+  ),
+  field as materialized (
+    select
+      c.*,
+      case
+        when not c.fits then app.coerce_card_value(c.value, c.type, c.key)
+        else c.value
+      end as is_read_as
+    from checked as c
   ),
   fault as (
-    select f.number, f.position, f.key, f.type
+    select f.number, f.position, f.name, f.type
     from field as f
-    where f.is_a <> 'null' and not case f.type
-      when 'an array of strings' then f.is_a = 'array' and not exists (
-        select
-        from json_array_elements(case f.is_a when 'array' then f.value end) as e
-        where json_typeof(e.value) <> 'string'
-      )
-      when 'before_char or after_char'
-        then f.is_a = 'number' or f.value #>> '{}' in ('before_char', 'after_char', '')
-      else f.type = any (array['a ' || f.is_a, 'an ' || f.is_a])
-    end
+    where f.is_read_as is null
     union all
     select p.number, 0, 'name', 'a string'
     from part as p
     where parse_card_parts.kind = 'data'
       and not exists (
-        select from field as f where f.number = p.number and f.key = 'name' and f.is_a <> 'null'
+        select
+        from field as f
+        where f.number = p.number and f.key = 'name' and json_typeof(f.value) <> 'null'
       )
+  ),
+  moved as (
+    select f.number, json_object_agg(f.key, f.value) as value
+    from field as f
+    where f.type in ('an id', 'a position')
+      and not f.fits
+      and json_typeof(f.is_read_as) = 'null'
+      and f.value #>> '{}' <> ''
+    group by f.number
   ),
   kept as (
     select
       f.number,
       f.position,
       f.key,
-      case f.is_a when 'null' then coalesce(f.fallback, f.value) else f.value end as value
+      case
+        when json_typeof(f.is_read_as) = 'null' then coalesce(f.fallback, f.is_read_as)
+        when f.name = 'disable' and f.key = 'enabled'
+          then to_json(not (f.is_read_as #>> '{}')::boolean)
+        else f.is_read_as
+      end as value
     from field as f
-    where case
-      when f.type is null then true
-      when f.is_a = 'null' then f.fallback is not null
-      when f.type = 'before_char or after_char'
-        then f.value #>> '{}' in ('before_char', 'after_char')
-      else true
-    end
+    where f.type is null or json_typeof(f.is_read_as) <> 'null' or f.fallback is not null
     union all
     select p.number, null, r.key, r.fallback
     from part as p
@@ -137,8 +122,17 @@ begin
   rebuilt as (
     select
       k.number,
-      json_object_agg(k.key, k.value order by k.position nulls last, k.key) as value
+      json_object_agg(
+        k.key,
+        case
+          -- Keeps the keys that the extensions have already.
+          when k.key = 'extensions' and m.value is not null then app.merge_json(m.value, k.value)
+          else k.value
+        end
+        order by k.position nulls last, k.key
+      ) as value
     from kept as k
+    left join moved as m on m.number = k.number
     group by k.number
   )
   select
@@ -147,7 +141,7 @@ begin
         '%s%s.%s must be %s.',
         parse_card_parts.path,
         case parse_card_parts.kind when 'entry' then '.' || f.number - 1 end,
-        f.key,
+        f.name,
         f.type
       )
       from fault as f
@@ -158,7 +152,13 @@ begin
   into v_fault, v_parts;
 
   if v_fault is not null then
-    perform app.fail(422, 'card_invalid', v_fault, 'Send the card as Character Card V2.');
+    perform app.fail(
+      422,
+      'card_invalid',
+      v_fault,
+      'Send the card as Character Card V1, V2 or V3. Text for a number or a list is accepted where '
+        'it can be read.'
+    );
   end if;
 
   return v_parts;
@@ -166,7 +166,8 @@ end
 $$;
 
 comment on function app.parse_card_parts(json[], text, text) is
-$$Checks parts of a Character Card V2 and returns them with their defaults.
+$$Reads parts of a character card and returns them as Character Card V2 has them.
 
-parts: objects of one kind. kind: data, book or entry. path: where they are in the card, for
-messages. 422 card_invalid: the message names the field.$$;
+parts: objects of one kind. kind: data, book or entry; an entry may have the names of world info. path:
+where they are in the card, for messages. An id or a position that V2 does not allow moves to the
+extensions of its entry. 422 card_invalid: the message names the field.$$;

@@ -85,8 +85,8 @@ return app.share_card(card, icon_asset_id, kind, share_id, visibility);
 comment on function public.share_card(json, uuid, text, uuid, text) is
 $$Shares a character or scenario card for an hour, in one request.
 
-card: Character Card V2, { spec: "chara_card_v2", spec_version: "2.0", data: { name, … } }, at most
-5 MiB. A missing or null field gets the default of the specification. icon_asset_id: the assetId of
+card: Character Card V2, { spec: "chara_card_v2", spec_version: "2.0", data: { name, … } }, or V1 or
+V3, at most 5 MiB; it opens as V2. A missing or null field gets the default of the specification. icon_asset_id: the assetId of
 the answer of POST /api/assets, or null. kind: character (default) or scenario. share_id: a UUID
 that the client makes; repeating a request with the same id is safe. visibility: unlisted (default)
 or public. Returns { share_id, url, expires_at }.

@@ -58,6 +58,13 @@ create or replace trigger _100_lock_icons
   for each statement
   execute function app.tg__lock_icons();
 
+create or replace trigger _150_check_cards
+  after insert on public.characters
+  referencing new table as new_rows
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__check_cards();
+
 create or replace trigger _200_count_rows
   after insert on public.characters
   referencing new table as new_rows
@@ -70,6 +77,13 @@ create or replace trigger _100_lock_icons
   referencing new table as new_rows
   for each statement
   execute function app.tg__lock_icons();
+
+create or replace trigger _150_check_cards
+  after insert on public.scenarios
+  referencing new table as new_rows
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__check_cards();
 
 create or replace trigger _200_count_rows
   after insert on public.scenarios

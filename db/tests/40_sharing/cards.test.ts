@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import { v2 as v2Schema } from 'character-card-utils'
 import * as fc from 'fast-check'
@@ -229,25 +230,27 @@ describe('share_card', () => {
   const withBook = (character_book: unknown) => ({ ...bare, data: { name: 'Ana', character_book } })
   test.each<[name: string, card: unknown, field: string]>([
     ['no object', 'card', 'card'],
-    ['a V1 card', { name: 'Ana' }, 'spec'],
-    ['a V3 card', { ...bare, spec: 'chara_card_v3', spec_version: '3.0' }, 'spec'],
-    ['a version as a number', { ...bare, spec_version: 2.0 }, 'spec_version'],
-    ['another version', { ...bare, spec_version: '3.0' }, 'spec_version'],
-    ['no data', { spec: 'chara_card_v2', spec_version: '2.0' }, 'data'],
+    ['a list', [bare], 'card'],
+    ['no data and no name', { spec: 'chara_card_v2', spec_version: '2.0' }, 'data'],
     ['data that is a list', { ...bare, data: [] }, 'data'],
     ['no name', { ...bare, data: {} }, 'data.name'],
     ['a name that is null', { ...bare, data: { name: null } }, 'data.name'],
-    ['a description that is a number', { ...bare, data: { name: 'Ana', description: 1 } }, 'data.description'],
-    ['tags that are a string', { ...bare, data: { name: 'Ana', tags: 'a, b' } }, 'data.tags'],
-    ['a tag that is a number', { ...bare, data: { name: 'Ana', tags: ['a', 1] } }, 'data.tags'],
-    ['extensions that are a list', { ...bare, data: { name: 'Ana', extensions: [] } }, 'data.extensions'],
-    ['a book that is a list', withBook([]), 'data.character_book'],
-    ['entries that are an object', withBook({ entries: {} }), 'data.character_book.entries'],
+    ['a name of V1 that is an object', { name: {} }, 'card.name'],
+    ['a description that is an object', { ...bare, data: { name: 'Ana', description: {} } }, 'data.description'],
+    ['a tag that is an object', { ...bare, data: { name: 'Ana', tags: ['a', {}] } }, 'data.tags'],
+    ['extensions that are a number', { ...bare, data: { name: 'Ana', extensions: 1 } }, 'data.extensions'],
+    ['a book that is a number', withBook(7), 'data.character_book'],
+    ['entries that are a number', withBook({ entries: 5 }), 'data.character_book.entries'],
     ['an entry that is a number', withBook({ entries: [{}, 5] }), 'data.character_book.entries'],
-    ['keys that are a string', withBook({ entries: [{}, { keys: 'a' }] }), 'data.character_book.entries.1.keys'],
-    ['an id that is a string', withBook({ entries: [{ id: '7' }] }), 'data.character_book.entries.0.id'],
-    ['a position of no name', withBook({ entries: [{ position: 'top' }] }), 'data.character_book.entries.0.position'],
-    ['enabled that is a number', withBook({ entries: [{ enabled: 1 }] }), 'data.character_book.entries.0.enabled'],
+    ['keys that are lists', withBook({ entries: [{}, { keys: [['a']] }] }), 'data.character_book.entries.1.keys'],
+    [
+      'world info whose keys are lists',
+      withBook({ entries: { 0: { key: [[]] } } }),
+      'data.character_book.entries.0.key',
+    ],
+    ['an order that is a word', withBook({ entries: [{ order: 'first' }] }), 'data.character_book.entries.0.order'],
+    ['a depth that is a word', withBook({ scan_depth: 'deep' }), 'data.character_book.scan_depth'],
+    ['enabled that is a number', withBook({ entries: [{ enabled: 2 }] }), 'data.character_book.entries.0.enabled'],
     [
       'too many fields',
       { ...bare, data: Object.fromEntries(Array.from({ length: 10_001 }, (_, n) => [n, 1])) },
@@ -296,6 +299,211 @@ describe('share_card', () => {
       error: { code: '22P05' },
     })
   })
+})
+
+/** Cards as sites and editors export them, with placeholders for texts and names. */
+const readCase = (name: string) => readFileSync(new URL(`card_cases/${name}.json`, import.meta.url), 'utf8')
+
+describe('a card of another version, or with values of other types, opens as V2', () => {
+  const open = async (card: unknown) => openCard(await shareCard(card))
+  const entriesOf = (card: Card) => (card.data['character_book'] as { entries: Record<string, unknown>[] }).entries
+  const withEntries = (entries: unknown) => ({ data: { name: 'Ana', character_book: { entries } } })
+
+  test('V1, with its unknown fields', async () => {
+    const { data, ...rest } = await open({ name: 'Ana', first_mes: 'Hi', avatar: 'none', fav: true, tags: 'a, b' })
+    expect(rest).toEqual({ spec: 'chara_card_v2', spec_version: '2.0' })
+    expect(data).toMatchObject({ name: 'Ana', first_mes: 'Hi', avatar: 'none', fav: true, tags: ['a', 'b'] })
+  })
+
+  test.each([
+    ['V2 with a version as a number', { spec: 'chara_card_v2', spec_version: 2.0 }],
+    ['V2 of another version', { spec: 'chara_card_v2', spec_version: '2.1' }],
+    ['V3', { spec: 'chara_card_v3', spec_version: '3.0' }],
+    ['no spec', {}],
+    ['a spec that is null', { spec: null, spec_version: null }],
+  ])('%s', async (_what, spec) => {
+    const { data, ...rest } = await open({ ...spec, data: { name: '', nickname: 'A' }, source: ['x'] })
+    expect(rest).toEqual({ spec: 'chara_card_v2', spec_version: '2.0', source: ['x'] })
+    expect(data).toMatchObject({ name: '', nickname: 'A' })
+  })
+
+  test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
+    ['a greeting instead of a list', { alternate_greetings: 'Hi, you' }, { alternate_greetings: ['Hi, you'] }],
+    ['an empty greeting', { alternate_greetings: '' }, { alternate_greetings: [] }],
+    ['greetings as a map', { alternate_greetings: { 0: 'A', 1: 'B' } }, { alternate_greetings: ['A', 'B'] }],
+    ['tags as text', { tags: 'sea, , night' }, { tags: ['sea', 'night'] }],
+    ['tags that are numbers', { tags: ['a', 1, null, true] }, { tags: ['a', '1', 'true'] }],
+    ['extensions as a list', { extensions: [] }, { extensions: {} }],
+    ['extensions as a filled list', { extensions: ['a'] }, { extensions: { 0: 'a' } }],
+    ['extensions as text', { extensions: '' }, { extensions: {} }],
+    ['a version as a number', { character_version: 1.1 }, { character_version: '1.1' }],
+    ['a description as a list', { description: ['A', 'B'] }, { description: 'A\nB' }],
+    ['a description as an empty list', { description: [] }, { description: '' }],
+    ['an empty book', { character_book: {} }, { character_book: { extensions: {}, entries: [] } }],
+    ['a book as a list', { character_book: [] }, { character_book: { extensions: {}, entries: [] } }],
+    [
+      'numbers as text',
+      { character_book: { scan_depth: '100', token_budget: '' } },
+      { character_book: { scan_depth: 100 } },
+    ],
+    [
+      'switches as numbers',
+      { character_book: { recursive_scanning: 1 } },
+      { character_book: { recursive_scanning: true } },
+    ],
+    ['no book, as text', { character_book: '' }, {}],
+  ])('%s', async (_what, given, expected) => {
+    const { data } = await open({ data: { name: 'Ana', ...given } })
+    const { icon_url: _i, createdAt: _c, updatedAt: _u, cardSummary: _s, version: _v, ...extensions } = data.extensions
+    expect({ ...data, extensions }).toMatchObject(expected)
+    if ('extensions' in expected) expect(extensions).toEqual(expected['extensions'])
+    if (given['character_book'] === '') expect(data).not.toHaveProperty('character_book')
+  })
+
+  test('world info in a book', async () => {
+    const entry = {
+      uid: 3,
+      key: ['sea'],
+      keysecondary: 'a, b',
+      order: '7',
+      disable: true,
+      position: 4,
+      depth: 2,
+      content: 'c',
+    }
+    expect(entriesOf(await open(withEntries({ 3: entry, 9: { key: 'x,y', disable: 0 } })))).toEqual([
+      {
+        uid: 3,
+        keys: ['sea'],
+        secondary_keys: ['a', 'b'],
+        insertion_order: 7,
+        enabled: false,
+        depth: 2,
+        content: 'c',
+        extensions: { position: 4 },
+      },
+      { keys: ['x', 'y'], enabled: true, content: '', extensions: {}, insertion_order: 0 },
+    ])
+  })
+
+  test('names of both V2 and world info: those of V2 count', async () => {
+    const [entry] = entriesOf(await open(withEntries([{ keys: ['a'], key: ['b'], enabled: true, disable: true }])))
+    expect(entry).toMatchObject({ keys: ['a'], key: ['b'], enabled: true, disable: true })
+  })
+
+  test('ids and positions that V2 does not have move to the extensions', async () => {
+    const entries = [
+      { id: 'lamp-1', position: 'at_depth', extensions: { depth: 4 } },
+      { id: '12', position: 1, extensions: { position: 7 } },
+      { position: 4, extensions: { position: 0 } },
+      { id: null, position: '' },
+    ]
+    const kept = { keys: [], content: '', enabled: true, insertion_order: 0 }
+    expect(entriesOf(await open(withEntries(entries)))).toEqual([
+      { ...kept, extensions: { id: 'lamp-1', position: 'at_depth', depth: 4 } },
+      { ...kept, id: 12, position: 'after_char', extensions: { position: 7 } },
+      { ...kept, extensions: { position: 0 } },
+      { ...kept, extensions: {} },
+    ])
+  })
+
+  test('a book in the extensions, __proto__ and doubled keys stay', async () => {
+    const share_id = crypto.randomUUID()
+    const data =
+      '{"name":"A","name":"B","__proto__":{"x":1},"extensions":{"character_book":{"entries":{}},"__proto__":1}}'
+    const response = await fetch(`${api.url}/rest/v1/rpc/share_card`, {
+      method: 'POST',
+      headers: { apikey: api.anonKey, 'content-type': 'application/json' },
+      body: `{"share_id":"${share_id}","card":{"data":${data}}}`,
+    })
+    expect(response.status).toBe(200)
+    const card = await openCard(share_id)
+    expect(card.data['name']).toBe('B')
+    expect(Object.getOwnPropertyDescriptor(card.data, '__proto__')?.value).toEqual({ x: 1 })
+    expect(card.data.extensions['character_book']).toEqual({ entries: {} })
+  })
+
+  test.each([
+    '01_alternate_greetings_is_a_string',
+    '02_book_entries_are_a_map',
+    '03_v3_fields_in_a_v2_envelope',
+    '04_v3_card',
+    '06_nulls_everywhere',
+    '08_empty_string_where_a_number_belongs',
+    '12_positions_of_many_editors',
+  ])('case %s, without a loss', async (name) => {
+    const given = JSON.parse(readCase(name)) as Card
+    const card = await open(given)
+    // Everything that V2 does not name is as it was.
+    for (const [key, value] of Object.entries(given.data.extensions)) expect(card.data.extensions[key]).toEqual(value)
+    for (const key of ['nickname', 'assets', 'group_only_greetings', 'creation_date', 'source', 'alternative']) {
+      expect(card.data[key]).toEqual(given.data[key])
+    }
+    const entries = Object.values((given.data['character_book'] as { entries?: object })?.entries ?? {})
+    if (entries.length > 0) {
+      expect(entriesOf(card).map(({ content }) => content)).toEqual(entries.map(({ content = '' }) => content))
+    }
+  })
+
+  test('half an emoji is refused by PostgREST, and nothing is stored', async () => {
+    const response = await fetch(`${api.url}/rest/v1/rpc/share_card`, {
+      method: 'POST',
+      headers: { apikey: api.anonKey, 'content-type': 'application/json' },
+      body: `{"share_id":"${crypto.randomUUID()}","card":${readCase('10_half_a_surrogate_pair')}}`,
+    })
+    expect(response.status).toBe(400)
+  })
+
+  /** Changes that exporters make to a valid card. A V2 reader must find the same texts afterwards. */
+  const mutations: ((card: Card) => void)[] = [
+    (card) => Object.assign(card, { spec: 'chara_card_v3', spec_version: '3.0' }),
+    (card) => Object.assign(card, { spec_version: 2 }),
+    ({ data }) =>
+      Object.assign(data, { character_version: Number.parseInt(String(data['character_version']), 10) || 0 }),
+    ({ data }) => Object.assign(data, { tags: null }),
+    ({ data }) => Object.assign(data, { alternate_greetings: Object.assign({}, data['alternate_greetings']) }),
+    ({ data }) => {
+      const list = (data['character_book'] as { entries?: Record<string, unknown>[] } | undefined)?.entries
+      if (list === undefined) return
+      const entries = list.map(({ keys, secondary_keys = [], insertion_order, enabled, ...entry }) => ({
+        ...entry,
+        key: keys,
+        keysecondary: secondary_keys,
+        order:
+          String(insertion_order)
+            .slice(0, 10)
+            .replace(/[^\d].*$/, '') || '',
+        disable: enabled === false ? 1 : 0,
+        position: 4,
+      }))
+      Object.assign(data['character_book'] as object, { entries: Object.assign({}, entries) })
+    },
+  ]
+  test('whatever exporters change, no text and no unknown field is lost', async () => {
+    await fc.assert(
+      fc.asyncProperty(cards, fc.subarray(mutations, { minLength: 1 }), async (generated, chosen) => {
+        const before = JSON.parse(JSON.stringify(generated)) as Card
+        const card = structuredClone(before)
+        for (const mutate of chosen) mutate(card)
+        const { data } = await open(card)
+        for (const key of ['name', 'description', 'first_mes', 'mes_example', 'system_prompt', 'alternate_greetings']) {
+          expect(data[key]).toEqual(before.data[key])
+        }
+        expect(data['nickname']).toEqual(before.data['nickname'])
+        expect(data.extensions).toMatchObject(before.data.extensions)
+        const entries = (before.data['character_book'] as { entries: Record<string, unknown>[] } | undefined)?.entries
+        expect(entriesOf({ ...card, data: { character_book: { entries: [] }, ...data } } as Card)).toMatchObject(
+          (entries ?? []).map(({ keys, content, enabled, unknown }) => ({
+            keys,
+            content,
+            enabled,
+            ...(unknown !== undefined && { unknown }),
+          })),
+        )
+      }),
+      { numRuns: 60 },
+    )
+  }, 60_000)
 })
 
 describe('a real card', () => {
@@ -466,14 +674,25 @@ describe('cards that were inserted directly', () => {
     })
   })
 
-  test('sharing a card with an invalid lorebook is refused, and the message names the field', async () => {
-    const { status, error } = await shareRow('characters', 'card_character', {
-      name: 'Ana',
-      lorebook: { entries: 'x' },
+  test('an insert of a lorebook of world info opens as a book of V2', async () => {
+    const lorebook = { entries: { 0: { key: ['sea'], content: 'c', disable: true } } }
+    const { shareId } = await shareRow('characters', 'card_character', { name: 'Ana', lorebook })
+    expect((await openCard(shareId)).data['character_book']).toMatchObject({
+      entries: [{ keys: ['sea'], content: 'c', enabled: false }],
     })
-    expect({ status, slug: error?.details }).toEqual({ status: 422, slug: 'card_invalid' })
-    expect(error?.message).toContain('data.character_book.entries')
   })
+
+  test.each(['characters', 'scenarios'])(
+    'an insert into %s with an invalid lorebook is refused at once',
+    async (table) => {
+      const id = crypto.randomUUID()
+      const { status, error } = await anon.from(table).insert({ id, name: 'Ana', lorebook: { entries: 7 } })
+      expect({ status, slug: error?.details }).toEqual({ status: 422, slug: 'card_invalid' })
+      expect(error?.message).toContain('data.character_book.entries')
+      const client = await database.connect()
+      expect((await client.query(`select from ${table} where id = $1`, [id])).rowCount).toBe(0)
+    },
+  )
 
   test('a card with an unknown icon is refused', async () => {
     const { error } = await anon.from('characters').insert({ name: 'Ana', icon_asset_id: crypto.randomUUID() })
