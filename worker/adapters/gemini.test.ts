@@ -15,6 +15,7 @@ import { dramaDocuments, usage as dramaUsage } from '../handlers/dramas/drama_do
 import type { StepError } from '../outcomes/outcome.ts'
 import { serializeError } from '../shared/serialize_error.ts'
 import { createGemini, type Gemini } from './gemini.ts'
+import { findDayEndInMs } from './gemini_answers.ts'
 
 // The real SDK against the stand-in, which speaks the wire format.
 let standIn: StandIn
@@ -289,7 +290,8 @@ describe('images and videos', () => {
       isPermanent: false,
     })
     const gone = `${standIn.url}/v1beta/files/none:download`
-    await expect(gemini.loadVideo({ uri: gone, signal: never })).rejects.toMatchObject({ slug: 'video_failed' })
+    const lost = { slug: 'video_failed', dropsState: true }
+    await expect(gemini.loadVideo({ uri: gone, signal: never })).rejects.toMatchObject(lost)
   })
 
   test('answers are read up to a size only, and no cut leaves a part of the key', async () => {
@@ -634,7 +636,7 @@ describe('malformed answers', () => {
   test.each([
     ['200_no_image', () => asking.drawImage(), unusable],
     ['200_loop_until_max_tokens', writeScene, { slug: 'answer_truncated', isPermanent: false }],
-    ['veo_done_with_nothing', asking.pollVideo, { slug: 'video_failed', isPermanent: false }],
+    ['veo_done_with_nothing', asking.pollVideo, { slug: 'video_failed', isPermanent: false, dropsState: true }],
   ])('case %s is retried', async (name, call, expected) => {
     json(readCase(name))
     await expect(call()).rejects.toMatchObject(expected)
@@ -725,13 +727,52 @@ describe('malformed answers', () => {
     'after the code %s of an operation another operation may succeed',
     async (code) => {
       json({ name: 'x', done: true, error: { code, message: 'Internal.' } })
-      await expect(asking.pollVideo()).rejects.toMatchObject({ slug: 'video_failed', isPermanent: false })
+      await expect(asking.pollVideo()).rejects.toMatchObject({
+        slug: 'video_failed',
+        isPermanent: false,
+        dropsState: true,
+      })
     },
   )
 
   test.each([3, 7, 9])('the code %s of an operation is permanent', async (code) => {
     json({ name: 'x', done: true, error: { code, message: 'Bad prompt.' } })
-    await expect(asking.pollVideo()).rejects.toMatchObject({ slug: 'provider_refused', isPermanent: true })
+    await expect(asking.pollVideo()).rejects.toMatchObject({
+      slug: 'provider_refused',
+      isPermanent: true,
+      dropsState: true,
+    })
+  })
+
+  test.each([401, 429, 500, 503])('the operation goes on if a poll is answered with %d', async (status) => {
+    json({ error: { code: status, message: 'No.' } }, status)
+    await expect(asking.pollVideo()).rejects.toMatchObject({ dropsState: false })
+  })
+
+  test.each([403, 404, 410])('the operation is lost if a poll is answered with %d', async (status) => {
+    json({ error: { code: status, message: 'No.' } }, status)
+    await expect(asking.pollVideo()).rejects.toMatchObject({ slug: 'video_failed', dropsState: true })
+  })
+
+  test.each(calls)('%s rests until the day of Gemini ends if its quota is spent', async (_name, call) => {
+    json(readCase('429_day_spent_but_47s'), 429)
+    const error = (await call().catch((error: unknown) => error)) as StepError
+    expect(error).toMatchObject({ slug: 'provider_day_spent', isPermanent: false, retryInMs: undefined })
+    expect(error.dayEndsInMs).toBeGreaterThan(0)
+    expect(error.dayEndsInMs).toBeLessThanOrEqual(25 * 3_600_000)
+  })
+
+  test.each([
+    ['2026-11-27T09:00:00Z', '2026-11-28T08:00:00Z'],
+    ['2026-11-28T07:59:59.500Z', '2026-11-28T08:00:00Z'],
+    ['2026-11-28T08:00:00Z', '2026-11-29T08:00:00Z'],
+    // The clocks go back, so the day has 25 hours; in spring it has 23.
+    ['2026-11-01T07:00:00Z', '2026-11-02T08:00:00Z'],
+    ['2026-11-01T10:00:00Z', '2026-11-02T08:00:00Z'],
+    ['2026-03-08T08:00:00Z', '2026-03-09T07:00:00Z'],
+    ['2026-07-01T06:59:00Z', '2026-07-01T07:00:00Z'],
+  ])('the day of Gemini that has %s ends at %s', (now, end) => {
+    expect(findDayEndInMs(Date.parse(now))).toBe(Date.parse(end) - Date.parse(now))
   })
 
   test.each([
@@ -742,7 +783,11 @@ describe('malformed answers', () => {
     ['a video without a URI', { response: { generateVideoResponse: { generatedSamples: [{ video: {} }] } } }],
   ])('a finished operation without a video and a reason may be started again: %s', async (_what, more) => {
     json({ name: 'x', done: true, ...more })
-    await expect(asking.pollVideo()).rejects.toMatchObject({ slug: 'video_failed', isPermanent: false })
+    await expect(asking.pollVideo()).rejects.toMatchObject({
+      slug: 'video_failed',
+      isPermanent: false,
+      dropsState: true,
+    })
   })
 
   test.each([
@@ -753,6 +798,7 @@ describe('malformed answers', () => {
     await expect(asking.pollVideo()).rejects.toMatchObject({
       slug: 'provider_refused',
       isPermanent: true,
+      dropsState: true,
       message: expect.stringContaining(said),
     })
   })

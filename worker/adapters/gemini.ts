@@ -7,6 +7,7 @@ import { TimeoutError, within } from '../shared/within.ts'
 import {
   askForLess,
   check,
+  ended,
   explain,
   explainVideo,
   type GeminiUsage,
@@ -65,7 +66,10 @@ export type Gemini = {
   }): Promise<Picture & { usage: GeminiUsage }>
   /** Starts a video, optionally from a first image. Returns the name of the operation, which is all that a poll needs. */
   startVideo(request: { model: string; prompt: string; image?: Picture; signal: AbortSignal }): Promise<string>
-  /** Returns the URI of the video, or undefined while Gemini makes it. After `video_failed`, another operation may succeed. */
+  /**
+   * Returns the URI of the video, or undefined while Gemini makes it. A failure that ends the operation drops the state of its
+   * step. After `video_failed`, another operation may succeed.
+   */
   pollVideo(request: { operation: string; signal: AbortSignal }): Promise<string | undefined>
   /** Loads a video by the URI from {@link pollVideo}. */
   loadVideo(request: { uri: string; signal: AbortSignal }): Promise<Picture>
@@ -120,8 +124,8 @@ export function createGemini(config: GeminiConfig): Gemini {
       return error
     } catch {
       // A cause that cannot be changed.
-      const { slug, message, isPermanent, retryInMs } = error
-      return new StepError(slug, withoutKey(message), { isPermanent, ...(retryInMs !== undefined && { retryInMs }) })
+      const { slug, message, isPermanent, retryInMs, dayEndsInMs, dropsState } = error
+      return new StepError(slug, withoutKey(message), { isPermanent, retryInMs, dayEndsInMs, dropsState })
     }
   }
 
@@ -257,9 +261,11 @@ export function createGemini(config: GeminiConfig): Gemini {
         const [reason = response?.raiMediaFilteredCount ? 'a filter of Gemini removed it.' : undefined] =
           response?.raiMediaFilteredReasons ?? []
         if (reason !== undefined) {
-          throw permanent('provider_refused', `Gemini could not make the video: ${reason.slice(0, 500)}`)
+          throw ended('provider_refused', `Gemini could not make the video: ${reason.slice(0, 500)}`)
         }
-        throw new StepError('video_failed', 'Gemini finished without a video and without a reason.')
+        throw new StepError('video_failed', 'Gemini finished without a video and without a reason.', {
+          dropsState: true,
+        })
       }),
 
     loadVideo: ({ uri, signal }) =>
@@ -291,7 +297,7 @@ export function createGemini(config: GeminiConfig): Gemini {
           // The content type is ignored, because a proxy may declare its page a video.
           const bytes = await reach(() =>
             readBody(response, videoMaxBytes, () =>
-              permanent('video_too_large', `The video has more than ${videoMaxBytes / 2 ** 20} MiB.`),
+              ended('video_too_large', `The video has more than ${videoMaxBytes / 2 ** 20} MiB.`),
             ),
           )
           return look(bytes, /^video\//)

@@ -196,10 +196,38 @@ function explainQuota(said: Refusal, asked: string | undefined, cause: ApiError)
       cause,
     )
   }
+  if (said.violations.some(({ quotaId }) => quotaId.includes('PerDay'))) {
+    return new StepError(
+      'provider_day_spent',
+      'The Gemini account of this server has used up its quota of the day. Steps of this kind continue tomorrow.',
+      { cause, dayEndsInMs: findDayEndInMs(Date.now()) },
+    )
+  }
   return new StepError('provider_busy', 'Gemini accepts no more requests at the moment.', {
     cause,
     retryInMs: said.retryInMs ?? busyMs,
   })
+}
+
+const pacificTime = new Intl.DateTimeFormat('en-US', {
+  timeZone: 'America/Los_Angeles',
+  hourCycle: 'h23',
+  hour: 'numeric',
+  minute: 'numeric',
+  second: 'numeric',
+})
+
+/** Returns in how many milliseconds Gemini's quotas of the day begin again: at midnight, Pacific time. */
+export function findDayEndInMs(nowMs: number): number {
+  const day = 86_400_000
+  const sinceMidnight = (ms: number) => {
+    const parts = Object.fromEntries(pacificTime.formatToParts(ms).map(({ type, value }) => [type, Number(value)]))
+    return (((parts['hour'] ?? 0) * 60 + (parts['minute'] ?? 0)) * 60 + (parts['second'] ?? 0)) * 1000
+  }
+  const left = day - sinceMidnight(nowMs) - (nowMs % 1000)
+  // On a day with 23 or 25 hours the clock shows another time than midnight then.
+  const off = sinceMidnight(nowMs + left)
+  return off > day / 2 ? left + day - off : left - off
 }
 
 /** Whether a call failed because Gemini refused the request as malformed, as it does with a schema of too many states. */
@@ -223,14 +251,15 @@ export function askForLess({ slug, message, cause }: StepError): StepError {
  */
 export function explainVideo(error: NonNullable<z.output<typeof operations>['error']>): StepError {
   const reason = `Gemini could not make the video: ${error.message?.slice(0, 500) ?? 'it gave no reason.'}`
-  if ([0, 1, 2, 4, 8, 10, 13, 14].includes(error.code ?? 0)) return new StepError('video_failed', reason)
-  return permanent('provider_refused', reason)
+  if ([0, 1, 2, 4, 8, 10, 13, 14].includes(error.code ?? 0))
+    return new StepError('video_failed', reason, { dropsState: true })
+  return ended('provider_refused', reason)
 }
 
 /** Gemini keeps operations and their files for some days only. Afterwards it answers 403, 404 or 410. */
 export function notLost(error: unknown): never {
   if (error instanceof ApiError && [403, 404, 410].includes(error.status)) {
-    throw new StepError('video_failed', 'Gemini has lost the video.', { cause: error })
+    throw new StepError('video_failed', 'Gemini has lost the video.', { dropsState: true, cause: error })
   }
   throw error
 }
@@ -267,6 +296,11 @@ function readRefusal(text: string): Refusal {
 
 export function unreadable(reason: string, cause?: unknown): StepError {
   return new StepError('provider_answer_invalid', `Gemini’s answer cannot be used: ${reason}.`, { cause })
+}
+
+/** A permanent failure of an operation that cannot continue, so that a retry begins another one. */
+export function ended(slug: string, message: string): StepError {
+  return new StepError(slug, message, { isPermanent: true, dropsState: true })
 }
 
 export function permanent(slug: string, message: string, cause?: unknown): StepError {

@@ -268,7 +268,10 @@ describe('with Postgres', () => {
 
   test('reports a step of a cancelled run', async () => {
     const { run, door, step } = await claimOne()
-    const { onUnwanted, stop } = beat(door.workerId, (table) => table.add(step))
+    const { onUnwanted, stop } = beat(door.workerId, (table) => {
+      table.add(step)
+      table.begin(step.fence)
+    })
     await expect.poll(() => readStep(step.id)).toMatchObject({ status: 'running' })
     expect(onUnwanted).not.toHaveBeenCalled()
     await admin.query('select cancel_job($1)', [run])

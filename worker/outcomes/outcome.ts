@@ -29,7 +29,10 @@ export class WithChildren {
 
 /**
  * A result that runs the step again later, with this state. Until then the step occupies no slot, and its progress stays
- * visible. The delay is a day at most.
+ * visible. The delay is 366 days at most. With null as state, the step has none on its next turn.
+ *
+ * A state describes what the step has begun, for example the operation of a provider. It survives the failure, the
+ * cancellation and the retry of the step, so that the same operation continues; see `dropsState` of {@link StepError}.
  */
 export class Reschedule {
   readonly state: unknown
@@ -49,19 +52,35 @@ export class Reschedule {
  * A permanent failure is not retried. `retryInMs` is a delay that a provider asks for, a day at most: the delay pauses the
  * whole lane, and such failures are counted apart from others. A negative delay counts as 0. A delay that is NaN, or that
  * belongs to a permanent failure, is ignored.
+ *
+ * `dayEndsInMs` says that the quota of a provider's day is used up, and when that day ends: 25 hours ahead at most. The whole
+ * lane rests until then, and its owner reads the message as the reason. It counts as a delay.
+ *
+ * A failure keeps the state that the step saved. `dropsState` removes the state, because the operation that it describes has
+ * ended: the next attempt, or a retry of the run, begins another one.
  */
 export class StepError extends Error {
   readonly slug: string
   readonly isPermanent: boolean
   readonly retryInMs: number | undefined
+  readonly dayEndsInMs: number | undefined
+  readonly dropsState: boolean
   constructor(
     slug: string,
     message: string,
-    options: { isPermanent?: boolean; retryInMs?: number; cause?: unknown } = {},
+    options: {
+      isPermanent?: boolean
+      retryInMs?: number | undefined
+      dayEndsInMs?: number | undefined
+      dropsState?: boolean
+      cause?: unknown
+    } = {},
   ) {
     super(message, { cause: options.cause })
     this.slug = slug
     this.isPermanent = options.isPermanent ?? false
     this.retryInMs = options.retryInMs
+    this.dayEndsInMs = options.dayEndsInMs
+    this.dropsState = options.dropsState ?? false
   }
 }

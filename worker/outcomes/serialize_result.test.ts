@@ -63,8 +63,9 @@ describe('a result', () => {
     [-5, 0],
     [Number.NaN, 0],
     [1.4, 1],
-    [1e17, 86_400_000],
-    [Number.POSITIVE_INFINITY, 86_400_000],
+    [259_200_000, 259_200_000],
+    [1e17, 31_622_400_000],
+    [Number.POSITIVE_INFINITY, 31_622_400_000],
   ])('that reschedules the step by %d ms is delayed by %d ms', (delay, expected) => {
     expect(JSON.parse(describeResult(step, new Reschedule({}, delay))).retry_in_ms).toBe(expected)
   })
@@ -82,8 +83,25 @@ describe('a failure', () => {
     expect(failure.retry_in_ms).toBe(expected)
   })
 
+  test('keeps the state of its step, unless it says that the operation has ended', () => {
+    expect(JSON.parse(describeFailure(step, new StepError('busy', 'Busy.')))).not.toHaveProperty('state')
+    expect(JSON.parse(describeFailure(step, new Error('Busy.')))).not.toHaveProperty('state')
+    const ended = new StepError('refused', 'Refused.', { dropsState: true, isPermanent: true })
+    expect(JSON.parse(describeFailure(step, ended))).toHaveProperty('state', null)
+  })
+
+  test.each([
+    [-5, 0],
+    [Number.NaN, undefined],
+    [50_400_000.4, 50_400_000],
+    [1e17, 90_000_000],
+  ])('rests for %d ms of the provider’s day as %s', (dayEndsInMs, expected) => {
+    const failure = JSON.parse(describeFailure(step, new StepError('spent', 'Tomorrow.', { dayEndsInMs })))
+    expect(failure.day_ends_in_ms).toBe(expected)
+  })
+
   test('that is permanent pauses nothing', () => {
-    const error = new StepError('gone', 'Gone.', { isPermanent: true, retryInMs: 1e9 })
+    const error = new StepError('gone', 'Gone.', { isPermanent: true, retryInMs: 1e9, dayEndsInMs: 1e9 })
     expect(JSON.parse(describeFailure(step, error))).toEqual({
       ...{ id: 1, fence: 2, outcome: 'failed', is_permanent: true },
       error: { slug: 'gone', message: 'Gone.' },

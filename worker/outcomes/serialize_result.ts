@@ -3,6 +3,12 @@ import { findUnstorable, findUnstorableText } from './find_unstorable.ts'
 import { hideAddresses } from './hide_addresses.ts'
 import { Reschedule, StepError, WithChildren } from './outcome.ts'
 
+/** A step may come back after a year, a leap year included. */
+const rescheduleMaxMs = 366 * 86_400_000
+const delayMaxMs = 86_400_000
+/** A day of a provider may have 25 hours, when its clocks change. */
+const dayMaxMs = 25 * 3_600_000
+
 /** Serializes a result for `worker.exchange_steps`. Throws a permanent StepError if Postgres cannot store the result. */
 export function describeResult(
   step: { id: number; fence: number; max_output_bytes: number },
@@ -12,7 +18,7 @@ export function describeResult(
   const { id, fence, max_output_bytes: max } = step
   if (result instanceof Reschedule) {
     const { state } = result
-    const retry_in_ms = toDelay(result.delayMs)
+    const retry_in_ms = toDelay(result.delayMs, rescheduleMaxMs)
     return serialize({ id, fence, outcome: 'rescheduled', state, retry_in_ms, progress }, { state })
   }
   const parts = result instanceof WithChildren ? { ...result } : { output: result }
@@ -37,15 +43,23 @@ const unexpected =
  * thrown value gets the slug handler_failed and a constant sentence. Never throws.
  */
 export function describeFailure({ id, fence }: { id: number; fence: number }, error: unknown): string {
-  const { retryInMs, ...failure } = readStepError(error)
-  const retry_in_ms = retryInMs === undefined ? undefined : toDelay(retryInMs)
-  return JSON.stringify({ id, fence, outcome: 'failed', ...failure, retry_in_ms })
+  const { retryInMs, dayEndsInMs, dropsState, ...failure } = readStepError(error)
+  const retry_in_ms = retryInMs === undefined ? undefined : toDelay(retryInMs, delayMaxMs)
+  const day_ends_in_ms = dayEndsInMs === undefined ? undefined : toDelay(dayEndsInMs, dayMaxMs)
+  // Without the property, the database keeps the state.
+  const parts = { ...failure, retry_in_ms, day_ends_in_ms, ...(dropsState && { state: null }) }
+  return JSON.stringify({ id, fence, outcome: 'failed', ...parts })
 }
 
-/** Serializes the return of a step, which counts neither a failure nor a loss. No worker can claim the step before `delayMs`. */
-export function describeReturn({ id, fence }: { id: number; fence: number }, delayMs?: number): string {
-  if (delayMs === undefined) return JSON.stringify({ id, fence, outcome: 'returned' })
-  return JSON.stringify({ id, fence, outcome: 'rescheduled', retry_in_ms: delayMs })
+/**
+ * Serializes the return of a step, which counts neither a failure nor a loss. `begun` says that the handler was called. No
+ * worker can claim the step before `delayMs`.
+ */
+export function describeReturn(
+  { id, fence }: { id: number; fence: number },
+  { begun, delayMs }: { begun?: true; delayMs?: number } = {},
+): string {
+  return JSON.stringify({ id, fence, outcome: 'returned', begun, retry_in_ms: delayMs })
 }
 
 /** Serializes the failure of a step whose handler caused an accident. The next attempt of the step runs alone. */
@@ -88,16 +102,22 @@ function unstorable(reason: string, cause?: unknown): StepError {
   return new StepError('output_invalid', `The result cannot be stored: ${reason}`, { isPermanent: true, cause })
 }
 
-/** Rounds a delay to whole milliseconds, a day at most: the range that SQL accepts. */
-function toDelay(ms: number): number {
-  return Number.isNaN(ms) ? 0 : Math.round(Math.min(Math.max(ms, 0), 86_400_000))
+/** Rounds a delay to whole milliseconds, in the range that SQL accepts. */
+function toDelay(ms: number, maxMs: number): number {
+  return Number.isNaN(ms) ? 0 : Math.round(Math.min(Math.max(ms, 0), maxMs))
 }
 
 /** Reads a failure in a form that Postgres can store. A handler may put any value into an error, and a proxy may throw. */
-function readStepError(error: unknown) {
+function readStepError(error: unknown): {
+  error: { slug: string; message: string }
+  is_permanent: boolean
+  retryInMs?: number | undefined
+  dayEndsInMs?: number | undefined
+  dropsState?: boolean
+} {
   try {
     if (error instanceof StepError) {
-      const { isPermanent, retryInMs } = error
+      const { isPermanent, retryInMs, dayEndsInMs, dropsState } = error
       return {
         error: {
           slug: /^[a-z][a-z0-9_]{0,79}$/.test(error.slug) ? error.slug : 'handler_failed',
@@ -105,11 +125,18 @@ function readStepError(error: unknown) {
         },
         is_permanent: isPermanent === true,
         // Nothing is tried again after a permanent failure, so the failure must not pause the lane.
-        retryInMs: isPermanent === true || Number.isNaN(Number(retryInMs)) ? undefined : Number(retryInMs),
+        retryInMs: isPermanent === true ? undefined : readMs(retryInMs),
+        dayEndsInMs: isPermanent === true ? undefined : readMs(dayEndsInMs),
+        dropsState: dropsState === true,
       }
     }
   } catch {
     // The logger has described the value as far as it can be read.
   }
-  return { error: { slug: 'handler_failed', message: unexpected }, is_permanent: false, retryInMs: undefined }
+  return { error: { slug: 'handler_failed', message: unexpected }, is_permanent: false }
+}
+
+/** Reads a delay. NaN and undefined are none. */
+function readMs(ms: unknown): number | undefined {
+  return Number.isNaN(Number(ms)) ? undefined : Number(ms)
 }

@@ -125,7 +125,7 @@ test('a step that is stopped is returned without counting a failure, even if its
     throw new StepError('flaked', 'Not this time.', { isPermanent: true })
   })
   stop()
-  expect(await result).toEqual({ id: 1, fence: 1, outcome: 'returned' })
+  expect(await result).toEqual({ id: 1, fence: 1, outcome: 'returned', begun: true })
 })
 
 test('a step whose timeout is over fails, even if its handler throws another error', async () => {
@@ -177,7 +177,7 @@ test('a step with a fault fails permanently, and its handler is not called', asy
 
 test('a step of a type without a handler is returned for five seconds', async () => {
   const { result } = run(endless, { step: { type: 'unknown' } })
-  expect(await result).toEqual({ id: 1, fence: 1, outcome: 'rescheduled', retry_in_ms: 5000 })
+  expect(await result).toEqual({ id: 1, fence: 1, outcome: 'returned', retry_in_ms: 5000 })
 })
 
 test('a failure that cannot be logged is still handed in as it is', async () => {

@@ -38,7 +38,7 @@ export function createRunStep(options: {
     const handler = handlers[step.type]
     if (handler === undefined) {
       logger.error({ step: step.id, type: step.type }, 'Step has a type without a handler')
-      return describeReturn(step, unknownTypeDelayMs)
+      return describeReturn(step, { delayMs: unknownTypeDelayMs })
     }
     let lastMoment = Number.POSITIVE_INFINITY
     const onTimeout = () => {
@@ -55,7 +55,7 @@ export function createRunStep(options: {
     } catch (error) {
       const reason: unknown = abort.signal.reason
       // A stopped step is returned without counting a failure, even if its handler threw. A timeout counts as a failure.
-      if (abort.signal.aborted && !(reason instanceof StepError)) return describeReturn(step)
+      if (abort.signal.aborted && !(reason instanceof StepError)) return describeReturn(step, { begun: true })
       const failure = abort.signal.aborted ? reason : error
       logFailure(step, failure)
       return describeFailure(step, failure)

@@ -216,7 +216,9 @@ export function createSlots(options: {
     abort,
     endRunning() {
       endAll(({ step, abort: { signal } }) =>
-        signal.reason instanceof StepError ? describeFailure(step, signal.reason) : describeReturn(step),
+        signal.reason instanceof StepError
+          ? describeFailure(step, signal.reason)
+          : describeReturn(step, { begun: true }),
       )
     },
     endAfterAccident(kind, culprit) {
@@ -224,7 +226,7 @@ export function createSlots(options: {
       abort()
       endAll((claim) => {
         if (claim === culprit) return describeCrash(claim.step, accidentMessages[kind])
-        return culprit === undefined ? describeLoss(claim.step) : describeReturn(claim.step)
+        return culprit === undefined ? describeLoss(claim.step) : describeReturn(claim.step, { begun: true })
       })
     },
   }

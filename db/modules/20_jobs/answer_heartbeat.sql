@@ -63,6 +63,8 @@ begin
       offset 0
     ) as q
     where jsonb_typeof(coalesce(h.step -> 'progress', '0')) = 'number'
+      -- A step that waits for a slot has not begun.
+      and h.step -> 'waiting' is distinct from 'true'
   ) as p
   where j.id = any (array[p.job_id]) and (j.status <> 'running' or p.progress > j.progress);
 

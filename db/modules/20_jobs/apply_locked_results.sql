@@ -1,6 +1,6 @@
 -- app.apply_locked_results
 --
--- Writes      jobs, job_queue, lanes, runs; the rows that callbacks write; the queue: a pump for
+-- Writes      jobs, job_queue, step_states, lanes, runs; the rows that callbacks write; the queue: a pump for
 --             steps that are due later
 -- Errors      JC001, if the callback of a step raises
 -- Locks       new lanes, by owner and type; then the rows that callbacks lock; then the lanes of
@@ -43,6 +43,7 @@ declare
   v_failed_slugs text[] := '{}'::text[];
   v_failed_messages text[] := '{}'::text[];
   v_failed_since timestamptz[] := '{}'::timestamptz[];
+  v_failed_states jsonb[] := '{}'::jsonb[];
   v_settled_ids bigint[] := '{}'::bigint[];
   v_skipping_ids bigint[] := '{}'::bigint[];
   v_ending_ids bigint[] := '{}'::bigint[];
@@ -51,14 +52,19 @@ declare
   v_again_failures integer[] := '{}'::integer[];
   v_again_delays integer[] := '{}'::integer[];
   v_again_losses integer[] := '{}'::integer[];
+  v_again_turns integer[] := '{}'::integer[];
   v_again_alone boolean[] := '{}'::boolean[];
   v_again_at timestamptz[] := '{}'::timestamptz[];
   v_again_progress real[] := '{}'::real[];
   v_again_states jsonb[] := '{}'::jsonb[];
+  v_again_since timestamptz[] := '{}'::timestamptz[];
   v_again_slugs text[] := '{}'::text[];
   v_again_messages text[] := '{}'::text[];
   v_held_lane_ids bigint[] := '{}'::bigint[];
   v_held_until timestamptz[] := '{}'::timestamptz[];
+  v_held_kinds text[] := '{}'::text[];
+  v_held_reasons text[] := '{}'::text[];
+  v_due_at timestamptz;
   -- For callbacks.
   v_completed_types text[];
   v_rescheduled_types text[];
@@ -90,12 +96,14 @@ begin
       q.failures,
       q.delays,
       q.losses,
+      q.turns,
       q.claimed_at,
       q.open_children,
       q.parent_id,
       l.type,
       t.max_failures,
       t.max_losses,
+      t.max_turns,
       t.max_output_bytes,
       t.backoff,
       t.backoff_max
@@ -122,8 +130,8 @@ begin
     end if;
 
     v_verdict := app.judge_result(
-      v_one.result, v_one.failures, v_one.delays, v_one.losses, v_one.max_failures,
-      v_one.max_losses, v_one.max_output_bytes, v_one.backoff, v_one.backoff_max
+      v_one.result, v_one.failures, v_one.delays, v_one.losses, v_one.turns, v_one.max_failures,
+      v_one.max_losses, v_one.max_turns, v_one.max_output_bytes, v_one.backoff, v_one.backoff_max
     );
     v_direct := 0;
     v_new_queued_ids := '{}';
@@ -174,12 +182,16 @@ begin
       v_again_failures := v_again_failures || v_verdict.failures;
       v_again_delays := v_again_delays || v_verdict.delays;
       v_again_losses := v_again_losses || v_verdict.losses;
+      v_again_turns := v_again_turns || v_verdict.turns;
       v_again_alone := v_again_alone || v_verdict.runs_alone;
       v_again_progress := v_again_progress || v_verdict.progress;
       v_again_states := v_again_states || v_verdict.state;
+      v_again_since := v_again_since
+        || case when v_verdict.has_begun then v_one.claimed_at end;
       v_again_slugs := v_again_slugs || v_verdict.slug;
       v_again_messages := v_again_messages || v_verdict.message;
       v_again_at := v_again_at || (v_now + v_verdict.pause);
+      v_due_at := least(v_due_at, v_now + greatest(v_verdict.pause, v_verdict.hold));
       if v_one.type = any (v_rescheduled_types) and v_one.result ->> 'outcome' = 'rescheduled' then
         v_rescheduled_ids := v_rescheduled_ids || v_one.job_id;
       end if;
@@ -188,6 +200,7 @@ begin
       v_failed_slugs := v_failed_slugs || v_verdict.slug;
       v_failed_messages := v_failed_messages || v_verdict.message;
       v_failed_since := v_failed_since || v_one.claimed_at;
+      v_failed_states := v_failed_states || v_verdict.state;
       v_policy := (select j.on_failure from public.jobs as j where j.id = v_one.job_id);
       if v_policy = 'fail_run' or v_one.parent_id is null then
         v_ending_ids := v_ending_ids || v_one.job_id;
@@ -202,6 +215,8 @@ begin
     if v_verdict.hold is not null then
       v_held_lane_ids := v_held_lane_ids || v_one.lane_id;
       v_held_until := v_held_until || (v_now + v_verdict.hold);
+      v_held_kinds := v_held_kinds || v_verdict.hold_kind;
+      v_held_reasons := v_held_reasons || v_verdict.message;
     end if;
   end loop;
   if v_seen_ids = '{}' then
@@ -215,14 +230,15 @@ begin
   end if;
   if v_again_ids <> '{}' then
     perform app.requeue_steps(
-      v_again_ids, v_again_failures, v_again_delays, v_again_losses, v_again_alone, v_again_at,
-      v_again_progress, v_again_states, v_again_slugs, v_again_messages
+      v_again_ids, v_again_failures, v_again_delays, v_again_losses, v_again_turns, v_again_alone,
+      v_again_at, v_again_progress, v_again_states, v_again_since, v_again_slugs, v_again_messages
     );
     v_queued_ids := v_queued_ids || v_again_ids;
   end if;
   if v_failed_ids <> '{}' then
     perform app.fail_steps(
-      v_failed_ids, v_failed_slugs, v_failed_messages, v_failed_since, v_ending_ids
+      v_failed_ids, v_failed_slugs, v_failed_messages, v_failed_since, v_failed_states,
+      v_ending_ids
     );
     if cardinality(v_failed_ids) > cardinality(v_ending_ids) then
       perform app.skip_steps(
@@ -240,10 +256,12 @@ begin
     perform app.run_callbacks(v_completed_ids, v_rescheduled_ids, v_ended_ids);
   end if;
   if v_queued_ids <> '{}' or v_held_lane_ids <> '{}' then
-    perform app.wake_lanes(v_queued_ids, v_held_lane_ids, v_held_until);
+    perform app.wake_lanes(
+      v_queued_ids, v_held_lane_ids, v_held_until, v_held_kinds, v_held_reasons
+    );
   end if;
   if v_again_ids <> '{}' then
-    perform app.enqueue_pump((select min(a.run_at) from unnest(v_again_at) as a (run_at)));
+    perform app.enqueue_pump(v_due_at);
   end if;
 
   return v_refused;

@@ -1,12 +1,13 @@
 -- app.fail_steps
 --
--- Writes      jobs, job_queue, runs
+-- Writes      jobs, job_queue, runs, step_states
 -- Locks       none; the caller holds the runs
 create or replace function app.fail_steps(
   job_ids bigint[],
   slugs text[],
   messages text[],
   since timestamptz[],
+  states jsonb[],
   ending_ids bigint[]
 )
   returns void
@@ -29,6 +30,12 @@ begin
     as f (id, slug, message, since)
   -- Index lookup even on an empty table: ADR 8.
   where j.id = any (array[f.id]);
+  insert into app.step_states as s (job_id, run_id, state)
+  select q.job_id, q.run_id, nullif(coalesce(f.state, q.state), 'null')
+  from unnest(fail_steps.job_ids, fail_steps.states) as f (id, state)
+  join app.job_queue as q on q.job_id = any (array[f.id])
+  where nullif(coalesce(f.state, q.state), 'null') is not null
+  on conflict on constraint step_states_pkey do update set state = excluded.state;
   perform app.record_events(fail_steps.job_ids, 'failed');
 
   if fail_steps.ending_ids = '{}' then
@@ -48,13 +55,15 @@ begin
   where q.job_id = any (fail_steps.ending_ids) and q.parent_id is not null;
   -- The root stays in the queue until no step runs below it.
   update app.job_queue as q
-  set status = 'blocked', worker_id = null, claimed_at = null
+  set status = 'blocked', worker_id = null, claimed_at = null, state = null
   where q.job_id = any (fail_steps.ending_ids) and q.parent_id is null;
 end
 $$;
 
-comment on function app.fail_steps(bigint[], text[], text[], timestamptz[], bigint[]) is
-$$Fails steps permanently.
+comment on function app.fail_steps(
+  bigint[], text[], text[], timestamptz[], jsonb[], bigint[]
+) is
+$$Fails steps permanently. Their saved states survive, for app.retry_job.
 
-since: when each step was claimed. ending_ids: the steps among job_ids whose failure also fails
+since: when each step was claimed. states: as for app.requeue_steps. ending_ids: the steps among job_ids whose failure also fails
 their run; see app.wind_down_runs.$$;

@@ -13,6 +13,7 @@ create or replace function app.job_tree(job_id bigint)
   set search_path = ''
 as $$
 declare
+  v_run_id bigint := (select j.root_id from public.jobs as j where j.id = job_tree.job_id);
   v_ids bigint[] := '{}'::bigint[];
   v_depths integer[] := '{}'::integer[];
   v_progress numeric[] := '{}'::numeric[];
@@ -72,6 +73,45 @@ begin
       from placed as p
       join public.jobs as j on j.parent_id = p.id
     ),
+    -- The lanes of the run from which some or all queued steps may not start now.
+    held as materialized (
+      select
+        l.id,
+        case when l.not_before > app.now()
+          then jsonb_build_object(
+            'slug', coalesce(l.hold_kind, 'provider_delay'),
+            'message', coalesce(l.hold_reason, 'The provider accepts no requests at the moment.'),
+            'until', l.not_before
+          )
+        end as hold,
+        case
+          when t.is_paid and s.buying_is_stopped
+            then jsonb_build_object(
+              'slug', 'buying_stopped',
+              'message', 'The operator has stopped all purchases. The step starts when they resume.',
+              'until', null
+            )
+          when t.owner_open_limit is not null
+            and app.count_open(l.id, t.owner_open_limit) >= t.owner_open_limit
+            then jsonb_build_object(
+              'slug', 'open_limit',
+              'message',
+              format(
+                'At most %s steps of this type may be open at a time. The step starts when one ends.',
+                t.owner_open_limit
+              ),
+              'until', null
+            )
+        end as stop
+      from app.lanes as l
+      join public.job_types as t on t.name = l.type
+      cross join app.settings as s
+      where l.id in (
+        select q.lane_id
+        from app.job_queue as q
+        where q.run_id = v_run_id and q.status = 'queued'
+      )
+    ),
     nodes as (
       select
         p.path,
@@ -90,12 +130,17 @@ begin
           'error', case
             when j.error_slug is not null
               then jsonb_build_object('slug', j.error_slug, 'message', j.error_message)
+          end,
+          'waiting', case
+            when q.status = 'queued'
+              then coalesce(h.hold, case when q.state is null then h.stop end)
           end
         )::text as node
       from placed as p
       join unnest(v_ids, v_progress) as k (id, progress) on k.id = p.id
       join public.jobs as j on j.id = p.id
       left join app.job_queue as q on q.job_id = j.id
+      left join held as h on h.id = q.lane_id
       window by_path as (order by p.path)
     )
     -- Each node is written without its end; the last node below it closes it.
@@ -124,7 +169,10 @@ comment on function public.job_tree(bigint) is
 $$Returns a job and all jobs below it, with their current status.
 
 job_id: any job, not only a root. Returns { id, key, type, status, progress, created_at, started_at,
-finished_at, error: { slug, message } | null, children: […] }. progress: 0 to 1; for a parent that
+finished_at, error: { slug, message } | null, waiting: { slug, message, until } | null,
+children: […] }. waiting: why a queued step does not start although it is due: provider_delay,
+day_spent (the provider's quota of the day is used up), buying_stopped or open_limit, and until when
+if that is known. progress: 0 to 1; for a parent that
 is not completed, the mean of its children. A completed run may contain failed steps (on_failure
 skip_dependents or continue); retry_job runs them again.
 404 job_not_found. Origin 002.$$;

@@ -6,8 +6,10 @@ create or replace function app.judge_result(
   inout failures integer,
   inout delays integer,
   inout losses integer,
+  inout turns integer,
   max_failures integer,
   max_losses integer,
+  max_turns integer,
   max_output_bytes integer,
   backoff interval,
   backoff_max interval,
@@ -19,6 +21,8 @@ create or replace function app.judge_result(
   out progress real,
   out pause interval,
   out hold interval,
+  out hold_kind text,
+  out has_begun boolean,
   out runs_alone boolean
 )
   returns record
@@ -30,9 +34,12 @@ declare
   v_said text := judge_result.result ->> 'outcome';
   v_delay_ms bigint := app.parse_bigint(judge_result.result -> 'retry_in_ms');
   v_delay interval;
+  v_day_ms bigint;
 begin
   if v_delay_ms is not null then
-    v_delay := least(v_delay_ms, 86400000) * interval '1 ms';
+    -- A step may come back after a year, a leap year included; a provider names a day at most.
+    v_delay := least(v_delay_ms, case v_said when 'rescheduled' then 31622400000 else 86400000 end)
+      * interval '1 ms';
   end if;
 
   if v_said = 'completed' then
@@ -61,7 +68,11 @@ begin
       'The state that the step saved is larger than 1 MiB. Save only what its next turn needs.';
   elsif v_said = 'rescheduled' or v_said = 'returned' then
     outcome := 'again';
-    state := case v_said when 'rescheduled' then judge_result.result -> 'state' end;
+    has_begun := v_said = 'rescheduled' or judge_result.result -> 'begun' is not distinct from 'true';
+    if v_said = 'rescheduled' then
+      state := judge_result.result -> 'state';
+      turns := judge_result.turns + 1;
+    end if;
     progress := case
       when jsonb_typeof(judge_result.result -> 'progress') = 'number'
         then round(least(greatest((judge_result.result ->> 'progress')::numeric, 0), 1), 4)::real
@@ -69,8 +80,18 @@ begin
     pause := coalesce(v_delay, '0');
     -- A returned step keeps runs_alone, because its handler has not ended by itself.
     runs_alone := case v_said when 'rescheduled' then false end;
+    if turns >= judge_result.max_turns and v_said = 'rescheduled' then
+      outcome := 'failed';
+      slug := 'too_many_turns';
+      message := format(
+        'The step has rescheduled itself %s times, the maximum of its type. Retry the run, and tell '
+        'the operator if the step fails again: its handler may never end.',
+        turns
+      );
+    end if;
   elsif v_said = 'lost' then
     losses := judge_result.losses + 1;
+    has_begun := true;
     runs_alone := true;
     slug := left(
       coalesce(
@@ -96,7 +117,20 @@ begin
       );
     end if;
   elsif v_said = 'failed' then
-    hold := v_delay;
+    has_begun := true;
+    -- JSON null: the operation that the state describes has ended.
+    state := case when judge_result.result -> 'state' = 'null' then 'null' end;
+    if judge_result.result -> 'is_permanent' is distinct from 'true' then
+      v_day_ms := app.parse_bigint(judge_result.result -> 'day_ends_in_ms');
+      if v_day_ms > 0 then
+        hold := least(v_day_ms, 90000000) * interval '1 ms';
+        hold_kind := 'day_spent';
+        v_delay := hold;
+      elsif v_delay is not null then
+        hold := least(v_delay, (select s.lane_hold_max from app.settings as s));
+        hold_kind := 'provider_delay';
+      end if;
+    end if;
     slug := left(
       coalesce(
         substring(judge_result.result #>> '{error,slug}' from '^[a-z][a-z0-9_]*$'),
@@ -124,8 +158,9 @@ begin
     then
       outcome := 'again';
       -- Half of the pause is random, so that steps that failed together do not run again together.
+      -- While its lane is held, the step is due, so that app.release_lane frees the step, too.
       pause := coalesce(
-        v_delay,
+        case when v_delay > hold then v_delay when v_delay is not null then '0' end,
         -- Computed as numbers, because 3 days doubled 30 times exceed the range of an interval.
         least(
           extract(epoch from judge_result.backoff)::double precision
@@ -143,12 +178,13 @@ end
 $$;
 
 comment on function app.judge_result(
-  jsonb, integer, integer, integer, integer, integer, integer, interval, interval
+  jsonb, integer, integer, integer, integer, integer, integer, integer, integer, interval, interval
 ) is
 $$Decides from a result what happens to its step. outcome: done, again, failed or invalid.
 
-failures, delays, losses: the new counts. runs_alone: whether the step must run alone from now on;
+failures, delays, losses, turns: the new counts. runs_alone: whether the step must run alone from now on;
 null: as before. pause: how long a step waits before it runs again. slug, message: why the step
-failed, temporarily or permanently. progress: from 0 to 1, or null if not reported. state: what a
-rescheduled step saved. hold: how long the provider accepts no requests of the lane. bytes: the size
-of the output.$$;
+failed, temporarily or permanently. progress: from 0 to 1, or null if not reported. state: what the step
+saved; null: as before; JSON null: none from now on. hold, hold_kind: how long no step of the lane
+starts, and why; see app.lanes. has_begun: whether the handler may have run. bytes: the size of the
+output.$$;

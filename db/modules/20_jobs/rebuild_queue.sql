@@ -1,6 +1,6 @@
 -- app.rebuild_queue
 --
--- Writes      job_queue; lanes that the owner does not have yet
+-- Writes      job_queue, step_states; lanes that the owner does not have yet
 -- Locks       new lanes, by type; the caller holds the run
 -- Why         counts waits and children instead of storing them. Reads the run once, and joins its
 --             steps with each other by hash joins only, because nested loops compare each of 20,000
@@ -33,7 +33,7 @@ begin
 
   insert into app.job_queue (
     job_id, run_id, parent_id, lane_id, run_at, waits, open_children, priority, version, status,
-    dependents
+    dependents, state
   )
   with opened as materialized (
     select
@@ -60,8 +60,15 @@ begin
     o.priority,
     o.version,
     o.status,
-    d.from_ids
+    d.from_ids,
+    s.state
   from opened as o
+  left join (
+    select t.job_id, t.state
+    from app.step_states as t
+    -- Index lookup even on an empty table: ADR 8.
+    where t.run_id = any (array[rebuild_queue.run_id])
+  ) as s on s.job_id = o.id
   left join unnest(v_lanes.types, v_lanes.ids) as l (type, id) on l.type = o.type
   -- A step that is not settled has a parent that is not settled.
   left join opened as p on p.id = o.parent_id
@@ -81,10 +88,13 @@ begin
     from edges as e
     group by e.to_id
   ) as d on d.to_id = o.id;
+  delete from app.step_states as s
+  where s.run_id = any (array[rebuild_queue.run_id]);
 end
 $$;
 
 comment on function app.rebuild_queue(bigint) is
-$$Inserts the queue rows of a reopened run, from its unfinished steps in public.jobs.
+$$Inserts the queue rows of a reopened run, from its unfinished steps in public.jobs, with the states
+that the steps saved.
 
 Steps that wait for nothing are inserted as blocked with waits 0; app.start_steps starts them.$$;

@@ -1,6 +1,6 @@
 -- app.skip_steps
 --
--- Writes      job_queue, jobs
+-- Writes      job_queue, jobs, step_states
 -- Locks       none; the caller holds the runs
 -- Why         steps below a failed step have never started, because the own work of the failed step
 --             was never done; under skip_dependents the same holds for steps that wait for it
@@ -54,7 +54,15 @@ begin
   with deleted as (
     delete from app.job_queue as q
     where q.job_id = any (v_ids) and q.status = 'blocked'
-    returning q.job_id, q.parent_id
+    returning q.job_id, q.run_id, q.parent_id, q.state
+  ),
+  -- A step that began before its run was retried may have a state.
+  saved as (
+    insert into app.step_states as s (job_id, run_id, state)
+    select d.job_id, d.run_id, d.state
+    from deleted as d
+    where d.state is not null
+    on conflict on constraint step_states_pkey do update set state = excluded.state
   ),
   -- The parent of a failed step counts down its skipped children here. The failed step itself
   -- counts down later, in app.settle_steps, so no parent reaches 0 here.

@@ -8,7 +8,9 @@
 create or replace function app.wake_lanes(
   queued_ids bigint[],
   held_lane_ids bigint[] default '{}',
-  held_until timestamptz[] default '{}'
+  held_until timestamptz[] default '{}',
+  held_kinds text[] default '{}',
+  held_reasons text[] default '{}'
 )
   returns void
   language plpgsql
@@ -29,10 +31,10 @@ begin
     order by l.id + 0
     for key share
   loop
-    if v_one.wake_at > app.now() or v_one.id = any (wake_lanes.held_lane_ids) then
+    if v_one.wake_at > app.now() then
       update app.lanes as l
       set
-        -- least and greatest ignore null.
+        -- least ignores null.
         wake_at = least(
           l.wake_at,
           (
@@ -40,22 +42,31 @@ begin
             from app.job_queue as q
             where q.job_id = any (wake_lanes.queued_ids) and q.lane_id = v_one.id
           )
-        ),
-        not_before = greatest(
-          l.not_before,
-          (
-            select max(h.until)
-            from unnest(wake_lanes.held_lane_ids, wake_lanes.held_until) as h (lane_id, until)
-            where h.lane_id = v_one.id
-          )
         )
       where l.id = v_one.id;
+    end if;
+    if v_one.id = any (wake_lanes.held_lane_ids) then
+      update app.lanes as l
+      set not_before = h.until, hold_kind = h.kind, hold_reason = h.reason
+      from unnest(
+        wake_lanes.held_lane_ids, wake_lanes.held_until, wake_lanes.held_kinds,
+        wake_lanes.held_reasons
+      ) as h (lane_id, until, kind, reason)
+      where l.id = v_one.id
+        and h.lane_id = v_one.id
+        and h.until > l.not_before
+        and h.until = (
+          select max(m.until)
+          from unnest(wake_lanes.held_lane_ids, wake_lanes.held_until) as m (lane_id, until)
+          where m.lane_id = v_one.id
+        );
     end if;
   end loop;
 end
 $$;
 
-comment on function app.wake_lanes(bigint[], bigint[], timestamptz[]) is
+comment on function app.wake_lanes(bigint[], bigint[], timestamptz[], text[], text[]) is
 $$Wakes the lanes of queued steps, so that claims find the steps when they are due.
 
-held_lane_ids, held_until: lanes whose provider accepts no requests before a time.$$;
+held_lane_ids, held_until, held_kinds, held_reasons: lanes in which no step starts before a time,
+and why; see app.lanes. The longest hold of a lane counts.$$;

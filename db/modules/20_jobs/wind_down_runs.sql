@@ -1,6 +1,6 @@
 -- app.wind_down_runs
 --
--- Writes      job_queue, jobs, runs
+-- Writes      job_queue, jobs, runs, step_states
 -- Locks       queue rows, for which it waits until running claims commit; a step that such a claim
 --             starts runs to its end. The caller holds the runs
 create or replace function app.wind_down_runs(run_ids bigint[])
@@ -19,7 +19,14 @@ begin
     where q.run_id = any (wind_down_runs.run_ids)
       and q.status <> 'running'
       and q.parent_id is not null
-    returning q.job_id
+    returning q.job_id, q.run_id, q.state
+  ),
+  saved as (
+    insert into app.step_states as s (job_id, run_id, state)
+    select d.job_id, d.run_id, d.state
+    from deleted as d
+    where d.state is not null
+    on conflict on constraint step_states_pkey do update set state = excluded.state
   )
   select array_agg(d.job_id) into v_ids
   from deleted as d;

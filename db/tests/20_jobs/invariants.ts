@@ -50,6 +50,9 @@ const invariants: Record<string, string> = {
     select null, count(*) from app.job_queue as q join app.lanes as l on l.id = q.lane_id join job_types as t on t.name = l.type
     where q.status = 'running'
     group by t.name, t.running_limit having count(*) > t.running_limit`,
+  'only a finished step that was begun has a state outside the queue': `
+    select s.job_id, j.status from app.step_states as s left join jobs as j on j.id = s.job_id
+    where j.status is null or j.status not in ('failed', 'cancelled', 'skipped') or j.root_id <> s.run_id`,
   'a lane has the owner and the type of its steps': `
     select q.job_id from app.job_queue as q join jobs as j on j.id = q.job_id join app.lanes as l on l.id = q.lane_id
     where l.owner_id is distinct from j.owner_id or l.type <> j.type`,

@@ -181,6 +181,85 @@ test('claim against claim of a type with a limit for each owner: the limit holds
   await requireInvariants(watcher)
 })
 
+const saves = (step: ClaimedStep | undefined, state: unknown) => ({
+  ...{ id: step?.id, fence: step?.fence, outcome: 'rescheduled', retry_in_ms: 0 },
+  state,
+})
+const readStates = async () =>
+  (await watcher.query('select state from app.step_states union all select state from app.job_queue order by 1')).rows
+    .map(({ state }) => state)
+    .filter((state) => state !== null)
+
+test('claim against claim at the limit of open steps: the limit holds', async () => {
+  await watcher.query("insert into job_types (name, owner_open_limit) values ('film', 3)")
+  await submit(['a', 'b', 'c', 'd', 'e'], 'film')
+  await a.query('begin')
+  const { steps } = await exchange(a, first, [], 2)
+  expect(steps).toHaveLength(2)
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await a.query('commit')
+  expect((await exchange(b, second, [], 5)).steps).toHaveLength(1)
+  // The turn of a step ends while another worker claims: the step is open before and after.
+  await a.query('begin')
+  await exchange(a, first, [saves(steps[0], 1)])
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await a.query('commit')
+  expect((await exchange(b, second, [], 5)).steps.map(({ id }) => id)).toEqual([steps[0]?.id])
+  // Two workers see the place of the same step.
+  await exchange(a, first, [completed(steps[1] as ClaimedStep)])
+  await a.query('begin')
+  expect((await exchange(a, first, [], 5)).steps).toHaveLength(1)
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await a.query('commit')
+  expect((await exchange(b, second, [], 5)).steps).toEqual([])
+  await requireInvariants(watcher)
+})
+
+test('cancel against reschedule: the first to lock the run decides which state survives', async () => {
+  const id = await submit(['a'])
+  const [begun] = (await exchange(a, first, [], 1)).steps
+  await exchange(a, first, [saves(begun, 'old')])
+  const [polled] = (await exchange(a, first, [], 1)).steps
+  await a.query('begin')
+  await verb(a, 'cancel', id)
+  const late = exchange(b, first, [saves(polled, 'late')])
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  expect((await late).refused).toMatchObject([{ reason: 'step_lost' }])
+  expect(await readStates()).toEqual(['old'])
+  await requireInvariants(watcher)
+
+  await verb(a, 'retry', id)
+  const [again] = (await exchange(a, first, [], 1)).steps
+  expect(again?.state).toBe('old')
+  await a.query('begin')
+  await exchange(a, first, [saves(again, 'new')])
+  const cancelling = verb(b, 'cancel', id)
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await cancelling
+  expect(await readStates()).toEqual(['new'])
+  await requireInvariants(watcher)
+})
+
+test('retry against a late result with an old fence: the result is refused, and the state stays', async () => {
+  const id = await submit(['a'])
+  const [begun] = (await exchange(a, first, [], 1)).steps
+  await exchange(a, first, [saves(begun, 'old')])
+  const [polled] = (await exchange(a, first, [], 1)).steps
+  await verb(a, 'cancel', id)
+  await a.query('begin')
+  await verb(a, 'retry', id)
+  const results = [saves(polled, 'late'), { ...saves(polled, null), outcome: 'failed', is_permanent: true }]
+  const lost = [{ reason: 'step_lost' }, { reason: 'step_lost' }]
+  expect((await exchange(b, first, results)).refused).toMatchObject(lost)
+  await a.query('commit')
+  expect((await exchange(b, first, results)).refused).toMatchObject(lost)
+  expect(await readStates()).toEqual(['old'])
+  expect((await exchange(a, first, [], 1)).steps).toMatchObject([{ id: begun?.id, state: 'old' }])
+  await requireInvariants(watcher)
+})
+
 test('complete against complete: the second waits, and the run ends once', async () => {
   const id = await submit(['a', 'b'])
   const { steps } = await exchange(a, first, [], 2)

@@ -1,6 +1,6 @@
 -- Steps that are returned, rescheduled, or fail temporarily go back to the queue.
 begin;
-select plan(28);
+select plan(32);
 insert into job_types (name, max_failures, backoff, backoff_max) values ('noop', 2, '10 s', '10 s');
 
 -- Given a claimed step that its worker returns
@@ -158,8 +158,46 @@ select tests.hand_in_result('far', '{"outcome": "rescheduled", "retry_in_ms": 10
 select is(tests.status_of('far'), 'queued', 'accepts a pause of any length');
 select is(
   (select run_at - app.now() from app.job_queue where parent_id is not null),
-  '1 day'::interval,
-  'shortens a pause to a day'
+  '366 days'::interval,
+  'shortens a pause to 366 days'
+);
+select app.cancel_runs(array(select id from app.runs));
+select tests.submit_steps('{"key": "late", "type": "calm"}');
+select tests.claim_steps(1);
+select tests.hand_in_result('late', '{"outcome": "rescheduled", "retry_in_ms": 259200000}');
+select is(
+  (select run_at - app.now() from app.job_queue where parent_id is not null),
+  '72 hours'::interval,
+  'lets a step wait for three days if it asks for them'
+);
+
+-- Given a step that reschedules itself without end
+select app.cancel_runs(array(select id from app.runs));
+update job_types set max_turns = 3 where name = 'calm';
+create temporary table known as
+select tests.submit_steps('{"key": "endless", "type": "calm"}') as run;
+grant select on known to public;
+create function pg_temp.turn() returns void language sql as $$
+  select tests.claim_steps(1);
+  select tests.hand_in_result('endless', '{"outcome": "rescheduled", "retry_in_ms": 0}');
+$$;
+select pg_temp.turn(), pg_temp.turn();
+select tests.claim_steps(1), tests.hand_in_result('endless', '{"outcome": "returned"}');
+select is(
+  tests.status_of('endless'), 'queued', 'lets a step reschedule itself before its last turn'
+);
+select pg_temp.turn();
+select is(
+  (select concat_ws(' ', status, error_slug) from jobs where key = 'endless'),
+  'failed too_many_turns',
+  'fails a step permanently that reschedules itself after max_turns turns'
+);
+select tests.become('service_role');
+select retry_job((select run from known));
+reset role;
+select pg_temp.turn(), pg_temp.turn();
+select is(
+  tests.status_of('endless'), 'queued', 'counts the turns of a step from 0 when its run is retried'
 );
 
 select * from finish();

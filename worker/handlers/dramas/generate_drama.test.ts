@@ -425,6 +425,30 @@ test.each([
   },
 )
 
+test('continues each pending video when its run is cancelled and retried, and buys none again', {
+  timeout: 90_000,
+}, async () => {
+  gemini.behave({ videoPolls: 1_000_000 })
+  await startWorker()
+  const options = { episodes: 1, scenes_per_episode: 8, characters: 1, with_video: true }
+  const { id, runId } = await generate('A clock that waits.', options)
+  const bought = () => gemini.requests.filter((path) => path.includes(':predictLongRunning')).length
+  const pending = async () =>
+    (await client.query('select count(state)::int as n from app.job_queue where run_id = $1', [runId])).rows[0].n
+  for (let cycle = 0; cycle < 5; cycle++) {
+    await until('each video has an operation', async () => (await pending()) === 8)
+    await ana.rpc('cancel_job', { job_id: runId }).throwOnError()
+    await ana.rpc('retry_job', { job_id: runId }).throwOnError()
+  }
+  gemini.behave({ videoPolls: 1 })
+  await ended(runId)
+  expect(bought()).toBe(8)
+  const [episode] = (await open(id)).episodes
+  expect(episode?.scenes.every(({ video_url }) => video_url !== null)).toBe(true)
+  expect((await client.query('select count(*)::int as n from app.step_states')).rows[0].n).toBe(0)
+  await requireInvariants(client)
+})
+
 test('buys at most three operations for a video that Gemini never makes', { timeout: 60_000 }, async () => {
   await startWorker()
   const { id, runId } = await generate('A kiln that stays cold.', { episodes: 1, scenes_per_episode: 1, characters: 1 })

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { expect, test, vi } from 'vitest'
-import { Reschedule, type Step } from '../../steps/define_handler.ts'
+import { Reschedule, type Step, StepError } from '../../steps/define_handler.ts'
 import type { DramaDeps } from './deps.ts'
 import generateVideo from './generate_video.ts'
 
@@ -16,11 +16,14 @@ const id = '6f1f4d1e-50d5-4f0e-9c50-0d1f0a3e7b11'
 const input = { drama_id: id, target_id: id, kind: 'video', model: 'm', style: '', prompt: 'x', references: [] }
 
 /** Runs a turn on a worker whose clock differs from the clock of the database. Returns the state that the turn saves. */
-async function turn(state: unknown, { atMs, apartMs = 0 }: { atMs: number; apartMs?: number }): Promise<unknown> {
+async function turn(
+  state: unknown,
+  { atMs, apartMs = 0, failures = 0 }: { atMs: number; apartMs?: number; failures?: number },
+): Promise<unknown> {
   vi.useFakeTimers({ toFake: ['Date'], now: start + atMs + apartMs })
   try {
     const step = {
-      ...{ id: 1, runId: 1, ownerId: null, key: 'video', outputs: {}, state, failures: 0 },
+      ...{ id: 1, runId: 1, ownerId: null, key: 'video', outputs: {}, state, failures },
       signal: new AbortController().signal,
       logger: pino({ level: 'silent' }),
       now: () => start + atMs,
@@ -33,7 +36,7 @@ async function turn(state: unknown, { atMs, apartMs = 0 }: { atMs: number; apart
     vi.useRealTimers()
   }
 }
-const tooLate = { slug: 'provider_timed_out', isPermanent: true }
+const tooLate = { slug: 'provider_timed_out', isPermanent: true, dropsState: true }
 
 test.each([
   ['behind', -2 * hourMs, 0],
@@ -59,3 +62,28 @@ test.each([-2 * hourMs, 0, 2 * hourMs])(
     expect(polled).toMatchObject({ operation: 'operations/1', started_at: expect.any(Number), failed: 0 })
   },
 )
+
+const ended = new StepError('video_failed', 'Gemini has lost the video.', { dropsState: true })
+
+test.each([
+  [0, false],
+  [1, false],
+  [2, true],
+])('after %d failures another operation is begun for a failed one, up to three', async (failures, isPermanent) => {
+  const state = await turn(null, { atMs: 0 })
+  const poll = vi.spyOn(deps.gemini, 'pollVideo').mockRejectedValueOnce(ended)
+  const failure = { slug: 'video_failed', isPermanent, dropsState: true }
+  await expect(turn(state, { atMs: 10_000, failures })).rejects.toMatchObject(failure)
+  poll.mockRestore()
+})
+
+test('a poll that fails for another reason keeps the operation', async () => {
+  const state = await turn(null, { atMs: 0 })
+  const away = new StepError('provider_unreachable', 'Gemini cannot be reached.')
+  const poll = vi.spyOn(deps.gemini, 'pollVideo').mockRejectedValueOnce(away)
+  await expect(turn(state, { atMs: 10_000, failures: 4 })).rejects.toMatchObject({
+    isPermanent: false,
+    dropsState: false,
+  })
+  poll.mockRestore()
+})

@@ -6,8 +6,9 @@ import { buildPrompt, loadReferences } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
 
 /**
- * The state while Gemini makes the video. Any process can continue with it. In states of older releases `started_at` comes
- * from the clock of a worker, and `clock` is missing.
+ * The state while Gemini makes the video: there is one from the start of the operation until the operation ends. Any process
+ * can continue with it, also a worker of an older release, which needs `failed`. In states of older releases `started_at`
+ * comes from the clock of a worker and `clock` is missing, or `operation` is null, because another operation should start.
  */
 const saved = z.object({
   operation: z.string().nullable(),
@@ -26,8 +27,8 @@ export default defineHandler({
   async run({ drama_id, model, prompt, style, references, ...setting }, context: DramaContext) {
     const { deps, signal, outputs, now, progress } = context
     deps.media.requireStore()
-    const state = saved.parse(context.state ?? none)
-    if (state.operation === null) {
+    const { operation, clock, ...old } = saved.parse(context.state ?? none)
+    if (operation === null) {
       // The image of the scene is all that a video depends on.
       const first = image.safeParse(Object.values(outputs)[0]).data?.url
       const [{ text }, pictures] = await Promise.all([
@@ -35,19 +36,19 @@ export default defineHandler({
         loadReferences([...references, ...(first === undefined ? [] : [first])].slice(0, 1), context),
       ])
       const [picture] = pictures
-      const operation = await deps.gemini.startVideo({
+      const begun = await deps.gemini.startVideo({
         model,
         prompt: text,
         ...(picture && { image: picture }),
         signal,
       })
       progress(0.1)
-      return new Reschedule({ ...state, operation, started_at: now(), clock: 'database' }, deps.gemini.videoPollMs)
+      const state = { operation: begun, started_at: now(), clock: 'database', failed: old.failed }
+      return new Reschedule(state, deps.gemini.videoPollMs)
     }
 
-    const { operation } = state
     // The hour begins again for a state of an older release, because the clock of its worker may be hours apart.
-    const started_at = state.clock === 'database' ? state.started_at : now()
+    const started_at = clock === 'database' ? old.started_at : now()
     let video: Picture
     try {
       const uri = await deps.gemini.pollVideo({ operation, signal })
@@ -55,19 +56,20 @@ export default defineHandler({
         if (now() - started_at > maxMs) {
           throw new StepError('provider_timed_out', 'Gemini has not made the video within an hour.', {
             isPermanent: true,
+            dropsState: true,
           })
         }
         progress(0.5)
-        return new Reschedule({ ...state, started_at, clock: 'database' }, deps.gemini.videoPollMs)
+        const state = { operation, started_at, clock: 'database', failed: old.failed }
+        return new Reschedule(state, deps.gemini.videoPollMs)
       }
       progress(0.9)
       video = await deps.gemini.loadVideo({ uri, signal })
     } catch (error) {
-      // A failed operation stays failed, so start another one.
-      if (!(error instanceof StepError && error.slug === 'video_failed')) throw error
-      if (state.failed + 1 === operationsMax) throw giveUp(error)
-      context.logger.warn({ err: error }, 'Video was restarted')
-      return new Reschedule({ ...none, failed: state.failed + 1 }, deps.gemini.videoPollMs)
+      // A failed operation stays failed, so the next attempt starts another one, up to the third failure of the step.
+      const isLast = Math.max(old.failed, context.failures) + 1 >= operationsMax
+      if (error instanceof StepError && error.slug === 'video_failed' && isLast) throw giveUp(error)
+      throw error
     }
     const { bytes, mimeType } = video
     const url = await deps.media.put({ dramaId: drama_id, bytes, mimeType, signal })
@@ -76,5 +78,5 @@ export default defineHandler({
 })
 
 function giveUp(cause: Error): StepError {
-  return new StepError('video_failed', cause.message, { isPermanent: true, cause })
+  return new StepError('video_failed', cause.message, { isPermanent: true, dropsState: true, cause })
 }
