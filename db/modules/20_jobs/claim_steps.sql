@@ -34,10 +34,16 @@ declare
   v_lane_types text[];
   v_lane_versions integer[];
   v_owner_limits integer[];
+  v_open_limits integer[];
   v_versions jsonb := (
     select w.versions from app.workers as w where w.id = claim_steps.worker_id
   );
+  v_is_open_limited boolean;
+  v_owner record;
   v_rooms integer[];
+  v_new_rooms integer[];
+  v_plain_takes integer[];
+  v_open_ids bigint[];
   v_takes integer[];
   v_taken integer[];
   v_short_ids bigint[] := '{}'::bigint[];
@@ -56,8 +62,14 @@ begin
     v_lane_types := '{}';
     v_lane_versions := '{}';
     v_owner_limits := '{}';
+    v_open_limits := '{}';
+    v_is_open_limited := false;
     for v_one in
-      select l.id, l.type, l.served_at, t.owner_running_limit
+      select
+        l.id, l.type, l.served_at, t.owner_running_limit,
+        case when t.is_paid and (select s.buying_is_stopped from app.settings as s) then 0
+          else t.owner_open_limit
+        end as open_limit
       from app.lanes as l
       -- Index lookup even on an empty table: ADR 8.
       join public.job_types as t on t.name = any (array[l.type])
@@ -68,6 +80,13 @@ begin
         and (claim_steps.wanted_types is null or l.type = any (claim_steps.wanted_types))
         and (v_limits.closed_types is null or l.type <> all (v_limits.closed_types))
         and (t.owner_running_limit is null or app.count_running(l.id) < t.owner_running_limit)
+        and case
+          when t.is_paid and (select s.buying_is_stopped from app.settings as s)
+            then app.find_open_wake(l.id, l.wake_at, 0) <= v_now
+          when t.owner_open_limit is not null
+            then app.find_open_wake(l.id, l.wake_at, t.owner_open_limit) <= v_now
+          else true
+        end
       order by l.served_at, l.id
       limit v_page + 1
     loop
@@ -81,13 +100,19 @@ begin
       v_lane_versions := v_lane_versions
         || coalesce((v_versions ->> v_one.type)::integer, 1);
       v_owner_limits := v_owner_limits || v_one.owner_running_limit;
-      v_is_limited := v_is_limited or v_one.owner_running_limit is not null;
+      v_open_limits := v_open_limits || v_one.open_limit;
+      v_is_open_limited := v_is_open_limited or v_one.open_limit is not null;
+      v_is_limited := v_is_limited
+        or v_one.owner_running_limit is not null
+        or v_one.open_limit is not null;
       v_after_at := v_one.served_at;
       v_after_id := v_one.id;
     end loop;
     exit when v_lanes = 0;
     if v_is_limited then
-      v_rooms := app.lock_owner_limits(v_lane_ids, v_owner_limits);
+      v_owner := app.lock_owner_limits(v_lane_ids, v_owner_limits, v_open_limits);
+      v_rooms := v_owner.rooms;
+      v_new_rooms := v_owner.new_rooms;
     else
       v_rooms := array_fill(v_left, array[v_lanes]);
     end if;
@@ -109,6 +134,16 @@ begin
         v_takes[v_lane] := v_take;
         v_left := v_left - v_take;
       end loop;
+      v_plain_takes := v_takes;
+      v_open_ids := '{}';
+      if v_is_open_limited then
+        v_open_ids := app.lock_open_steps(v_lane_ids, v_takes, v_new_rooms, v_lane_versions);
+        for v_lane in 1 .. v_lanes loop
+          if v_new_rooms[v_lane] is not null then
+            v_plain_takes[v_lane] := 0;
+          end if;
+        end loop;
+      end if;
 
       for v_one in
         update app.job_queue as q
@@ -123,7 +158,7 @@ begin
             from (
               select
                 unnest(v_lane_ids) as lane_id,
-                unnest(v_takes) as take,
+                unnest(v_plain_takes) as take,
                 unnest(v_lane_versions) as version
             ) as a
             cross join lateral (
@@ -137,20 +172,26 @@ begin
               limit a.take
               for update skip locked
             ) as p
-          )
+          ) || v_open_ids
         )
-        returning q.job_id, q.lane_id
+        returning q.job_id, q.lane_id, q.state is null as is_new
       loop
         v_at := array_position(v_lane_ids, v_one.lane_id);
         v_taken[v_at] := v_taken[v_at] + 1;
         v_ids := v_ids || v_one.job_id;
         v_taken_ids := v_taken_ids || v_one.lane_id;
+        if v_is_open_limited and v_one.is_new then
+          v_new_rooms[v_at] := v_new_rooms[v_at] - 1;
+        end if;
       end loop;
 
       v_active := 0;
       for v_lane in 1 .. v_lanes loop
         if v_taken[v_lane] < v_takes[v_lane] then
-          v_short_ids := v_short_ids || v_lane_ids[v_lane];
+          -- A lane without room for new steps may have many of them, so it stays awake.
+          if not v_is_open_limited or v_new_rooms[v_lane] is distinct from 0 then
+            v_short_ids := v_short_ids || v_lane_ids[v_lane];
+          end if;
           v_rooms[v_lane] := 0;
           v_left := v_left + v_takes[v_lane] - v_taken[v_lane];
           v_at := array_position(v_limits.types, v_lane_types[v_lane]);

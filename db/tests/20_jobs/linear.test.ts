@@ -256,3 +256,65 @@ test('a claim by a worker of an earlier version than most steps', { timeout: 60_
   const few = await measureClaim(200)
   expect(await measureClaim(2000), `after ${few} rows`).toBeLessThan(few + 100)
 })
+
+test.each(Object.keys(statistics))(
+  'a claim from a lane at its limit of open steps, in which many steps wait, with %s',
+  { timeout: 60_000 },
+  async (knowledge) => {
+    const gather = statistics[knowledge] as (typeof statistics)[string]
+    const measureClaims = async (n: number) => {
+      const { client, rows } = await watch()
+      const worker = crypto.randomUUID()
+      const film = (key: string, more: Partial<Step> = {}): Step => ({ key, type: 'film', ...more })
+      try {
+        await client.query(`truncate ${tables} cascade`)
+        await gather(client, false)
+        await client.query(
+          "insert into job_types (name, owner_open_limit, is_paid) values ('film', 3, true) on conflict do nothing",
+        )
+        // Another lane, because a claim from a lane that is alone does less.
+        for (const step of [
+          noop('first'),
+          group(
+            'root',
+            many(n, (i) => film(`s${i}`)),
+          ),
+        ])
+          await client.query('select app.submit_run($1, null, null)', [JSON.stringify(step)])
+        await gather(client, true)
+        const { steps } = await exchangeSteps(client, worker, [], 10)
+        expect(steps).toHaveLength(4)
+        const open = steps.filter(({ type }) => type === 'film')
+        const saves = open.map(({ id, fence }, i) => ({
+          ...{ id, fence, outcome: 'rescheduled', state: i, retry_in_ms: i === 0 ? 0 : 60_000 },
+        }))
+        await exchangeSteps(client, worker, saves)
+        const counts: Record<string, number> = {}
+        const claim = async (name: string, want: number, keys: (string | undefined)[]) => {
+          rows()
+          const claimed = await exchangeSteps(client, worker, [], want)
+          counts[name] = rows()
+          expect(claimed.steps.map(({ key }) => key)).toEqual(keys)
+          return claimed.steps
+        }
+        const [due] = await claim('a step with a state', 10, [open[0]?.key])
+        await claim('no step', 10, [])
+        if (due === undefined) throw new Error('No step was due.')
+        rows()
+        await exchangeSteps(client, worker, [completed(due)])
+        counts['the end of an open step'] = rows()
+        await claim('the next step', 10, ['s3'])
+        await client.query('update app.settings set buying_is_stopped = true')
+        await claim('no step while buying is stopped', 10, [])
+        await client.query('update app.settings set buying_is_stopped = false')
+        await requireInvariants(client)
+        return counts
+      } finally {
+        await client.end()
+      }
+    }
+    const few = await measureClaims(200)
+    for (const [name, count] of Object.entries(await measureClaims(2000)))
+      expect(count, `${name}, after ${few[name]} rows`).toBeLessThan((few[name] as number) + 100)
+  },
+)
