@@ -39,8 +39,10 @@ async function fire(load: Load): Promise<LoadResult> {
     setupClient: (client) => {
       const number = clients++
       const own = load.inOrder ? requests : requests.filter((_request, index) => index % load.connections === number)
+      // Requests in order are those of one caller.
+      const from = (index: number) => addressOf(load.inOrder ? number : number + index * load.connections)
       client.setRequests(
-        own.map((one) => ({ ...one, headers: { ...one.headers, 'x-forwarded-for': `10.0.0.${number + 1}` } })),
+        own.map((one, index) => ({ ...one, headers: { ...one.headers, 'x-forwarded-for': from(index) } })),
       )
     },
   }
@@ -53,6 +55,11 @@ async function fire(load: Load): Promise<LoadResult> {
   instance.stop()
   await done.promise
   return result
+}
+
+/** Returns the address of a caller. */
+function addressOf(caller: number): string {
+  return `10.${(caller >> 16) & 255}.${(caller >> 8) & 255}.${caller & 255}`
 }
 
 /** Inserts new UUIDs into the body; the context belongs to one connection, for one turn of its requests. */
@@ -90,7 +97,8 @@ async function pace(probe: Probe, stopped: Promise<unknown>): Promise<LoadResult
         watch.count(status, 0, performance.now() - asked)
         resolve()
       }
-      get(`${probe.url}${request.path}`, { agent, headers: request.headers, timeout: 30_000 }, (response) => {
+      const headers = { ...request.headers, 'x-forwarded-for': addressOf(sent % 65_536) }
+      get(`${probe.url}${request.path}`, { agent, headers, timeout: 30_000 }, (response) => {
         response.resume().once('end', () => end(response.statusCode ?? 0))
       }).once('error', () => end(0))
     })

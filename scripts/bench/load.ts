@@ -11,14 +11,15 @@ export type Load = {
   requests: LoadRequest[]
   seconds: number
   /**
-   * Connections that send as fast as they get answers, each with its own address in `x-forwarded-for`. The requests are
-   * distributed among them, unless they are `inOrder`: then each connection sends all of them.
+   * Connections that send as fast as they get answers. The requests are distributed among them, and each has an address of
+   * its own in `x-forwarded-for`, as if many callers sent them; unless they are `inOrder`: then each connection sends all
+   * of them, with one address.
    */
   connections: number
   inOrder?: boolean
 }
 
-/** Requests to send at a fixed pace, whether or not answers arrive. Measures how long a visitor waits. */
+/** Requests of many addresses to send at a fixed pace, whether or not answers arrive. Measures how long a visitor waits. */
 export type Probe = { url: string; requests: LoadRequest[]; perSecond: number }
 
 /** The answers. Latencies in milliseconds. */

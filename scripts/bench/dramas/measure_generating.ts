@@ -33,7 +33,7 @@ export async function measureGenerating({ cluster, db, api, headers, rounds }: D
   await startGeminiStandIn(home, standInPort)
   await startObjectStore(home, storePort)
   // As an operator would set it for one such worker, so that no type waits for its limit.
-  await db.query('update public.job_types set owner_running_limit = 200 where has_handler')
+  await db.query('update public.job_types set owner_running_limit = 200, owner_open_limit = null where has_handler')
   const env = {
     DATABASE_URL: databaseUrl(cluster, 'plinth', 'worker'),
     WORKER_HEALTH_PORT: String(healthPort),

@@ -26,7 +26,9 @@ export async function benchmarkUploads({ count, megabytes }: { count: number; me
     return await withStage(async ({ cluster, connect }) => {
       await prepareDatabase(cluster, 'plinth')
       const db = await connect('plinth')
-      await db.query('update app.settings set asset_uploads_per_minute = 1000000, asset_max_bytes = $1', [bytes])
+      await db.query("update app.settings set client_address_header = 'x-client-address', asset_max_bytes = $1", [
+        bytes,
+      ])
       const storePort = await freePort()
       await startObjectStore(cluster.home, storePort)
 
@@ -52,7 +54,7 @@ export async function benchmarkUploads({ count, megabytes }: { count: number; me
           ...environment,
           store: '@20minutes/s3rver, on the same machine and disk; it is one Node process, and hashes, too',
           spooled_to: tmpdir(),
-          load: 'streams in a process of its own, which holds one chunk of 64 KiB',
+          load: 'streams in a process of its own, which holds one chunk of 64 KiB; each upload has its own client address',
         },
       }
 

@@ -15,7 +15,7 @@ export type Outcome = { times: number[]; total: number }
 const agent = new Agent({ keepAlive: true })
 const chunk = randomBytes(64 * 1024)
 
-async function upload({ url, bytes }: Order): Promise<number> {
+async function upload({ url, bytes }: Order, caller: number): Promise<number> {
   const head = Buffer.from('--cut\r\nContent-Disposition: form-data; name="file"; filename="x.gif"\r\n\r\n')
   const tail = Buffer.from('\r\n--cut--\r\n')
   function* body() {
@@ -33,6 +33,8 @@ async function upload({ url, bytes }: Order): Promise<number> {
     headers: {
       'content-type': 'multipart/form-data; boundary=cut',
       'content-length': head.length + bytes + tail.length,
+      // A caller may send few uploads at a time, so each has a caller of its own.
+      'x-client-address': `10.0.${caller >> 8}.${caller & 255}`,
     },
   })
   const answered = once(asked, 'response')
@@ -46,9 +48,9 @@ async function upload({ url, bytes }: Order): Promise<number> {
 process.on('message', async (order: Order) => {
   const startedAt = performance.now()
   const times: number[] = []
-  const turns = Array.from({ length: order.count })
-  await inParallel(turns, order.parallel, undefined, async () => {
-    times.push(await upload(order))
+  const turns = Array.from({ length: order.count }, (_, caller) => caller)
+  await inParallel(turns, order.parallel, undefined, async (caller) => {
+    times.push(await upload(order, caller))
   })
   process.send?.({ times, total: performance.now() - startedAt } satisfies Outcome)
 })
