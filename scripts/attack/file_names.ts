@@ -13,20 +13,17 @@ export async function attackFileNames(target: Target): Promise<Verdict> {
     body: { card, share_id: crypto.randomUUID(), icon_asset_id: assetId, visibility: 'public' },
   })
   if (shared.status !== 200) throw new Error(`The card: ${shared.status} ${shared.text}`)
-  const told = await Promise.all(
-    ['name', 'file_path', 'created_at', 'used_at', 'status_at', 'hash'].map(async (column) => {
-      const { status, text } = await target.ask(`/assets?id=eq.${assetId}&select=${column}`, {
-        address: '203.0.113.71',
-      })
-      if (status !== 200 || text === '[]') return 0
-      return ['name', 'file_path'].includes(column) ? Number(text.includes('private-name')) : 1
-    }),
-  )
+  let figure = 0
+  for (const column of ['name', 'file_path', 'created_at', 'used_at', 'status_at']) {
+    const { status, text } = await target.ask(`/assets?id=eq.${assetId}&select=${column}`, { address: '203.0.113.71' })
+    const isTold = ['name', 'file_path'].includes(column) ? text.includes('private-name') : text !== '[]'
+    figure += Number(status === 200 && isTold)
+  }
   return judge({
     name: 'uploading the bytes of another caller: facts told of the first upload',
-    figure: told.reduce((sum, one) => sum + one, 0),
+    figure,
     unit: 'facts',
     bound: 0,
-    before: { figure: 6, on: '2026-11-27' },
+    before: { figure: 5, on: '2026-11-27' },
   })
 }

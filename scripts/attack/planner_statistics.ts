@@ -1,4 +1,4 @@
-import { judge, type Target, type Verdict } from './target.ts'
+import { isAccepted, judge, type Target, type Verdict } from './target.ts'
 
 /** Guesses the name of hidden flows by the planner's estimates. A right guess and a wrong one must get the same answer. */
 export async function attackByPlannerStatistics(target: Target): Promise<Verdict> {
@@ -13,11 +13,11 @@ export async function attackByPlannerStatistics(target: Target): Promise<Verdict
   await db.query('analyze public.flows')
   const count = async (kind: string, name: string) => {
     const filter = `/flows?select=id&limit=1&name=eq.${encodeURIComponent(name)}`
-    const { status, headers } = await target.ask(filter, {
+    const answer = await target.ask(filter, {
       address: '203.0.113.30',
       headers: { prefer: `count=${kind}` },
     })
-    return status < 300 ? Number(headers.get('content-range')?.split('/')[1]) : 0
+    return isAccepted(answer, 'count_not_exact') ? Number(answer.headers.get('content-range')?.split('/')[1]) : 0
   }
   const told = await Promise.all(
     ['planned', 'estimated'].map(async (kind) =>

@@ -34,7 +34,7 @@ export async function attackWithSavedBytes(target: Target): Promise<Verdict> {
     for (let number = 0; number < 12; number++) {
       const drama = sampleDrama(number)
       const answer = await target.ask('/rpc/save_drama_complete', { token, body: { drama } })
-      if (isAccepted(answer, 'bytes_spent')) figure += JSON.stringify(drama).length / 1000
+      if (isAccepted(answer, 'storage_used_up')) figure += JSON.stringify(drama).length / 1000
     }
   })
   return judge({
