@@ -1,0 +1,233 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClient, type SupabaseClient } from '@supabase/supabase-js'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { type StandIn, startGemini } from '../scripts/local/gemini.ts'
+import { freePort } from '../scripts/local/ports.ts'
+import { type Child, startChild } from '../scripts/local/process.ts'
+import { spacesEnv } from '../scripts/local/services.ts'
+import { type Api, createDatabase, startApi, type TestDatabase } from '../scripts/testing/database.ts'
+import { someGif, startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.ts'
+import { type FaultyStore, startFaultyStore, startTestStore, type TestStore } from '../scripts/testing/store.ts'
+
+// A user does everything that leaves rows or objects, and is deleted. Then every table is searched for the user's ids, so
+// that the test also searches a table that does not exist yet.
+let database: TestDatabase
+let client: pg.Client
+let api: Api
+let store: TestStore
+let faulty: FaultyStore
+let gemini: StandIn
+let sidecar: TestSidecar
+let home: string
+let worker: Child
+let ana: SupabaseClient
+let service: SupabaseClient
+const user = { id: crypto.randomUUID(), email: 'ana.deleted@example.com' }
+// No other number in the database begins like the ids of the user's jobs.
+const firstJobId = 7_700_000_000_001
+
+beforeAll(async () => {
+  database = await createDatabase()
+  client = await database.connect()
+  await client.query('insert into auth.users (id, email) values ($1, $2)', [user.id, user.email])
+  await client.query(`alter table jobs alter column id restart with ${firstJobId}`)
+  await client.query('update app.settings set job_events_are_kept = true')
+  // The clock of the rules, which `travel` moves on.
+  await client.query(`
+    create table app.test_clock (ahead interval);
+    insert into app.test_clock values ('0');
+    create or replace function app.now() returns timestamptz language sql stable set search_path = ''
+      as 'select pg_catalog.now() + ahead from app.test_clock';
+  `)
+  api = await startApi(database)
+  store = await startTestStore()
+  faulty = await startFaultyStore(store.port)
+  gemini = await startGemini()
+  sidecar = await startTestSidecar({
+    databaseUrl: database.url('sidecar'),
+    storePort: store.port,
+    env: { JWT_SECRET: inject('cluster').secrets.jwtSecret },
+  })
+  home = mkdtempSync(join(tmpdir(), 'plinth-deleted-'))
+  ana = createClient(api.url, api.anonKey, { accessToken: async () => api.tokenFor(user) })
+  service = createClient(api.url, api.serviceKey)
+  worker = await startWorker()
+})
+afterAll(async () => {
+  await worker.stop('SIGTERM', 6000)
+  await Promise.all([sidecar.stop(), gemini.stop(), api.stop()])
+  faulty.stop()
+  await store.stop()
+  await database.drop()
+  rmSync(home, { recursive: true, force: true })
+})
+
+async function startWorker(): Promise<Child> {
+  return startChild(home, 'worker', process.execPath, [join(import.meta.dirname, 'main.ts')], {
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: database.url('worker'),
+      WORKER_HEALTH_PORT: String(await freePort()),
+      GEMINI_API_KEY: 'key',
+      GEMINI_BASE_URL: gemini.url,
+      GEMINI_VIDEO_POLL_SECONDS: '0.05',
+      ...spacesEnv(faulty.port),
+      SPACES_TIMEOUT_SECONDS: '5',
+      PLINTH_HOME: home,
+    },
+  })
+}
+
+const rows = async (text: string, values: unknown[] = []) => (await client.query(text, values)).rows
+const travel = (ahead: string) => client.query('update app.test_clock set ahead = $1::interval', [ahead])
+
+async function until(what: string, fact: () => Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) if (await fact()) return
+  throw new Error(`It never happened: ${what}.\n${readFileSync(worker.log, 'utf8').slice(-3000)}`)
+}
+const hasStatus = async (jobId: number, status: string) =>
+  (await rows('select from jobs where id = $1 and status = $2', [jobId, status])).length === 1
+/** Runs a function that a schedule calls, and waits until the worker has done what it enqueued. */
+async function runToEnd(name: string, task: string): Promise<void> {
+  await client.query(`select ${name}()`)
+  await until(`${task} ended`, async () => {
+    const jobs = await rows('select from graphile_worker.jobs where task_identifier = $1', [task])
+    return jobs.length === 0
+  })
+}
+
+/** The tables that have a row with one of these texts in any column. */
+async function search(texts: string[]): Promise<string[]> {
+  const tables = await rows(`
+    select format('%I.%I', n.nspname, c.relname) as name
+    from pg_class as c
+    join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname in ('public', 'app', 'cache', 'ops', 'graphile_worker') and c.relkind in ('r', 'p')
+      and c.relname <> 'test_clock'
+    order by 1`)
+  expect(tables.length).toBeGreaterThan(40)
+  const found: string[] = []
+  for (const { name } of tables) {
+    const pattern = texts.map((text) => `%${text}%`)
+    if ((await rows(`select from ${name} as t where t::text like any ($1) limit 1`, [pattern])).length > 0) {
+      found.push(name)
+    }
+  }
+  return found
+}
+
+test('leaves no row and no object of a deleted user', { timeout: 120_000 }, async () => {
+  // Given a generated drama with images and videos, one of them made again, under idempotency keys
+  const options = { episodes: 1, scenes_per_episode: 1, characters: 1, with_video: true }
+  const generate = async (premise: string) =>
+    (
+      await ana
+        .rpc('generate_drama', { premise, options, idempotency_key: `key of ${premise}` })
+        .single<{ id: string; run_id: number }>()
+        .throwOnError()
+    ).data
+  const done = await generate('A lighthouse')
+  await until('the drama is complete', () => hasStatus(done.run_id, 'completed'))
+  const { data: drama } = await ana.rpc('get_drama_complete', { drama_id: done.id }).throwOnError()
+  const scene = drama.episodes[0].scenes[0]
+  const { data: again } = await ana
+    .rpc('regenerate_asset', { target_id: scene.id, kind: 'image', prompt: 'Rain', idempotency_key: 'again' })
+    .throwOnError()
+  await until('the image is made again', () => hasStatus(again, 'completed'))
+  // Given a drama whose video is under way, so that its step has saved a state, and whose run was retried
+  gemini.behave({ videoPolls: 1_000_000 })
+  const open = await generate('A mill')
+  const hasState = async () =>
+    (await rows('select from app.job_queue where run_id = $1 and state is not null', [open.run_id])).length > 0
+  await until('a video is under way', hasState)
+  await ana.rpc('cancel_job', { job_id: open.run_id }).throwOnError()
+  await ana.rpc('retry_job', { job_id: open.run_id }).throwOnError()
+  await until('the video is under way again', hasState)
+  // Given a saved drama, API keys and their use, a run of the service, an upload and a share
+  const { data: saved } = await ana.rpc('save_drama_complete', { drama: { title: 'Mine' } }).throwOnError()
+  const { data: key } = await ana
+    .rpc('create_api_key', { name: 'k', scopes: ['read', 'write'] })
+    .single<{ id: string; key: string }>()
+    .throwOnError()
+  const byKey = await fetch(`${api.url}/rest/v1/rpc/save_drama_complete`, {
+    method: 'POST',
+    headers: { apikey: api.anonKey, 'x-api-key': key.key, 'content-type': 'application/json' },
+    body: JSON.stringify({ drama: { title: 'By key' } }),
+  })
+  expect(byKey.status).toBe(200)
+  await service
+    .rpc('submit_run', { spec: { key: 'r', type: 'group' }, owner_id: user.id, idempotency_key: 'x' })
+    .throwOnError()
+  const upload = await sidecar.upload(someGif(), 'mine.gif', { authorization: `Bearer ${await api.tokenFor(user)}` })
+  expect(upload.status).toBe(201)
+  const { assetId } = (await upload.json()) as { assetId: string }
+  const card = { spec: 'chara_card_v2', spec_version: '2.0', data: { name: 'Mira' } }
+  await ana.rpc('share_card', { card, icon_asset_id: assetId, share_id: crypto.randomUUID() }).throwOnError()
+
+  const ids = [user.id, user.email, done.id, open.id, saved.id, ((await byKey.json()) as { id: string }).id, key.id]
+  const texts = [...ids, String(firstJobId).slice(0, 10)]
+  expect(await search(texts)).toEqual(
+    expect.arrayContaining([
+      'app.drama_media',
+      'app.drama_packages',
+      'app.drama_requests',
+      'app.drama_runs',
+      'app.drama_sizes',
+      'app.job_events',
+      'app.job_queue',
+      'app.lanes',
+      'app.rate_limits',
+      'app.runs',
+      'public.api_keys',
+      'public.drama_characters',
+      'public.dramas',
+      'public.episodes',
+      'public.jobs',
+      'public.scenes',
+      'public.users',
+    ]),
+  )
+  const media = (await store.keys()).filter((name) => name.startsWith('drama-assets/'))
+  expect(media.length).toBeGreaterThanOrEqual(4)
+
+  // When the user is deleted, and the worker is killed while it deletes the objects
+  faulty.fail('hold', { method: 'DELETE' })
+  await client.query('delete from auth.users where id = $1', [user.id])
+  await faulty.held()
+  process.kill(worker.pid, 'SIGKILL')
+  await worker.exited
+  faulty.heal()
+  expect((await store.keys()).filter((name) => name.startsWith('drama-assets/'))).toEqual(media)
+  expect(await search(texts)).toEqual(['app.deleted_media'])
+  worker = await startWorker()
+  // The queue gives a killed worker's job to others after four hours; the schedule does not wait for it.
+  await client.query('delete from graphile_worker._private_jobs where locked_at is not null')
+  await travel('11 minutes')
+  await runToEnd('app.enqueue_media_removal', 'remove_deleted_media')
+  expect((await store.keys()).filter((name) => name.startsWith('drama-assets/'))).toEqual([])
+
+  // When a step that was running stores its file after that
+  const late = `drama-assets/${open.id}/late.png`
+  const object = { key: late, open: () => Readable.from(['x']), length: 1, contentType: 'image/png' }
+  await store.store.put({ ...object, cacheControl: 'no-store' })
+  await travel('59 minutes')
+  await runToEnd('app.enqueue_media_removal', 'remove_deleted_media')
+  expect(await search(texts)).toEqual(['app.deleted_media'])
+  await travel('61 minutes')
+  await runToEnd('app.enqueue_media_removal', 'remove_deleted_media')
+  expect(await search(texts)).toEqual([])
+  expect((await store.keys()).filter((name) => name.startsWith('drama-assets/'))).toEqual([])
+
+  // When the share has expired, and nothing has shown the upload for two grace periods
+  await client.query('select app.delete_expired_shares()')
+  for (const hours of [4, 7]) {
+    await travel(`${hours} hours`)
+    await runToEnd('app.enqueue_asset_cleaning', 'clean_orphaned_assets')
+  }
+  expect(await store.keys()).toEqual([])
+})
