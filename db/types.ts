@@ -187,7 +187,6 @@ export type Database = {
       }
       assets: {
         Row: {
-          created_at: string
           file_path: string
           hash: string
           id: string
@@ -196,11 +195,8 @@ export type Database = {
           object_key: string
           size_byte: number
           status: string
-          status_at: string
-          used_at: string
         }
         Insert: {
-          created_at?: string
           file_path: string
           hash: string
           id: string
@@ -209,11 +205,8 @@ export type Database = {
           object_key: string
           size_byte: number
           status?: string
-          status_at?: string
-          used_at?: string
         }
         Update: {
-          created_at?: string
           file_path?: string
           hash?: string
           id?: string
@@ -222,8 +215,6 @@ export type Database = {
           object_key?: string
           size_byte?: number
           status?: string
-          status_at?: string
-          used_at?: string
         }
         Relationships: []
       }

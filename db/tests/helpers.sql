@@ -73,18 +73,15 @@ create function tests.create_asset(id uuid)
   returns uuid
   language sql
 begin atomic
-  insert into public.assets (
-    id, name, hash, size_byte, mime_type, file_path, object_key, used_at
-  )
+  insert into public.assets (id, name, hash, size_byte, mime_type, file_path, object_key)
   values (
     create_asset.id,
-    'f.png',
+    'file.png',
     encode(sha256(create_asset.id::text::bytea), 'hex'),
     1,
     'image/png',
     format('https://cdn/shared-assets/%s/f.png', create_asset.id),
-    format('shared-assets/%s/f.png', create_asset.id),
-    app.now()
+    format('shared-assets/%s/f.png', create_asset.id)
   )
   returning assets.id;
 end;

@@ -90,7 +90,8 @@ const run = async (payload: object, logger: Logger = pino({}, log), signal = sto
 const clean = (limit = 1000) => run({ mode: 'orphans', limit })
 const travel = (distance: string) => db.query('update app.test_clock set ahead = ahead + $1::interval', [distance])
 const rows = async (text: string, values: unknown[] = []) => (await db.query(text, values)).rows
-const statuses = async () => (await rows('select status from assets order by created_at')).map(({ status }) => status)
+const statuses = async () =>
+  (await rows('select status from app.asset_times order by created_at')).map(({ status }) => status)
 const uploadCount = async () => (await rows('select count(*)::integer as count from app.asset_uploads'))[0].count
 
 async function upload(bytes = someGif(), sidecar = sidecars[0]): Promise<string> {
@@ -169,8 +170,8 @@ describe('an asset that nothing shows', () => {
 
   test('is deleted in batches, up to the limit of the task', async () => {
     await db.query(`
-      insert into assets (id, name, hash, size_byte, mime_type, file_path, object_key, used_at)
-      select id, 'x', encode(sha256(id::text::bytea), 'hex'), 1, 'image/gif', 'http://h/' || key, key, app.now()
+      insert into assets (id, name, hash, size_byte, mime_type, file_path, object_key)
+      select id, 'file.gif', encode(sha256(id::text::bytea), 'hex'), 1, 'image/gif', 'http://h/' || key, key
       from (select gen_random_uuid() as id from generate_series(1, 350)) as ids
       cross join lateral (select format('shared-assets/%s/x.gif', id) as key) as keys
     `)

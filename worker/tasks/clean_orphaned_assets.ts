@@ -4,6 +4,8 @@ import { deleteObjects } from './delete_objects.ts'
 import type { Deps } from './deps.ts'
 
 const batchSize = 100
+/** While batches are full, each deletes twice as many objects at once as the one before: up to 40. */
+const mostAtOnce = 40
 const hourMs = 3_600_000
 const prefix = 'shared-assets/'
 
@@ -38,6 +40,7 @@ async function removeOrphans(limit: number, { store, db, logger, signal }: TaskC
 
   let claimed = 0
   let forgotten = 0
+  let atOnce = 10
   let failure: Error | undefined
   while (claimed < limit && !failure && !signal.aborted) {
     const size = Math.min(batchSize, limit - claimed)
@@ -47,7 +50,9 @@ async function removeOrphans(limit: number, { store, db, logger, signal }: TaskC
       store,
       batch.map(({ object_key }) => object_key),
       signal,
+      atOnce,
     )
+    atOnce = Math.min(2 * atOnce, mostAtOnce)
     failure = outcome.failure
     const ids = batch.filter(({ object_key }) => outcome.deleted.has(object_key)).map(({ id }) => id)
     if (ids.length > 0) {

@@ -1,7 +1,6 @@
 import { inParallel } from '../shared/in_parallel.ts'
 import type { Store } from '../shared/object_store.ts'
 
-const deletesAtOnce = 10
 /** A store that is down is not asked a thousand times. */
 const failuresMax = 10
 
@@ -10,10 +9,11 @@ export async function deleteObjects(
   store: Store,
   keys: string[],
   signal: AbortSignal,
+  atOnce = 10,
 ): Promise<{ deleted: Set<string>; failure: Error | undefined }> {
   const deleted = new Set<string>()
   const failures: Error[] = []
-  await inParallel(keys, deletesAtOnce, undefined, async (key) => {
+  await inParallel(keys, atOnce, undefined, async (key) => {
     if (signal.aborted || failures.length >= failuresMax) return
     try {
       await store.delete(key, signal)

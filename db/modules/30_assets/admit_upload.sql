@@ -17,6 +17,6 @@ end
 $$;
 
 comment on function sidecar.admit_upload(json) is
-  'Deprecated: call sidecar.admit_file. Counts an upload and returns the largest file, in bytes.';
+  'Deprecated: call sidecar.start_upload. Counts an upload and returns the largest file, in bytes.';
 
 grant execute on function sidecar.admit_upload(json) to sidecar;

@@ -2,8 +2,9 @@
 --
 -- Called by   worker task clean_orphaned_assets, which then deletes the objects and calls
 --             worker.forget_assets
--- Writes      assets.status, status_at, used_at; asset_uploads.claimed_at
--- Locks       assets, skipping those that another transaction has locked; then reads what is shown
+-- Writes      assets.status; asset_times; asset_bytes; asset_uploads.claimed_at
+-- Locks       assets and their times, skipping those that another transaction has locked; then reads
+--             what is shown
 -- Why         the second step of worker.mark_orphaned_assets
 create or replace function worker.claim_orphaned_assets("limit" integer)
   returns table (id uuid, object_key text)
@@ -28,9 +29,10 @@ begin
   for v_round in 1 .. 20 loop
     v_ids := array(
       select a.id
-      from public.assets as a
-      where a.status = 'orphaned' and a.status_at < v_before
-      order by a.status_at
+      from app.asset_times as t
+      join public.assets as a on a.id = t.asset_id
+      where t.status = 'orphaned' and t.status_at < v_before
+      order by t.status_at
       limit claim_orphaned_assets."limit"
       for update skip locked
     );
@@ -38,30 +40,35 @@ begin
     v_shown_ids := app.find_shown_assets(v_ids);
 
     update public.assets as a
-    set
-      used_at = case when a.id = any (v_shown_ids) then v_now else a.used_at end,
-      status = case when a.id = any (v_shown_ids) then 'live' else 'deleting' end,
-      -- -infinity: the statement after the loop claims it.
-      status_at = case when a.id = any (v_shown_ids) then v_now else '-infinity' end
+    set status = case when a.id = any (v_shown_ids) then 'live' else 'deleting' end
     where a.id = any (v_ids);
+
+    update app.asset_times as t
+    set
+      used_at = case when t.asset_id = any (v_shown_ids) then v_now else t.used_at end,
+      -- -infinity: the statement after the loop claims it.
+      status_at = case when t.asset_id = any (v_shown_ids) then v_now else '-infinity' end,
+      is_referenced = t.asset_id = any (v_shown_ids)
+    where t.asset_id = any (v_ids);
 
     exit when cardinality(v_shown_ids) = 0;
   end loop;
 
   return query
   with due as (
-    select a.id
-    from public.assets as a
-    where a.status = 'deleting' and a.status_at < v_lost
-    order by a.status_at
+    select a.id, a.object_key
+    from app.asset_times as t
+    join public.assets as a on a.id = t.asset_id
+    where t.status = 'deleting' and t.status_at < v_lost
+    order by t.status_at
     limit claim_orphaned_assets."limit"
     for update skip locked
   )
-  update public.assets as a
+  update app.asset_times as t
   set status_at = v_now
   from due
-  where a.id = due.id
-  returning a.id, a.object_key;
+  where t.asset_id = due.id
+  returning due.id, due.object_key;
   get diagnostics v_claimed = row_count;
 
   return query

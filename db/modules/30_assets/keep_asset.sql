@@ -1,6 +1,7 @@
 -- app.keep_asset
 --
--- Writes      assets: used_at; an orphan becomes live again
+-- Writes      assets: an orphan becomes live again; asset_times.used_at
+-- Locks       the asset, so that the cleaner skips it
 create or replace function app.keep_asset(hash text)
   returns uuid
   language plpgsql
@@ -10,13 +11,18 @@ as $$
 declare
   v_asset_id uuid;
 begin
-  update public.assets as a
-  set
-    used_at = app.now(),
-    status = 'live',
-    status_at = case a.status when 'live' then a.status_at else app.now() end
+  select a.id into v_asset_id
+  from public.assets as a
   where a.hash = keep_asset.hash and a.status <> 'deleting'
-  returning a.id into v_asset_id;
+  for no key update;
+
+  update public.assets as a
+  set status = 'live'
+  where a.id = v_asset_id and a.status = 'orphaned';
+
+  update app.asset_times as t
+  set used_at = app.now()
+  where t.asset_id = v_asset_id;
 
   return v_asset_id;
 end

@@ -1,8 +1,9 @@
 -- worker.mark_orphaned_assets
 --
 -- Called by   worker task clean_orphaned_assets, until it returns less than limit
--- Writes      assets.status, used_at
--- Locks       assets, skipping those that another transaction has locked; then reads what is shown
+-- Writes      assets.status; asset_times; asset_bytes
+-- Locks       assets and their times, skipping those that another transaction has locked; then reads
+--             what is shown
 -- Why         the first of two steps, a grace period apart: live, orphaned, deleting. Uploading the
 --             same bytes again revives an orphan. While an asset is being deleted, the same bytes
 --             get a new asset with a new key.
@@ -23,22 +24,26 @@ begin
 
   v_ids := array(
     select a.id
-    from public.assets as a
-    where a.status = 'live' and a.used_at < v_before
-    order by a.used_at
+    from app.asset_times as t
+    join public.assets as a on a.id = t.asset_id
+    where t.status = 'live' and t.used_at < v_before
+    order by t.used_at
     limit mark_orphaned_assets."limit"
     for update skip locked
   );
   -- A statement of its own: its snapshot has what was committed before the locks were granted.
   v_shown_ids := app.find_shown_assets(v_ids);
 
-  update public.assets as a
+  update app.asset_times as t
   set
     -- A shown asset goes to the end of the queue; otherwise every run would check it again.
-    used_at = case when a.id = any (v_shown_ids) then v_now else a.used_at end,
-    status = case when a.id = any (v_shown_ids) then 'live' else 'orphaned' end,
-    status_at = case when a.id = any (v_shown_ids) then a.status_at else v_now end
-  where a.id = any (v_ids);
+    used_at = v_now,
+    is_referenced = true
+  where t.asset_id = any (v_shown_ids);
+
+  update public.assets as a
+  set status = 'orphaned'
+  where a.id = any (v_ids) and not a.id = any (v_shown_ids);
 
   return cardinality(v_ids);
 end

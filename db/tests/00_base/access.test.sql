@@ -7,6 +7,8 @@ insert into expected
 values
   ('app.api_key_secrets', '', '', '', '', ''),
   ('app.applied_files', '', '', '', '', ''),
+  ('app.asset_bytes', '', '', '', '', ''),
+  ('app.asset_times', '', '', '', '', ''),
   ('app.asset_types', '', '', '', '', ''),
   ('app.asset_uploads', '', '', '', '', ''),
   ('app.callback_faults', '', '', '', '', ''),

@@ -28,7 +28,8 @@ select set_eq(
   $$ select function from executable where role = 'sidecar' $$,
   array[
     'sidecar.admit_file', 'sidecar.admit_upload', 'sidecar.client_address_header', 'sidecar.drop_upload',
-    'sidecar.ping', 'sidecar.record_asset', 'sidecar.require_api_key', 'sidecar.reserve_asset'
+    'sidecar.find_uploader', 'sidecar.ping', 'sidecar.record_asset', 'sidecar.record_upload', 'sidecar.require_api_key',
+    'sidecar.reserve_asset', 'sidecar.reserve_upload', 'sidecar.start_upload'
   ],
   'the sidecar may execute exactly these functions'
 );

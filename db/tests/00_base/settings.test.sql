@@ -1,13 +1,15 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(20);
+select plan(23);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
 values
   ('settings_api_key_writes_per_minute_is_positive', 'api_key_writes_per_minute = 0'),
+  ('settings_asset_bytes_max_is_positive', 'asset_bytes_max = 0'),
   ('settings_asset_grace_is_long_enough', $$asset_grace = '9 minutes 59 seconds'$$),
   ('settings_asset_max_bytes_is_positive', 'asset_max_bytes = 0'),
+  ('settings_asset_max_pixels_is_positive', 'asset_max_pixels = 0'),
   ('settings_asset_uploads_per_minute_is_positive', 'asset_uploads_per_minute = 0'),
   ('settings_client_address_header_is_lower_case', $$client_address_header = 'X-Real-IP'$$),
   ('settings_drama_assets_per_day_is_positive', 'drama_assets_per_day = 0'),
@@ -21,7 +23,8 @@ values
   ('settings_share_base_url_is_http', $$share_base_url = 'https://example.com/'$$),
   ('settings_share_base_url_is_http', $$share_base_url = 'example.com'$$),
   ('settings_share_base_url_is_http', $$share_base_url = 'https://' || repeat('x', 493)$$),
-  ('settings_share_writes_per_minute_is_positive', 'share_writes_per_minute = 0');
+  ('settings_share_writes_per_minute_is_positive', 'share_writes_per_minute = 0'),
+  ('settings_unreferenced_bytes_max_is_positive', 'unreferenced_bytes_max = 0');
 
 -- When an operator changes one setting
 select throws_ok(
@@ -35,11 +38,12 @@ select lives_ok(
   $$
     update app.settings
     set
-      api_key_writes_per_minute = 1, asset_grace = '10 minutes', asset_max_bytes = 1,
-      asset_uploads_per_minute = 1, client_address_header = 'x-real-ip', drama_assets_per_day = 1,
+      api_key_writes_per_minute = 1, asset_bytes_max = 1, asset_grace = '10 minutes', asset_max_bytes = 1,
+      asset_max_pixels = 1, asset_uploads_per_minute = 1, client_address_header = 'x-real-ip', drama_assets_per_day = 1,
       drama_writes_per_minute = 1, dramas_per_day = 1, job_lease = '3 seconds',
       job_retention = '1 second', job_retries_per_hour = 1, run_steps_max = 1,
-      share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1
+      share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1,
+      unreferenced_bytes_max = 1
   $$,
   'accepts the smallest value of each setting'
 );

@@ -104,7 +104,8 @@ select is(
 delete from app.asset_uploads;
 delete from public.assets;
 select tests.create_asset('00000008-0000-4000-8000-000000000000');
-update public.assets set status = 'orphaned', status_at = app.now() - interval '1 day';
+update public.assets set status = 'orphaned';
+update app.asset_times set status_at = app.now() - interval '1 day';
 create table public.posters (asset_id uuid references public.assets (id));
 insert into public.posters values ('00000008-0000-4000-8000-000000000000');
 select is_empty(

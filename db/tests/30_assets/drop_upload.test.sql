@@ -1,8 +1,8 @@
 begin;
 select plan(5);
 create temporary table upload as
-select asset_id as id, object_key
-from sidecar.reserve_asset('x.gif', encode(sha256('a'), 'hex'), 1, 'image/gif');
+select id, object_key
+from sidecar.reserve_upload(null, 1, encode(sha256('a'), 'hex'), 1, 1, 'image/gif', null);
 grant select on upload to public;
 select tests.create_asset('aaaaaaaa-0000-4000-8000-000000000001');
 

@@ -28,10 +28,11 @@ beforeEach(async () => {
   assetId = crypto.randomUUID()
   const key = `shared-assets/${assetId}/x.gif`
   await watcher.query(
-    `insert into assets (id, name, hash, size_byte, mime_type, file_path, object_key, status, used_at, status_at)
-     values ($1, 'x', $2, 1, 'image/gif', $3, $4, 'orphaned', now() - interval '2 days', now() - interval '1 day')`,
+    `insert into assets (id, name, hash, size_byte, mime_type, file_path, object_key, status)
+     values ($1, 'file.gif', $2, 1, 'image/gif', $3, $4, 'orphaned')`,
     [assetId, hash, `http://h/${key}`, key],
   )
+  await makeOld()
 })
 
 const claim = async (client: Client) => (await client.query('select id from worker.claim_orphaned_assets(10)')).rows
@@ -41,7 +42,20 @@ const show = async (client: Client) => {
   await client.query('insert into characters (name, icon_asset_id) values ($1, $2)', ['N', assetId])
 }
 const reserve = async (client: Client) =>
-  (await client.query('select * from sidecar.reserve_asset($1, $2, 1, $3)', ['x', hash, 'image/gif'])).rows[0]
+  (
+    await client.query('select * from sidecar.reserve_upload($1, 1, $2, 1, 1, $3, null)', [
+      'address 192.0.2.1',
+      hash,
+      'image/gif',
+    ])
+  ).rows[0]
+
+/** Ends every grace period of the asset. */
+async function makeOld(): Promise<void> {
+  await watcher.query(
+    `update app.asset_times set used_at = now() - interval '2 days', status_at = now() - interval '1 day'`,
+  )
+}
 
 test('the cleaner skips an orphan that is about to be shown, without waiting', async () => {
   await a.query('begin')
@@ -78,6 +92,7 @@ test('a session with a card whose icon the cleaner has claimed waits, and is ref
 
 test('the cleaner skips a live asset that is about to be shown, without waiting', async () => {
   await watcher.query("update assets set status = 'live'")
+  await makeOld()
   const mark = async (client: Client) =>
     (await client.query('select worker.mark_orphaned_assets(10) as checked')).rows[0].checked
   await a.query('begin')
@@ -102,7 +117,7 @@ test('an asset can be shown after the cleaner rolled back', async () => {
 
 test('the cleaner skips an orphan whose bytes are uploaded again', async () => {
   await a.query('begin')
-  expect(await reserve(a)).toEqual({ asset_id: assetId, object_key: null })
+  expect(await reserve(a)).toMatchObject({ id: assetId, object_key: null })
   expect(await claim(b)).toEqual([])
   await a.query('commit')
   expect(await claim(b)).toEqual([])
@@ -115,12 +130,12 @@ test('uploading the bytes of an asset that the cleaner has claimed waits, and ge
   const reserving = reserve(a)
   await untilWaiting(watcher, a)
   await b.query('commit')
-  const { asset_id, object_key } = await reserving
-  expect(asset_id).not.toBe(assetId)
-  expect(object_key).toContain(asset_id)
-  await a.query('select sidecar.record_asset($1, $2)', [asset_id, `http://h/${object_key}`])
-  await b.query('select worker.forget_assets($1)', [[assetId, asset_id]])
-  expect((await watcher.query('select id, status from assets')).rows).toEqual([{ id: asset_id, status: 'live' }])
+  const { id, object_key } = await reserving
+  expect(id).not.toBe(assetId)
+  expect(object_key).toContain(id)
+  await a.query('select sidecar.record_upload($1, $2)', [id, `http://h/${object_key}`])
+  await b.query('select worker.forget_assets($1)', [[assetId, id]])
+  expect((await watcher.query('select id, status from assets')).rows).toEqual([{ id, status: 'live' }])
 })
 
 test('an upload is either recorded or claimed, whichever comes first', async () => {
@@ -130,18 +145,18 @@ test('an upload is either recorded or claimed, whichever comes first', async () 
     await watcher.query("update app.asset_uploads set started_at = now() - interval '1 day'")
     return reserved
   }
-  const record = (client: Client, { asset_id, object_key }: { asset_id: string; object_key: string }) =>
-    client.query('select sidecar.record_asset($1, $2)', [asset_id, `http://h/${object_key}`])
+  const record = (client: Client, { id, object_key }: { id: string; object_key: string }) =>
+    client.query('select sidecar.record_upload($1, $2)', [id, `http://h/${object_key}`])
 
   const late = await upload()
   await b.query('begin')
-  expect(await claim(b)).toEqual([{ id: late.asset_id }])
+  expect(await claim(b)).toEqual([{ id: late.id }])
   const recording = record(a, late)
   recording.catch(() => {})
   await untilWaiting(watcher, a)
   await b.query('commit')
   await expect(recording).rejects.toMatchObject({ code: 'PT409', detail: 'upload_expired' })
-  await b.query('select worker.forget_assets($1)', [[late.asset_id]])
+  await b.query('select worker.forget_assets($1)', [[late.id]])
 
   const early = await upload()
   await a.query('begin')
@@ -149,21 +164,21 @@ test('an upload is either recorded or claimed, whichever comes first', async () 
   expect(await claim(b)).toEqual([])
   await a.query('commit')
   expect(await claim(b)).toEqual([])
-  await b.query('select worker.forget_assets($1)', [[early.asset_id]])
-  expect((await watcher.query('select id from assets')).rows).toEqual([{ id: early.asset_id }])
+  await b.query('select worker.forget_assets($1)', [[early.id]])
+  expect((await watcher.query('select id from assets')).rows).toEqual([{ id: early.id }])
 })
 
 test('two uploads of the same bytes that are recorded at once become one asset', async () => {
   await watcher.query('delete from assets')
   const [first, second] = [await reserve(watcher), await reserve(watcher)]
-  const record = async (client: Client, { asset_id, object_key }: { asset_id: string; object_key: string }) =>
-    (await client.query('select sidecar.record_asset($1, $2) as id', [asset_id, `http://h/${object_key}`])).rows[0].id
+  const record = async (client: Client, { id, object_key }: { id: string; object_key: string }) =>
+    (await client.query('select id from sidecar.record_upload($1, $2)', [id, `http://h/${object_key}`])).rows[0].id
   await a.query('begin')
-  expect(await record(a, first)).toBe(first.asset_id)
+  expect(await record(a, first)).toBe(first.id)
   const recording = record(b, second)
   await untilWaiting(watcher, b)
   await a.query('commit')
-  expect(await recording).toBe(first.asset_id)
+  expect(await recording).toBe(first.id)
 })
 
 test('two cleaners at once claim different assets', async () => {

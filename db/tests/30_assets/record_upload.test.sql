@@ -1,19 +1,22 @@
 begin;
-select plan(13);
+select plan(16);
 create function pg_temp.reserve(bytes text) returns setof app.asset_uploads language plpgsql as $$
 declare
-  v_asset_id uuid;
+  v_upload_id uuid;
 begin
-  select asset_id into v_asset_id
-  from sidecar.reserve_asset('x.gif', encode(sha256(reserve.bytes::bytea), 'hex'), 1, 'image/gif');
-  return query select * from app.asset_uploads as u where u.id = v_asset_id;
+  select r.id into v_upload_id
+  from sidecar.reserve_upload(
+    null, 1, encode(sha256(reserve.bytes::bytea), 'hex'), 9, 7, 'image/gif', null
+  ) as r;
+  return query select * from app.asset_uploads as u where u.id = v_upload_id;
 end
 $$;
 create temporary table upload as select 'first' as which, r.* from pg_temp.reserve('a') as r;
 insert into upload select 'second', r.* from pg_temp.reserve('a') as r;
 create function pg_temp.record(which text) returns uuid language sql as $$
-  select sidecar.record_asset(u.id, 'https://cdn.example/' || u.object_key)
+  select r.id
   from upload as u
+  cross join lateral sidecar.record_upload(u.id, 'https://cdn.example/' || u.object_key) as r
   where u.which = record.which
 $$;
 grant select on upload to public;
@@ -28,12 +31,14 @@ select is(
 reset role;
 select results_eq(
   $$
-    select id, name, hash, size_byte, mime_type, file_path, object_key, status, used_at
-    from public.assets
+    select a.id, name, hash, a.size_byte, mime_type, file_path, object_key, a.status, t.used_at,
+      t.status, t.status_at, t.created_at, t.size_byte, t.is_referenced
+    from public.assets as a
+    join app.asset_times as t on t.asset_id = a.id
   $$,
   $$
     select id, name, hash, size_byte, mime_type, 'https://cdn.example/' || object_key, object_key,
-      'live', now()
+      'live', now(), 'live', now(), now(), 7, false
     from upload
     where which = 'first'
   $$,
@@ -47,15 +52,29 @@ select is(
   pg_temp.record('first'), (select id from upload where which = 'first'),
   'a repeated call returns the same asset'
 );
+select results_eq(
+  $$
+    select r.url from upload as u
+    cross join lateral sidecar.record_upload(u.id, 'https://cdn.example/' || u.object_key) as r
+    where u.which = 'first'
+  $$,
+  $$ select 'https://cdn.example/' || object_key from upload where which = 'first' $$,
+  'returns the URL of the asset'
+);
+select results_eq(
+  'select * from app.sum_asset_bytes()', $$ values (14::bigint, 14::bigint) $$,
+  'counts the bytes of upload and asset once'
+);
 
 -- When another upload of the same bytes was recorded first
-update public.assets set status = 'orphaned', used_at = now() - interval '1 day';
+update public.assets set status = 'orphaned';
+update app.asset_times set used_at = now() - interval '1 day';
 select is(
   pg_temp.record('second'), (select id from upload where which = 'first'),
   'returns the asset that has the same bytes'
 );
 select results_eq(
-  'select status, used_at from public.assets', $$ values ('live', now()) $$,
+  'select status, used_at from app.asset_times', $$ values ('live', now()) $$,
   'an orphan with the same bytes becomes live'
 );
 select is(
@@ -84,7 +103,7 @@ select throws_ok(
 insert into upload select 'wrong', r.* from pg_temp.reserve('c') as r;
 select throws_ok(
   $$
-    select sidecar.record_asset(id, 'https://cdn.example/elsewhere.gif')
+    select sidecar.record_upload(id, 'https://cdn.example/elsewhere.gif')
     from upload
     where which = 'wrong'
   $$,
@@ -94,10 +113,21 @@ select is(
   (select count(*) from app.asset_uploads), 1::bigint, 'an upload that is refused keeps its row'
 );
 
+-- The door of the release before
+select is(
+  (
+    select sidecar.record_asset(id, 'https://cdn.example/' || object_key)
+    from upload
+    where which = 'wrong'
+  ),
+  (select id from upload where which = 'wrong'),
+  'record_asset returns the id only'
+);
+
 select tests.become('anon');
 select throws_ok(
-  $$ select sidecar.record_asset(gen_random_uuid(), 'http://h/x') $$,
-  '42501', null, 'anon cannot call sidecar.record_asset'
+  $$ select sidecar.record_upload(gen_random_uuid(), 'http://h/x') $$,
+  '42501', null, 'anon cannot call sidecar.record_upload'
 );
 
 select * from finish();

@@ -1,0 +1,35 @@
+-- app.settle_rate
+--
+-- Writes      rate_limits
+-- Errors      PT429 rate_limited with Retry-After
+-- Locks       the row of rate_limits until the transaction ends
+create or replace function app.settle_rate(
+  bucket text,
+  key text,
+  "limit" integer,
+  "window" interval,
+  cost integer
+)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+begin
+  if settle_rate.cost > 0 then
+    perform app.take_rate(
+      settle_rate.bucket, settle_rate.key, settle_rate."limit", settle_rate."window",
+      settle_rate.cost
+    );
+  elsif settle_rate.cost < 0 then
+    update app.rate_limits as r
+    set spent_until = r.spent_until
+      + settle_rate."window" * (settle_rate.cost::double precision / settle_rate."limit")
+    where r.bucket = settle_rate.bucket and r.key = settle_rate.key;
+  end if;
+end
+$$;
+
+comment on function app.settle_rate(text, text, integer, interval, integer) is
+  'Counts what a request cost beyond what take_rate has counted before; a negative cost is given '
+  'back.';

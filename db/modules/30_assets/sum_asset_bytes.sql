@@ -1,0 +1,15 @@
+-- app.sum_asset_bytes
+create or replace function app.sum_asset_bytes(out stored bigint, out unreferenced bigint)
+  language sql
+  stable
+  set search_path = ''
+begin atomic
+  select sum(b.stored_bytes), sum(b.unreferenced_bytes) from app.asset_bytes as b;
+end;
+
+comment on function app.sum_asset_bytes() is
+$$Returns how many bytes all uploads and assets have, and those that nothing is known to refer to.
+
+The latter are uploads in progress, orphans, and live assets that the cleaner has not yet found
+shown: an asset that a card shows counts until the cleaner has looked at it, asset_grace after its
+upload.$$;
