@@ -6,6 +6,8 @@ import type { Logger } from 'pino'
 import type { Db } from '../worker/shared/db.ts'
 import { type Store, StoreError } from '../worker/shared/object_store.ts'
 import { checkCredentials } from './credentials.ts'
+import { type Pace, slowestPace, watchPace } from './pace.ts'
+import { createPlaces } from './places.ts'
 import { type Problem, Refusal, refusal, refusalOf, refusalWith } from './problem.ts'
 import { openSpool, type Spool, SpoolError, type Spooled } from './spool.ts'
 
@@ -14,18 +16,23 @@ export type AssetOptions = {
   store: Store
   /** Where clients load what the store holds; without a final slash. */
   cdnUrl: string
-  /** Each may take as much disk as the largest file. */
+  /** Each may take as much disk as the largest file. A caller has a tenth of them. */
   uploadsAtOnce: number
   /** How long a client may take to send a file. */
   uploadTimeoutMs: number
+  /** How fast a client must send; by default `slowestPace`. */
+  pace?: Pace
   /** Verifies the tokens of requests: a secret or a JWKS. Undefined: every token is refused. */
   jwtSecret: string | undefined
 }
 
-type Upload = Spooled & { name: string }
+/** A caller's name for limits. It is everybody's name while no header is trusted to name the address. */
+type Caller = { caller: string; is_everybody: boolean }
 
-/** How large a file may be, and the refusal of a larger one; both come from sidecar.admit_file. */
-type Limit = { maxBytes: number; tooLarge: () => Refusal }
+/** The cost of an upload so far, the size of the largest file, and the refusal of a larger one: from sidecar.start_upload. */
+type Limit = { units: number; maxBytes: number; tooLarge: () => Refusal }
+
+type Asset = { id: string; url: string }
 
 /** Deleting an object does not purge the CDN, so the CDN may keep a file no longer than a share lives: an hour. */
 const cacheControl = 'public, max-age=3600'
@@ -37,16 +44,17 @@ const secretHeaders = new Set(['authorization', 'proxy-authorization', 'cookie',
 const formBytes = 128 * 1024
 
 /**
- * POST /api/assets: stores the file in field `file` of a form and answers `{ "assetId": … }`, which is the same for the
- * same bytes. The rules are in sidecar.admit_file and sidecar.reserve_asset.
+ * POST /api/assets: stores the file in field `file` of a form and answers `{ "assetId": …, "url": … }`, which is the same
+ * for the same bytes. The rules are in sidecar.start_upload and sidecar.reserve_upload.
  *
  * The file is spooled to disk, because its hash and size are known only after its last byte. Each object has a row
  * before it is put, and a key of its own: after any failure the worker finds the object, and deletes no other one.
  */
 export async function assets(server: FastifyInstance, options: AssetOptions): Promise<void> {
-  const { db, store, cdnUrl, uploadsAtOnce, uploadTimeoutMs } = options
+  const { db, store, cdnUrl, uploadsAtOnce, uploadTimeoutMs, pace = slowestPace } = options
   const check = checkCredentials(options)
-  let uploads = 0
+  const places = createPlaces()
+  const placesOfCaller = Math.ceil(uploadsAtOnce / 10)
 
   server.removeAllContentTypeParsers()
   await server.register(multipart, {
@@ -66,54 +74,81 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
         'Send a form with one file in its field file.',
       )
     }
-    if (uploads >= uploadsAtOnce) throw noRoom()
-    uploads += 1
+    const caller = await findUploader(request)
+    const leave = takePlaces(caller)
     try {
-      const asset_id = await upload(request)
-      return await reply.code(201).send({ assetId: asset_id })
+      const { id, url } = await upload(request, caller)
+      return await reply.code(201).send({ assetId: id, url })
     } finally {
-      uploads -= 1
+      leave()
     }
   })
 
-  async function upload(request: FastifyRequest): Promise<string> {
-    const limit = await admit(await addressHeader(request))
+  function takePlaces({ caller, is_everybody }: Caller): () => void {
+    // Without addresses, a share for each caller would only be a smaller number of places for everybody.
+    const leaveOwn = is_everybody ? () => {} : places.take(caller, placesOfCaller)
+    if (!leaveOwn) throw tooManyUploads(placesOfCaller)
+    const leaveAll = places.take('all', uploadsAtOnce)
+    if (!leaveAll) {
+      leaveOwn()
+      throw noRoom()
+    }
+    return () => {
+      leaveOwn()
+      leaveAll()
+    }
+  }
+
+  async function upload(request: FastifyRequest, { caller }: Caller): Promise<Asset> {
+    const announced = Number(request.headers['content-length'] ?? 0)
+    const limit = await start(caller, announced)
     // After the rate, so that guessing keys is limited, too.
     await check(request.headers)
-    if (Number(request.headers['content-length'] ?? 0) > limit.maxBytes + formBytes) throw limit.tooLarge()
+    if (announced > limit.maxBytes + formBytes) throw limit.tooLarge()
 
     const spool = await openSpool().catch(noRoomOr)
     try {
       const file = await receiveInTime(request, spool, limit)
       if (file.isTooLarge) throw limit.tooLarge()
-      return await keep(file, request.log as Logger)
+      return await keep(file, caller, limit, request.log as Logger)
     } finally {
       await spool.close()
     }
   }
 
-  /** Returns the header that names the client's address. Nothing else of a request reaches Postgres, whose log may have it. */
-  async function addressHeader({ headers }: FastifyRequest): Promise<Record<string, unknown>> {
+  /** Sends Postgres only the header that names the client's address, because its log may have what it is sent. */
+  async function findUploader({ headers }: FastifyRequest): Promise<Caller> {
     const [row] = await call<{ client_address_header: string | null }>('sidecar.client_address_header', {})
     const name = row?.client_address_header
-    return name && !secretHeaders.has(name) ? { [name]: headers[name] } : {}
+    const sent = name && !secretHeaders.has(name) ? { [name]: headers[name] } : {}
+    const [found] = await call<Caller>('sidecar.find_uploader', { headers: JSON.stringify(sent) })
+    if (!found) throw new Error('sidecar.find_uploader returned no row')
+    return found
   }
 
-  async function admit(headers: Record<string, unknown>): Promise<Limit> {
-    const [admitted] = await call<{ max_bytes: number; too_large: Problem }>('sidecar.admit_file', {
-      headers: JSON.stringify(headers),
+  async function start(caller: string, announced: number): Promise<Limit> {
+    const [started] = await call<{ max_bytes: number; too_large: Problem; units: number }>('sidecar.start_upload', {
+      caller,
+      announced_bytes: announced,
     })
-    if (!admitted) throw new Error('sidecar.admit_file returned no row')
-    return { maxBytes: admitted.max_bytes, tooLarge: () => refusalWith(admitted.too_large) }
+    if (!started) throw new Error('sidecar.start_upload returned no row')
+    const { units, max_bytes, too_large } = started
+    return { units, maxBytes: max_bytes, tooLarge: () => refusalWith(too_large) }
   }
 
-  async function receiveInTime(request: FastifyRequest, spool: Spool, limit: Limit): Promise<Upload> {
+  async function receiveInTime(request: FastifyRequest, spool: Spool, limit: Limit): Promise<Spooled> {
     const late = Promise.withResolvers<never>()
-    const timer = setTimeout(() => {
+    const refuseSlow = (message: string) => {
       const hint = 'Try again over a better connection, or send a smaller file.'
-      const seconds = uploadTimeoutMs / 1000
-      late.reject(refusal(408, 'upload_too_slow', `The upload took more than ${seconds} s.`, hint))
-    }, uploadTimeoutMs)
+      late.reject(refusal(408, 'upload_too_slow', message, hint))
+    }
+    const timer = setTimeout(
+      () => refuseSlow(`The upload took more than ${uploadTimeoutMs / 1000} s.`),
+      uploadTimeoutMs,
+    )
+    const watch = watchPace(pace, () =>
+      refuseSlow(`The upload was slower than ${Math.round(pace.bytesPerSecond / 1024)} KB/s.`),
+    )
     // A client that disconnects would never end its form.
     const gone = () => {
       if (request.raw.complete) return
@@ -123,6 +158,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     // Counts the whole form, because a form without a length could send fields without end.
     let left = limit.maxBytes + formBytes
     const count = (chunk: Buffer) => {
+      watch.count(chunk.length)
       left -= chunk.length
       if (left < 0) late.reject(limit.tooLarge())
     }
@@ -134,30 +170,34 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       return await Promise.race([received, late.promise])
     } finally {
       clearTimeout(timer)
+      watch.stop()
       request.raw.off('close', gone).off('data', count)
     }
   }
 
-  async function keep(file: Upload, logger: Logger): Promise<string> {
+  async function keep(file: Spooled, caller: string, { units }: Limit, logger: Logger): Promise<Asset> {
     const type = await fileTypeFromBuffer(file.head)
-    const [reserved] = await call<{ asset_id: string; object_key: string | null }>('sidecar.reserve_asset', {
-      name: file.name,
+    const [reserved] = await call<Asset & { object_key: string | null }>('sidecar.reserve_upload', {
+      caller,
+      units,
       hash: file.hash,
-      size_byte: file.size,
+      received_bytes: file.size,
+      stored_bytes: file.size,
       mime_type: type?.mime ?? '',
+      pixels: null,
     })
-    if (!reserved) throw new Error('sidecar.reserve_asset returned no row')
-    const { asset_id, object_key } = reserved
-    if (object_key === null) return asset_id
+    if (!reserved) throw new Error('sidecar.reserve_upload returned no row')
+    const { id, object_key, url } = reserved
+    if (object_key === null) return { id, url }
 
-    await put(asset_id, object_key, file, type?.mime ?? '', logger)
-    const kept_id = await record(asset_id, object_key, logger)
+    await put(id, object_key, file, type?.mime ?? '', logger)
+    const kept = await record(id, object_key, logger)
     // Another upload of the same bytes was recorded first.
-    if (kept_id !== asset_id && (await discard(asset_id, object_key, logger))) await forget(asset_id, logger)
-    return kept_id
+    if (kept.id !== id && (await discard(id, object_key, logger))) await forget(id, logger)
+    return kept
   }
 
-  async function put(asset_id: string, key: string, file: Upload, contentType: string, logger: Logger): Promise<void> {
+  async function put(asset_id: string, key: string, file: Spooled, contentType: string, logger: Logger): Promise<void> {
     try {
       await store.put({ key, open: file.open, length: file.size, contentType, cacheControl })
     } catch (cause) {
@@ -174,17 +214,17 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
   }
 
   /** Repeats the call while the database does not answer, because the call may have committed. Safe to repeat. */
-  async function record(asset_id: string, key: string, logger: Logger): Promise<string> {
+  async function record(upload_id: string, key: string, logger: Logger): Promise<Asset> {
     const file_path = `${cdnUrl}/${key}`
     for (let pause = 100; ; pause *= 2) {
       try {
-        const [recorded] = await call<{ record_asset: string }>('sidecar.record_asset', { asset_id, file_path })
-        if (!recorded) throw new Error('sidecar.record_asset returned no row')
-        return recorded.record_asset
+        const [recorded] = await call<Asset>('sidecar.record_upload', { upload_id, file_path })
+        if (!recorded) throw new Error('sidecar.record_upload returned no row')
+        return recorded
       } catch (error) {
         const slug = error instanceof Refusal ? error.problem.details : undefined
         // The upload can no longer become an asset.
-        if (slug === 'upload_expired') await discard(asset_id, key, logger)
+        if (slug === 'upload_expired') await discard(upload_id, key, logger)
         // Otherwise the object may belong to an asset already; only the worker, which reads the rows, can tell.
         if (slug !== 'database_unavailable' || pause > 2000) throw error
         await sleep(pause)
@@ -225,8 +265,8 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
 }
 
 /** Parses the form and writes its file to disk. Returns only after the form has ended properly. */
-async function receive(request: FastifyRequest, spool: Spool, maxBytes: number): Promise<Upload> {
-  let file: Upload | undefined
+async function receive(request: FastifyRequest, spool: Spool, maxBytes: number): Promise<Spooled> {
+  let file: Spooled | undefined
   try {
     for await (const part of request.parts()) {
       if (part.type !== 'file') continue
@@ -234,7 +274,7 @@ async function receive(request: FastifyRequest, spool: Spool, maxBytes: number):
       if (file !== undefined) {
         throw refusal(400, 'request_invalid', 'The form has more than one file.', 'Send one file at a time.')
       }
-      file = { name: plainName(part.filename), ...(await spool.fill(part.file, maxBytes)) }
+      file = await spool.fill(part.file, maxBytes)
       if (file.isTooLarge) return file
     }
   } catch (cause) {
@@ -258,11 +298,6 @@ function fileMissing(): Refusal {
   return refusal(400, 'file_missing', 'The form has no file in its field file.', hint)
 }
 
-/** The name without control characters: Postgres cannot store \u0000, and the others have no use in a name. */
-function plainName(name: string | undefined): string {
-  return (name ?? '').toWellFormed().replace(/\p{Cc}/gu, '')
-}
-
 /** Refuses with 503 if the disk has no room for another upload; throws any other error unchanged. */
 function noRoomOr(error: unknown): never {
   const { code } = (error as Error).cause as NodeJS.ErrnoException
@@ -272,4 +307,10 @@ function noRoomOr(error: unknown): never {
 function noRoom(cause?: unknown): Refusal {
   const message = 'The sidecar has no room for another upload at the moment.'
   return refusal(503, 'uploads_busy', message, 'Try again in a few seconds.', { retryAfter: 5, cause })
+}
+
+function tooManyUploads(places: number): Refusal {
+  const message = `You have ${places} uploads in progress, and no more are allowed.`
+  const hint = 'Wait until one of them is done. Send fewer files at the same time.'
+  return refusal(429, 'too_many_uploads', message, hint, { retryAfter: 1 })
 }

@@ -19,7 +19,7 @@ test('only the database, the bucket and the CDN have to be named', () => {
     SIDECAR_PORT: 3001,
     SIDECAR_CORS_ORIGINS: [],
     SIDECAR_UPLOADS_AT_ONCE: 200,
-    SIDECAR_UPLOAD_TIMEOUT_SECONDS: 120,
+    SIDECAR_UPLOAD_TIMEOUT_SECONDS: 1800,
     SPACES_REGION: 'us-east-1',
     SPACES_FORCE_PATH_STYLE: false,
     SPACES_TIMEOUT_SECONDS: 15,

@@ -19,9 +19,10 @@ const schema = z.object({
     )
     .transform((list) => list.split(/, */))
     .default([]),
-  /** Each upload may use as much disk space as the largest file. */
+  /** Each upload may use as much disk space as the largest file. A client address has a tenth of the places. */
   SIDECAR_UPLOADS_AT_ONCE: z.coerce.number('must be a number from 1 to 10000').int().min(1).max(10_000).default(200),
-  SIDECAR_UPLOAD_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 3600').min(1).max(3600).default(120),
+  /** For the whole file. At the slowest allowed pace, 20 MB need 21 minutes. */
+  SIDECAR_UPLOAD_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 3600').min(1).max(3600).default(1800),
   /** Verifies the tokens of uploads: as PostgREST has it, a secret or a JWKS. Without it every token is refused. */
   JWT_SECRET: z.string().refine(isJwtSecret, 'must be a secret of 32 characters or more, or a JWKS').optional(),
   ...assetsVariables,

@@ -1,0 +1,33 @@
+const tickMs = 500
+
+/** How fast a client must send. */
+export type Pace = { graceMs: number; bytesPerSecond: number }
+
+/** 16 KB a second after the first ten. */
+export const slowestPace: Pace = { graceMs: 10_000, bytesPerSecond: 16_384 }
+
+/**
+ * Calls `onSlow` once a client has been too slow. The client has `graceMs` at the start, and each byte earns it the time in
+ * which the slowest client may send a byte. It can save up to three times `graceMs`, so a fast client may pause, and a
+ * client that has sent a lot cannot then keep its place for long with nothing.
+ *
+ * The time is counted in ticks of this process: a pause of the machine is not the client's.
+ */
+export function watchPace(
+  { graceMs, bytesPerSecond }: Pace,
+  onSlow: () => void,
+): { count(bytes: number): void; stop(): void } {
+  let leftMs = graceMs
+  const timer = setInterval(() => {
+    leftMs -= tickMs
+    if (leftMs >= 0) return
+    clearInterval(timer)
+    onSlow()
+  }, tickMs)
+  return {
+    count: (bytes) => {
+      leftMs = Math.min(leftMs + (bytes / bytesPerSecond) * 1000, Math.max(leftMs, 3 * graceMs))
+    },
+    stop: () => clearInterval(timer),
+  }
+}
