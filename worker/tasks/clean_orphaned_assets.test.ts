@@ -210,7 +210,7 @@ describe('a broken upload', () => {
       databaseUrl: faultyDatabase.through(database.url('sidecar')),
       storePort: store.port,
     })
-    faultyDatabase.breakAt('sidecar.record_asset', 'before')
+    faultyDatabase.breakAt('sidecar.record_upload', 'before')
     const answer = victim.upload(someGif()).catch((error: Error) => error)
     for (let n = 0; n < 200 && (await store.keys()).length === 0; n++) await sleep(10)
     process.kill(victim.child.pid, 'SIGKILL')
