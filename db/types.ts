@@ -699,24 +699,30 @@ export type Database = {
           created_at: string
           description: string
           id: string
+          images_per_day: number
           name: string
           updated_at: string
+          videos_per_day: number
         }
         Insert: {
           bytes_stored?: number
           created_at?: string
           description?: string
           id: string
+          images_per_day?: number
           name: string
           updated_at?: string
+          videos_per_day?: number
         }
         Update: {
           bytes_stored?: number
           created_at?: string
           description?: string
           id?: string
+          images_per_day?: number
           name?: string
           updated_at?: string
+          videos_per_day?: number
         }
         Relationships: []
       }
@@ -1166,6 +1172,16 @@ export type Database = {
         }
       }
       get_drama_complete: { Args: { drama_id: string }; Returns: Json }
+      get_media_limits: {
+        Args: { owner_id?: string }
+        Returns: Database["public"]["CompositeTypes"]["media_limits"]
+        SetofOptions: {
+          from: "*"
+          to: "media_limits"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       get_shared_resource: { Args: { share_id: string }; Returns: Json }
       job_graph: { Args: { job_id: number }; Returns: string }
       job_tree: { Args: { job_id: number }; Returns: Json }
@@ -1274,6 +1290,15 @@ export type Database = {
       [_ in never]: never
     }
     CompositeTypes: {
+      media_limits: {
+        day_ends_at: string | null
+        images_per_day: number | null
+        images_reserved: number | null
+        images_left: number | null
+        videos_per_day: number | null
+        videos_reserved: number | null
+        videos_left: number | null
+      }
       new_api_key: {
         id: string | null
         name: string | null

@@ -3,8 +3,9 @@
 
 revoke all on public.plans, public.users, public.api_keys from anon, authenticated, service_role;
 
-grant select (id, name, description, bytes_stored, created_at, updated_at) on public.plans
-  to anon, authenticated;
+grant select (
+  id, name, description, images_per_day, videos_per_day, bytes_stored, created_at, updated_at
+) on public.plans to anon, authenticated;
 grant select on public.plans to service_role;
 
 drop policy if exists select_all on public.plans;

@@ -107,7 +107,7 @@ job_id: the root of the run. The run may also have completed, with failed steps 
 steps keep their outputs and do not run again. Returns the new status of the root. A user may retry
 app.settings.job_retries_per_hour times an hour (30 by default).
 404 job_not_found. 409 job_is_step, job_not_finished, job_completed, job_closed. 429 rate_limited.
-Origin 002.$$;
+The product of the run may refuse, too. Origin 002.$$;
 
 grant execute on function app.retry_job(bigint) to authenticated, service_role;
 grant execute on function public.retry_job(bigint) to authenticated, service_role;

@@ -9,11 +9,17 @@ select
   app.register_callbacks(
     'generate_image',
     on_completed => 'app.apply_drama_outputs',
-    on_run_ended => 'app.pack_run_dramas'
+    on_run_ended => 'app.end_drama_runs',
+    on_run_reopened => 'app.reopen_drama_runs'
   ),
   app.register_callbacks(
     'generate_video',
     on_completed => 'app.apply_drama_outputs',
-    on_run_ended => 'app.pack_run_dramas'
+    on_run_ended => 'app.end_drama_runs',
+    on_run_reopened => 'app.reopen_drama_runs'
   ),
-  app.register_callbacks('generate_drama', on_run_ended => 'app.pack_run_dramas');
+  app.register_callbacks(
+    'generate_drama',
+    on_run_ended => 'app.end_drama_runs',
+    on_run_reopened => 'app.reopen_drama_runs'
+  );

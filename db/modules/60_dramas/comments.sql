@@ -8,6 +8,19 @@ comment on column app.settings.dramas_per_day is
 comment on column app.settings.drama_assets_per_day is
   'How many portraits, images and videos a user may generate again per day with '
   'regenerate_asset. Limit per user: 429 rate_limited.';
+comment on column app.settings.all_images_per_day is
+  'How many images, portraits included, all users together may reserve per day (UTC). Limit per '
+  'server: 429 media_ceiling_reached.';
+comment on column app.settings.all_videos_per_day is
+  'How many videos all users together may reserve per day (UTC). Limit per server: 429 '
+  'media_ceiling_reached.';
+
+comment on column public.plans.images_per_day is
+  'How many images, portraits included, a user may reserve per day (UTC) for dramas. Limit per '
+  'owner: 429 media_limit_reached.';
+comment on column public.plans.videos_per_day is
+  'How many videos a user may reserve per day (UTC) for dramas. Limit per owner: 429 '
+  'media_limit_reached.';
 
 comment on table public.ai_models is 'AI models that generate dramas.';
 comment on column public.ai_models.name is 'The name that the provider uses for the model.';
@@ -112,6 +125,38 @@ Only SQL writes this table, because an id in the output of a worker could be the
 user's drama.$$;
 comment on column app.drama_runs.run_id is 'The run.';
 comment on column app.drama_runs.drama_id is 'The drama that the run may write to.';
+
+comment on table app.media_days is
+$$The images and videos that a user, or all users together, reserved on a day.
+
+Rows of app.media_returns are subtracted: app.count_media.$$;
+comment on column app.media_days.id is 'The id of the row.';
+comment on column app.media_days.owner_id is 'The user. Null: all users together.';
+comment on column app.media_days.day is 'The day (UTC).';
+comment on column app.media_days.images is 'The reserved images, portraits included.';
+comment on column app.media_days.videos is 'The reserved videos.';
+
+comment on table app.media_reservations is
+  'The images and videos that an open run reserved when it started or was retried.';
+comment on column app.media_reservations.run_id is 'The run.';
+comment on column app.media_reservations.owner_id is 'The user in whose day the run reserved.';
+comment on column app.media_reservations.day is 'The day (UTC) of the reservation.';
+comment on column app.media_reservations.images is 'The reserved images, portraits included.';
+comment on column app.media_reservations.videos is 'The reserved videos.';
+
+comment on table app.media_returns is
+$$Images and videos that ended runs reserved and never began.
+
+The end of a run only inserts here. The next reservation subtracts the rows from app.media_days and
+deletes them.$$;
+comment on column app.media_returns.id is 'The id of the row.';
+comment on column app.media_returns.owner_id is 'The user. Null: all users together.';
+comment on column app.media_returns.day is 'The day (UTC) of the reservation.';
+comment on column app.media_returns.images is 'The images that are given back.';
+comment on column app.media_returns.videos is 'The videos that are given back.';
+
+comment on type public.media_limits is
+  'The images and videos of dramas that a user may reserve today, has reserved, and has left.';
 
 comment on table app.drama_requests is
   'The request that generated a drama with an idempotency key, to compare with later requests.';

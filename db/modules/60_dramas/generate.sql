@@ -1,6 +1,6 @@
 -- app.tg_dramas__generate
 --
--- Writes      as app.submit_run; rate_limits
+-- Writes      as app.submit_run, app.reserve_media; rate_limits
 -- Errors      as app.generate_drama; PT404 owner_not_found, PT409 drama_exists, PT422 owner_missing
 create or replace function app.tg_dramas__generate()
   returns trigger

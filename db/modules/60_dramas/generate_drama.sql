@@ -1,10 +1,11 @@
 -- app.generate_drama, public.generate_drama
 --
 -- Called by   clients
--- Writes      dramas, drama_runs; as app.submit_run; rate_limits
+-- Writes      dramas, drama_runs; as app.submit_run, app.reserve_media; rate_limits
 -- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found,
 --             PT409 idempotency_key_taken, storage_used_up, PT422 premise_invalid, model_unknown,
---             options_invalid, idempotency_key_invalid, PT429 rate_limited
+--             options_invalid, idempotency_key_invalid, PT429 rate_limited; those of
+--             app.require_media
 -- Idempotent  same idempotency_key, same owner, same request: returns the first drama as it is now,
 --             and changes nothing
 create or replace function app.generate_drama(
@@ -78,7 +79,10 @@ from its failed steps.
 422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid. 404 drama_not_found:
 the drama of this key was deleted. 404 owner_not_found: the user was deleted.
 409 idempotency_key_taken: the key belongs to another request. 409 storage_used_up: the plan stores
-no more bytes. 429 rate_limited.
+no more bytes.
+429 media_limit_reached: the options imply more images (characters + episodes × scenes_per_episode)
+or videos (episodes × scenes_per_episode) than the plan allows today; get_media_limits returns what
+is left. 429 media_ceiling_reached, buying_stopped, rate_limited.
 From origin 002.$$;
 
 grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;

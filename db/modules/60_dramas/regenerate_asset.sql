@@ -1,14 +1,15 @@
 -- app.regenerate_asset, public.regenerate_asset
 --
 -- Called by   the owner; service_role
--- Writes      drama_runs; portrait_job_id, image_job_id or video_job_id; as app.submit_run;
---             rate_limits
+-- Writes      drama_runs; portrait_job_id, image_job_id or video_job_id; as app.submit_run,
+--             app.reserve_media; rate_limits
 -- Errors      PT404 drama_not_found, PT409 idempotency_key_taken, storage_used_up,
 --             PT422 asset_kind_unknown, prompt_missing, prompt_invalid, model_unknown,
---             idempotency_key_invalid, PT429 rate_limited
+--             idempotency_key_invalid, PT429 rate_limited; those of app.require_media
 -- Idempotent  same idempotency_key, same owner, same request: returns the first run and changes
 --             nothing
--- Locks       the owner, then a new lane, then the drama, then lanes
+-- Locks       the owner, then a new lane, then the owner's row of media_days, then the drama, then
+--             lanes
 -- Why         a portrait, image or video takes only the result of the job in its *_job_id, so that
 --             the last request counts, and a job of an earlier request changes nothing
 create or replace function app.regenerate_asset(
@@ -34,6 +35,7 @@ declare
   v_key text := 'regenerate_asset:' || regenerate_asset.idempotency_key;
   v_request_hash bytea;
   v_run_id bigint;
+  v_images constant integer := case v_type when 'generate_image' then 1 else 0 end;
 begin
   if regenerate_asset.kind is null
     or regenerate_asset.kind not in ('portrait', 'image', 'video')
@@ -86,6 +88,14 @@ begin
     perform app.lock_drama_owner(v_owner_id);
     perform app.require_storage(v_owner_id, 1);
     perform app.ensure_lanes(v_owner_id, array[v_type]);
+    if v_key is not null then
+      -- Requests of an owner wait for each other here, so this request may be a repeated one by now.
+      perform app.lock_media_day(v_owner_id, app.utc_day());
+      v_run_id := app.find_keyed_run(v_owner_id, v_key, v_request_hash);
+    end if;
+  end if;
+  if v_run_id is null then
+    perform app.require_media(v_owner_id, v_images, 1 - v_images);
     v_drama := app.lock_drama(v_drama_id);
     v_run_id := app.submit_keyed_run(
       jsonb_build_object(
@@ -108,6 +118,7 @@ begin
     return v_run_id;
   end if;
 
+  perform app.reserve_media(v_run_id, v_owner_id, v_images, 1 - v_images);
   perform app.set_media_job(regenerate_asset.target_id, regenerate_asset.kind, v_run_id);
   if auth.role() is distinct from 'service_role' then
     perform app.take_rate(
@@ -147,8 +158,10 @@ same target_id, kind and prompt returns the first run and generates nothing.
 Returns the id of the run, for job_tree, cancel_job and retry_job. The last run for a target
 and kind counts.
 404 drama_not_found. 409 idempotency_key_taken: the key belongs to another request or to a deleted
-drama. 409 storage_used_up: the plan stores no more bytes. 422 asset_kind_unknown, prompt_missing, prompt_invalid, model_unknown,
-idempotency_key_invalid. 429 rate_limited. From origin 002.$$;
+drama. 409 storage_used_up: the plan stores no more bytes. 422 asset_kind_unknown, prompt_missing,
+prompt_invalid, model_unknown, idempotency_key_invalid. 429 media_limit_reached: the plan allows no
+more images or videos today; get_media_limits returns what is left. 429 media_ceiling_reached,
+buying_stopped, rate_limited. From origin 002.$$;
 
 grant execute on function app.regenerate_asset(uuid, text, text, text)
   to authenticated, service_role;

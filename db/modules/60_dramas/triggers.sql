@@ -95,3 +95,17 @@ create or replace trigger _110_delete_dramas
   referencing old table as old_users
   for each statement
   execute function app.tg_users__delete_dramas();
+
+create or replace trigger _120_delete_media_days
+  after delete on public.users
+  referencing old table as old_users
+  for each statement
+  execute function app.tg_users__delete_media_days();
+
+-- Postgres cannot replace a constraint trigger.
+drop trigger if exists _100_count_total on app.media_reservations;
+create constraint trigger _100_count_total
+  after insert on app.media_reservations
+  deferrable initially deferred
+  for each row
+  execute function app.tg_media_reservations__count_total();

@@ -298,7 +298,7 @@ select set_eq(
     'app.retry_job',
     -- Rows of deleted users and runs.
     'app.tg_users__delete_runs', 'app.tg_runs__delete_steps', 'app.tg_users__delete_dramas',
-    'app.delete_finished_runs',
+    'app.tg_users__delete_media_days', 'app.delete_finished_runs',
     -- A batch of media: its plan is made once, maybe on empty tables.
     'app.apply_drama_media', 'app.record_drama_media'
   ],

@@ -8,6 +8,7 @@ select results_eq(
       ('clean-orphaned-assets', '15 * * * *', 'app.enqueue_asset_cleaning'),
       ('delete-expired-shares', '0 * * * *', 'app.delete_expired_shares'),
       ('delete-finished-runs', '20 3 * * *', 'app.delete_finished_runs'),
+      ('delete-spent-media-days', '25 4 * * *', 'app.delete_spent_media_days'),
       ('delete-spent-rates', '15 4 * * *', 'app.delete_spent_rates'),
       ('delete-unshared-resources', '30 * * * *', 'app.delete_unshared_resources'),
       ('find-unknown-media', '50 3 * * *', 'app.enqueue_media_audit'),

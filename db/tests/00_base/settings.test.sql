@@ -1,10 +1,12 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(23);
+select plan(25);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
 values
+  ('settings_all_images_per_day_is_not_negative', 'all_images_per_day = -1'),
+  ('settings_all_videos_per_day_is_not_negative', 'all_videos_per_day = -1'),
   ('settings_api_key_writes_per_minute_is_positive', 'api_key_writes_per_minute = 0'),
   ('settings_asset_bytes_max_is_positive', 'asset_bytes_max = 0'),
   ('settings_asset_grace_is_long_enough', $$asset_grace = '9 minutes 59 seconds'$$),

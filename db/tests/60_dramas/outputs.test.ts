@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { allowMedia } from '../../../scripts/testing/allow_media.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { announceVersions, claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
@@ -16,6 +17,8 @@ beforeAll(async () => {
   client = await database.connect()
   await client.query('insert into auth.users (id, email) values ($1, $2)', [owner, 'ana@example.com'])
   await announceVersions(client, worker)
+  // The user generates more dramas here than a plan allows.
+  await allowMedia(client)
   await client.query('update app.settings set drama_writes_per_minute = 1000000')
   await client.query(`select set_config('request.jwt.claims', $1, false)`, [
     JSON.stringify({ sub: owner, role: 'authenticated' }),

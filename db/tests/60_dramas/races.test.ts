@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { allowMedia } from '../../../scripts/testing/allow_media.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { announceVersions, claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
 import { untilWaiting } from '../../../scripts/testing/waiting.ts'
@@ -30,6 +31,8 @@ beforeAll(async () => {
     await client.query("set lock_timeout = '10s'")
   }
   await announceVersions(watcher, worker)
+  // One user generates more dramas here than a plan allows.
+  await allowMedia(watcher)
 })
 afterAll(() => database.drop())
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../local/ports.ts'
 import { spacesEnv, startGeminiStandIn, startObjectStore, startService } from '../../local/services.ts'
+import { allowMedia } from '../../testing/allow_media.ts'
 import { databaseUrl } from '../../testing/cluster.ts'
 import { atMost, type Figure, median, type Section, say } from '../report.ts'
 import { countLeast, isVideo, type Job, listStarts } from './bound.ts'
@@ -34,6 +35,8 @@ export async function measureGenerating({ cluster, db, api, headers, rounds }: D
   await startObjectStore(home, storePort)
   // As an operator would set it for one such worker, so that no type waits for its limit.
   await db.query('update public.job_types set owner_running_limit = 200, owner_open_limit = null where has_handler')
+  // Each drama has 68 images and 60 videos, more than a plan allows.
+  await allowMedia(db)
   const env = {
     DATABASE_URL: databaseUrl(cluster, 'plinth', 'worker'),
     WORKER_HEALTH_PORT: String(healthPort),

@@ -15,6 +15,7 @@ import { type StandIn, startGemini } from '../../../scripts/local/gemini.ts'
 import { freePort } from '../../../scripts/local/ports.ts'
 import { type Child, startChild } from '../../../scripts/local/process.ts'
 import { spacesEnv } from '../../../scripts/local/services.ts'
+import { allowMedia } from '../../../scripts/testing/allow_media.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { startTestStore, type TestStore } from '../../../scripts/testing/store.ts'
 
@@ -42,6 +43,8 @@ beforeAll(async () => {
   await client.query("update app.settings set job_lease = '3 seconds', job_events_are_kept = true")
   // The tests cause so many faults that a step would often reach five failures.
   await client.query("update job_types set backoff = '50 ms', max_failures = 20 where has_handler")
+  // The tests generate more than a plan allows.
+  await allowMedia(client)
   api = await startApi(database)
   store = await startTestStore()
   gemini = await startGemini()

@@ -1,0 +1,53 @@
+-- app.get_media_limits, public.get_media_limits
+--
+-- Called by   clients for themselves; service_role for an owner
+-- Errors      PT401 not_signed_in, PT404 owner_not_found, PT422 owner_missing
+create or replace function app.get_media_limits(owner_id uuid)
+  returns public.media_limits
+  language plpgsql
+  stable
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_owner_id uuid := app.require_drama_owner(get_media_limits.owner_id);
+  v_limits public.media_limits;
+begin
+  select
+    (app.utc_day() + 1)::timestamp at time zone 'UTC',
+    p.images_per_day,
+    c.images,
+    greatest(0, p.images_per_day - c.images),
+    p.videos_per_day,
+    c.videos,
+    greatest(0, p.videos_per_day - c.videos)
+  into v_limits
+  from app.count_media(v_owner_id, app.utc_day()) as c
+  left join public.users as u on u.id = v_owner_id
+  left join public.plans as p on p.id = u.plan_id;
+
+  return v_limits;
+end
+$$;
+
+comment on function app.get_media_limits(uuid) is
+  'Returns the images and videos that are left today; see public.get_media_limits.';
+
+create or replace function public.get_media_limits(owner_id uuid default null)
+  returns public.media_limits
+  language sql
+  stable
+  set search_path = ''
+return app.get_media_limits(owner_id);
+
+comment on function public.get_media_limits(uuid) is
+$$Returns how many images and videos of dramas the caller may still request today.
+
+owner_id: for service_role, the user. Returns { day_ends_at, images_per_day, images_reserved,
+images_left, videos_per_day, videos_reserved, videos_left }. The numbers per day are those of the
+user's plan. A run reserves its media when it starts, and gives back at its end what it did not
+begin. The ceiling of all users may refuse a request earlier.
+401 not_signed_in. 404 owner_not_found. 422 owner_missing.$$;
+
+grant execute on function app.get_media_limits(uuid) to authenticated, service_role;
+grant execute on function public.get_media_limits(uuid) to authenticated, service_role;
