@@ -3,6 +3,16 @@
 comment on column app.settings.share_writes_per_minute is
   'How many shares and rows a caller may write per minute. A write counts once, and once more for '
   'each 64 KiB or 64 rows. Limit per caller: 429 rate_limited.';
+comment on column app.settings.public_row_bytes_max is
+$$The largest flow, card or session that can be shared as public, in bytes.
+
+A flow counts with its nodes, and each node counts as a KiB more.$$;
+comment on column app.settings.public_shares_max is
+  'How many live public shares a caller (user or address) may have; service_role has no limit.';
+comment on column app.settings.anonymous_bytes_max is
+$$How many bytes clients may store for sharing within an hour, all callers together.
+
+Bytes of service_role and of uploads do not count.$$;
 
 comment on table public.shared_resources is
 $$Shares. Each opens one sealed resource for an hour at most, by its id.
@@ -38,6 +48,21 @@ comment on column app.share_packages.request_hash is
 $$Hash of the request that made the share, to recognize a repeated request.
 
 Null if a client inserted the share directly.$$;
+
+comment on column app.share_packages.caller_hash is
+$$Hash of the caller of a public share, to count the caller's live public shares.
+
+From app.hash_caller. Deleted with the share. Null for an unlisted share, and for service_role.$$;
+comment on column app.share_packages.counted_until is
+  'Time until which the share counts for caller_hash; null if caller_hash is.';
+
+comment on table app.anonymous_bytes is
+$$Bytes that clients stored for sharing, in periods of ten minutes.
+
+Several rows of one period add up: each transaction updates a row that no other one has locked.$$;
+comment on column app.anonymous_bytes.expires_at is
+  'Time at which the bytes stop to count: an hour after they were stored, rounded up.';
+comment on column app.anonymous_bytes.bytes is 'How many bytes.';
 
 comment on table public.flows is
 $$Flows to share. Insert a flow, then its nodes, then a row of shared_resources.

@@ -1,7 +1,8 @@
 -- app.tg_shared_resources__count_packages
 --
--- Errors      PT429 rate_limited
--- Locks       the caller's row of rate_limits, until commit
+-- Writes      rate_limits, anonymous_bytes
+-- Errors      PT429 rate_limited, too_many_public_shares
+-- Locks       the caller's row of rate_limits, then a row of anonymous_bytes, without waiting
 -- Why         a package may be far larger than the rows that were inserted for it: a session's has
 --             its flow
 create or replace function app.tg_shared_resources__count_packages()
@@ -11,12 +12,20 @@ create or replace function app.tg_shared_resources__count_packages()
   security definer
   set search_path = ''
 as $$
+declare
+  v_new record;
 begin
-  perform app.take_share_rate((
-    select coalesce(sum(octet_length(p.package::text) + 1024), 0)
-    from new_shares
-    join app.share_packages as p on p.share_id = new_shares.id
-  ));
+  select
+    coalesce(sum(octet_length(p.package::text) + 1024), 0) as bytes,
+    bool_or(s.visibility = 'public') as has_public
+  into v_new
+  from new_shares as s
+  join app.share_packages as p on p.share_id = s.id;
+
+  perform app.take_share_rate(v_new.bytes);
+  if v_new.has_public then
+    perform app.require_public_count(0);
+  end if;
 
   return null;
 end

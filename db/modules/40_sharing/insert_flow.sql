@@ -1,6 +1,7 @@
 -- app.insert_flow
 --
 -- Writes      flows, agents, data_store_nodes, if_nodes, sealed from the start
+-- Errors      PT413 public_share_too_large
 create or replace function app.insert_flow(flow json)
   returns uuid
   language plpgsql
@@ -19,6 +20,12 @@ begin
     name text, description text, nodes json, edges json, "responseTemplate" json,
     agents json, "dataStoreNodes" json, "ifNodes" json
   );
+
+  perform app.require_public_size(octet_length(insert_flow.flow::text), (
+    select count(*)
+    from unnest(array[v_parts.agents, v_parts."dataStoreNodes", v_parts."ifNodes"]) as map (value)
+    cross join lateral json_object_keys(map.value)
+  ));
 
   insert into public.flows (id, name, description, nodes, edges, response_template, sealed_at)
   values (
@@ -55,6 +62,6 @@ end
 $$;
 
 comment on function app.insert_flow(json) is
-$$Inserts a flow with its nodes, sealed from the start, and returns its new id.
+$$Inserts a public flow with its nodes, sealed from the start, and returns its new id.
 
 flow: from app.parse_flow.$$;

@@ -1,10 +1,11 @@
 -- app.insert_share
 --
--- Writes      shared_resources, share_packages; rate_limits
--- Errors      PT429 rate_limited
--- Locks       the caller (advisory), for a large package; the caller's row of rate_limits, last
+-- Writes      shared_resources, share_packages; rate_limits, anonymous_bytes
+-- Errors      PT429 rate_limited, too_many_public_shares
+-- Locks       the caller's row of rate_limits, then a row of anonymous_bytes, without waiting
 -- Why         the package comes first: without it, trigger _100_seal would build one. Callers check
---             its size, before their rows repeat the check as a constraint.
+--             its size, before their rows repeat the check as a constraint, and lock the caller for
+--             a large package, before they lock anything else.
 create or replace function app.insert_share(
   share_id uuid,
   resource_type text,
@@ -21,11 +22,16 @@ as $$
 declare
   v_bytes integer := octet_length(insert_share.package::text);
 begin
-  perform app.lock_large_package(v_bytes);
   perform app.free_share_id(insert_share.share_id);
 
-  insert into app.share_packages (share_id, package, request_hash)
-  values (insert_share.share_id, insert_share.package, insert_share.request_hash);
+  insert into app.share_packages (share_id, package, request_hash, caller_hash, counted_until)
+  values (
+    insert_share.share_id,
+    insert_share.package,
+    insert_share.request_hash,
+    case insert_share.visibility when 'public' then app.hash_caller() end,
+    case insert_share.visibility when 'public' then app.now() + interval '1 hour' end
+  );
   insert into public.shared_resources (id, resource_type, resource_id, visibility)
   values (
     insert_share.share_id,
@@ -33,7 +39,11 @@ begin
     insert_share.resource_id,
     insert_share.visibility
   );
+
   perform app.take_share_rate(v_bytes);
+  if insert_share.visibility = 'public' then
+    perform app.require_public_count(0);
+  end if;
 
   return app.get_share_link(insert_share.share_id);
 end

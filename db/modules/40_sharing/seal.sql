@@ -1,8 +1,8 @@
 -- app.tg_shared_resources__seal
 --
 -- Writes      sealed_at of the shared resources; share_packages
--- Errors      PT413 package_too_large, PT422 card_invalid, resource_not_found, session_invalid,
---             too_many_nodes, PT429 rate_limited
+-- Errors      PT413 package_too_large, public_share_too_large, PT422 card_invalid,
+--             resource_not_found, session_invalid, too_many_nodes, PT429 rate_limited
 -- Locks       the resources, by type, lowest id first; a client that adds nodes to a flow holds it
 --             for share
 -- Why         runs after the insert, over the rows that exist: a row that `on conflict do nothing`
@@ -33,8 +33,18 @@ begin
     from unnest(v_type.ids) as wanted (id)
     where v_type.resource_type = 'flow';
 
-    insert into app.share_packages (share_id, package)
-    select n.id, app.build_package(n.resource_type, n.resource_id)
+    perform app.require_public_resource(n.resource_type, n.resource_id)
+    from new_shares as n
+    where n.resource_type = v_type.resource_type
+      and n.resource_id = any (v_type.ids)
+      and n.visibility = 'public';
+
+    insert into app.share_packages (share_id, package, caller_hash, counted_until)
+    select
+      n.id,
+      app.build_package(n.resource_type, n.resource_id),
+      case n.visibility when 'public' then app.hash_caller() end,
+      case n.visibility when 'public' then n.expires_at end
     from new_shares as n
     where n.resource_type = v_type.resource_type and n.resource_id = any (v_type.ids);
   end loop;

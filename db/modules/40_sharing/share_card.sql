@@ -2,10 +2,12 @@
 --
 -- Called by   clients
 -- Writes      characters or scenarios, shared_resources, share_packages; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 asset_not_found, card_invalid,
---             card_kind_unknown, share_id_missing, visibility_unknown, PT429 rate_limited
+-- Errors      PT409 share_id_taken, PT413 package_too_large, public_share_too_large,
+--             PT422 asset_not_found, card_invalid, card_kind_unknown, share_id_missing,
+--             visibility_unknown, PT429 rate_limited, too_many_public_shares, PT503 store_full
 -- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
--- Locks       the share_id (advisory), then the icon's asset, then the caller's row of rate_limits
+-- Locks       the caller (advisory) for a large card, the share_id (advisory), the icon's asset,
+--             then the caller's row of rate_limits
 create or replace function app.share_card(
   card json,
   icon_asset_id uuid,
@@ -20,12 +22,14 @@ create or replace function app.share_card(
   set search_path = ''
 as $$
 declare
-  v_card json := app.parse_card(share_card.card);
-  v_hash bigint := app.hash_request(json_build_array(v_card, share_card.icon_asset_id));
+  v_card json;
+  v_hash bigint;
   v_now timestamptz := app.now();
   v_link public.share_link;
   v_package json;
 begin
+  v_card := app.parse_card(share_card.card);
+  v_hash := app.hash_request(json_build_array(v_card, share_card.icon_asset_id));
   if share_card.kind is null or share_card.kind not in ('character', 'scenario') then
     perform app.fail(
       422,
@@ -44,6 +48,11 @@ begin
     -- Parsing the card again was work, too.
     perform app.take_share_rate(octet_length(v_card::text));
     return v_link;
+  end if;
+
+  if share_card.visibility = 'public' then
+    perform app.require_public_size(octet_length(v_card::text));
+    perform app.require_public_count(1);
   end if;
 
   -- Before the foreign key would refuse a missing icon with 23503.
@@ -93,9 +102,12 @@ or public. Returns { share_id, url, expires_at }.
 get_shared_resource returns the same card with all unknown fields and extensions. It adds icon_url,
 createdAt and updatedAt to data.extensions, and cardSummary and version, which repeat creator_notes
 and character_version.
-409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 asset_not_found,
-card_invalid (the message names the field), card_kind_unknown, share_id_missing, visibility_unknown.
-429 rate_limited. Origin 000, section 2.$$;
+A public card may have at most 256 KiB; a caller may have at most 20 live public shares
+(app.settings).
+409 share_id_taken: the id belongs to another share. 413 package_too_large, public_share_too_large.
+422 asset_not_found, card_invalid (the message names the field), card_kind_unknown,
+share_id_missing, visibility_unknown. 429 rate_limited, too_many_public_shares. 503 store_full.
+Origin 000, section 2.$$;
 
 grant execute on function app.share_card(json, uuid, text, uuid, text)
   to anon, authenticated, service_role;

@@ -3,10 +3,12 @@
 -- Called by   clients
 -- Writes      shared_resources, share_packages; flows, agents, data_store_nodes, if_nodes for a
 --             public share; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 flow_invalid, share_id_missing,
---             too_many_nodes, visibility_unknown, PT429 rate_limited
+-- Errors      PT409 share_id_taken, PT413 package_too_large, public_share_too_large,
+--             PT422 flow_invalid, share_id_missing, too_many_nodes, visibility_unknown,
+--             PT429 rate_limited, too_many_public_shares, PT503 store_full
 -- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
--- Locks       the share_id (advisory), then new rows, then the caller's row of rate_limits
+-- Locks       the caller (advisory) for a large flow, the share_id (advisory), new rows, then the
+--             caller's row of rate_limits
 create or replace function app.share_flow(flow json, share_id uuid, visibility text)
   returns public.share_link
   language plpgsql
@@ -15,10 +17,12 @@ create or replace function app.share_flow(flow json, share_id uuid, visibility t
   set search_path = ''
 as $$
 declare
-  v_flow json := app.parse_flow(share_flow.flow);
-  v_hash bigint := app.hash_request(v_flow);
+  v_flow json;
+  v_hash bigint;
   v_link public.share_link;
 begin
+  v_flow := app.parse_flow(share_flow.flow);
+  v_hash := app.hash_request(v_flow);
   perform app.require_share_options(share_flow.share_id, share_flow.visibility);
 
   perform app.lock_share_id(share_flow.share_id);
@@ -27,6 +31,10 @@ begin
     -- Parsing the flow again was work, too.
     perform app.take_share_rate(octet_length(v_flow::text));
     return v_link;
+  end if;
+
+  if share_flow.visibility = 'public' then
+    perform app.require_public_count(1);
   end if;
 
   return app.insert_share(
@@ -67,9 +75,12 @@ flow: { name, description, nodes, edges, responseTemplate, agents, dataStoreNode
 editor exports it, at most 5 MiB and 1000 nodes; get_shared_resource returns the same JSON.
 share_id: a UUID that the client makes; repeating a request with the same id is safe.
 visibility: unlisted (default) or public. Returns { share_id, url, expires_at }.
-409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 flow_invalid (the
-message names the place), share_id_missing, too_many_nodes, visibility_unknown. 400 22P05: the flow
-has the character \u0000. 429 rate_limited. Origin 000, section 2: one request instead of five.$$;
+A public flow may have at most 256 KiB, and each node counts 1 KiB more; a caller may have at most
+20 live public shares (app.settings).
+409 share_id_taken: the id belongs to another share. 413 package_too_large, public_share_too_large.
+422 flow_invalid (the message names the place), share_id_missing, too_many_nodes,
+visibility_unknown. 400 22P05: the flow has the character \u0000. 429 rate_limited,
+too_many_public_shares. 503 store_full. Origin 000, section 2: one request instead of five.$$;
 
 grant execute on function app.share_flow(json, uuid, text) to anon, authenticated, service_role;
 grant execute on function public.share_flow(json, uuid, text) to anon, authenticated, service_role;

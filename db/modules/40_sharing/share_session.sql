@@ -2,11 +2,13 @@
 --
 -- Called by   clients
 -- Writes      sessions, session_icons, shared_resources, share_packages; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, PT422 asset_not_found, flow_invalid,
---             session_invalid, share_id_missing, too_many_nodes, visibility_unknown,
---             PT429 rate_limited
+-- Errors      PT409 share_id_taken, PT413 package_too_large, public_share_too_large,
+--             PT422 asset_not_found, flow_invalid, session_invalid, share_id_missing,
+--             too_many_nodes, visibility_unknown, PT429 rate_limited, too_many_public_shares,
+--             PT503 store_full
 -- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
--- Locks       the share_id (advisory), then the assets, then the caller's row of rate_limits
+-- Locks       the caller (advisory) for a large package, the share_id (advisory), the assets, then
+--             the caller's row of rate_limits
 create or replace function app.share_session(
   session json,
   flow json,
@@ -20,16 +22,22 @@ create or replace function app.share_session(
   set search_path = ''
 as $$
 declare
-  v_session json := app.parse_session(share_session.session);
+  v_session json;
   v_flow json;
+  v_shown_flow json;
   v_hash bigint;
   v_link public.share_link;
   v_session_id uuid := gen_random_uuid();
   v_package json;
 begin
+  v_session := app.parse_session(share_session.session);
   if json_typeof(share_session.flow) <> 'null' then
     v_flow := app.parse_flow(share_session.flow);
   end if;
+  v_shown_flow := coalesce(v_flow, app.find_live_flow(v_session ->> 'flow_id'));
+  perform app.lock_large_package(
+    octet_length(v_session::text) + coalesce(octet_length(v_shown_flow::text), 0)
+  );
   perform app.require_share_options(share_session.share_id, share_session.visibility);
 
   perform app.lock_share_id(share_session.share_id);
@@ -39,6 +47,12 @@ begin
     -- Parsing the session again was work, too.
     perform app.take_share_rate(octet_length(v_session::text));
     return v_link;
+  end if;
+
+  if share_session.visibility = 'public' then
+    -- Its flow is in the package only, which no list has.
+    perform app.require_public_size(octet_length(v_session::text));
+    perform app.require_public_count(1);
   end if;
 
   -- Before the foreign keys would refuse a missing asset with 23503. The trigger of the insert
@@ -59,9 +73,7 @@ begin
     cover_id uuid, translation json, chat_styles json, flow_id text
   );
 
-  v_package := app.fill_session(
-    v_session, coalesce(v_flow, app.find_live_flow(v_session ->> 'flow_id'))
-  );
+  v_package := app.fill_session(v_session, v_shown_flow);
   perform app.require_package_size(octet_length(v_package::text));
 
   return app.insert_share(
@@ -104,9 +116,12 @@ public. Returns { share_id, url, expires_at }.
 get_shared_resource returns the same session with icon_url in each card, background_url, cover_url
 and flow. flow is the flow of this request. If this request has none, flow is the row of table flows
 with the id flow_id if its share is alive, and otherwise null.
-409 share_id_taken: the id belongs to another share. 413 package_too_large. 422 asset_not_found,
-flow_invalid, session_invalid (the message names the field), share_id_missing, too_many_nodes,
-visibility_unknown. 429 rate_limited. Origin 000, section 2.$$;
+A public session may have at most 256 KiB, without its flow; a caller may have at most 20 live
+public shares (app.settings).
+409 share_id_taken: the id belongs to another share. 413 package_too_large, public_share_too_large.
+422 asset_not_found, flow_invalid, session_invalid (the message names the field), share_id_missing,
+too_many_nodes, visibility_unknown. 429 rate_limited, too_many_public_shares. 503 store_full.
+Origin 000, section 2.$$;
 
 grant execute on function app.share_session(json, json, uuid, text)
   to anon, authenticated, service_role;

@@ -5,6 +5,7 @@ select plan(2);
 create temporary table expected (relation text, anon text, authenticated text, service_role text, worker text, sidecar text);
 insert into expected
 values
+  ('app.anonymous_bytes', '', '', '', '', ''),
   ('app.api_key_secrets', '', '', '', '', ''),
   ('app.applied_files', '', '', '', '', ''),
   ('app.asset_bytes', '', '', '', '', ''),

@@ -1,12 +1,13 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(25);
+select plan(28);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
 values
   ('settings_all_images_per_day_is_not_negative', 'all_images_per_day = -1'),
   ('settings_all_videos_per_day_is_not_negative', 'all_videos_per_day = -1'),
+  ('settings_anonymous_bytes_max_is_positive', 'anonymous_bytes_max = 0'),
   ('settings_api_key_writes_per_minute_is_positive', 'api_key_writes_per_minute = 0'),
   ('settings_asset_bytes_max_is_positive', 'asset_bytes_max = 0'),
   ('settings_asset_grace_is_long_enough', $$asset_grace = '9 minutes 59 seconds'$$),
@@ -21,6 +22,8 @@ values
   ('settings_job_lease_is_long_enough', $$job_lease = '2999 ms'$$),
   ('settings_job_retention_is_positive', $$job_retention = '0'$$),
   ('settings_job_retries_per_hour_is_positive', 'job_retries_per_hour = 0'),
+  ('settings_public_row_bytes_max_is_positive', 'public_row_bytes_max = 0'),
+  ('settings_public_shares_max_is_not_negative', 'public_shares_max = -1'),
   ('settings_run_steps_max_is_positive', 'run_steps_max = 0'),
   ('settings_share_base_url_is_http', $$share_base_url = 'https://example.com/'$$),
   ('settings_share_base_url_is_http', $$share_base_url = 'example.com'$$),
@@ -40,12 +43,13 @@ select lives_ok(
   $$
     update app.settings
     set
-      api_key_writes_per_minute = 1, asset_bytes_max = 1, asset_grace = '10 minutes', asset_max_bytes = 1,
-      asset_max_pixels = 1, asset_uploads_per_minute = 1, client_address_header = 'x-real-ip', drama_assets_per_day = 1,
+      anonymous_bytes_max = 1, api_key_writes_per_minute = 1, asset_bytes_max = 1,
+      asset_grace = '10 minutes', asset_max_bytes = 1, asset_max_pixels = 1,
+      asset_uploads_per_minute = 1, client_address_header = 'x-real-ip', drama_assets_per_day = 1,
       drama_writes_per_minute = 1, dramas_per_day = 1, job_lease = '3 seconds',
-      job_retention = '1 second', job_retries_per_hour = 1, run_steps_max = 1,
-      share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1,
-      unreferenced_bytes_max = 1
+      job_retention = '1 second', job_retries_per_hour = 1, public_row_bytes_max = 1,
+      public_shares_max = 0, run_steps_max = 1, share_base_url = 'https://' || repeat('x', 492),
+      share_writes_per_minute = 1, unreferenced_bytes_max = 1
   $$,
   'accepts the smallest value of each setting'
 );

@@ -138,3 +138,26 @@ test('a rate holds when many requests count at the same moment', async () => {
   )
   expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(10)
 })
+
+test('a caller never gets more public shares than allowed, however many requests run at once', async () => {
+  await watcher.query('update app.settings set public_shares_max = 3')
+  const sessions = await Promise.all(Array.from({ length: 12 }, () => database.connect()))
+  await Promise.all(sessions.map(asAnon))
+  const results = await Promise.allSettled(
+    sessions.map((session, n) =>
+      n % 2 === 0
+        ? session.query("select share_flow($1, gen_random_uuid(), 'public')", [{ name: 'p', nodes: [], edges: [] }])
+        : session.query(`
+            with flow as (select gen_random_uuid() as id), inserted as (
+              insert into characters (id, name) select id, 'p' from flow
+            )
+            insert into shared_resources (resource_type, resource_id, visibility)
+            select 'card_character', id, 'public' from flow`),
+    ),
+  )
+  await watcher.query('update app.settings set public_shares_max = default')
+  expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(3)
+  for (const result of results)
+    if (result.status === 'rejected')
+      expect(result.reason).toMatchObject({ message: expect.stringMatching(/too_many_public_shares/) })
+})
