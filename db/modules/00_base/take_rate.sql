@@ -24,7 +24,6 @@ declare
   v_now timestamptz;
   v_cost interval := take_rate."window" * (take_rate.cost::double precision / take_rate."limit");
   v_spent_until timestamptz;
-  v_wait integer;
 begin
   if v_cost <= take_rate."window" then
     insert into app.rate_limits as r (bucket, key, spent_until)
@@ -42,27 +41,10 @@ begin
   from app.rate_limits as r
   where r.bucket = take_rate.bucket and r.key = take_rate.key;
 
-  v_wait := greatest(
-    1,
-    ceil(
-      extract(epoch from greatest(v_spent_until, v_now) + v_cost - take_rate."window" - v_now)
-    )::integer
-  );
-  perform app.fail(
-    429,
-    'rate_limited',
-    format(
-      'Too many requests: the limit is %s per %s.',
-      take_rate."limit",
-      case take_rate."window"
-        when interval '1 minute' then 'minute'
-        when interval '1 hour' then 'hour'
-        when interval '1 day' then 'day'
-        else take_rate."window"::text
-      end
-    ),
-    format('Try again in %s s.', v_wait),
-    jsonb_build_object('Retry-After', v_wait::text)
+  perform app.refuse_rate(
+    take_rate."limit",
+    take_rate."window",
+    greatest(v_spent_until, v_now) + v_cost - take_rate."window" - v_now
   );
 end
 $$;

@@ -15,6 +15,7 @@ begin
   case get_share_limit.name
     when 'package_bytes' then return 5 * 1024 * 1024;
     when 'large_package_bytes' then return 256 * 1024;
+    when 'request_rows' then return 1000;
     when 'flow_name_bytes' then return 1000;
     when 'flow_nodes' then return 1000;
     when 'node_id_bytes' then return 200;
@@ -33,6 +34,7 @@ $$Returns a limit of sharing by its name.
 package_bytes: The shared package. Limit per share: 413 package_too_large.
 large_package_bytes: Above this size, a caller shares one package at a time. Limit per caller: 429
 rate_limited.
+request_rows: Rows of a direct insert. Limit per request: 413 too_many_rows.
 flow_name_bytes: The name of a flow. Limit per flow: 422 flow_invalid.
 flow_nodes: Agents, data stores and if-nodes of a flow. Limit per flow: 422 too_many_nodes.
 node_id_bytes: The id of a node. Limit per node: 422 flow_invalid.

@@ -28,6 +28,7 @@ declare
   v_link public.share_link;
   v_package json;
 begin
+  perform app.require_share_room();
   v_card := app.parse_card(share_card.card);
   v_hash := app.hash_request(json_build_array(v_card, share_card.icon_asset_id));
   if share_card.kind is null or share_card.kind not in ('character', 'scenario') then

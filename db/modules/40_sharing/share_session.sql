@@ -30,6 +30,7 @@ declare
   v_session_id uuid := gen_random_uuid();
   v_package json;
 begin
+  perform app.require_share_room();
   v_session := app.parse_session(share_session.session);
   if json_typeof(share_session.flow) <> 'null' then
     v_flow := app.parse_flow(share_session.flow);

@@ -8,8 +8,6 @@ create or replace function app.take_share_rate(bytes bigint)
   volatile
   set search_path = ''
 as $$
-declare
-  v_limit integer := (select s.share_writes_per_minute from app.settings as s);
 begin
   -- service_role is trusted, and all its users come from one address.
   if auth.role() = 'service_role' then
@@ -19,10 +17,9 @@ begin
   perform app.take_rate(
     'share_writes',
     app.caller_key(),
-    v_limit,
+    (select s.share_writes_per_minute from app.settings as s),
     interval '1 minute',
-    -- A package of any allowed size can be shared once a minute at least.
-    least(1 + take_share_rate.bytes / 65536, v_limit)::integer
+    app.get_share_cost(take_share_rate.bytes)
   );
 end
 $$;

@@ -1,7 +1,143 @@
--- Triggers fire in the order of their names: _100 before _200. Direct inserts of clients are
--- counted last, so that the caller's row of rate_limits is locked for a short time. The functions
--- of this module insert rows that are sealed already, and check and count them themselves:
--- current_user tells the two apart.
+-- Triggers fire in the order of their names: _100 before _200. Clients' direct inserts are checked
+-- before the first row, and counted last, so that the caller's row of rate_limits is locked for a
+-- short time. The functions of this module insert rows that are sealed already, and check and count
+-- them themselves: current_user tells the two apart.
+
+create or replace trigger _010_require_room
+  before insert on public.flows
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_room();
+
+create or replace trigger _030_refuse_rows
+  before insert on public.flows
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.rows_left', (current_setting('plinth.rows_left')::integer - 1)::text, true
+    )::integer < 0
+  )
+  execute function app.tg__refuse_rows();
+
+create or replace trigger _010_require_room
+  before insert on public.agents
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_room();
+
+create or replace trigger _030_refuse_rows
+  before insert on public.agents
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.rows_left', (current_setting('plinth.rows_left')::integer - 1)::text, true
+    )::integer < 0
+  )
+  execute function app.tg__refuse_rows();
+
+create or replace trigger _010_require_room
+  before insert on public.data_store_nodes
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_room();
+
+create or replace trigger _030_refuse_rows
+  before insert on public.data_store_nodes
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.rows_left', (current_setting('plinth.rows_left')::integer - 1)::text, true
+    )::integer < 0
+  )
+  execute function app.tg__refuse_rows();
+
+create or replace trigger _010_require_room
+  before insert on public.if_nodes
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_room();
+
+create or replace trigger _030_refuse_rows
+  before insert on public.if_nodes
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.rows_left', (current_setting('plinth.rows_left')::integer - 1)::text, true
+    )::integer < 0
+  )
+  execute function app.tg__refuse_rows();
+
+create or replace trigger _010_require_room
+  before insert on public.characters
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_room();
+
+create or replace trigger _030_refuse_rows
+  before insert on public.characters
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.rows_left', (current_setting('plinth.rows_left')::integer - 1)::text, true
+    )::integer < 0
+  )
+  execute function app.tg__refuse_rows();
+
+create or replace trigger _010_require_room
+  before insert on public.scenarios
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_room();
+
+create or replace trigger _030_refuse_rows
+  before insert on public.scenarios
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.rows_left', (current_setting('plinth.rows_left')::integer - 1)::text, true
+    )::integer < 0
+  )
+  execute function app.tg__refuse_rows();
+
+create or replace trigger _010_require_room
+  before insert on public.sessions
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_room();
+
+create or replace trigger _030_refuse_rows
+  before insert on public.sessions
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.rows_left', (current_setting('plinth.rows_left')::integer - 1)::text, true
+    )::integer < 0
+  )
+  execute function app.tg__refuse_rows();
+
+create or replace trigger _010_require_room
+  before insert on public.shared_resources
+  for each statement
+  when (current_user in ('anon', 'authenticated'))
+  execute function app.tg__require_room();
+
+create or replace trigger _030_refuse_rows
+  before insert on public.shared_resources
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.rows_left', (current_setting('plinth.rows_left')::integer - 1)::text, true
+    )::integer < 0
+  )
+  execute function app.tg__refuse_rows();
 
 create or replace trigger _200_count_rows
   after insert on public.flows

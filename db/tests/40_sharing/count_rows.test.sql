@@ -34,22 +34,22 @@ from (
     )
 ) as t (name, row);
 
--- Given a caller who may write 100 times a minute
+-- Given a caller who may write 30 times a minute
 reset role;
-update app.settings set share_writes_per_minute = 100;
+update app.settings set share_writes_per_minute = 30;
 delete from app.rate_limits;
 select tests.become('anon');
 select lives_ok(
   $$
     insert into public.flows (name, nodes, edges)
-    select '', '[]', '[]' from generate_series(1, 3200)
+    select '', '[]', '[]' from generate_series(1, 1000)
   $$,
   'given: the caller has spent half of the rate on empty rows'
 );
 select throws_like(
   $$
     insert into public.flows (name, nodes, edges)
-    select '', '[]', '[]' from generate_series(1, 6400)
+    select '', '[]', '[]' from generate_series(1, 1000)
   $$,
   '%rate_limited%', 'counts empty rows'
 );

@@ -32,10 +32,11 @@ select throws_ok(
 -- When a flow gets too many nodes
 insert into public.flows (id, name, nodes, edges)
 values ('f0000000-0000-4000-8000-000000000002', 'G', '[]', '[]');
+insert into public.agents (flow_id, id)
+select 'f0000000-0000-4000-8000-000000000002', n::text from generate_series(1, 1000) as n;
 select throws_ok(
   $$
-    insert into public.agents (flow_id, id)
-    select 'f0000000-0000-4000-8000-000000000002', n::text from generate_series(1, 1001) as n
+    insert into public.if_nodes (flow_id, id) values ('f0000000-0000-4000-8000-000000000002', 'i')
   $$,
   'PT422', 'A flow may have at most 1000 agents, data stores and if-nodes together.',
   'refuses more nodes than a flow may have'

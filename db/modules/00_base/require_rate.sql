@@ -1,0 +1,40 @@
+-- app.require_rate
+--
+-- Errors      PT429 rate_limited with Retry-After
+-- Why         looks before work that app.take_rate counts at its end. It counts and locks nothing,
+--             so requests at the same moment may all pass here.
+create or replace function app.require_rate(
+  bucket text,
+  key text,
+  "limit" integer,
+  "window" interval,
+  cost integer default 1
+)
+  returns void
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_cost interval := require_rate."window"
+    * (require_rate.cost::double precision / require_rate."limit");
+  v_now timestamptz := app.clock();
+  v_spent_until timestamptz := (
+    select r.spent_until
+    from app.rate_limits as r
+    where r.bucket = require_rate.bucket and r.key = require_rate.key
+  );
+begin
+  if greatest(v_spent_until, v_now) + v_cost > v_now + require_rate."window" then
+    perform app.refuse_rate(
+      require_rate."limit",
+      require_rate."window",
+      greatest(v_spent_until, v_now) + v_cost - require_rate."window" - v_now
+    );
+  end if;
+end
+$$;
+
+comment on function app.require_rate(text, text, integer, interval, integer) is
+  'Refuses a request whose cost exceeds the rest of the limit of key in bucket, without counting '
+  'it; 429 rate_limited with Retry-After.';

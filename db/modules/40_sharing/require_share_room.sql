@@ -1,0 +1,37 @@
+-- app.require_share_room
+--
+-- Errors      PT429 rate_limited, PT503 store_full
+-- Why         a refused write rolls back what it counted, so refused writes would do all their work
+--             uncounted. This function looks before the work, and counts and locks nothing;
+--             app.take_share_rate counts at the end.
+create or replace function app.require_share_room()
+  returns void
+  language plpgsql
+  stable
+  set search_path = ''
+as $$
+declare
+  v_bytes bigint;
+begin
+  if auth.role() = 'service_role' then
+    return;
+  end if;
+
+  v_bytes := coalesce(
+    nullif(current_setting('request.headers', true), '')::json ->> 'content-length', '0'
+  );
+  perform app.require_rate(
+    'share_writes',
+    app.caller_key(),
+    (select s.share_writes_per_minute from app.settings as s),
+    interval '1 minute',
+    app.get_share_cost(v_bytes)
+  );
+end
+$$;
+
+comment on function app.require_share_room() is
+$$Refuses a write of sharing before its work.
+
+429 rate_limited: the caller's rate has no room for a request of this Content-Length.
+503 store_full: the shares of all callers fill the store.$$;

@@ -1,0 +1,35 @@
+-- A look at a limit, before work that is counted later.
+begin;
+select plan(6);
+
+-- Given a limit of three a minute
+select lives_ok(
+  $$ select app.require_rate('t', 'ana', 3, '1 minute', 3) from generate_series(1, 5) $$,
+  'a look at a fresh limit passes, and counts nothing'
+);
+select is_empty('select from app.rate_limits', 'a look inserts no row');
+select app.take_rate('t', 'ana', 3, '1 minute', 2);
+select lives_ok(
+  $$ select app.require_rate('t', 'ana', 3, '1 minute', 1) $$,
+  'a look passes while the limit has room for the cost'
+);
+select throws_like(
+  $$ select app.require_rate('t', 'ana', 3, '1 minute', 2) $$,
+  '%the limit is 3 per minute.%',
+  'refuses a cost for which the limit has no room'
+);
+select throws_like(
+  $$ select app.require_rate('t', 'ana', 3, '1 minute', 2) $$,
+  '%Try again in 20 s.%',
+  'says how long to wait until the limit has room for the cost'
+);
+
+-- When the wait is over
+select tests.travel('20 seconds');
+select lives_ok(
+  $$ select app.require_rate('t', 'ana', 3, '1 minute', 2) $$,
+  'passes when the limit has room again'
+);
+
+select * from finish();
+rollback;
