@@ -26,6 +26,8 @@ begin
   if v_new.has_public then
     perform app.require_public_count(0);
   end if;
+  -- For the packages, and for their rows, which now live as long as the shares.
+  perform app.count_anonymous_bytes(2 * v_new.bytes);
 
   return null;
 end

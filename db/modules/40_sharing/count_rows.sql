@@ -1,7 +1,8 @@
 -- app.tg__count_rows
 --
+-- Writes      rate_limits, anonymous_bytes
 -- Errors      PT429 rate_limited
--- Locks       the caller's row of rate_limits, until commit
+-- Locks       the caller's row of rate_limits, then a row of anonymous_bytes, without waiting
 -- Why         a row counts as a KiB more than its content: otherwise one request could insert a
 --             million empty rows
 create or replace function app.tg__count_rows()
@@ -11,10 +12,11 @@ create or replace function app.tg__count_rows()
   security definer
   set search_path = ''
 as $$
+declare
+  v_bytes bigint := (select coalesce(sum(new_rows.size_bytes + 1024), 0) from new_rows);
 begin
-  perform app.take_share_rate(
-    (select coalesce(sum(new_rows.size_bytes + 1024), 0) from new_rows)
-  );
+  perform app.take_share_rate(v_bytes);
+  perform app.count_anonymous_bytes(v_bytes);
 
   return null;
 end

@@ -1,7 +1,8 @@
 -- app.delete_expired_shares
 --
 -- Called by   schedule delete-expired-shares
--- Writes      deletes from shared_resources; a trigger deletes the resources
+-- Writes      deletes from shared_resources; a trigger deletes the resources. Deletes from
+--             anonymous_bytes what counts no more
 -- Locks       shares, then flows, skipping those that another transaction has locked, such as a
 --             flow that a client adds nodes to
 create or replace function app.delete_expired_shares()
@@ -15,6 +16,9 @@ declare
   v_flow_ids uuid[];
   v_deleted integer;
 begin
+  delete from app.anonymous_bytes as b
+  where b.expires_at <= app.now();
+
   v_ids := array(
     select s.id
     from public.shared_resources as s

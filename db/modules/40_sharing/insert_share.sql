@@ -44,6 +44,11 @@ begin
   if insert_share.visibility = 'public' then
     perform app.require_public_count(0);
   end if;
+  -- An unlisted flow has no rows; all other resources store about the same bytes twice.
+  perform app.count_anonymous_bytes(case
+    when insert_share.visibility = 'unlisted' and insert_share.resource_type = 'flow' then v_bytes
+    else 2 * v_bytes
+  end);
 
   return app.get_share_link(insert_share.share_id);
 end

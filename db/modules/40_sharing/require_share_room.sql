@@ -27,6 +27,7 @@ begin
     interval '1 minute',
     app.get_share_cost(v_bytes)
   );
+  perform app.require_store_space(v_bytes);
 end
 $$;
 

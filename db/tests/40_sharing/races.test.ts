@@ -161,3 +161,17 @@ test('a caller never gets more public shares than allowed, however many requests
     if (result.status === 'rejected')
       expect(result.reason).toMatchObject({ message: expect.stringMatching(/too_many_public_shares/) })
 })
+
+test('transactions that count bytes at the same moment do not wait, and no byte is lost', async () => {
+  const counted = async () =>
+    Number((await watcher.query('select coalesce(sum(bytes), 0) as bytes from app.anonymous_bytes')).rows[0].bytes)
+  const before = await counted()
+  await a.query('begin')
+  await a.query('select app.count_anonymous_bytes(1)')
+  await b.query("set lock_timeout = '1ms'")
+  await b.query('select app.count_anonymous_bytes(10)')
+  await b.query('reset lock_timeout')
+  await a.query('commit')
+  await Promise.all([a, b].map((client) => client.query('select app.count_anonymous_bytes(100)')))
+  expect((await counted()) - before).toBe(211)
+})
