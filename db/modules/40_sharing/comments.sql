@@ -4,15 +4,13 @@ comment on column app.settings.share_writes_per_minute is
   'How many shares and rows a caller may write per minute. A write counts once, and once more for '
   'each 64 KiB or 64 rows. Limit per caller: 429 rate_limited.';
 comment on column app.settings.public_row_bytes_max is
-$$The largest flow, card or session that can be shared as public, in bytes.
-
-A flow counts with its nodes, and each node counts as a KiB more.$$;
+  'The largest flow, card or session that can be shared as public, in bytes. A flow counts with its '
+  'nodes, and each node counts 1 KiB more. Limit per share: 413 public_share_too_large.';
 comment on column app.settings.public_shares_max is
-  'How many live public shares a caller (user or address) may have; service_role has no limit.';
+  'How many live public shares a caller may have. Limit per caller: 429 too_many_public_shares.';
 comment on column app.settings.anonymous_bytes_max is
-$$How many bytes clients may store for sharing within an hour, all callers together.
-
-Bytes of service_role and of uploads do not count.$$;
+  'How many bytes all callers together may store for sharing within an hour, without uploads. '
+  'Limit per database: 503 store_full.';
 
 comment on table public.shared_resources is
 $$Shares. Each opens one sealed resource for an hour at most, by its id.

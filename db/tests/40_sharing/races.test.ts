@@ -162,6 +162,35 @@ test('a caller never gets more public shares than allowed, however many requests
       expect(result.reason).toMatchObject({ message: expect.stringMatching(/too_many_public_shares/) })
 })
 
+/** Shares an unlisted flow of 300 KB. */
+const shareLarge = (client: Client) =>
+  client.query('select share_flow($1, gen_random_uuid())', [{ name: 'n', nodes: ['x'.repeat(300_000)], edges: [] }])
+
+test('large packages of one caller wait for each other', async () => {
+  await Promise.all([asAnon(a), asAnon(b)])
+  await a.query('begin')
+  await shareLarge(a)
+  const second = shareLarge(b)
+  await untilWaiting(watcher, b)
+  await a.query('commit')
+  await second
+})
+
+test('a large package that waits for half of its statement timeout is refused with Retry-After', async () => {
+  await Promise.all([asAnon(a), asAnon(b)])
+  await a.query('begin')
+  await shareLarge(a)
+  // As a direct insert of anon, whose statements have 3 s; share_flow sets 10 s.
+  await watcher.query('update flows set description = $2 where id = $1', [flowId, 'x'.repeat(300_000)])
+  await b.query("set statement_timeout = '2s'")
+  await expect(share(b, crypto.randomUUID())).rejects.toMatchObject({
+    message: expect.stringMatching(/rate_limited.*one after another/),
+    detail: expect.stringMatching(/Retry-After/),
+  })
+  await b.query('reset statement_timeout')
+  await a.query('rollback')
+})
+
 test('transactions that count bytes at the same moment do not wait, and no byte is lost', async () => {
   const counted = async () =>
     Number((await watcher.query('select coalesce(sum(bytes), 0) as bytes from app.anonymous_bytes')).rows[0].bytes)
