@@ -8,6 +8,7 @@ export async function attackWithPublicFlows(target: Target): Promise<Verdict> {
     isAccepted(
       await shareFlow(target, { address }, flowOf(text), 'public'),
       'package_too_large',
+      'public_share_too_large',
       'rate_limited',
       'request_too_large',
     )
@@ -29,7 +30,7 @@ export async function attackWithPublicShares(target: Target): Promise<Verdict> {
   let figure = 0
   for (let share = 0; share < 100; share++) {
     const answer = await shareFlow(target, { address }, flowOf('spam'), 'public')
-    figure += Number(isAccepted(answer, 'public_shares_limited'))
+    figure += Number(isAccepted(answer, 'too_many_public_shares'))
   }
   return judge({
     name: 'a hundred public shares of one address: how many are listed',

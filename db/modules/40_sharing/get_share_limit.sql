@@ -32,8 +32,8 @@ comment on function app.get_share_limit(text) is
 $$Returns a limit of sharing by its name.
 
 package_bytes: The shared package. Limit per share: 413 package_too_large.
-large_package_bytes: Above this size, a caller shares one package at a time. Limit per caller: 429
-rate_limited.
+large_package_bytes: Above this size, a caller shares one package at a time; the others wait for up
+to 5 s. Limit per caller: 429 rate_limited.
 request_rows: Rows of a direct insert. Limit per request: 413 too_many_rows.
 flow_name_bytes: The name of a flow. Limit per flow: 422 flow_invalid.
 flow_nodes: Agents, data stores and if-nodes of a flow. Limit per flow: 422 too_many_nodes.
