@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -197,6 +197,44 @@ describe('an upload', () => {
     expect(await assetsOf()).toMatchObject([
       { mime_type: 'image/png', object_key: expect.stringMatching(/\/file\.png$/) },
     ])
+  })
+})
+
+describe('a picture', () => {
+  const caseOf = (name: string) => Buffer.from(readFileSync(join(import.meta.dirname, 'cases', name)))
+
+  test('loses the card that its PNG hides, and is known by the bytes that were sent', async () => {
+    const card = caseOf('tavern_card_text_before_idat.png')
+    const answer = (await (await sidecar.upload(card, 'card.png')).json()) as Answer
+    const [asset] = await assetsOf()
+    expect(asset).toMatchObject({ mime_type: 'image/png', hash: sha256(card) })
+    const stored = Buffer.from(await (await fetch(asset.file_path)).arrayBuffer())
+    expect(stored.length).toBe(asset.size_byte)
+    expect(String(stored)).not.toContain('chara')
+    expect(await (await other.upload(card)).json()).toEqual(answer)
+  })
+
+  test('is AVIF by any of its brands', async () => {
+    expect((await sidecar.upload(caseOf('avif_header_major_brand_mif1.avif'))).status).toBe(201)
+    expect(await assetsOf()).toMatchObject([{ mime_type: 'image/avif', name: 'file.avif' }])
+  })
+
+  test('is refused if it is HEIC, with the types to convert it to', async () => {
+    const response = await sidecar.upload(Buffer.from('\0\0\0\x18ftypmif1\0\0\0\0mif1heic\0\0\0\x10meta'))
+    expect([response.status, await response.json()]).toMatchObject([
+      415,
+      {
+        details: 'asset_type_unsupported',
+        message: 'The file is a HEIC picture, which most browsers cannot show.',
+        hint: expect.stringMatching(/^Convert the picture, and send one of: image\/apng, .*image\/jpeg/),
+      },
+    ])
+  })
+
+  test('is refused if it claims too many pixels', async () => {
+    const png = Buffer.from('89504e470d0a1a0a0000000d494844520000c3500000c3500806000000', 'hex')
+    expect(await slugOf(await sidecar.upload(png))).toEqual([422, 'asset_has_too_many_pixels'])
+    await requireNothing()
   })
 })
 

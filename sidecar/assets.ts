@@ -1,13 +1,16 @@
+import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { fileTypeFromBuffer } from 'file-type'
 import type { Logger } from 'pino'
 import type { Db } from '../worker/shared/db.ts'
 import { type Store, StoreError } from '../worker/shared/object_store.ts'
 import { checkCredentials } from './credentials.ts'
 import { type Pace, slowestPace, watchPace } from './pace.ts'
+import { countPixels } from './picture_size.ts'
+import { readPictureType } from './picture_type.ts'
 import { createPlaces } from './places.ts'
+import { withoutText } from './png_text.ts'
 import { type Problem, Refusal, refusal, refusalOf, refusalWith } from './problem.ts'
 import { openSpool, type Spool, SpoolError, type Spooled } from './spool.ts'
 
@@ -33,6 +36,9 @@ type Caller = { caller: string; is_everybody: boolean }
 type Limit = { units: number; maxBytes: number; tooLarge: () => Refusal }
 
 type Asset = { id: string; url: string }
+
+/** The bytes to store. */
+type Stored = { open: () => Readable; length: number }
 
 /** Deleting an object does not purge the CDN, so the CDN may keep a file no longer than a share lives: an hour. */
 const cacheControl = 'public, max-age=3600'
@@ -176,30 +182,37 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
   }
 
   async function keep(file: Spooled, caller: string, { units }: Limit, logger: Logger): Promise<Asset> {
-    const type = await fileTypeFromBuffer(file.head)
+    const type = await readPictureType(file.head)
+    const stored = await withoutPrivateText(file, type)
     const [reserved] = await call<Asset & { object_key: string | null }>('sidecar.reserve_upload', {
       caller,
       units,
       hash: file.hash,
       received_bytes: file.size,
-      stored_bytes: file.size,
-      mime_type: type?.mime ?? '',
-      pixels: null,
+      stored_bytes: stored.length,
+      mime_type: type,
+      pixels: await countPixels(file, type),
     })
     if (!reserved) throw new Error('sidecar.reserve_upload returned no row')
     const { id, object_key, url } = reserved
     if (object_key === null) return { id, url }
 
-    await put(id, object_key, file, type?.mime ?? '', logger)
+    await put(id, object_key, stored, type, logger)
     const kept = await record(id, object_key, logger)
     // Another upload of the same bytes was recorded first.
     if (kept.id !== id && (await discard(id, object_key, logger))) await forget(id, logger)
     return kept
   }
 
-  async function put(asset_id: string, key: string, file: Spooled, contentType: string, logger: Logger): Promise<void> {
+  async function put(
+    asset_id: string,
+    key: string,
+    stored: Stored,
+    contentType: string,
+    logger: Logger,
+  ): Promise<void> {
     try {
-      await store.put({ key, open: file.open, length: file.size, contentType, cacheControl })
+      await store.put({ key, ...stored, contentType, cacheControl })
     } catch (cause) {
       logger.error({ err: cause, asset_id }, 'Object was not put')
       // A store that did not answer may still write the object after this delete. So the row stays, and the worker
@@ -291,6 +304,14 @@ async function receive(request: FastifyRequest, spool: Spool, maxBytes: number):
   }
   if (file === undefined) throw fileMissing()
   return file
+}
+
+/** Leaves out the text in a PNG, because a card inside an icon is private until it is shared. */
+async function withoutPrivateText(file: Spooled, type: string): Promise<Stored> {
+  if (type !== 'image/png' && type !== 'image/apng') return { open: file.open, length: file.size }
+  let length = 0
+  for await (const bytes of withoutText(file.open())) length += bytes.length
+  return { open: () => Readable.from(withoutText(file.open()), { objectMode: false }), length }
 }
 
 function fileMissing(): Refusal {

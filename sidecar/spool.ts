@@ -14,6 +14,8 @@ export type Spooled = {
   /** The first 4,100 bytes, which identify the file type. */
   head: Buffer
   open(): Readable
+  /** Returns the bytes at a position: fewer than `length` at the end of the file. */
+  read(position: number, length: number): Promise<Buffer>
 }
 
 /** A file without a name, so its disk space is freed when it is closed or when the process ends in any way. */
@@ -54,6 +56,10 @@ export async function openSpool(): Promise<Spool> {
         head: Buffer.concat(head),
         // Not the stream of the handle, because that would keep the handle open.
         open: () => Readable.from(readWhole(file), { objectMode: false }),
+        read: async (position, length) => {
+          const { bytesRead, buffer } = await onDisk(() => file.read(Buffer.allocUnsafe(length), 0, length, position))
+          return buffer.subarray(0, bytesRead)
+        },
       }
     },
     close: () => file.close(),

@@ -17,9 +17,20 @@ begin
     perform app.fail(
       415,
       'asset_type_unsupported',
-      'The file has an unsupported type, judged by its first bytes.',
+      case
+        when require_asset_type.mime_type ~ '^image/hei[cf]' then
+          'The file is a HEIC picture, which most browsers cannot show.'
+        else 'The file has an unsupported type, judged by its first bytes.'
+      end,
       (
-        select format('Send one of: %s.', string_agg(t.mime_type, ', ' order by t.mime_type))
+        select format(
+          '%s one of: %s.',
+          case
+            when require_asset_type.mime_type ~ '^image/hei[cf]' then 'Convert the picture, and send'
+            else 'Send'
+          end,
+          string_agg(t.mime_type, ', ' order by t.mime_type)
+        )
         from app.asset_types as t
       )
     );
