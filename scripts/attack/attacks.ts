@@ -1,6 +1,6 @@
 import { attackFromOneNetwork, attackOtherAddresses } from './addresses.ts'
 import { attackWithBigBody, attackWithTwoLengths } from './big_bodies.ts'
-import { attackByBuyingAgain, attackByOrderingVideos } from './buy_again.ts'
+import { attackByBuyingAgain, attackByCancellingEarly, attackByOrderingVideos } from './buy_again.ts'
 import { attackDeletedMedia } from './deleted_media.ts'
 import { attackFileNames } from './file_names.ts'
 import { attackLogs } from './log_flood.ts'
@@ -17,6 +17,7 @@ type Attack = (target: Target) => Promise<Verdict | Verdict[]>
 /** Attacks of at most a few seconds, which `npm test` runs, too. */
 export const quickAttacks: Record<string, Attack> = {
   'buy-again': attackByBuyingAgain,
+  'cancel-early': attackByCancellingEarly,
   'order-videos': attackByOrderingVideos,
   'two-lengths': attackWithTwoLengths,
   'slow-uploads': attackWithSlowUploads,

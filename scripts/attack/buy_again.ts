@@ -1,36 +1,30 @@
-import { judge, type Target, until, type Verdict } from './target.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isAccepted, judge, type Target, until, type Verdict } from './target.ts'
 
-const videos = 6
-const cycles = 3
+const premise = 'A keeper finds letters.'
 
 /** Cancels and retries a run whose videos are pending. Each cycle must continue the operations instead of buying new ones. */
 export async function attackByBuyingAgain(target: Target): Promise<Verdict> {
-  const { token } = await target.signUp()
-  const call = async (name: string, body: object) => {
-    const answer = await target.ask(`/rpc/${name}`, { token, body })
-    if (answer.status >= 300) throw new Error(`${name}: ${answer.status} ${answer.text}`)
-    return JSON.parse(answer.text || 'null')
-  }
-  const begun = () => target.log('gemini-stand-in').match(/:predictLongRunning$/gm)?.length ?? 0
+  const videos = 6
+  const { call, begun } = await signUp(target)
+  const arePolled = (since: number) =>
+    until('the videos are pending', 30, async () => countPolled(target, since) >= videos || undefined)
   await target.behave({ videoPolls: 1_000_000 })
   try {
-    const first = begun()
-    const { run_id: job_id } = await call('generate_drama', {
-      premise: 'A keeper finds letters.',
-      options: { episodes: 1, scenes_per_episode: videos, characters: 1, with_video: true },
-    })
-    await until('the videos are begun', 30, async () => begun() - first >= videos || undefined)
-    for (let cycle = 0; cycle < cycles; cycle++) {
+    const start = target.log('gemini-stand-in').length
+    const options = { episodes: 1, scenes_per_episode: videos, characters: 1, with_video: true }
+    const { run_id: job_id } = await call('generate_drama', { premise, options })
+    await arePolled(start)
+    for (let cycle = 0; cycle < 3; cycle++) {
       await call('cancel_job', { job_id })
       const since = target.log('gemini-stand-in').length
       await call('retry_job', { job_id })
-      await until('the videos are pending again', 30, async () => touched(target, since) >= videos || undefined)
+      await arePolled(since)
     }
-    const figure = (begun() - first) / videos
     await call('cancel_job', { job_id })
     return judge({
       name: 'cancelling and retrying a run three times: purchases of each pending video',
-      figure,
+      figure: begun() / videos,
       unit: 'purchases',
       bound: 1,
       before: { figure: 4, on: '2026-11-27' },
@@ -40,11 +34,51 @@ export async function attackByBuyingAgain(target: Target): Promise<Verdict> {
   }
 }
 
-/** Counts the operations that were begun or asked for after this place of the log. */
-function touched(target: Target, since: number): number {
+/** Cancels a run as soon as it buys a video, before the worker could save its state, and retries the run. */
+export async function attackByCancellingEarly(target: Target): Promise<Verdict> {
+  const { call, begun } = await signUp(target)
+  await target.behave({ videoPolls: 1_000_000 })
+  try {
+    const options = { episodes: 1, scenes_per_episode: 10, characters: 1, with_video: true }
+    const { run_id: job_id } = await call('generate_drama', { premise, options })
+    for (let cycle = 0; cycle < 15; cycle++) {
+      const known = begun()
+      // Nothing more is bought if the videos are pending, or if the day is spent.
+      for (let look = 0; look < 100 && begun() === known; look++) await sleep(10)
+      await call('cancel_job', { job_id })
+      if ((await call('retry_job', { job_id })) === undefined) break
+    }
+    await call('cancel_job', { job_id })
+    return judge({
+      name: 'cancelling a run whenever it buys, and retrying it: videos bought by a free user',
+      figure: begun(),
+      unit: 'videos',
+      bound: 20,
+      before: { figure: 0, on: '2026-11-27' },
+    })
+  } finally {
+    await target.behave({ videoPolls: 3 })
+  }
+}
+
+/** Makes a user who calls functions: undefined for a refusal by the limit of a day. Counts the videos bought from now on. */
+async function signUp(target: Target) {
+  const { token } = await target.signUp()
+  const count = () => target.log('gemini-stand-in').match(/:predictLongRunning$/gm)?.length ?? 0
+  const first = count()
+  return {
+    call: async (name: string, body: object) => {
+      const answer = await target.ask(`/rpc/${name}`, { token, body })
+      return isAccepted(answer, 'media_limit_reached', 'job_finished') ? JSON.parse(answer.text || 'null') : undefined
+    },
+    begun: () => count() - first,
+  }
+}
+
+/** Counts the operations that the worker asked for after this place of the log. */
+function countPolled(target: Target, since: number): number {
   const lines = target.log('gemini-stand-in').slice(since).split('\n')
-  const begun = lines.filter((line) => line.endsWith(':predictLongRunning')).length
-  return begun + new Set(lines.map((line) => /GET \S+\/operations\/(\S+)$/.exec(line)?.[1]).filter(Boolean)).size
+  return new Set(lines.map((line) => /GET \S+\/operations\/(\S+)$/.exec(line)?.[1]).filter(Boolean)).size
 }
 
 /** Orders dramas with as many videos as a free user gets in a day. No step runs during the attack. */
