@@ -64,6 +64,7 @@ declare
   v_held_until timestamptz[] := '{}'::timestamptz[];
   v_held_kinds text[] := '{}'::text[];
   v_held_reasons text[] := '{}'::text[];
+  v_freed_lane_ids bigint[] := '{}'::bigint[];
   v_due_at timestamptz;
   -- For callbacks.
   v_completed_types text[];
@@ -106,7 +107,8 @@ begin
       t.max_turns,
       t.max_output_bytes,
       t.backoff,
-      t.backoff_max
+      t.backoff_max,
+      t.owner_open_limit
     from jsonb_array_elements(apply_locked_results.results) with ordinality as g (result, n)
     left join app.job_queue as q
       -- Index lookup even on an empty table: ADR 8.
@@ -212,6 +214,9 @@ begin
         end if;
       end if;
     end if;
+    if v_one.owner_open_limit is not null and v_verdict.outcome <> 'again' then
+      v_freed_lane_ids := v_freed_lane_ids || v_one.lane_id;
+    end if;
     if v_verdict.hold is not null then
       v_held_lane_ids := v_held_lane_ids || v_one.lane_id;
       v_held_until := v_held_until || (v_now + v_verdict.hold);
@@ -255,9 +260,9 @@ begin
   if v_completed_ids <> '{}' or v_rescheduled_ids <> '{}' or v_ended_ids <> '{}' then
     perform app.run_callbacks(v_completed_ids, v_rescheduled_ids, v_ended_ids);
   end if;
-  if v_queued_ids <> '{}' or v_held_lane_ids <> '{}' then
+  if v_queued_ids <> '{}' or v_held_lane_ids <> '{}' or v_freed_lane_ids <> '{}' then
     perform app.wake_lanes(
-      v_queued_ids, v_held_lane_ids, v_held_until, v_held_kinds, v_held_reasons
+      v_queued_ids, v_held_lane_ids, v_held_until, v_held_kinds, v_held_reasons, v_freed_lane_ids
     );
   end if;
   if v_again_ids <> '{}' then

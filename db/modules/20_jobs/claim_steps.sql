@@ -80,13 +80,6 @@ begin
         and (claim_steps.wanted_types is null or l.type = any (claim_steps.wanted_types))
         and (v_limits.closed_types is null or l.type <> all (v_limits.closed_types))
         and (t.owner_running_limit is null or app.count_running(l.id) < t.owner_running_limit)
-        and case
-          when t.is_paid and (select s.buying_is_stopped from app.settings as s)
-            then app.find_open_wake(l.id, l.wake_at, 0) <= v_now
-          when t.owner_open_limit is not null
-            then app.find_open_wake(l.id, l.wake_at, t.owner_open_limit) <= v_now
-          else true
-        end
       order by l.served_at, l.id
       limit v_page + 1
     loop
@@ -174,13 +167,13 @@ begin
             ) as p
           ) || v_open_ids
         )
-        returning q.job_id, q.lane_id, q.state is null as is_new
+        returning q.job_id, q.lane_id, q.state
       loop
         v_at := array_position(v_lane_ids, v_one.lane_id);
         v_taken[v_at] := v_taken[v_at] + 1;
         v_ids := v_ids || v_one.job_id;
         v_taken_ids := v_taken_ids || v_one.lane_id;
-        if v_is_open_limited and v_one.is_new then
+        if v_is_open_limited and v_one.state is null then
           v_new_rooms[v_at] := v_new_rooms[v_at] - 1;
         end if;
       end loop;
@@ -188,10 +181,7 @@ begin
       v_active := 0;
       for v_lane in 1 .. v_lanes loop
         if v_taken[v_lane] < v_takes[v_lane] then
-          -- A lane without room for new steps may have many of them, so it stays awake.
-          if not v_is_open_limited or v_new_rooms[v_lane] is distinct from 0 then
-            v_short_ids := v_short_ids || v_lane_ids[v_lane];
-          end if;
+          v_short_ids := v_short_ids || v_lane_ids[v_lane];
           v_rooms[v_lane] := 0;
           v_left := v_left + v_takes[v_lane] - v_taken[v_lane];
           v_at := array_position(v_limits.types, v_lane_types[v_lane]);

@@ -15,9 +15,8 @@ begin
     coalesce(max(l.n), 0),
     ceil(
       extract(
-        epoch from min(greatest(w.wake_at, l.not_before, app.now())) filter (
-          where w.wake_at is not null
-            and t.running_limit is distinct from 0
+        epoch from min(greatest(l.wake_at, l.not_before, app.now())) filter (
+          where t.running_limit is distinct from 0
             and (t.owner_running_limit is null or app.count_running(l.id) < t.owner_running_limit)
         ) - app.now()
       ) * 1000
@@ -34,17 +33,7 @@ begin
     limit 1000
   ) as l
   -- Index lookup even on an empty table: ADR 8.
-  join public.job_types as t on t.name = any (array[l.type])
-  cross join lateral (
-    select
-      case
-        when t.is_paid and (select s.buying_is_stopped from app.settings as s)
-          then app.find_open_wake(l.id, l.wake_at, 0)
-        when t.owner_open_limit is not null
-          then app.find_open_wake(l.id, l.wake_at, t.owner_open_limit)
-        else l.wake_at
-      end as wake_at
-  ) as w;
+  join public.job_types as t on t.name = any (array[l.type]);
 
   return case
     when v_lanes = 1000 then least(coalesce(v_wake_ms, 1000), 1000)

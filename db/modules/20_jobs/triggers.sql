@@ -15,3 +15,9 @@ create or replace trigger _100_delete_runs
   referencing old table as old_users
   for each statement
   execute function app.tg_users__delete_runs();
+
+create or replace trigger _100_wake_paid_lanes
+  after update on app.settings
+  for each row
+  when (old.buying_is_stopped and not new.buying_is_stopped)
+  execute function app.tg_settings__wake_paid_lanes();

@@ -10,7 +10,8 @@ create or replace function app.wake_lanes(
   held_lane_ids bigint[] default '{}',
   held_until timestamptz[] default '{}',
   held_kinds text[] default '{}',
-  held_reasons text[] default '{}'
+  held_reasons text[] default '{}',
+  freed_lane_ids bigint[] default '{}'
 )
   returns void
   language plpgsql
@@ -26,6 +27,7 @@ begin
     where l.id = any (
       array(select q.lane_id from app.job_queue as q where q.job_id = any (wake_lanes.queued_ids))
         || wake_lanes.held_lane_ids
+        || wake_lanes.freed_lane_ids
     )
     -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 8.
     order by l.id + 0
@@ -41,7 +43,12 @@ begin
             select min(q.run_at)
             from app.job_queue as q
             where q.job_id = any (wake_lanes.queued_ids) and q.lane_id = v_one.id
-          )
+          ),
+          -- A lane sleeps until infinity if it has no queued step.
+          case
+            when v_one.id = any (wake_lanes.freed_lane_ids) and l.wake_at < 'infinity'
+              then app.now()
+          end
         )
       where l.id = v_one.id;
     end if;
@@ -65,8 +72,11 @@ begin
 end
 $$;
 
-comment on function app.wake_lanes(bigint[], bigint[], timestamptz[], text[], text[]) is
+comment on function app.wake_lanes(
+  bigint[], bigint[], timestamptz[], text[], text[], bigint[]
+) is
 $$Wakes the lanes of queued steps, so that claims find the steps when they are due.
 
 held_lane_ids, held_until, held_kinds, held_reasons: lanes in which no step starts before a time,
-and why; see app.lanes. The longest hold of a lane counts.$$;
+and why; see app.lanes. The longest hold of a lane counts. freed_lane_ids: lanes with a limit of open
+steps in which an open step ended.$$;

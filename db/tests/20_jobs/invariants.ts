@@ -5,7 +5,13 @@ const invariants: Record<string, string> = {
   'a lane with something due is awake': `
     select l.id, l.wake_at, q.run_at from app.lanes as l
     join app.job_queue as q on q.lane_id = l.id and q.status = 'queued'
-    where l.wake_at > greatest(q.run_at, now())`,
+    join job_types as t on t.name = l.type
+    where l.wake_at > greatest(q.run_at, now())
+      -- At the limit of open steps, a lane wakes at least every five seconds.
+      and not (
+        q.state is null and l.wake_at < now() + interval '5 seconds'
+        and (t.owner_open_limit is not null or t.is_paid and (select buying_is_stopped from app.settings))
+      )`,
   'waits counts the dependencies and the parent that are not done': `
     select q.job_id, q.status, q.waits, w.waits as counted
     from app.job_queue as q
