@@ -24,12 +24,22 @@ declare
     from app.rate_limits as r
     where r.bucket = require_rate.bucket and r.key = require_rate.key
   );
+  v_network text := app.network_of(require_rate.key);
 begin
   if greatest(v_spent_until, v_now) + v_cost > v_now + require_rate."window" then
     perform app.refuse_rate(
       require_rate."limit",
       require_rate."window",
       greatest(v_spent_until, v_now) + v_cost - require_rate."window" - v_now
+    );
+  end if;
+  if v_network is not null then
+    perform app.require_rate(
+      require_rate.bucket,
+      v_network,
+      app.network_limit(require_rate."limit"),
+      require_rate."window",
+      require_rate.cost
     );
   end if;
 end

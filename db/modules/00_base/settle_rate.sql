@@ -2,7 +2,7 @@
 --
 -- Writes      rate_limits
 -- Errors      PT429 rate_limited with Retry-After
--- Locks       the row of rate_limits until the transaction ends
+-- Locks       the rows of rate_limits until the transaction ends, as app.take_rate
 create or replace function app.settle_rate(
   bucket text,
   key text,
@@ -15,6 +15,8 @@ create or replace function app.settle_rate(
   volatile
   set search_path = ''
 as $$
+declare
+  v_network text := app.network_of(settle_rate.key);
 begin
   if settle_rate.cost > 0 then
     perform app.take_rate(
@@ -26,6 +28,15 @@ begin
     set spent_until = r.spent_until
       + settle_rate."window" * (settle_rate.cost::double precision / settle_rate."limit")
     where r.bucket = settle_rate.bucket and r.key = settle_rate.key;
+    if v_network is not null then
+      perform app.settle_rate(
+        settle_rate.bucket,
+        v_network,
+        app.network_limit(settle_rate."limit"),
+        settle_rate."window",
+        settle_rate.cost
+      );
+    end if;
   end if;
 end
 $$;

@@ -2,7 +2,8 @@
 --
 -- Writes      rate_limits: one row; a refused request writes nothing
 -- Errors      PT429 rate_limited with Retry-After
--- Locks       the row of rate_limits until the transaction ends
+-- Locks       the row of rate_limits until the transaction ends; of an anonymous IPv6 caller, also
+--             the row of the caller's network, after it
 -- Why         GCRA (generic cell rate algorithm): one timestamp per key says until when its
 --             requests are spent. No window edge lets twice the limit through, nothing has to be
 --             reset, and the wait is known exactly. The update reads the clock after it has locked
@@ -24,6 +25,7 @@ declare
   v_now timestamptz;
   v_cost interval := take_rate."window" * (take_rate.cost::double precision / take_rate."limit");
   v_spent_until timestamptz;
+  v_network text;
 begin
   if v_cost <= take_rate."window" then
     insert into app.rate_limits as r (bucket, key, spent_until)
@@ -32,6 +34,16 @@ begin
       set spent_until = greatest(r.spent_until, app.clock()) + v_cost
       where greatest(r.spent_until, app.clock()) + v_cost <= app.clock() + take_rate."window";
     if found then
+      v_network := app.network_of(take_rate.key);
+      if v_network is not null then
+        perform app.take_rate(
+          take_rate.bucket,
+          v_network,
+          app.network_limit(take_rate."limit"),
+          take_rate."window",
+          take_rate.cost
+        );
+      end if;
       return;
     end if;
   end if;
@@ -50,5 +62,5 @@ end
 $$;
 
 comment on function app.take_rate(text, text, integer, interval, integer) is
-  'Counts cost against the limit of key in bucket (limit per window); 429 rate_limited with '
-  'Retry-After when the limit is spent.';
+  'Counts cost against the limit of key in bucket (limit per window), and against 16 times the limit '
+  'of an IPv6 /48 network; 429 rate_limited with Retry-After when a limit is spent.';

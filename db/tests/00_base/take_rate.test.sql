@@ -1,5 +1,5 @@
 begin;
-select plan(11);
+select plan(15);
 
 -- Given a limit of three a minute
 select lives_ok(
@@ -54,9 +54,34 @@ select throws_like(
   'refuses a request that costs more than the whole limit'
 );
 
+-- When IPv6 callers of one provider's customer send requests
+select lives_ok(
+  $$
+    select app.take_rate('v6', format('address 2001:db8:1:%s::/64', to_hex(n)), 1, '1 minute')
+    from generate_series(1, 16) as n
+  $$,
+  'allows a /48 network sixteen times the limit of a /64 network'
+);
+select throws_like(
+  $$ select app.take_rate('v6', 'address 2001:db8:1:ff::/64', 1, '1 minute') $$,
+  '%the limit is 16 per minute%',
+  'refuses the seventeenth /64 network of a /48 network'
+);
+select lives_ok(
+  $$ select app.take_rate('v6', 'address 2001:db8:2:ff::/64', 1, '1 minute') $$,
+  'allows a /64 network of another /48 network'
+);
+select lives_ok(
+  $$
+    select app.take_rate('v6', 'address 2001:db8:1::1', 1, '1 minute'),
+      app.take_rate('v6', 'user 2001:db8:1:1::/64', 1, '1 minute')
+  $$,
+  'counts other keys for themselves only'
+);
+
 -- When all limits have run out
 select tests.travel('1 hour');
-select results_eq('select app.delete_spent_rates()', array[3], 'deletes rows that have run out');
+select results_eq('select app.delete_spent_rates()', array[24], 'deletes rows that have run out');
 
 select * from finish();
 rollback;
