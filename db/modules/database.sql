@@ -1,7 +1,8 @@
 -- Asserts what belongs to the database or to the cluster: roles, privileges of the database,
--- default privileges, the trigger on auth.users, the publication. A dump of a database leaves some
--- of these out, and a migration runs only once. So npm run db:migrate applies this file each time,
--- after all other files. Each block writes only where something differs.
+-- default privileges, a policy of every table, the trigger on auth.users, the publication. A dump
+-- of a database leaves some of these out, and a migration runs only once. So npm run db:migrate
+-- applies this file each time, after all other files. Each block writes only where something
+-- differs.
 
 -- Roles and their settings. Roles belong to the cluster. npm run db:migrate creates worker and
 -- sidecar if they are missing.
@@ -138,6 +139,40 @@ alter default privileges in schema public
   revoke all on sequences from anon, authenticated, service_role;
 alter default privileges in schema public
   revoke all on functions from anon, authenticated, service_role;
+
+-- Clients see no estimates of the planner: app.is_executed says why.
+do $$
+declare
+  v_table record;
+begin
+  for v_table in
+    select c.oid::regclass as name
+    from pg_catalog.pg_class as c
+    where c.relnamespace = 'public'::regnamespace
+      and c.relkind in ('r', 'p')
+      and c.relrowsecurity
+      and (
+        has_any_column_privilege('anon', c.oid, 'select')
+        or has_any_column_privilege('authenticated', c.oid, 'select')
+      )
+      and not exists (
+        select
+        from pg_catalog.pg_policy as p
+        where p.polrelid = c.oid
+          and p.polname = 'select_executed'
+          and not p.polpermissive
+          and pg_get_expr(p.polqual, p.polrelid) = 'app.is_executed()'
+      )
+  loop
+    execute format('drop policy if exists select_executed on %s', v_table.name);
+    execute format(
+      'create policy select_executed on %s as restrictive for select to anon, authenticated '
+      'using (app.is_executed())',
+      v_table.name
+    );
+  end loop;
+end
+$$;
 
 -- The profile of each new auth user. Schema auth is Supabase's: a dump of our schemas does not
 -- contain this trigger.

@@ -29,13 +29,18 @@ create function tests.sign_in(user_id uuid)
   returns void
   language sql
 return tests.assume(
-  'authenticated', json_build_object('sub', sign_in.user_id, 'role', 'authenticated')
+  'authenticated',
+  json_build_object(
+    'sub', sign_in.user_id, 'role', 'authenticated', 'aud', 'authenticated', 'exp', 4102444800
+  )
 );
 
 create function tests.become(role text)
   returns void
   language sql
-return tests.assume(become.role, json_build_object('role', become.role));
+return tests.assume(
+  become.role, json_build_object('role', become.role, 'exp', 4102444800)
+);
 
 -- Makes the caller the owner of this API key, as PostgREST and the gate do.
 create function tests.send_key(key text, method text default 'GET', path text default '/users')
@@ -45,7 +50,11 @@ as $$
 begin
   perform tests.become('anon');
   perform
-    set_config('request.headers', json_build_object('x-api-key', send_key.key)::text, true),
+    set_config(
+      'request.headers',
+      json_build_object('x-api-key', send_key.key, 'content-length', '2')::text,
+      true
+    ),
     set_config('request.method', send_key.method, true),
     set_config('request.path', send_key.path, true);
   perform gate.pre_request();

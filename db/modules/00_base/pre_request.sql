@@ -1,13 +1,13 @@
 -- gate.pre_request
 --
 -- Called by   PostgREST, as the caller, before each request
--- Errors      PT400 key_with_jwt, PT403 key_is_read_only, PT411 length_required,
---             PT413 request_too_large, and those of gate.find_api_key (10_accounts)
--- Why         A body is refused by its Content-Length before Postgres parses it, because a 20 MB
---             document would end in the caller's statement timeout, as a 500. Only this function
---             makes a request one of an API key's owner: the only set_config('role', …), always to
---             the same role, only from anon, and without text from the client.
---             db/tests/00_base/rules.test.sql proves it.
+-- Errors      PT400 count_not_exact, key_with_jwt, PT403 key_is_read_only, and those of
+--             gate.require_body_length, gate.admit_caller and gate.find_api_key
+-- Why         Only this function makes a request one of an API key's owner: the only
+--             set_config('role', …), always to the same role, only from anon, and without text from
+--             the client. db/tests/00_base/rules.test.sql proves it. Functions with the rights of
+--             postgres decide the rest. Here, raise replaces app.fail, which would need USAGE on
+--             schema app for every caller.
 create or replace function gate.pre_request()
   returns void
   language plpgsql
@@ -16,28 +16,30 @@ create or replace function gate.pre_request()
 as $$
 declare
   v_text text := current_setting('request.headers', true);
+  v_method text := current_setting('request.method', true);
+  v_path text := current_setting('request.path', true);
   v_claims jsonb;
+  v_keeps_timeout boolean := false;
 begin
   -- Most requests have neither a body nor a key: strpos spares them the parsing of JSON.
-  if strpos(v_text, '"content-length"') > 0 or strpos(v_text, '"transfer-encoding"') > 0 then
-    -- raise instead of app.fail, which would need USAGE on schema app for every caller.
-    if (v_text::json ->> 'content-length')::numeric > 6291456 then
-      raise exception using
-        errcode = 'PT413',
-        message = 'The request body is larger than 6 MiB.',
-        detail = 'request_too_large',
-        hint = 'Send at most 6 MiB in one request.';
-    end if;
+  if v_method in ('POST', 'PUT', 'PATCH')
+    or strpos(v_text, '"content-length"') > 0
+    or strpos(v_text, '"transfer-encoding"') > 0
+  then
+    perform gate.require_body_length(v_text::json, v_method);
+  end if;
 
-    if v_text::json ->> 'transfer-encoding' is not null
-      and v_text::json ->> 'content-length' is null
-    then
-      raise exception using
-        errcode = 'PT411',
-        message = 'The request has a body and no Content-Length header.',
-        detail = 'length_required',
-        hint = 'Send Content-Length instead of a chunked body.';
-    end if;
+  -- The planner estimates from all rows, also from those that policies hide. PostgREST shows SQL
+  -- only the last one of several Prefer headers: app.is_executed refuses what an earlier one asks.
+  if strpos(v_text, '"prefer"') > 0
+    and v_text::json ->> 'prefer' ~* 'planned|estimated'
+    and current_user <> 'service_role'
+  then
+    raise exception using
+      errcode = 'PT400',
+      message = 'Counts by estimate are closed, because they would count hidden rows.',
+      detail = 'count_not_exact',
+      hint = 'Send Prefer: count=exact.';
   end if;
 
   if strpos(v_text, '"x-api-key"') > 0 and v_text::json ->> 'x-api-key' is not null then
@@ -60,9 +62,7 @@ begin
       -- Not refused here, because a client may call a function that reads by POST. Nothing can turn
       -- this setting off again in this transaction.
       perform set_config('transaction_read_only', 'on', true);
-      if current_setting('request.method') not in ('GET', 'HEAD', 'OPTIONS')
-        and not starts_with(current_setting('request.path'), '/rpc/')
-      then
+      if v_method not in ('GET', 'HEAD', 'OPTIONS') and not starts_with(v_path, '/rpc/') then
         raise exception using
           errcode = 'PT403',
           message = 'This API key may only read.',
@@ -81,14 +81,38 @@ begin
       -- The request has no Authorization header, so a shared cache could store the answer.
       set_config('response.headers', '[{"Cache-Control": "private, no-store"}]', true),
       set_config('role', 'authenticated', true);
+    return;
+  end if;
+
+  perform gate.admit_caller(current_user);
+
+  if current_user = 'anon'
+    and v_method in ('GET', 'HEAD')
+    and current_setting('statement_timeout')::interval not between '1 ms' and '1 s'
+  then
+    -- PostgREST has set the timeout of a function that has one of its own: such a timeout stays.
+    -- Apart, because a condition with a subquery is slow.
+    if starts_with(v_path, '/rpc/') then
+      v_keeps_timeout := exists (
+        select
+        from pg_catalog.pg_proc as p
+        where p.pronamespace = 'public'::regnamespace
+          and p.proname = substr(v_path, 6)
+          and p.proconfig::text like '%statement_timeout=%'
+      );
+    end if;
+    if not v_keeps_timeout then
+      perform set_config('statement_timeout', '1s', true);
+    end if;
   end if;
 end
 $$;
 
 comment on function gate.pre_request() is
-  'Runs before each request. Refuses bodies over 6 MiB (413 request_too_large) or of unknown '
-  'length (411 length_required), and makes a request with x-api-key one of the key''s owner, whose '
-  'answer no cache may store.';
+  'Runs before each request. Refuses bodies that are too large or of unknown length, counts by '
+  'estimate, tokens of deleted users, without expiry or for another service, and too many requests '
+  'of one caller at the same time. Makes a request with x-api-key one of the key''s owner, whose '
+  'answer no cache may store. Ends anonymous reads after a second.';
 
 grant usage on schema gate to anon, authenticated, service_role;
 grant execute on function gate.pre_request() to anon, authenticated, service_role;

@@ -10,11 +10,6 @@ as $$
 declare
   v_user_id uuid := app.require_user();
 begin
-  -- A JWT is valid longer than its account may exist.
-  if not exists (select from public.users as u where u.id = v_user_id) then
-    perform app.fail(401, 'not_signed_in', 'This account was deleted.', 'Sign in again.');
-  end if;
-
   if auth.jwt() -> 'api_key' is not null then
     perform app.fail(
       403,

@@ -38,6 +38,7 @@ values
   ('app.template_uses', '', '', '', '', ''),
   ('app.workers', '', '', '', '', ''),
   ('ops.template_versions_compared', '', '', '', '', ''),
+  ('ops.warnings', '', '', '', '', ''),
   ('public.agents', 'insert select', 'insert select', 'select', '', ''),
   ('public.ai_models', 'select', 'select', 'select', '', ''),
   ('public.artifacts', '', 'select', 'select', '', ''),

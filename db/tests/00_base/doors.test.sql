@@ -19,7 +19,8 @@ select set_eq(
     'worker.claim_orphaned_assets', 'worker.claim_template_uploads', 'worker.confirm_template_claim', 'worker.exchange_steps',
     'worker.find_unknown_objects', 'worker.forget_assets', 'worker.forget_template_uploads', 'worker.heartbeat',
     'worker.send_heartbeat', 'worker.requeue_lost_steps',
-    'worker.leave', 'worker.list_schedules', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
+    'worker.leave', 'worker.list_schedules',
+    'worker.list_warnings', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
     'worker.record_template_use', 'worker.run_schedule', 'worker.template_manifest'
   ],
   'the worker may execute exactly these functions'
@@ -28,7 +29,8 @@ select set_eq(
   $$ select function from executable where role = 'sidecar' $$,
   array[
     'sidecar.admit_file', 'sidecar.admit_upload', 'sidecar.client_address_header', 'sidecar.drop_upload',
-    'sidecar.find_uploader', 'sidecar.ping', 'sidecar.record_asset', 'sidecar.record_upload', 'sidecar.require_api_key',
+    'sidecar.find_uploader', 'sidecar.list_warnings', 'sidecar.ping',
+    'sidecar.record_asset', 'sidecar.record_upload', 'sidecar.require_api_key',
     'sidecar.reserve_asset', 'sidecar.reserve_upload', 'sidecar.start_upload'
   ],
   'the sidecar may execute exactly these functions'

@@ -1,6 +1,6 @@
 -- The gate: it decides whose a request is, and refuses some.
 begin;
-select plan(36);
+select plan(68);
 
 create temporary table people as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -32,18 +32,118 @@ select lives_ok('select gate.pre_request()', 'a header value that looks like a k
 select is(current_user, 'anon', 'a header value that looks like a key does not change the role');
 select set_config('request.headers', '', true);
 select lives_ok('select gate.pre_request()', 'a request without headers passes');
-select set_config('request.headers', '{"content-length": "6291457"}', true);
-select throws_ok('select gate.pre_request()', 'PT413', null, 'a body over 6 MiB is refused');
-select set_config('request.headers', '{"transfer-encoding": "chunked"}', true);
+
+-- Given requests with a body
+reset role;
+create function tests.send(method text, headers json)
+  returns void
+  language plpgsql
+as $$
+begin
+  perform set_config('request.method', send.method, true);
+  perform set_config('request.path', '/flows', true);
+  perform set_config('request.headers', send.headers::text, true);
+  perform gate.pre_request();
+end
+$$;
+grant execute on function tests.send(text, json) to public;
+select tests.become('anon');
+
 select throws_ok(
-  'select gate.pre_request()',
-  'PT411', null, 'a body that does not say its length is refused'
-);
-select set_config('request.headers', '{"content-length": "6291457", "x-api-key": "a"}', true);
+  format('select tests.send(%L, %L)', r.method, r.headers),
+  'PT' || r.status, null, format('refuses a %s with the headers %s with %s', r.method, r.headers, r.status)
+)
+from (
+  values
+    ('POST', '{"content-length": "6291457"}', 413),
+    ('POST', '{"content-length": "6291457", "x-api-key": "a"}', 413),
+    ('GET', '{"content-length": "6291457"}', 413),
+    ('POST', '{"transfer-encoding": "chunked"}', 411),
+    ('POST', '{"transfer-encoding": "chunked", "content-length": "5"}', 411),
+    ('DELETE', '{"transfer-encoding": "chunked"}', 411),
+    ('POST', '{}', 411),
+    ('PUT', '{}', 411),
+    ('PATCH', '{"host": "content-length"}', 411),
+    ('POST', '{"content-length": ""}', 400),
+    ('POST', '{"content-length": "-5"}', 400),
+    ('POST', '{"content-length": "0x5"}', 400),
+    ('POST', '{"content-length": "5, 5"}', 400),
+    ('POST', '{"content-length": "NaN"}', 400),
+    ('POST', '{"content-length": "9999999999999999999"}', 400)
+) as r (method, headers, status);
+select lives_ok(
+  format('select tests.send(%L, %L)', r.method, r.headers),
+  format('passes a %s with the headers %s', r.method, r.headers)
+)
+from (
+  values
+    ('POST', '{"content-length": "6291456"}'),
+    ('POST', '{"content-length": "0"}'),
+    ('GET', '{}'),
+    ('HEAD', '{}'),
+    ('DELETE', '{}'),
+    ('GET', '{"prefer": "count=exact"}')
+) as r (method, headers);
+
+-- Given a request that asks for an estimate
 select throws_ok(
-  'select gate.pre_request()',
-  'PT413', null, 'a body over 6 MiB is refused with a key, too'
+  $$ select tests.send('GET', '{"prefer": "return=minimal, count=planned"}') $$,
+  'PT400', 'Counts by estimate are closed, because they would count hidden rows.',
+  'refuses a planned count'
 );
+select throws_ok(
+  $$ select tests.send('HEAD', '{"prefer": "count=estimated"}') $$,
+  'PT400', 'Counts by estimate are closed, because they would count hidden rows.',
+  'refuses an estimated count'
+);
+select tests.become('service_role');
+select lives_ok(
+  $$ select tests.send('GET', '{"prefer": "count=planned"}') $$,
+  'passes a planned count of service_role'
+);
+reset role;
+
+-- Given tokens
+create function tests.send_token(claims json)
+  returns void
+  language plpgsql
+as $$
+begin
+  perform tests.assume(send_token.claims ->> 'role', send_token.claims);
+  perform tests.send('GET', '{}');
+end
+$$;
+grant execute on function tests.send_token(json) to public;
+select throws_ok(
+  format('select tests.send_token(%L)', t.claims), 'PT401', t.message, format('refuses the token %s', t.claims)
+)
+from (
+  values
+    ('{"role": "service_role"}', 'The token has no expiry.'),
+    ('{"role": "authenticated", "aud": "authenticated"}', 'The token has no expiry.'),
+    ('{"role": "authenticated", "aud": "authenticated", "exp": "4102444800"}', 'The token has no expiry.'),
+    ('{"role": "anon", "sub": "7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11"}', 'The token has no expiry.'),
+    ('{"role": "authenticated", "exp": 4102444800}', 'The token is for another service.'),
+    ('{"role": "authenticated", "exp": 4102444800, "aud": "other"}', 'The token is for another service.'),
+    ('{"role": "authenticated", "exp": 4102444800, "aud": ["other"]}', 'The token is for another service.'),
+    (
+      '{"role": "authenticated", "exp": 4102444800, "aud": ["authenticated"], "sub": "7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11"}',
+      'This account was deleted.'
+    )
+) as t (claims, message);
+reset role;
+select lives_ok(
+  format('select tests.send_token(%L)', t.claims), format('passes the token %s', t.name)
+)
+from people as p
+cross join lateral (
+  values
+    ('for a user', json_build_object('role', 'authenticated', 'exp', 4102444800, 'aud', 'authenticated', 'sub', p.ana)),
+    ('for a user with several audiences', json_build_object('role', 'authenticated', 'exp', 4102444800, 'aud', array['other', 'authenticated'], 'sub', p.ana)),
+    ('for service_role', json_build_object('role', 'service_role', 'exp', 4102444800))
+) as t (name, claims);
+reset role;
+select set_config('request.method', '', true);
 
 -- When Ana's key comes, with claims of Ben's left behind wherever they could be
 reset role;
@@ -102,7 +202,7 @@ select throws_ok(
 
 -- With a role of one's own
 select throws_ok(
-  format($$ select tests.become(%L); select set_config('request.headers', '{"x-api-key": "a"}', true); select gate.pre_request() $$, role),
+  format($$ select tests.become(%L); select set_config('request.headers', '{"x-api-key": "a", "content-length": "2"}', true); select gate.pre_request() $$, role),
   'PT400', null, format('a key together with the role %s is refused', role)
 ) from unnest(array['authenticated', 'service_role']) as r (role);
 reset role;

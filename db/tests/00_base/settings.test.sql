@@ -1,6 +1,6 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(28);
+select plan(29);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
@@ -24,6 +24,7 @@ values
   ('settings_job_retries_per_hour_is_positive', 'job_retries_per_hour = 0'),
   ('settings_public_row_bytes_max_is_positive', 'public_row_bytes_max = 0'),
   ('settings_public_shares_max_is_not_negative', 'public_shares_max = -1'),
+  ('settings_requests_at_once_is_not_negative', 'requests_at_once = -1'),
   ('settings_run_steps_max_is_positive', 'run_steps_max = 0'),
   ('settings_share_base_url_is_http', $$share_base_url = 'https://example.com/'$$),
   ('settings_share_base_url_is_http', $$share_base_url = 'example.com'$$),
@@ -48,8 +49,8 @@ select lives_ok(
       asset_uploads_per_minute = 1, client_address_header = 'x-real-ip', drama_assets_per_day = 1,
       drama_writes_per_minute = 1, dramas_per_day = 1, job_lease = '3 seconds',
       job_retention = '1 second', job_retries_per_hour = 1, public_row_bytes_max = 1,
-      public_shares_max = 0, run_steps_max = 1, share_base_url = 'https://' || repeat('x', 492),
-      share_writes_per_minute = 1, unreferenced_bytes_max = 1
+      public_shares_max = 0, requests_at_once = 0, run_steps_max = 1,
+      share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1, unreferenced_bytes_max = 1
   $$,
   'accepts the smallest value of each setting'
 );

@@ -1,0 +1,241 @@
+import { connect as connectHttp2 } from 'node:http2'
+import { connect } from 'node:net'
+import type { JWTPayload } from 'jose'
+import type { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { signJwt } from '../../../scripts/local/jwt.ts'
+import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
+
+// The pre-request function as PostgREST calls it: what only real requests show.
+let database: TestDatabase
+let db: Client
+let api: Api
+const ana = newUser('ana')
+const ben = newUser('ben')
+
+beforeAll(async () => {
+  database = await createDatabase()
+  db = await database.connect()
+  await db.query('insert into auth.users (id, email) select * from unnest($1::uuid[], $2::text[])', [
+    [ana.id, ben.id],
+    [ana.email, ben.email],
+  ])
+  await db.query(`
+    update app.settings set client_address_header = 'x-client-address';
+    create function public.timeout() returns text language sql stable return current_setting('statement_timeout');
+    create function public.own_timeout() returns text language sql stable set statement_timeout = '7s'
+    return current_setting('statement_timeout');
+    create function public.sleep() returns setof integer language sql stable as 'select 1 from pg_sleep(3)';
+    create function public.wait() returns void language sql stable set statement_timeout = '60s' as 'select pg_advisory_xact_lock_shared(1)';
+    grant execute on function timeout(), own_timeout(), sleep(), wait() to anon, authenticated, service_role`)
+  api = await startApi(database)
+})
+afterAll(async () => {
+  await api.stop()
+  await database.drop()
+})
+
+function newUser(name: string) {
+  return { id: crypto.randomUUID(), email: `${name}-${crypto.randomUUID()}@example.com` }
+}
+
+async function bearer(user: { id: string; email: string }) {
+  return { authorization: `Bearer ${await api.tokenFor(user)}` }
+}
+
+async function send(path: string, headers: Record<string, string> = {}, init: RequestInit = {}) {
+  const answer = await fetch(`${api.postgrestUrl}/${path}`, { ...init, headers })
+  const text = await answer.text()
+  return { status: answer.status, headers: answer.headers, body: text === '' ? undefined : JSON.parse(text) }
+}
+
+/** Sends lines as they are, straight to PostgREST, and returns the answer. */
+async function sendLines(...lines: string[]): Promise<string> {
+  const socket = connect(Number(new URL(api.postgrestUrl).port), '127.0.0.1')
+  socket.end(`${lines.join('\r\n')}\r\n\r\n`)
+  let text = ''
+  for await (const part of socket.setEncoding('latin1')) text += part
+  return text
+}
+
+describe('an anonymous read', () => {
+  const post = { method: 'POST', body: '{}' }
+  const json = { 'content-type': 'application/json' }
+
+  test('has a second, unless the function sets another timeout', async () => {
+    expect(await send('rpc/timeout')).toMatchObject({ status: 200, body: '1s' })
+    expect(await send('rpc/own_timeout')).toMatchObject({ status: 200, body: '7s' })
+    expect(await send('rpc/timeout', json, post)).toMatchObject({ status: 200, body: '3s' })
+    expect(await send('rpc/timeout', await bearer(ana))).toMatchObject({ status: 200, body: '8s' })
+  })
+
+  test.each(['GET', 'HEAD'])('by %s ends after this second', async (method) => {
+    const begun = performance.now()
+    expect((await send('rpc/sleep', { prefer: 'count=exact' }, { method })).status).toBe(500)
+    expect(performance.now() - begun).toBeLessThan(2900)
+  })
+})
+
+describe('requests at the same time', () => {
+  test.each([
+    ['user', () => bearer(ana), () => bearer(ben)],
+    ['API key', async () => ({ 'x-api-key': await createKey(ana) }), () => bearer(ana)],
+    ['client address', () => from('203.0.113.1'), () => from('203.0.113.2')],
+    ['IPv6 network', () => from('2001:db8:1:1::1'), () => from('2001:db8:1:2::1')],
+  ])('are six for one %s, and no others are refused', async (_name, one, other) => {
+    const headers = await one()
+    await db.query('select pg_advisory_lock(1)')
+    const six = Array.from({ length: 6 }, () => send('rpc/wait', headers))
+    try {
+      await expect.poll(countWaiting, { timeout: 10_000 }).toBe(6)
+      const refused = await send('plans?select=id', headers)
+      expect(refused).toMatchObject({ status: 429, body: { code: 'PT429', details: 'too_many_at_once' } })
+      expect(refused.headers.get('retry-after')).toBe('1')
+      expect((await send('plans?select=id', await other())).status).toBe(200)
+      expect((await send('plans?select=id', { authorization: `Bearer ${api.serviceKey}` })).status).toBe(200)
+    } finally {
+      await db.query('select pg_advisory_unlock(1)')
+    }
+    expect((await Promise.all(six)).map(({ status }) => status)).toEqual(Array(6).fill(204))
+    expect((await send('plans?select=id', headers)).status).toBe(200)
+  })
+
+  async function from(address: string) {
+    return { 'x-client-address': address }
+  }
+
+  async function createKey(user: { id: string; email: string }): Promise<string> {
+    const headers = { 'content-type': 'application/json', ...(await bearer(user)) }
+    return (await send('rpc/create_api_key', headers, { method: 'POST', body: '{"name": "n"}' })).body.key
+  }
+
+  async function countWaiting(): Promise<number> {
+    const { rows } = await db.query(
+      `select count(*)::integer as waiting from pg_locks as l join pg_database as d on d.oid = l.database
+       where d.datname = current_database() and l.locktype = 'advisory' and not l.granted`,
+    )
+    return rows[0].waiting
+  }
+})
+
+describe('a client sees no estimate of the planner', () => {
+  test.each([
+    ['in one header', 'prefer: count=planned'],
+    ['in a list', 'prefer: return=minimal ,count=estimated'],
+    ['in a second header', 'prefer: return=minimal', 'prefer: count=planned'],
+    ['before another header, which hides it', 'prefer: count=planned', 'prefer: return=minimal'],
+    ['in a folded header', 'prefer: return=minimal,', ' count=planned'],
+  ])('%s', async (_name, ...headers) => {
+    await db.query("insert into flows (name, nodes, edges) select 'Falcon', '[]', '[]' from generate_series(1, 50)")
+    await db.query('analyze flows')
+    for (const claim of [[], [`authorization: ${(await bearer(ana)).authorization}`]]) {
+      const answer = await sendLines(
+        'GET /flows?select=id&limit=1&name=eq.Falcon HTTP/1.1',
+        'host: a',
+        'connection: close',
+        ...claim,
+        ...headers,
+      )
+      expect(answer).toContain('HTTP/1.1 400')
+      expect(answer).toContain('count_not_exact')
+      expect(answer).not.toMatch(/content-range/i)
+    }
+  })
+
+  test('but service_role does, and an exact count counts the rows that the caller may read', async () => {
+    const all = await send('flows?select=id&limit=1', {
+      authorization: `Bearer ${api.serviceKey}`,
+      prefer: 'count=planned',
+    })
+    expect(Number(all.headers.get('content-range')?.split('/')[1])).toBeGreaterThan(0)
+    const exact = await send('flows?select=id&limit=1', { prefer: 'count=exact' })
+    expect(exact.headers.get('content-range')).toBe('*/0')
+  })
+
+  test('nor a plan', async () => {
+    expect((await send('flows?select=id', { accept: 'application/vnd.pgrst.plan+json' })).status).toBe(415)
+  })
+})
+
+describe('a body', () => {
+  const chunked = 'transfer-encoding: chunked'
+
+  test('in chunks is refused, also with a Content-Length', async () => {
+    for (const more of [[], ['content-length: 2']]) {
+      const answer = await sendLines(
+        'POST /rpc/timeout HTTP/1.1',
+        'host: a',
+        'connection: close',
+        chunked,
+        ...more,
+        '',
+        '2',
+        '{}',
+        '0',
+      )
+      expect(answer).toContain('HTTP/1.1 411')
+    }
+  })
+
+  test('with a malformed length is refused with 400', async () => {
+    for (const length of ['', 'abc', '-2', '0x2', '2, 2', 'NaN']) {
+      const answer = await sendLines(
+        'POST /rpc/timeout HTTP/1.1',
+        'host: a',
+        'connection: close',
+        `content-length: ${length}`,
+        '',
+        '{}',
+      )
+      expect(answer, length).toMatch(/^HTTP\/1\.1 400 .*length_invalid/s)
+    }
+  })
+
+  test('over HTTP/2 without a length is refused', async () => {
+    const session = connectHttp2(api.postgrestUrl)
+    const stream = session.request({ ':method': 'POST', ':path': '/rpc/timeout', 'content-type': 'application/json' })
+    stream.end('{}')
+    const status = await new Promise((resolve) => stream.once('response', (headers) => resolve(headers[':status'])))
+    session.destroy()
+    expect(status).toBe(411)
+  })
+
+  test('is not needed by GET and DELETE', async () => {
+    expect((await send('plans?select=id')).status).toBe(200)
+    const deleted = await send('flows?id=eq.00000000-0000-4000-8000-000000000000', {}, { method: 'DELETE' })
+    expect(deleted).toMatchObject({ status: 401, body: { code: '42501' } })
+  })
+})
+
+describe('a token', () => {
+  const hour = Math.floor(Date.now() / 1000) + 3600
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ['without exp', { aud: 'authenticated', exp: undefined }, 'token_without_expiry'],
+    ['for service_role without exp', { role: 'service_role', exp: undefined }, 'token_without_expiry'],
+    ['without aud', { aud: undefined }, 'token_audience_wrong'],
+    ['for another audience', { aud: ['other'] }, 'token_audience_wrong'],
+    ['for an unknown user', { sub: crypto.randomUUID() }, 'not_signed_in'],
+  ])('%s is refused', async (_name, claims, slug) => {
+    const token = await sign({ role: 'authenticated', aud: 'authenticated', exp: hour, sub: ana.id, ...claims })
+    const answer = await send('plans?select=id', { authorization: `Bearer ${token}` })
+    expect(answer).toMatchObject({ status: 401, body: { details: slug } })
+  })
+
+  test('is accepted with several audiences', async () => {
+    const token = await sign({ role: 'authenticated', aud: ['other', 'authenticated'], exp: hour, sub: ana.id })
+    expect((await send('plans?select=id', { authorization: `Bearer ${token}` })).status).toBe(200)
+  })
+
+  test('is refused in tables and functions after its user was deleted', async () => {
+    const headers = await bearer(ben)
+    expect((await send('users?select=id', headers)).body).toEqual([{ id: ben.id }])
+    await db.query('delete from auth.users where id = $1', [ben.id])
+    for (const path of ['users?select=id', 'plans?select=id', 'rpc/list_dramas'])
+      expect(await send(path, headers)).toMatchObject({ status: 401, body: { details: 'not_signed_in' } })
+  })
+
+  async function sign(claims: Record<string, unknown>) {
+    return signJwt(claims as JWTPayload, inject('cluster').secrets.jwtSecret)
+  }
+})
