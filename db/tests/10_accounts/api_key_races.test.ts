@@ -35,7 +35,7 @@ async function beginWithKey(client: Client, key: string): Promise<void> {
     `select set_config('role', 'anon', true), set_config('request.jwt.claims', '{"role": "anon"}', true),
       set_config('request.method', 'POST', true), set_config('request.path', '/rpc/a', true),
       set_config('request.headers', $1, true)`,
-    [JSON.stringify({ 'x-api-key': key })],
+    [JSON.stringify({ 'x-api-key': key, 'content-length': '2' })],
   )
   await client.query('select gate.pre_request()')
 }

@@ -27,6 +27,8 @@ beforeAll(async () => {
   ])
   await db.query(escapes)
   everything = await listEverything()
+  // Tests send many requests of one caller at the same moment.
+  await db.query('update app.settings set requests_at_once = 0')
   api = await startApi(database)
   keys.full = (await createKey(ana, { scopes: ['read', 'write'] })).key
   keys.reading = (await createKey(ana)).key
