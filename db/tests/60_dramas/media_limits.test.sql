@@ -1,6 +1,6 @@
 -- Runs reserve the images and videos that they may make in their owner's day, and give back what they never began.
 begin;
-select plan(38);
+select plan(42);
 
 create temporary table users_of as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -62,6 +62,25 @@ select is((select images_left from get_media_limits()), 7, 'counts portraits and
 select is((select videos_left from get_media_limits()), 3, 'counts the videos of scenes when a run starts');
 reset role;
 select is(tests.reserved(), '3 2 | 3 2', 'counts a reservation for the owner and for all users');
+
+-- When others ask for the limits of the user
+select tests.sign_in((select ben from users_of));
+select is((select videos_reserved from get_media_limits()), 0, 'shows a user only their own day');
+select matches(
+  tests.refusal_of(format('select get_media_limits(%L)', (select ana from users_of))) ->> 'slug', 'owner_not_found',
+  'refuses the day of another user'
+);
+select tests.become('service_role');
+select is(
+  (select videos_reserved from get_media_limits((select ana from users_of))), 2, 'shows service_role the day of a user'
+);
+select matches(
+  tests.refusal_of(format(
+    $$ insert into dramas (owner_id, premise, options) values (%L, 'x', '{"with_video": true}') $$, (select ana from users_of)
+  )) ->> 'message',
+  'media_limit_reached', 'spends the day of the owner for service_role, too'
+);
+reset role;
 
 -- When a request needs more than is left
 select tests.sign_in((select ana from users_of));

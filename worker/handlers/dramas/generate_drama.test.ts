@@ -434,6 +434,8 @@ test('continues each pending video when its run is cancelled and retried, and bu
   gemini.behave({ videoPolls: 1_000_000 })
   await startWorker()
   const options = { episodes: 1, scenes_per_episode: 8, characters: 1, with_video: true }
+  const reserved = async () => (await ana.rpc('get_media_limits').throwOnError()).data.videos_reserved as number
+  const before = await reserved()
   const { id, runId } = await generate('A clock that waits.', options)
   const bought = () => gemini.requests.filter((path) => path.includes(':predictLongRunning')).length
   const pending = async () =>
@@ -446,6 +448,8 @@ test('continues each pending video when its run is cancelled and retried, and bu
   gemini.behave({ videoPolls: 1 })
   await ended(runId)
   expect(bought()).toBe(8)
+  // Each video was reserved once, too.
+  expect((await reserved()) - before).toBe(8)
   const [episode] = (await open(id)).episodes
   expect(episode?.scenes.every(({ video_url }) => video_url !== null)).toBe(true)
   expect((await client.query('select count(*)::int as n from app.step_states')).rows[0].n).toBe(0)
