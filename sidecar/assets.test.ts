@@ -200,9 +200,72 @@ describe('an upload', () => {
   })
 })
 
-describe('a picture', () => {
-  const caseOf = (name: string) => Buffer.from(readFileSync(join(import.meta.dirname, 'cases', name)))
+const caseOf = (name: string) => Buffer.from(readFileSync(join(import.meta.dirname, 'cases', name)))
 
+describe('a form', () => {
+  const text = (name: string) => ({ head: `Content-Disposition: form-data; name="${name}"`, bytes: 'x' })
+  const plain = 'Content-Disposition: form-data; name="file"'
+
+  /** Sends a body in several writes and returns the answer. */
+  async function send(writes: Buffer[], isChunked: boolean): Promise<string> {
+    const length = writes.reduce((sum, { length }) => sum + length, 0)
+    const asked = request(`${sidecar.url}/api/assets`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'multipart/form-data; boundary=plinthtest',
+        ...(isChunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': length }),
+      },
+    })
+    const answered = new Promise<string>((resolve, reject) => {
+      asked.on('error', reject).on('response', (response) => {
+        response.toArray().then((chunks) => resolve(`${response.statusCode} ${Buffer.concat(chunks)}`), reject)
+      })
+    })
+    for (const bytes of writes) {
+      asked.write(bytes)
+      await sleep(50)
+    }
+    asked.end()
+    return answered
+  }
+
+  test('may end its lines with LF only, and have text behind its end', async () => {
+    expect(await send([caseOf('body_lf_only.bin')], false)).toMatch(/^201 /)
+    const [asset] = await assetsOf()
+    const writes = [caseOf('body_epilogue_1.bin'), caseOf('body_epilogue_2.bin')]
+    for (const isChunked of [false, true])
+      expect(await send(writes, isChunked)).toContain(`201 {"assetId":"${asset.id}"`)
+  })
+
+  test.each([
+    ['whose file has no name', [{ head: plain, bytes: someGif() }]],
+    ['with filename* alone', [{ head: `${plain}; filename*=UTF-8''%C3%BC.gif`, bytes: someGif() }]],
+    ['with a text of the same name before the file', [text('file'), { head: fileHead('x.gif'), bytes: someGif() }]],
+    ['with a text of the same name behind the file', [{ head: fileHead('x.gif'), bytes: someGif() }, text('file')]],
+  ])('%s is accepted', async (_what, parts) => {
+    const [file] = parts.filter(({ bytes }) => bytes !== 'x')
+    expect((await post(rawForm(parts))).status).toBe(201)
+    expect(await assetsOf()).toMatchObject([{ hash: sha256(file?.bytes as Buffer), size_byte: 1000 }])
+  })
+
+  test('may have a text before its first boundary', async () => {
+    const { body, ...init } = rawForm([{ head: fileHead('x.gif'), bytes: someGif() }])
+    expect((await post({ ...init, body: Buffer.concat([Buffer.from('hello\r\n\r\n'), body]) })).status).toBe(201)
+  })
+
+  test('with a text or with two files in its field is refused', async () => {
+    expect(await slugOf(await post(rawForm([text('file')])))).toEqual([400, 'file_missing'])
+    const twice = rawForm([
+      { head: plain, bytes: someGif() },
+      { head: fileHead('x.gif'), bytes: someGif() },
+      { head: fileHead('y.gif'), bytes: someGif() },
+    ])
+    expect(await slugOf(await post(twice))).toEqual([400, 'request_invalid'])
+    await requireNothing()
+  })
+})
+
+describe('a picture', () => {
   test('loses the card that its PNG hides, and is known by the bytes that were sent', async () => {
     const card = caseOf('tavern_card_text_before_idat.png')
     const answer = (await (await sidecar.upload(card, 'card.png')).json()) as Answer

@@ -1,11 +1,11 @@
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Db } from '../worker/shared/db.ts'
 import { type Store, StoreError } from '../worker/shared/object_store.ts'
 import { checkCredentials } from './credentials.ts'
+import { FormError, type Part, readBoundary, readForm } from './form.ts'
 import { type Pace, slowestPace, watchPace } from './pace.ts'
 import { countPixels } from './picture_size.ts'
 import { readPictureType } from './picture_type.ts'
@@ -49,6 +49,9 @@ const secretHeaders = new Set(['authorization', 'proxy-authorization', 'cookie',
 /** Bytes that a form may have in addition to its file. */
 const formBytes = 128 * 1024
 
+/** The file, and other fields, which are ignored. */
+const partsMax = 22
+
 /**
  * POST /api/assets: stores the file in field `file` of a form and answers `{ "assetId": …, "url": … }`, which is the same
  * for the same bytes. The rules are in sidecar.start_upload and sidecar.reserve_upload.
@@ -63,16 +66,11 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
   const placesOfCaller = Math.ceil(uploadsAtOnce / 10)
 
   server.removeAllContentTypeParsers()
-  await server.register(multipart, {
-    throwFileSizeLimit: false,
-    limits: { fileSize: Number.POSITIVE_INFINITY, fields: 20, fieldSize: 1024, parts: 22 },
-  })
-
-  // Without a parser, Fastify itself would refuse other content types.
+  // Without a parser, Fastify itself would refuse all content types.
   server.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
   server.post('/api/assets', async (request, reply) => {
-    if (!request.isMultipart()) {
+    if (!/^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '')) {
       throw refusal(
         415,
         'media_type_unsupported',
@@ -168,16 +166,19 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       left -= chunk.length
       if (left < 0) late.reject(limit.tooLarge())
     }
-    request.raw.once('close', gone).on('data', count).pause()
+    // A stream of its own, so that a refused request can still be read to its end.
+    const body = new PassThrough()
+    request.raw.once('close', gone).on('data', count).pipe(body)
     if (request.raw.destroyed) gone()
-    const received = receive(request, spool, limit.maxBytes)
+    const received = receive(body, request.headers['content-type'] ?? '', spool, limit.maxBytes)
     received.catch(() => {})
     try {
       return await Promise.race([received, late.promise])
     } finally {
       clearTimeout(timer)
       watch.stop()
-      request.raw.off('close', gone).off('data', count)
+      request.raw.off('close', gone).off('data', count).unpipe(body)
+      body.destroy()
     }
   }
 
@@ -278,32 +279,59 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
 }
 
 /** Parses the form and writes its file to disk. Returns only after the form has ended properly. */
-async function receive(request: FastifyRequest, spool: Spool, maxBytes: number): Promise<Spooled> {
+async function receive(body: Readable, contentType: string, spool: Spool, maxBytes: number): Promise<Spooled> {
+  const boundary = readBoundary(contentType)
+  if (boundary === undefined) throw formInvalid('its content type has no boundary')
   let file: Spooled | undefined
+  let hasFileName = false
+  let parts = 0
   try {
-    for await (const part of request.parts()) {
-      if (part.type !== 'file') continue
-      if (part.fieldname !== 'file') throw fileMissing()
-      if (file !== undefined) {
-        throw refusal(400, 'request_invalid', 'The form has more than one file.', 'Send one file at a time.')
+    for await (const part of readForm(body, boundary)) {
+      parts += 1
+      if (parts > partsMax) {
+        const hint = `Send the file, and at most ${partsMax - 1} other fields.`
+        throw refusal(413, 'request_too_large', 'The form has too many fields.', hint)
       }
-      file = await spool.fill(part.file, maxBytes)
-      if (file.isTooLarge) return file
+      if (part.name !== 'file') {
+        if (part.hasFileName) throw fileMissing()
+        await requireHarmless(part)
+      } else if (part.hasFileName || file === undefined) {
+        if (hasFileName) {
+          throw refusal(400, 'request_invalid', 'The form has more than one file.', 'Send one file at a time.')
+        }
+        // A field of the same name may stand before the file.
+        file = await spool.fill(part.bytes, maxBytes)
+        hasFileName = part.hasFileName
+        if (file.isTooLarge) return file
+      }
     }
   } catch (cause) {
     if (cause instanceof Refusal) throw cause
     if (cause instanceof SpoolError) return noRoomOr(cause)
-    // All other errors come from the parser or from the client's connection.
-    const { message, statusCode } = cause as Error & { statusCode?: number }
-    if (statusCode === 413) {
-      const hint = 'Send the file, and at most 20 other fields.'
-      throw refusal(413, 'request_too_large', 'The form has too many fields.', hint, { cause })
-    }
-    const hint = 'Send multipart/form-data, as browsers and curl -F do.'
-    throw refusal(400, 'request_invalid', `The form cannot be parsed: ${message}.`, hint, { cause })
+    if (cause instanceof FormError) throw formInvalid(cause.message, cause)
+    // All other errors come from the client's connection.
+    throw formInvalid((cause as Error).message, cause)
   }
-  if (file === undefined) throw fileMissing()
+  // Without a file name it is a file only if it is a picture.
+  if (file === undefined || (!hasFileName && (await readPictureType(file.head)) === '')) throw fileMissing()
   return file
+}
+
+/** Refuses a field that other programs could not read, or would take for something else. */
+async function requireHarmless({ name, contentType, bytes }: Part): Promise<void> {
+  if (name !== undefined && name in Object.prototype) throw formInvalid(`a field cannot be called ${name}`)
+  if (!/^application\/json\b/i.test(contentType)) return
+  const text = Buffer.concat(await Array.fromAsync(bytes)).toString()
+  try {
+    JSON.parse(text)
+  } catch (cause) {
+    throw formInvalid('a field says that it is JSON, and is not', cause)
+  }
+}
+
+function formInvalid(reason: string, cause?: unknown): Refusal {
+  const hint = 'Send multipart/form-data, as browsers and curl -F do.'
+  return refusal(400, 'request_invalid', `The form cannot be parsed: ${reason}.`, hint, { cause })
 }
 
 /** Leaves out the text in a PNG, because a card inside an icon is private until it is shared. */
@@ -315,7 +343,7 @@ async function withoutPrivateText(file: Spooled, type: string): Promise<Stored> 
 }
 
 function fileMissing(): Refusal {
-  const hint = 'Send the file, with a file name, in the field file, and no other file.'
+  const hint = 'Send the file in the field file, and no other file.'
   return refusal(400, 'file_missing', 'The form has no file in its field file.', hint)
 }
 

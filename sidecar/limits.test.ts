@@ -126,28 +126,33 @@ test('a client that sends too little is refused, and one that sends enough is no
 
 describe('uploads cost their bytes', () => {
   test('so that an address cannot store more than 256 KiB for each of its units', async () => {
-    await db.query('update app.settings set asset_uploads_per_minute = 120')
+    await db.query('update app.settings set asset_uploads_per_minute = 20')
     const startedAt = performance.now()
     const answers = []
-    for (let n = 0; n < 20; n++) answers.push(await upload('192.0.2.1', someGif(2_000_000)))
+    for (let n = 0; n < 14; n++) answers.push(await upload('192.0.2.1', someGif(400_000)))
     const seconds = (performance.now() - startedAt) / 1000
     const accepted = answers.filter(({ status }) => status === 201).length
-    // Each costs 8 units, and 2 units a second come back.
-    expect(accepted).toBeGreaterThanOrEqual(15)
-    expect(accepted).toBeLessThanOrEqual((120 + 2 * seconds) / 8)
+    // Each costs two units, and a unit comes back every three seconds.
+    expect(accepted).toBeGreaterThanOrEqual(10)
+    expect(accepted).toBeLessThanOrEqual((20 + seconds / 3) / 2)
     const refused = answers.filter(({ status }) => status !== 201)
-    expect(refused.map(({ status, slug }) => [status, slug])).toEqual(Array(20 - accepted).fill([429, 'rate_limited']))
+    expect(refused.map(({ status, slug }) => [status, slug])).toEqual(Array(14 - accepted).fill([429, 'rate_limited']))
     expect(refused.every(({ retryAfter }) => retryAfter > 0)).toBe(true)
     expect((await upload('192.0.2.2')).status).toBe(201)
   })
 
-  test('but a thousand icons fit into a minute, and known bytes cost one unit', async () => {
+  test('unless the bytes are known: then an upload costs one unit', async () => {
+    // A file of 1.5 MB costs 6 units, and 12 units come back in a minute.
+    await db.query('update app.settings set asset_uploads_per_minute = 12')
     const bytes = someGif(1_500_000)
-    await upload('192.0.2.1', bytes)
-    const before = await unitsOf('192.0.2.1')
-    expect(before).toBeGreaterThan(4)
-    for (let n = 0; n < 5; n++) expect((await upload('192.0.2.2', bytes)).status).toBe(201)
-    expect(await unitsOf('192.0.2.2')).toBeLessThanOrEqual(5)
+    const statusOf = async (address: string, sent?: typeof bytes) =>
+      (await upload(address, sent ?? someGif(1_500_000))).status
+    const statuses: number[] = [await statusOf('192.0.2.1', bytes)]
+    for (let n = 0; n < 5; n++) statuses.push(await statusOf('192.0.2.2', bytes))
+    expect(statuses).toEqual(Array(6).fill(201))
+    statuses.splice(0)
+    for (let n = 0; n < 3; n++) statuses.push(await statusOf('192.0.2.3'))
+    expect(statuses).toEqual([201, 201, 429])
   })
 })
 

@@ -20,7 +20,7 @@ export type Spooled = {
 
 /** A file without a name, so its disk space is freed when it is closed or when the process ends in any way. */
 export type Spool = {
-  /** Writes `source` to the file. Throws what `source` throws, and a SpoolError when the disk fails. */
+  /** Writes `source` to the file, in place of what it had. Throws what `source` throws, and a SpoolError when the disk fails. */
   fill(source: AsyncIterable<Buffer>, maxBytes: number): Promise<Spooled>
   close(): Promise<void>
 }
@@ -41,13 +41,15 @@ export async function openSpool(): Promise<Spool> {
       const head: Buffer[] = []
       let size = 0
       let isTooLarge = false
+      await onDisk(() => file.truncate(0))
       for await (const chunk of source) {
         if (size < headBytes) head.push(Buffer.from(chunk.subarray(0, headBytes - size)))
+        const position = size
         size += chunk.length
         isTooLarge = size > maxBytes
         if (isTooLarge) break
         hash.update(chunk)
-        await onDisk(() => writeWhole(file, chunk))
+        await onDisk(() => writeWhole(file, chunk, position))
       }
       return {
         size,
@@ -66,8 +68,9 @@ export async function openSpool(): Promise<Spool> {
   }
 }
 
-async function writeWhole(file: FileHandle, chunk: Buffer): Promise<void> {
-  for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done)).bytesWritten
+async function writeWhole(file: FileHandle, chunk: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < chunk.length; )
+    done += (await file.write(chunk, done, chunk.length - done, position + done)).bytesWritten
 }
 
 async function* readWhole(file: FileHandle): AsyncGenerator<Buffer> {

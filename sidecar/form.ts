@@ -1,0 +1,111 @@
+/** A part of a form. Bytes that are not read are skipped. */
+export type Part = {
+  /** Undefined: the part does not say that it belongs to a form. */
+  name: string | undefined
+  hasFileName: boolean
+  contentType: string
+  bytes: AsyncIterable<Buffer>
+}
+
+/** The body is not a form. */
+export class FormError extends Error {}
+
+/** Lines and headers that are longer are not read. */
+const headerBytes = 64 * 1024
+
+/** Returns the boundary that a content type names; undefined: it is not that of a form, or it names none. */
+export function readBoundary(contentType: string): string | undefined {
+  const [, quoted, plain] =
+    /^multipart\/form-data\b.*?;\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))/i.exec(contentType) ?? []
+  return quoted ?? plain
+}
+
+/**
+ * Reads the parts of a multipart form, one after another (RFC 7578). Lines may end with LF alone, as some programs write
+ * them, and text before the first boundary and after the last one is skipped. Ends after the last byte of the body.
+ */
+export async function* readForm(body: AsyncIterable<Buffer>, boundary: string): AsyncGenerator<Part> {
+  const chunks = body[Symbol.asyncIterator]()
+  // A line break before the first byte, because the first boundary may be at the very beginning.
+  let data: Buffer = Buffer.from('\n')
+
+  async function readMore(): Promise<void> {
+    const { done, value } = await chunks.next()
+    if (done) throw new FormError('it has no end')
+    data = data.length > 0 ? Buffer.concat([data, value]) : value
+  }
+
+  async function readLine(): Promise<string> {
+    for (;;) {
+      const end = data.indexOf(0x0a)
+      if (end > headerBytes || (end < 0 && data.length > headerBytes))
+        throw new FormError('it has a header without end')
+      if (end >= 0) {
+        const line = data.toString('utf8', 0, end)
+        data = data.subarray(end + 1)
+        return line
+      }
+      await readMore()
+    }
+  }
+
+  /** Yields the bytes before a delimiter, and leaves what follows the delimiter. */
+  async function* readUntil(delimiter: Buffer): AsyncGenerator<Buffer> {
+    for (;;) {
+      const end = data.indexOf(delimiter)
+      // The last bytes may be the beginning of the delimiter.
+      const length = end < 0 ? Math.max(0, data.length - delimiter.length + 1) : end
+      const bytes = data.subarray(0, length)
+      data = data.subarray(end < 0 ? length : end + delimiter.length)
+      if (length > 0) yield bytes
+      if (end >= 0) return
+      await readMore()
+    }
+  }
+
+  let delimiter = Buffer.from(`\n--${boundary}`)
+  await skip(readUntil(delimiter))
+  for (let isFirst = true; ; isFirst = false) {
+    while (data.length < 2) await readMore()
+    if (data.toString('latin1', 0, 2) === '--') break
+    const line = await readLine()
+    if (line.trim() !== '') throw new FormError('it has a boundary with other text behind it')
+    // The first line tells how all of them end.
+    if (isFirst && line.endsWith('\r')) delimiter = Buffer.from(`\r\n--${boundary}`)
+
+    const headers = new Map<string, string>()
+    for (let left = headerBytes; ; ) {
+      const header = (await readLine()).replace(/\r$/, '')
+      if (header === '') break
+      left -= header.length
+      if (left < 0) throw new FormError('it has a header without end')
+      const [, name = '', value = ''] = /^([^:]*):(.*)$/s.exec(header) ?? []
+      headers.set(name.trim().toLowerCase(), value.trim())
+    }
+
+    const bytes = readUntil(delimiter)
+    yield {
+      ...readDisposition(headers.get('content-disposition') ?? ''),
+      contentType: headers.get('content-type') ?? '',
+      bytes,
+    }
+    await skip(bytes)
+  }
+  data = Buffer.alloc(0)
+  await skip({ [Symbol.asyncIterator]: () => chunks })
+}
+
+/** Reads `form-data; name="file"; filename="x.png"`. */
+function readDisposition(text: string): Pick<Part, 'name' | 'hasFileName'> {
+  if (!/^form-data\s*(;|$)/i.test(text)) return { name: undefined, hasFileName: false }
+  const parameters = new Map<string, string>()
+  for (const [, key = '', quoted, plain = ''] of text.matchAll(
+    /;\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))/gs,
+  ))
+    parameters.set(key.toLowerCase(), quoted?.replace(/\\(.)/gs, '$1') ?? plain)
+  return { name: parameters.get('name'), hasFileName: parameters.has('filename') || parameters.has('filename*') }
+}
+
+async function skip(bytes: AsyncIterable<Buffer>): Promise<void> {
+  for await (const _ of bytes);
+}
