@@ -1189,6 +1189,16 @@ export type Database = {
         Args: { after?: string; owner_id?: string; page_size?: number }
         Returns: Json
       }
+      list_shares: {
+        Args: Record<PropertyKey, never>
+        Returns: Database["public"]["CompositeTypes"]["own_share"][]
+        SetofOptions: {
+          from: "*"
+          to: "own_share"
+          isOneToOne: false
+          isSetofReturn: true
+        }
+      }
       publish_template_version: {
         Args: {
           artifacts: Json
@@ -1214,6 +1224,10 @@ export type Database = {
       }
       retry_job: { Args: { job_id: number }; Returns: string }
       revoke_api_key: { Args: { id: string }; Returns: undefined }
+      revoke_share: {
+        Args: { revoke_token?: string; share_id: string }
+        Returns: undefined
+      }
       rotate_api_key: {
         Args: { grace_seconds?: number; id: string }
         Returns: Database["public"]["CompositeTypes"]["new_api_key"]
@@ -1241,6 +1255,7 @@ export type Database = {
           card: Json
           icon_asset_id?: string
           kind?: string
+          revoke_token?: string
           share_id?: string
           visibility?: string
         }
@@ -1253,7 +1268,12 @@ export type Database = {
         }
       }
       share_flow: {
-        Args: { flow: Json; share_id?: string; visibility?: string }
+        Args: {
+          flow: Json
+          revoke_token?: string
+          share_id?: string
+          visibility?: string
+        }
         Returns: Database["public"]["CompositeTypes"]["share_link"]
         SetofOptions: {
           from: "*"
@@ -1265,6 +1285,7 @@ export type Database = {
       share_session: {
         Args: {
           flow?: Json
+          revoke_token?: string
           session: Json
           share_id?: string
           visibility?: string
@@ -1306,6 +1327,14 @@ export type Database = {
         scopes: string[] | null
         expires_at: string | null
         key: string | null
+      }
+      own_share: {
+        share_id: string | null
+        url: string | null
+        resource_type: string | null
+        visibility: string | null
+        created_at: string | null
+        expires_at: string | null
       }
       share_link: {
         share_id: string | null

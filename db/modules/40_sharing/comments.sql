@@ -54,6 +54,11 @@ From app.hash_caller. Deleted with the share. Null for an unlisted share, and fo
 comment on column app.share_packages.counted_until is
   'Time until which the share counts for caller_hash; null if caller_hash is.';
 
+comment on column app.share_packages.revoke_hash is
+  'SHA-256 of the token with which revoke_share deletes the share; null without a token.';
+comment on column app.share_packages.owner_id is
+  'The signed-in user who made the share; null for other callers.';
+
 comment on table app.anonymous_bytes is
 $$Bytes that clients stored for sharing, in periods of ten minutes.
 
@@ -195,5 +200,7 @@ The foreign key to assets keeps the worker from deleting an icon while a session
 comment on column app.session_icons.session_id is 'The session that shows the icon.';
 comment on column app.session_icons.asset_id is 'The icon.';
 
+comment on type public.own_share is
+  'A live share of the signed-in user, with the URL of the page that shows it.';
 comment on type public.share_link is
 $$A share: its id, the URL of the page that shows it, and the time at which it expires.$$;

@@ -1,11 +1,15 @@
 -- app.find_share
 --
 -- Errors      PT409 share_id_taken
+-- The function of earlier releases, without revoke_token.
+drop function if exists app.find_share(uuid, text, text, bigint);
+
 create or replace function app.find_share(
   share_id uuid,
   resource_type text,
   visibility text,
-  request_hash bigint
+  request_hash bigint,
+  revoke_token uuid
 )
   returns public.share_link
   language plpgsql
@@ -27,6 +31,7 @@ begin
       and s.resource_type = find_share.resource_type
       and s.visibility = find_share.visibility
       and p.request_hash = find_share.request_hash
+      and p.revoke_hash is not distinct from sha256(uuid_send(find_share.revoke_token))
   ) then
     perform app.fail(
       409,
@@ -40,7 +45,7 @@ begin
 end
 $$;
 
-comment on function app.find_share(uuid, text, text, bigint) is
+comment on function app.find_share(uuid, text, text, bigint, uuid) is
 $$Returns the link of the live share that the same request made before.
 
 Returns null if share_id is free. 409 share_id_taken: another request made the share.$$;

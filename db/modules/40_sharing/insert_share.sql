@@ -6,13 +6,17 @@
 -- Why         the package comes first: without it, trigger _100_seal would build one. Callers check
 --             its size, before their rows repeat the check as a constraint, and lock the caller for
 --             a large package, before they lock anything else.
+-- The function of earlier releases, without revoke_token.
+drop function if exists app.insert_share(uuid, text, uuid, text, json, bigint);
+
 create or replace function app.insert_share(
   share_id uuid,
   resource_type text,
   resource_id uuid,
   visibility text,
   package json,
-  request_hash bigint
+  request_hash bigint,
+  revoke_token uuid
 )
   returns public.share_link
   language plpgsql
@@ -24,13 +28,17 @@ declare
 begin
   perform app.free_share_id(insert_share.share_id);
 
-  insert into app.share_packages (share_id, package, request_hash, caller_hash, counted_until)
+  insert into app.share_packages (
+    share_id, package, request_hash, caller_hash, counted_until, revoke_hash, owner_id
+  )
   values (
     insert_share.share_id,
     insert_share.package,
     insert_share.request_hash,
     case insert_share.visibility when 'public' then app.hash_caller() end,
-    case insert_share.visibility when 'public' then app.now() + interval '1 hour' end
+    case insert_share.visibility when 'public' then app.now() + interval '1 hour' end,
+    sha256(uuid_send(insert_share.revoke_token)),
+    app.find_sharer()
   );
   insert into public.shared_resources (id, resource_type, resource_id, visibility)
   values (
@@ -54,8 +62,8 @@ begin
 end
 $$;
 
-comment on function app.insert_share(uuid, text, uuid, text, json, bigint) is
+comment on function app.insert_share(uuid, text, uuid, text, json, bigint, uuid) is
 $$Inserts a share of a sealed resource with its package, and returns the link.
 
 resource_id: a row of the resource's table, or a new UUID if the resource has a package only.
-request_hash: from app.hash_request.$$;
+request_hash: from app.hash_request. revoke_token: of app.revoke_share, or null.$$;

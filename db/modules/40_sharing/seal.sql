@@ -39,12 +39,13 @@ begin
       and n.resource_id = any (v_type.ids)
       and n.visibility = 'public';
 
-    insert into app.share_packages (share_id, package, caller_hash, counted_until)
+    insert into app.share_packages (share_id, package, caller_hash, counted_until, owner_id)
     select
       n.id,
       app.build_package(n.resource_type, n.resource_id),
       case n.visibility when 'public' then app.hash_caller() end,
-      case n.visibility when 'public' then n.expires_at end
+      case n.visibility when 'public' then n.expires_at end,
+      app.find_sharer()
     from new_shares as n
     where n.resource_type = v_type.resource_type and n.resource_id = any (v_type.ids);
   end loop;

@@ -8,12 +8,17 @@
 -- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
 -- Locks       the caller (advisory) for a large card, the share_id (advisory), the icon's asset,
 --             then the caller's row of rate_limits
+-- The functions of earlier releases, without revoke_token.
+drop function if exists public.share_card(json, uuid, text, uuid, text);
+drop function if exists app.share_card(json, uuid, text, uuid, text);
+
 create or replace function app.share_card(
   card json,
   icon_asset_id uuid,
   kind text,
   share_id uuid,
-  visibility text
+  visibility text,
+  revoke_token uuid
 )
   returns public.share_link
   language plpgsql
@@ -43,7 +48,11 @@ begin
 
   perform app.lock_share_id(share_card.share_id);
   v_link := app.find_share(
-    share_card.share_id, 'card_' || share_card.kind, share_card.visibility, v_hash
+    share_card.share_id,
+    'card_' || share_card.kind,
+    share_card.visibility,
+    v_hash,
+    share_card.revoke_token
   );
   if v_link.share_id is not null then
     -- Parsing the card again was work, too.
@@ -69,12 +78,13 @@ begin
     app.insert_card(v_card, share_card.kind, share_card.icon_asset_id),
     share_card.visibility,
     v_package,
-    v_hash
+    v_hash,
+    share_card.revoke_token
   );
 end
 $$;
 
-comment on function app.share_card(json, uuid, text, uuid, text) is
+comment on function app.share_card(json, uuid, text, uuid, text, uuid) is
   'Shares a card in one transaction; see public.share_card.';
 
 create or replace function public.share_card(
@@ -82,7 +92,8 @@ create or replace function public.share_card(
   icon_asset_id uuid default null,
   kind text default 'character',
   share_id uuid default null,
-  visibility text default 'unlisted'
+  visibility text default 'unlisted',
+  revoke_token uuid default null
 )
   returns public.share_link
   language sql
@@ -90,16 +101,17 @@ create or replace function public.share_card(
   -- A large package may take longer than anon's 3 s when many come at once.
   set statement_timeout = '10s'
   set search_path = ''
-return app.share_card(card, icon_asset_id, kind, share_id, visibility);
+return app.share_card(card, icon_asset_id, kind, share_id, visibility, revoke_token);
 
-comment on function public.share_card(json, uuid, text, uuid, text) is
+comment on function public.share_card(json, uuid, text, uuid, text, uuid) is
 $$Shares a character or scenario card for an hour, in one request.
 
 card: Character Card V2, { spec: "chara_card_v2", spec_version: "2.0", data: { name, … } }, or V1 or
-V3, at most 5 MiB; it opens as V2. A missing or null field gets the default of the specification. icon_asset_id: the assetId of
-the answer of POST /api/assets, or null. kind: character (default) or scenario. share_id: a UUID
-that the client makes; repeating a request with the same id is safe. visibility: unlisted (default)
-or public. Returns { share_id, url, expires_at }.
+V3, at most 5 MiB; it opens as V2. A missing or null field gets the default of the specification.
+icon_asset_id: the assetId of the answer of POST /api/assets, or null. kind: character (default) or
+scenario. share_id: a UUID that the client makes; repeating a request with the same id is safe. visibility: unlisted (default)
+or public. revoke_token: a UUID with which revoke_share can delete the share, or null.
+Returns { share_id, url, expires_at }.
 get_shared_resource returns the same card with all unknown fields and extensions. It adds icon_url,
 createdAt and updatedAt to data.extensions, and cardSummary and version, which repeat creator_notes
 and character_version.
@@ -110,7 +122,7 @@ A public card may have at most 256 KiB; a caller may have at most 20 live public
 share_id_missing, visibility_unknown. 429 rate_limited, too_many_public_shares. 503 store_full.
 Origin 000, section 2.$$;
 
-grant execute on function app.share_card(json, uuid, text, uuid, text)
+grant execute on function app.share_card(json, uuid, text, uuid, text, uuid)
   to anon, authenticated, service_role;
-grant execute on function public.share_card(json, uuid, text, uuid, text)
+grant execute on function public.share_card(json, uuid, text, uuid, text, uuid)
   to anon, authenticated, service_role;

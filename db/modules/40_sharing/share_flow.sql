@@ -9,7 +9,16 @@
 -- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
 -- Locks       the caller (advisory) for a large flow, the share_id (advisory), new rows, then the
 --             caller's row of rate_limits
-create or replace function app.share_flow(flow json, share_id uuid, visibility text)
+-- The functions of earlier releases, without revoke_token.
+drop function if exists public.share_flow(json, uuid, text);
+drop function if exists app.share_flow(json, uuid, text);
+
+create or replace function app.share_flow(
+  flow json,
+  share_id uuid,
+  visibility text,
+  revoke_token uuid
+)
   returns public.share_link
   language plpgsql
   volatile
@@ -27,7 +36,9 @@ begin
   perform app.require_share_options(share_flow.share_id, share_flow.visibility);
 
   perform app.lock_share_id(share_flow.share_id);
-  v_link := app.find_share(share_flow.share_id, 'flow', share_flow.visibility, v_hash);
+  v_link := app.find_share(
+    share_flow.share_id, 'flow', share_flow.visibility, v_hash, share_flow.revoke_token
+  );
   if v_link.share_id is not null then
     -- Parsing the flow again was work, too.
     perform app.take_share_rate(octet_length(v_flow::text));
@@ -48,18 +59,20 @@ begin
     end,
     share_flow.visibility,
     v_flow,
-    v_hash
+    v_hash,
+    share_flow.revoke_token
   );
 end
 $$;
 
-comment on function app.share_flow(json, uuid, text) is
+comment on function app.share_flow(json, uuid, text, uuid) is
   'Shares a flow in one transaction; see public.share_flow.';
 
 create or replace function public.share_flow(
   flow json,
   share_id uuid default null,
-  visibility text default 'unlisted'
+  visibility text default 'unlisted',
+  revoke_token uuid default null
 )
   returns public.share_link
   language sql
@@ -67,15 +80,16 @@ create or replace function public.share_flow(
   -- A large package may take longer than anon's 3 s when many come at once.
   set statement_timeout = '10s'
   set search_path = ''
-return app.share_flow(flow, share_id, visibility);
+return app.share_flow(flow, share_id, visibility, revoke_token);
 
-comment on function public.share_flow(json, uuid, text) is
+comment on function public.share_flow(json, uuid, text, uuid) is
 $$Shares a flow for an hour, in one request.
 
 flow: { name, description, nodes, edges, responseTemplate, agents, dataStoreNodes, ifNodes } as the
 editor exports it, at most 5 MiB and 1000 nodes; get_shared_resource returns the same JSON.
 share_id: a UUID that the client makes; repeating a request with the same id is safe.
-visibility: unlisted (default) or public. Returns { share_id, url, expires_at }.
+visibility: unlisted (default) or public. revoke_token: a UUID with which revoke_share can delete
+the share, or null. Returns { share_id, url, expires_at }.
 A public flow may have at most 256 KiB, and each node counts 1 KiB more; a caller may have at most
 20 live public shares (app.settings).
 409 share_id_taken: the id belongs to another share. 413 package_too_large, public_share_too_large.
@@ -83,5 +97,7 @@ A public flow may have at most 256 KiB, and each node counts 1 KiB more; a calle
 visibility_unknown. 400 22P05: the flow has the character \u0000. 429 rate_limited,
 too_many_public_shares. 503 store_full. Origin 000, section 2: one request instead of five.$$;
 
-grant execute on function app.share_flow(json, uuid, text) to anon, authenticated, service_role;
-grant execute on function public.share_flow(json, uuid, text) to anon, authenticated, service_role;
+grant execute on function app.share_flow(json, uuid, text, uuid)
+  to anon, authenticated, service_role;
+grant execute on function public.share_flow(json, uuid, text, uuid)
+  to anon, authenticated, service_role;

@@ -9,11 +9,16 @@
 -- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
 -- Locks       the caller (advisory) for a large package, the share_id (advisory), the assets, then
 --             the caller's row of rate_limits
+-- The functions of earlier releases, without revoke_token.
+drop function if exists public.share_session(json, json, uuid, text);
+drop function if exists app.share_session(json, json, uuid, text);
+
 create or replace function app.share_session(
   session json,
   flow json,
   share_id uuid,
-  visibility text
+  visibility text,
+  revoke_token uuid
 )
   returns public.share_link
   language plpgsql
@@ -43,7 +48,13 @@ begin
 
   perform app.lock_share_id(share_session.share_id);
   v_hash := app.hash_request(json_build_array(v_session, v_flow));
-  v_link := app.find_share(share_session.share_id, 'session', share_session.visibility, v_hash);
+  v_link := app.find_share(
+    share_session.share_id,
+    'session',
+    share_session.visibility,
+    v_hash,
+    share_session.revoke_token
+  );
   if v_link.share_id is not null then
     -- Parsing the session again was work, too.
     perform app.take_share_rate(octet_length(v_session::text));
@@ -83,19 +94,21 @@ begin
     v_session_id,
     share_session.visibility,
     v_package,
-    v_hash
+    v_hash,
+    share_session.revoke_token
   );
 end
 $$;
 
-comment on function app.share_session(json, json, uuid, text) is
+comment on function app.share_session(json, json, uuid, text, uuid) is
   'Shares a session in one transaction; see public.share_session.';
 
 create or replace function public.share_session(
   session json,
   flow json default null,
   share_id uuid default null,
-  visibility text default 'unlisted'
+  visibility text default 'unlisted',
+  revoke_token uuid default null
 )
   returns public.share_link
   language sql
@@ -103,9 +116,9 @@ create or replace function public.share_session(
   -- A large package may take longer than anon's 3 s when many come at once.
   set statement_timeout = '10s'
   set search_path = ''
-return app.share_session(session, flow, share_id, visibility);
+return app.share_session(session, flow, share_id, visibility, revoke_token);
 
-comment on function public.share_session(json, json, uuid, text) is
+comment on function public.share_session(json, json, uuid, text, uuid) is
 $$Shares a session for an hour, in one request.
 
 session: { title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation,
@@ -113,7 +126,8 @@ chat_styles, flow_id }. background_id, cover_id and icon_asset_id of each card a
 the answer of POST /api/assets, or null; the other ids are the client's own. flow: the session's
 flow as share_flow takes it, or null. At most 5 MiB and 1000 cards. share_id: a UUID that the
 client makes; repeating a request with the same id is safe. visibility: unlisted (default) or
-public. Returns { share_id, url, expires_at }.
+public. revoke_token: a UUID with which revoke_share can delete the share, or null.
+Returns { share_id, url, expires_at }.
 get_shared_resource returns the same session with icon_url in each card, background_url, cover_url
 and flow. flow is the flow of this request. If this request has none, flow is the row of table flows
 with the id flow_id if its share is alive, and otherwise null.
@@ -124,7 +138,7 @@ public shares (app.settings).
 too_many_nodes, visibility_unknown. 429 rate_limited, too_many_public_shares. 503 store_full.
 Origin 000, section 2.$$;
 
-grant execute on function app.share_session(json, json, uuid, text)
+grant execute on function app.share_session(json, json, uuid, text, uuid)
   to anon, authenticated, service_role;
-grant execute on function public.share_session(json, json, uuid, text)
+grant execute on function public.share_session(json, json, uuid, text, uuid)
   to anon, authenticated, service_role;

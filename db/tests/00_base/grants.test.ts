@@ -186,6 +186,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
   job_graph: async () => ({ job_id: await findJob('completed-run') }),
   job_tree: async () => ({ job_id: await findJob('completed-run') }),
   list_dramas: async () => ({ page_size: 1, after: null, owner_id: ana.id }),
+  list_shares: async () => ({}),
   publish_template_version: async () => ({
     name: 'demo',
     version: '3.0.0',
@@ -205,6 +206,12 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
   }),
   retry_job: async (role) => ({ job_id: await findJob(role === 'service_role' ? 'cancelled-run' : 'failed-run') }),
   revoke_api_key: async () => ({ id: await findKey('read') }),
+  revoke_share: async (role) => {
+    const share = { share_id: crypto.randomUUID(), revoke_token: crypto.randomUUID() }
+    const flow = { name: 'n', nodes: [], edges: [] }
+    expect(await send(role, 'POST', 'rpc/share_flow', { flow, ...share })).toMatchObject({ status: 200 })
+    return share
+  },
   rotate_api_key: async () => ({ id: await findKey('write'), grace_seconds: 1 }),
   save_drama_complete: async () => ({ drama: { title: 't', episodes: [{ title: 'e' }] }, owner_id: ana.id }),
   set_default_version: async () => ({ name: 'demo', version: '1.1.0' }),
@@ -215,17 +222,20 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
     kind: 'character',
     share_id: crypto.randomUUID(),
     visibility: 'public',
+    revoke_token: crypto.randomUUID(),
   }),
   share_flow: async () => ({
     flow: { name: 'n', nodes: [], edges: [], agents: { a: { name: 'n', promptMessages: [], temperature: 1 } } },
     share_id: crypto.randomUUID(),
     visibility: 'public',
+    revoke_token: crypto.randomUUID(),
   }),
   share_session: async () => ({
     session: { title: 't', background_id: await findAsset(), all_cards: [{ icon_asset_id: await findAsset() }] },
     flow: { name: 'n', nodes: [], edges: [] },
     share_id: crypto.randomUUID(),
     visibility: 'public',
+    revoke_token: crypto.randomUUID(),
   }),
   submit_run: async () => ({ spec: { key: 'k', type: 'noop' }, owner_id: ana.id, idempotency_key: 'k' }),
   template_manifest: async () => ({ name: 'demo', version: 'default', locale: 'en', key: 'k' }),
