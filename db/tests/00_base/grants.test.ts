@@ -185,6 +185,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
   get_shared_resource: async () => ({ share_id: shareId }),
   job_graph: async () => ({ job_id: await findJob('completed-run') }),
   job_tree: async () => ({ job_id: await findJob('completed-run') }),
+  get_media_limits: async () => ({ owner_id: ana.id }),
   list_dramas: async () => ({ page_size: 1, after: null, owner_id: ana.id }),
   list_shares: async () => ({}),
   publish_template_version: async () => ({
