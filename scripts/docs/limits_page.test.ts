@@ -51,7 +51,7 @@ test('lists a new setting with its default, whom it limits and what happens beyo
 
 test('names a fixed limit whose function changed', async () => {
   const { rows } = await client.query(
-    "select replace(pg_get_functiondef('gate.pre_request'::regproc), '6291456', '5 * 1048576') as changed",
+    "select replace(pg_get_functiondef('app.require_body_length'::regproc), '6291456', '5 * 1048576') as changed",
   )
   await client.query(rows[0].changed)
   const { problems } = await drawLimits(client)

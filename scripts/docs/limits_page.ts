@@ -47,8 +47,9 @@ const introduction = `# Limits
 
 Plinth limits what one caller can cost, fill or delay. This page lists every limit with its default, whom it limits, and
 what happens beyond it. A status and a slug are the answer that the caller gets; [errors](../errors.md) says what to do
-next. A **caller** is the signed-in user, or else the client address: an IPv4 address or an IPv6 /64. A /48
-has 16 times the limits of a /64. An API key counts as its owner. \`service_role\` is trusted, so limits of callers do not count its requests.
+next. A **caller** is the signed-in user, or else the client address: an IPv4 address or an IPv6 /64. A /48 has 16 times
+the limits of a /64. An API key counts as its owner. \`service_role\` is trusted, so limits of callers do not count its
+requests.
 
 Rates are token buckets: a caller may use the whole rate at once, and gets it back evenly. The answer
 429 \`rate_limited\` has the seconds to wait in \`Retry-After\`. A refused request changes nothing.
