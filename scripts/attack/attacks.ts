@@ -1,8 +1,9 @@
-import { attackFromOneNetwork, attackOtherAddresses } from './addresses.ts'
+import { attackFromOneNetwork, attackOneBucket, attackOtherAddresses } from './addresses.ts'
 import { attackWithBigBody, attackWithTwoLengths } from './big_bodies.ts'
 import { attackByBuyingAgain, attackByCancellingEarly, attackByOrderingVideos } from './buy_again.ts'
 import { attackDeletedMedia } from './deleted_media.ts'
 import { attackFileNames } from './file_names.ts'
+import { attackWithReads } from './hold_connections.ts'
 import { attackLogs } from './log_flood.ts'
 import { attackByPlannerStatistics } from './planner_statistics.ts'
 import { attackWithPublicFlows, attackWithPublicShares } from './public_flows.ts'
@@ -19,6 +20,8 @@ export const quickAttacks: Record<string, Attack> = {
   'buy-again': attackByBuyingAgain,
   'cancel-early': attackByCancellingEarly,
   'order-videos': attackByOrderingVideos,
+  'big-body': (target) => attackWithBigBody(target, 'announced'),
+  'chunked-body': (target) => attackWithBigBody(target, 'chunked'),
   'two-lengths': attackWithTwoLengths,
   'slow-uploads': attackWithSlowUploads,
   'uploaded-bytes': attackWithUploadedBytes,
@@ -27,6 +30,7 @@ export const quickAttacks: Record<string, Attack> = {
   'deleted-media': attackDeletedMedia,
   'one-network': attackFromOneNetwork,
   'other-addresses': attackOtherAddresses,
+  'one-bucket': attackOneBucket,
   'anonymous-bytes': attackWithAnonymousBytes,
   'saved-bytes': attackWithSavedBytes,
   'public-flows': attackWithPublicFlows,
@@ -36,8 +40,7 @@ export const quickAttacks: Record<string, Attack> = {
   logs: attackLogs,
 }
 
-/** Attacks that take longer, or much memory where they succeed. */
+/** Attacks that take longer, or measure times, which a busy machine changes. */
 export const slowAttacks: Record<string, Attack> = {
-  'big-body': (target) => attackWithBigBody(target, 'announced'),
-  'chunked-body': (target) => attackWithBigBody(target, 'chunked'),
+  reads: attackWithReads,
 }

@@ -72,7 +72,7 @@ export async function floodReads(options: {
 }
 
 async function prepareReads(url: string, headers: Record<string, string>, agent: Agent): Promise<string[]> {
-  const agents = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`a${n}`, { name: 'a' }]))
+  const agents = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`a${n}`, { name: 'a' }]))
   const flow = { name: 'flood', description: 'a'.repeat(2999), nodes: [], edges: [], agents }
   const share_id = crypto.randomUUID()
   const body = JSON.stringify({ flow, share_id, visibility: 'public' })

@@ -4,7 +4,7 @@ import { isAccepted, judge, shareFlow, type Target, type Verdict } from './targe
 export async function attackWithPublicFlows(target: Target): Promise<Verdict> {
   const address = '203.0.113.80'
   const text = 'x'.repeat(4_900_000)
-  for (let share = 0; share < 3; share++) {
+  for (let share = 0; share < 2; share++) {
     isAccepted(
       await shareFlow(target, { address }, flowOf(text), 'public'),
       'package_too_large',
@@ -16,11 +16,11 @@ export async function attackWithPublicFlows(target: Target): Promise<Verdict> {
   const list = await target.ask('/flows', { address: '203.0.113.81' })
   if (list.status !== 200) throw new Error(`The list: ${list.status} ${list.text.slice(0, 300)}`)
   return judge({
-    name: 'three public flows of 4.9 MB: the list of flows that others read',
+    name: 'two public flows of 4.9 MB: the list of flows that others read',
     figure: list.text.length / 1e6,
     unit: 'MB',
     bound: 5.3,
-    before: { figure: 14.7, on: '2026-11-27' },
+    before: { figure: 9.8, on: '2026-11-27' },
   })
 }
 
