@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream'
 import { GetObjectCommand, ListObjectsV2Command, type S3Client, type S3ServiceException } from '@aws-sdk/client-s3'
+import { fileMaxBytes, inflate, tooLarge } from './inflate.ts'
 import { Misuse, Refusal, retry } from './retry.ts'
-
-const fileMaxBytes = 8 * 2 ** 20
 
 /** The files `<prefix><id>/drama.json` of a bucket. */
 export type DramaFiles = {
@@ -37,7 +36,8 @@ export function createDramaFiles(store: S3Client, bucket: string, prefix: string
     return retry('The store', async (isLast) => {
       try {
         const file = await store.send(new GetObjectCommand({ Bucket: bucket, Key: `${prefix}${id}/drama.json` }))
-        return await read(file.Body as Readable | undefined, file.ContentLength)
+        const bytes = await read(file.Body as Readable | undefined, file.ContentLength)
+        return decode(await inflate(bytes, file.ContentEncoding))
       } catch (error) {
         if (error instanceof Refusal) throw error
         const { name, message, $metadata } = error as S3ServiceException
@@ -64,7 +64,7 @@ export function createDramaFiles(store: S3Client, bucket: string, prefix: string
 }
 
 /** Reads a file and counts its bytes while reading, because an answer may name no size or a wrong size. */
-async function read(body: Readable | undefined, length = 0): Promise<string> {
+async function read(body: Readable | undefined, length = 0): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = length
   if (bytes <= fileMaxBytes) {
@@ -77,10 +77,14 @@ async function read(body: Readable | undefined, length = 0): Promise<string> {
   }
   if (bytes > fileMaxBytes) {
     body?.destroy()
-    throw new Refusal(`drama.json has more than ${fileMaxBytes / 2 ** 20} MiB`)
+    throw tooLarge()
   }
+  return Buffer.concat(chunks)
+}
+
+function decode(bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
     throw new Refusal('drama.json is not UTF-8', { cause })
   }

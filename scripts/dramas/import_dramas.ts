@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { inParallel } from '../../worker/shared/in_parallel.ts'
 import type { DramaFiles } from './drama_files.ts'
-import { parseExactly } from './exact_json.ts'
+import { findNonNumber, parseExactly } from './exact_json.ts'
 import { mapDrama } from './map_drama.ts'
 import type { Counts } from './progress.ts'
 import { Misuse, Outage, Refusal } from './retry.ts'
@@ -71,7 +71,13 @@ function parse(text: string): unknown {
     return parseExactly(text)
   } catch (cause) {
     if (cause instanceof RangeError) throw new Refusal(`drama.json is nested too deeply: ${cause.message}`, { cause })
-    throw new Refusal('drama.json is not JSON', { cause })
+    const place = findNonNumber(text)
+    throw new Refusal(
+      place === undefined
+        ? `drama.json is not JSON: ${(cause as Error).message}`
+        : `drama.json is not JSON: ${place}, and JSON has no such number`,
+      { cause },
+    )
   }
 }
 

@@ -42,6 +42,7 @@ export function mapDrama(externalId: string, source: unknown, ownerId: string): 
     language: top.text('language', 'lang'),
     style: top.text('style', 'art_style', 'visual_style'),
     model: top.text('model', 'llm_model'),
+    ...top.createdAt('created_at', 'created', 'creation_time', 'timestamp'),
     cover_url: top.url('cover_url', 'cover_image_url', 'cover', 'thumbnail_url', 'poster_url', 'image_url'),
     characters: characters.map(({ document }) => document),
     episodes: episodes.map((one, n) => mapEpisode(one, n, name, who)),
@@ -129,6 +130,12 @@ class Fields {
     return this.find(names, (value) => (typeof value === 'string' && httpUrl.test(value) ? value : undefined)) ?? null
   }
 
+  /** Reads when it was created. Returns nothing if no field has a time. */
+  createdAt(...names: string[]): { created_at?: string } {
+    const created_at = this.find(names, toTime)
+    return created_at === undefined ? {} : { created_at }
+  }
+
   list(...names: string[]): unknown[] {
     return (
       this.find(names, (value) => (Array.isArray(value) ? value : isObject(value) ? listByKey(value) : undefined)) ?? []
@@ -173,6 +180,17 @@ class Fields {
 function toId(value: unknown): string | undefined {
   if (isExactNumber(value)) return numberText(value)
   return typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined
+}
+
+/** Reads a time in ISO 8601, which is UTC if it names no zone, or in seconds or milliseconds since 1970. */
+function toTime(value: unknown): string | undefined {
+  let ms: number | undefined
+  if (typeof value === 'number' && value >= 1e8) ms = value < 1e11 ? value * 1000 : value
+  const iso = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s?(Z|[+-]\d\d:?\d\d)?)?$/i
+  const [, date, time = '00:00', zone = 'Z'] = (typeof value === 'string' && iso.exec(value)) || []
+  if (date !== undefined) ms = Date.parse(`${date}T${time}${zone.toUpperCase().replace(/(\d\d)(\d\d)$/, '$1:$2')}`)
+  // February 31 is no day, and a year has four digits.
+  return ms === undefined || Number.isNaN(ms) || ms > 253_402_300_799_999 ? undefined : new Date(ms).toISOString()
 }
 
 /** Reads a text, a list of texts, or a list of lines with their speakers. */

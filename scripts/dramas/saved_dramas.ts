@@ -35,7 +35,8 @@ export function createSavedDramas(supabase: SupabaseClient, owner: string): Save
           await findKnown([id])
           throw new Refusal(reason)
         }
-        if (status === 0 || status >= 500 || status === 429) throw new Error(reason)
+        // 401: the key has worked before. Hosted Supabase refuses good tokens when its clocks differ (PGRST303).
+        if (status === 0 || status >= 500 || status === 429 || status === 401) throw new Error(reason)
         // An earlier attempt saved the drama, but its answer was lost.
         if (status === 409 && attempt > 1 && (await findKnown([id])).has(id)) return
         // An answer of a gateway has no code.

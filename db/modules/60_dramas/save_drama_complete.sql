@@ -89,8 +89,8 @@ drama: a document as docs/drama.schema.json describes it, 4 MiB at most in the f
 get_drama_complete returns. Parts that are new are inserted (their ids may be left out), changed
 parts are updated, missing parts are deleted; lists keep their order.
 updated_at: as get_drama_complete returned it; only a new drama may lack updated_at. options,
-run_id, *_job_id and created_at are ignored. owner_id: service_role must send this parameter; all
-other callers leave it out.
+run_id, *_job_id and created_at are ignored, except that service_role may send the created_at of a
+new drama. owner_id: service_role must send this parameter; all other callers leave it out.
 Returns the drama as it is stored now.
 404 drama_not_found: the drama, or a character, episode or scene in it, does not belong to the
 owner. 409 drama_changed: somebody changed or deleted the drama since it was read. 409

@@ -25,21 +25,29 @@ begin
     coalesce(n.model, '') as model,
     n.cover_url,
     coalesce(n.extra, '{}') as extra,
+    -- Only service_role imports dramas with their age. For all others, the field is ignored.
+    case
+      when auth.role() = 'service_role' and app.is_time(n.created_at)
+        then least(n.created_at::timestamptz, app.now())
+      else now()
+    end as created_at,
     n.updated_at,
     n.id is null or n.updated_at is null as may_be_new
   into v_new
   from json_to_record(save_drama_row.drama) as n (
     id uuid, external_id text, title text, premise text, logline text, genre text, language text,
-    style text, model text, cover_url text, extra json, updated_at timestamptz
+    style text, model text, cover_url text, extra json, created_at text,
+    updated_at timestamptz
   );
 
   insert into public.dramas (
     id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url,
-    extra
+    extra, created_at
   )
   select
     v_new.id, save_drama_row.owner_id, v_new.external_id, v_new.title, v_new.premise, v_new.logline,
-    v_new.genre, v_new.language, v_new.style, v_new.model, v_new.cover_url, v_new.extra
+    v_new.genre, v_new.language, v_new.style, v_new.model, v_new.cover_url, v_new.extra,
+    v_new.created_at
   -- A drama that was read and then deleted is not inserted again.
   where v_new.may_be_new
   on conflict do nothing;

@@ -66,6 +66,23 @@ test('refuses anonymous callers every function and table of dramas, except the l
   })
 })
 
+test('lets service_role say when a new drama was created, and nobody else', async () => {
+  const owner_id = dramas.users.ana.id
+  const created_at = '2020-02-03T04:05:06+00:00'
+  const old = await save(service, { ...smallDrama(), created_at }, { owner_id })
+  expect(old.data).toMatchObject({ created_at })
+  const later = await save(service, { ...old.data, title: 'Later', created_at: '2021-01-01T00:00:00Z' }, { owner_id })
+  expect(later.data).toMatchObject({ title: 'Later', created_at })
+  for (const [who, unused] of [
+    [ana, created_at],
+    [service, 'last year'],
+    [service, '2999-01-01T00:00:00Z'],
+  ] as const) {
+    const { data } = await save(who, { ...smallDrama(), created_at: unused }, who === ana ? {} : { owner_id })
+    expect(Math.abs(Date.parse(data.created_at) - Date.now())).toBeLessThan(3_600_000)
+  }
+})
+
 test('lets service_role read any drama, and save one for the owner that it names', async () => {
   const { data } = await save(service, smallDrama(), { owner_id: dramas.users.ana.id })
   expect((await open(ana, data.id)).data).toEqual(data)
