@@ -1319,6 +1319,9 @@ export type Database = {
         videos_per_day: number | null
         videos_reserved: number | null
         videos_left: number | null
+        bytes_stored: number | null
+        bytes_used: number | null
+        bytes_left: number | null
       }
       new_api_key: {
         id: string | null

@@ -473,7 +473,7 @@ test.each([
 })
 
 test.each([['yesterday'], [7], [null], ['2025-13-01'], [1e300]])(
-  'keeps %j, which is no time, in extra',
+  'keeps %j in extra, because it names no time',
   (createdAt) => {
     const mapped = mapDrama('x', { title: 'A', createdAt }, owner)
     expect(mapped).not.toHaveProperty('created_at')

@@ -189,7 +189,7 @@ function toTime(value: unknown): string | undefined {
   const iso = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s?(Z|[+-]\d\d:?\d\d)?)?$/i
   const [, date, time = '00:00', zone = 'Z'] = (typeof value === 'string' && iso.exec(value)) || []
   if (date !== undefined) ms = Date.parse(`${date}T${time}${zone.toUpperCase().replace(/(\d\d)(\d\d)$/, '$1:$2')}`)
-  // February 31 is no day, and a year has four digits.
+  // A date may not exist, such as February 31, and a year has four digits.
   return ms === undefined || Number.isNaN(ms) || ms > 253_402_300_799_999 ? undefined : new Date(ms).toISOString()
 }
 

@@ -156,7 +156,8 @@ comment on column app.media_returns.images is 'The images that are given back.';
 comment on column app.media_returns.videos is 'The videos that are given back.';
 
 comment on type public.media_limits is
-  'The images and videos of dramas that a user may reserve today, has reserved, and has left.';
+  'The images and videos of dramas that a user may reserve today, has reserved, and has left; and the '
+  'bytes that the user may store, has stored, and has left.';
 
 comment on table app.drama_requests is
   'The request that generated a drama with an idempotency key, to compare with later requests.';

@@ -20,9 +20,13 @@ begin
     greatest(0, p.images_per_day - c.images),
     p.videos_per_day,
     c.videos,
-    greatest(0, p.videos_per_day - c.videos)
+    greatest(0, p.videos_per_day - c.videos),
+    p.bytes_stored,
+    s.bytes,
+    greatest(0, p.bytes_stored - s.bytes)
   into v_limits
   from app.count_media(v_owner_id, app.utc_day()) as c
+  cross join app.count_owner_bytes(v_owner_id) as s (bytes)
   left join public.users as u on u.id = v_owner_id
   left join public.plans as p on p.id = u.plan_id;
 
@@ -31,7 +35,7 @@ end
 $$;
 
 comment on function app.get_media_limits(uuid) is
-  'Returns the images and videos that are left today; see public.get_media_limits.';
+  'Returns the images and videos that are left today, and the bytes; see public.get_media_limits.';
 
 create or replace function public.get_media_limits(owner_id uuid default null)
   returns public.media_limits
@@ -41,11 +45,12 @@ create or replace function public.get_media_limits(owner_id uuid default null)
 return app.get_media_limits(owner_id);
 
 comment on function public.get_media_limits(uuid) is
-$$Returns how many images and videos of dramas the caller may still request today.
+$$Returns how many images and videos of dramas the caller may still request today, and how many
+bytes their dramas may still store.
 
 owner_id: for service_role, the user. Returns { day_ends_at, images_per_day, images_reserved,
-images_left, videos_per_day, videos_reserved, videos_left }. The numbers per day are those of the
-user's plan. A run reserves its media when it starts, and gives back at its end what it did not
+images_left, videos_per_day, videos_reserved, videos_left, bytes_stored, bytes_used, bytes_left }.
+The numbers per day and bytes_stored are those of the user's plan. A run reserves its media when it starts, and gives back at its end what it did not
 begin. The ceiling of all users may refuse a request earlier.
 401 not_signed_in. 404 owner_not_found. 422 owner_missing.$$;
 

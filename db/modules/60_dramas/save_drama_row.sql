@@ -29,7 +29,7 @@ begin
     case
       when auth.role() = 'service_role' and app.is_time(n.created_at)
         then least(n.created_at::timestamptz, app.now())
-      else now()
+      else app.now()
     end as created_at,
     n.updated_at,
     n.id is null or n.updated_at is null as may_be_new

@@ -1,6 +1,6 @@
 -- The bytes that an owner may store: plans.bytes_stored.
 begin;
-select plan(23);
+select plan(25);
 
 create temporary table users_of as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -31,6 +31,16 @@ select is(
   pg_temp.used(), (select sum(octet_length(p.package::text)) from app.drama_packages as p),
   'counts the bytes of the documents as they are read'
 );
+
+create temporary table used as select pg_temp.used() as bytes;
+grant select on used to public;
+select tests.sign_in((select ana from users_of));
+select results_eq(
+  'select bytes_stored, bytes_used, bytes_left from get_media_limits()',
+  format('select 1073741824::bigint, %s::bigint, 1073741824 - %1$s::bigint', (select bytes from used)),
+  'tells the user what the plan allows, what is used and what is left'
+);
+reset role;
 
 -- When the plan has no byte more
 select pg_temp.allow(pg_temp.used());
@@ -72,6 +82,7 @@ select throws_ok(
 select pg_temp.allow(1000);
 select tests.sign_in((select ana from users_of));
 select lives_ok('select pg_temp.save(2, 2300)', 'saves a drama that becomes smaller beyond the limit, too');
+select is((select bytes_left from get_media_limits()), 0::bigint, 'nothing is left beyond the limit');
 reset role;
 select set_config('request.jwt.claims', '{"role": "service_role"}', true);
 set local role service_role;
