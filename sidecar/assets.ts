@@ -30,7 +30,7 @@ export type AssetOptions = {
 }
 
 /** A caller's name for limits. It is everybody's name while no header is trusted to name the address. */
-type Caller = { caller: string; is_everybody: boolean }
+type Caller = { caller: string; is_everybody: boolean; network: string | undefined }
 
 /** The cost of an upload so far, the size of the largest file, and the refusal of a larger one: from sidecar.start_upload. */
 type Limit = { units: number; maxBytes: number; tooLarge: () => Refusal }
@@ -88,19 +88,25 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     }
   })
 
-  function takePlaces({ caller, is_everybody }: Caller): () => void {
+  /** Takes a place of the caller, of its IPv6 network, which has four times as many, and of the process. */
+  function takePlaces({ caller, network, is_everybody }: Caller): () => void {
+    const taken: (() => void)[] = []
+    const leave = () => {
+      for (const giveBack of taken) giveBack()
+    }
+    const take = (name: string, limit: number, refuse: () => Refusal) => {
+      const giveBack = places.take(name, limit)
+      if (giveBack) return void taken.push(giveBack)
+      leave()
+      throw refuse()
+    }
     // Without addresses, a share for each caller would only be a smaller number of places for everybody.
-    const leaveOwn = is_everybody ? () => {} : places.take(caller, placesOfCaller)
-    if (!leaveOwn) throw tooManyUploads(placesOfCaller)
-    const leaveAll = places.take('all', uploadsAtOnce)
-    if (!leaveAll) {
-      leaveOwn()
-      throw noRoom()
+    if (!is_everybody) {
+      take(caller, placesOfCaller, () => tooManyUploads(placesOfCaller))
+      if (network) take(network, 4 * placesOfCaller, () => tooManyUploads(4 * placesOfCaller))
     }
-    return () => {
-      leaveOwn()
-      leaveAll()
-    }
+    take('all', uploadsAtOnce, noRoom)
+    return leave
   }
 
   async function upload(request: FastifyRequest, { caller }: Caller): Promise<Asset> {
@@ -125,9 +131,10 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     const [row] = await call<{ client_address_header: string | null }>('sidecar.client_address_header', {})
     const name = row?.client_address_header
     const sent = name && !secretHeaders.has(name) ? { [name]: headers[name] } : {}
-    const [found] = await call<Caller>('sidecar.find_uploader', { headers: JSON.stringify(sent) })
+    const headersText = JSON.stringify(sent)
+    const [found, network] = await call<Omit<Caller, 'network'>>('sidecar.find_uploader', { headers: headersText })
     if (!found) throw new Error('sidecar.find_uploader returned no row')
-    return found
+    return { ...found, network: network?.caller }
   }
 
   async function start(caller: string, announced: number): Promise<Limit> {
@@ -359,7 +366,7 @@ function noRoom(cause?: unknown): Refusal {
 }
 
 function tooManyUploads(places: number): Refusal {
-  const message = `You have ${places} uploads in progress, and no more are allowed.`
+  const message = `Your client address has ${places} uploads in progress, and no more are allowed.`
   const hint = 'Wait until one of them is done. Send fewer files at the same time.'
   return refusal(429, 'too_many_uploads', message, hint, { retryAfter: 1 })
 }

@@ -108,6 +108,15 @@ test('an address with 150 slow connections has a tenth of the places, and all ot
   await expect.poll(async () => (await upload('192.0.2.1')).status, { timeout: 10_000 }).toBe(201)
 })
 
+test('an IPv6 network of size /48 has four times the places of a /64', async () => {
+  const statuses: number[] = []
+  for (let n = 0; n < 100; n++) void begin(`2001:db8:1:${n % 10}::1`).status.then((status) => statuses.push(status))
+  await expect.poll(() => statuses.length, { timeout: 20_000 }).toBe(20)
+  expect(new Set(statuses)).toEqual(new Set([429]))
+  expect((await upload('2001:db8:1:99::1')).status).toBe(429)
+  expect((await upload('2001:db8:2::1')).status).toBe(201)
+})
+
 test('without a header that names addresses, all places are everybody’s', async () => {
   await db.query('update app.settings set client_address_header = null')
   const answers = Array.from({ length: 30 }, () => begin('192.0.2.1').status)

@@ -39,8 +39,9 @@ export type Gateway = {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const server = fastify({
     forceCloseConnections: true,
-    // Slow clients cannot keep connections: a request has 20 s for its headers, and 5 minutes for all of its bytes.
-    requestTimeout: 300_000,
+    // Slow clients cannot keep connections: a request has 20 s for its headers. For all of its bytes it has a minute more than
+    // the sidecar allows an upload, which must not end here.
+    requestTimeout: 1_860_000,
     http: { headersTimeout: options.headersTimeoutMs ?? 20_000, connectionsCheckingInterval: 1000 },
     clientErrorHandler: refuseUnreadable,
     // The router cannot decode the URL.

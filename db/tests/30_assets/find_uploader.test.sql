@@ -1,5 +1,5 @@
 begin;
-select plan(5);
+select plan(6);
 
 -- Given no header that is trusted to name the address
 select tests.become('sidecar');
@@ -17,6 +17,11 @@ select results_eq(
   $$ select caller, is_everybody from sidecar.find_uploader('{"x-client": "192.0.2.1"}') $$,
   $$ values ('address 192.0.2.1', false) $$,
   'a caller is named by its address'
+);
+select results_eq(
+  $$ select caller, is_everybody from sidecar.find_uploader('{"x-client": "2001:db8:1:2::3"}') $$,
+  $$ values ('address 2001:db8:1:2::/64', false), ('address 2001:db8:1::/48', false) $$,
+  'an IPv6 caller is named by its network, and then by the network of its provider''s customer'
 );
 select results_eq(
   $$ select caller, is_everybody from sidecar.find_uploader('{"x-client": "no address"}') $$,

@@ -73,6 +73,23 @@ test('no row is lost, and what an operator changed stays changed', async () => {
   expect(rows).toEqual([{ url: 'https://share.example.com', cron: '7 * * * *', plan: 'Our own words.', failures: 7 }])
 })
 
+test('assets lose the names of their files, and keep their objects, times and bytes', async () => {
+  const { rows } = await client.query(
+    `select a.name, a.object_key ~ '/f[0-9]\\.png$' as is_same_key, a.status = t.status as is_same_status,
+       t.status_at < now() - interval '30 minutes' as is_old
+     from assets as a
+     join app.asset_times as t on t.asset_id = a.id
+     order by a.size_byte`,
+  )
+  const asset = { name: 'file.png', is_same_key: true, is_same_status: true }
+  expect(rows).toEqual([false, false, true, true].map((is_old) => ({ ...asset, is_old })))
+  const { rows: sums } = await client.query(
+    `select s.stored::integer, s.unreferenced::integer, (select name from app.asset_uploads) as upload
+     from app.sum_asset_bytes() as s`,
+  )
+  expect(sums).toEqual([{ stored: 1500, unreferenced: 1500, upload: 'file.png' }])
+})
+
 test('shares, API keys, templates and dramas answer as before', async () => {
   const share = async (id: string) =>
     (await client.query('select public.get_shared_resource($1) as value', [id])).rows[0].value
