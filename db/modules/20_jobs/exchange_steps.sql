@@ -73,9 +73,14 @@ outcome:
 - completed: output, and children (steps as submit_run describes them). An output that is too large
   and malformed children fail the step permanently.
 - failed: error { slug, message }, is_permanent, retry_in_ms (a delay that a provider named; no step
-  of the lane starts before it is over), crashed (true: the next attempt runs alone in its process).
-- rescheduled: state, retry_in_ms, progress.
-- returned: the step is queued again, and counts neither a failure nor a loss.
+  of the lane starts before it is over, or app.settings.lane_hold_max is), day_ends_in_ms (when the
+  provider's day ends, whose quota is used up: 25 hours at most), crashed (true: the next attempt
+  runs alone in its process), state (null: the operation that the state describes has ended; without
+  this key the step keeps its state).
+- rescheduled: state (null: none), retry_in_ms (366 days at most), progress. A step fails after
+  job_types.max_turns turns.
+- returned: the step is queued again, and counts neither a failure nor a loss. retry_in_ms; begun
+  (true: the handler was called).
 - lost: the process of the step ended or stalled while the step may have been running; error
   { slug, message } says why. The step counts a loss instead of a failure, and its next attempt runs
   alone in its process. After job_types.max_losses losses the step fails.

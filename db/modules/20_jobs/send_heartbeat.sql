@@ -60,7 +60,7 @@ comment on function worker.send_heartbeat(uuid, jsonb, jsonb) is
 $$Reports that a worker is alive, which steps it holds, and which versions of which types it knows.
 
 running: [{ id, fence, progress, waiting }], including steps whose results are not handed in yet.
-waiting: true for a step that was claimed but has not begun. Clients see these steps as running from
+waiting: true for a step that was claimed but has not begun. Clients see the others as running from
 now on, with their progress. versions: { type: version } of the handlers. The worker claims no steps
 of other types, and none of a later version.
 Returns { stop: [{ id, fence }], wake_in_ms, lease_ms }. stop: steps whose handlers the worker must
