@@ -1,6 +1,6 @@
 -- Runs reserve the images and videos that they may make in their owner's day, and give back what they never began.
 begin;
-select plan(42);
+select plan(44);
 
 create temporary table users_of as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -229,6 +229,32 @@ select matches(
 );
 reset role;
 update app.settings set buying_is_stopped = false;
+
+-- When of two videos one has saved its state, the run is retried, and only the other one begins
+select tests.sign_in((select ana from users_of));
+select tests.generate('two');
+reset role;
+select tests.claim_steps();
+select tests.hand_in_result('outline', jsonb_set(
+  tests.media_children(7), '{children}', (tests.media_children(7) -> 'children') || (tests.media_children(8) -> 'children')), 10);
+select tests.hand_in_result('video7', '{"outcome": "rescheduled", "state": {"operation": "o"}}');
+select tests.sign_in((select ana from users_of));
+select cancel_job(tests.run('two'));
+reset role;
+create temporary table day as select c.videos from users_of as u, app.count_media(u.ana, app.utc_day()) as c;
+select tests.sign_in((select ana from users_of));
+select retry_job(tests.run('two'));
+reset role;
+update app.job_queue as q set run_at = 'infinity' from jobs as j where j.id = q.job_id and j.key = 'video7';
+select tests.claim_steps();
+select is(tests.statuses_of('video7', 'video8'), 'queued running', 'has begun one of the two videos');
+select tests.sign_in((select ana from users_of));
+select cancel_job(tests.run('two'));
+reset role;
+select is(
+  (select c.videos from users_of as u, app.count_media(u.ana, app.utc_day()) as c), (select videos + 1 from day),
+  'does not take a video with saved state for one that was never begun'
+);
 
 -- When days pass
 select tests.travel('1 day');
