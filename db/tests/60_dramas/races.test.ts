@@ -241,6 +241,25 @@ test('deletes a drama while an image is requested, in either order: no run of a 
   expect(await runs()).toEqual([requested])
 })
 
+test('stores one of two dramas that come at the same moment when the plan has room for one', async () => {
+  const bytes = async () => Number((await watcher.query('select app.count_owner_bytes($1) as n', [owner])).rows[0].n)
+  const before = await bytes()
+  const some = { premise: 'x'.repeat(2000) }
+  await watcher.query("update plans set bytes_stored = $1 where id = 'free'", [before + 4000])
+  try {
+    await a.query('begin')
+    await save(a, some)
+    const saving = save(b, some).catch((error: { code: string }) => error)
+    await untilWaiting(watcher, b)
+    await a.query('commit')
+    expect(await saving).toMatchObject({ code: 'PT409', detail: 'storage_used_up' })
+    expect(await bytes()).toBeLessThan(before + 4000)
+    expect(await bytes()).toBeGreaterThan(before + 2000)
+  } finally {
+    await watcher.query("update plans set bytes_stored = default where id = 'free'")
+  }
+})
+
 test('returns whole dramas to readers during writes, one document per updated_at', async () => {
   let drama = await save(watcher, { characters: [{ name: '0' }], episodes: [{ title: '0' }] })
   const seen: Drama[] = []
