@@ -4,8 +4,8 @@ import { deleteObjects } from './delete_objects.ts'
 import type { Deps } from './deps.ts'
 
 const batchSize = 100
-/** While batches are full, each deletes twice as many objects at once as the one before: up to 40. */
-const mostAtOnce = 40
+/** While batches are full, each deletes twice as many objects at once as the one before: up to 20. */
+const mostAtOnce = 20
 const hourMs = 3_600_000
 const prefix = 'shared-assets/'
 
