@@ -41,6 +41,7 @@ export async function benchmarkSharing(options: {
           live_shares: shares,
           durable: true,
           rate_limits: 'counted; raised from 1,200 to 2,000,000,000 writes per minute and client address',
+          requests_at_once: `on, as by default; ${shares} client addresses open, ${connections} share`,
           load: 'autocannon in a process of its own, on the same machine',
         },
       }
