@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { type CommandName, commands, groups } from './commands/commands.ts'
+import { systemEnv } from './local/process.ts'
 
 const root = join(import.meta.dirname, '..')
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
@@ -38,7 +39,7 @@ describe('npm commands', () => {
 
   test.each(files)('$name answers --help, and does nothing', async ({ name, path }) => {
     const home = join(tmpdir(), `plinth-help-${crypto.randomUUID()}`)
-    const env = { PATH: process.env['PATH'], PLINTH_HOME: home }
+    const env = { ...systemEnv(), PLINTH_HOME: home }
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [path, '--help'], { cwd: root, env })
     expect(stderr).toBe('')
     expect(stdout).toMatch(new RegExp(`^${RegExp.escape(commands[name])}[\\s\\S]*\nUsage: npm run ${name}`))

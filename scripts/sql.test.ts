@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { writeEnv } from './local/home.ts'
-import { claimHome, releaseHome } from './local/process.ts'
+import { claimHome, releaseHome, systemEnv } from './local/process.ts'
 import { isComplete } from './sql/prompt.ts'
 import { findPsql } from './sql/run_psql.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from './testing/database.ts'
@@ -156,7 +156,7 @@ test('the built-in prompt goes on after an error of its input, and ends with 1',
 test('the built-in prompt on a terminal cancels a query at Ctrl-C, drops a statement, and goes on', async () => {
   const command = `${process.execPath} ${join(import.meta.dirname, 'sql.ts')} --built-in`
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
-    env: { PATH: process.env['PATH'], PLINTH_HOME: home, TERM: 'dumb' },
+    env: { ...systemEnv(), PLINTH_HOME: home, TERM: 'dumb' },
   })
   let shown = ''
   child.stdout.setEncoding('utf8').on('data', (data) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { freePort } from '../scripts/local/ports.ts'
-import { startChild } from '../scripts/local/process.ts'
+import { startChild, systemEnv } from '../scripts/local/process.ts'
 import { spacesEnv } from '../scripts/local/services.ts'
 import { databaseUrl, prepareDatabase, startCluster } from '../scripts/testing/cluster.ts'
 
@@ -16,7 +16,7 @@ test('the sidecar answers at once, says 503 until Postgres is there, and survive
   const port = await freePort()
   const sidecar = startChild(home, 'sidecar', process.execPath, [join(import.meta.dirname, 'main.ts')], {
     env: {
-      PATH: process.env['PATH'],
+      ...systemEnv(),
       DATABASE_URL: databaseUrl(cluster, 'plinth', 'sidecar'),
       SIDECAR_PORT: String(port),
       // No store listens on this port, because the test needs none.

@@ -8,7 +8,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { type StandIn, startGemini } from '../scripts/local/gemini.ts'
 import { freePort } from '../scripts/local/ports.ts'
-import { type Child, startChild } from '../scripts/local/process.ts'
+import { type Child, startChild, systemEnv } from '../scripts/local/process.ts'
 import { spacesEnv } from '../scripts/local/services.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../scripts/testing/database.ts'
 import { someGif, startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.ts'
@@ -70,7 +70,7 @@ afterAll(async () => {
 async function startWorker(): Promise<Child> {
   return startChild(home, 'worker', process.execPath, [join(import.meta.dirname, 'main.ts')], {
     env: {
-      PATH: process.env['PATH'],
+      ...systemEnv(),
       DATABASE_URL: database.url('worker'),
       WORKER_HEALTH_PORT: String(await freePort()),
       GEMINI_API_KEY: 'key',

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { freePort } from '../scripts/local/ports.ts'
-import { type Child, startChild } from '../scripts/local/process.ts'
+import { type Child, startChild, systemEnv } from '../scripts/local/process.ts'
 import { spacesEnv } from '../scripts/local/services.ts'
 import { type Certificates, makeCertificates } from '../scripts/testing/certificates.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from '../scripts/testing/cluster.ts'
@@ -51,7 +51,7 @@ function remoteUrl(role: 'postgres' | 'worker' | 'sidecar', parameters: string, 
 const verified = () => `?sslmode=verify-full&sslrootcert=${own.ca}`
 
 const environment = (url: string, more: Record<string, string> = {}) => ({
-  PATH: process.env['PATH'],
+  ...systemEnv(),
   NODE_OPTIONS: `--import=${join(root, 'scripts/testing/near_names.ts')}`,
   DATABASE_URL: url,
   PLINTH_HOME: folder,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../local/ports.ts'
-import { type Child, startChild } from '../local/process.ts'
+import { type Child, startChild, systemEnv } from '../local/process.ts'
 import { spacesEnv } from '../local/services.ts'
 import { type FaultyDatabase, startFaultyDatabase } from '../testing/faulty_database.ts'
 
@@ -76,7 +76,7 @@ export function createWorkers(home: string, port: number, databaseUrl: string, l
     ]
     const child = startChild(home, name, process.execPath, program, {
       env: {
-        PATH: process.env['PATH'],
+        ...systemEnv(),
         DATABASE_URL: url.href,
         WORKER_HEALTH_PORT: String(await freePort()),
         WORKER_STALL_SECONDS: String(limits.stallSeconds),

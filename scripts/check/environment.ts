@@ -5,7 +5,7 @@ import { lineAt } from './sql_text.ts'
 type Read = { variable: string; where: string }
 
 /** Variables of the system and of Node, which are not Plinth's. */
-const given = ['PATH', 'NODE_ENV', 'CI']
+const given = ['PATH', 'NODE_ENV', 'NODE_COMPILE_CACHE', 'CI']
 
 /**
  * The environment variables that a file reads: `process.env['X']`, choosePort('X') of the local stack, the upper-case

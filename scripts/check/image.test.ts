@@ -3,6 +3,7 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { systemEnv } from '../local/process.ts'
 
 // The image of docker-compose.yml has only the files that its Dockerfile copies.
 const root = resolve(import.meta.dirname, '../..')
@@ -36,7 +37,7 @@ test.each(['worker/main.ts', 'sidecar/main.ts', 'scripts/db_migrate.ts', 'script
     // Without variables, or outside of its process, each of them loads all of its files, and stops.
     const { stderr, status } = spawnSync(process.execPath, [entry], {
       cwd: image,
-      env: { PATH: process.env['PATH'], HOME: image },
+      env: { ...systemEnv(), HOME: image },
       encoding: 'utf8',
       timeout: 20_000,
     })

@@ -19,6 +19,11 @@ export function explain(error: unknown, home: string): string {
 
 const diskFull = /No space left on device|ENOSPC/
 
+/** The variables that each child process gets: Node finds programs and its cache of compiled files there. */
+export function systemEnv(): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] }
+}
+
 /** A child process of the local stack, with its log and its pid on disk. */
 export type Child = {
   name: string

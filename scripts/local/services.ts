@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { limitLog, readPostgrestLine } from './limit_log.ts'
-import { type Child, startChild, waitFor } from './process.ts'
+import { type Child, startChild, systemEnv, waitFor } from './process.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const require = createRequire(import.meta.url)
@@ -26,7 +26,7 @@ export async function startPostgrest(options: {
   )
   const child = startChild(options.home, 'postgrest', program, [], {
     env: {
-      PATH: process.env['PATH'],
+      ...systemEnv(),
       PGRST_DB_URI: options.databaseUrl,
       PGRST_DB_SCHEMAS: 'public',
       PGRST_DB_EXTRA_SEARCH_PATH: 'public,extensions',
@@ -84,7 +84,7 @@ export async function startObjectStore(home: string, port: number): Promise<Chil
   const args = [join(import.meta.dirname, 'object_store.ts'), data, String(port), assetBucket, templateBucket]
   const child = startChild(home, 'object-store', process.execPath, args, {
     // s3rver encrypts the tokens of list pages with DES.
-    env: { PATH: process.env['PATH'], NODE_OPTIONS: '--openssl-legacy-provider --no-deprecation' },
+    env: { ...systemEnv(), NODE_OPTIONS: '--openssl-legacy-provider --no-deprecation' },
   })
   await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${port}/`)).status < 500)
   return child
@@ -97,7 +97,7 @@ export async function startGeminiStandIn(home: string, port: number): Promise<Ch
     'gemini-stand-in',
     process.execPath,
     [join(import.meta.dirname, 'gemini_stand_in.ts'), String(port)],
-    { env: { PATH: process.env['PATH'] } },
+    { env: { ...systemEnv() } },
   )
   await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${port}/stand-in`)).ok)
   return child
@@ -107,7 +107,7 @@ export async function startGeminiStandIn(home: string, port: number): Promise<Ch
 export function launchService(home: string, name: 'worker' | 'sidecar', env: Record<string, string>): Child {
   return startChild(home, name, process.execPath, [join(root, name, 'main.ts')], {
     cwd: root,
-    env: { PATH: process.env['PATH'], NODE_ENV: process.env['NODE_ENV'], ...env },
+    env: { ...systemEnv(), NODE_ENV: process.env['NODE_ENV'], ...env },
   })
 }
 

@@ -16,6 +16,7 @@ import { createSpaces, type NewObject, type Store } from '../../worker/shared/ob
 import type { Pump } from '../../worker/steps/pump.ts'
 import sweepTemplateUploads from '../../worker/tasks/sweep_template_uploads.ts'
 import { hash } from '../../worker/templates/manifest.ts'
+import { systemEnv } from '../local/process.ts'
 import { templateBucket, templatesEnv } from '../local/services.ts'
 import { createDatabase, type TestDatabase } from '../testing/database.ts'
 import { type FaultyDatabase, startFaultyDatabase } from '../testing/faulty_database.ts'
@@ -39,9 +40,11 @@ beforeAll(async () => {
   faultyDatabase = await startFaultyDatabase(inject('cluster').port)
   through = createSpaces(spacesConfig(faultyStore.port, templateBucket))
 })
-// Published versions cannot be deleted, so each test has its own database.
+// Published versions cannot be deleted, so a test that has written anything leaves its database to no other test.
+let isFresh = false
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'plinth-publish-'))
+  if (isFresh) return
   database = await createDatabase()
   operator = await database.connect()
   await operator.query(`
@@ -56,18 +59,36 @@ afterEach(async () => {
   faultyDatabase.heal()
   for (const page of await Array.fromAsync(store.templates.list('')))
     for (const { key } of page) await store.templates.delete(key)
-  await database.drop()
   rmSync(home, { recursive: true, force: true })
+  isFresh = await isUntouched()
+  if (!isFresh) await database.drop()
 })
 afterAll(async () => {
+  if (isFresh) await database.drop()
   through.close()
   faultyStore.stop()
   faultyDatabase.stop()
   await store.stop()
 })
 
+/** Whether the test has written nothing. A test may have closed the connection, or left a transaction open. */
+async function isUntouched(): Promise<boolean> {
+  const found = await operator
+    .query(
+      `select
+         not exists (select from templates)
+         and not exists (select from app.template_uploads)
+         and not exists (select from auth.users)
+         and not exists (select from app.test_clock where ahead <> '0')
+         and pg_current_xact_id_if_assigned() is null
+         as is_untouched`,
+    )
+    .catch(() => undefined)
+  return found?.rows[0].is_untouched === true
+}
+
 const environment = (given: Record<string, string> = {}) => ({
-  PATH: process.env['PATH'],
+  ...systemEnv(),
   PLINTH_HOME: home,
   DATABASE_URL: database.url(),
   ...templatesEnv(faultyStore.port),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../local/ports.ts'
-import { type Child, isRunning, startChild } from '../local/process.ts'
+import { type Child, isRunning, startChild, systemEnv } from '../local/process.ts'
 import { spacesEnv } from '../local/services.ts'
 import { supervise } from '../local/supervise.ts'
 
@@ -34,7 +34,7 @@ export function createTestWorkers(): TestWorkers {
   const launch = (name: string, url: string, port: number, env: NodeJS.ProcessEnv, program = testProgram) =>
     startChild(home, name, process.execPath, program, {
       env: {
-        PATH: process.env['PATH'],
+        ...systemEnv(),
         DATABASE_URL: url,
         WORKER_HEALTH_PORT: String(port),
         WORKER_DRAIN_SECONDS: '0',

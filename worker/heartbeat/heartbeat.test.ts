@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { freePort } from '../../scripts/local/ports.ts'
-import { type Child, startChild } from '../../scripts/local/process.ts'
+import { type Child, startChild, systemEnv } from '../../scripts/local/process.ts'
 import { spacesEnv } from '../../scripts/local/services.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { startFaultyDatabase } from '../../scripts/testing/faulty_database.ts'
@@ -39,7 +39,7 @@ async function open(name: string, lease: string) {
     const file = join(import.meta.dirname, '../../scripts/testing/worker.ts')
     const worker = startChild(home, `${name}-${logs.length}`, process.execPath, [file], {
       env: {
-        PATH: process.env['PATH'],
+        ...systemEnv(),
         DATABASE_URL: options.url ?? database.url('worker'),
         WORKER_HEALTH_PORT: String(await freePort()),
         LOG_LEVEL: 'debug',

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { freePort } from '../../scripts/local/ports.ts'
-import { type Child, startChild } from '../../scripts/local/process.ts'
+import { type Child, startChild, systemEnv } from '../../scripts/local/process.ts'
 import { spacesEnv } from '../../scripts/local/services.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { startFaultyDatabase } from '../../scripts/testing/faulty_database.ts'
@@ -40,7 +40,7 @@ async function startWorker(url = database.url('worker')): Promise<Child> {
     [join(import.meta.dirname, '../../scripts/testing/worker.ts')],
     {
       env: {
-        PATH: process.env['PATH'],
+        ...systemEnv(),
         DATABASE_URL: url,
         WORKER_HEALTH_PORT: String(await freePort()),
         WORKER_DRAIN_SECONDS: '0',

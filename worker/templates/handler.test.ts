@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePort } from '../../scripts/local/ports.ts'
-import { type Child, startChild } from '../../scripts/local/process.ts'
+import { type Child, startChild, systemEnv } from '../../scripts/local/process.ts'
 import { spacesEnv, templatesEnv } from '../../scripts/local/services.ts'
 import { findBundle, planVersion, publish } from '../../scripts/templates/publish.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
@@ -34,7 +34,7 @@ beforeAll(async () => {
     [join(import.meta.dirname, '../../scripts/testing/worker.ts')],
     {
       env: {
-        PATH: process.env['PATH'],
+        ...systemEnv(),
         DATABASE_URL: database.url('worker'),
         WORKER_HEALTH_PORT: String(await freePort()),
         ...spacesEnv(store.port),

@@ -19,6 +19,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { systemEnv } from '../../scripts/local/process.ts'
 import { spacesEnv, templateBucket, templatesEnv } from '../../scripts/local/services.ts'
 import { findBundle, type Published, planVersion, publish } from '../../scripts/templates/publish.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
@@ -623,7 +624,7 @@ describe('the cache', () => {
     const name = write(authored, { '1.0.0': { ...texts, big: 'x'.repeat(900_000) } })
     await upload(name, '1.0.0', true)
     const env = {
-      PATH: process.env['PATH'],
+      ...systemEnv(),
       DATABASE_URL: database.url('worker'),
       ...spacesEnv(store.port),
       ...templatesEnv(store.port),

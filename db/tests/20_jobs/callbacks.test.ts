@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import getPort from 'get-port'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { startChild } from '../../../scripts/local/process.ts'
+import { startChild, systemEnv } from '../../../scripts/local/process.ts'
 import { spacesEnv } from '../../../scripts/local/services.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { testTypes } from '../../../scripts/testing/handlers.ts'
@@ -68,7 +68,7 @@ test('a callback that always raises fails only its own step, and not 50 steps of
     [join(import.meta.dirname, '../../../scripts/testing/worker.ts')],
     {
       env: {
-        PATH: process.env['PATH'],
+        ...systemEnv(),
         DATABASE_URL: database.url('worker'),
         WORKER_HEALTH_PORT: String(await getPort()),
         LOG_LEVEL: 'warn',

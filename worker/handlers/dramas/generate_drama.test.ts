@@ -13,7 +13,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { requireInvariants } from '../../../db/tests/20_jobs/invariants.ts'
 import { type StandIn, startGemini } from '../../../scripts/local/gemini.ts'
 import { freePort } from '../../../scripts/local/ports.ts'
-import { type Child, startChild } from '../../../scripts/local/process.ts'
+import { type Child, startChild, systemEnv } from '../../../scripts/local/process.ts'
 import { spacesEnv } from '../../../scripts/local/services.ts'
 import { allowMedia } from '../../../scripts/testing/allow_media.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
@@ -72,7 +72,7 @@ async function startWorker(env: Record<string, string> = {}): Promise<Child> {
   const args = ['--import', clock, join(import.meta.dirname, '../../main.ts')]
   const worker = startChild(home, `worker-${started}`, process.execPath, args, {
     env: {
-      PATH: process.env['PATH'],
+      ...systemEnv(),
       DATABASE_URL: database.url('worker'),
       WORKER_HEALTH_PORT: String(await freePort()),
       WORKER_STEP_CONCURRENCY: '6',
