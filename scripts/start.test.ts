@@ -276,7 +276,7 @@ describe('on a running stack', () => {
     expect(demo.output()).toContain('Every system works as promised.')
     expect(demo.output()).toMatch(/Episode 2 +scenes ███ 3\/3 +images ███ 3\/3 +videos ███ 3\/3/)
     const picture = readFileSync(join(home, 'drama.svg'), 'utf8')
-    expect(picture.match(/class="node"/g)).toHaveLength(26)
+    expect(picture.match(/class="node"/g)).toHaveLength(28)
     expect(picture).not.toMatch(/https:|@import/)
   })
 })
