@@ -1,6 +1,6 @@
 import { checkBoundaries } from './check/boundaries.ts'
 import { dumpCatalog } from './check/catalog.ts'
-import { checkCatalog, checkDrift, checkRepeat, withClient } from './check/database.ts'
+import { checkCatalog, checkDrift, checkRepeat, checkWarnings, withClient } from './check/database.ts'
 import { checkEnglish } from './check/english.ts'
 import { checkEnvironment } from './check/environment.ts'
 import { checkErrors } from './check/errors.ts'
@@ -119,6 +119,7 @@ async function checkDatabase(cluster: Cluster): Promise<void> {
   await check('repeat', () => checkRepeat(url, catalog))
   await check('upgrade', () => checkUpgrade(root, cluster, catalog, options.write))
   await check('drift', async () => checkDrift(findDatabaseUrl(), catalog))
+  await check('warnings', async () => checkWarnings(findDatabaseUrl()))
   await check('plpgsql_check', () => asAdmin(cluster, scratch, checkPlpgsql))
 }
 

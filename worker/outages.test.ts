@@ -105,6 +105,26 @@ const untilAllSay = (status: number) =>
   until(`worker and sidecar say ${status}`, async () => (await statuses()).every((one) => one === status))
 const setLease = (lease: string) => ask('update app.settings set job_lease = $1::interval', [lease])
 
+test('the slots of requests also count on a hot standby', async () => {
+  await standby.catchUp()
+  const url = databaseUrl({ ...cluster, port: standby.port }, 'plinth', 'authenticator')
+  const clients = Array.from({ length: 7 }, () => new pg.Client(url))
+  await Promise.all(clients.map((client) => client.connect()))
+  const admit = async (client: pg.Client) => {
+    await client.query('begin read only')
+    await client.query(`select set_config('role', 'anon', true), set_config('request.jwt.claims', '{"role": "anon"}', true),
+      set_config('request.method', 'GET', true), set_config('request.path', '/plans', true)`)
+    await client.query('select gate.pre_request()')
+  }
+  try {
+    const [seventh, ...six] = clients as [pg.Client, ...pg.Client[]]
+    await Promise.all(six.map(admit))
+    await expect(admit(seventh)).rejects.toThrow('too_many_at_once')
+  } finally {
+    await Promise.all(clients.map((client) => client.end()))
+  }
+})
+
 test('an outage longer than the lease is not the death of the worker that runs the steps', {
   timeout: 60_000,
 }, async () => {

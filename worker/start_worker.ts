@@ -9,6 +9,7 @@ import { bindAll } from './shared/bind_all.ts'
 import { createDb, createPing, openPool } from './shared/db.ts'
 import { startHealth } from './shared/health.ts'
 import { createLogger } from './shared/log.ts'
+import { logWarnings } from './shared/log_warnings.ts'
 import { createSpaces } from './shared/object_store.ts'
 import { exitOnSignal, orExit } from './shared/process.ts'
 import { createAccidents } from './steps/accidents.ts'
@@ -117,4 +118,5 @@ export async function startWorker(options: {
   }
   queue.start()
   pump.start()
+  void logWarnings(db, 'worker.list_warnings', logger)
 }

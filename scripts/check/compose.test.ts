@@ -59,7 +59,7 @@ describe('the gateway', () => {
     expect(location('/rest/v1/')).toContain(`client_max_body_size ${maxBodyBytes / 2 ** 20}m;`)
     expect(location('/rest/v1/')).toContain('proxy_request_buffering on;')
     expect(location('/rest/v1/')).toContain('limit_conn large 4;')
-    expect(location('/rest/v1/')).toContain('limit_conn address 100;')
+    expect(location('/rest/v1/')).toContain('limit_conn address 20;')
   })
 
   test('counts bodies over 256 KiB, and bodies of unknown length, as large', () => {

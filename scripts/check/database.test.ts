@@ -4,7 +4,7 @@ import { describeFailure } from '../database/command.ts'
 import { FileError } from '../database/migrate.ts'
 import { createDatabase, type TestDatabase } from '../testing/database.ts'
 import { dumpCatalog } from './catalog.ts'
-import { checkDrift, withClient } from './database.ts'
+import { checkDrift, checkWarnings, withClient } from './database.ts'
 
 let database: TestDatabase
 let catalog: string
@@ -16,6 +16,16 @@ afterAll(() => database.drop())
 
 test('a database that equals the files has no drift', async () => {
   expect((await checkDrift(database.url(), catalog)).problems).toEqual([])
+})
+
+test('warns of anonymous callers that share their limits, and does not fail', async () => {
+  const before = await checkWarnings(database.url())
+  expect(before.problems).toBeUndefined()
+  expect(before.warnings).toEqual([expect.stringContaining('client_address_header is null')])
+  await withClient(database.url(), (client) =>
+    client.query("update app.settings set client_address_header = 'x-client-address'"),
+  )
+  expect((await checkWarnings(database.url())).warnings).toEqual([])
 })
 
 test('a function that was made by hand is drift', async () => {

@@ -84,3 +84,14 @@ export async function checkDrift(databaseUrl: string | undefined, catalog: strin
       'npm run reset.',
   }
 }
+
+/** Warns of settings that are unsafe for a deployment. `npm start` sets them for local development. */
+export async function checkWarnings(databaseUrl: string | undefined): Promise<Outcome> {
+  if (databaseUrl === undefined) return { said: 'skipped: no DATABASE_URL, and no local stack runs' }
+  const warnings = await withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ problem: string; remedy: string }>('select problem, remedy from ops.warnings')
+    return rows.map(({ problem, remedy }) => `${problem} ${remedy}`)
+  })
+  const { host, pathname } = new URL(databaseUrl)
+  return { said: `${count(warnings.length, 'unsafe setting')} of the database ${host}${pathname}`, warnings }
+}

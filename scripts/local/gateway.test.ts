@@ -292,6 +292,26 @@ describe('the limit of bodies to /rest/v1', () => {
   })
 })
 
+test('a client has eight requests at PostgREST at a time; the others wait, and other clients do not', async () => {
+  const waiting: ServerResponse[] = []
+  answer = (request, response) => void (request.url === '/other' ? response.end('{}') : waiting.push(response))
+  const read = (path: string, localAddress = '127.0.0.1') =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const asked = request(`${url}/rest/v1${path}`, { localAddress, agent: false }).once('error', reject)
+      asked.once('response', (response) => response.resume().once('end', () => resolve(response.statusCode)))
+      asked.end()
+    })
+  const reads = Array.from({ length: 10 }, () => read('/plans'))
+  await expect.poll(() => waiting.length).toBe(8)
+  expect(await read('/other', '127.0.0.2')).toBe(200)
+  expect(waiting.length).toBe(8)
+  for (let n = 0; n < 10; n++) {
+    await expect.poll(() => waiting.length).toBeGreaterThan(0)
+    waiting.shift()?.end('{}')
+  }
+  expect(await Promise.all(reads)).toEqual(Array(10).fill(200))
+})
+
 describe('a request that is not valid HTTP', () => {
   const send = async (text: string, port = Number(new URL(url).port)) => {
     const client = connect(port, '127.0.0.1')

@@ -69,12 +69,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
     if (!isUtf8Escaped(request.url)) return refuseUrl(request, reply)
   })
-  const slots = createSlots(largeBodiesAtOnce)
+  const limits = [
+    { slots: createSlots(largeBodiesAtOnce), counts: (request: FastifyRequest) => isLarge(request.raw) },
+    { slots: createSlots(requestsAtOnce), counts: () => true },
+  ]
   server.addHook('preValidation', async (request, reply) => {
-    if (isForSidecar(request) || !isLarge(request.raw)) return
-    const release = await slots.take(request.ip)
-    if (reply.raw.destroyed) release()
-    else reply.raw.once('close', release)
+    if (isForSidecar(request)) return
+    for (const { slots, counts } of limits) {
+      if (!counts(request)) continue
+      const release = await slots.take(request.ip)
+      if (reply.raw.destroyed) release()
+      else reply.raw.once('close', release)
+    }
   })
   const upstreams = [
     { prefix: '/rest/v1', rewritePrefix: '/', port: options.postgrestPort },
@@ -143,6 +149,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await server.listen({ host: '127.0.0.1', port: options.port })
   return { close: () => server.close() }
 }
+
+/**
+ * How many requests of a client the gateway forwards to PostgREST at a time; the others wait here. Postgres runs six of
+ * them and refuses the others, but a refusal needs one of the ten connections of PostgREST, too.
+ */
+const requestsAtOnce = 8
 
 /** Services of Supabase that the local stack lacks. The message has the next step, because supabase-js hides the hint. */
 const missing: [prefix: string, message: string][] = [
