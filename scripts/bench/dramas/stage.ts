@@ -29,6 +29,8 @@ export async function prepareDramas(
   await admin.query('update app.settings set requests_at_once = 0')
   const user = { id: crypto.randomUUID(), email: 'ana@example.com' }
   await admin.query('insert into auth.users (id, email) values ($1, $2)', [user.id, user.email])
+  // Every connection is of one user.
+  await admin.query('update app.settings set requests_at_once = 0')
   return {
     ...stage,
     ...load,
