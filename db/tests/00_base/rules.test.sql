@@ -300,7 +300,7 @@ select set_eq(
     'app.tg_users__delete_runs', 'app.tg_runs__delete_steps', 'app.tg_users__delete_dramas',
     'app.tg_users__delete_media_days', 'app.delete_finished_runs',
     -- A batch of media: its plan is made once, maybe on empty tables.
-    'app.apply_drama_media', 'app.record_drama_media'
+    'app.apply_drama_media', 'app.apply_drawings', 'app.record_drama_media'
   ],
   'functions whose plan may be made on empty tables read them by their indexes'
 );

@@ -1,6 +1,6 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(29);
+select plan(30);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
@@ -23,6 +23,7 @@ values
   ('settings_job_retention_is_positive', $$job_retention = '0'$$),
   ('settings_job_retries_per_hour_is_positive', 'job_retries_per_hour = 0'),
   ('settings_public_row_bytes_max_is_positive', 'public_row_bytes_max = 0'),
+  ('settings_lane_hold_max_is_not_negative', $$lane_hold_max = '-1 s'$$),
   ('settings_public_shares_max_is_not_negative', 'public_shares_max = -1'),
   ('settings_requests_at_once_is_not_negative', 'requests_at_once = -1'),
   ('settings_run_steps_max_is_positive', 'run_steps_max = 0'),
