@@ -15,9 +15,10 @@ const exampleFlow = JSON.parse(await readFile(new URL('../../../scripts/demo/flo
 beforeAll(async () => {
   database = await createDatabase()
   const client = await database.connect()
-  await client.query(
-    "update app.settings set share_writes_per_minute = 1000000, client_address_header = 'x-client-address'",
-  )
+  // No request slots: one caller sends ten requests at once.
+  await client.query(`
+    update app.settings
+    set share_writes_per_minute = 1000000, client_address_header = 'x-client-address', requests_at_once = 0`)
   packageBytes = (await client.query("select app.get_share_limit('package_bytes') as bytes")).rows[0].bytes
   const ana = { id: crypto.randomUUID(), email: 'ana@example.com' }
   await client.query('insert into auth.users (id, email) values ($1, $2)', [ana.id, ana.email])
