@@ -35,6 +35,7 @@ export async function benchmarkDramas(options: {
           ...environment,
           load_after: loadavg()[0] ?? 0,
           connections,
+          requests_at_once: 'off, because one user opens all dramas',
           rounds,
           seconds_per_round: seconds,
           dramas,

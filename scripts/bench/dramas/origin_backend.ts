@@ -46,7 +46,7 @@ class DramaRepository {
       const { drama_id, episode_id, owner_id, position, created_at, updated_at, ...rest } = row
       return rest
     }
-    const { owner_id, ...top } = drama
+    const { owner_id, idempotency_key, ...top } = drama
     return {
       ...top,
       characters: characters.map(inside),
