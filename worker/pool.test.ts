@@ -95,7 +95,7 @@ test('a name that no handler has ends the process with 2 and a sentence', async 
   })
   expect(await pool.exited).toBe('exit code 2')
   expect(pool.readLog().trim()).toBe(
-    'WORKER_TYPES names unknown job types: write_sceen. Use some of: write_outline, write_cast, write_script, write_scene, ' +
+    'WORKER_TYPES names unknown job types: write_sceen. Use some of: write_outline, write_cast, write_script, write_scene, draw_episode, ' +
       'generate_image, generate_video.',
   )
 })
