@@ -14,7 +14,7 @@ const copy = mkdtempSync(join(tmpdir(), 'plinth-contributing-'))
 /** Lines that the page adds to a file: the file, how they begin, and the line that they come before. */
 const additions = [
   { path: 'db/tests/00_base/access.test.sql', start: "  ('public.word_counts'", before: "  ('public.users'" },
-  { path: 'docs/errors.md', start: '| `text_empty`', before: '| `token_invalid`' },
+  { path: 'docs/errors.md', start: '| `text_empty`', before: '| `token_audience_wrong`' },
   { path: 'docs/architecture.md', start: '| `db/modules/95_texts/`', before: '| `db/seed/`' },
 ]
 
