@@ -22,7 +22,6 @@ values
   ('settings_job_lease_is_long_enough', $$job_lease = '2999 ms'$$),
   ('settings_job_retention_is_positive', $$job_retention = '0'$$),
   ('settings_job_retries_per_hour_is_positive', 'job_retries_per_hour = 0'),
-  ('settings_lane_hold_max_is_not_negative', $$lane_hold_max = '-1 s'$$),
   ('settings_public_row_bytes_max_is_positive', 'public_row_bytes_max = 0'),
   ('settings_lane_hold_max_is_not_negative', $$lane_hold_max = '-1 s'$$),
   ('settings_public_shares_max_is_not_negative', 'public_shares_max = -1'),
@@ -50,7 +49,7 @@ select lives_ok(
       asset_grace = '10 minutes', asset_max_bytes = 1, asset_max_pixels = 1,
       asset_uploads_per_minute = 1, client_address_header = 'x-real-ip', drama_assets_per_day = 1,
       drama_writes_per_minute = 1, dramas_per_day = 1, job_lease = '3 seconds',
-      job_retention = '1 second', job_retries_per_hour = 1, lane_hold_max = '0', public_row_bytes_max = 1,
+      job_retention = '1 second', job_retries_per_hour = 1, public_row_bytes_max = 1,
       public_shares_max = 0, requests_at_once = 0, run_steps_max = 1,
       share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1, unreferenced_bytes_max = 1
   $$,
