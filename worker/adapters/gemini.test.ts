@@ -78,9 +78,13 @@ describe('failures', () => {
     [
       'a rate limit with a delay',
       { kind: 'rate', retryDelay: '7s' },
-      { slug: 'provider_busy', isPermanent: false, retryInMs: 7000 },
+      { slug: 'provider_busy', isPermanent: false, retryInMs: 7000, retryGrows: false },
     ],
-    ['no delay at all', { kind: 'rate', retryDelay: '0s' }, { slug: 'provider_busy', retryInMs: 5000 }],
+    [
+      'no delay at all',
+      { kind: 'rate', retryDelay: '0s' },
+      { slug: 'provider_busy', retryInMs: 5000, retryGrows: true },
+    ],
     ['a fraction of a second', { kind: 'rate', retryDelay: '0.0001s' }, { retryInMs: 5000 }],
     ['a second and a half', { kind: 'rate', retryDelay: '1.5s' }, { retryInMs: 1500 }],
     ['a delay of a day', { kind: 'rate', retryDelay: '86400s' }, { retryInMs: 600_000 }],

@@ -124,8 +124,8 @@ export function createGemini(config: GeminiConfig): Gemini {
       return error
     } catch {
       // A cause that cannot be changed.
-      const { slug, message, isPermanent, retryInMs, dayEndsInMs, dropsState } = error
-      return new StepError(slug, withoutKey(message), { isPermanent, retryInMs, dayEndsInMs, dropsState })
+      const { slug, message, ...options } = error
+      return new StepError(slug, withoutKey(message), { ...options, cause: undefined })
     }
   }
 

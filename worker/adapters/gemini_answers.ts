@@ -9,7 +9,7 @@ import { findJson } from './find_json.ts'
 /** The cost of a call, in the form that is stored with the job. */
 export type GeminiUsage = { model: string; input_tokens: number; output_tokens: number }
 
-/** The delay when Gemini is busy and does not say for how long. */
+/** The first delay when Gemini is busy and does not say for how long. */
 const busyMs = 5000
 const retryMaxSeconds = 600
 
@@ -188,8 +188,8 @@ export function explain(error: unknown, model?: string): StepError {
 /** Says which quota a 429 means: one that this server does not have, the quota of a day, or that of a minute. */
 function explainQuota(said: Refusal, asked: string | undefined, cause: ApiError): StepError {
   const missing = said.violations.find(({ quotaValue }) => quotaValue === '0')
-  if (missing !== undefined) {
-    const model = missing.quotaDimensions?.model ?? asked ?? 'this model'
+  if (missing !== undefined || /\blimit: 0\b/.test(said.message)) {
+    const model = missing?.quotaDimensions?.model ?? asked ?? 'this model'
     return permanent(
       'provider_quota_missing',
       `The Gemini account of this server has no quota for ${model}. Use another model, or tell the operator.`,
@@ -205,7 +205,7 @@ function explainQuota(said: Refusal, asked: string | undefined, cause: ApiError)
   }
   return new StepError('provider_busy', 'Gemini accepts no more requests at the moment.', {
     cause,
-    retryInMs: said.retryInMs ?? busyMs,
+    ...(said.retryInMs === undefined ? { retryInMs: busyMs, retryGrows: true } : { retryInMs: said.retryInMs }),
   })
 }
 

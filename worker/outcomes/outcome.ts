@@ -53,6 +53,9 @@ export class Reschedule {
  * whole lane, and such failures are counted apart from others. A negative delay counts as 0. A delay that is NaN, or that
  * belongs to a permanent failure, is ignored.
  *
+ * `retryGrows` doubles `retryInMs` with each such failure of the step, up to five minutes: for a provider that refuses without
+ * saying for how long.
+ *
  * `dayEndsInMs` says that the quota of a provider's day is used up, and when that day ends: 25 hours ahead at most. The whole
  * lane rests until then, and its owner reads the message as the reason. It counts as a delay.
  *
@@ -63,6 +66,7 @@ export class StepError extends Error {
   readonly slug: string
   readonly isPermanent: boolean
   readonly retryInMs: number | undefined
+  readonly retryGrows: boolean
   readonly dayEndsInMs: number | undefined
   readonly dropsState: boolean
   constructor(
@@ -71,6 +75,7 @@ export class StepError extends Error {
     options: {
       isPermanent?: boolean
       retryInMs?: number | undefined
+      retryGrows?: boolean
       dayEndsInMs?: number | undefined
       dropsState?: boolean
       cause?: unknown
@@ -80,6 +85,7 @@ export class StepError extends Error {
     this.slug = slug
     this.isPermanent = options.isPermanent ?? false
     this.retryInMs = options.retryInMs
+    this.retryGrows = options.retryGrows ?? false
     this.dayEndsInMs = options.dayEndsInMs
     this.dropsState = options.dropsState ?? false
   }

@@ -43,11 +43,17 @@ const unexpected =
  * thrown value gets the slug handler_failed and a constant sentence. Never throws.
  */
 export function describeFailure({ id, fence }: { id: number; fence: number }, error: unknown): string {
-  const { retryInMs, dayEndsInMs, dropsState, ...failure } = readStepError(error)
+  const { retryInMs, retryGrows, dayEndsInMs, dropsState, ...failure } = readStepError(error)
   const retry_in_ms = retryInMs === undefined ? undefined : toDelay(retryInMs, delayMaxMs)
   const day_ends_in_ms = dayEndsInMs === undefined ? undefined : toDelay(dayEndsInMs, dayMaxMs)
   // Without the property, the database keeps the state.
-  const parts = { ...failure, retry_in_ms, day_ends_in_ms, ...(dropsState && { state: null }) }
+  const parts = {
+    ...failure,
+    retry_in_ms,
+    ...(retryGrows && { retry_grows: true }),
+    day_ends_in_ms,
+    ...(dropsState && { state: null }),
+  }
   return JSON.stringify({ id, fence, outcome: 'failed', ...parts })
 }
 
@@ -112,12 +118,13 @@ function readStepError(error: unknown): {
   error: { slug: string; message: string }
   is_permanent: boolean
   retryInMs?: number | undefined
+  retryGrows?: boolean
   dayEndsInMs?: number | undefined
   dropsState?: boolean
 } {
   try {
     if (error instanceof StepError) {
-      const { isPermanent, retryInMs, dayEndsInMs, dropsState } = error
+      const { isPermanent, retryInMs, retryGrows, dayEndsInMs, dropsState } = error
       return {
         error: {
           slug: /^[a-z][a-z0-9_]{0,79}$/.test(error.slug) ? error.slug : 'handler_failed',
@@ -126,6 +133,7 @@ function readStepError(error: unknown): {
         is_permanent: isPermanent === true,
         // Nothing is tried again after a permanent failure, so the failure must not pause the lane.
         retryInMs: isPermanent === true ? undefined : readMs(retryInMs),
+        retryGrows: isPermanent !== true && retryGrows === true,
         dayEndsInMs: isPermanent === true ? undefined : readMs(dayEndsInMs),
         dropsState: dropsState === true,
       }

@@ -73,7 +73,8 @@ outcome:
 - completed: output, and children (steps as submit_run describes them). An output that is too large
   and malformed children fail the step permanently.
 - failed: error { slug, message }, is_permanent, retry_in_ms (a delay that a provider named; no step
-  of the lane starts before it is over, or app.settings.lane_hold_max is), day_ends_in_ms (when the
+  of the lane starts before it is over, or app.settings.lane_hold_max is), retry_grows (true: the
+  delay doubles with each delay of the step, up to 5 minutes), day_ends_in_ms (when the
   provider's day ends, whose quota is used up: 25 hours at most), crashed (true: the next attempt
   runs alone in its process), state (null: the operation that the state describes has ended; without
   this key the step keeps its state).

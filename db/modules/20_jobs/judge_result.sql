@@ -120,6 +120,11 @@ begin
     has_begun := true;
     -- JSON null: the operation that the state describes has ended.
     state := case when judge_result.result -> 'state' = 'null' then 'null' end;
+    if judge_result.result -> 'retry_grows' is not distinct from 'true' then
+      v_delay := least(
+        v_delay * power(2, least(judge_result.delays, 20)), greatest(v_delay, interval '5 minutes')
+      );
+    end if;
     if judge_result.result -> 'is_permanent' is distinct from 'true' then
       v_day_ms := app.parse_bigint(judge_result.result -> 'day_ends_in_ms');
       if v_day_ms > 0 then
