@@ -41,11 +41,12 @@ export async function attackByCancellingEarly(target: Target): Promise<Verdict> 
   try {
     const options = { episodes: 1, scenes_per_episode: 10, characters: 1, with_video: true }
     const { run_id: job_id } = await call('generate_drama', { premise, options })
-    for (let cycle = 0; cycle < 10; cycle++) {
+    for (let cycle = 0, idle = 0; cycle < 10 && idle < 2; cycle++) {
       const known = begun()
-      // Nothing more is bought if the videos are pending, or if the day is spent.
       for (let look = 0; look < 100 && begun() < known + 5; look++) await sleep(10)
       await call('cancel_job', { job_id })
+      // All videos are pending, so a retry buys nothing.
+      idle = begun() === known ? idle + 1 : 0
       if ((await call('retry_job', { job_id })) === undefined) break
     }
     await call('cancel_job', { job_id })
@@ -54,7 +55,7 @@ export async function attackByCancellingEarly(target: Target): Promise<Verdict> 
       figure: begun(),
       unit: 'videos',
       bound: 20,
-      before: { figure: 90, on: '2026-11-27' },
+      before: { figure: 100, on: '2026-11-27' },
     })
   } finally {
     await target.behave({ videoPolls: 3 })
