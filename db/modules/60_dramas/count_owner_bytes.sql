@@ -1,7 +1,7 @@
 -- app.count_owner_bytes
 --
 -- Why         a sum over the owner's dramas, because a counter per owner would be locked by each
---             save and each result of the owner: ADR 10
+--             save and each result of the owner: ADR 15
 create or replace function app.count_owner_bytes(owner_id uuid)
   returns bigint
   language plpgsql
