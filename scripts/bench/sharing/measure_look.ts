@@ -3,10 +3,10 @@ import { median } from '../report.ts'
 
 /**
  * Measures the cost of API keys for requests without a key: the search in the headers, in microseconds. It cannot be measured
- * by HTTP, where rounds differ by a tenth. Any pre-request function costs 8 to 10% of a trivial RPC, because PostgREST sends
- * a statement for it; the figure "with gate.pre_request, against without" shows that. So the gate runs in a loop inside
- * Postgres, in turns with its own text without the search, and the difference is compared with the time of a trivial request
- * at full load. That time is shared by several processors, so the true share is smaller.
+ * by HTTP, where rounds differ by a tenth. The figure "with gate.pre_request, against without" shows the cost of all that the
+ * gate does: PostgREST sends a statement for it, and it admits the caller. So the gate runs in a loop inside Postgres, in
+ * turns with its own text without the search, and the difference is compared with the time of a trivial request at full load.
+ * That time is shared by several processors, so the true share is smaller.
  */
 export async function measureLook(admin: pg.Client, anonKey: string): Promise<{ microseconds: number; whole: number }> {
   // The headers of supabase-js in a browser, behind a proxy.
