@@ -8,7 +8,8 @@ const { options, refuse } = readArguments('prove:attacks', {
     only: { type: 'string', value: 'names', about: 'runs these attacks, separated by commas' },
     json: { type: 'boolean', about: 'prints one JSON object' },
   },
-  about: 'The attacks run against a stack of their own on this machine.',
+  about:
+    'The attacks run against a stack of their own on this machine. One attack measures times, so leave the machine idle.',
   environment: ['PLINTH_POSTGRES_BIN'],
   example: 'prove:attacks -- --only tokens,one-network',
 })

@@ -65,7 +65,8 @@ comment on column public.job_types.owner_open_limit is
   'per owner: further steps wait.';
 comment on column public.job_types.max_turns is
   'How many turns a step may have: a step that reschedules itself once more fails with '
-  'too_many_turns. retry_job counts from 0 again. Limit per step: the step fails.';
+  'too_many_turns. retry_job counts from 0 again. Limit per step: the step fails with '
+  'too_many_turns.';
 comment on column public.job_types.is_paid is
   'Whether a step of this type buys from a provider. While app.settings.buying_is_stopped is true, '
   'no such step is claimed unless it has a saved state.';
