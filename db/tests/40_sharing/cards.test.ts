@@ -315,6 +315,36 @@ describe('a card of another version, or with values of other types, opens as V2'
     expect(data).toMatchObject({ name: 'Ana', first_mes: 'Hi', avatar: 'none', fav: true, tags: ['a', 'b'] })
   })
 
+  test('V1 with the names of other editors', async () => {
+    const pygmalion = {
+      char_name: 'Ana',
+      char_persona: 'A pilot.',
+      char_greeting: 'Hi',
+      world_scenario: 'The sea.',
+      example_dialogue: 'A: Hi',
+    }
+    const expected = {
+      name: 'Ana',
+      description: 'A pilot.',
+      first_mes: 'Hi',
+      scenario: 'The sea.',
+      mes_example: 'A: Hi',
+    }
+    expect((await open(pygmalion)).data).toMatchObject(expected)
+    const { data } = await open({ ...pygmalion, name: 'Bea', first_mes: 'Hello', kind: 'character' })
+    expect(data).toMatchObject({
+      name: 'Bea',
+      char_name: 'Ana',
+      first_mes: 'Hello',
+      char_greeting: 'Hi',
+      kind: 'character',
+    })
+    expect((await open({ name: 'Ana', greeting: 'Hi', sampleChat: 'A: Hi' })).data).toMatchObject({
+      first_mes: 'Hi',
+      mes_example: 'A: Hi',
+    })
+  })
+
   test.each([
     ['V2 with a version as a number', { spec: 'chara_card_v2', spec_version: 2.0 }],
     ['V2 of another version', { spec: 'chara_card_v2', spec_version: '2.1' }],
