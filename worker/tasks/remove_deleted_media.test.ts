@@ -58,8 +58,8 @@ afterAll(async () => {
   await database.drop()
 })
 
-const run = (payload: object, signal = new AbortController().signal) =>
-  removeDeletedMedia({ db: createDb(pool), store: through, templateStore: undefined, logger: log, pump: {} as Pump })(
+const run = (payload: object, signal = new AbortController().signal, objects = through) =>
+  removeDeletedMedia({ db: createDb(pool), store: objects, templateStore: undefined, logger: log, pump: {} as Pump })(
     payload,
     { job: { id: '1', task_identifier: 'remove_deleted_media' }, abortSignal: signal } as JobHelpers,
   )
@@ -179,4 +179,35 @@ test('finds old media that no drama has, and deletes them only if it is told to'
   expect((await store.keys()).length).toBe(5)
   await run({ mode: 'unknown_objects', remove: true })
   expect((await store.keys()).sort()).toEqual([known, shared, young].sort())
+})
+
+test('keeps an old file while a run of its drama is open, because its step may hand in the file later', async () => {
+  const id = await addDrama(0)
+  const { rows } = await db.query(`select submit_run('{"key": "image", "type": "generate_image"}', $1) as run`, [owner])
+  const [{ run: runId }] = rows
+  await db.query('insert into app.drama_runs (run_id, drama_id) values ($1, $2)', [runId, id])
+  const stored = await put(`drama-assets/${id}/stored.png`)
+  store.age(stored, 90_000)
+  await run({ mode: 'unknown_objects', remove: true })
+  expect(await store.keys()).toEqual([stored])
+  await db.query('select app.cancel_runs(array[$1::bigint])', [runId])
+  await run({ mode: 'unknown_objects', remove: true })
+  expect(await store.keys()).toEqual([])
+})
+
+test('deletes the unknown media of a page before it lists the next page', async () => {
+  for (const name of ['a', 'b']) store.age(await put(`drama-assets/${crypto.randomUUID()}/${name}.png`), 90_000)
+  const left: number[] = []
+  /** Lists one object per page. */
+  async function* list(prefix: string, signal?: AbortSignal) {
+    for await (const page of through.list(prefix, signal)) {
+      for (const object of page) {
+        left.push((await store.keys()).length)
+        yield [object]
+      }
+    }
+  }
+  await run({ mode: 'unknown_objects', remove: true }, undefined, { ...through, list })
+  expect(left).toEqual([2, 1])
+  expect(lines.at(-1)).toMatchObject({ msg: 'Unknown media were deleted', deleted: 2 })
 })

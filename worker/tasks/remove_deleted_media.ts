@@ -93,23 +93,29 @@ async function findUnknown(
   const isOld = ({ modifiedAt }: StoredObject) => Date.now() - modifiedAt.getTime() > dayMs
   const unknown: string[] = []
   let listed = 0
+  let deleted = 0
+  let failure: Error | undefined
   for await (const page of store.list(prefix, signal)) {
     listed += page.length
     const keys = page.filter(isOld).map(({ key }) => key)
-    const found = await db.call<Found>('worker.find_unknown_media', { keys })
-    unknown.push(...found.map(({ object_key }) => object_key).slice(0, limit - unknown.length))
-    if (unknown.length === limit) break
+    const rows = await db.call<Found>('worker.find_unknown_media', { keys })
+    const found = rows.map(({ object_key }) => object_key).slice(0, limit - unknown.length)
+    unknown.push(...found)
+    if (remove) {
+      // At once, because a drama may have a file of an early page when the last page is listed.
+      const result = await deleteObjects(store, found, signal)
+      deleted += result.deleted.size
+      failure = result.failure
+    }
+    if (unknown.length === limit || failure || signal.aborted) break
   }
 
   const facts = { listed, unknown: unknown.length, limit, examples: unknown.slice(0, 10) }
   logger[unknown.length > 0 ? 'warn' : 'info'](facts, 'Media in the store were compared with the dramas')
-  if (!remove) return
-
-  const { deleted, failure } = await deleteObjects(store, unknown, signal)
-  if (deleted.size > 0) logger.info({ deleted: deleted.size }, 'Unknown media were deleted')
+  if (deleted > 0) logger.info({ deleted }, 'Unknown media were deleted')
   if (failure) {
-    const rest = unknown.length - deleted.size
+    const rest = unknown.length - deleted
     throw new Error(`${rest} of ${unknown.length} unknown media could not be deleted`, { cause: failure })
   }
-  if (signal.aborted) throw new Error('Deleting unknown media was interrupted because the worker is stopping')
+  if (remove && signal.aborted) throw new Error('Deleting unknown media was interrupted because the worker is stopping')
 }

@@ -25,6 +25,14 @@ begin atomic
       select from app.drama_media as m where m.drama_id = c.drama_id and m.name = c.name
     )
     and not exists (select from app.deleted_media as m where m.drama_id = c.drama_id)
+    -- A step of an open run may have stored the file, and hands it in when its worker reaches the
+    -- database again. A video that continues its operation stores the same file again.
+    and not exists (
+      select
+      from app.drama_runs as o
+      join app.runs as r on r.id = o.run_id
+      where o.drama_id = c.drama_id and r.finished_at is null
+    )
     -- A URL of an older release, whose step is deleted, so that drama_media lacks it.
     and not exists (
       select
