@@ -48,8 +48,8 @@ const introduction = `# Limits
 Plinth limits what one caller can cost, fill or delay. This page lists every limit with its default, whom it limits, and
 what happens beyond it. A status and a slug are the answer that the caller gets; [errors](../errors.md) says what to do
 next. A **caller** is the signed-in user, or else the client address: an IPv4 address or an IPv6 /64. A /48 has 16 times
-the limits of a /64. An API key counts as its owner. \`service_role\` is trusted, so limits of callers do not count its
-requests.
+the rates of a /64, and four times its requests and uploads at a time. An API key counts as its owner. \`service_role\` is
+trusted, so limits of callers do not count its requests; limits of plans count them for the owner.
 
 Rates are token buckets: a caller may use the whole rate at once, and gets it back evenly. The answer
 429 \`rate_limited\` has the seconds to wait in \`Retry-After\`. A refused request changes nothing.
@@ -66,6 +66,13 @@ const fixed: { what: string; value: string; per: string; beyond: string; proof: 
     per: 'request',
     beyond: '413 request_too_large',
     proof: ['app.require_body_length', '6291456'],
+  },
+  {
+    what: 'time of an anonymous GET or HEAD, unless its function has a timeout of its own',
+    value: '1 s',
+    per: 'request',
+    beyond: '57014: the statement ends',
+    proof: ['gate.pre_request', "'statement_timeout', '1s'"],
   },
   {
     what: 'live API keys',
@@ -129,6 +136,20 @@ const fixed: { what: string; value: string; per: string; beyond: string; proof: 
     per: 'step',
     beyond: 'the step fails with state_too_large',
     proof: ['app.judge_result', '> 1048576'],
+  },
+  {
+    what: 'delays that a provider names',
+    value: '100',
+    per: 'step',
+    beyond: 'the step fails',
+    proof: ['app.judge_result', 'delays < 100'],
+  },
+  {
+    what: 'time until a rescheduled step runs again',
+    value: '366 days',
+    per: 'turn',
+    beyond: 'the step runs after 366 days',
+    proof: ['app.judge_result', '31622400000'],
   },
   {
     what: 'file of a template version',
