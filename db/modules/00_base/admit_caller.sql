@@ -18,7 +18,7 @@ declare
   v_key text;
   v_slots integer;
 begin
-  -- A request without a token has only the claim role, and so may have the anonymous key.
+  -- A request without a token has only the claim role. The anonymous key may have no other claim.
   if (admit_caller.role <> 'anon' or v_claims ? 'sub')
     and jsonb_typeof(v_claims -> 'exp') is distinct from 'number'
   then

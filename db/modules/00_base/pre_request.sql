@@ -90,8 +90,8 @@ begin
     and v_method in ('GET', 'HEAD')
     and current_setting('statement_timeout')::interval not between '1 ms' and '1 s'
   then
-    -- PostgREST has set the timeout of a function that has one of its own: such a timeout stays.
-    -- Apart, because a condition with a subquery is slow.
+    -- If the called function has a timeout of its own, PostgREST has set it, and it stays. The
+    -- query is not a part of the condition above, because a condition with a subquery is slow.
     if starts_with(v_path, '/rpc/') then
       v_keeps_timeout := exists (
         select

@@ -30,4 +30,4 @@ end
 $$;
 
 comment on function app.refuse_rate(integer, interval, interval) is
-  'Refuses a request whose limit is spent; wait: until the limit has room again.';
+  'Refuses a request whose limit is spent. wait: how long until the limit has room again.';

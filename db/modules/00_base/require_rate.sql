@@ -1,8 +1,8 @@
 -- app.require_rate
 --
 -- Errors      PT429 rate_limited with Retry-After
--- Why         looks before work that app.take_rate counts at its end. It counts and locks nothing,
---             so requests at the same moment may all pass here.
+-- Why         checks the rate before the work whose cost app.take_rate counts at its end. It counts
+--             and locks nothing, so requests at the same moment may all pass here.
 create or replace function app.require_rate(
   bucket text,
   key text,

@@ -31,5 +31,5 @@ end
 $$;
 
 comment on function app.require_user() is
-  'Returns the id of the signed-in user; 401 not_signed_in for any other caller, and for a user who '
-  'was deleted.';
+  'Returns the id of the signed-in user; 401 not_signed_in for any other caller, and for a user '
+  'who was deleted.';

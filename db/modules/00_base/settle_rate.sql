@@ -42,5 +42,5 @@ end
 $$;
 
 comment on function app.settle_rate(text, text, integer, interval, integer) is
-  'Counts what a request cost beyond what take_rate has counted before; a negative cost is given '
-  'back.';
+  'Corrects the cost that take_rate has counted for a request: counts a positive cost, and '
+  'subtracts a negative one.';

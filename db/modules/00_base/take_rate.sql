@@ -62,5 +62,5 @@ end
 $$;
 
 comment on function app.take_rate(text, text, integer, interval, integer) is
-  'Counts cost against the limit of key in bucket (limit per window), and against 16 times the limit '
-  'of an IPv6 /48 network; 429 rate_limited with Retry-After when a limit is spent.';
+  'Counts cost against the limit of key in bucket (limit per window), and against 16 times the '
+  'limit of an IPv6 /48 network; 429 rate_limited with Retry-After when a limit is spent.';

@@ -2,9 +2,9 @@
 --
 -- Writes      rate_limits
 -- Locks       rows of rate_limits, with skip locked: a request that holds its row may wait for the
---             user who is being deleted. The schedule deletes what this skips
--- Why         the primary key begins with the bucket, so this finds the buckets one by one instead
---             of reading the table
+--             user who is being deleted. The schedule deletes the rows that this function skips
+-- Why         the primary key begins with the bucket, so the query finds the buckets one by one
+--             instead of reading the table
 create or replace function app.delete_rates(keys text[])
   returns void
   language sql

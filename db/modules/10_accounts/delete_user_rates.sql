@@ -22,4 +22,5 @@ begin
 end
 $$;
 
-comment on function app.tg_users__delete_user_rates() is 'Deletes the rate limits of deleted users.';
+comment on function app.tg_users__delete_user_rates() is
+  'Deletes the rate limits of deleted users.';

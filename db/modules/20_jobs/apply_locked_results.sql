@@ -1,7 +1,7 @@
 -- app.apply_locked_results
 --
--- Writes      jobs, job_queue, step_states, lanes, runs; the rows that callbacks write; the queue: a pump for
---             steps that are due later
+-- Writes      jobs, job_queue, step_states, lanes, runs; the rows that callbacks write; the queue:
+--             a pump for steps that are due later
 -- Errors      JC001, if the callback of a step raises
 -- Locks       new lanes, by owner and type; then the rows that callbacks lock; then the lanes of
 --             queued steps, lowest id first (app.wake_lanes). The caller holds the runs

@@ -14,8 +14,8 @@ comment on column app.settings.job_events_are_kept is
   'Whether each transition of a step is written to app.job_events.';
 
 comment on column app.settings.lane_hold_max is
-  'How long a delay that a provider names may hold a lane. The end of a provider''s day is not '
-  'bounded by it. Limit per lane: the hold ends.';
+  'How long a delay that a provider names may hold a lane. A spent day of a provider may hold it '
+  'for longer. Limit per lane: the hold ends.';
 comment on column app.settings.buying_is_stopped is
   'True: no paid step without a saved state is claimed, so nothing new is bought. Operations that '
   'have begun continue.';
@@ -180,7 +180,8 @@ comment on column app.job_queue.losses is
 comment on column app.job_queue.runs_alone is
   'True after a loss or a crash: a worker runs the step with no other step in its process. False '
   'again after a failure without a crash, or a reschedule. A retry of the run keeps it.';
-comment on column app.job_queue.version is 'As in public.jobs. Only workers that know this version claim the step.';
+comment on column app.job_queue.version is
+  'As in public.jobs. Only workers that know this version claim the step.';
 comment on column app.job_queue.priority is 'As in public.jobs.';
 comment on column app.job_queue.status is 'blocked, queued, running or joining, as in public.jobs.';
 comment on column app.job_queue.dependents is 'The siblings that wait for the step.';

@@ -65,5 +65,5 @@ comment on function app.fail_steps(
 ) is
 $$Fails steps permanently. Their saved states survive, for app.retry_job.
 
-since: when each step was claimed. states: as for app.requeue_steps. ending_ids: the steps among job_ids whose failure also fails
-their run; see app.wind_down_runs.$$;
+since: when each step was claimed. states: as for app.requeue_steps. ending_ids: the steps among
+job_ids whose failure also fails their run; see app.wind_down_runs.$$;

@@ -1,8 +1,8 @@
 -- app.find_lane_wake
 --
--- Why         reads only steps with a state from a lane at its open limit, because the lane may have
---             thousands of steps that may not start. Such a lane wakes at least every five seconds,
---             so that no path on which an open step ends has to wake the lane
+-- Why         reads only steps with a state from a lane at its open limit, because the lane may
+--             have thousands of steps that may not start. Such a lane wakes at least every five
+--             seconds, so that no path on which an open step ends has to wake the lane
 create or replace function app.find_lane_wake(lane_id bigint, open_limit integer)
   returns timestamptz
   language plpgsql
@@ -35,5 +35,5 @@ end
 $$;
 
 comment on function app.find_lane_wake(bigint, integer) is
-$$Returns when the next step of a lane with a limit of open steps may start, for a lane from which a
-claim has taken all that it may. Infinity: no step is queued.$$;
+$$Returns when the next step of a lane with a limit of open steps may start, after a claim has
+started as many of its steps as it may. Infinity: no step is queued.$$;

@@ -88,7 +88,8 @@ begin
           when t.is_paid and s.buying_is_stopped
             then jsonb_build_object(
               'slug', 'buying_stopped',
-              'message', 'The operator has stopped all purchases. The step starts when they resume.',
+              'message',
+              'The operator has stopped all purchases. The step starts when they resume.',
               'until', null
             )
           when t.owner_open_limit is not null
@@ -97,7 +98,8 @@ begin
               'slug', 'open_limit',
               'message',
               format(
-                'At most %s steps of this type may be open at a time. The step starts when one ends.',
+                'At most %s steps of this type may be open at a time. The step starts when another '
+                'step ends.',
                 t.owner_open_limit
               ),
               'until', null
@@ -172,9 +174,9 @@ job_id: any job, not only a root. Returns { id, key, type, status, progress, cre
 finished_at, error: { slug, message } | null, waiting: { slug, message, until } | null,
 children: […] }. waiting: why a queued step does not start although it is due: provider_delay,
 day_spent (the provider's quota of the day is used up), buying_stopped or open_limit, and until when
-if that is known. progress: 0 to 1; for a parent that
-is not completed, the mean of its children. A completed run may contain failed steps (on_failure
-skip_dependents or continue); retry_job runs them again.
+if that is known. progress: 0 to 1; for a parent that is not completed, the mean of its children. A
+completed run may contain failed steps (on_failure skip_dependents or continue); retry_job runs them
+again.
 404 job_not_found. Origin 002.$$;
 
 grant execute on function app.job_tree(bigint) to authenticated, service_role;

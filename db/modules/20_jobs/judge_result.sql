@@ -37,7 +37,7 @@ declare
   v_day_ms bigint;
 begin
   if v_delay_ms is not null then
-    -- A step may come back after a year, a leap year included; a provider names a day at most.
+    -- A reschedule may wait for a year, a leap year included; a provider names a day at most.
     v_delay := least(v_delay_ms, case v_said when 'rescheduled' then 31622400000 else 86400000 end)
       * interval '1 ms';
   end if;
@@ -68,7 +68,8 @@ begin
       'The state that the step saved is larger than 1 MiB. Save only what its next turn needs.';
   elsif v_said = 'rescheduled' or v_said = 'returned' then
     outcome := 'again';
-    has_begun := v_said = 'rescheduled' or judge_result.result -> 'begun' is not distinct from 'true';
+    has_begun := v_said = 'rescheduled'
+      or judge_result.result -> 'begun' is not distinct from 'true';
     if v_said = 'rescheduled' then
       state := judge_result.result -> 'state';
       turns := judge_result.turns + 1;
@@ -84,8 +85,8 @@ begin
       outcome := 'failed';
       slug := 'too_many_turns';
       message := format(
-        'The step has rescheduled itself %s times, the maximum of its type. Retry the run, and tell '
-        'the operator if the step fails again: its handler may never end.',
+        'The step has rescheduled itself %s times, the maximum of its type. Retry the run, and '
+        'tell the operator if the step fails again: its handler may never end.',
         turns
       );
     end if;
@@ -187,9 +188,9 @@ comment on function app.judge_result(
 ) is
 $$Decides from a result what happens to its step. outcome: done, again, failed or invalid.
 
-failures, delays, losses, turns: the new counts. runs_alone: whether the step must run alone from now on;
-null: as before. pause: how long a step waits before it runs again. slug, message: why the step
-failed, temporarily or permanently. progress: from 0 to 1, or null if not reported. state: what the step
-saved; null: as before; JSON null: none from now on. hold, hold_kind: how long no step of the lane
-starts, and why; see app.lanes. has_begun: whether the handler may have run. bytes: the size of the
-output.$$;
+failures, delays, losses, turns: the new counts. runs_alone: whether the step must run alone from
+now on; null: as before. pause: how long a step waits before it runs again. slug, message: why the
+step failed, temporarily or permanently. progress: from 0 to 1, or null if not reported. state: what
+the step saved; null: as before; JSON null: none from now on. hold, hold_kind: how long no step of
+the lane starts, and why; see app.lanes. has_begun: whether the handler may have run. bytes: the
+size of the output.$$;

@@ -94,7 +94,7 @@ end
 $$;
 
 comment on function app.rebuild_queue(bigint) is
-$$Inserts the queue rows of a reopened run, from its unfinished steps in public.jobs, with the states
-that the steps saved.
+$$Inserts the queue rows of a reopened run, from its unfinished steps in public.jobs, with the
+states that the steps saved.
 
 Steps that wait for nothing are inserted as blocked with waits 0; app.start_steps starts them.$$;

@@ -78,5 +78,5 @@ comment on function app.wake_lanes(
 $$Wakes the lanes of queued steps, so that claims find the steps when they are due.
 
 held_lane_ids, held_until, held_kinds, held_reasons: lanes in which no step starts before a time,
-and why; see app.lanes. The longest hold of a lane counts. freed_lane_ids: lanes with a limit of open
-steps in which an open step ended.$$;
+and why; see app.lanes. The longest hold of a lane counts. freed_lane_ids: lanes with a limit of
+open steps in which an open step ended.$$;

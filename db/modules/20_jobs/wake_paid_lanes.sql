@@ -1,7 +1,8 @@
 -- app.tg_settings__wake_paid_lanes
 --
 -- Writes      lanes; the queue: a pump
--- Locks       the lanes, with skip locked: a lane that is locked wakes by itself within five seconds
+-- Locks       the lanes, with skip locked, because a locked lane wakes by itself within five
+--             seconds
 create or replace function app.tg_settings__wake_paid_lanes()
   returns trigger
   language plpgsql

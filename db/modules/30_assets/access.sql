@@ -5,7 +5,7 @@
 revoke all on public.assets from anon, authenticated, service_role;
 
 -- Every column, so that `select=*` works. The times are in app.asset_times. The hash tells
--- nothing new: whoever may select a row may load the file and compute its hash.
+-- nothing new, because a client who may select a row may load the file and compute its hash.
 grant select (
   id, name, hash, size_byte, mime_type, file_path, object_key, status
 ) on public.assets to anon, authenticated;

@@ -24,5 +24,5 @@ $$;
 comment on function app.add_asset_bytes(bigint, bigint) is
 $$Adds to the bytes of uploads and assets.
 
-stored: of all. unreferenced: of those that nothing is known to refer to. Negative numbers
-subtract.$$;
+stored: the bytes of all uploads and assets. unreferenced: the bytes that nothing is known to refer
+to. Negative numbers subtract.$$;

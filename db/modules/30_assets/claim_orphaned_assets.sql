@@ -3,8 +3,7 @@
 -- Called by   worker task clean_orphaned_assets, which then deletes the objects and calls
 --             worker.forget_assets
 -- Writes      assets.status; asset_times; asset_bytes; asset_uploads.claimed_at
--- Locks       assets and their times, skipping those that another transaction has locked; then reads
---             what is shown
+-- Locks       assets and their times, skipping locked rows; then reads which assets are shown
 -- Why         the second step of worker.mark_orphaned_assets
 create or replace function worker.claim_orphaned_assets("limit" integer)
   returns table (id uuid, object_key text)

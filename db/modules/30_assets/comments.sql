@@ -28,7 +28,8 @@ $$Uploaded files.
 Upload a file with POST /api/assets of the sidecar, which answers { "assetId": …, "url": … }. The
 same bytes get the same asset. A row can be selected while a public share shows it.$$;
 comment on column public.assets.id is 'Id to send as icon_asset_id, background_id or cover_id.';
-comment on column public.assets.name is 'Always file.<extension>, because all who upload the same bytes share the row.';
+comment on column public.assets.name is
+  'Always file.<extension>, because all who upload the same bytes share the row.';
 comment on column public.assets.hash is 'SHA-256 of the bytes as they were uploaded, in hex.';
 comment on column public.assets.size_byte is 'Size of the stored file in bytes.';
 comment on column public.assets.mime_type is 'Type, as the first bytes tell.';
@@ -40,9 +41,9 @@ $$live, orphaned or deleting.
 orphaned: no row has shown the asset for a grace period. deleting: the worker deletes the object,
 and the asset counts as absent.$$;
 comment on table app.asset_times is
-$$Times of the assets, one row each, and what counts against the limits of bytes.
+$$Times of the assets, one row each, and the bytes that count against the limits.
 
-Not in assets, because the first uploader's times are nobody else's business.$$;
+The times are not in assets, because clients must not see when a file was first uploaded.$$;
 comment on column app.asset_times.status is 'The status of the asset, for the indexes.';
 comment on column app.asset_times.used_at is
   'Time of the last upload of these bytes, or of the last check that found the asset shown.';

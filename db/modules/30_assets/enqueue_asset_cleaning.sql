@@ -3,8 +3,8 @@
 -- Called by   schedule clean-orphaned-assets
 -- Writes      the queue
 -- Idempotent  one job, however often it is enqueued
--- Why         one address can upload 72,000 files an hour: a fixed number would let it outrun the
---             cleaner
+-- Why         one address can upload 72,000 files an hour, so a cleaner with a fixed number of
+--             files would never finish
 create or replace function app.enqueue_asset_cleaning()
   returns integer
   language plpgsql

@@ -2,8 +2,7 @@
 --
 -- Called by   worker task clean_orphaned_assets, until it returns less than limit
 -- Writes      assets.status; asset_times; asset_bytes
--- Locks       assets and their times, skipping those that another transaction has locked; then reads
---             what is shown
+-- Locks       assets and their times, skipping locked rows; then reads which assets are shown
 -- Why         the first of two steps, a grace period apart: live, orphaned, deleting. Uploading the
 --             same bytes again revives an orphan. While an asset is being deleted, the same bytes
 --             get a new asset with a new key.

@@ -26,7 +26,8 @@ begin
         select format(
           '%s one of: %s.',
           case
-            when require_asset_type.mime_type ~ '^image/hei[cf]' then 'Convert the picture, and send'
+            when require_asset_type.mime_type ~ '^image/hei[cf]'
+              then 'Convert the picture, and send'
             else 'Send'
           end,
           string_agg(t.mime_type, ', ' order by t.mime_type)

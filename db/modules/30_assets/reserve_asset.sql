@@ -27,7 +27,8 @@ end
 $$;
 
 comment on function sidecar.reserve_asset(text, text, bigint, text) is
-$$Deprecated: call sidecar.reserve_upload. Checks a file and returns the key under which to store it.
+$$Deprecated: call sidecar.reserve_upload. Checks a file and returns the key under which to store
+it.
 
 name: ignored. object_key is null if an asset has the same bytes.$$;
 

@@ -3,9 +3,9 @@
 -- Called by   the sidecar, before it reads the body of an upload
 -- Writes      rate_limits
 -- Errors      PT429 rate_limited
--- Why         bytes are paid for before they are received, as far as the client announces them. The
---             limit and the refusal come together, so that the sidecar can refuse a file while it
---             streams, and knows no sentence of its own.
+-- Why         counts the bytes that the client announces before they are received. Returns the
+--             limit together with its refusal, so that the sidecar can refuse a file while it
+--             streams, without a message of its own.
 create or replace function sidecar.start_upload(caller text, announced_bytes bigint)
   returns table (max_bytes integer, too_large json, units integer)
   language plpgsql

@@ -1,8 +1,8 @@
 -- app.tg__check_cards
 --
 -- Errors      as app.build_character_package and app.build_scenario_package
--- Why         a card that cannot be shared is refused when it is inserted, where the client can still
---             correct it
+-- Why         a card that cannot be shared is refused when it is inserted, where the client can
+--             still correct it
 create or replace function app.tg__check_cards()
   returns trigger
   language plpgsql

@@ -1,7 +1,7 @@
 -- app.coerce_card_value
 --
--- Why         editors and sites export lists as text, numbers and booleans as text, empty objects as
---             lists (PHP) and lists as maps. Called only for a value of another type than V2 has
+-- Why         editors and sites export lists as text, numbers and booleans as text, empty objects
+--             as lists (PHP) and lists as maps. Called only for a value of another type than V2 has
 create or replace function app.coerce_card_value(value json, type text, key text)
   returns json
   language plpgsql
@@ -95,5 +95,5 @@ $$;
 comment on function app.coerce_card_value(json, text, text) is
 $$Reads a value of a card that has another type than Character Card V2 allows.
 
-type: from app.list_card_fields. key: the name of the field. Returns the value in the right type; the
-JSON null if the field counts as absent; null if the value cannot be read.$$;
+type: from app.list_card_fields. key: the name of the field. Returns the value in the right type;
+the JSON null if the field counts as absent; null if the value cannot be read.$$;

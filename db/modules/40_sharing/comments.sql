@@ -4,13 +4,13 @@ comment on column app.settings.share_writes_per_minute is
   'How many shares and rows a caller may write per minute. A write counts once, and once more for '
   'each 64 KiB or 64 rows. Limit per caller: 429 rate_limited.';
 comment on column app.settings.public_row_bytes_max is
-  'The largest flow, card or session that can be shared as public, in bytes. A flow counts with its '
-  'nodes, and each node counts 1 KiB more. Limit per share: 413 public_share_too_large.';
+  'The largest flow, card or session that can be shared as public, in bytes. A flow counts with '
+  'its nodes, and each node counts 1 KiB more. Limit per share: 413 public_share_too_large.';
 comment on column app.settings.public_shares_max is
   'How many live public shares a caller may have. Limit per caller: 429 too_many_public_shares.';
 comment on column app.settings.anonymous_bytes_max is
   'How many bytes all callers together may store for sharing within an hour, without uploads. '
-  'Limit per database: 503 store_full.';
+  'Limit per server: 503 store_full.';
 
 comment on table public.shared_resources is
 $$Shares. Each opens one sealed resource for an hour at most, by its id.
@@ -64,7 +64,7 @@ $$Bytes that clients stored for sharing, in periods of ten minutes.
 
 Several rows of one period add up: each transaction updates a row that no other one has locked.$$;
 comment on column app.anonymous_bytes.expires_at is
-  'Time at which the bytes stop to count: an hour after they were stored, rounded up.';
+  'Time at which the bytes stop counting: an hour after they were stored, rounded up.';
 comment on column app.anonymous_bytes.bytes is 'How many bytes.';
 
 comment on table public.flows is

@@ -1,8 +1,8 @@
 -- app.delete_expired_shares
 --
 -- Called by   schedule delete-expired-shares
--- Writes      deletes from shared_resources; a trigger deletes the resources. Deletes from
---             anonymous_bytes what counts no more
+-- Writes      deletes from shared_resources; a trigger deletes the resources. Deletes the
+--             rows of anonymous_bytes that no longer count
 -- Locks       shares, then flows, skipping those that another transaction has locked, such as a
 --             flow that a client adds nodes to
 create or replace function app.delete_expired_shares()

@@ -1,7 +1,7 @@
 -- app.hash_caller
 --
--- Why         a client's address is personal data. The hash only tells the callers of one hour
---             apart, but hides no address: an attacker can hash every IPv4 address.
+-- Why         a client's address is personal data. The hash distinguishes the callers of one hour.
+--             It does not hide an address, because an attacker can hash every IPv4 address.
 create or replace function app.hash_caller()
   returns bigint
   language plpgsql

@@ -81,5 +81,5 @@ comment on function app.parse_card(json) is
 $$Reads a character card of V1, V2 or V3 and returns it as Character Card V2.
 
 A missing or null field gets the default of the specification; unknown fields and extensions are
-kept. 413 package_too_large, 422 card_invalid (the message names the field), 429 rate_limited: another
-large package of the same caller is in progress.$$;
+kept. 413 package_too_large, 422 card_invalid (the message names the field), 429 rate_limited:
+another large package of the same caller is in progress.$$;

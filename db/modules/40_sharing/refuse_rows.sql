@@ -21,4 +21,4 @@ end
 $$;
 
 comment on function app.tg__refuse_rows() is
-  'Refuses the first row that is one too many for a request.';
+  'Refuses the first row of a request beyond the limit of rows.';

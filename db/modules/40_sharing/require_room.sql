@@ -20,4 +20,5 @@ end
 $$;
 
 comment on function app.tg__require_room() is
-  'Refuses direct inserts before their first row if the caller''s rate is spent or the store full.';
+  'Refuses direct inserts before their first row if the caller''s rate is spent or the store is '
+  'full.';

@@ -2,7 +2,7 @@
 --
 -- Errors      PT429 rate_limited, PT503 store_full
 -- Why         a refused write rolls back what it counted, so refused writes would do all their work
---             uncounted. This function looks before the work, and counts and locks nothing;
+--             uncounted. This function checks before the work, and counts and locks nothing;
 --             app.take_share_rate counts at the end.
 create or replace function app.require_share_room()
   returns void

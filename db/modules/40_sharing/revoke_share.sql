@@ -29,7 +29,7 @@ begin
       404,
       'share_not_found',
       'Share not found, or the token is not the token of this share.',
-      'Send the revoke_token that the share was made with, or sign in as the user who shared.'
+      'Send the revoke_token of the share, or sign in as the user who made the share.'
     );
   end if;
 

@@ -109,8 +109,9 @@ $$Shares a character or scenario card for an hour, in one request.
 card: Character Card V2, { spec: "chara_card_v2", spec_version: "2.0", data: { name, … } }, or V1 or
 V3, at most 5 MiB; it opens as V2. A missing or null field gets the default of the specification.
 icon_asset_id: the assetId of the answer of POST /api/assets, or null. kind: character (default) or
-scenario. share_id: a UUID that the client makes; repeating a request with the same id is safe. visibility: unlisted (default)
-or public. revoke_token: a UUID with which revoke_share can delete the share, or null.
+scenario. share_id: a UUID that the client makes; repeating a request with the same id is safe.
+visibility: unlisted (default) or public. revoke_token: a UUID with which revoke_share can delete
+the share, or null.
 Returns { share_id, url, expires_at }.
 get_shared_resource returns the same card with all unknown fields and extensions. It adds icon_url,
 createdAt and updatedAt to data.extensions, and cardSummary and version, which repeat creator_notes

@@ -3,8 +3,8 @@
 -- Called by   worker task remove_deleted_media
 -- Writes      deleted_media
 -- Locks       rows of deleted_media, with skip locked
--- Why         a claim is a lease: it plans the next attempt itself, so that a worker that dies, or a
---             store that is down, needs no other call. The pauses grow to 6 hours
+-- Why         a claim is a lease: it plans the next attempt itself, so that a worker that dies, or
+--             a store that is down, needs no other call. The pauses grow to 6 hours
 create or replace function worker.claim_deleted_media("limit" integer)
   returns table (drama_id uuid, claim_id uuid, prefix text)
   language sql

@@ -17,9 +17,9 @@ comment on column app.settings.all_videos_per_day is
 
 comment on column public.plans.images_per_day is
   'How many images, portraits included, a user may reserve per day (UTC) for dramas. Limit per '
-  'owner: 429 media_limit_reached.';
+  'user: 429 media_limit_reached.';
 comment on column public.plans.videos_per_day is
-  'How many videos a user may reserve per day (UTC) for dramas. Limit per owner: 429 '
+  'How many videos a user may reserve per day (UTC) for dramas. Limit per user: 429 '
   'media_limit_reached.';
 
 comment on table public.ai_models is 'AI models that generate dramas.';
@@ -156,8 +156,8 @@ comment on column app.media_returns.images is 'The images that are given back.';
 comment on column app.media_returns.videos is 'The videos that are given back.';
 
 comment on type public.media_limits is
-  'The images and videos of dramas that a user may reserve today, has reserved, and has left; and the '
-  'bytes that the user may store, has stored, and has left.';
+  'How many images and videos of dramas a user may reserve today, has reserved, and has left; and '
+  'how many bytes the user may store, has stored, and has left.';
 
 comment on table app.drama_requests is
   'The request that generated a drama with an idempotency key, to compare with later requests.';
@@ -170,7 +170,8 @@ $$The images and videos that steps of a drama have stored, also those that the d
 
 The URL of a file is <ASSETS_CDN_URL>/drama-assets/<drama_id>/<name>.$$;
 comment on column app.drama_media.drama_id is 'The drama whose step stored the file.';
-comment on column app.drama_media.name is 'The last part of the key: the hash of the bytes and the type.';
+comment on column app.drama_media.name is
+  'The last part of the key: the hash of the bytes and the type.';
 comment on column app.drama_media.bytes is 'The size of the file.';
 
 comment on table app.drama_sizes is

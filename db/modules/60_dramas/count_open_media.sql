@@ -1,7 +1,7 @@
 -- app.count_open_media
 --
 -- Why         a step that was never started has bought nothing. A step with saved state has started
---             an operation at the provider, which goes on when the step runs again. A step that
+--             an operation at the provider, which continues when the step runs again. A step that
 --             started without saving state may have bought, so it counts as bought at the end of
 --             the run, and as open when retry_job reopens it (app.reopen_steps clears started_at)
 create or replace function app.count_open_media(run_ids bigint[])

@@ -30,4 +30,4 @@ end
 $$;
 
 comment on function app.tg_users__delete_media_days() is
-  'Deletes what deleted users have reserved, in their own days.';
+  'Deletes the reservations of deleted users, and the days of these users.';

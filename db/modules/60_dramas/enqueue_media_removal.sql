@@ -2,9 +2,9 @@
 --
 -- Called by   the deletion of dramas; schedule remove-deleted-media
 -- Writes      the queue: at most one job at a time, and none if nothing is due
--- Locks       an advisory lock, tried only. If another transaction is enqueueing the job, this one
---             skips, because deletions must not wait for each other; the schedule finds what the
---             job of the other transaction does not see
+-- Locks       an advisory lock, without waiting: if another transaction is enqueueing the job, this
+--             one skips, because deletions must not wait for each other. The schedule finds the
+--             records that the job of the other transaction does not see
 create or replace function app.enqueue_media_removal()
   returns integer
   language plpgsql

@@ -1,8 +1,8 @@
 -- worker.find_unknown_media
 --
 -- Called by   worker task remove_deleted_media, over a listing of the store
--- Why         finds what no removal finds: files whose result was refused, files that a worker
---             stored long after the deletion, files from before a restored backup
+-- Why         finds files that no removal finds: files whose result was refused, files that a
+--             worker stored long after the deletion, and files from before a restored backup
 create or replace function worker.find_unknown_media(keys text[])
   returns table (object_key text)
   language sql

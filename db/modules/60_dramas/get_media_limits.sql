@@ -50,8 +50,9 @@ bytes their dramas may still store.
 
 owner_id: for service_role, the user. Returns { day_ends_at, images_per_day, images_reserved,
 images_left, videos_per_day, videos_reserved, videos_left, bytes_stored, bytes_used, bytes_left }.
-The numbers per day and bytes_stored are those of the user's plan. A run reserves its media when it starts, and gives back at its end what it did not
-begin. The ceiling of all users may refuse a request earlier.
+The user's plan sets images_per_day, videos_per_day and bytes_stored. A run reserves its media when
+it starts, and gives back at its end the media that it did not begin. The ceiling of all users may
+refuse a request earlier.
 401 not_signed_in. 404 owner_not_found. 422 owner_missing.$$;
 
 grant execute on function app.get_media_limits(uuid) to authenticated, service_role;

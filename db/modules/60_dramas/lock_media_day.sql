@@ -48,6 +48,6 @@ end
 $$;
 
 comment on function app.lock_media_day(uuid, date) is
-$$Locks the media that a user has reserved on a day, and subtracts what runs have given back.
+$$Locks the media that a user has reserved on a day, and subtracts those that runs gave back.
 
 owner_id: null for all users together.$$;

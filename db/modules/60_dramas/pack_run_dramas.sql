@@ -37,4 +37,4 @@ end
 $$;
 
 comment on function app.pack_run_dramas(bigint[]) is
-  'Callback on_run_ended: stores the document of each drama that these runs wrote to, and its size.';
+  'Stores the document of each drama that these runs wrote to, and its size.';

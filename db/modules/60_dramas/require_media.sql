@@ -7,7 +7,7 @@
 -- Why         app.reserve_media follows in the same transaction, so parallel requests of a user see
 --             each other. The ceiling is only looked at here, to refuse before the work is done;
 --             trigger _100_count_total counts it when the transaction commits. service_role spends
---             the owner's day, too: the plan belongs to the owner, whoever asks
+--             the owner's day, too, because the plan belongs to the owner
 create or replace function app.require_media(owner_id uuid, images integer, videos integer)
   returns void
   language plpgsql

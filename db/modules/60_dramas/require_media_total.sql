@@ -1,9 +1,9 @@
 -- app.require_media_total
 --
 -- Errors      PT429 media_ceiling_reached with Retry-After
--- Why         429, because PostgREST takes a 503 for a lost connection: it reads the catalogs again
---             for each such answer, and sends its own Retry-After. The message has no numbers,
---             because they would tell each user about the others
+-- Why         429, because PostgREST treats a 503 like a lost connection: it reads the catalogs
+--             again for each such answer, and sends its own Retry-After. The message has no
+--             numbers, because they would tell each user about the others
 create or replace function app.require_media_total(
   total_images integer,
   total_videos integer,
@@ -44,4 +44,4 @@ $$;
 comment on function app.require_media_total(integer, integer, integer, integer) is
 $$Refuses media beyond the daily ceiling of all users: 429 media_ceiling_reached.
 
-total_images, total_videos: what all users have reserved today, without images and videos.$$;
+total_images, total_videos: how many all users have reserved today, without this request.$$;

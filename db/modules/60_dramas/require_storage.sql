@@ -1,8 +1,8 @@
 -- app.require_storage
 --
 -- Errors      PT409 storage_used_up
--- Why         a run that was admitted may finish, because its images and videos are paid: so the
---             bytes of an owner may pass the limit by what the runs under way still store
+-- Why         a run that has started may finish, because its images and videos are paid. So an
+--             owner may exceed the limit by the media that open runs still store
 create or replace function app.require_storage(
   owner_id uuid,
   more_bytes bigint,

@@ -1,7 +1,7 @@
 -- app.reserve_media
 --
--- Writes      media_days, media_reservations; at commit, by trigger _100_count_total, the row of all
---             users in media_days
+-- Writes      media_days, media_reservations; at commit, by trigger _100_count_total, the row of
+--             all users in media_days
 -- Errors      at commit: PT429 media_ceiling_reached
 -- Locks       none; app.require_media has locked the owner's row of media_days
 create or replace function app.reserve_media(

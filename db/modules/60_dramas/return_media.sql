@@ -50,4 +50,4 @@ end
 $$;
 
 comment on function app.return_media(bigint[]) is
-  'Gives the media that ended runs reserved and never began back to the days of their reservations.';
+  'Gives media that ended runs reserved and never began back to the days of the reservations.';

@@ -61,8 +61,8 @@ begin
     );
   end if;
   v_growth := app.record_drama_size(v_id, v_owner_id, v_bytes);
-  -- After take_rate, whose lock orders the saves of a caller. A drama that becomes smaller is always
-  -- stored.
+  -- After take_rate, whose lock orders the saves of a caller. A drama that becomes smaller is
+  -- always stored.
   if v_growth > 0 then
     perform app.require_storage(v_owner_id, v_growth, is_counted => true);
   end if;
@@ -95,7 +95,8 @@ Returns the drama as it is stored now.
 404 drama_not_found: the drama, or a character, episode or scene in it, does not belong to the
 owner. 409 drama_changed: somebody changed or deleted the drama since it was read. 409
 external_id_taken. 409 storage_used_up: the plan has no room for the drama; a drama that becomes
-smaller is always saved. 413 drama_too_large. 422 drama_invalid, owner_missing. 404 owner_not_found. 429 rate_limited. 400 22P05: the character \u0000. From origin 002.$$;
+smaller is always saved. 413 drama_too_large. 422 drama_invalid, owner_missing. 404 owner_not_found.
+429 rate_limited. 400 22P05: the character \u0000. From origin 002.$$;
 
 grant execute on function app.save_drama_complete(json, uuid) to authenticated, service_role;
 grant execute on function public.save_drama_complete(json, uuid) to authenticated, service_role;
