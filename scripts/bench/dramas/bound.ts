@@ -7,6 +7,9 @@ export type Job = {
   status: string
   ms: string
 }
+/** The types whose steps call no provider. */
+const callless = new Set(['generate_drama', 'draw_episode'])
+
 export const isVideo = ({ type }: { type: string }) => type === 'generate_video'
 
 /**
@@ -24,7 +27,7 @@ export function listStarts(jobs: Job[]): number[] {
     const parent = byId.get(job.parent_id ?? -1)
     const before = (job.depends_on ?? []).flatMap((id) => byId.get(id) ?? []).map(settle)
     const start = Math.max(parent === undefined ? 0 : work(parent), ...before)
-    const cost = job.type === 'generate_drama' ? 0 : isVideo(job) ? 3 : 1
+    const cost = callless.has(job.type) ? 0 : isVideo(job) ? 3 : 1
     for (let call = 0; call < cost; call++) starts.push(start + call)
     worked.set(job.id, start + cost)
     return start + cost
