@@ -30,7 +30,32 @@ begin
     ) as f (field)
     where n.map = 'agents' and json_typeof(n.value) = 'object'
   ),
+  near_keys as (
+    select k.key as path, k.name
+    from app.list_near_keys(
+      array(
+        select o.key
+        from json_object_keys(
+          case json_typeof(find_flow_fault.flow) when 'object' then find_flow_fault.flow end
+        ) as o (key)
+      ),
+      'flow'
+    ) as k
+    union all
+    select format('%s.%s.%s', n.map, n.key, k.key), k.name
+    from nodes as n
+    cross join lateral app.list_near_keys(
+      array(
+        select o.key
+        from json_object_keys(case json_typeof(n.value) when 'object' then n.value end) as o (key)
+      ),
+      n.map
+    ) as k
+  ),
   found (path, value, expected, allowed) as (
+    select n.path, null::json, format('named %s', n.name), null::text[]
+    from near_keys as n
+    union all
     values
       ('name', find_flow_fault.flow -> 'name', 'a string', array['string']),
       (

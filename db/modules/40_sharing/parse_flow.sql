@@ -25,21 +25,36 @@ begin
     );
   end if;
 
+  -- One pass over the text gives keys and values. The last of two equal keys counts, as everywhere
+  -- in Postgres.
   select
-    f.name, f.description, f.nodes, f.edges, f."responseTemplate",
-    array[f.agents, f."dataStoreNodes", f."ifNodes"] as maps
+    array_agg(f.key) as keys,
+    (array_agg(f.value order by f.n desc) filter (where f.key = 'name'))[1] as name,
+    (array_agg(f.value order by f.n desc) filter (where f.key = 'description'))[1] as description,
+    (array_agg(f.value order by f.n desc) filter (where f.key = 'nodes'))[1] as nodes,
+    (array_agg(f.value order by f.n desc) filter (where f.key = 'edges'))[1] as edges,
+    (array_agg(f.value order by f.n desc) filter (where f.key = 'responseTemplate'))[1] as template,
+    array[
+      (array_agg(f.value order by f.n desc) filter (where f.key = 'agents'))[1],
+      (array_agg(f.value order by f.n desc) filter (where f.key = 'dataStoreNodes'))[1],
+      (array_agg(f.value order by f.n desc) filter (where f.key = 'ifNodes'))[1]
+    ] as maps
   into v_parts
-  from json_to_record(parse_flow.flow) as f(
-    name json, description json, nodes json, edges json, "responseTemplate" json,
-    agents json, "dataStoreNodes" json, "ifNodes" json
-  );
+  from (
+    select e.key, case when json_typeof(e.value) <> 'null' then e.value end as value, e.n
+    from json_each(parse_flow.flow) with ordinality as e (key, value, n)
+  ) as f;
   v_maps := v_parts.maps;
 
   select
     count(*) as total,
-    coalesce(bool_and(json_typeof(node.value) = 'object'), true) as are_objects
+    count(distinct map.number || node.key) as ids,
+    coalesce(bool_and(json_typeof(node.value) = 'object'), true) as are_objects,
+    coalesce(
+      bool_and(octet_length(node.key) between 1 and app.get_share_limit('node_id_bytes')), true
+    ) as have_ids
   into v_nodes
-  from unnest(v_maps) as map (value)
+  from unnest(v_maps) with ordinality as map (value, number)
   cross join lateral json_each(case when json_typeof(map.value) = 'object' then map.value end)
     as node;
   perform app.require_node_count(v_nodes.total);
@@ -53,12 +68,23 @@ begin
   then
     perform app.refuse_flow(parse_flow.flow, 'its shape');
   end if;
+  if v_nodes.ids < v_nodes.total or not v_nodes.have_ids then
+    perform app.refuse_flow(
+      parse_flow.flow,
+      format(
+        'a node id that is empty, has more than %s bytes, or occurs twice',
+        app.get_share_limit('node_id_bytes')
+      )
+    );
+  end if;
 
-  perform app.require_flow_values(parse_flow.flow, v_parts.name #>> '{}', v_maps);
+  perform app.require_flow_values(
+    parse_flow.flow, v_parts.keys, v_parts.name #>> '{}', v_maps
+  );
 
   -- Nearly every flow has every top-level key. Null and absent look the same here; app.fill_flow
   -- tells them apart.
-  if v_parts.description is not null and v_parts."responseTemplate" is not null
+  if v_parts.description is not null and v_parts.template is not null
     and num_nulls(variadic v_maps) = 0
   then
     return parse_flow.flow;

@@ -11,6 +11,7 @@ as $$
 declare
   v_bytes integer := octet_length(parse_session.session::text);
   v_fault text;
+  v_keys text[];
 begin
   perform app.require_package_size(v_bytes);
   perform app.lock_large_package(v_bytes);
@@ -41,13 +42,19 @@ begin
       and not app.is_uuid(parse_session.session ->> field.key)
     )
   limit 1;
-  if v_fault is null
-    and (select count(*) from json_object_keys(parse_session.session))
-      > app.get_share_limit('session_fields')
-  then
+  if v_fault is null then
+    v_keys := array(select json_object_keys(parse_session.session));
+    select format('%s must be named %s.', left(k.key, 300), k.name) into v_fault
+    from app.list_near_keys(v_keys, 'session') as k
+    limit 1;
+  end if;
+  if v_fault is null and cardinality(v_keys) > app.get_share_limit('session_fields') then
     v_fault := format(
       'session may have at most %s fields.', app.get_share_limit('session_fields')
     );
+  end if;
+  if v_fault is null and app.is_empty_session(parse_session.session) then
+    v_fault := 'session must have a title, a card, or another field that is not empty.';
   end if;
   if v_fault is not null then
     perform app.fail(

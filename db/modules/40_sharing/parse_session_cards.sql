@@ -27,18 +27,11 @@ begin
     );
   end if;
 
-  select case
-    when json_typeof(c.value) <> 'object'
-      then format('all_cards.%s must be an object.', c.position - 1)
-    else format('all_cards.%s.icon_asset_id must be a UUID or null.', c.position - 1)
-  end
-  into v_fault
+  select f.fault into v_fault
   from json_array_elements(parse_session_cards.all_cards)
     with ordinality as c (value, position)
-  where case json_typeof(c.value)
-    when 'object' then not coalesce(app.is_uuid(c.value ->> 'icon_asset_id'), true)
-    else true
-  end
+  cross join lateral app.find_card_fault(c.value, c.position - 1) as f (fault)
+  where f.fault is not null
   order by c.position
   limit 1;
   if v_fault is not null then

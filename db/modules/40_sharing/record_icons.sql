@@ -21,11 +21,31 @@ begin
   where json_array_length(new_rows.all_cards) > app.get_share_limit('session_cards') or exists (
     select
     from json_array_elements(new_rows.all_cards) as card
-    where case json_typeof(card.value)
-      when 'object' then not coalesce(app.is_uuid(card.value ->> 'icon_asset_id'), true)
-      else true
-    end
+    where app.find_card_fault(card.value, 0) is not null
   );
+  if exists (
+    select
+    from new_rows
+    where new_rows.sealed_at is null
+      and coalesce(btrim(new_rows.title), '') = ''
+      and json_array_length(new_rows.all_cards) = 0
+      and app.is_empty_session(json_build_object(
+        'user_character_card_id', new_rows.user_character_card_id,
+        'turn_ids', new_rows.turn_ids,
+        'background_id', new_rows.background_id,
+        'cover_id', new_rows.cover_id,
+        'translation', new_rows.translation,
+        'chat_styles', new_rows.chat_styles,
+        'flow_id', new_rows.flow_id
+      ))
+  ) then
+    perform app.fail(
+      422,
+      'session_invalid',
+      'A session must have a title, a card, or another field that is not empty.',
+      'Insert the session as the client stores it.'
+    );
+  end if;
 
   select array_agg(icons.session_id), array_agg(icons.asset_id) into v_session_ids, v_asset_ids
   from (

@@ -46,7 +46,7 @@ select throws_like(
   '%too_many_public_shares%', 'refuses a public card above the limit'
 );
 select throws_like(
-  $$ select public.share_session('{}', share_id => gen_random_uuid(), visibility => 'public') $$,
+  $$ select public.share_session('{"title": "t"}', share_id => gen_random_uuid(), visibility => 'public') $$,
   '%too_many_public_shares%', 'refuses a public session above the limit'
 );
 select throws_like(

@@ -1,0 +1,18 @@
+-- app.is_empty_session
+create or replace function app.is_empty_session(session json)
+  returns boolean
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+begin
+  return not exists (
+    select
+    from json_each(is_empty_session.session) as f
+    where translate(left(f.value::text, 100), E' \t\r\n', '') not in ('null', '""', '[]', '{}')
+  );
+end
+$$;
+
+comment on function app.is_empty_session(json) is
+  'Whether each field of a session is null, a blank text, or an empty list or object.';
