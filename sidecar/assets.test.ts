@@ -679,7 +679,7 @@ describe('when the database fails', () => {
     expect(await store.keys()).toEqual([(await uploadsOf())[0].object_key])
   })
 
-  test('at record_upload for long, an asset that was recorded all the same keeps its object', async () => {
+  test('at record_upload for long, an asset that was recorded nevertheless keeps its object', async () => {
     faultyDatabase.breakAt('sidecar.record_upload', 'after')
     const bytes = someGif()
     expect(await slugOf(await sidecar.upload(bytes))).toEqual([503, 'database_unavailable'])

@@ -71,7 +71,7 @@ test('a part without headers has no name, and a form may have no part', async ()
   expect(await read('--cut--')).toEqual([])
 })
 
-test('skips what nobody reads', async () => {
+test('skips the contents of parts that are not read', async () => {
   const names = []
   for await (const { name } of readForm(Readable.from([Buffer.from(form('\r\n'))]), 'cut')) names.push(name)
   expect(names).toEqual(['a', 'file'])

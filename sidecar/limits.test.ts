@@ -124,7 +124,7 @@ test('without a header that names addresses, all places are everybody’s', asyn
   await expect(Promise.race([...answers, Promise.resolve('no answer')])).resolves.toBe('no answer')
 })
 
-test('a client that sends too little is refused, and one that sends enough is not', async () => {
+test('refuses a client that sends too little, and accepts a client that sends enough', async () => {
   const slow = begin('192.0.2.1', 1)
   const steady = begin('192.0.2.2', 1, 20_000_000)
   const timer = setInterval(() => steady.socket.write(Buffer.alloc(20_000)), 50)
@@ -134,7 +134,7 @@ test('a client that sends too little is refused, and one that sends enough is no
 })
 
 describe('uploads cost their bytes', () => {
-  test('so that an address cannot store more than 256 KiB for each of its units', async () => {
+  test('an address cannot store more than 256 KiB for each of its units', async () => {
     await db.query('update app.settings set asset_uploads_per_minute = 20')
     const startedAt = performance.now()
     const answers = []
@@ -150,7 +150,7 @@ describe('uploads cost their bytes', () => {
     expect((await upload('192.0.2.2')).status).toBe(201)
   })
 
-  test('unless the bytes are known: then an upload costs one unit', async () => {
+  test('an upload of known bytes costs one unit', async () => {
     // A file of 1.5 MB costs 6 units, and 12 units come back in a minute.
     await db.query('update app.settings set asset_uploads_per_minute = 12')
     const bytes = someGif(1_500_000)
@@ -165,7 +165,7 @@ describe('uploads cost their bytes', () => {
   })
 })
 
-test('an answer does not tell whether the bytes were known, nor how the first client called them', async () => {
+test('an answer does not tell whether the bytes were known, or which name the first client sent', async () => {
   const bytes = someGif()
   const first = await upload('192.0.2.1', bytes)
   const second = await upload('192.0.2.2', bytes)

@@ -29,7 +29,7 @@ test('a client that sends nothing, or a byte now and then, is too slow after ten
   expect(slowAfter((second) => (second % 5 === 0 ? 1 : 0))).toBe(10)
 })
 
-test('a client may send 16 KB a second for as long as it likes, and not less', () => {
+test('a client may send 16 KB a second without a limit of time, and not less', () => {
   expect(slowAfter(() => 16_384)).toBeUndefined()
   expect(slowAfter(() => 40_000)).toBeUndefined()
   expect(slowAfter(() => 8_192)).toBe(20)

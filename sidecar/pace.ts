@@ -9,9 +9,9 @@ export const slowestPace: Pace = { graceMs: 10_000, bytesPerSecond: 16_384 }
 /**
  * Calls `onSlow` once a client has been too slow. The client has `graceMs` at the start, and each byte earns it the time in
  * which the slowest client may send a byte. It can save up to three times `graceMs`, so a fast client may pause, and a
- * client that has sent a lot cannot then keep its place for long with nothing.
+ * client that has sent a lot cannot keep its place for long without sending.
  *
- * The time is counted in ticks of this process: a pause of the machine is not the client's.
+ * The time is counted in ticks of this process, so a pause of the machine does not count against the client.
  */
 export function watchPace(
   { graceMs, bytesPerSecond }: Pace,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { judge, type Target, type Verdict } from './target.ts'
 
-// The review sent 300 MB and saw 5.2 GB. These bodies are smaller, so that a failed attack takes no test machine down.
+// A body of 300 MB took 5.2 GB before the limits. These bodies are smaller, so that a failed attack does not stop the machine.
 const megabytes = 60
 
 /** Posts a body of small arrays, which PostgREST parses into about seventeen times its size, through the gateway. */

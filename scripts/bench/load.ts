@@ -13,7 +13,7 @@ export type Load = {
   /**
    * Connections that send as fast as they get answers. The requests are distributed among them, and each has an address of
    * its own in `x-forwarded-for`, as if many callers sent them; unless they are `inOrder`: then each connection sends all
-   * of them, with one address.
+   * requests, with one address.
    */
   connections: number
   inOrder?: boolean

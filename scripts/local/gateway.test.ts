@@ -251,7 +251,7 @@ describe('the limit of bodies to /rest/v1', () => {
     expect(body).not.toMatch(/"content-length":"[1-9]/)
   })
 
-  test('a client has four large bodies in work at a time; small ones and other clients do not wait', async () => {
+  test('forwards four large bodies of a client at a time; small bodies and other clients do not wait', async () => {
     const arrived: string[] = []
     const waiting: ServerResponse[] = []
     answer = async (request, response) => {
@@ -334,7 +334,7 @@ describe('a request that is not valid HTTP', () => {
     expect(await send(`${head}2\r\n{}\r\n0\r\n\r\n`)).toEqual([status, `PT${status}`, slug])
   })
 
-  test('and a client that sends its headers too slowly loses its connection', async () => {
+  test('ends the connection if its headers come too slowly', async () => {
     const port = await freePort()
     const impatient = await startGateway({
       port,

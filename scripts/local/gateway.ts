@@ -32,15 +32,15 @@ export type Gateway = {
 /**
  * Serves one URL for clients, like Supabase: `/rest/v1` goes to PostgREST, `/api` to the sidecar, which handles CORS itself.
  * For development: it does for supabase-js what Supabase's own gateway does, and what docs/operations.md requires of any
- * proxy: it sets `x-client-address`, which clients cannot forge, refuses bodies over 6 MiB to `/rest/v1`, and forwards few
- * large ones of a client at a time, because PostgREST parses a whole body before Postgres can refuse it. Forwards bodies as streams in both directions,
- * except chunked bodies to `/rest/v1`, and WebSockets.
+ * proxy. It sets `x-client-address`, which clients cannot forge. It refuses bodies over 6 MiB to `/rest/v1`, and forwards
+ * few large bodies of a client at a time, because PostgREST parses a whole body before Postgres can refuse it. It forwards
+ * WebSockets, and bodies as streams in both directions, except chunked bodies to `/rest/v1`.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const server = fastify({
     forceCloseConnections: true,
-    // Slow clients cannot keep connections: a request has 20 s for its headers. For all of its bytes it has a minute more than
-    // the sidecar allows an upload, which must not end here.
+    // Slow clients cannot keep connections: a request has 20 s for its headers. The whole request has a minute more than
+    // the sidecar allows an upload, so that the gateway does not end an upload.
     requestTimeout: 1_860_000,
     http: { headersTimeout: options.headersTimeoutMs ?? 20_000, connectionsCheckingInterval: 1000 },
     clientErrorHandler: refuseUnreadable,

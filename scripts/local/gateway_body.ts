@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 /** The largest body of a request to /rest/v1: that of gate.pre_request. */
 export const maxBodyBytes = 6 * 2 ** 20
 
-/** PostgREST needs up to 15 times the bytes of a body to parse it, so a client has few larger bodies in work at a time. */
+/** Few larger bodies of a client are forwarded at a time: PostgREST needs up to 15 times the bytes of a body to parse it. */
 const largeBodyBytes = 256 * 2 ** 10
 export const largeBodiesAtOnce = 4
 
@@ -20,7 +20,7 @@ export function isLarge({ headers }: IncomingMessage): boolean {
   return Number(headers['content-length']) > largeBodyBytes
 }
 
-/** Whether the body has a coding that the gateway cannot count through. */
+/** Whether the body has a transfer coding other than chunked, whose bytes the gateway cannot count. */
 export function hasUnknownCoding({ headers }: IncomingMessage): boolean {
   const coding = headers['transfer-encoding']
   return coding !== undefined && coding.trim().toLowerCase() !== 'chunked'

@@ -51,7 +51,7 @@ export type Fault = {
     | 'video_empty'
   /** Every how many of the matching requests: 3 is every third. */
   every: number
-  /** Which of them: with every 3 and offset 1 the second, the fifth and so on. By default the last one. */
+  /** Which of these requests: every 3 and offset 1 are the second, the fifth and so on. By default the last one. */
   offset?: number
   /** How many times in all; without end by default. */
   times?: number

@@ -22,7 +22,7 @@ describe('the log of Postgres', () => {
     `2026-11-27 09:00:00.000 UTC [${pid}] STATEMENT:  select 1`,
   ]
 
-  test('has the first error of a kind whole, and the last one of the second as one line with the number of the others', () => {
+  test('has the first error of a kind in full, and the last error of the second as one line with the number of the others', () => {
     const { take, lines } = collect(readPostgresLine)
     for (let n = 1; n <= 5; n++) take(...entry(n, `invalid input syntax for type uuid: "x${n}"`))
     expect(lines()).toEqual(entry(1, 'invalid input syntax for type uuid: "x1"'))

@@ -697,7 +697,7 @@ describe('malformed answers', () => {
     await expect(list(z.object({ list: z.array(z.enum(['x'])).length(2) }))).rejects.toMatchObject(unusable)
   })
 
-  test('a second 400 is permanent, and tells what to ask for', async () => {
+  test('a second 400 is permanent, and its message says how to ask for less', async () => {
     const schemas = refuseSchemas(9, readCase('400_too_many_states'))
     await expect(list()).rejects.toMatchObject({
       slug: 'provider_refused',

@@ -57,10 +57,10 @@ export class Reschedule {
  * saying for how long.
  *
  * `dayEndsInMs` says that the quota of a provider's day is used up, and when that day ends: 25 hours ahead at most. The whole
- * lane rests until then, and its owner reads the message as the reason. It counts as a delay.
+ * lane is held until then, and its owner reads the message as the reason. Such a failure counts as a delay.
  *
  * A failure keeps the state that the step saved. `dropsState` removes the state, because the operation that it describes has
- * ended: the next attempt, or a retry of the run, begins another one.
+ * ended: the next attempt, or a retry of the run, begins another operation.
  */
 export class StepError extends Error {
   readonly slug: string

@@ -3,7 +3,7 @@ import { findUnstorable, findUnstorableText } from './find_unstorable.ts'
 import { hideAddresses } from './hide_addresses.ts'
 import { Reschedule, StepError, WithChildren } from './outcome.ts'
 
-/** A step may come back after a year, a leap year included. */
+/** A rescheduled step may wait for a year, a leap year included. */
 const rescheduleMaxMs = 366 * 86_400_000
 const delayMaxMs = 86_400_000
 /** A day of a provider may have 25 hours, when its clocks change. */

@@ -31,7 +31,7 @@ test('a flood of an hour writes one line a second, and counts all others', () =>
   expect(leftOut + lines.length).toBe(36_000)
 })
 
-test('a kind that was silent for a second is written at once again, and forgotten', () => {
+test('a kind that was silent for a second is written at once again, and is forgotten', () => {
   const { lines, log } = collect()
   log('a')
   vi.advanceTimersByTime(1000)

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Db } from './db.ts'
 
-/** Logs the settings that are unsafe for a deployment (`ops.warnings`). If the call fails, the process starts all the same. */
+/** Logs the settings that are unsafe for a deployment (`ops.warnings`). If the call fails, the process starts without them. */
 export async function logWarnings(
   db: Pick<Db, 'call'>,
   call: 'worker.list_warnings' | 'sidecar.list_warnings',

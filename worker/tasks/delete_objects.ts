@@ -1,7 +1,7 @@
 import { inParallel } from '../shared/in_parallel.ts'
 import type { Store } from '../shared/object_store.ts'
 
-/** A store that is down is not asked a thousand times. */
+/** After so many failures the store is probably down, so the task stops. */
 const failuresMax = 10
 
 /** Deletes objects in parallel. Gives up after some failures, or when the signal aborts. */

@@ -127,7 +127,7 @@ test.each(['refuse', 'error', 'drop'] as const)(
   },
 )
 
-test('removes the others when the objects of one drama cannot be deleted', async () => {
+test('removes the objects of other dramas when those of one drama cannot be deleted', async () => {
   const ids = [await addDrama(1), await addDrama(2), await addDrama(1)]
   await deleteDramas(...ids)
   faulty.fail('forbid', { method: 'DELETE', key: `${ids[1]}/0.png` })

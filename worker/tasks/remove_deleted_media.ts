@@ -5,7 +5,7 @@ import { deleteObjects } from './delete_objects.ts'
 import type { Deps } from './deps.ts'
 
 const batchSize = 10
-/** A store that is down is not asked for each of a thousand dramas. */
+/** After so many dramas whose objects cannot be deleted, the store is probably down, so the task stops. */
 const failuresMax = 3
 const dayMs = 86_400_000
 const prefix = 'drama-assets/'

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { signJwt } from '../../../scripts/local/jwt.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
 
-// The pre-request function as PostgREST calls it: what only real requests show.
+// The pre-request function as PostgREST calls it: tests that need real requests.
 let database: TestDatabase
 let db: Client
 let api: Api
@@ -142,7 +142,7 @@ describe('a client sees no estimate of the planner', () => {
     }
   })
 
-  test('but service_role does, and an exact count counts the rows that the caller may read', async () => {
+  test('shows service_role an estimate, and counts exactly the rows that a caller may read', async () => {
     const all = await send('flows?select=id&limit=1', {
       authorization: `Bearer ${api.serviceKey}`,
       prefer: 'count=planned',
@@ -152,7 +152,7 @@ describe('a client sees no estimate of the planner', () => {
     expect(exact.headers.get('content-range')).toBe('*/0')
   })
 
-  test('nor a plan', async () => {
+  test('gets 415 for a plan', async () => {
     expect((await send('flows?select=id', { accept: 'application/vnd.pgrst.plan+json' })).status).toBe(415)
   })
 })

@@ -5,13 +5,13 @@ select plan(8);
 -- Given a limit of three a minute
 select lives_ok(
   $$ select app.require_rate('t', 'ana', 3, '1 minute', 3) from generate_series(1, 5) $$,
-  'a look at a fresh limit passes, and counts nothing'
+  'passes a fresh limit, and counts nothing'
 );
-select is_empty('select from app.rate_limits', 'a look inserts no row');
+select is_empty('select from app.rate_limits', 'inserts no row');
 select app.take_rate('t', 'ana', 3, '1 minute', 2);
 select lives_ok(
   $$ select app.require_rate('t', 'ana', 3, '1 minute', 1) $$,
-  'a look passes while the limit has room for the cost'
+  'passes while the limit has room for the cost'
 );
 select throws_like(
   $$ select app.require_rate('t', 'ana', 3, '1 minute', 2) $$,
@@ -34,7 +34,7 @@ select throws_like(
 );
 select lives_ok(
   $$ select app.require_rate('t', 'address 2001:db8:8:99::/64', 3, '1 minute') $$,
-  'a look passes for an address of another network'
+  'passes an address of another network'
 );
 
 -- When the wait is over

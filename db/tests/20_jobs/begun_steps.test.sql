@@ -33,7 +33,7 @@ select is(pg_temp.begun(), 'a b', 'marks running steps of a cancelled run as beg
 select tests.become('service_role');
 select retry_job((select run from known)), cancel_job((select run from known));
 reset role;
-select is(pg_temp.begun(), '', 'counts only what began since a retry');
+select is(pg_temp.begun(), '', 'counts only steps that began since a retry');
 
 -- Given a rescheduled step, a failed one and a returned one, when the run is cancelled
 select pg_temp.submit(), tests.claim_steps(3);

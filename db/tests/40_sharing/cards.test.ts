@@ -509,7 +509,7 @@ describe('a card of another version, or with values of other types, opens as V2'
       Object.assign(data['character_book'] as object, { entries: Object.assign({}, entries) })
     },
   ]
-  test('whatever exporters change, no text and no unknown field is lost', async () => {
+  test('no change of an exporter loses a text or an unknown field', async () => {
     await fc.assert(
       fc.asyncProperty(cards, fc.subarray(mutations, { minLength: 1 }), async (generated, chosen) => {
         const before = JSON.parse(JSON.stringify(generated)) as Card

@@ -106,7 +106,7 @@ select throws_like(
 select is(
   pg_temp.rows_written('characters'),
   (select rows_before from inserts where name = 'characters'),
-  'looks at Content-Length before it writes the row'
+  'checks Content-Length before it writes the row'
 );
 select set_config('request.headers', '{"content-length": "100"}', true);
 select lives_ok(

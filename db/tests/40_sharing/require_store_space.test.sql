@@ -76,7 +76,7 @@ select lives_ok(
 reset role;
 select tests.travel('152 minutes');
 select app.delete_expired_shares();
-select is_empty('select from app.anonymous_bytes', 'the cleanup deletes what counts no more');
+select is_empty('select from app.anonymous_bytes', 'the cleanup deletes rows that no longer count');
 
 select * from finish();
 rollback;

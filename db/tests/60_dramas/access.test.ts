@@ -66,7 +66,7 @@ test('refuses anonymous callers every function and table of dramas, except the l
   })
 })
 
-test('lets service_role say when a new drama was created, and nobody else', async () => {
+test('lets only service_role say when a new drama was created', async () => {
   const owner_id = dramas.users.ana.id
   const created_at = '2020-02-03T04:05:06+00:00'
   const old = await save(service, { ...smallDrama(), created_at }, { owner_id })

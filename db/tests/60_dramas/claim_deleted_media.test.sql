@@ -136,7 +136,7 @@ delete from graphile_worker._private_jobs;
 select is(app.enqueue_media_removal(), 0, 'the schedule has one batch');
 select is(
   (select count(*) from graphile_worker.jobs where task_identifier = 'remove_deleted_media'), 1::bigint,
-  'the schedule enqueues the removal of what is due'
+  'the schedule enqueues the removal of dramas that are due'
 );
 
 select * from finish();

@@ -29,7 +29,7 @@ select is_empty(
       from unnest('{1/made.png,1/cover.png,1/who.png,1/what.png,1/film.mp4,2/made.png}'::text[]) as k
     ))
   $$,
-  'does not return what a step has made, what the drama shows, or what a removal will delete'
+  'returns no file that a step has made, that the drama shows, or that a removal will delete'
 );
 select set_eq(
   $$

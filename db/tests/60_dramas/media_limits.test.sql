@@ -118,7 +118,7 @@ set constraints all immediate;
 set constraints all deferred;
 reset role;
 select is(tests.reserved(), '3 2 | 3 2', 'reserves again when the run is retried');
-select is_empty('select from app.media_returns', 'adds up what was given back at the next reservation');
+select is_empty('select from app.media_returns', 'adds up the returned media at the next reservation');
 
 -- When one scene has its image and its video, claimed but not seen running yet, and the run is cancelled
 select tests.claim_steps();
@@ -165,7 +165,7 @@ select is((select videos_left from get_media_limits()), 0, 'leaves nothing if an
 reset role;
 update users set plan_id = 'pro' where id = (select ana from users_of);
 select tests.sign_in((select ana from users_of));
-select lives_ok(format('select retry_job(%s)', tests.run('first')), 'applies a new plan at once, and keeps what the day has spent');
+select lives_ok(format('select retry_job(%s)', tests.run('first')), 'applies a new plan at once, and keeps the reservations of the day');
 set constraints all immediate;
 set constraints all deferred;
 reset role;
@@ -175,7 +175,7 @@ select is(tests.reserved(), '4 3 | 4 3', 'keeps the day of a user who changes th
 select tests.sign_in((select ana from users_of));
 select delete_drama((select d.id from dramas as d where d.run_id = tests.run('first')));
 reset role;
-select is(tests.reserved(), '2 2 | 2 2', 'keeps what was begun, and gives the rest back, when a drama is deleted');
+select is(tests.reserved(), '2 2 | 2 2', 'gives back only the media that were not begun when a drama is deleted');
 
 -- When single media are generated again
 select tests.sign_in((select ana from users_of));

@@ -173,7 +173,7 @@ test('gives back a reservation on which another request of the same user waits f
   expect(await reserved(user)).toEqual({ images: 2, videos: 1 })
 })
 
-test('keeps exact books without a deadlock while runs are started, ended, cancelled, retried and deleted', async () => {
+test('counts exactly and without a deadlock while runs are started, ended, cancelled, retried and deleted', async () => {
   const before = await reserved(null)
   await limit(12, before.videos + 30)
   // No steps of earlier tests.

@@ -38,7 +38,7 @@ select tests.sign_in((select ana from users_of));
 select results_eq(
   'select bytes_stored, bytes_used, bytes_left from get_media_limits()',
   format('select 1073741824::bigint, %s::bigint, 1073741824 - %1$s::bigint', (select bytes from used)),
-  'tells the user what the plan allows, what is used and what is left'
+  'returns how many bytes the plan allows, how many are used and how many are left'
 );
 reset role;
 
@@ -66,7 +66,7 @@ select lives_ok('select pg_temp.save(2, 2400)', 'saves a drama that grows into t
 select throws_like(
   'select pg_temp.save(2, 2600)',
   'Plan "free" stores % bytes, % bytes are used, and this drama needs % more.',
-  'refuses a drama that grows beyond the room, and says what is used'
+  'refuses a drama that grows beyond the room, and says how many bytes are used'
 );
 reset role;
 select lives_ok(
@@ -92,7 +92,7 @@ select throws_ok(
 );
 select lives_ok(
   format($$ select save_drama_complete('{"title": "A"}', %L) $$, (select ben from users_of)),
-  'another owner of the plan stores what is left to them'
+  'counts the bytes of another owner of the plan apart'
 );
 reset role;
 

@@ -350,7 +350,7 @@ test('continues a failed run from its failed step', { timeout: 60_000 }, async (
   expect(drama.characters.every(({ portrait_url }) => portrait_url !== null)).toBe(true)
 })
 
-test('completes a drama of 24 scenes without a gap, and pays little more, if each kind of fault meets 3 % of the calls', {
+test('completes a drama of 24 scenes without a gap and for little more if 3 % of the calls have each kind of fault', {
   timeout: 120_000,
 }, async () => {
   const kinds: Fault['kind'][] = [
