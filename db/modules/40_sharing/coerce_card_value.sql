@@ -11,15 +11,32 @@ as $$
 declare
   v_is text := json_typeof(coerce_card_value.value);
   v_text text := btrim(coerce_card_value.value #>> '{}', E' \t\r\n');
+  v_max integer := app.get_share_limit('card_fields');
 begin
   if coerce_card_value.type in ('an id', 'a position') then
     return case
       when coerce_card_value.type = 'a position' and v_text in ('0', '1')
         then to_json(case v_text when '0' then 'before_char' else 'after_char' end)
-      when coerce_card_value.type = 'an id' and v_text ~ '^\d{1,15}$'
+      when coerce_card_value.type = 'an id' and v_text ~ '^[0-9]{1,15}$'
         then to_json(v_text::bigint)
       else 'null'
     end;
+  end if;
+
+  -- A list made from text or from a map is as long as a list may be that a client sends.
+  if (v_is = 'array' and json_array_length(coerce_card_value.value) > v_max)
+    or (
+      v_is = 'object'
+      and (select count(*) from json_object_keys(coerce_card_value.value)) > v_max
+    )
+    or (
+      v_is = 'string'
+      and coerce_card_value.type = 'an array of strings'
+      and coerce_card_value.key <> 'alternate_greetings'
+      and octet_length(v_text) - octet_length(replace(v_text, ',', '')) >= v_max
+    )
+  then
+    return null;
   end if;
 
   -- Numbers and booleans become text, nulls are dropped, and no other element is accepted.
@@ -61,7 +78,8 @@ begin
     when 'a number' then case
       when v_text = '' or coerce_card_value.value::text = '[]' then 'null'::json
       when v_is = 'boolean' then to_json((v_text::boolean)::integer)
-      when v_is = 'string' and v_text ~ '^[+-]?\d{1,15}(\.\d{1,15})?$' then to_json(v_text::numeric)
+      when v_is = 'string' and v_text ~ '^[+-]?[0-9]{1,15}(\.[0-9]{1,15})?$'
+        then to_json(v_text::numeric)
     end
     when 'a boolean' then case
       when v_text = '' or coerce_card_value.value::text = '[]' then 'null'::json

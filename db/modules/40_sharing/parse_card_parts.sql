@@ -32,14 +32,30 @@ begin
     select p.value, p.number
     from unnest(parse_card_parts.parts) with ordinality as p (value, number)
   ),
-  named as (
-    select p.number, f.position, f.value, f.key as name, coalesce(a.key, f.key) as key
+  -- Of fields with the same name the last one counts, as in every client. Thousands of them would
+  -- otherwise be compared with each other.
+  own as materialized (
+    select distinct on (p.number, f.key collate "C")
+      p.number, f.position, f.key, f.value
     from part as p
     cross join lateral json_each(p.value) with ordinality as f (key, value, position)
-    left join alias as a
-      on a.name = f.key
-      and parse_card_parts.kind = 'entry'
-      and p.value -> a.key is null
+    order by p.number, f.key collate "C", f.position desc
+  ),
+  -- A window instead of a join, for which the planner may choose a nested loop.
+  named as (
+    select
+      o.number,
+      o.position,
+      o.value,
+      o.key as name,
+      case
+        when bool_or(a.key is null) over (
+          partition by o.number, coalesce(a.key, o.key) collate "C"
+        ) then o.key
+        else a.key
+      end as key
+    from own as o
+    left join alias as a on a.name = o.key and parse_card_parts.kind = 'entry'
   ),
   checked as (
     select

@@ -1,5 +1,5 @@
 begin;
-select plan(6);
+select plan(9);
 select tests.create_asset('a0000001-0000-4000-8000-000000000000');
 create function pg_temp.card(name text) returns json language sql as $$
   select json_build_object(
@@ -69,6 +69,58 @@ select throws_ok(
     )
   $$,
   'PT413', 'A shared package may have at most 5 MiB.', 'refuses a card that is too large'
+);
+
+-- When a card has fields of one name, or a list that is text
+select is(
+  app.parse_card(format(
+    '{"data": {"name": "a", "character_book": {"entries": [{%s, "key": "last"}]}}}',
+    (select string_agg(format('"key": "%s"', n), ', ') from generate_series(1, 5000) as n)
+  )::json) #>> '{data,character_book,entries}',
+  '[{ "keys" : ["last"], "content" : "", "enabled" : true, "extensions" : {}, '
+    '"insertion_order" : 0 }]',
+  'the last of several fields with the same name counts, and the others are not read'
+);
+select is(
+  json_array_length(app.coerce_card_value(
+    to_json(repeat('a,', app.get_share_limit('card_fields') - 1)), 'an array of strings', 'tags'
+  )),
+  app.get_share_limit('card_fields') - 1,
+  'reads text as a list with as many words as a list may have'
+);
+select is_empty(
+  $$
+    select v.name
+    from (
+      values
+        ('words', to_json(repeat('a,', app.get_share_limit('card_fields'))), 'an array of strings'),
+        (
+          'list of strings',
+          (select json_agg(n) from generate_series(0, app.get_share_limit('card_fields')) as n),
+          'an array of strings'
+        ),
+        (
+          'list of lines',
+          (select json_agg(n) from generate_series(0, app.get_share_limit('card_fields')) as n),
+          'a string'
+        ),
+        (
+          'list of fields',
+          (select json_agg(n) from generate_series(0, app.get_share_limit('card_fields')) as n),
+          'an object'
+        ),
+        (
+          'map of objects',
+          (
+            select json_object_agg(n, '{}'::json)
+            from generate_series(0, app.get_share_limit('card_fields')) as n
+          ),
+          'an array of objects'
+        )
+    ) as v (name, value, type)
+    where app.coerce_card_value(v.value, v.type, 'tags') is not null
+  $$,
+  'does not read a value of another type that is longer than a list may be'
 );
 
 select * from finish();
