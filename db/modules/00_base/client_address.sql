@@ -20,15 +20,15 @@ begin
 
   v_text := nullif(current_setting('request.headers', true), '')::json ->> v_header;
   -- The usual value needs no parsing. This function runs for each anonymous request.
-  if v_text ~ '^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}$' then
+  if v_text ~ '^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(?!$)|$)){4}$' then
     return v_text;
   end if;
 
   v_text := trim(regexp_replace(v_text, '^.*,', ''));
   -- 1.2.3.4:5678, [2001:db8::1]:5678, ::ffff:1.2.3.4
-  v_text := regexp_replace(v_text, '^(\d+\.\d+\.\d+\.\d+):\d+$', '\1');
-  v_text := regexp_replace(v_text, '^\[(.*)\](:\d+)?$', '\1');
-  v_address := regexp_replace(v_text, '^::ffff:(?=\d+\.)', '', 'i')::inet;
+  v_text := regexp_replace(v_text, '^([0-9]+\.[0-9]+\.[0-9]+\.[0-9]+):[0-9]+$', '\1');
+  v_text := regexp_replace(v_text, '^\[(.*)\](:[0-9]+)?$', '\1');
+  v_address := regexp_replace(v_text, '^::ffff:(?=[0-9]+\.)', '', 'i')::inet;
 
   return case
     when v_address is null then 'unknown'

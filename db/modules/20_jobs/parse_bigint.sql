@@ -8,7 +8,7 @@ as $$
 begin
   return case
     when jsonb_typeof(parse_bigint.value) = 'number'
-      and parse_bigint.value::text ~ '^\d+$'
+      and parse_bigint.value::text ~ '^[0-9]+$'
       and length(parse_bigint.value::text) <= 18
       then parse_bigint.value::bigint
   end;

@@ -6,7 +6,10 @@ create or replace function app.is_time(text text)
   set search_path = ''
 as $$
 begin
-  return is_time.text ~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$'
+  return is_time.text ~ (
+    '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}'
+    '(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$'
+  )
     and is_time.text::timestamptz is not null;
 exception
   -- February 31 matches the pattern, too.

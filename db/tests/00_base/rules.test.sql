@@ -1,6 +1,6 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(29);
+select plan(30);
 
 create temporary view our_functions as
 select
@@ -318,6 +318,10 @@ select set_eq(
   $$,
   array['app.parse_steps', 'app.parse_edges', 'app.insert_steps', 'app.rebuild_queue'],
   'functions that join the steps of a run with each other use hash joins'
+);
+select is_empty(
+  $$ select signature from our_functions where strpos(prosrc, '\d') > 0 $$,
+  'patterns have [0-9]: with a collation of ICU, \d matches the digits of all scripts, which no cast reads'
 );
 
 select * from finish();
