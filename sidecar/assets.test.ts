@@ -340,6 +340,15 @@ describe('a request is refused', () => {
       'request_invalid',
     ],
     [
+      'with a JSON that would fill the memory',
+      rawForm([
+        { head: `${disposition} name="a"\r\nContent-Type: application/json`, bytes: `[${'[],'.repeat(50_000)}[]]` },
+        { head: fileHead('x.gif'), bytes: gif },
+      ]),
+      413,
+      'request_too_large',
+    ],
+    [
       'with 50 fields',
       rawForm(Array.from({ length: 50 }, (_, n) => ({ head: `${disposition} name="f${n}"`, bytes: 'x' }))),
       413,
