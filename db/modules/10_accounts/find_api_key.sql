@@ -1,8 +1,7 @@
 -- app.find_api_key, gate.find_api_key
 --
 -- Writes      the rows of app.find_api_key_by_hash
--- Errors      PT429 too_many_at_once, and those of app.find_api_key_by_hash
--- Locks       a slot of the key, before requests of the key wait for each other
+-- Errors      those of app.find_api_key_by_hash
 -- Why         This definer reads keys and cannot change the role; its caller, an invoker, changes
 --             the role and cannot read keys. Becoming a key's owner needs both.
 create or replace function app.find_api_key(key text)
@@ -12,20 +11,13 @@ create or replace function app.find_api_key(key text)
   security definer
   set search_path = ''
 as $$
-declare
-  v_hash bytea := sha256(convert_to(find_api_key.key, 'UTF8'));
 begin
-  perform app.take_request_slot(
-    'key ' || encode(v_hash, 'hex'), (select s.requests_at_once from app.settings as s)
-  );
-
-  return app.find_api_key_by_hash(v_hash);
+  return app.find_api_key_by_hash(sha256(convert_to(find_api_key.key, 'UTF8')));
 end
 $$;
 
 comment on function app.find_api_key(text) is
-  'Returns the claims of an API key''s owner: { sub, role, api_key: { id, scopes } }; 401 if the '
-  'key does not work, 429 if too many of its requests are running.';
+  'Returns the claims of an API key''s owner, as app.find_api_key_by_hash; or refuses the request.';
 
 create or replace function gate.find_api_key(key text)
   returns jsonb

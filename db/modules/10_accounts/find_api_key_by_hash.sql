@@ -3,7 +3,9 @@
 -- Called by   app.find_api_key, sidecar.require_api_key
 -- Writes      the rows of app.note_api_key_use, unless the transaction is read-only
 -- Errors      PT401 api_key_expired, api_key_owner_blocked, api_key_revoked, api_key_unknown,
---             PT429 rate_limited
+--             PT429 rate_limited, too_many_at_once
+-- Locks       a slot of the owner's keys, before requests of the key wait for each other
+-- Why         the keys of an owner have their slots together, because an owner can have 50 keys
 create or replace function app.find_api_key_by_hash(secret_hash bytea)
   returns jsonb
   language plpgsql
@@ -53,6 +55,10 @@ begin
     );
   end if;
 
+  perform app.take_request_slot(
+    'keys of ' || v_key.owner_id, (select s.requests_at_once from app.settings as s)
+  );
+
   if current_setting('transaction_read_only') = 'off' then
     perform app.note_api_key_use(v_key.id, 'write' = any (v_key.scopes));
   end if;
@@ -67,4 +73,4 @@ $$;
 
 comment on function app.find_api_key_by_hash(bytea) is
   'Returns the claims of the owner of the API key with this SHA-256: { sub, role, api_key: { id, '
-  'scopes } }; 401 if the key does not work.';
+  'scopes } }; 401 if the key does not work, 429 if too many requests of the owner''s keys run.';
