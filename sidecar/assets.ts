@@ -334,7 +334,7 @@ async function requireHarmless({ name, contentType, bytes }: Part): Promise<void
     length += chunk.length
     // JSON.parse needs twenty times the memory of its text.
     if (length > formBytes) {
-      const hint = `Send fields of at most ${formBytes / 1024} KiB beside the file.`
+      const hint = `Send the file, and other fields of at most ${formBytes / 1024} KiB.`
       throw refusal(413, 'request_too_large', 'The form has a field that is too large.', hint)
     }
     chunks.push(chunk)

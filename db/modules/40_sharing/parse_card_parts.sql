@@ -32,8 +32,8 @@ begin
     select p.value, p.number
     from unnest(parse_card_parts.parts) with ordinality as p (value, number)
   ),
-  -- Of fields with the same name the last one counts, as in every client. Thousands of them would
-  -- otherwise be compared with each other.
+  -- The last of several fields with the same name counts, as in every client. Otherwise thousands
+  -- of them would be compared with each other.
   own as materialized (
     select distinct on (p.number, f.key collate "C")
       p.number, f.position, f.key, f.value
