@@ -1138,6 +1138,16 @@ export type Database = {
         Args: { name: string; version: string }
         Returns: undefined
       }
+      describe_share: {
+        Args: { share_id: string }
+        Returns: Database["public"]["CompositeTypes"]["share_description"]
+        SetofOptions: {
+          from: "*"
+          to: "share_description"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       generate_drama: {
         Args: {
           idempotency_key?: string
@@ -1187,6 +1197,10 @@ export type Database = {
       job_tree: { Args: { job_id: number }; Returns: Json }
       list_dramas: {
         Args: { after?: string; owner_id?: string; page_size?: number }
+        Returns: Json
+      }
+      list_public_shares: {
+        Args: { after?: string; page_size?: number }
         Returns: Json
       }
       list_shares: {
@@ -1336,6 +1350,16 @@ export type Database = {
         url: string | null
         resource_type: string | null
         visibility: string | null
+        created_at: string | null
+        expires_at: string | null
+      }
+      share_description: {
+        share_id: string | null
+        type: string | null
+        kind: string | null
+        title: string | null
+        icon_url: string | null
+        url: string | null
         created_at: string | null
         expires_at: string | null
       }

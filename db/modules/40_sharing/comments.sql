@@ -59,6 +59,11 @@ comment on column app.share_packages.revoke_hash is
 comment on column app.share_packages.owner_id is
   'The signed-in user who made the share; null for other callers.';
 
+comment on column app.share_packages.title is
+  'Title for link previews, from app.describe_package, or null.';
+comment on column app.share_packages.icon_url is
+  'Icon for link previews, from app.describe_package, or null.';
+
 comment on table app.anonymous_bytes is
 $$Bytes that clients stored for sharing, in periods of ten minutes.
 
@@ -202,5 +207,7 @@ comment on column app.session_icons.asset_id is 'The icon.';
 
 comment on type public.own_share is
   'A live share of the signed-in user, with the URL of the page that shows it.';
+comment on type public.share_description is
+  'A live share, with its title and its icon, and the URL of the page that shows it.';
 comment on type public.share_link is
 $$A share: its id, the URL of the page that shows it, and the time at which it expires.$$;

@@ -29,17 +29,20 @@ begin
   perform app.free_share_id(insert_share.share_id);
 
   insert into app.share_packages (
-    share_id, package, request_hash, caller_hash, counted_until, revoke_hash, owner_id
+    share_id, package, request_hash, caller_hash, counted_until, revoke_hash, owner_id, title,
+    icon_url
   )
-  values (
+  select
     insert_share.share_id,
     insert_share.package,
     insert_share.request_hash,
     case insert_share.visibility when 'public' then app.hash_caller() end,
     case insert_share.visibility when 'public' then app.now() + interval '1 hour' end,
     sha256(uuid_send(insert_share.revoke_token)),
-    app.find_sharer()
-  );
+    app.find_sharer(),
+    d.title,
+    d.icon_url
+  from app.describe_package(insert_share.resource_type, insert_share.package) as d;
   insert into public.shared_resources (id, resource_type, resource_id, visibility)
   values (
     insert_share.share_id,

@@ -39,14 +39,22 @@ begin
       and n.resource_id = any (v_type.ids)
       and n.visibility = 'public';
 
-    insert into app.share_packages (share_id, package, caller_hash, counted_until, owner_id)
+    insert into app.share_packages (
+      share_id, package, caller_hash, counted_until, owner_id, title, icon_url
+    )
     select
       n.id,
-      app.build_package(n.resource_type, n.resource_id),
+      b.package,
       case n.visibility when 'public' then app.hash_caller() end,
       case n.visibility when 'public' then n.expires_at end,
-      app.find_sharer()
+      app.find_sharer(),
+      d.title,
+      d.icon_url
     from new_shares as n
+    cross join lateral (
+      select app.build_package(n.resource_type, n.resource_id) as package
+    ) as b
+    cross join lateral app.describe_package(n.resource_type, b.package) as d
     where n.resource_type = v_type.resource_type and n.resource_id = any (v_type.ids);
   end loop;
 

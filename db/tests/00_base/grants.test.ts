@@ -180,6 +180,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
   }),
   delete_drama: async (role) => ({ drama_id: await findDrama(role === 'service_role' ? 'failed' : 'cancelled') }),
   deprecate_template_version: async () => ({ name: 'off', version: '1.0.0' }),
+  describe_share: async () => ({ share_id: shareId }),
   generate_drama: async () => ({ premise: 'A storm', model: null, options: { episodes: 1 }, idempotency_key: 'k' }),
   get_drama_complete: async () => ({ drama_id: await findDrama('completed') }),
   get_shared_resource: async () => ({ share_id: shareId }),
@@ -187,6 +188,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
   job_tree: async () => ({ job_id: await findJob('completed-run') }),
   get_media_limits: async () => ({ owner_id: ana.id }),
   list_dramas: async () => ({ page_size: 1, after: null, owner_id: ana.id }),
+  list_public_shares: async () => ({ page_size: 1, after: null }),
   list_shares: async () => ({}),
   publish_template_version: async () => ({
     name: 'demo',

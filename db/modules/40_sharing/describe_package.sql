@@ -1,0 +1,55 @@
+-- app.describe_package
+create or replace function app.describe_package(
+  resource_type text,
+  package json,
+  out title text,
+  out icon_url text
+)
+  language plpgsql
+  immutable
+  set search_path = ''
+as $$
+declare
+  v_data json;
+  v_session record;
+begin
+  case describe_package.resource_type
+    when 'flow' then
+      title := describe_package.package ->> 'name';
+    when 'session' then
+      select s.title, s.all_cards, s.cover_url, s.background_url into v_session
+      from json_to_record(describe_package.package)
+        as s(title text, all_cards json, cover_url text, background_url text);
+      title := v_session.title;
+      icon_url := coalesce(
+        v_session.cover_url,
+        (
+          select c.value ->> 'icon_url'
+          from json_array_elements(v_session.all_cards) with ordinality as c (value, position)
+          where c.value ->> 'icon_url' is not null
+          order by c.position
+          limit 1
+        ),
+        v_session.background_url
+      );
+    else
+      v_data := describe_package.package -> 'data';
+      title := coalesce(
+        case json_typeof(v_data #> '{extensions,title}')
+          when 'string' then nullif(btrim(v_data #>> '{extensions,title}'), '')
+        end,
+        v_data ->> 'name'
+      );
+      icon_url := v_data #>> '{extensions,icon_url}';
+  end case;
+
+  title := nullif(left(btrim(title), 300), '');
+end
+$$;
+
+comment on function app.describe_package(text, json) is
+$$Returns the title and the icon of a package, as link previews show them.
+
+title: at most 300 characters, or null: the name of a flow, the title of a session, the title of a
+card or its name. icon_url: of a card; of a session the cover, the icon of a card, or the
+background; null for a flow.$$;
