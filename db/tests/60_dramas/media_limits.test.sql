@@ -1,6 +1,6 @@
 -- Runs reserve the images and videos that they may make in their owner's day, and give back what they never began.
 begin;
-select plan(44);
+select plan(48);
 
 create temporary table users_of as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -255,6 +255,59 @@ select is(
   (select c.videos from users_of as u, app.count_media(u.ana, app.utc_day()) as c), (select videos + 1 from day),
   'does not take a video with saved state for one that was never begun'
 );
+
+-- When a portrait of a generated drama is generated again, and its run is cancelled after it began
+insert into drama_characters (id, drama_id, owner_id, position, name)
+select tests.uuid(5), d.id, d.owner_id, 1, 'A' from dramas as d where d.run_id = tests.run('two');
+truncate day;
+insert into day select c.images from users_of as u, app.count_media(u.ana, app.utc_day()) as c;
+select tests.sign_in((select ana from users_of));
+insert into runs_of values ('one', regenerate_asset(tests.uuid(5), 'portrait'));
+reset role;
+select tests.claim_steps();
+select tests.sign_in((select ana from users_of));
+select cancel_job(tests.run('one'));
+reset role;
+select is(
+  (select c.images from users_of as u, app.count_media(u.ana, app.utc_day()) as c), (select videos + 1 from day),
+  'does not give back a portrait for other images of its drama that were never begun'
+);
+
+-- When a run has more images and videos than it reserved, and ends before it begins them
+truncate day;
+insert into day select c.videos from users_of as u, app.count_media(u.ana, app.utc_day()) as c;
+create temporary table images as select c.images from users_of as u, app.count_media(u.ana, app.utc_day()) as c;
+select tests.sign_in((select ana from users_of));
+select tests.generate('more', '{"scenes_per_episode": 1}');
+reset role;
+select tests.claim_steps();
+select tests.hand_in_result('outline', jsonb_set(tests.media_children(1), '{children}', (
+  select jsonb_agg(c) from generate_series(11, 13) as n, jsonb_array_elements(tests.media_children(n) -> 'children') as c
+)));
+select tests.sign_in((select ana from users_of));
+select cancel_job(tests.run('more'));
+reset role;
+select is(
+  (select c.videos from users_of as u, app.count_media(u.ana, app.utc_day()) as c), (select videos from day),
+  'gives back no more videos than the run reserved'
+);
+select is(
+  (select c.images from users_of as u, app.count_media(u.ana, app.utc_day()) as c), (select images from images),
+  'gives back no more images than the run reserved'
+);
+
+-- When the run of another product, which makes an image, is retried
+select tests.become('service_role');
+insert into runs_of
+select 'other', submit_run('{"key": "image", "type": "generate_image"}', (select ana from users_of));
+select cancel_job(tests.run('other'));
+select retry_job(tests.run('other'));
+reset role;
+select is(
+  (select c.images from users_of as u, app.count_media(u.ana, app.utc_day()) as c), (select images from images),
+  'reserves nothing for a run that belongs to no drama'
+);
+select app.cancel_runs(array[tests.run('other')]);
 
 -- When days pass
 select tests.travel('1 day');
