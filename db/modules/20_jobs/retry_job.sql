@@ -19,6 +19,7 @@ create or replace function app.retry_job(job_id bigint)
   set enable_mergejoin = off
 as $$
 declare
+  v_limit integer := (select s.job_retries_per_hour from app.settings as s);
   v_started record;
 begin
   perform app.lock_run(retry_job.job_id);
@@ -56,6 +57,12 @@ begin
     );
   end if;
 
+  -- Looks before the work, because a refused retry would reopen the whole run and count nothing.
+  -- service_role has no limit.
+  if auth.role() is distinct from 'service_role' then
+    perform app.require_rate('job_retries', app.caller_key(), v_limit, interval '1 hour');
+  end if;
+
   if not app.reopen_steps(retry_job.job_id) then
     perform app.fail(
       409,
@@ -75,14 +82,8 @@ begin
   end if;
   perform app.wake_lanes(v_started.queued_ids);
   perform app.enqueue_pump();
-  -- service_role has no limit.
   if auth.role() is distinct from 'service_role' then
-    perform app.take_rate(
-      'job_retries',
-      app.caller_key(),
-      (select s.job_retries_per_hour from app.settings as s),
-      interval '1 hour'
-    );
+    perform app.take_rate('job_retries', app.caller_key(), v_limit, interval '1 hour');
   end if;
 
   return (select j.status from public.jobs as j where j.id = retry_job.job_id);

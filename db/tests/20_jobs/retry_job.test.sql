@@ -1,6 +1,6 @@
 -- retry_job runs the steps of a finished run again that did not complete.
 begin;
-select plan(17);
+select plan(19);
 
 insert into job_types (name) values ('noop');
 create temporary table known (ana uuid, ben uuid, run bigint);
@@ -140,6 +140,33 @@ select results_eq(
   $$,
   $$ values ('crash', true, 0), ('lost', true, 0), ('plain', false, 0) $$,
   'lets a step that crashed or was lost with its process run alone, with a new budget'
+);
+
+-- Given a user whose retries of the hour are used up, and a run that was cancelled
+update app.settings set job_retries_per_hour = 1;
+create function pg_temp.updated_jobs() returns bigint language sql as $$
+  select n_tup_upd from pg_stat_xact_user_tables where relid = 'public.jobs'::regclass
+$$;
+update known set run = app.submit_run(
+  '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "noop"}]}', ben, null
+);
+select tests.sign_in((select ben from known));
+select cancel_job((select run from known));
+select retry_job((select run from known));
+select cancel_job((select run from known));
+reset role;
+create temporary table updated as select pg_temp.updated_jobs() as jobs;
+
+-- When the user retries it once more
+select tests.sign_in((select ben from known));
+select matches(
+  tests.refusal_of('select retry_job((select run from known))') ->> 'message',
+  'rate_limited',
+  'refuses a retry when the retries of the hour are used up'
+);
+reset role;
+select is(
+  pg_temp.updated_jobs(), (select jobs from updated), 'reopens no step for a retry that the rate refuses'
 );
 
 select * from finish();
