@@ -280,6 +280,32 @@ describe('the limit of bodies to /rest/v1', () => {
     expect(await Promise.all(large)).toEqual(Array(6).fill(200))
   })
 
+  test('gathers four chunked bodies of a client at a time; the others wait', async () => {
+    let arrived = 0
+    answer = async (request, response) => {
+      arrived += 1
+      for await (const _ of request);
+      response.end('{}')
+    }
+    const open = () => {
+      const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' }
+      const posted = request(`${url}/rest/v1/flows`, { method: 'POST', headers, agent: false })
+      posted.write('[')
+      return { posted, done: once(posted, 'response').then(([response]) => response.resume().statusCode) }
+    }
+    const slow = Array.from({ length: 4 }, open)
+    await expect.poll(() => slow.every(({ posted }) => posted.socket?.writableLength === 0)).toBe(true)
+    // An answer to a later request tells that the gateway has the four.
+    expect((await fetch(`${url}/rest/v1/flows`, { method: 'POST', body: '{}' })).status).toBe(200)
+    const fifth = open()
+    fifth.posted.end(']')
+    expect((await fetch(`${url}/rest/v1/flows`, { method: 'POST', body: '{}' })).status).toBe(200)
+    await sleep(100)
+    expect(arrived).toBe(2)
+    for (const { posted } of slow) posted.end(']')
+    expect(await Promise.all([...slow, fifth].map(({ done }) => done))).toEqual(Array(5).fill(200))
+  })
+
   test('a chunked upload to the sidecar arrives as it was sent, without a limit', async () => {
     answer = echo
     const { body } = await send(

@@ -73,7 +73,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     { slots: createSlots(largeBodiesAtOnce), counts: (request: FastifyRequest) => isLarge(request.raw) },
     { slots: createSlots(requestsAtOnce), counts: () => true },
   ]
-  server.addHook('preValidation', async (request, reply) => {
+  // Before the body is read.
+  server.addHook('preParsing', async (request, reply) => {
     if (isForSidecar(request)) return
     for (const { slots, counts } of limits) {
       if (!counts(request)) continue

@@ -17,7 +17,8 @@ export function isAnnouncedTooLarge({ headers }: IncomingMessage): boolean {
 
 /** Whether the body counts against {@link largeBodiesAtOnce}. */
 export function isLarge({ headers }: IncomingMessage): boolean {
-  return Number(headers['content-length']) > largeBodyBytes
+  // The gateway gathers a body of unknown length in memory.
+  return Number(headers['content-length']) > largeBodyBytes || headers['transfer-encoding'] !== undefined
 }
 
 /** Whether the body has a transfer coding other than chunked, whose bytes the gateway cannot count. */
