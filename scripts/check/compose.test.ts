@@ -69,7 +69,21 @@ describe('the gateway', () => {
       expect(isLarge.test(`${bytes}:`), String(bytes)).toBe(true)
     for (const bytes of ['', 0, 99_999, 200_000, 259_999, 261_000, 262_099, 262_144])
       expect(isLarge.test(`${bytes}:`), String(bytes)).toBe(false)
-    expect(gateway).toContain('"~:." $$binary_remote_addr;')
+    expect(gateway).toContain('"~:." $$caller;')
+  })
+
+  test('limits an IPv6 client by its /64 network, as the database does', () => {
+    const [, pattern = ''] = gateway.match(/map \$\$binary_remote_addr \$\$caller \{\s+"~\(\?s\)(.*)" \$\$1;/) ?? []
+    const callerOf = (address: number[]) => {
+      const bytes = Buffer.from(address).toString('latin1')
+      return new RegExp(pattern.replace('$$', '$'), 's').exec(bytes)?.[1] ?? bytes
+    }
+    const network = [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0x0a]
+    expect(callerOf([...network, 1, 2, 3, 4, 5, 6, 7, 0x0a])).toBe(Buffer.from(network).toString('latin1'))
+    expect(callerOf([127, 0, 0, 0x0a])).toBe('\x7f\0\0\n')
+    // Only the map itself has the whole address.
+    expect(gateway.match(/\$\$binary_remote_addr/g)).toHaveLength(2)
+    expect(gateway).toContain('limit_conn_zone $$caller zone=address')
   })
 
   test('sets the header that names the address, which the database reads', () => {
