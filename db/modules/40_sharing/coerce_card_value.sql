@@ -23,7 +23,7 @@ begin
     end;
   end if;
 
-  -- A list made from text or from a map is as long as a list may be that a client sends.
+  -- A list made from a text or a map may be as long as a list that a client sends.
   if (v_is = 'array' and json_array_length(coerce_card_value.value) > v_max)
     or (
       v_is = 'object'
