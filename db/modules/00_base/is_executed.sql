@@ -18,7 +18,7 @@ begin
   if current_query() ~* '^\s*explain\M' then
     raise exception using
       errcode = 'PT400',
-      message = 'Counts by estimate are closed, because they would count hidden rows.',
+      message = 'Estimated counts are refused, because they would count hidden rows.',
       detail = 'count_not_exact',
       hint = 'Send Prefer: count=exact.';
   end if;

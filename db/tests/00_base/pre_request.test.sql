@@ -88,12 +88,12 @@ from (
 -- Given a request that asks for an estimate
 select throws_ok(
   $$ select tests.send('GET', '{"prefer": "return=minimal, count=planned"}') $$,
-  'PT400', 'Counts by estimate are closed, because they would count hidden rows.',
+  'PT400', 'Estimated counts are refused, because they would count hidden rows.',
   'refuses a planned count'
 );
 select throws_ok(
   $$ select tests.send('HEAD', '{"prefer": "count=estimated"}') $$,
-  'PT400', 'Counts by estimate are closed, because they would count hidden rows.',
+  'PT400', 'Estimated counts are refused, because they would count hidden rows.',
   'refuses an estimated count'
 );
 select tests.become('service_role');
