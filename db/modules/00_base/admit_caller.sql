@@ -16,36 +16,47 @@ as $$
 declare
   v_claims jsonb := auth.jwt();
   v_key text;
-  v_slots integer;
+  v_settings record;
 begin
   -- A request without a token has only the claim role. The anonymous key may have no other claim.
-  if (admit_caller.role <> 'anon' or v_claims ? 'sub')
-    and jsonb_typeof(v_claims -> 'exp') is distinct from 'number'
-  then
-    perform app.fail(
-      401, 'token_without_expiry', 'The token has no expiry.', 'Send a token with the claim exp.'
-    );
-  end if;
-  if admit_caller.role = 'authenticated' and (v_claims -> 'aud' ? 'authenticated') is not true then
-    perform app.fail(
-      401,
-      'token_audience_wrong',
-      'The token is for another service.',
-      'Sign in again: the claim aud of a user''s token is "authenticated".'
-    );
+  if admit_caller.role <> 'anon' or v_claims ? 'sub' then
+    if jsonb_typeof(v_claims -> 'exp') is distinct from 'number' then
+      perform app.fail(
+        401, 'token_without_expiry', 'The token has no expiry.', 'Send a token with the claim exp.'
+      );
+    end if;
+    if admit_caller.role = 'authenticated'
+      and (v_claims -> 'aud' ? 'authenticated') is not true
+    then
+      perform app.fail(
+        401,
+        'token_audience_wrong',
+        'The token is for another service.',
+        'Sign in again: the claim aud of a user''s token is "authenticated".'
+      );
+    end if;
+    if admit_caller.role = 'service_role' then
+      return;
+    end if;
+    if v_claims ? 'sub' then
+      v_key := 'user ' || app.require_user();
+    end if;
   end if;
 
-  if admit_caller.role = 'service_role' then
-    return;
+  select s.requests_at_once, s.client_address_header into v_settings from app.settings as s;
+  if v_settings.requests_at_once > 0 then
+    -- As app.caller_key, without reading the settings again.
+    perform app.take_request_slot(
+      coalesce(
+        v_key,
+        'address ' || app.read_address(
+          nullif(current_setting('request.headers', true), '')::json
+            ->> v_settings.client_address_header
+        )
+      ),
+      v_settings.requests_at_once
+    );
   end if;
-
-  if v_claims ? 'sub' then
-    v_key := 'user ' || app.require_user();
-  else
-    v_key := 'address ' || app.client_address();
-  end if;
-  select s.requests_at_once into v_slots from app.settings as s;
-  perform app.take_request_slot(v_key, v_slots);
 end
 $$;
 
@@ -57,7 +68,6 @@ create or replace function gate.admit_caller(role text)
   returns void
   language sql
   volatile
-  set search_path = ''
 return app.admit_caller(role);
 
 comment on function gate.admit_caller(text) is

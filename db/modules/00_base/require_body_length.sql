@@ -51,7 +51,6 @@ create or replace function gate.require_body_length(headers json, method text)
   returns void
   language sql
   stable
-  set search_path = ''
 return app.require_body_length(headers, method);
 
 comment on function gate.require_body_length(json, text) is

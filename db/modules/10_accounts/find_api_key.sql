@@ -23,7 +23,6 @@ create or replace function gate.find_api_key(key text)
   returns jsonb
   language sql
   volatile
-  set search_path = ''
 return app.find_api_key(key);
 
 comment on function gate.find_api_key(text) is

@@ -33,8 +33,10 @@ select is_empty(
   $$
     select signature from our_functions
     where prokind = 'f' and not coalesce(proconfig, '{}') @> '{"search_path=\"\""}'
+      -- Postgres parsed the body when it made the function, and inlines such a function.
+      and not (schema = 'gate' and prosqlbody is not null and not prosecdef and proconfig is null)
   $$,
-  'every function has an empty search_path'
+  'every function has an empty search_path, or is a wrapper of the gate, which needs none'
 );
 -- A procedure that commits cannot have one; it must then be closed to everyone but its owner.
 select is_empty(
