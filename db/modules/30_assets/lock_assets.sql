@@ -13,6 +13,11 @@ as $$
 declare
   v_missing_id uuid;
 begin
+  -- Most cards show no asset. For an empty list, Postgres would plan each statement again.
+  if cardinality(array_remove(lock_assets.asset_ids, null)) = 0 then
+    return;
+  end if;
+
   perform
   from public.assets as a
   where a.id = any (lock_assets.asset_ids)

@@ -10,6 +10,8 @@ create or replace function app.parse_card_parts(parts json[], kind text, path te
   language plpgsql
   volatile
   set search_path = ''
+  -- Otherwise Postgres plans the statement again for each card, which takes longer than to run it.
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_fault text;

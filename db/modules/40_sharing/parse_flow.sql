@@ -8,6 +8,8 @@ create or replace function app.parse_flow(flow json)
   language plpgsql
   volatile
   set search_path = ''
+  -- Otherwise Postgres plans two statements again for each flow.
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_bytes integer := octet_length(parse_flow.flow::text);
