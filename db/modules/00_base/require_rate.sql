@@ -18,22 +18,26 @@ as $$
 declare
   v_cost interval := require_rate."window"
     * (require_rate.cost::double precision / require_rate."limit");
-  v_now timestamptz := app.clock();
+  v_now timestamptz;
   v_spent_until timestamptz := (
     select r.spent_until
     from app.rate_limits as r
     where r.bucket = require_rate.bucket and r.key = require_rate.key
   );
-  v_network text := app.network_of(require_rate.key);
+  v_network text;
 begin
-  if greatest(v_spent_until, v_now) + v_cost > v_now + require_rate."window" then
+  if v_cost > require_rate."window"
+    or v_spent_until + v_cost > app.clock() + require_rate."window"
+  then
+    v_now := app.clock();
     perform app.refuse_rate(
       require_rate."limit",
       require_rate."window",
       greatest(v_spent_until, v_now) + v_cost - require_rate."window" - v_now
     );
   end if;
-  if v_network is not null then
+  if require_rate.key like 'address %/64' then
+    v_network := app.network_of(require_rate.key);
     perform app.require_rate(
       require_rate.bucket,
       v_network,

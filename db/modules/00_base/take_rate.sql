@@ -32,10 +32,10 @@ begin
     values (take_rate.bucket, take_rate.key, app.clock() + v_cost)
     on conflict on constraint rate_limits_pkey do update
       set spent_until = greatest(r.spent_until, app.clock()) + v_cost
-      where greatest(r.spent_until, app.clock()) + v_cost <= app.clock() + take_rate."window";
+      where r.spent_until + v_cost <= app.clock() + take_rate."window";
     if found then
-      v_network := app.network_of(take_rate.key);
-      if v_network is not null then
+      if take_rate.key like 'address %/64' then
+        v_network := app.network_of(take_rate.key);
         perform app.take_rate(
           take_rate.bucket,
           v_network,

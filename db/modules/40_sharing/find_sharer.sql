@@ -8,6 +8,10 @@ create or replace function app.find_sharer()
   set search_path = ''
 as $$
 begin
+  if auth.uid() is null then
+    return null;
+  end if;
+
   return (select u.id from public.users as u where u.id = auth.uid());
 end
 $$;

@@ -12,6 +12,7 @@ create or replace function app.require_share_room()
 as $$
 declare
   v_bytes bigint;
+  v_limit integer;
 begin
   if auth.role() = 'service_role' then
     return;
@@ -20,12 +21,13 @@ begin
   v_bytes := coalesce(
     nullif(current_setting('request.headers', true), '')::json ->> 'content-length', '0'
   );
+  select s.share_writes_per_minute into v_limit from app.settings as s;
   perform app.require_rate(
     'share_writes',
     app.caller_key(),
-    (select s.share_writes_per_minute from app.settings as s),
+    v_limit,
     interval '1 minute',
-    app.get_share_cost(v_bytes)
+    app.get_share_cost(v_bytes, v_limit)
   );
   perform app.require_store_space(v_bytes);
 end

@@ -14,13 +14,15 @@ declare
   v_live record;
   v_wait integer;
 begin
-  select coalesce(sum(b.bytes), 0) as bytes, min(b.expires_at) as next_at into v_live
+  select
+    coalesce(sum(b.bytes), 0) as bytes,
+    min(b.expires_at) as next_at,
+    (select s.anonymous_bytes_max from app.settings as s) as max_bytes
+  into v_live
   from app.anonymous_bytes as b
   where b.expires_at > v_now;
 
-  if v_live.bytes + require_store_space.bytes
-    <= (select s.anonymous_bytes_max from app.settings as s)
-  then
+  if v_live.bytes + require_store_space.bytes <= v_live.max_bytes then
     return;
   end if;
 

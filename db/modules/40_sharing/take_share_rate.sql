@@ -8,18 +8,21 @@ create or replace function app.take_share_rate(bytes bigint)
   volatile
   set search_path = ''
 as $$
+declare
+  v_limit integer;
 begin
   -- service_role is trusted, and all its users come from one address.
   if auth.role() = 'service_role' then
     return;
   end if;
 
+  select s.share_writes_per_minute into v_limit from app.settings as s;
   perform app.take_rate(
     'share_writes',
     app.caller_key(),
-    (select s.share_writes_per_minute from app.settings as s),
+    v_limit,
     interval '1 minute',
-    app.get_share_cost(take_share_rate.bytes)
+    app.get_share_cost(take_share_rate.bytes, v_limit)
   );
 end
 $$;
