@@ -6,11 +6,15 @@
 --             the headers that hold secrets, such as x-api-key.
 create or replace function sidecar.client_address_header()
   returns text
-  language sql
+  language plpgsql
   stable
   security definer
   set search_path = ''
-return (select s.client_address_header from app.settings as s);
+as $$
+begin
+  return (select s.client_address_header from app.settings as s);
+end
+$$;
 
 comment on function sidecar.client_address_header() is
   'Returns the name of the header with the client''s address, in lower case; null if none is set.';

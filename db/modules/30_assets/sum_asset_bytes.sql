@@ -1,11 +1,15 @@
 -- app.sum_asset_bytes
 create or replace function app.sum_asset_bytes(out stored bigint, out unreferenced bigint)
-  language sql
+  language plpgsql
   stable
   set search_path = ''
-begin atomic
-  select sum(b.stored_bytes), sum(b.unreferenced_bytes) from app.asset_bytes as b;
-end;
+as $$
+begin
+  select sum(b.stored_bytes), sum(b.unreferenced_bytes)
+  into stored, unreferenced
+  from app.asset_bytes as b;
+end
+$$;
 
 comment on function app.sum_asset_bytes() is
 $$Returns how many bytes all uploads and assets have, and those that nothing is known to refer to.
