@@ -1,6 +1,6 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(30);
+select plan(31);
 
 create temporary view our_functions as
 select
@@ -37,6 +37,13 @@ select is_empty(
       and not (schema = 'gate' and prosqlbody is not null and not prosecdef and proconfig is null)
   $$,
   'every function has an empty search_path, or is a wrapper of the gate, which needs none'
+);
+select is_empty(
+  $$
+    select signature from our_functions
+    where schema = 'gate' and proname <> 'pre_request' and (proconfig is not null or proisstrict)
+  $$,
+  'Postgres inlines every wrapper of the gate, which each request calls'
 );
 -- A procedure that commits cannot have one; it must then be closed to everyone but its owner.
 select is_empty(
