@@ -65,6 +65,40 @@ test('a wrong secret and an unknown access key are refused with 403', async () =
   await expect(connect('S3RVER', {}, 'UNKNOWN').send(list)).rejects.toMatchObject(refused)
 })
 
+test('pages of any origin may read public objects, and nothing else', async () => {
+  await connect().send(put('shared-assets/page.txt', 'kept'))
+  const ask = async (method: string, path: string, headers: Record<string, string> = {}) => {
+    const url = `http://127.0.0.1:${store.port}/${path}`
+    const response = await fetch(url, { method, headers: { origin: 'https://app.example', ...headers } })
+    return [response.status, response.headers.get('access-control-allow-origin')]
+  }
+  const preflight = (method: string) => ({
+    'access-control-request-method': method,
+    'access-control-request-headers': 'range',
+  })
+  const [object, template] = [`${assetBucket}/shared-assets/page.txt`, `${templateBucket}/demo/1.0.0/prompt.md`]
+  expect(await ask('GET', object)).toEqual([200, '*'])
+  expect(await ask('HEAD', object)).toEqual([200, '*'])
+  expect(await ask('GET', `${assetBucket}/shared-assets/gone.txt`)).toEqual([404, '*'])
+  expect(await ask('OPTIONS', object, preflight('GET'))).toEqual([204, '*'])
+  expect((await ask('OPTIONS', object, preflight('PUT')))[0]).toBe(403)
+  for (const [method, path] of [
+    ['GET', template],
+    ['GET', assetBucket],
+    ['PUT', object],
+    ['DELETE', object],
+  ] as const)
+    expect(await ask(method, path)).toEqual([403, null])
+  expect(await ask('OPTIONS', template, preflight('GET'))).toEqual([403, null])
+})
+
+test('a signature for another region is refused as a wrong one, also for the bucket', async () => {
+  const elsewhere = connect('S3RVER', { region: 'ca-central-1' })
+  const refused = { name: 'SignatureDoesNotMatch', $metadata: { httpStatusCode: 403 } }
+  await expect(elsewhere.send(put(key, 'changed'))).rejects.toMatchObject(refused)
+  await expect(elsewhere.send(new ListObjectsV2Command({ Bucket: assetBucket }))).rejects.toMatchObject(refused)
+})
+
 test('an object of the bucket of templates needs a signature', async () => {
   const at = { Bucket: templateBucket, Key: 'demo/1.0.0/prompt.md' }
   await connect().send(new PutObjectCommand({ ...at, Body: 'private' }))

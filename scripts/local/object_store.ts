@@ -34,6 +34,33 @@ const server = createServer((request, response) => {
   const url = request.url ?? '/'
   // As the CDN must do in production: no browser then takes a picture for a page.
   response.setHeader('x-content-type-options', 'nosniff')
+  // As the CORS rule of the bucket must do in production (docs/operations.md): pages of any origin may read objects.
+  if (isPublic(request)) {
+    response.setHeader('access-control-allow-origin', '*')
+    response.setHeader('access-control-expose-headers', 'ETag')
+  }
+  if (isPreflight(request)) {
+    const method = request.headers['access-control-request-method'] ?? ''
+    const isAllowed = isPublic(request) && ['GET', 'HEAD'].includes(method)
+    response.writeHead(isAllowed ? 204 : 403, {
+      vary: 'Origin, Access-Control-Request-Headers, Access-Control-Request-Method',
+      ...(isAllowed && {
+        'access-control-allow-methods': 'GET, HEAD',
+        'access-control-allow-headers': request.headers['access-control-request-headers'] ?? '',
+        'access-control-max-age': '3600',
+      }),
+    })
+    response.end()
+    return
+  }
+  // s3rver accepts every region. Like Storage of Supabase, this server accepts its own, and calls others a wrong signature.
+  if (isOfOtherRegion(request)) {
+    response.writeHead(403, { 'content-type': 'application/xml' })
+    response.end(
+      '<Error><Code>SignatureDoesNotMatch</Code><Message>The request signature we calculated does not match the signature you provided. Check your key and signing method.</Message></Error>',
+    )
+    return
+  }
   // s3rver itself allows all requests without a signature.
   if (!isSigned(request) && !isPublic(request)) {
     response.writeHead(403, { 'content-type': 'application/xml' })
@@ -45,6 +72,19 @@ await once(server, 'listening')
 
 function isSigned({ url, headers }: IncomingMessage): boolean {
   return headers.authorization !== undefined || /[?&](X-Amz-)?Signature=/.test(url ?? '')
+}
+
+/** Whether a browser asks if a page may send a request. */
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && headers.origin !== undefined && 'access-control-request-method' in headers
+}
+
+/** Whether a request of signature version 4 is signed for another region: <key>/<day>/<region>/s3/aws4_request. */
+function isOfOtherRegion({ url, headers }: IncomingMessage): boolean {
+  const query = new URLSearchParams((url ?? '').split('?')[1])
+  const scope = headers.authorization?.match(/Credential=([^,]+)/)?.[1] ?? query.get('X-Amz-Credential')
+  const region = scope?.split('/').at(-3)
+  return region !== undefined && region !== 'us-east-1'
 }
 
 /** Whether a request reads an object of the public bucket, like a browser that loads it from a CDN. */
