@@ -14,7 +14,13 @@ import { freePort } from '../scripts/local/ports.ts'
 import { createDatabase, type TestDatabase } from '../scripts/testing/database.ts'
 import { type FaultyDatabase, startFaultyDatabase } from '../scripts/testing/faulty_database.ts'
 import { sha256, someGif, startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.ts'
-import { type FaultyStore, startFaultyStore, startTestStore, type TestStore } from '../scripts/testing/store.ts'
+import {
+  type FaultyStore,
+  slowDown,
+  startFaultyStore,
+  startTestStore,
+  type TestStore,
+} from '../scripts/testing/store.ts'
 
 // Real sidecar processes on a real Postgres and a real S3 server, with proxies between them that can fail.
 const mib = 2 ** 20
@@ -41,6 +47,8 @@ beforeAll(async () => {
       databaseUrl: faultyDatabase.through(database.url('sidecar')),
       storePort: faultyStore.port,
       publicStorePort: store.port,
+      // A failed upload deletes its object in the rest of this time.
+      env: { SPACES_TIMEOUT_SECONDS: '2' },
     }),
     startTestSidecar({ databaseUrl: database.url('sidecar'), storePort: store.port, env: { JWT_SECRET: jwtSecret() } }),
   ])
@@ -618,6 +626,15 @@ describe('when the store fails', () => {
     },
   )
 
+  test('by silence, the client waits no longer than SPACES_TIMEOUT_SECONDS', async () => {
+    faultyStore.fail('hang')
+    const startedAt = performance.now()
+    expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'store_unavailable'])
+    // Three times as long if the delete had a time of its own.
+    expect(performance.now() - startedAt).toBeLessThan(4000)
+    expect(await uploadsOf()).toHaveLength(1)
+  })
+
   test('for a moment only, the client does not notice', async () => {
     for (const fault of ['reset', 'error'] as const) {
       faultyStore.fail(fault, { method: 'PUT', times: 1 })
@@ -654,6 +671,68 @@ describe('when the store fails', () => {
     expect(await (await second).json()).toMatchObject({ assetId })
     expect(await store.keys()).toHaveLength(2)
     expect((await uploadsOf()).map(({ object_key }) => object_key)).not.toContain((await assetsOf())[0].object_key)
+  })
+})
+
+describe('when the store is asked too often, or refuses the request for good', () => {
+  const requests = () => ['PUT', 'DELETE'].map((method) => faultyStore.requests(method))
+  const since = ([puts = 0, deletes = 0]: number[]) => {
+    const [putsNow = 0, deletesNow = 0] = requests()
+    return { puts: putsNow - puts, deletes: deletesNow - deletes }
+  }
+
+  test('150 uploads at once succeed at a store that accepts 50 requests a second', async () => {
+    const patient = await startTestSidecar({
+      databaseUrl: database.url('sidecar'),
+      storePort: faultyStore.port,
+      env: { SPACES_TIMEOUT_SECONDS: '15' },
+    })
+    try {
+      faultyStore.limit(50)
+      const before = requests()
+      const startedAt = performance.now()
+      const answers = await Promise.all(Array.from({ length: 150 }, () => patient.upload(someGif())))
+      const seconds = (performance.now() - startedAt) / 1000
+      expect(answers.map(({ status }) => status)).toEqual(Array(150).fill(201))
+      expect(since(before).deletes).toBe(0)
+      expect(await uploadsOf()).toEqual([])
+      expect(await assetsOf()).toHaveLength(150)
+      expect(seconds).toBeLessThan(30)
+    } finally {
+      await patient.stop()
+    }
+  })
+
+  test('SlowDown means that the object is not written: nothing is deleted, and no row remains', async () => {
+    faultyStore.fail({ status: 503, body: slowDown }, { method: 'PUT' })
+    const before = requests()
+    expect(await slugOf(await sidecar.upload(someGif()))).toEqual([503, 'store_unavailable'])
+    expect(since(before).puts).toBeGreaterThan(2)
+    expect(since(before).deletes).toBe(0)
+    await requireNothing()
+
+    faultyStore.heal()
+    faultyStore.fail({ status: 503, body: slowDown }, { method: 'PUT', times: 2 })
+    expect((await sidecar.upload(someGif())).status).toBe(201)
+  })
+
+  const acl = (code: string, message: string) => `<Error><Code>${code}</Code><Message>${message}</Message></Error>`
+  test.each([
+    [501, acl('NotImplemented', 'A header you provided implies functionality that is not implemented')],
+    [400, acl('AccessControlListNotSupported', 'The bucket does not allow ACLs')],
+    [501, '<html><body>Not implemented'],
+    [501, undefined],
+    [403, acl('AccessDenied', 'Access Denied')],
+  ] as const)('a refused ACL (%i %s) is one request, and the log says what to do', async (status, body) => {
+    faultyStore.fail({ status, ...(body && { body }) }, { method: 'PUT' })
+    const before = requests()
+    const logged = sidecar.log().length
+    const response = await sidecar.upload(someGif())
+    expect(response.headers.get('retry-after')).toBeNull()
+    expect(await slugOf(response)).toEqual([503, 'store_unavailable'])
+    expect(since(before)).toEqual({ puts: 1, deletes: 0 })
+    await requireNothing()
+    expect(sidecar.log().slice(logged)).toMatch(/ACL public-read.*SPACES_ACL=none/)
   })
 })
 

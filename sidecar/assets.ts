@@ -219,18 +219,29 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     contentType: string,
     logger: Logger,
   ): Promise<void> {
+    // The delete has the rest of the time, so that the client waits no longer than for the put.
+    const inTime = AbortSignal.timeout(store.timeoutMs)
     try {
       await store.put({ key, ...stored, contentType, cacheControl })
     } catch (cause) {
       logger.error({ err: cause, asset_id }, 'Object was not put')
+      const failure = cause instanceof StoreError ? cause : undefined
       // A store that did not answer may still write the object after this delete. So the row stays, and the worker
       // deletes the object again after the grace period.
-      if (cause instanceof StoreError && !cause.isUncertain) await forget(asset_id, logger)
-      else await discard(asset_id, key, logger)
-      throw refusal(503, 'store_unavailable', 'The file could not be stored.', 'Try again in a few seconds.', {
-        retryAfter: 5,
-        cause,
-      })
+      if (failure && !failure.isUncertain) await forget(asset_id, logger)
+      else if (!inTime.aborted) await discard(asset_id, key, logger, inTime)
+      throw failure?.isRefused
+        ? refusal(
+            503,
+            'store_unavailable',
+            'The store refuses the file.',
+            'Tell the operator: the log of the sidecar has the reason.',
+            { cause },
+          )
+        : refusal(503, 'store_unavailable', 'The file could not be stored.', 'Try again in a few seconds.', {
+            retryAfter: 5,
+            cause,
+          })
     }
   }
 
@@ -254,9 +265,9 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
   }
 
   /** Deletes the object of a failed upload. If the delete fails, the worker repeats it, because the row is still there. */
-  async function discard(asset_id: string, key: string, logger: Logger): Promise<boolean> {
+  async function discard(asset_id: string, key: string, logger: Logger, signal?: AbortSignal): Promise<boolean> {
     try {
-      await store.delete(key)
+      await store.delete(key, signal)
       return true
     } catch (err) {
       logger.warn({ err, asset_id }, 'Object was not deleted; the worker deletes it later')

@@ -22,6 +22,7 @@ test('only the database, the bucket and the CDN have to be named', () => {
     SIDECAR_UPLOAD_TIMEOUT_SECONDS: 1800,
     SPACES_REGION: 'us-east-1',
     SPACES_FORCE_PATH_STYLE: false,
+    SPACES_ACL: 'public-read',
     SPACES_TIMEOUT_SECONDS: 15,
     LOG_LEVEL: 'info',
   })

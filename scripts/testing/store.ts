@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, utimesSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,6 +6,12 @@ import { join } from 'node:path'
 import { createSpaces, type SpacesConfig, type Store } from '../../worker/shared/object_store.ts'
 import { freePort } from '../local/ports.ts'
 import { assetBucket, assetsUrl, spacesEnv, startObjectStore, templateBucket } from '../local/services.ts'
+
+/** The answer of a store that is asked too often. */
+export const slowDown = readFileSync(
+  join(import.meta.dirname, '../../worker/shared/cases/put_slow_down_503.xml'),
+  'utf8',
+)
 
 /** A real S3 server of a test file. */
 export type TestStore = {
@@ -59,7 +65,8 @@ export function spacesConfig(port: number, bucket = assetBucket): SpacesConfig {
     SPACES_BUCKET: bucket,
     SPACES_REGION: 'us-east-1',
     SPACES_FORCE_PATH_STYLE: true,
-    SPACES_TIMEOUT_SECONDS: 1,
+    SPACES_ACL: 'public-read',
+    SPACES_TIMEOUT_SECONDS: 3,
   }
 }
 
@@ -68,13 +75,18 @@ export function spacesConfig(port: number, bucket = assetBucket): SpacesConfig {
  * forwards the request and loses the answer, `hold` forwards it when `release` is called, `corrupt` changes a byte of the
  * answer, `truncate` breaks off in the middle of it.
  */
-export type Fault = 'refuse' | 'reset' | 'hang' | 'error' | 'forbid' | 'drop' | 'hold' | 'corrupt' | 'truncate'
+export type Fault = 'refuse' | 'reset' | 'hang' | 'error' | 'forbid' | 'drop' | 'hold' | 'corrupt' | 'truncate' | Answer
+
+/** An answer in place of the store's. `isEarly`: before the request's body is read. */
+export type Answer = { status: number; body?: string; headers?: Record<string, string>; isEarly?: boolean }
 
 /** A proxy in front of an S3 server that fails on demand. */
 export type FaultyStore = {
   port: number
   /** Makes the next `times` requests fail, or all; only those with this method, if one is named. */
   fail(fault: Fault, options?: { method?: 'PUT' | 'DELETE' | 'GET'; times?: number; key?: string }): void
+  /** Answers requests beyond this many a second with 503 SlowDown, until `heal`. */
+  limit(perSecond: number): void
   /** Ends all faults. */
   heal(): void
   /** Forwards the held requests. */
@@ -97,6 +109,21 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
   const failures: Record<string, number> = {}
   const requests: Record<string, number> = {}
   const headers: Record<string, IncomingMessage['headers']> = {}
+  let rate: { perSecond: number; second: number; taken: number } | undefined
+
+  function isOverRate(): boolean {
+    if (rate === undefined) return false
+    const second = Math.floor(performance.now() / 1000)
+    if (second !== rate.second) rate = { ...rate, second, taken: 0 }
+    rate.taken += 1
+    return rate.taken > rate.perSecond
+  }
+
+  function answer(incoming: IncomingMessage, outgoing: ServerResponse, { status, body, headers, isEarly }: Answer) {
+    const send = () => outgoing.writeHead(status, { 'content-type': 'application/xml', ...headers }).end(body)
+    if (isEarly) send()
+    else incoming.resume().once('end', send)
+  }
 
   function forward(incoming: IncomingMessage, outgoing: ServerResponse, fault?: Fault): void {
     const { method, url: path, headers } = incoming
@@ -129,19 +156,21 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
     const fits = (one: (typeof faults)[number]) =>
       one.times > 0 && (!one.method || one.method === method) && url.includes(one.key ?? '')
     const found = faults.find(fits)
+    if (!found && isOverRate()) {
+      failures[method] = (failures[method] ?? 0) + 1
+      return answer(incoming, outgoing, { status: 503, body: slowDown })
+    }
     if (!found) return forward(incoming, outgoing)
     found.times -= 1
     failures[method] = (failures[method] ?? 0) + 1
+    if (typeof found.fault === 'object') return answer(incoming, outgoing, found.fault)
     switch (found.fault) {
       case 'reset':
         // In the middle of a body, if the request has one.
         return void setTimeout(() => incoming.socket.resetAndDestroy(), 20)
       case 'error':
-      case 'forbid': {
-        const status = found.fault === 'error' ? 500 : 403
-        incoming.resume().once('end', () => outgoing.writeHead(status).end())
-        return
-      }
+      case 'forbid':
+        return answer(incoming, outgoing, { status: found.fault === 'error' ? 500 : 403 })
       case 'drop':
         return forward(incoming, outgoing, 'drop')
       case 'corrupt':
@@ -168,8 +197,12 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
         server.closeAllConnections()
       }
     },
+    limit(perSecond) {
+      rate = { perSecond, second: 0, taken: 0 }
+    },
     heal() {
       faults = []
+      rate = undefined
       if (!server.listening) server.listen(port, '127.0.0.1')
     },
     release() {

@@ -104,6 +104,22 @@ test('put survives a short outage of the store; a long outage is a retryable fai
   }
 })
 
+test('a store that refuses a file is asked once, and the step fails permanently, before it buys another file', async () => {
+  for (const [status, code] of [
+    [403, 'AccessDenied'],
+    [501, 'NotImplemented'],
+  ] as const) {
+    const before = faulty.requests('PUT')
+    faulty.fail({ status, body: `<Error><Code>${code}</Code><Message>No.</Message></Error>` }, { method: 'PUT' })
+    await expect(media.put({ dramaId, bytes, mimeType: 'image/png', signal })).rejects.toMatchObject({
+      slug: 'store_unavailable',
+      isPermanent: true,
+    })
+    expect(faulty.requests('PUT')).toBe(before + 1)
+    faulty.heal()
+  }
+})
+
 test('an aborted put throws the reason of the signal', async () => {
   faulty.fail('error')
   const reason = new Error('The run has ended, or another worker has the step.')

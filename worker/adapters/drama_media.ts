@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileTypeFromBuffer } from 'file-type'
 import { StepError } from '../outcomes/outcome.ts'
 import { type Store, StoreError } from '../shared/object_store.ts'
@@ -31,7 +30,6 @@ const extensions: Record<string, string> = {
   'video/webm': 'webm',
 }
 const pictureMaxBytes = 20 * 2 ** 20
-const attempts = 4
 const rememberedMaxBytes = 32 * 2 ** 20
 
 /** Without a store (a pool may have none), each call fails with `store_not_configured`. */
@@ -84,28 +82,26 @@ export function createDramaMedia(store: Store | undefined, publicUrl: string | u
       }
       const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 40)
       const key = `drama-assets/${dramaId}/${hash}.${extension}`
-      // The file is already paid for, so a short outage of the store must not lose it.
-      for (let attempt = 1; ; attempt++) {
-        try {
-          await store.put(
-            {
-              key,
-              open: () => Readable.from([bytes]),
-              length: bytes.length,
-              contentType: mimeType,
-              // A cache may show a deleted file for a day at most.
-              cacheControl: 'public, max-age=86400',
-            },
-            signal,
-          )
-          if (mimeType.startsWith('image/')) remember(key, { bytes, mimeType })
-          return `${publicUrl}/${key}`
-        } catch (error) {
-          signal.throwIfAborted()
-          if (attempt === attempts) throw unavailable(error)
-          await sleep(250 * 2 ** attempt, undefined, { signal }).catch(() => signal.throwIfAborted())
-        }
+      try {
+        await store.put(
+          {
+            key,
+            open: () => Readable.from([bytes]),
+            length: bytes.length,
+            contentType: mimeType,
+            // A cache may show a deleted file for a day at most.
+            cacheControl: 'public, max-age=86400',
+            // The file is already paid for, so a short outage of the store must not lose it.
+            attempts: 6,
+          },
+          signal,
+        )
+      } catch (error) {
+        signal.throwIfAborted()
+        throw unavailable(error)
       }
+      if (mimeType.startsWith('image/')) remember(key, { bytes, mimeType })
+      return `${publicUrl}/${key}`
     },
 
     async load(url, signal) {
@@ -130,6 +126,11 @@ export function createDramaMedia(store: Store | undefined, publicUrl: string | u
   }
 }
 
+/** A store that refuses a request refuses the same one after each retry, and each retry of a step may buy a file again. */
 function unavailable(cause: unknown): StepError {
+  if (cause instanceof StoreError && cause.isRefused) {
+    const message = 'The object store refuses the file. Tell the operator, then retry the run.'
+    return new StepError('store_unavailable', message, { cause, isPermanent: true })
+  }
   return new StepError('store_unavailable', 'The object store does not answer. Retry the run later.', { cause })
 }

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   type FaultyStore,
+  slowDown,
   spacesConfig,
   startFaultyStore,
   startTestStore,
@@ -34,14 +35,133 @@ const put = (key: string, bytes: Buffer) =>
     cacheControl: 'no-store',
   })
 
+const s3 = (status: number, code: string, message = 'No.') => ({
+  status,
+  body: `<Error><Code>${code}</Code><Message>${message}</Message></Error>`,
+})
+/** Each call of the store, with its method. */
+const calls = {
+  put: ['PUT', () => put('a.txt', Buffer.from('a'))],
+  get: ['GET', () => store.get('a.txt', 10)],
+  delete: ['DELETE', () => store.delete('b.txt')],
+  list: ['GET', () => Array.fromAsync(store.list(''))],
+} as const
+
+describe.each(Object.entries(calls))('%s', (_name, [method, call]) => {
+  beforeEach(() => put('a.txt', Buffer.from('a')))
+
+  test('is repeated while the store says SlowDown', async () => {
+    const failed = faulty.failures(method)
+    faulty.fail({ status: 503, body: slowDown }, { method, times: 2 })
+    await call()
+    expect(faulty.failures(method)).toBe(failed + 2)
+  })
+
+  test('is not repeated at NotImplemented, which is certain', async () => {
+    const failed = faulty.failures(method)
+    faulty.fail(s3(501, 'NotImplemented'), { method })
+    await expect(call()).rejects.toMatchObject({ isUncertain: false, isRefused: true })
+    expect(faulty.failures(method)).toBe(failed + 1)
+  })
+
+  test('is repeated four times at a gateway without a store, and is uncertain', async () => {
+    const failed = faulty.failures(method)
+    faulty.fail({ status: 502, body: '<html><body>Bad gateway' }, { method })
+    await expect(call()).rejects.toMatchObject({ isUncertain: true, isRefused: false })
+    expect(faulty.failures(method)).toBe(failed + 4)
+  })
+})
+
+test('no call waits longer for a silent store than SPACES_TIMEOUT_SECONDS, with all its attempts', async () => {
+  faulty.fail('hang')
+  const startedAt = performance.now()
+  const outcomes = await Promise.allSettled(Object.values(calls).map(([, call]) => call()))
+  const seconds = (performance.now() - startedAt) / 1000
+  for (const outcome of outcomes) {
+    expect(outcome).toMatchObject({ reason: { message: expect.stringContaining('no answer within 3 s') } })
+  }
+  expect(seconds).toBeGreaterThan(2.9)
+  // Twice as long before.
+  expect(seconds).toBeLessThan(5.5)
+})
+
+test('a pause that the store asks for is kept, and a longer one than the rest of the time ends the call at once', async () => {
+  const asksFor = (seconds: number) => ({ status: 503, body: slowDown, headers: { 'retry-after': String(seconds) } })
+  faulty.fail(asksFor(1), { method: 'PUT', times: 1 })
+  const startedAt = performance.now()
+  await put('a.txt', Buffer.from('a'))
+  expect(performance.now() - startedAt).toBeGreaterThan(990)
+
+  const failed = faulty.failures('PUT')
+  faulty.fail(asksFor(60), { method: 'PUT' })
+  await expect(put('a.txt', Buffer.from('a'))).rejects.toMatchObject({ isUncertain: false, isRefused: false })
+  expect(faulty.failures('PUT')).toBe(failed + 1)
+})
+
+test('refusals before the body is read leave no connection behind', async () => {
+  const narrow = createSpaces(spacesConfig(faulty.port), { sockets: 2 })
+  const bytes = Buffer.alloc(1_500_000)
+  const object = { key: 'early.txt', length: bytes.length, contentType: 'text/plain', cacheControl: 'no-store' }
+  const send = () => narrow.put({ ...object, open: () => Readable.from([bytes]) })
+  faulty.fail({ ...s3(403, 'AccessDenied'), isEarly: true }, { method: 'PUT' })
+  for (let n = 0; n < 6; n++) await expect(send()).rejects.toThrow('Putting an object failed')
+  faulty.heal()
+  await send()
+  narrow.close()
+})
+
+test('an answer without an ETag is not from an object store, so the put is uncertain', async () => {
+  faulty.fail({ status: 200 }, { method: 'PUT' })
+  await expect(put('a.txt', Buffer.from('a'))).rejects.toMatchObject({
+    message: expect.stringContaining('no ETag'),
+    isUncertain: true,
+  })
+})
+
+test('public objects get the ACL public-read, private objects get no ACL, and with SPACES_ACL=none no object gets an ACL', async () => {
+  const acl = () => faulty.headers('PUT')['x-amz-acl']
+  await put('a.txt', Buffer.from('a'))
+  expect(acl()).toBe('public-read')
+  const object = {
+    key: 'b.txt',
+    open: () => Readable.from(['b']),
+    length: 1,
+    contentType: 'text/plain',
+    cacheControl: 'no-store',
+  }
+  await store.put({ ...object, isPrivate: true })
+  expect(acl()).toBeUndefined()
+  const without = createSpaces({ ...spacesConfig(faulty.port), SPACES_ACL: 'none' })
+  await without.put(object)
+  without.close()
+  expect(acl()).toBeUndefined()
+})
+
+test('the region of the bucket is found with a wrong region, and a wrong region is named as the reason elsewhere', async () => {
+  const elsewhere = createSpaces(
+    { ...spacesConfig(faulty.port), SPACES_REGION: 'ca-central-1' },
+    { variables: 'TEMPLATES_STORE' },
+  )
+  expect(await elsewhere.region()).toBe('us-east-1')
+  await expect(elsewhere.get('a.txt', 10)).rejects.toThrow(
+    'Correct TEMPLATES_STORE_REGION, which is ca-central-1, or TEMPLATES_STORE_SECRET_ACCESS_KEY.',
+  )
+  const body =
+    '<Error><Code>AuthorizationHeaderMalformed</Code><Message>No.</Message><Region>eu-west-3</Region></Error>'
+  faulty.fail({ status: 400, body })
+  expect(await elsewhere.region()).toBe('eu-west-3')
+  elsewhere.close()
+})
+
 test('a put is uncertain if one of its attempts was, even if the store refuses the other one', async () => {
+  const failed = faulty.failures('PUT')
   faulty.fail('error', { method: 'PUT', times: 1 })
   faulty.fail('forbid', { method: 'PUT', times: 1 })
   await expect(put('a.txt', Buffer.from('a'))).rejects.toMatchObject({ isUncertain: true })
-  expect(faulty.failures('PUT')).toBe(2)
+  expect(faulty.failures('PUT')).toBe(failed + 2)
   faulty.fail('forbid', { method: 'PUT', times: 1 })
   await expect(put('a.txt', Buffer.from('a'))).rejects.toMatchObject({ isUncertain: false })
-  expect(faulty.failures('PUT')).toBe(3)
+  expect(faulty.failures('PUT')).toBe(failed + 3)
 })
 
 test('get returns an object of exactly the limit, and refuses an object that has one byte more', async () => {

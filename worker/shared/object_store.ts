@@ -1,4 +1,5 @@
 import { addAbortSignal, pipeline, type Readable, Transform } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   DeleteObjectCommand,
   GetBucketLocationCommand,
@@ -8,7 +9,9 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 import { z } from 'zod'
-import { within } from './within.ts'
+import { type StoreClock, startStoreClock } from './store_clock.ts'
+import { BrokenOffError, ForeignAnswerError, readStoreFault, statusOf, TooLargeError } from './store_fault.ts'
+import { untilAbort } from './within.ts'
 
 /** The part of the environment that says where the store is; worker and sidecar share it. */
 export const spacesVariables = {
@@ -20,7 +23,9 @@ export const spacesVariables = {
   SPACES_SECRET_ACCESS_KEY: z.string(),
   /** True for servers that address buckets by path only, such as local ones. */
   SPACES_FORCE_PATH_STYLE: z.stringbool({ error: 'must be true or false' }).default(false),
-  /** How long the store may be silent. */
+  /** The ACL of new public objects. `none` is for stores that refuse ACLs; the bucket's policy then lets everybody read. */
+  SPACES_ACL: z.enum(['public-read', 'none'], 'must be public-read or none').default('public-read'),
+  /** How long a call waits for the store: for all its attempts, and for the pauses between them. */
   SPACES_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 60').min(1).max(60).default(15),
 }
 
@@ -44,12 +49,19 @@ export type NewObject = {
   cacheControl: string
   /** True if only holders of the keys may read it. */
   isPrivate?: boolean
+  /** How often to try when the store fails for a moment; four times if not given. */
+  attempts?: number
 }
 
 export type StoredObject = { key: string; modifiedAt: Date }
 
-/** An object store. Each call ends in a bounded time and throws a StoreError when it fails. */
+/**
+ * An object store. A call repeats what may succeed later, with growing pauses, and ends in a bounded time; then it throws a
+ * StoreError. While the bytes of a large object move, a call has a second more for each 256 KiB.
+ */
 export type Store = {
+  /** How long a call waits for the store. */
+  readonly timeoutMs: number
   put(object: NewObject, signal?: AbortSignal): Promise<void>
   /** Returns all bytes of an object; throws when it has more than `maxBytes`. */
   get(key: string, maxBytes: number, signal?: AbortSignal): Promise<Buffer>
@@ -66,10 +78,13 @@ export type Store = {
 export class StoreError extends Error {
   /** Whether the request may have taken effect, or may still do so. */
   readonly isUncertain: boolean
+  /** Whether the store refused the request, and would refuse it again. */
+  readonly isRefused: boolean
 
-  constructor(message: string, options: { cause: unknown; isUncertain: boolean }) {
+  constructor(message: string, options: { cause: unknown; isUncertain: boolean; isRefused?: boolean }) {
     super(message, options)
     this.isUncertain = options.isUncertain
+    this.isRefused = options.isRefused ?? false
   }
 
   /** Whether the store did not answer: it hangs or cannot be reached. */
@@ -77,14 +92,14 @@ export class StoreError extends Error {
     return statusOf(this.cause) === undefined && !this.isTooLarge && !this.isBroken
   }
 
-  /** Whether the store began to answer and broke off. Another attempt may succeed. */
+  /** Whether the store began to answer and broke off. */
   get isBroken(): boolean {
     return this.cause instanceof BrokenOffError
   }
 
   /** Whether the store says that the object does not exist. */
   get isMissing(): boolean {
-    return statusOf(this.cause) === 404
+    return statusOf(this.cause) === 404 && !this.isTooLarge
   }
 
   /** Whether the object or the answer is larger than allowed. */
@@ -93,33 +108,48 @@ export class StoreError extends Error {
   }
 }
 
-class TooLargeError extends Error {}
-class BrokenOffError extends Error {}
-
 /** The limit for answers in XML. The largest one is a page of a listing, with a thousand keys. */
 const answerMaxBytes = 8_388_608
 
-/** A bucket of DigitalOcean Spaces, or of any other server that speaks S3. */
-export function createSpaces(config: SpacesConfig, options: { sockets?: number } = {}): Store {
-  const idleMs = config.SPACES_TIMEOUT_SECONDS * 1000
+/** Attempts at a store that fails for a moment. A busy store is asked until the time is over. */
+const attemptsMax = 4
+const firstPauseMs = 200
+const pauseMaxMs = 5000
+
+/** The region that every server must accept for the question where a bucket is. */
+const firstRegion = 'us-east-1'
+
+/**
+ * A bucket of DigitalOcean Spaces, or of any other server that speaks S3. `variables` begins the names of the variables
+ * that messages tell operators to correct.
+ */
+export function createSpaces(config: SpacesConfig, options: { sockets?: number; variables?: string } = {}): Store {
+  const timeoutMs = config.SPACES_TIMEOUT_SECONDS * 1000
   const agent = { keepAlive: true, maxSockets: options.sockets ?? 50 }
-  const client = new S3Client({
-    endpoint: config.SPACES_ENDPOINT,
-    region: config.SPACES_REGION,
-    credentials: { accessKeyId: config.SPACES_ACCESS_KEY_ID, secretAccessKey: config.SPACES_SECRET_ACCESS_KEY },
-    forcePathStyle: config.SPACES_FORCE_PATH_STYLE,
-    // Checksums in trailers are not understood everywhere: some servers store them as part of the file.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: 2,
-    requestHandler: {
-      connectionTimeout: Math.min(idleMs, 5000),
-      socketTimeout: idleMs,
-      httpAgent: agent,
-      httpsAgent: agent,
-    },
-  })
+  const connect = (region: string) =>
+    new S3Client({
+      endpoint: config.SPACES_ENDPOINT,
+      region,
+      credentials: { accessKeyId: config.SPACES_ACCESS_KEY_ID, secretAccessKey: config.SPACES_SECRET_ACCESS_KEY },
+      forcePathStyle: config.SPACES_FORCE_PATH_STYLE,
+      // Checksums in trailers are not understood everywhere: some servers store them as part of the file.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      // Otherwise the SDK writes its warnings to stderr.
+      logger: { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore },
+      // The attempts are made here, because only here is known what an error means.
+      maxAttempts: 1,
+      requestHandler: {
+        connectionTimeout: Math.min(timeoutMs, 5000),
+        // The clock of the call ends it.
+        socketTimeout: 0,
+        httpAgent: agent,
+        httpsAgent: agent,
+      },
+    })
+  const client = connect(config.SPACES_REGION)
   const Bucket = config.SPACES_BUCKET
+  const description = { variables: options.variables ?? 'SPACES', region: config.SPACES_REGION, hasAcl: false }
   // The SDK collects every answer that is not the body of an object in memory, errors included, so limit its size.
   client.middlewareStack.add(
     (next, context) => async (args) => {
@@ -133,65 +163,76 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
     { step: 'deserialize', priority: 'low' },
   )
 
-  /** Bounds a request, because the store may be silent or send its answer in drops. */
+  /** Makes attempts until one succeeds, none can, or the time is over. The store may be silent, or send its answer in drops. */
   async function request<Result>(
     what: string,
-    ms: number,
     signal: AbortSignal | undefined,
-    call: (abortSignal: AbortSignal) => Promise<Result>,
+    call: (signal: AbortSignal, clock: StoreClock) => Promise<Result>,
+    { hasAcl = false, attempts = attemptsMax } = {},
   ): Promise<Result> {
+    const clock = startStoreClock(timeoutMs, signal)
+    let isUncertain = false
     try {
-      return await within(ms, signal, call)
-    } catch (cause) {
-      const { message, code, name } = cause as NodeJS.ErrnoException
-      const reason = /XML parse error/.test(message) ? 'the server does not speak S3' : message || code || name
-      throw new StoreError(`${what} failed: ${reason}`, { cause, isUncertain: isUncertain(cause) })
+      for (let attempt = 1, failed = 0; ; attempt++) {
+        try {
+          return await untilAbort(clock.signal, (inTime) => call(inTime, clock))
+        } catch (error) {
+          // The reason of the clock says more than what an aborted call throws.
+          const cause = clock.signal.aborted ? clock.signal.reason : error
+          const fault = readStoreFault(cause, { ...description, hasAcl })
+          isUncertain ||= fault.isUncertain
+          if (fault.advice === 'repeat') failed += 1
+          const pause = Math.max(pauseAfter(attempt), fault.retryAfterMs)
+          if (fault.advice === 'stop' || failed === attempts || pause >= clock.leftMs()) {
+            const times = attempt > 1 ? `, ${attempt} times` : ''
+            const isRefused = fault.advice === 'stop' && statusOf(cause) !== undefined
+            throw new StoreError(`${what} failed${times}: ${fault.reason}`, { cause, isUncertain, isRefused })
+          }
+          await sleep(pause, undefined, { signal: clock.signal }).catch(() => {})
+        }
+      }
+    } finally {
+      clock.stop()
     }
   }
 
   return {
-    async put({ key, open, length, contentType, cacheControl, isPrivate }, signal) {
-      // A second attempt here, because the SDK does not retry a stream, and a kept connection may be closed already.
-      let hasFailedUncertainly = false
-      // For both attempts together; far shorter than the shortest grace of an upload.
-      const timeout = AbortSignal.timeout(8 * idleMs)
-      const both = signal ? AbortSignal.any([signal, timeout]) : timeout
-      for (let attempt = 1; ; attempt++) {
-        const Body = open()
+    timeoutMs,
+
+    async put({ key, open, length, contentType, cacheControl, isPrivate, attempts }, signal) {
+      // Objects of Spaces are private by default, for the CDN, too.
+      const hasAcl = !isPrivate && config.SPACES_ACL === 'public-read'
+      const send = async (signal: AbortSignal, clock: StoreClock) => {
+        const ended = new AbortController()
+        const source = open()
+        const Body = count(source, clock)
         try {
-          const { ETag } = await request('Putting an object', 8 * idleMs, both, (abortSignal) =>
-            client.send(
-              new PutObjectCommand({
-                Bucket,
-                Key: key,
-                Body,
-                ContentLength: length,
-                ContentType: contentType,
-                ContentDisposition: 'inline',
-                CacheControl: cacheControl,
-                // Spaces objects are private by default, for the CDN, too.
-                ...(!isPrivate && { ACL: 'public-read' as const }),
-              }),
-              { abortSignal },
-            ),
+          const { ETag } = await client.send(
+            new PutObjectCommand({
+              Bucket,
+              Key: key,
+              Body,
+              ContentLength: length,
+              ContentType: contentType,
+              ContentDisposition: 'inline',
+              CacheControl: cacheControl,
+              ...(hasAcl && { ACL: 'public-read' as const }),
+            }),
+            { abortSignal: AbortSignal.any([signal, ended.signal]) },
           )
-          // An answer without an ETag does not come from an object store, but for example from a proxy.
-          if (!ETag) throw new StoreError('Putting an object gave no ETag', { cause: undefined, isUncertain: true })
-          return
-        } catch (error) {
-          const { message, cause, isUncertain } = error as StoreError
-          hasFailedUncertainly ||= isUncertain
-          if (attempt === 2 || both.aborted || !isTransient(cause)) {
-            throw new StoreError(message, { cause, isUncertain: hasFailedUncertainly })
-          }
+          if (!ETag) throw new ForeignAnswerError('the answer has no ETag, so it is not from an object store')
         } finally {
+          // A store may refuse a request before it has read its body. The connection cannot be used for another one.
+          if (!Body.readableEnded) ended.abort()
           Body.destroy()
+          source.destroy()
         }
       }
+      await request('Putting an object', signal, send, { hasAcl, ...(attempts !== undefined && { attempts }) })
     },
 
     async get(key, maxBytes, signal) {
-      return request('Getting an object', 2 * idleMs, signal, async (abortSignal) => {
+      return request('Getting an object', signal, async (abortSignal, clock) => {
         const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }), { abortSignal })
         const chunks: Buffer[] = []
         let length = 0
@@ -199,6 +240,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
           for await (const chunk of addAbortSignal(abortSignal, Body as Readable)) {
             chunks.push(chunk)
             length += chunk.length
+            clock.move(length)
             if (length > maxBytes) throw new TooLargeError(`it has more than ${maxBytes} bytes`)
           }
         } catch (cause) {
@@ -210,7 +252,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
     },
 
     async delete(key, signal) {
-      await request('Deleting an object', 2 * idleMs, signal, (abortSignal) =>
+      await request('Deleting an object', signal, (abortSignal) =>
         client.send(new DeleteObjectCommand({ Bucket, Key: key }), { abortSignal }).catch((error: Error) => {
           if (error.name !== 'NoSuchKey') throw error
         }),
@@ -221,9 +263,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
       let ContinuationToken: string | undefined
       do {
         const command = new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken })
-        const page = await request('Listing objects', 2 * idleMs, signal, (abortSignal) =>
-          client.send(command, { abortSignal }),
-        )
+        const page = await request('Listing objects', signal, (abortSignal) => client.send(command, { abortSignal }))
         yield (page.Contents ?? []).flatMap(({ Key, LastModified }) =>
           Key !== undefined && LastModified !== undefined ? [{ key: Key, modifiedAt: LastModified }] : [],
         )
@@ -232,15 +272,53 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number }
     },
 
     async region(signal) {
-      const { LocationConstraint } = await request('Asking for the region', 2 * idleMs, signal, (abortSignal) =>
-        client.send(new GetBucketLocationCommand({ Bucket }), { abortSignal }),
-      )
-      // Only the oldest region of S3 is reported without a name.
-      return LocationConstraint || 'us-east-1'
+      const ask = async (asked: S3Client) =>
+        request('Asking for the region', signal, async (abortSignal) => {
+          const { LocationConstraint } = await asked.send(new GetBucketLocationCommand({ Bucket }), { abortSignal })
+          // Only the oldest region of S3 is reported without a name.
+          return LocationConstraint || firstRegion
+        })
+      try {
+        return await ask(client)
+      } catch (error) {
+        const { name, Region } = ((error as StoreError).cause ?? {}) as Error & { Region?: string }
+        if (name === 'AuthorizationHeaderMalformed' && Region) return Region
+        // Storage of Supabase calls a signature for another region wrong, as it calls one with a wrong key.
+        if (name !== 'SignatureDoesNotMatch' && name !== 'AuthorizationHeaderMalformed') throw error
+        if (config.SPACES_REGION === firstRegion) throw error
+        const other = connect(firstRegion)
+        try {
+          return await ask(other)
+        } catch {
+          throw error
+        } finally {
+          other.destroy()
+        }
+      }
     },
 
     close: () => client.destroy(),
   }
+}
+
+/** Doubles the pause with each attempt, and leaves up to a half of it to chance, so that callers do not return together. */
+function pauseAfter(attempt: number): number {
+  return Math.min(firstPauseMs * 2 ** (attempt - 1), pauseMaxMs) * (0.5 + Math.random() / 2)
+}
+
+function ignore(): void {}
+
+/** Passes a body on, and tells the clock how much of it is sent. */
+function count(body: Readable, clock: StoreClock): Transform {
+  let length = 0
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      length += chunk.length
+      clock.move(length)
+      done(null, chunk)
+    },
+  })
+  return pipeline(body, counted, () => {})
 }
 
 /** Passes a body on, up to a size; a larger one ends with an error and closes the connection. */
@@ -253,26 +331,4 @@ function limit(body: Readable, maxBytes: number): Transform {
     },
   })
   return pipeline(body, counted, () => {})
-}
-
-/**
- * Whether a failed request may have taken effect. After a refusal or without a connection it has not. After a 5xx it may
- * have, because the answer may come from a gateway that lost the server behind it.
- */
-function isUncertain(error: unknown): boolean {
-  const { code = '' } = error as NodeJS.ErrnoException
-  const status = statusOf(error)
-  if (status !== undefined) return status >= 500
-  return !['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)
-}
-
-/** Whether an immediate second attempt may succeed: after a broken connection, or when the server is busy. */
-function isTransient(error: unknown): boolean {
-  const status = statusOf(error)
-  if (status !== undefined) return status >= 500 || status === 429
-  return ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '')
-}
-
-function statusOf(error: unknown): number | undefined {
-  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
 }

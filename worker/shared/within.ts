@@ -15,18 +15,29 @@ export async function within<Result>(
   signal?.throwIfAborted()
   const timeout = AbortSignal.timeout(ms)
   const either = signal ? AbortSignal.any([signal, timeout]) : timeout
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = () => aborted.reject(either.reason)
-  either.addEventListener('abort', onAbort, { once: true })
   try {
-    const work = call(either)
-    work.catch(() => {})
-    return await Promise.race([work, aborted.promise])
+    return await untilAbort(either, call)
   } catch (cause) {
     if (signal?.aborted) throw signal.reason
     if (timeout.aborted) throw new TimeoutError(`no answer within ${ms / 1000} s`, { cause })
     throw cause
+  }
+}
+
+/** Calls `call` and waits for it until `signal` aborts; then throws its reason. A call that ignores the signal runs on. */
+export async function untilAbort<Result>(
+  signal: AbortSignal,
+  call: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    const work = call(signal)
+    work.catch(() => {})
+    return await Promise.race([work, aborted.promise])
   } finally {
-    either.removeEventListener('abort', onAbort)
+    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -39,8 +39,10 @@ export function createArtifactSource(options: {
     if (silence !== undefined && performance.now() < silence.until) {
       throw new Error(`not asked, because it did not answer some seconds ago: ${silence.reason}`)
     }
+    // For the second download. The first one ends by itself.
+    const inTime = AbortSignal.timeout(store.timeoutMs)
     for (let attempt = 1; ; attempt++) {
-      const got = await get(store, wanted)
+      const got = await get(store, wanted, attempt === 1 ? undefined : inTime)
       if (got.bytes) return got.bytes
       const facts = { path: wanted.path, expected: wanted.sha256, reason: got.reason, attempt }
       logger.warn(facts, 'Downloaded artifact did not match its hash')
@@ -52,15 +54,16 @@ export function createArtifactSource(options: {
   async function get(
     store: Store,
     { path, maxBytes, sha256 }: Wanted,
+    signal: AbortSignal | undefined,
   ): Promise<{ bytes: Buffer; reason?: never } | { bytes?: never; reason: string }> {
     try {
-      const bytes = await store.get(path, maxBytes)
+      const bytes = await store.get(path, maxBytes, signal)
       silence = undefined
       const actual = hash(bytes)
       return actual === sha256 ? { bytes } : { reason: `its SHA-256 is ${actual} instead of ${sha256}` }
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
-      if (error.isTooLarge || error.isBroken) return { reason: error.message }
+      if (error.isTooLarge) return { reason: error.message }
       if (error.isSilence) silence = { until: performance.now() + pauseMs, reason: error.message }
       throw error
     }

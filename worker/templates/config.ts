@@ -23,7 +23,7 @@ export const templatesVariables = {
   TEMPLATES_STORE_ACCESS_KEY_ID: z.string().optional(),
   TEMPLATES_STORE_SECRET_ACCESS_KEY: z.string().optional(),
   TEMPLATES_STORE_FORCE_PATH_STYLE: z.stringbool({ error: 'must be true or false' }).default(true),
-  /** The timeout of a request to the store. */
+  /** How long a call waits for the store: for all its attempts, and for the pauses between them. */
   TEMPLATES_STORE_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 60').min(1).max(60).default(5),
   /** The folder that contains the cache. */
   PLINTH_HOME: z.string().default(join(import.meta.dirname, '../../.local')),
@@ -54,7 +54,7 @@ export function openTemplateStore(config: TemplatesConfig): Store | undefined {
     TEMPLATES_STORE_SECRET_ACCESS_KEY: secretAccessKey,
   } = config
   if (endpoint === undefined || accessKeyId === undefined || secretAccessKey === undefined) return undefined
-  return createSpaces({
+  const spaces = {
     SPACES_ENDPOINT: endpoint,
     SPACES_REGION: config.TEMPLATES_STORE_REGION,
     SPACES_BUCKET: config.TEMPLATES_STORE_BUCKET,
@@ -62,7 +62,10 @@ export function openTemplateStore(config: TemplatesConfig): Store | undefined {
     SPACES_SECRET_ACCESS_KEY: secretAccessKey,
     SPACES_FORCE_PATH_STYLE: config.TEMPLATES_STORE_FORCE_PATH_STYLE,
     SPACES_TIMEOUT_SECONDS: config.TEMPLATES_STORE_TIMEOUT_SECONDS,
-  })
+    // All its objects are private.
+    SPACES_ACL: 'none' as const,
+  }
+  return createSpaces(spaces, { variables: 'TEMPLATES_STORE' })
 }
 
 /** The cache's folder: `{PLINTH_HOME}/cache/template-artifacts`. */

@@ -520,8 +520,9 @@ describe('integrity', () => {
       await upload(name, '1.0.0', true)
       await upload(other, '1.0.0', true)
       const templates = make()
-      faultyStore.fail(fault, { method: 'GET', key: 'main_prompt', times: 2 })
+      faultyStore.fail(fault, { method: 'GET', key: 'main_prompt' })
       await expect(templates.resolve(ask(name))).rejects.toThrow(/storage of main_prompt_en@1\.0\.0/)
+      faultyStore.heal()
       expect((await templates.resolve(ask(other))).source).toBe('remote')
     },
   )

@@ -1,0 +1,178 @@
+/** The meaning of a failed request to an S3 server. */
+export type StoreFault = {
+  /**
+   * `wait`: the store is busy, and asks to be asked less often. `repeat`: another attempt may succeed. `stop`: no attempt
+   * can succeed until an operator changes something.
+   */
+  advice: 'wait' | 'repeat' | 'stop'
+  /** Whether the request may have taken effect, or may still do so. */
+  isUncertain: boolean
+  /** The pause that the store asks for. */
+  retryAfterMs: number
+  /** The reason, and for an operator's error what to do. */
+  reason: string
+}
+
+/** How the request was made, for the reason. */
+export type StoreRequest = {
+  /** The begin of the variables' names: `SPACES` or `TEMPLATES_STORE`. */
+  variables: string
+  region: string
+  /** Whether the request asked for the ACL public-read. */
+  hasAcl: boolean
+}
+
+/** The object or the answer is larger than allowed. */
+export class TooLargeError extends Error {}
+
+/** The store began to answer and broke off. */
+export class BrokenOffError extends Error {}
+
+/** The answer does not come from an object store. */
+export class ForeignAnswerError extends Error {}
+
+/** Codes by which S3 servers refuse a request because they are busy. They have not begun it. */
+const busyCodes = new Set([
+  'SlowDown',
+  'SlowDownRead',
+  'SlowDownWrite',
+  'ServiceUnavailable',
+  'Busy',
+  'ServerBusy',
+  'Throttling',
+  'ThrottlingException',
+  'ThrottledException',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'RequestLimitExceeded',
+  'TooManyRequests',
+  'TooManyRequestsException',
+  'BandwidthLimitExceeded',
+  'ServerNotInitialized',
+  'XMinioServerNotInitialized',
+])
+
+/**
+ * Codes by which S3 servers refuse a request that they did not receive well, or that met another one. At
+ * RequestTimeTooSkewed the SDK corrects its clock for the next attempt.
+ */
+const passingCodes = new Set([
+  'RequestTimeout',
+  'RequestTimeTooSkewed',
+  'IncompleteBody',
+  'BadDigest',
+  'XAmzContentSHA256Mismatch',
+  'OperationAborted',
+  'ConditionalRequestConflict',
+])
+
+/** Codes of refusals that have a status of 5xx at some servers. */
+const refusalCodes = new Set([
+  'NotImplemented',
+  'NotSupported',
+  'XNotImplemented',
+  'MethodNotAllowed',
+  'AccessControlListNotSupported',
+  'QuotaExceeded',
+  'InsufficientStorage',
+  'StorageFull',
+  'XMinioStorageFull',
+])
+
+/** Statuses of 5xx that tell that nothing was done, whoever answers: not implemented, and an unknown version of HTTP. */
+const certainStatuses = new Set([501, 505])
+
+/** The connection never was. */
+const unconnectedCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
+const passingConnectionCodes = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECONNREFUSED',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+])
+
+/**
+ * Tells what an error of the SDK means. This is the only place that decides so, for all requests.
+ *
+ * A status of 5xx without a code of S3 is uncertain, because it may come from a gateway that lost the server behind it.
+ */
+export function readStoreFault(error: unknown, request: StoreRequest): StoreFault {
+  return { ...judge(error), retryAfterMs: readRetryAfter(error), reason: explain(error, request) }
+}
+
+/** The status of the answer, if there was one. */
+export function statusOf(error: unknown): number | undefined {
+  const { $metadata, $response } = (error ?? {}) as SdkError
+  return $metadata?.httpStatusCode ?? $response?.statusCode
+}
+
+/** An error of the SDK, with the fields that the SDK adds. */
+type SdkError = Error & {
+  code?: string
+  Header?: string
+  Region?: string
+  $metadata?: { httpStatusCode?: number }
+  $response?: { statusCode?: number; headers?: Record<string, string> }
+}
+
+function judge(error: unknown): Pick<StoreFault, 'advice' | 'isUncertain'> {
+  const { name = '', code = '', message = '' } = (error ?? {}) as SdkError
+  if (error instanceof BrokenOffError) return { advice: 'repeat', isUncertain: true }
+  if (error instanceof TooLargeError) return { advice: 'stop', isUncertain: true }
+  const status = statusOf(error)
+  if (status === undefined) {
+    const isUnconnected = unconnectedCodes.has(code) || /without establishing a connection/.test(message)
+    return {
+      advice: isUnconnected
+        ? code === 'ENOTFOUND'
+          ? 'stop'
+          : 'repeat'
+        : passingConnectionCodes.has(code)
+          ? 'repeat'
+          : 'stop',
+      isUncertain: !isUnconnected,
+    }
+  }
+  if (busyCodes.has(name) || status === 429) return { advice: 'wait', isUncertain: false }
+  if (passingCodes.has(name) || status === 408 || status === 425) return { advice: 'repeat', isUncertain: false }
+  if (status >= 500 && !refusalCodes.has(name) && !certainStatuses.has(status)) {
+    return { advice: 'repeat', isUncertain: true }
+  }
+  // An answer of 2xx that the SDK cannot read does not tell what was done.
+  return { advice: 'stop', isUncertain: status < 300 }
+}
+
+/** Reads the seconds of Retry-After. */
+function readRetryAfter(error: unknown): number {
+  const seconds = Number(((error ?? {}) as SdkError).$response?.headers?.['retry-after'])
+  return seconds > 0 ? seconds * 1000 : 0
+}
+
+function explain(error: unknown, { variables, region, hasAcl }: StoreRequest): string {
+  const { name = '', code, message: text, Header = '' } = (error ?? {}) as SdkError
+  const status = statusOf(error)
+  // The SDK adds a hint for programmers, and makes lists of elements that an answer has twice.
+  const [message = ''] = String(text ?? '').split(/\s*Deserialization error:/)
+  const isForeign = /XML parse error/.test(message)
+  const words = isForeign
+    ? `the server does not speak S3${status === undefined ? '' : ` (status ${status})`}`
+    : message || code || name
+  const sentence = `${words.replace(/\.$/, '')}.`
+  if (hasAcl && status !== undefined) {
+    const cure = `Set ${variables}_ACL=none, and let everybody read the bucket by its policy`
+    const namesAcl = /\bACLs?\b|AccessControl|access control|x-amz-acl/i.test(`${name} ${message} ${Header}`)
+    if (status === 501 || name === 'NotImplemented' || (status >= 400 && status < 500 && namesAcl)) {
+      return `the store refuses the ACL public-read (${words}). ${cure}.`
+    }
+    if (name === 'AccessDenied' || (status === 403 && (isForeign || name === 'Unknown' || name === 'UnknownError'))) {
+      return `${sentence} The key may not write to the bucket, or not with the ACL public-read. For the ACL: ${cure}.`
+    }
+  }
+  if (name === 'SignatureDoesNotMatch' || name === 'AuthorizationHeaderMalformed') {
+    return `${sentence} Correct ${variables}_REGION, which is ${region}, or ${variables}_SECRET_ACCESS_KEY.`
+  }
+  return words
+}
