@@ -404,8 +404,7 @@ test('a connection that is lost during the upload ends the command with a messag
   const outcome = await uploading
   expect(performance.now() - startedAt).toBeLessThan(3000)
   expect([outcome.code, outcome.stdout]).toEqual([1, ''])
-  expect(outcome.stderr).toContain('\nThe connection to the database was lost. It is safe to run the command again.\n')
-  expect(outcome.stderr).not.toMatch(/\n {4}at /)
+  expect(outcome.stderr).toBe('The connection to the database was lost. It is safe to run the command again.\n')
   expect(await published()).toEqual([])
   faultyStore.heal()
   expect((await upload('--template', 'drama')).code).toBe(0)
