@@ -103,6 +103,21 @@ describe('requests at the same time', () => {
     expect((await send('plans?select=id', headers)).status).toBe(200)
   })
 
+  test('are four times as many for an IPv6 /48 network', async () => {
+    await db.query('update app.settings set requests_at_once = 1')
+    await db.query('select pg_advisory_lock(1)')
+    const four = [1, 2, 3, 4].map(async (n) => send('rpc/wait', await from(`2001:db8:2:${n}::1`)))
+    try {
+      await expect.poll(countWaiting, { timeout: 10_000 }).toBe(4)
+      expect((await send('plans?select=id', await from('2001:db8:2:5::1'))).status).toBe(429)
+      expect((await send('plans?select=id', await from('2001:db8:3:5::1'))).status).toBe(200)
+    } finally {
+      await db.query('select pg_advisory_unlock(1)')
+      await db.query('update app.settings set requests_at_once = 6')
+    }
+    expect((await Promise.all(four)).map(({ status }) => status)).toEqual(Array(4).fill(204))
+  })
+
   async function from(address: string) {
     return { 'x-client-address': address }
   }

@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(16);
 
 -- Given a limit of three a minute
 select lives_ok(
@@ -82,6 +82,17 @@ select lives_ok(
 -- When all limits have run out
 select tests.travel('1 hour');
 select results_eq('select app.delete_spent_rates()', array[24], 'deletes rows that have run out');
+
+-- When a network gets back what an upload of it did not cost
+select app.take_rate('settled', 'address 2001:db8:9:1::/64', 10, interval '1 minute', 10);
+select app.settle_rate('settled', 'address 2001:db8:9:1::/64', 10, interval '1 minute', -10);
+select is_empty(
+  $$
+    select r.key from app.rate_limits as r
+    where r.bucket = 'settled' and r.spent_until > app.clock() + interval '1 second'
+  $$,
+  'gives back to an IPv6 /48 network, too'
+);
 
 select * from finish();
 rollback;

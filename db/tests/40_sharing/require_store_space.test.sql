@@ -1,6 +1,6 @@
 -- The bytes of all callers together have a limit.
 begin;
-select plan(11);
+select plan(12);
 create function pg_temp.counted() returns bigint language sql
 return (select coalesce(sum(bytes), 0) from app.anonymous_bytes where expires_at > app.now());
 
@@ -42,6 +42,18 @@ reset role;
 select cmp_ok(
   pg_temp.counted(), '>', (select 2000 + bytes + 2 * 2000 from package),
   'counts the package of a shared row, and the row once more'
+);
+
+create temporary table before as select pg_temp.counted() as bytes;
+select tests.become('anon');
+select public.share_card(
+  '{"data": {"name": "n"}}', share_id => 'd0000000-0000-4000-8000-000000000002'
+);
+reset role;
+select is(
+  pg_temp.counted() - (select bytes from before),
+  2 * octet_length(public.get_shared_resource('d0000000-0000-4000-8000-000000000002')::text)::bigint,
+  'counts a shared card twice, as a row and as a package'
 );
 
 -- When the store is full

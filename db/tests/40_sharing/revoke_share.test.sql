@@ -1,6 +1,6 @@
 -- A share is deleted before its hour by its token, or by the user who made it.
 begin;
-select plan(18);
+select plan(21);
 create temporary table ids as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
 grant select on ids to public;
@@ -139,8 +139,19 @@ select throws_ok(
   'PT404', null, 'another user cannot revoke them'
 );
 
--- When the user revokes them
+-- When the shares have expired, and the cleanup has not run yet
+reset role;
+select tests.travel('1 hour');
 select tests.sign_in((select ana from ids));
+select is_empty('select share_id from public.list_shares()', 'an expired share is not listed');
+select throws_ok(
+  $$ select public.revoke_share('55555555-1111-4111-8111-111111111111') $$,
+  'PT404', null, 'an expired share cannot be revoked'
+);
+reset role;
+select tests.travel('0');
+
+-- When the user revokes them
 select lives_ok(
   $$
     select
@@ -152,9 +163,20 @@ select lives_ok(
 select is_empty('select share_id from public.list_shares()', 'a revoked share is not listed');
 
 -- Callers who are no users
+reset role;
+update app.settings set share_writes_per_minute = 1;
+delete from app.rate_limits;
 select tests.become('service_role');
 select throws_ok(
   'select share_id from public.list_shares()', '42501', null, 'service_role has no own shares'
+);
+
+select lives_ok(
+  $$
+    select public.share_flow(pg_temp.flow(), gen_random_uuid())
+    from generate_series(1, 3)
+  $$,
+  'service_role shares without a rate'
 );
 
 select * from finish();
