@@ -1,5 +1,6 @@
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { expect, test } from 'vitest'
+import { signJwt } from '../scripts/local/jwt.ts'
 import { checkCredentials } from './credentials.ts'
 
 const db = { call: () => Promise.reject(new Error('No key is sent.')) }
@@ -15,4 +16,13 @@ test('a token is checked with the key of a JWKS that it names', async () => {
   const refused = { status: 401, problem: { details: 'token_invalid' } }
   await expect(send(strange.privateKey, 'one')).rejects.toMatchObject(refused)
   await expect(send(mine.privateKey, 'other')).rejects.toMatchObject(refused)
+})
+
+test('a token without expiry is refused, as by the API', async () => {
+  const secret = 'x'.repeat(32)
+  const check = checkCredentials({ db, jwtSecret: secret })
+  const claims = { role: 'authenticated', sub: crypto.randomUUID(), aud: 'authenticated' }
+  const send = async (exp: object) => check({ authorization: `Bearer ${await signJwt({ ...claims, ...exp }, secret)}` })
+  await expect(send({ exp: Math.floor(Date.now() / 1000) + 60 })).resolves.toBeUndefined()
+  await expect(send({})).rejects.toMatchObject({ status: 401, problem: { details: 'token_invalid' } })
 })

@@ -7,8 +7,8 @@ import { refusal, refusalOf } from './problem.ts'
 /** Checks the credentials of a request. Resolves if they are right, or if there are none; throws a Refusal otherwise. */
 export type CheckCredentials = (headers: IncomingHttpHeaders) => Promise<void>
 
-/** Seconds by which the clocks of the signer and of this machine may differ, as in PostgREST. */
-const clockTolerance = 30
+/** As in the API: a token has an expiry, and the clocks of the signer and of this machine may differ by 30 s. */
+const required = { requiredClaims: ['exp'], clockTolerance: 30 }
 
 /**
  * Uploads are anonymous, but a client that sends credentials must learn that they are wrong. `jwtSecret` is the secret that
@@ -27,7 +27,7 @@ export function checkCredentials({ db, jwtSecret }: { db: Db; jwtSecret: string 
       if (token !== undefined) return await verify(token)
     } catch (cause) {
       if (!(cause instanceof errors.JOSEError)) throw cause
-      const message = 'The bearer token is malformed, has expired, or has a wrong signature.'
+      const message = 'The bearer token is malformed, has expired or no expiry, or has a wrong signature.'
       throw refusal(401, 'token_invalid', message, hint, { cause })
     }
     throw refusal(401, 'token_invalid', 'The Authorization header has no bearer token.', hint)
@@ -55,10 +55,10 @@ function createVerifier(jwtSecret: string): (token: string) => Promise<JWTPayloa
   const jwks = parseJwks(jwtSecret)
   if (jwks === undefined) {
     const secret = new TextEncoder().encode(jwtSecret)
-    return async (token) => (await jwtVerify(token, secret, { algorithms: ['HS256'], clockTolerance })).payload
+    return async (token) => (await jwtVerify(token, secret, { ...required, algorithms: ['HS256'] })).payload
   }
   const keys = createLocalJWKSet(jwks)
-  return async (token) => (await jwtVerify(token, keys, { clockTolerance })).payload
+  return async (token) => (await jwtVerify(token, keys, required)).payload
 }
 
 /** Returns the JWKS if the text is one; undefined if the text is a secret. */
