@@ -18,10 +18,9 @@ begin
   with made as (
     select
       r.drama_id,
-      substring(
-        j.output ->> 'url'
-        from '/drama-assets/' || r.drama_id || '/([a-z0-9]{1,64}\.[a-z0-9]{1,10})$'
-      ) as name,
+      -- Without a pattern that contains the id: Postgres would compile the pattern for each row,
+      -- which takes milliseconds.
+      split_part(j.output ->> 'url', '/drama-assets/' || r.drama_id || '/', -1) as name,
       case jsonb_typeof(j.output -> 'bytes')
         when 'number'
           then least(greatest((j.output ->> 'bytes')::numeric, 0), 1099511627776)::bigint
@@ -31,12 +30,13 @@ begin
     join app.drama_runs as r on r.run_id = any (array[j.root_id])
     where j.id = any (record_drama_media.job_ids)
       and j.type in ('generate_image', 'generate_video')
+      and strpos(j.output ->> 'url', '/drama-assets/' || r.drama_id || '/') > 0
   ),
   recorded as (
     insert into app.drama_media as k (drama_id, name, bytes)
     select m.drama_id, m.name, max(m.bytes)
     from made as m
-    where m.name is not null
+    where m.name ~ '^[a-z0-9]{1,64}\.[a-z0-9]{1,10}$'
     group by m.drama_id, m.name
     on conflict on constraint drama_media_pkey do nothing
     returning k.drama_id, k.bytes
