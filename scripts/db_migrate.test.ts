@@ -10,6 +10,7 @@ import { checkDrift, withClient } from './check/database.ts'
 import { unifiedDiff } from './check/diff.ts'
 import { migrate, setPassword } from './database/migrate.ts'
 import { tryLogin } from './database/passwords.ts'
+import { repeatWhileInUse } from './database/repeat.ts'
 import { adminConfig, findNpmBinaries } from './local/postgres.ts'
 import { prepareSupabaseShim } from './local/supabase_shim.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from './testing/cluster.ts'
@@ -336,4 +337,25 @@ describe('passwords', () => {
     const { stderr } = await command(npm, { WORKER_DATABASE_PASSWORD: 'pässword' })
     expect(stderr).toBe('WORKER_DATABASE_PASSWORD may contain only letters, digits, spaces and punctuation of ASCII.\n')
   })
+})
+
+test('a change that meets a deadlock with a request is repeated', async () => {
+  await withClient(adminUrl(npm, 'postgres'), (request) =>
+    withClient(adminUrl(npm, 'postgres'), async (client) => {
+      await client.query('create table one (); create table two ()')
+      // The victim of a deadlock is the session that notices it.
+      await request.query("set deadlock_timeout = '1min'; begin; lock table one")
+      await client.query("set deadlock_timeout = '10ms'")
+      let runs = 0
+      let waiting: Promise<unknown> | undefined
+      await repeatWhileInUse(client, async () => {
+        runs++
+        await client.query('begin; lock table two')
+        waiting ??= request.query('lock table two; commit')
+        await client.query('lock table one; drop table one, two; commit')
+      })
+      await waiting
+      expect(runs).toBe(2)
+    }),
+  )
 })

@@ -6,6 +6,7 @@ import pg from 'pg'
 import { ourSchemas } from '../check/catalog.ts'
 import { hashOf, nameOf, requireFrozen, storeHashes } from './freeze.ts'
 import { createVerifier } from './passwords.ts'
+import { isInUse, repeatWhileInUse } from './repeat.ts'
 import { dbFolder, isAlwaysApplied, moduleFiles, type SqlFile, sqlFiles } from './sql_files.ts'
 
 const migrationLock = 7_203_001
@@ -51,7 +52,8 @@ export async function migrate(databaseUrl: string, folder = dbFolder): Promise<M
     await createRoles(client)
     await installQueue(databaseUrl)
     const migrations = await runMigrations(client, folder, applied)
-    return { migrations, strangers, ...(await applyModules(client, folder)) }
+    const modules = await repeatWhileInUse(client, () => applyModules(client, folder))
+    return { migrations, strangers, ...modules }
   } finally {
     await client.end()
   }
@@ -129,8 +131,8 @@ async function runMigrations(client: pg.Client, folder: string, applied: string[
   for (const file of files) {
     // The default of app.migrations.hash reads it, where node-pg-migrate notes that the file has run.
     await client.query("select set_config('plinth.migration_hash', $1, false)", [hashOf(file.text)])
-    try {
-      await runner({
+    const run = () =>
+      runner({
         dbClient: client,
         dir: join(folder, 'migrations'),
         direction: 'up',
@@ -143,6 +145,8 @@ async function runMigrations(client: pg.Client, folder: string, applied: string[
         noLock: true,
         log: () => {},
       })
+    try {
+      await repeatWhileInUse(client, run)
     } catch (cause) {
       if (!(cause instanceof pg.DatabaseError)) throw cause
       await client.query('rollback')
@@ -295,6 +299,11 @@ export class FileError extends Error {}
 function describe({ path, text }: SqlFile, cause: pg.DatabaseError): FileError {
   const line = cause.position ? `:${text.slice(0, Number(cause.position)).split('\n').length}` : ''
   // The signature of a function has changed.
-  const advice = cause.code === '42P13' ? '. Drop it in a migration; a database of your own: npm run reset' : ''
+  const advice =
+    cause.code === '42P13'
+      ? '. Drop it in a migration; a database of your own: npm run reset'
+      : isInUse(cause)
+        ? '. The database is in use. Run the command again at once, because until it ends, functions may not fit the tables'
+        : ''
   return new FileError(`${path}${line}: ${cause.message}${advice}`, { cause })
 }
