@@ -1,6 +1,6 @@
 -- A step without a saved state is not claimed while a limit of open steps, or a stop, forbids it.
 begin;
-select plan(18);
+select plan(20);
 insert into job_types (name, owner_open_limit, owner_running_limit, is_paid)
 values ('film', 2, 10, true), ('text', null, null, true), ('free', null, null, false);
 create temporary table known (ana uuid, ben uuid, run bigint);
@@ -34,8 +34,9 @@ update known set run = tests.submit_steps(
   'group', ana
 );
 select tests.submit_steps('{"key": "b1", "type": "film"}', 'group', ben) from known;
+-- Wants four: after two steps of each owner at first, one place is left for a second round.
 select is(
-  tests.claim_steps(), 'a1 a2 b1', 'claims as many steps of each owner as may be open at a time'
+  tests.claim_steps(4), 'a1 a2 b1', 'claims as many steps of each owner as may be open at a time'
 );
 select is(tests.claim_steps(), null, 'counts a running step without a state as open');
 select pg_temp.wait_for('a1', 60000), pg_temp.wait_for('a2', 90000);
@@ -128,5 +129,22 @@ select tests.travel('1 hour');
 select is(
   tests.claim_steps(), null, 'begins no other operation for it while buying is stopped'
 );
+
+-- When a lane at the limit wakes after five seconds, two seconds before its step with a state is due
+update app.settings set buying_is_stopped = false;
+select tests.claim_steps();
+select pg_temp.wait_for('c2', 8000);
+select tests.travel('1 hour 6 seconds');
+select tests.claim_steps();
+select is(
+  round((tests.last_answer() ->> 'wake_in_ms')::numeric / 1000),
+  2::numeric,
+  'lets a lane at the limit sleep no longer than until its next step with a state is due'
+);
+
+-- When the step is due, and its version is newer than that of the worker
+update app.job_queue set version = 2;
+select tests.travel('1 hour 10 seconds');
+select is(tests.claim_steps(), null, 'claims no step with a state whose version the worker does not know');
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Runs reserve the images and videos that they may make in their owner's day, and give back what they never began.
 begin;
-select plan(48);
+select plan(49);
 
 create temporary table users_of as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -310,9 +310,18 @@ select is(
 select app.cancel_runs(array[tests.run('other')]);
 
 -- When days pass
+select tests.sign_in((select ana from users_of));
+select tests.generate('late');
+reset role;
 select tests.travel('1 day');
 select tests.sign_in((select ana from users_of));
 select is((select videos_left from get_media_limits()), 200, 'begins a new day at midnight UTC');
+
+-- When a run of yesterday ends after another run has reserved media of today
+select tests.generate('next');
+select cancel_job(tests.run('late'));
+select tests.generate('last');
+select is((select videos_reserved from get_media_limits()), 4, 'gives media back to the day that they were reserved in');
 reset role;
 select tests.travel('4 days');
 select isnt(app.delete_spent_media_days(), 0, 'deletes the days that are over');
@@ -322,6 +331,8 @@ select is_empty('select from app.media_days', 'keeps no day that is over');
 select tests.travel('0 days');
 select tests.sign_in((select ana from users_of));
 select regenerate_asset(tests.uuid(1), 'portrait');
+set constraints all immediate;
+set constraints all deferred;
 reset role;
 delete from auth.users where id = (select ana from users_of);
 select is_empty(
