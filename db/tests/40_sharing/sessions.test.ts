@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
@@ -8,6 +9,11 @@ let database: TestDatabase
 let api: Api
 let anon: SupabaseClient
 const exampleFlow = JSON.parse(await readFile(new URL('../../../scripts/demo/flow.json', import.meta.url), 'utf8'))
+const docs = async (name: string) =>
+  JSON.parse(await readFile(new URL(`../../../docs/${name}`, import.meta.url), 'utf8'))
+const ajv = new Ajv2020({ allowUnionTypes: true })
+const isFlow = ajv.compile(await docs('flow.schema.json'))
+const isSession = ajv.compile(await docs('session.schema.json'))
 const assetIds = ['1', '2', '3'].map((digit) => `${digit.repeat(8)}-0000-4000-8000-000000000000`)
 const urlOf = (id: string | null) => id && `https://cdn.example.com/shared-assets/${id}/file.png`
 
@@ -88,7 +94,9 @@ describe('share_session', () => {
           background_url: urlOf(session.background_id),
           cover_url: urlOf(session.cover_id),
         }
-        expect(await open(await share(session, flow))).toEqual({ ...expected, flow })
+        const opened = await open(await share(session, flow))
+        expect(opened).toEqual({ ...expected, flow })
+        expect([isSession(session), isSession(opened)]).toEqual([true, true])
         // The same by direct inserts, which have no flow in the request.
         const id = crypto.randomUUID()
         const shareId = crypto.randomUUID()
@@ -163,6 +171,59 @@ describe('share_session', () => {
     expect(await send({ title: most }, null)).toMatchObject({ status: 200 })
     const flow = { name: 'n', nodes: [most.slice(0, 0.5 * rows[0].bytes)], edges: [] }
     expect(await send({ title: most }, flow)).toMatchObject({ status: 413, error: { details: 'package_too_large' } })
+  })
+})
+
+describe('the JSON Schemas', () => {
+  const bare = { name: 'n', nodes: [], edges: [] }
+  const node = (map: string, fields: unknown) => ({ ...bare, [map]: { id: fields } })
+
+  test.each<[flow: unknown, isAccepted: boolean]>([
+    [exampleFlow, true],
+    [bare, true],
+    [{ ...bare, description: null, responseTemplate: { any: 1 }, agents: null, other: 1 }, true],
+    [node('agents', { temperature: null, maxTokens: 5, other: [] }), true],
+    [{}, false],
+    [{ ...bare, name: null }, false],
+    [{ ...bare, name: 'n'.repeat(1001) }, false],
+    [{ ...bare, nodes: {} }, false],
+    [{ ...bare, agents: [] }, false],
+    [{ ...bare, response_template: 't' }, false],
+    [{ ...bare, data_store_nodes: {} }, false],
+    [{ ...bare, if_nodes: {} }, false],
+    [{ ...bare, agents: { '': {} } }, false],
+    [node('agents', 5), false],
+    [node('agents', { temperature: 'hot' }), false],
+    [node('agents', { maxTokens: 1.5 }), false],
+    [node('agents', { max_tokens: 5 }), false],
+    [node('dataStoreNodes', { data_store_fields: [] }), false],
+  ])('agree with share_flow (%#)', async (flow, isAccepted) => {
+    const share_id = crypto.randomUUID()
+    const { error } = await anon.rpc('share_flow', { flow, share_id })
+    expect([isFlow(flow), error?.details ?? null]).toEqual([isAccepted, isAccepted ? null : 'flow_invalid'])
+    if (isAccepted) expect(isFlow(await open(share_id)), ajv.errorsText(isFlow.errors)).toBe(true)
+  })
+
+  test.each<[session: unknown, isAccepted: boolean]>([
+    [{ title: 'S' }, true],
+    [{ other: 1 }, true],
+    [{ all_cards: [{ name: 'Mira', icon_asset_id: assetIds[0] }], turn_ids: null }, true],
+    [{ title: 'S', background_id: assetIds[1], translation: [1], chat_styles: 'x' }, true],
+    [{}, false],
+    [{ title: null, all_cards: [], translation: {} }, false],
+    [{ title: 1 }, false],
+    [{ title: 'S', allCards: [] }, false],
+    [{ title: 'S', coverId: null }, false],
+    [{ title: 'S', all_cards: {} }, false],
+    [{ all_cards: ['x'] }, false],
+    [{ all_cards: [{ iconAssetId: null }] }, false],
+    [{ all_cards: [{ icon_asset_id: 'x' }] }, false],
+    [{ title: 'S', cover_id: 'x' }, false],
+  ])('agree with share_session (%#)', async (session, isAccepted) => {
+    const share_id = crypto.randomUUID()
+    const { error } = await anon.rpc('share_session', { session, flow: bare, share_id })
+    expect([isSession(session), error?.details ?? null]).toEqual([isAccepted, isAccepted ? null : 'session_invalid'])
+    if (isAccepted) expect(isSession(await open(share_id)), ajv.errorsText(isSession.errors)).toBe(true)
   })
 })
 
