@@ -268,7 +268,7 @@ describe('the assertions of each migration', () => {
   })
 })
 
-describe('passwords', () => {
+describe('passwords and the URL of shares', () => {
   const command = async (cluster: Cluster, env: Record<string, string>) => {
     const { DATABASE_URL: _, ...rest } = process.env
     return run(process.execPath, [resolve(import.meta.dirname, 'db_migrate.ts')], {
@@ -331,6 +331,19 @@ describe('passwords', () => {
     writeFileSync(hba, before)
     await configure(npm, '')
     await expect.poll(() => tryLogin(url, 'sidecar', 'new')).toEqual({ is: 'accepted' })
+  })
+
+  test('SHARE_BASE_URL is stored, stays without the variable, and is refused with a final slash', async () => {
+    const read = () =>
+      asAdmin(npm, 'plinth', async (admin) => (await admin.query('select share_base_url from app.settings')).rows[0])
+    const env = { SHARE_BASE_URL: 'https://example.com/shares' }
+    expect((await command(npm, env)).stdout).toBe('Set the URL of shares to https://example.com/shares\n')
+    expect(await command(npm, env)).toEqual({ stdout: 'Nothing to do.\n', stderr: '' })
+    expect((await command(npm, { SHARE_BASE_URL: 'https://example.com/' })).stderr).toBe(
+      'SHARE_BASE_URL is not an http(s) URL without a final slash. Write it like https://example.com.\n',
+    )
+    await command(npm, { SHARE_BASE_URL: '' })
+    expect(await read()).toEqual({ share_base_url: 'https://example.com/shares' })
   })
 
   test('with other characters than ASCII are refused before anything changes', async () => {

@@ -4,18 +4,26 @@ import { runOnDatabase } from './database/command.ts'
 import { setPassword } from './database/migrate.ts'
 import { requirePassword, tryLogin } from './database/passwords.ts'
 import { migrateAndReport } from './database/report.ts'
+import { readShareBaseUrl, setShareBaseUrl } from './database/share_base_url.ts'
 
 readArguments('db:migrate', {
   about: 'Safe to repeat. Without DATABASE_URL, it migrates the running local stack.',
-  environment: ['DATABASE_URL', 'PLINTH_HOME', 'WORKER_DATABASE_PASSWORD', 'SIDECAR_DATABASE_PASSWORD'],
+  environment: [
+    'DATABASE_URL',
+    'PLINTH_HOME',
+    'WORKER_DATABASE_PASSWORD',
+    'SIDECAR_DATABASE_PASSWORD',
+    'SHARE_BASE_URL',
+  ],
   example: 'db:migrate',
 })
 
 await runOnDatabase(async (databaseUrl) => {
   const passwords = readPasswords()
+  const shareBaseUrl = readShareBaseUrl()
   const { applied, warnings } = await migrateAndReport(databaseUrl)
   for (const line of warnings) console.error(line)
-  return [...applied, ...(await setPasswords(databaseUrl, passwords))]
+  return [...applied, ...(await setPasswords(databaseUrl, passwords)), ...(await setLinks(databaseUrl, shareBaseUrl))]
 })
 
 /** The passwords that the environment has for the roles of worker and sidecar. */
@@ -45,4 +53,16 @@ async function setPasswords(databaseUrl: string, passwords: { role: string; pass
     lines.push(`Set the password of role ${role}`)
   }
   return lines
+}
+
+/** Without the variable, the links of shares stay as they are. */
+async function setLinks(databaseUrl: string, url: string | undefined): Promise<string[]> {
+  if (!url) return []
+  const client = new pg.Client(databaseUrl)
+  await client.connect()
+  try {
+    return (await setShareBaseUrl(client, url)) ? [`Set the URL of shares to ${url}`] : []
+  } finally {
+    await client.end()
+  }
 }

@@ -61,6 +61,19 @@ describe('a request', () => {
     expect((await ask('/rest/v1/rpc/share_flow', { method: 'POST' })).url).toBe('/rpc/share_flow')
   })
 
+  test('to the link of a share gets its package, and another page gets a 404', async () => {
+    const id = '11111111-1111-4111-8111-111111111111'
+    for (const page of ['flows', 'cards', 'sessions'])
+      expect(await ask(`/${page}/detail/${id}`)).toMatchObject({
+        url: `/rpc/get_shared_resource?share_id=${id}`,
+        port: postgrest.port,
+      })
+    expect(await ask(`/flows/detail/${encodeURIComponent('a&b=/c')}`)).toMatchObject({
+      url: '/rpc/get_shared_resource?share_id=a%26b%3D%2Fc',
+    })
+    expect(await ask(`/dramas/detail/${id}`)).toMatchObject({ details: 'route_not_found' })
+  })
+
   test('to /api reaches the sidecar with the prefix', async () => {
     expect(await ask('/api/assets?x=1')).toMatchObject({ url: '/api/assets?x=1', port: sidecar.port })
   })

@@ -130,6 +130,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       },
     })
   }
+  // The links of shares, because the local stack has no site that shows shares.
+  server.get<{ Params: { page: string; id: string } }>(
+    '/:page(^(?:flows|cards|sessions)$)/detail/:id',
+    (request, reply) =>
+      reply.redirect(`/rest/v1/rpc/get_shared_resource?share_id=${encodeURIComponent(request.params.id)}`),
+  )
   server.setNotFoundHandler((request, reply) =>
     refuse(
       reply,

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { migrate, seed, setPassword } from '../database/migrate.ts'
+import { readShareBaseUrl, setShareBaseUrl } from '../database/share_base_url.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import { openHome, readPorts, removeEnv, type Secrets, writeEnv, writePorts } from './home.ts'
 import { signApiKey } from './jwt.ts'
@@ -101,7 +102,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     const [objectStore, standIn] = await Promise.all([
       startObjectStore(home, ports.s3),
       geminiKey ? undefined : startGeminiStandIn(home, standInPort),
-      prepareDatabase(ports.postgres, url('postgres', secrets.postgresPassword), secrets),
+      prepareDatabase(ports, url('postgres', secrets.postgresPassword), secrets),
     ])
     children.push(objectStore)
     if (standIn !== undefined) {
@@ -200,8 +201,12 @@ export async function startStack(home: string, say: (line: string) => void): Pro
   }
 }
 
-async function prepareDatabase(port: number, databaseUrl: string, secrets: Secrets): Promise<void> {
-  const admin = adminConfig({ port, adminPassword: secrets.adminPassword }, 'postgres')
+async function prepareDatabase(
+  ports: { postgres: number; gateway: number },
+  databaseUrl: string,
+  secrets: Secrets,
+): Promise<void> {
+  const admin = adminConfig({ port: ports.postgres, adminPassword: secrets.adminPassword }, 'postgres')
   await prepareSupabaseShim(admin)
   const client = new pg.Client(admin)
   await client.connect()
@@ -212,6 +217,7 @@ async function prepareDatabase(port: number, databaseUrl: string, secrets: Secre
     await seed(databaseUrl)
     await setPassword(client, 'worker', secrets.workerPassword)
     await setPassword(client, 'sidecar', secrets.sidecarPassword)
+    await setShareBaseUrl(client, readShareBaseUrl() ?? `http://127.0.0.1:${ports.gateway}`)
     // The local gateway sets this header; see scripts/local/gateway.ts.
     await client.query(
       "update app.settings set client_address_header = 'x-client-address' where client_address_header is null",
