@@ -15,6 +15,10 @@ begin
   from public.assets as a
   where a.hash = keep_asset.hash and a.status <> 'deleting'
   for no key update;
+  -- For null, Postgres would plan each update again.
+  if not found then
+    return null;
+  end if;
 
   update public.assets as a
   set status = 'live'
