@@ -8,7 +8,7 @@ create or replace function app.refuse_rate("limit" integer, "window" interval, w
   set search_path = ''
 as $$
 declare
-  v_wait integer := greatest(1, ceil(extract(epoch from refuse_rate.wait)));
+  v_wait integer := greatest(1, ceil(extract(epoch from refuse_rate.wait)))::integer;
 begin
   perform app.fail(
     429,

@@ -120,7 +120,7 @@ begin
   elsif v_said = 'failed' then
     has_begun := true;
     -- JSON null: the operation that the state describes has ended.
-    state := case when judge_result.result -> 'state' = 'null' then 'null' end;
+    state := case when judge_result.result -> 'state' = 'null' then 'null'::jsonb end;
     if judge_result.result -> 'retry_grows' is not distinct from 'true' then
       v_delay := least(
         v_delay * power(2, least(judge_result.delays, 20)), greatest(v_delay, interval '5 minutes')

@@ -9,8 +9,8 @@ create or replace function app.tg_asset_times__count_asset_bytes()
   set search_path = ''
 as $$
 declare
-  v_stored bigint := 0;
-  v_unreferenced bigint := 0;
+  v_stored bigint;
+  v_unreferenced bigint;
 begin
   if tg_op <> 'INSERT' then
     select -sum(o.size_byte), -sum(o.size_byte) filter (where not o.is_referenced)

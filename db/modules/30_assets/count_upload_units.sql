@@ -9,7 +9,7 @@ create or replace function app.count_upload_units(bytes bigint)
 as $$
 begin
   return (
-    select least(1 + count_upload_units.bytes / 262144, s.asset_uploads_per_minute)
+    select least(1 + count_upload_units.bytes / 262144, s.asset_uploads_per_minute)::integer
     from app.settings as s
   );
 end

@@ -5,7 +5,7 @@ create or replace function app.sum_asset_bytes(out stored bigint, out unreferenc
   set search_path = ''
 as $$
 begin
-  select sum(b.stored_bytes), sum(b.unreferenced_bytes)
+  select sum(b.stored_bytes)::bigint, sum(b.unreferenced_bytes)::bigint
   into stored, unreferenced
   from app.asset_bytes as b;
 end

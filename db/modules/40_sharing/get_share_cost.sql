@@ -11,7 +11,7 @@ create or replace function app.get_share_cost(bytes bigint, "limit" integer)
 as $$
 begin
   -- A package of any allowed size can be shared once a minute at least.
-  return least(1 + get_share_cost.bytes / 65536, get_share_cost."limit");
+  return least(1 + get_share_cost.bytes / 65536, get_share_cost."limit")::integer;
 end
 $$;
 

@@ -23,7 +23,7 @@ begin
     and s.expires_at > v_now;
 
   if v_live.shares + require_public_count.more > v_max then
-    v_wait := coalesce(ceil(extract(epoch from v_live.next_at - v_now)), 3600);
+    v_wait := coalesce(ceil(extract(epoch from v_live.next_at - v_now)), 3600)::integer;
     perform app.fail(
       429,
       'too_many_public_shares',

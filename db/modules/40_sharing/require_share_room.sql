@@ -20,7 +20,7 @@ begin
 
   v_bytes := coalesce(
     nullif(current_setting('request.headers', true), '')::json ->> 'content-length', '0'
-  );
+  )::bigint;
   select s.share_writes_per_minute into v_limit from app.settings as s;
   perform app.require_rate(
     'share_writes',

@@ -26,7 +26,7 @@ begin
     return;
   end if;
 
-  v_wait := coalesce(ceil(extract(epoch from v_live.next_at - v_now)), 3600);
+  v_wait := coalesce(ceil(extract(epoch from v_live.next_at - v_now)), 3600)::integer;
   perform app.fail(
     503,
     'store_full',

@@ -10,7 +10,7 @@ create or replace function app.count_owner_bytes(owner_id uuid)
 as $$
 begin
   return (
-    select coalesce(sum(z.document_bytes + z.media_bytes), 0)
+    select coalesce(sum(z.document_bytes + z.media_bytes), 0)::bigint
     from app.drama_sizes as z
     -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 8).
     where z.owner_id = any (array[count_owner_bytes.owner_id])

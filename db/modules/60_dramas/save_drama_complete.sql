@@ -54,7 +54,7 @@ begin
   from app.drama_packages as p
   where p.drama_id = v_id;
   -- A client must be able to save a drama as it was read.
-  v_bytes := octet_length(v_saved.package::text);
+  v_bytes := octet_length(v_saved.package::text)::bigint;
   if v_bytes > v_max_bytes then
     perform app.fail(
       413,
