@@ -1,6 +1,6 @@
 -- The texts of a drama do not wait for portraits; a step per episode starts the images when both are done.
 begin;
-select plan(10);
+select plan(11);
 select tests.announce_versions();
 
 create temporary table users_of as
@@ -79,8 +79,8 @@ select is(
   'draws the episode when its texts are done and every portrait is done or failed'
 );
 
--- When a person has set the image of the second scene before
-update scenes set image_url = 'https://cdn.example.com/mine.png' where id = tests.uuid(22);
+-- When a person has set the image of the second scene before, and has requested its video
+update scenes set image_url = 'https://cdn.example.com/mine.png', video_job_id = 77 where id = tests.uuid(22);
 select is(
   tests.complete('drawing-1', '{}', jsonb_build_array(
     tests.picture('image-1', 21, 'generate_image'),
@@ -97,6 +97,9 @@ select results_eq(
 );
 select is(
   (select image_job_id from scenes where id = tests.uuid(22)), null, 'names no job where a person has set the image'
+);
+select is(
+  (select video_job_id from scenes where id = tests.uuid(22)), 77::bigint, 'keeps the job of a video that a person has requested'
 );
 select is(
   (select image_job_id from scenes where id = tests.uuid(32)), null, 'names no job in the drama of another user'
