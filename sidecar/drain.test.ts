@@ -13,16 +13,21 @@ describe('drain', () => {
     expect(source.readableEnded).toBe(true)
   })
 
-  test('ends after more bytes than the limit, and leaves the rest of an endless request unread', async () => {
-    const source = new PassThrough()
+  test('reads no more after its bytes, and returns about a second later', async () => {
+    const source = new PassThrough({ highWaterMark: 100 })
     let isDrained = false
     const drained = drain(source, { bytes: 1000, ms: 60_000 }).then(() => {
       isDrained = true
     })
     source.write(Buffer.alloc(1000))
     await sleep(20)
-    expect(isDrained).toBe(false)
+    expect(source.isPaused()).toBe(false)
     source.write(Buffer.alloc(1))
+    await sleep(20)
+    expect([source.isPaused(), isDrained]).toEqual([true, false])
+    // The client cannot send now.
+    source.write(Buffer.alloc(1000))
+    expect(source.write(Buffer.alloc(1))).toBe(false)
     await drained
     expect(source.listenerCount('data')).toBe(0)
   })

@@ -1,11 +1,14 @@
 import type { Readable } from 'node:stream'
 
 const tickMs = 500
+const lastMs = 1000
 
 /**
- * Reads the rest of a request and discards it, for at most 5 s and 32 MiB.
+ * Reads the rest of a request and discards it, for at most 5 s and 32 MiB. After these bytes it reads nothing more and returns
+ * after another second.
  *
- * Closing a connection with unread bytes resets it, and a reset can destroy the answer before the client has read it.
+ * Closing a connection with unread bytes resets it, and a reset can destroy the answer before the client has read it. A
+ * client that sends as fast as it can reads the answer only when it cannot send.
  * The time is counted in ticks of this process. After a pause of the machine a single timer would have expired, although
  * the client had no time to read.
  */
@@ -17,7 +20,9 @@ export async function drain(source: Readable, limits = { bytes: 32 * 2 ** 20, ms
   let ticks = Math.ceil(limits.ms / tickMs)
   const discard = (chunk: Buffer) => {
     bytes -= chunk.length
-    if (bytes < 0) done.resolve()
+    if (bytes >= 0 || source.isPaused()) return
+    source.pause()
+    ticks = Math.min(ticks, Math.ceil(lastMs / tickMs))
   }
   const timer = setInterval(() => {
     ticks -= 1
