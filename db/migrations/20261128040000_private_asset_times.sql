@@ -2,17 +2,6 @@
 -- a table that no client reads. From this table, all stored bytes are counted, and those that nothing is known to refer to.
 set local lock_timeout = '5s';
 
-alter table app.settings
-  alter column asset_uploads_per_minute set default 1200,
-  add column asset_max_pixels integer not null default 100000000
-    constraint settings_asset_max_pixels_is_positive check (asset_max_pixels > 0),
-  add column asset_bytes_max bigint not null default 1099511627776
-    constraint settings_asset_bytes_max_is_positive check (asset_bytes_max > 0),
-  add column unreferenced_bytes_max bigint not null default 268435456000
-    constraint settings_unreferenced_bytes_max_is_positive check (unreferenced_bytes_max > 0);
--- The old default counted files. An operator's own value stays.
-update app.settings set asset_uploads_per_minute = 1200 where asset_uploads_per_minute = 120;
-
 create table app.asset_times (
   asset_id uuid primary key references public.assets (id) on delete cascade,
   status text not null,
@@ -64,5 +53,17 @@ alter table public.assets drop column used_at;
 alter table public.assets drop column status_at;
 -- squawk-ignore ban-drop-column
 alter table public.assets drop column created_at;
+
+-- Last, because every request reads app.settings.
+alter table app.settings
+  alter column asset_uploads_per_minute set default 1200,
+  add column asset_max_pixels integer not null default 100000000
+    constraint settings_asset_max_pixels_is_positive check (asset_max_pixels > 0),
+  add column asset_bytes_max bigint not null default 1099511627776
+    constraint settings_asset_bytes_max_is_positive check (asset_bytes_max > 0),
+  add column unreferenced_bytes_max bigint not null default 268435456000
+    constraint settings_unreferenced_bytes_max_is_positive check (unreferenced_bytes_max > 0);
+-- The old default counted files. An operator's own value stays.
+update app.settings set asset_uploads_per_minute = 1200 where asset_uploads_per_minute = 120;
 
 drop function if exists app.safe_file_name(text, text);
