@@ -54,6 +54,7 @@ const server = createServer((request, response) => {
     return
   }
   // s3rver accepts every region. Like Storage of Supabase, this server accepts its own, and calls others a wrong signature.
+  // Outside the bucket of Storage it accepts `auto`, as R2 does, from which dramas are imported.
   if (isOfOtherRegion(request)) {
     response.writeHead(403, { 'content-type': 'application/xml' })
     response.end(
@@ -84,6 +85,7 @@ function isOfOtherRegion({ url, headers }: IncomingMessage): boolean {
   const query = new URLSearchParams((url ?? '').split('?')[1])
   const scope = headers.authorization?.match(/Credential=([^,]+)/)?.[1] ?? query.get('X-Amz-Credential')
   const region = scope?.split('/').at(-3)
+  if (region === 'auto') return (url ?? '').split(/[/?]/)[1] === 'template-artifacts'
   return region !== undefined && region !== 'us-east-1'
 }
 
