@@ -8,6 +8,7 @@ import { claimHome, releaseHome, systemEnv } from './local/process.ts'
 import { isComplete } from './sql/prompt.ts'
 import { findPsql } from './sql/run_psql.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from './testing/database.ts'
+import { until } from './testing/workers.ts'
 
 // A home whose env names a test database: for the command, a stack that runs.
 const home = mkdtempSync(join(tmpdir(), 'plinth-sql-'))
@@ -41,6 +42,8 @@ beforeAll(async () => {
     $$;
     grant execute on function public.who() to anon, authenticated, service_role;
     notify pgrst, 'reload schema'`)
+  const who = () => fetch(`${api.url}/rest/v1/rpc/who`, { headers: { authorization: `Bearer ${api.anonKey}` } })
+  await until('PostgREST knows the function', async () => (await who()).status === 200)
 })
 afterAll(async () => {
   releaseHome(home)
@@ -133,7 +136,9 @@ describe.each(prompts)('npm run sql with %s', (_name, prompt) => {
     ['authenticated:Ana@example.com', () => api.tokenFor(ana)],
     ['service_role', () => api.serviceKey],
   ])('is %s as PostgREST has it, for the whole session', async (caller, token) => {
-    const answer = await fetch(`${api.url}/rest/v1/rpc/who`, { headers: { authorization: `Bearer ${await token()}` } })
+    // By POST, because anonymous reads have a shorter timeout than their role.
+    const headers = { authorization: `Bearer ${await token()}`, 'content-type': 'application/json' }
+    const answer = await fetch(`${api.url}/rest/v1/rpc/who`, { method: 'POST', headers, body: '{}' })
     const expected = await answer.json()
     expect(answer.status, JSON.stringify(expected)).toBe(200)
     const { stdout, stderr } = await sql(

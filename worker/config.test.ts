@@ -15,6 +15,7 @@ const needed = {
 test('only the database and the bucket are required', () => {
   expect(parseConfig({ ...needed, PLINTH_HOME: '/home', PATH: '/bin' })).toEqual({
     ...needed,
+    SPACES_ACL: 'public-read',
     SPACES_REGION: 'us-east-1',
     SPACES_FORCE_PATH_STYLE: false,
     SPACES_TIMEOUT_SECONDS: 15,

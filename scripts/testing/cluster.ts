@@ -34,7 +34,13 @@ export async function startCluster(options: { withPgCron?: boolean; bin?: string
   const home = mkdtempSync(join(tmpdir(), 'plinth-'))
   const secrets = openHome(home)
   const port = await freePort()
-  const settings: Record<string, string> = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
+  const settings: Record<string, string> = {
+    fsync: 'off',
+    full_page_writes: 'off',
+    synchronous_commit: 'off',
+    // Several test files use this Postgres at the same time, some of them with fifty sessions.
+    max_connections: '400',
+  }
   if (options.withPgCron) {
     // pg_cron keeps a connection to its database, which therefore cannot be a template.
     Object.assign(settings, {

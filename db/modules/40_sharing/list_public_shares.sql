@@ -20,7 +20,7 @@ begin
   if list_public_shares.page_size is null
     or list_public_shares.page_size not between 1 and 100
     or not coalesce(
-      cardinality(v_after) = 2 and v_after[1] ~ '^\d{1,18}$' and app.is_uuid(v_after[2]),
+      cardinality(v_after) = 2 and v_after[1] ~ '^[0-9]{1,18}$' and app.is_uuid(v_after[2]),
       list_public_shares.after is null
     )
   then

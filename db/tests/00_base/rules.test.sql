@@ -1,6 +1,6 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(31);
+select plan(32);
 
 create temporary view our_functions as
 select

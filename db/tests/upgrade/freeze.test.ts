@@ -11,6 +11,7 @@ import { adminConfig } from '../../../scripts/local/postgres.ts'
 import { asAdmin, databaseUrl, migrateAlone } from '../../../scripts/testing/cluster.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { prepareOldDatabase, withRelease } from '../../../scripts/testing/old_database.ts'
+import { until } from '../../../scripts/testing/workers.ts'
 
 // Refusals of db:migrate. Each test edits a copy of db/, and its own database stays as it was.
 
@@ -197,12 +198,21 @@ test('an upgrade of c5e8e03 that was interrupted goes on', async () => {
   await prepareOldDatabase(cluster, name)
   const reader = new pg.Client(databaseUrl(cluster, name))
   await reader.connect()
+  const watcher = await database.connect()
   try {
     await reader.query('begin')
     await reader.query('select from public.dramas')
-    expect(await refusal(name)).toBe(
-      'db/migrations/20261127100400_drama_limits.sql: canceling statement due to lock timeout',
-    )
+    const refused = refusal(name)
+    await until('the migration waits for the reader, and is interrupted', async () => {
+      // Not by the reader, whose transaction sees one state of pg_stat_activity.
+      const { rowCount } = await watcher.query(
+        `select pg_cancel_backend(pid) from pg_stat_activity
+         where datname = $1 and wait_event_type = 'Lock'`,
+        [name],
+      )
+      return rowCount === 1
+    })
+    expect(await refused).toBe('db/migrations/20261127100400_drama_limits.sql: canceling statement due to user request')
     await reader.query('rollback')
     expect((await migrate(name, folder)).migrations[0]).toBe('20261127100400_drama_limits')
     const { rows } = await reader.query('select name, hash from app.migrations order by name')
