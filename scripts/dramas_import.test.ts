@@ -431,14 +431,20 @@ test('inflates compressed files, by their header or by their first bytes', { tim
     plain_br: [text, 'br'],
     identity: [text, 'identity'],
   }
+  // As a store of another system has it.
+  const stored: typeof files = {
+    stored: [readFileSync(join(import.meta.dirname, 'dramas/cases/drama.json.gz')), 'gzip'],
+  }
   const server = await startServer((request, response) => {
-    if (request.url?.includes('list-type')) return response.writeHead(200).end(list(Object.keys(files)))
-    const [, [bytes, encoding] = ['']] = Object.entries(files).find(([id]) => request.url?.includes(`/${id}/`)) ?? []
+    if (request.url?.includes('list-type'))
+      return response.writeHead(200).end(list(Object.keys({ ...files, ...stored })))
+    const [, [bytes, encoding] = ['']] =
+      Object.entries({ ...files, ...stored }).find(([id]) => request.url?.includes(`/${id}/`)) ?? []
     return response.writeHead(200, encoding === undefined ? {} : { 'content-encoding': encoding }).end(bytes)
   })
   try {
     const { stdout, stderr } = await run([], { S3_ENDPOINT: server.url })
-    expect(stdout, stderr).toContain('Imported: 10. Already there: 0. Refused: 0.')
+    expect(stdout, stderr).toContain('Imported: 11. Already there: 0. Refused: 0.')
     const supabase = createClient(api.url, api.serviceKey)
     const { data } = await supabase
       .from('dramas')
@@ -446,6 +452,9 @@ test('inflates compressed files, by their header or by their first bytes', { tim
       .eq('owner_id', owner)
       .in('external_id', Object.keys(files))
     expect(data).toEqual(Array(10).fill({ title: 'Packed', created_at: '2020-02-03T04:05:06+00:00' }))
+    const { data: opened } = await supabase.from('dramas').select('id, title').eq('external_id', 'stored').single()
+    const { data: scenes } = await supabase.from('scenes').select('text').eq('drama_id', opened?.id)
+    expect([opened?.title, scenes]).toEqual(['Placeholder', [{ text: 'A: hello' }]])
   } finally {
     server.stop()
   }
