@@ -29,6 +29,9 @@ export type Cluster = ClusterInfo & {
   stop(): Promise<void>
 }
 
+/** Several test files use one Postgres at the same time, some of them with fifty sessions. */
+export const clusterConnections = '400'
+
 /** Starts a throw-away Postgres in a temporary folder: fast, and not durable. `bin` has its programs. */
 export async function startCluster(options: { withPgCron?: boolean; bin?: string | undefined } = {}): Promise<Cluster> {
   const home = mkdtempSync(join(tmpdir(), 'plinth-'))
@@ -38,8 +41,7 @@ export async function startCluster(options: { withPgCron?: boolean; bin?: string
     fsync: 'off',
     full_page_writes: 'off',
     synchronous_commit: 'off',
-    // Several test files use this Postgres at the same time, some of them with fifty sessions.
-    max_connections: '400',
+    max_connections: clusterConnections,
   }
   if (options.withPgCron) {
     // pg_cron keeps a connection to its database, which therefore cannot be a template.

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { freePort } from '../local/ports.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
-import type { Cluster } from './cluster.ts'
+import { type Cluster, clusterConnections } from './cluster.ts'
 
 /** A second Postgres that follows a first one by streaming replication, and answers reads. */
 export type Standby = {
@@ -33,6 +33,8 @@ export async function startStandby(cluster: Cluster): Promise<Standby> {
   const settings = {
     primary_conninfo: `host=${host} port=${cluster.port} user=${user} password=${adminPassword}`,
     fsync: 'off',
+    // As many connections as the primary, or the standby does not start.
+    max_connections: clusterConnections,
   }
   const port = await freePort()
   const postgres = await startPostgres({ home, port, adminPassword, settings }, () => {})
