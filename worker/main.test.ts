@@ -48,6 +48,7 @@ async function startWorker(name = 'worker', url = databaseUrl(cluster, 'plinth',
 // The test of the schedules waits for two turns of a minute, on another Postgres and while the other tests run.
 let database: TestDatabase
 let scheduled: Promise<void>
+let ticksClient: pg.Client
 const scheduling: Child[] = []
 beforeAll(async () => {
   database = await createDatabase()
@@ -60,13 +61,14 @@ afterAll(async () => {
   await database.drop()
 })
 
+/** Reads over one connection, because it is called every 50 ms. */
 async function readTicks(): Promise<{ minute: Date; times: number }[]> {
-  const client = await database.connect()
-  return (await client.query('select minute, count(*)::int as times from app.ticks group by 1 order by 1')).rows
+  return (await ticksClient.query('select minute, count(*)::int as times from app.ticks group by 1 order by 1')).rows
 }
 
 async function followSchedules(): Promise<void> {
   const client = await database.connect()
+  ticksClient = client
   await client.query(`
     create table app.ticks (minute timestamptz);
     create function app.count_tick() returns integer language sql
