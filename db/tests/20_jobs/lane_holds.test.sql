@@ -6,7 +6,8 @@ create temporary table known (ana uuid, run bigint);
 insert into known (ana) select tests.create_user('ana@example.com');
 grant select on known to public;
 create function pg_temp.hold() returns interval language sql as $$
-  select l.not_before - app.now()
+  -- Null for a lane without a hold: Postgres 15 has no infinite intervals.
+  select nullif(l.not_before, '-infinity') - app.now()
   from app.lanes as l, known as k
   where l.owner_id = k.ana and l.type = 'text';
 $$;
@@ -33,7 +34,7 @@ select tests.hand_in_result(
   't1', '{"outcome": "failed", "is_permanent": true, "retry_in_ms": 5000, "day_ends_in_ms": 5000}'
 );
 select is(
-  pg_temp.hold(), '-infinity'::timestamptz - app.now(), 'holds no lane for a permanent failure'
+  pg_temp.hold(), null, 'holds no lane for a permanent failure'
 );
 
 -- Given a provider that names a delay of ten hours
