@@ -79,10 +79,10 @@ const refusalCodes = new Set([
   'XMinioStorageFull',
 ])
 
-/** Statuses of 5xx that tell that nothing was done, whoever answers: not implemented, and an unknown version of HTTP. */
+/** These statuses of 5xx mean that nothing was done, also from a proxy: not implemented, and an unknown version of HTTP. */
 const certainStatuses = new Set([501, 505])
 
-/** The connection never was. */
+/** No connection was made, so nothing was done. */
 const unconnectedCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 const passingConnectionCodes = new Set([
   'ECONNRESET',

@@ -1,4 +1,4 @@
--- The sums are exact after every change of every table, whoever makes it.
+-- The sums are exact after every change of every table, also after changes by hand.
 begin;
 select plan(9);
 create function pg_temp.is_exact(stored bigint, unreferenced bigint, description text)
