@@ -1,5 +1,6 @@
 -- Kinds of steps. Each timeout is longer than the calls of Gemini in the step (at most 300 s each:
--- GEMINI_TIMEOUT_SECONDS). A type that exists stays as it is, so a migration raises its version, too.
+-- GEMINI_TIMEOUT_SECONDS). A type that exists stays as it is, so a migration raises its version,
+-- too.
 insert into public.job_types (
   name, description, has_handler, on_failure, max_failures, backoff, backoff_max, timeout,
   running_limit, owner_running_limit, version, is_paid, owner_open_limit

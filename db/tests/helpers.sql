@@ -100,20 +100,26 @@ create function tests.example_flow()
   returns json
   language sql
 return '{
-  "name": "Example", "description": "Two agents", "nodes": [{"id": "n1"}], "edges": [], "responseTemplate": "{{a}}",
+  "name": "Example", "description": "Two agents", "nodes": [{"id": "n1"}], "edges": [],
+  "responseTemplate": "{{a}}",
   "agents": {
-    "a1": {"name": "One", "promptMessages": [{"role": "user", "content": "Hi"}], "modelTier": "heavy",
-      "temperature": 0.7, "maxTokens": 1024, "topP": 1, "frequencyPenalty": 0, "presencePenalty": 0,
-      "responseFormat": "text"},
-    "a2": {"name": "Two", "promptMessages": [], "modelTier": "light", "temperature": 1, "maxTokens": null, "topP": null,
-      "frequencyPenalty": null, "presencePenalty": null, "responseFormat": {"type": "json_object"}}
+    "a1": {"name": "One", "promptMessages": [{"role": "user", "content": "Hi"}],
+      "modelTier": "heavy", "temperature": 0.7, "maxTokens": 1024, "topP": 1,
+      "frequencyPenalty": 0, "presencePenalty": 0, "responseFormat": "text"},
+    "a2": {"name": "Two", "promptMessages": [], "modelTier": "light", "temperature": 1,
+      "maxTokens": null, "topP": null, "frequencyPenalty": null, "presencePenalty": null,
+      "responseFormat": {"type": "json_object"}}
   },
-  "dataStoreNodes": {"d1": {"name": "Memory", "color": "#ff0000", "dataStoreFields": [{"name": "mood"}]}},
+  "dataStoreNodes": {
+    "d1": {"name": "Memory", "color": "#ff0000", "dataStoreFields": [{"name": "mood"}]}
+  },
   "ifNodes": {"i1": {"name": "Is it?", "conditions": [{"left": "a", "operator": "=", "right": 1}]}}
 }'::json;
 
 -- A version of template demo: artifacts in French, English and for all languages, and one prompt.
-create function tests.template_files(version text, hash text default 'a', folder text default 'demo')
+create function tests.template_files(
+  version text, hash text default 'a', folder text default 'demo'
+)
   returns jsonb
   language sql
 begin atomic
@@ -146,8 +152,8 @@ create function tests.picked_version(version text, key text default null)
   language sql
 return public.template_manifest('demo', version, null, key) ->> 'version';
 
--- Steps of runs, driven by one worker through its door. tests.claims keeps every claim, tests.answers
--- every answer.
+-- Steps of runs, driven by one worker through its door. tests.claims keeps every claim,
+-- tests.answers every answer.
 create table tests.claims (key text, id bigint, fence bigint, step jsonb);
 create table tests.answers (n integer generated always as identity, answer jsonb);
 
@@ -229,8 +235,8 @@ begin atomic
   limit 1;
 end;
 
--- Sends the heartbeat of a worker that has sent heartbeats without a gap, and sweeps. Returns how many
--- steps were requeued or failed.
+-- Sends the heartbeat of a worker that has sent heartbeats without a gap, and sweeps. Returns how
+-- many steps were requeued or failed.
 create function tests.sweep(running jsonb default '[]', worker_id uuid default tests.worker_id())
   returns integer
   language plpgsql
@@ -245,8 +251,8 @@ begin
 end
 $$;
 
--- Hands in one result for the step with this key, and claims up to want steps. Returns the keys of the
--- claimed steps.
+-- Hands in one result for the step with this key, and claims up to want steps. Returns the keys of
+-- the claimed steps.
 create function tests.hand_in_result(
   key text,
   result jsonb default '{"outcome": "completed"}',
@@ -290,8 +296,9 @@ begin atomic
   from unnest(statuses_of.keys) with ordinality as k (key, n);
 end;
 
--- Creates job type "called" and registers callbacks for it, which record their calls in app.calls. If the
--- input of a step or root is '{"raise": "<SQLSTATE>", "on": "<callback>"}', that callback raises.
+-- Creates job type "called" and registers callbacks for it, which record their calls in app.calls.
+-- If the input of a step or root is '{"raise": "<SQLSTATE>", "on": "<callback>"}', that callback
+-- raises.
 create function tests.create_callbacks()
   returns void
   language plpgsql

@@ -19,6 +19,7 @@ end
 $$;
 
 comment on function app.get_domain_limit(regtype) is
-$$Returns the largest length, count or number that a domain allows: the number after <= in its check.
+$$Returns the largest length, count or number that a domain allows, which is the number after <= in
+its check.
 
 domain: such as 'app.short_text'; it has one check. Null: the check has no such number.$$;

@@ -3,9 +3,10 @@
 -- Called by   the worker, when it starts and every minute
 -- Writes      graphile_worker._private_known_crontabs
 -- Why         graphile-worker runs a schedule only if the stored time of its last run is earlier by
---             the clock of the worker. After a run on a worker whose clock is hours ahead, or before
---             a run on a worker whose clock is hours behind, the schedule would pause for hours. So
---             the time is kept only for the minutes in which other workers try the same run.
+--             the clock of the worker. After a run on a worker whose clock is hours ahead, or
+--             before a run on a worker whose clock is hours behind, the schedule would pause for
+--             hours. So the time is kept only for the minutes in which other workers try the same
+--             run.
 create or replace function worker.list_schedules()
   returns table (name text, cron text)
   language sql

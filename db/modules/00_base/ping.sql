@@ -15,7 +15,8 @@ as $$
 $$;
 
 comment on function worker.ping() is
-  'Returns true when the worker reaches the database and can write. Error 25006 while the database is read-only.';
+  'Returns true when the worker reaches the database and can write. Error 25006 while the '
+  'database is read-only.';
 
 create or replace function sidecar.ping()
   returns boolean
@@ -29,7 +30,8 @@ as $$
 $$;
 
 comment on function sidecar.ping() is
-  'Returns true when the sidecar reaches the database and can write. Error 25006 while the database is read-only.';
+  'Returns true when the sidecar reaches the database and can write. Error 25006 while the '
+  'database is read-only.';
 
 grant execute on function worker.ping() to worker;
 grant execute on function sidecar.ping() to sidecar;

@@ -16,7 +16,8 @@ begin
   -- The usual value needs no parsing. This function runs for each anonymous request, and a pattern
   -- without a lookahead takes half the time.
   if read_address.value
-    ~ '^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$'
+    ~ '^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}'
+      '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])$'
   then
     return read_address.value;
   end if;

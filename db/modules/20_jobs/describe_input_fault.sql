@@ -15,5 +15,5 @@ return jsonb_build_object(
 );
 
 comment on function app.describe_input_fault(bigint, integer) is
-$$Returns { slug: input_too_large, message } for a step that may not run, because the outputs that it
-depends on have more bytes than job_types.max_input_bytes.$$;
+$$Returns { slug: input_too_large, message } for a step that may not run, because the outputs that
+the step depends on have more bytes than job_types.max_input_bytes.$$;

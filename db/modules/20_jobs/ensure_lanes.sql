@@ -2,8 +2,8 @@
 --
 -- Writes      lanes
 -- Locks       new lanes, by type
--- Why         compares owners in two parts, because "is not distinct from" uses no index: a submission
---             would read the lanes of all owners
+-- Why         compares owners in two parts, because "is not distinct from" uses no index: a
+--             submission would read the lanes of all owners
 create or replace function app.ensure_lanes(
   owner_id uuid,
   wanted text[],

@@ -41,8 +41,8 @@ end
 $$;
 
 comment on function worker.leave(uuid) is
-$$Removes a worker that ends. Requeues the steps that the worker still has, because it never received
-them or could not hand in their results, and counts nothing for them.
+$$Removes a worker that ends. Requeues the steps that the worker still has, and counts nothing for
+them: the worker never received these steps or could not hand in their results.
 
 Only for workers.$$;
 

@@ -28,7 +28,11 @@ begin
         ('on_failure', 'null'),
         (
           'on_failure',
-          (select to_jsonb(t.on_failure) from public.job_types as t where t.name = v_step ->> 'type')
+          (
+            select to_jsonb(t.on_failure)
+            from public.job_types as t
+            where t.name = v_step ->> 'type'
+          )
         )
     ) as d (key, value)
     where v_step -> d.key = d.value

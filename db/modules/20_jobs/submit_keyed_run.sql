@@ -78,8 +78,8 @@ begin
     -- Waits if another transaction is inserting a run with the same key, and then finds this run.
     insert into app.runs (id, owner_id, idempotency_key, request_hash, steps, created_at)
     values (
-      v_run_id, submit_keyed_run.owner_id, submit_keyed_run.idempotency_key, submit_keyed_run.request_hash, 0,
-      app.now()
+      v_run_id, submit_keyed_run.owner_id, submit_keyed_run.idempotency_key,
+      submit_keyed_run.request_hash, 0, app.now()
     )
     on conflict do nothing;
     if not found then
@@ -89,7 +89,8 @@ begin
       if v_run_id is null then
         -- The run was deleted between the two statements, so the key is free again.
         return app.submit_keyed_run(
-          submit_keyed_run.spec, submit_keyed_run.owner_id, submit_keyed_run.idempotency_key, submit_keyed_run.request_hash
+          submit_keyed_run.spec, submit_keyed_run.owner_id, submit_keyed_run.idempotency_key,
+          submit_keyed_run.request_hash
         );
       end if;
       return v_run_id;
@@ -97,7 +98,8 @@ begin
   end if;
 
   v_new := app.insert_steps(
-    v_run_id, submit_keyed_run.owner_id, null, jsonb_build_array(submit_keyed_run.spec), true, v_steps_max, 0
+    v_run_id, submit_keyed_run.owner_id, null, jsonb_build_array(submit_keyed_run.spec), true,
+    v_steps_max, 0
   );
   insert into app.runs (id, owner_id, steps, created_at)
   values (v_run_id, submit_keyed_run.owner_id, v_new.total, app.now())

@@ -187,5 +187,5 @@ comment on function app.parse_card_parts(json[], text, text) is
 $$Reads parts of a character card and returns them as Character Card V2 has them.
 
 parts: objects of one kind. kind: data, book or entry; an entry may have the names of world info.
-path: where they are in the card, for messages. An id or a position that V2 does not allow moves to the
-extensions of its entry. 422 card_invalid: the message names the field.$$;
+path: where the parts are in the card, for messages. An id or a position that V2 does not allow
+moves to the extensions of its entry. 422 card_invalid: the message names the field.$$;

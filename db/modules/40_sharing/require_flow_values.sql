@@ -74,5 +74,5 @@ $$;
 comment on function app.require_flow_values(json, text[], text, json[]) is
 $$Refuses a flow with a value that the tables cannot hold, or a field whose name is nearly right.
 
-keys, name: of the flow. maps: agents, dataStoreNodes and ifNodes. 422 flow_invalid: the message names the
-place or the reason.$$;
+keys, name: of the flow. maps: agents, dataStoreNodes and ifNodes. 422 flow_invalid: the message
+names the place or the reason.$$;

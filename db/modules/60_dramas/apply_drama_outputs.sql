@@ -7,8 +7,8 @@
 -- Locks       the engine has locked the runs; this locks the dramas, lowest id first, then their
 --             rows
 -- Why         a callback never raises because of an output. The handler's schema fails malformed
---             outputs. If an output is malformed nevertheless, its malformed parts are left out, and
---             the step gets output_not_taken
+--             outputs. If an output is malformed nevertheless, its malformed parts are left out,
+--             and the step gets output_not_taken
 create or replace function app.apply_drama_outputs(job_ids bigint[])
   returns void
   language plpgsql

@@ -1,8 +1,8 @@
 -- app.find_keyed_drama
 --
 -- Errors      PT404 drama_not_found, PT409 idempotency_key_taken
--- Why         the drama keeps its key after its run is deleted; the run keeps the key, as long as it
---             exists, after its drama is deleted
+-- Why         the drama keeps its key after its run is deleted; the run keeps the key, as long as
+--             it exists, after its drama is deleted
 create or replace function app.find_keyed_drama(
   owner_id uuid,
   idempotency_key text,

@@ -1,7 +1,7 @@
 -- app.hash_drama_request
 --
--- Why         a default model counts as left out, so that two requests without a model have the same
---             hash even if the operator changes the default between them
+-- Why         a default model counts as left out, so that two requests without a model have the
+--             same hash even if the operator changes the default between them
 create or replace function app.hash_drama_request(premise text, model text, options jsonb)
   returns bytea
   language plpgsql

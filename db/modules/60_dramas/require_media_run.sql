@@ -1,9 +1,9 @@
 -- app.require_media_run
 --
 -- Errors      PT409 idempotency_key_taken
--- Why         compares target and kind, because a run of an older release has no hash of its request.
---             Refuses a closed run, because a drama that was deleted and saved again with the same
---             ids is another drama
+-- Why         compares target and kind, because a run of an older release has no hash of its
+--             request. Refuses a closed run, because a drama that was deleted and saved again with
+--             the same ids is another drama
 create or replace function app.require_media_run(run_id bigint, target_id uuid, kind text)
   returns void
   language plpgsql

@@ -1,7 +1,7 @@
 -- app.set_drama_location
 --
--- Why         PostgREST reads response.headers after the last row of an insert. A BEFORE trigger sees
---             one row at a time, so the second row removes the header
+-- Why         PostgREST reads response.headers after the last row of an insert. A BEFORE trigger
+--             sees one row at a time, so the second row removes the header
 create or replace function app.set_drama_location(drama_id uuid)
   returns void
   language plpgsql

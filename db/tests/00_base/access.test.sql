@@ -1,8 +1,11 @@
--- Every table of ours × every role that can log in or be assumed × every command. A table that is missing here fails.
+-- Every table of ours × every role that can log in or be assumed × every command. A table that is
+-- missing here fails.
 begin;
 select plan(2);
 
-create temporary table expected (relation text, anon text, authenticated text, service_role text, worker text, sidecar text);
+create temporary table expected (
+  relation text, anon text, authenticated text, service_role text, worker text, sidecar text
+);
 insert into expected
 values
   ('app.anonymous_bytes', '', '', '', '', ''),
@@ -70,7 +73,9 @@ select
   r.role,
   coalesce((
     select string_agg(p.privilege, ' ' order by p.privilege)
-    from unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as p (privilege)
+    from unnest(
+      array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']
+    ) as p (privilege)
     where has_table_privilege(r.role, c.oid, p.privilege)
       or (p.privilege in ('select', 'insert', 'update', 'references')
         and has_any_column_privilege(r.role, c.oid, p.privilege))
@@ -78,7 +83,8 @@ select
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
 cross join unnest(array['anon', 'authenticated', 'service_role', 'worker', 'sidecar']) as r (role)
-where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname in ('public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops');
+where c.relkind in ('r', 'p', 'v', 'm', 'f')
+  and n.nspname in ('public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops');
 
 select set_eq(
   'select relation, role, commands from actual',
@@ -92,8 +98,8 @@ select set_eq(
   'each role may do exactly what the matrix says, on every table'
 );
 
--- Columns that clients may not write although the table is open to them. Clients may read every column of an open table,
--- except internal columns of job_types, jobs and template_versions.
+-- Columns that clients may not write although the table is open to them. Clients may read every
+-- column of an open table, except internal columns of job_types, jobs and template_versions.
 select set_eq(
   $$
     select distinct format('%s.%s %s', c.relname, a.attname, p.privilege)
@@ -108,19 +114,29 @@ select set_eq(
   array[
     'shared_resources.created_at insert',
     'flows.sealed_at insert', 'flows.created_at insert', 'flows.size_bytes insert',
-    'characters.sealed_at insert', 'characters.created_at insert', 'characters.updated_at insert', 'characters.size_bytes insert',
-    'scenarios.sealed_at insert', 'scenarios.created_at insert', 'scenarios.updated_at insert', 'scenarios.size_bytes insert',
-    'sessions.sealed_at insert', 'sessions.created_at insert', 'sessions.updated_at insert', 'sessions.size_bytes insert',
+    'characters.sealed_at insert', 'characters.created_at insert', 'characters.updated_at insert',
+    'characters.size_bytes insert',
+    'scenarios.sealed_at insert', 'scenarios.created_at insert', 'scenarios.updated_at insert',
+    'scenarios.size_bytes insert',
+    'sessions.sealed_at insert', 'sessions.created_at insert', 'sessions.updated_at insert',
+    'sessions.size_bytes insert',
     'agents.size_bytes insert', 'data_store_nodes.size_bytes insert', 'if_nodes.size_bytes insert',
-    'dramas.id insert', 'dramas.owner_id insert', 'dramas.external_id insert', 'dramas.title insert', 'dramas.logline insert', 'dramas.genre insert',
-    'dramas.language insert', 'dramas.style insert', 'dramas.cover_url insert', 'dramas.extra insert', 'dramas.run_id insert', 'dramas.created_at insert', 'dramas.updated_at insert',
+    'dramas.id insert', 'dramas.owner_id insert', 'dramas.external_id insert',
+    'dramas.title insert', 'dramas.logline insert', 'dramas.genre insert',
+    'dramas.language insert', 'dramas.style insert', 'dramas.cover_url insert',
+    'dramas.extra insert', 'dramas.run_id insert', 'dramas.created_at insert',
+    'dramas.updated_at insert',
     'job_types.has_handler select', 'job_types.on_failure select', 'job_types.max_failures select',
     'job_types.backoff select', 'job_types.backoff_max select', 'job_types.timeout select',
-    'job_types.running_limit select', 'job_types.owner_running_limit select', 'job_types.rate_limit select',
-    'job_types.rate_window select', 'job_types.rate_spent_until select', 'job_types.max_output_bytes select',
+    'job_types.running_limit select', 'job_types.owner_running_limit select',
+    'job_types.rate_limit select',
+    'job_types.rate_window select', 'job_types.rate_spent_until select',
+    'job_types.max_output_bytes select',
     'job_types.is_paid select', 'job_types.max_turns select', 'job_types.owner_open_limit select',
-    'job_types.max_losses select', 'job_types.max_input_bytes select', 'job_types.version select', 'jobs.version select',
-    'jobs.input select', 'jobs.output select', 'jobs.output_bytes select', 'jobs.priority select', 'jobs.worked_at select',
+    'job_types.max_losses select', 'job_types.max_input_bytes select', 'job_types.version select',
+    'jobs.version select',
+    'jobs.input select', 'jobs.output select', 'jobs.output_bytes select', 'jobs.priority select',
+    'jobs.worked_at select',
     'jobs.collects select', 'jobs.depends_on select', 'jobs.on_failure select',
     'template_versions.created_by select'
   ],

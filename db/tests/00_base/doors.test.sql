@@ -16,8 +16,10 @@ select set_eq(
   array[
     'worker.claim_deleted_media', 'worker.list_removable_media', 'worker.confirm_media_removal',
     'worker.find_unknown_media',
-    'worker.claim_orphaned_assets', 'worker.claim_template_uploads', 'worker.confirm_template_claim', 'worker.exchange_steps',
-    'worker.find_unknown_objects', 'worker.forget_assets', 'worker.forget_template_uploads', 'worker.heartbeat',
+    'worker.claim_orphaned_assets', 'worker.claim_template_uploads',
+    'worker.confirm_template_claim', 'worker.exchange_steps',
+    'worker.find_unknown_objects', 'worker.forget_assets', 'worker.forget_template_uploads',
+    'worker.heartbeat',
     'worker.send_heartbeat', 'worker.requeue_lost_steps',
     'worker.leave', 'worker.list_schedules',
     'worker.list_warnings', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
@@ -28,7 +30,8 @@ select set_eq(
 select set_eq(
   $$ select function from executable where role = 'sidecar' $$,
   array[
-    'sidecar.admit_file', 'sidecar.admit_upload', 'sidecar.client_address_header', 'sidecar.drop_upload',
+    'sidecar.admit_file', 'sidecar.admit_upload', 'sidecar.client_address_header',
+    'sidecar.drop_upload',
     'sidecar.find_uploader', 'sidecar.list_warnings', 'sidecar.ping',
     'sidecar.record_asset', 'sidecar.record_upload', 'sidecar.require_api_key',
     'sidecar.reserve_asset', 'sidecar.reserve_upload', 'sidecar.start_upload'
@@ -41,7 +44,8 @@ select set_eq(
     from pg_namespace as n
     cross join unnest(array['worker', 'sidecar']) as r (role)
     where has_schema_privilege(r.role, n.oid, 'usage')
-      and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'tests', 'public', 'extensions')
+      and n.nspname !~ '^pg_'
+      and n.nspname not in ('information_schema', 'tests', 'public', 'extensions')
   $$,
   $$ values ('worker', 'worker'::name), ('worker', 'graphile_worker'), ('sidecar', 'sidecar') $$,
   'each enters its own schema, and the worker the queue'
@@ -57,7 +61,10 @@ select is_empty(
 );
 select is_empty(
   $$
-    select r.role from unnest(array['worker', 'sidecar', 'anon', 'authenticated', 'service_role', 'authenticator']) as r (role)
+    select r.role
+    from unnest(
+      array['worker', 'sidecar', 'anon', 'authenticated', 'service_role', 'authenticator']
+    ) as r (role)
     where has_database_privilege(r.role, current_database(), 'create')
       or has_database_privilege(r.role, current_database(), 'temporary')
   $$,
@@ -81,11 +88,19 @@ select is_empty(
   $$
     select r.role, c.oid::regclass from pg_class as c
     cross join unnest(array['worker', 'sidecar']) as r (role)
-    where c.relnamespace in ('public'::regnamespace, 'app'::regnamespace, 'auth'::regnamespace, 'storage'::regnamespace)
+    where c.relnamespace in (
+      'public'::regnamespace, 'app'::regnamespace, 'auth'::regnamespace, 'storage'::regnamespace
+    )
       and c.relkind in ('r', 'p', 'v', 'm', 'S')
-      and case when c.relkind = 'S' then has_sequence_privilege(r.role, c.oid, 'usage, select, update')
-        else has_table_privilege(r.role, c.oid, 'select, insert, update, delete, truncate, references, trigger')
-          or has_any_column_privilege(r.role, c.oid, 'select, insert, update, references') end
+      and case
+        when c.relkind = 'S'
+        then has_sequence_privilege(r.role, c.oid, 'usage, select, update')
+        else
+          has_table_privilege(
+            r.role, c.oid, 'select, insert, update, delete, truncate, references, trigger'
+          )
+          or has_any_column_privilege(r.role, c.oid, 'select, insert, update, references')
+      end
   $$,
   'they hold no privilege on any table or sequence of ours'
 );
@@ -93,7 +108,10 @@ select is_empty(
   $$
     select c.relname from pg_class as c
     where c.relnamespace = 'graphile_worker'::regnamespace
-      and (has_table_privilege('worker', c.oid, 'trigger, references, truncate') and c.relkind in ('r', 'p', 'v'))
+      and (
+        has_table_privilege('worker', c.oid, 'trigger, references, truncate')
+        and c.relkind in ('r', 'p', 'v')
+      )
   $$,
   'on the queue the worker has nothing but select, insert, update and delete'
 );
@@ -101,7 +119,10 @@ select is_empty(
   $$
     select p.oid::regprocedure from pg_proc as p
     join pg_namespace as n on n.oid = p.pronamespace
-    where (n.nspname in ('app', 'worker', 'sidecar', 'public', 'gate', 'graphile_worker') and p.proowner <> 'postgres'::regrole)
+    where (
+      n.nspname in ('app', 'worker', 'sidecar', 'public', 'gate', 'graphile_worker')
+      and p.proowner <> 'postgres'::regrole
+    )
   $$,
   'everything a definer function can reach is owned by postgres'
 );
@@ -130,21 +151,29 @@ select results_eq(
       ('worker', 'tcp_keepalives_interval=10'),
       ('worker', 'tcp_user_timeout=20s')
   $$,
-  'both roles have limits for statements, idle transactions and dead clients, and the sidecar for waits for a lock'
+  'both roles have limits for statements, idle transactions and dead clients, and the sidecar for '
+  'waits for a lock'
 );
 
 -- And by attack.
 select tests.become('worker');
 select throws_ok('select id from public.users', '42501', null, 'the worker cannot read users');
 select throws_ok(
-  $$ create trigger planted after insert on graphile_worker._private_jobs for each row execute function graphile_worker.tg_jobs__after_insert() $$,
+  $$
+    create trigger planted after insert on graphile_worker._private_jobs
+    for each row execute function graphile_worker.tg_jobs__after_insert()
+  $$,
   '42501',
   null,
   'the worker cannot plant a trigger on the queue'
 );
 select throws_ok(
-  $$ create or replace function graphile_worker.add_jobs(specs graphile_worker.job_spec[], job_key_preserve_run_at boolean default false)
-     returns setof graphile_worker._private_jobs language sql as 'select * from graphile_worker._private_jobs' $$,
+  $$
+    create or replace function graphile_worker.add_jobs(
+      specs graphile_worker.job_spec[], job_key_preserve_run_at boolean default false
+    ) returns setof graphile_worker._private_jobs language sql
+    as 'select * from graphile_worker._private_jobs'
+  $$,
   '42501',
   null,
   'the worker cannot replace what app.enqueue calls'

@@ -8,14 +8,21 @@ create temporary table made (label text, id uuid, key text);
 grant select on people to public;
 grant select, insert on made to public;
 select tests.sign_in((select ana from people));
-insert into made select 'rw', k.id, k.key from public.create_api_key('rw', '{write}', now() + interval '1 hour') as k;
+insert into made
+select 'rw', k.id, k.key
+from public.create_api_key('rw', '{write}', now() + interval '1 hour') as k;
 insert into made select 'ro', k.id, k.key from public.create_api_key('ro') as k;
 insert into made select 'gone', k.id, k.key from public.create_api_key('gone') as k;
 insert into made select 'old', k.id, k.key from public.create_api_key('old', '{write}') as k;
-insert into made select 'new', k.id, k.key from made as m, public.rotate_api_key(m.id, 60) as k where m.label = 'old';
+insert into made
+select 'new', k.id, k.key
+from made as m, public.rotate_api_key(m.id, 60) as k
+where m.label = 'old';
 select public.revoke_api_key(id) from made where label = 'gone';
 reset role;
-create function tests.key(label text) returns text language sql as $$ select m.key from made as m where m.label = key.label $$;
+create function tests.key(label text) returns text language sql as $$
+  select m.key from made as m where m.label = key.label
+$$;
 grant execute on function tests.key(text) to public;
 
 -- Without a key
@@ -51,7 +58,8 @@ select tests.become('anon');
 
 select throws_ok(
   format('select tests.send(%L, %L)', r.method, r.headers),
-  'PT' || r.status, null, format('refuses a %s with the headers %s with %s', r.method, r.headers, r.status)
+  'PT' || r.status, null,
+  format('refuses a %s with the headers %s with %s', r.method, r.headers, r.status)
 )
 from (
   values
@@ -115,19 +123,30 @@ end
 $$;
 grant execute on function tests.send_token(json) to public;
 select throws_ok(
-  format('select tests.send_token(%L)', t.claims), 'PT401', t.message, format('refuses the token %s', t.claims)
+  format('select tests.send_token(%L)', t.claims), 'PT401', t.message,
+  format('refuses the token %s', t.claims)
 )
 from (
   values
     ('{"role": "service_role"}', 'The token has no expiry.'),
     ('{"role": "authenticated", "aud": "authenticated"}', 'The token has no expiry.'),
-    ('{"role": "authenticated", "aud": "authenticated", "exp": "4102444800"}', 'The token has no expiry.'),
+    (
+      '{"role": "authenticated", "aud": "authenticated", "exp": "4102444800"}',
+      'The token has no expiry.'
+    ),
     ('{"role": "anon", "sub": "7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11"}', 'The token has no expiry.'),
     ('{"role": "authenticated", "exp": 4102444800}', 'The token is for another service.'),
-    ('{"role": "authenticated", "exp": 4102444800, "aud": "other"}', 'The token is for another service.'),
-    ('{"role": "authenticated", "exp": 4102444800, "aud": ["other"]}', 'The token is for another service.'),
     (
-      '{"role": "authenticated", "exp": 4102444800, "aud": ["authenticated"], "sub": "7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11"}',
+      '{"role": "authenticated", "exp": 4102444800, "aud": "other"}',
+      'The token is for another service.'
+    ),
+    (
+      '{"role": "authenticated", "exp": 4102444800, "aud": ["other"]}',
+      'The token is for another service.'
+    ),
+    (
+      '{"role": "authenticated", "exp": 4102444800, "aud": ["authenticated"], '
+      '"sub": "7f3c0c57-5f0b-4a3c-8a3b-0d7b2f0a6b11"}',
       'This account was deleted.'
     )
 ) as t (claims, message);
@@ -138,8 +157,19 @@ select lives_ok(
 from people as p
 cross join lateral (
   values
-    ('for a user', json_build_object('role', 'authenticated', 'exp', 4102444800, 'aud', 'authenticated', 'sub', p.ana)),
-    ('for a user with several audiences', json_build_object('role', 'authenticated', 'exp', 4102444800, 'aud', array['other', 'authenticated'], 'sub', p.ana)),
+    (
+      'for a user',
+      json_build_object(
+        'role', 'authenticated', 'exp', 4102444800, 'aud', 'authenticated', 'sub', p.ana
+      )
+    ),
+    (
+      'for a user with several audiences',
+      json_build_object(
+        'role', 'authenticated', 'exp', 4102444800, 'aud', array['other', 'authenticated'], 'sub',
+        p.ana
+      )
+    ),
     ('for service_role', json_build_object('role', 'service_role', 'exp', 4102444800))
 ) as t (name, claims);
 reset role;
@@ -171,7 +201,14 @@ select is(auth.role(), 'authenticated', 'auth.role() is authenticated');
 select is(auth.email(), null, 'auth.email() does not keep the claim of another user');
 select is(
   auth.jwt(),
-  (select jsonb_build_object('sub', ana, 'role', 'authenticated', 'api_key', jsonb_build_object('id', id, 'scopes', '["read", "write"]'::jsonb)) from people, made where label = 'rw'),
+  (
+    select jsonb_build_object(
+      'sub', ana, 'role', 'authenticated', 'api_key',
+      jsonb_build_object('id', id, 'scopes', '["read", "write"]'::jsonb)
+    )
+    from people, made
+    where label = 'rw'
+  ),
   'the claims name the key and its scopes'
 );
 select results_eq(
@@ -202,14 +239,19 @@ select throws_ok(
 
 -- With a role of one's own
 select throws_ok(
-  format($$ select tests.become(%L); select set_config('request.headers', '{"x-api-key": "a", "content-length": "2"}', true); select gate.pre_request() $$, role),
+  format($$
+    select tests.become(%L);
+    select set_config('request.headers', '{"x-api-key": "a", "content-length": "2"}', true);
+    select gate.pre_request()
+  $$, role),
   'PT400', null, format('a key together with the role %s is refused', role)
 ) from unnest(array['authenticated', 'service_role']) as r (role);
 reset role;
 
 -- A key that may only read
 select throws_ok(
-  format($$ select tests.send_key(tests.key('ro'), %L, '/flows') $$, method), 'PT403', null, format('a read-only key does not %s', method)
+  format($$ select tests.send_key(tests.key('ro'), %L, '/flows') $$, method), 'PT403', null,
+  format('a read-only key does not %s', method)
 ) from unnest(array['POST', 'PATCH', 'PUT', 'DELETE']) as m (method);
 select throws_ok(
   $$
@@ -219,7 +261,10 @@ select throws_ok(
   '25006', null, 'a function that a read-only key calls cannot write'
 );
 select throws_ok(
-  $$ select tests.send_key(tests.key('ro'), 'POST', '/rpc/a'); select set_config('transaction_read_only', 'off', true) $$,
+  $$
+    select tests.send_key(tests.key('ro'), 'POST', '/rpc/a');
+    select set_config('transaction_read_only', 'off', true)
+  $$,
   '25001', null, 'the read-only transaction of a key cannot be made writable'
 );
 
@@ -245,7 +290,9 @@ select throws_ok(
   'PT401',   'This API key has expired.',
   'a rotated key is refused after its grace period'
 );
-update auth.users set banned_until = app.now() + interval '1 second' where id = (select ana from people);
+update auth.users
+set banned_until = app.now() + interval '1 second'
+where id = (select ana from people);
 select throws_ok(
   $$ select tests.send_key(tests.key('new')) $$,
   'PT401', null, 'a banned owner''s key is refused'

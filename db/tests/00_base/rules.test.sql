@@ -224,8 +224,8 @@ select is_empty(
   'no policy reads another clock than app.now'
 );
 
--- A function that passed text to set_config('role', …) would give away service_role. Comments count as
--- code here, so that a comment cannot hide anything.
+-- A function that passed text to set_config('role', …) would give away service_role. Comments count
+-- as code here, so that a comment cannot hide anything.
 create temporary table definitions as
 select signature collate "default" as signature, pg_get_functiondef(oid) as definition
 from our_functions
@@ -330,7 +330,8 @@ select set_eq(
 );
 select is_empty(
   $$ select signature from our_functions where strpos(prosrc, '\d') > 0 $$,
-  'patterns have [0-9]: with a collation of ICU, \d matches the digits of all scripts, which no cast reads'
+  'patterns have [0-9]: with a collation of ICU, \d matches the digits of all scripts, which no '
+  'cast reads'
 );
 select is_empty(
   $$
@@ -338,7 +339,8 @@ select is_empty(
     where prosrc ~ '(\mfrom|~\*?)\s+''[^'']*''\s*\|\|'
       or prosrc ~ '\mregexp_[a-z]+\([^,]+,\s*''[^'']*''\s*\|\|'
   $$,
-  'no pattern is made of the values of a row: Postgres would compile it for each row, which takes milliseconds'
+  'no pattern is made of the values of a row: Postgres would compile it for each row, which takes '
+  'milliseconds'
 );
 
 select * from finish();

@@ -41,13 +41,20 @@ select throws_ok(
   format('insert into app.schedules values (%L, %L, %L)', 'wrong', cron, 'app.wrong'),
   '23514', null, format('"%s", which one of the two schedulers cannot read, is refused', cron)
 )
-from unnest(array['1-5/2 * * * *', '* * * *', '* * * * * *', '*/ * * * *', ', * * * *', '1, * * * *', '5  * * * *', '@hourly', ''])
+from unnest(
+  array[
+    '1-5/2 * * * *', '* * * *', '* * * * * *', '*/ * * * *', ', * * * *', '1, * * * *',
+    '5  * * * *', '@hourly', ''
+  ]
+)
   as wrong (cron);
 select lives_ok(
   $$
     insert into app.schedules (name, cron, function)
     select 'fine-' || n, cron, 'app.fine_' || n
-    from unnest(array['* * * * *', '*/5 0 1 1 0', '0,30 9-17 * * 1-5', '5 4,16 */2 * *', '0-10,20-30 * * * *']) with ordinality as f (cron, n)
+    from unnest(
+      array['* * * * *', '*/5 0 1 1 0', '0,30 9-17 * * 1-5', '5 4,16 */2 * *', '0-10,20-30 * * * *']
+    ) with ordinality as f (cron, n)
   $$,
   'accepts cron expressions that both schedulers can read'
 );

@@ -51,7 +51,8 @@ select lives_ok(
       drama_writes_per_minute = 1, dramas_per_day = 1, job_lease = '3 seconds',
       job_retention = '1 second', job_retries_per_hour = 1, public_row_bytes_max = 1,
       public_shares_max = 0, requests_at_once = 0, run_steps_max = 1,
-      share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1, unreferenced_bytes_max = 1
+      share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1,
+      unreferenced_bytes_max = 1
   $$,
   'accepts the smallest value of each setting'
 );

@@ -12,7 +12,10 @@ update app.settings set api_key_writes_per_minute = 3;
 select tests.sign_in((select ana from people));
 insert into made select 'rw', k.id, k.key from public.create_api_key('rw', '{write}') as k;
 insert into made select 'ro', k.id, k.key from public.create_api_key('ro') as k;
-insert into made select 'spare', k.id, k.key from generate_series(3, 50) as n, public.create_api_key('spare ' || n, '{read}', now() + interval '1 hour') as k;
+insert into made
+select 'spare', k.id, k.key
+from generate_series(3, 50) as n,
+  public.create_api_key('spare ' || n, '{read}', now() + interval '1 hour') as k;
 select throws_ok(
   $$ select public.create_api_key('n') $$,
   'PT409', null, 'a 51st live key is refused'
@@ -44,14 +47,19 @@ select lives_ok(
   'a key can be created after others have expired'
 );
 select throws_like(
-  $$ select public.revoke_api_key((public.create_api_key('n')).id) from generate_series(1, 101) $$, '%rate_limited%',
+  $$ select public.revoke_api_key((public.create_api_key('n')).id) from generate_series(1, 101) $$,
+  '%rate_limited%',
   'a user cannot create more than 100 keys an hour'
 );
 
 -- When a key writes
 reset role;
 select lives_ok(
-  $$ select tests.send_key(m.key, 'POST', '/flows') from made as m, generate_series(1, 3) where m.label = 'rw' $$,
+  $$
+    select tests.send_key(m.key, 'POST', '/flows')
+    from made as m, generate_series(1, 3)
+    where m.label = 'rw'
+  $$,
   'a key may write as often as its limit says'
 );
 reset role;

@@ -5,7 +5,9 @@ select plan(43);
 -- Given two users
 create temporary table people as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
-create temporary table made (label text, id uuid, name text, prefix text, scopes text[], expires_at timestamptz, key text);
+create temporary table made (
+  label text, id uuid, name text, prefix text, scopes text[], expires_at timestamptz, key text
+);
 grant select on people to public;
 grant select, insert on made to public;
 
@@ -28,8 +30,13 @@ select is(
   'a key begins with its prefix'
 );
 select results_eq(
-  'select id, name, prefix, scopes, expires_at, last_used_at, revoked_at, replaced_by from public.api_keys',
-  $$ select id, name, prefix, scopes, null::timestamptz, null::timestamptz, null::timestamptz, null::uuid from made $$,
+  'select id, name, prefix, scopes, expires_at, last_used_at, revoked_at, replaced_by from '
+  'public.api_keys',
+  $$
+    select
+      id, name, prefix, scopes, null::timestamptz, null::timestamptz, null::timestamptz, null::uuid
+    from made
+  $$,
   'the owner of a key can list it'
 );
 select lives_ok('select * from public.api_keys', 'the owner of a key can select every column');
@@ -38,7 +45,9 @@ select throws_ok(
   '42501', null, 'the owner of a key cannot read its hash'
 );
 
-insert into made select 'full', k.* from public.create_api_key('ci', '{write,read,write}', now() + interval '30 days') as k;
+insert into made
+select 'full', k.*
+from public.create_api_key('ci', '{write,read,write}', now() + interval '30 days') as k;
 select results_eq(
   $$ select scopes, expires_at from made where label = 'full' $$,
   $$ values ('{read,write}'::text[], now() + interval '30 days') $$,
@@ -64,8 +73,13 @@ select throws_ok(
   $$ select public.create_api_key(repeat('x', 101)) $$,
   'PT422', null, 'a key with a name of 101 characters is refused'
 );
-select throws_ok(format('select public.create_api_key(%L, %L)', 'n', scopes), 'PT422', null, format('scopes %s are refused', scopes))
-from unnest(array['{}', null, '{admin}', '{read,admin}', '{read,null}', '{READ}', '{service_role}']) as s (scopes);
+select throws_ok(
+  format('select public.create_api_key(%L, %L)', 'n', scopes), 'PT422', null,
+  format('scopes %s are refused', scopes)
+)
+from unnest(
+  array['{}', null, '{admin}', '{read,admin}', '{read,null}', '{READ}', '{service_role}']
+) as s (scopes);
 select throws_ok(
   $$ select public.create_api_key('n', '{read}', now()) $$,
   'PT422', null, 'an expiry that is not in the future is refused'
@@ -104,14 +118,21 @@ select throws_ok(
 
 -- When Ana rotates
 select tests.sign_in((select ana from people));
-insert into made select 'second', k.* from made as m, public.rotate_api_key(m.id, 3600) as k where m.label = 'full';
+insert into made
+select 'second', k.*
+from made as m, public.rotate_api_key(m.id, 3600) as k
+where m.label = 'full';
 select results_eq(
   $$ select name, scopes, expires_at from made where label = 'second' $$,
   $$ values ('ci', '{read,write}'::text[], now() + interval '30 days') $$,
   'the new key has the old one''s name, scopes and expiry'
 );
 select results_eq(
-  $$ select expires_at, replaced_by from public.api_keys where id = (select id from made where label = 'full') $$,
+  $$
+    select expires_at, replaced_by
+    from public.api_keys
+    where id = (select id from made where label = 'full')
+  $$,
   $$ select now() + interval '1 hour', id from made where label = 'second' $$,
   'the old key works during the grace period and names its successor'
 );
@@ -120,14 +141,22 @@ select throws_ok(
   'PT409', null, 'a key cannot be rotated twice'
 )
 from made where label = 'full';
-select throws_ok(format('select public.rotate_api_key(%L, %s)', id, seconds), 'PT422', null, format('a grace of %s s is refused', seconds))
+select throws_ok(
+  format('select public.rotate_api_key(%L, %s)', id, seconds), 'PT422', null,
+  format('a grace of %s s is refused', seconds)
+)
 from made, unnest(array['-1', '604801', 'null']) as s (seconds) where label = 'second';
 select lives_ok(
-  $$ select public.rotate_api_key((public.create_api_key('s', '{read}', now() + interval '1 minute')).id, 604800) $$,
+  $$
+    select public.rotate_api_key(
+      (public.create_api_key('s', '{read}', now() + interval '1 minute')).id, 604800
+    )
+  $$,
   'a grace period of a week is accepted'
 );
 select is(
-  (select expires_at from public.api_keys where name = 's' and replaced_by is not null), now() + interval '1 minute',
+  (select expires_at from public.api_keys where name = 's' and replaced_by is not null),
+  now() + interval '1 minute',
   'a grace period does not prolong the life of a key'
 );
 
@@ -146,7 +175,8 @@ select lives_ok(
 )
 from made where label = 'second';
 select is(
-  (select revoked_at from public.api_keys where id = (select id from made where label = 'second')), now(),
+  (select revoked_at from public.api_keys where id = (select id from made where label = 'second')),
+  now(),
   'a second revocation keeps the time of the first'
 );
 select throws_ok(
@@ -160,7 +190,8 @@ reset role;
 delete from auth.users where id = (select ben from people);
 select tests.sign_in((select ben from people));
 select is(
-  tests.refusal_of(command) ->> 'slug', 'not_signed_in', format('a deleted account cannot %s', command)
+  tests.refusal_of(command) ->> 'slug', 'not_signed_in',
+  format('a deleted account cannot %s', command)
 )
 from (
   values

@@ -1,4 +1,5 @@
--- At the end of a run, started_at tells which steps have begun since the run was submitted or retried.
+-- At the end of a run, started_at tells which steps have begun since the run was submitted or
+-- retried.
 begin;
 select plan(9);
 insert into job_types (name, max_losses) values ('noop', 1);
@@ -91,7 +92,11 @@ select worker.send_heartbeat(
   '{"noop": 1}'
 );
 select is(
-  (select string_agg(key, ' ') from jobs where status = 'running' and root_id in (select run from known)),
+  (
+    select string_agg(key, ' ')
+    from jobs
+    where status = 'running' and root_id in (select run from known)
+  ),
   'b',
   'publishes no step as running that waits for a slot'
 );

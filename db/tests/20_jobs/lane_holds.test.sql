@@ -97,7 +97,8 @@ select is(
 select is(app.release_lane(ana, 'text'), true, 'says that the lane was held') from known;
 select is(app.release_lane(ana, 'text'), false, 'says that the lane was not held') from known;
 select is(
-  tests.claim_steps(), 't3 t4 t5 t6', 'claims each step of a released lane, also the one that failed'
+  tests.claim_steps(), 't3 t4 t5 t6',
+  'claims each step of a released lane, also the one that failed'
 );
 select throws_ok(
   'select app.release_lane(null, ''text'')',

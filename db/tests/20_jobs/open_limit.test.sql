@@ -130,7 +130,8 @@ select is(
   tests.claim_steps(), null, 'begins no other operation for it while buying is stopped'
 );
 
--- When a lane at the limit wakes after five seconds, two seconds before its step with a state is due
+-- When a lane at the limit wakes after five seconds, two seconds before its step with a state is
+-- due
 update app.settings set buying_is_stopped = false;
 select tests.claim_steps();
 select pg_temp.wait_for('c2', 8000);
@@ -145,6 +146,8 @@ select is(
 -- When the step is due, and its version is newer than that of the worker
 update app.job_queue set version = 2;
 select tests.travel('1 hour 10 seconds');
-select is(tests.claim_steps(), null, 'claims no step with a state whose version the worker does not know');
+select is(
+  tests.claim_steps(), null, 'claims no step with a state whose version the worker does not know'
+);
 select * from finish();
 rollback;

@@ -124,7 +124,8 @@ select app.submit_run(
 select tests.claim_steps();
 select tests.hand_in_result(
   'crash',
-  '{"outcome": "failed", "crashed": true, "is_permanent": true, "error": {"slug": "handler_crashed"}}'
+  '{"outcome": "failed", "crashed": true, "is_permanent": true, '
+  '"error": {"slug": "handler_crashed"}}'
 );
 select tests.hand_in_result('lost', '{"outcome": "lost"}');
 select tests.hand_in_result('plain', '{"outcome": "failed", "is_permanent": true}');
@@ -166,7 +167,8 @@ select matches(
 );
 reset role;
 select is(
-  pg_temp.updated_jobs(), (select jobs from updated), 'reopens no step for a retry that the rate refuses'
+  pg_temp.updated_jobs(), (select jobs from updated),
+  'reopens no step for a retry that the rate refuses'
 );
 
 select * from finish();

@@ -22,7 +22,11 @@ set run = tests.submit_steps(
   )
 );
 select is(
-  (select string_agg(distinct j.status, ' ') from jobs as j where j.root_id = (select run from known)),
+  (
+    select string_agg(distinct j.status, ' ')
+    from jobs as j
+    where j.root_id = (select run from known)
+  ),
   'completed',
   'completes a chain of groups'
 );
@@ -41,7 +45,11 @@ set run = tests.submit_steps(
   {"key": "b", "type": "group", "depends_on": ["a"], "steps": [{"key": "x", "type": "group"}]}'
 );
 select is(
-  (select string_agg(distinct j.status, ' ') from jobs as j where j.root_id = (select run from known)),
+  (
+    select string_agg(distinct j.status, ' ')
+    from jobs as j
+    where j.root_id = (select run from known)
+  ),
   'completed',
   'completes groups whose children must complete first'
 );

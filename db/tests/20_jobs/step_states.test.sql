@@ -206,7 +206,9 @@ update job_types set max_turns = 100 where name = 'film';
 select pg_temp.submit('{"key": "film", "type": "film"}');
 select pg_temp.begin_film();
 select app.cancel_runs(array[run]) from known;
-select isnt(pg_temp.saved(), null, 'keeps the state of a cancelled step until its owner is deleted');
+select isnt(
+  pg_temp.saved(), null, 'keeps the state of a cancelled step until its owner is deleted'
+);
 delete from auth.users where id in (select ana from known);
 select is(
   (select count(*)::integer from app.step_states), 0, 'deletes the states of a deleted user'

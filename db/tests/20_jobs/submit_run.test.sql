@@ -26,7 +26,8 @@ grant select on refused to public;
 
 -- Given a run of Ana's with a key
 update known set run = app.submit_run(
-  '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "noop", "input": {"n": 1, "m": 2}}]}',
+  '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "noop", "input": {"n": 1, '
+  '"m": 2}}]}',
   ana,
   'first'
 );
@@ -38,16 +39,18 @@ select tests.become('service_role');
 -- When a request means the same
 select is(
   tests.resubmit(
-    '{"steps": [{"input": {"m": 2, "n": 1}, "type": "noop", "key": "a"}], "type": "group", "key": "root"}'
+    '{"steps": [{"input": {"m": 2, "n": 1}, "type": "noop", "key": "a"}], "type": "group", '
+    '"key": "root"}'
   ),
   (select run from known),
   'returns the first run for the same spec in another order of keys'
 );
 select is(
   tests.resubmit(
-    '{"key": "root", "type": "group", "input": null, "depends_on": [], "priority": 0, "collect": null,
-      "on_failure": null,
-      "steps": [{"key": "a", "type": "noop", "input": {"n": 1, "m": 2}, "steps": [], "on_failure": "fail_run"}]}'
+    '{"key": "root", "type": "group", "input": null, "depends_on": [], "priority": 0,
+      "collect": null, "on_failure": null,
+      "steps": [{"key": "a", "type": "noop", "input": {"n": 1, "m": 2}, "steps": [],
+        "on_failure": "fail_run"}]}'
   ),
   (select run from known),
   'returns the first run for the same spec with its defaults'
@@ -61,10 +64,26 @@ select is(
 )
 from (
   values
-    ('key', '{"key": "b", "type": "group", "steps": [{"key": "a", "type": "noop", "input": {"n": 1, "m": 2}}]}'),
-    ('input', '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "noop", "input": {"n": 1, "m": 3}}]}'),
-    ('number', '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "noop", "input": {"n": 1.0, "m": 2}}]}'),
-    ('type', '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "group", "input": {"n": 1, "m": 2}}]}'),
+    (
+      'key',
+      '{"key": "b", "type": "group", "steps": [{"key": "a", "type": "noop", "input": {"n": 1, '
+      '"m": 2}}]}'
+    ),
+    (
+      'input',
+      '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "noop", "input": {"n": 1, '
+      '"m": 3}}]}'
+    ),
+    (
+      'number',
+      '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "noop", '
+      '"input": {"n": 1.0, "m": 2}}]}'
+    ),
+    (
+      'type',
+      '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "group", "input": {"n": 1, '
+      '"m": 2}}]}'
+    ),
     (
       'on_failure',
       '{"key": "root", "type": "group", "on_failure": "continue",
@@ -73,12 +92,14 @@ from (
     ('list of steps', '{"key": "root", "type": "group"}'),
     (
       'nesting',
-      '{"key": "root", "type": "group", "steps":
-        [{"key": "a", "type": "noop", "input": {"n": 1, "m": 2}, "steps": [{"key": "a", "type": "noop"}]}]}'
+      '{"key": "root", "type": "group", "steps": [{"key": "a", "type": "noop",
+        "input": {"n": 1, "m": 2}, "steps": [{"key": "a", "type": "noop"}]}]}'
     )
 ) as o (what, spec);
 select is(
-  tests.refusal_of($$ select tests.resubmit('{"key": "root", "type": "unknown"}') $$) - '{message}'::text[],
+  tests.refusal_of($$
+    select tests.resubmit('{"key": "root", "type": "unknown"}')
+  $$) - '{message}'::text[],
   '{"code": "PT409", "slug": "idempotency_key_taken",
     "hint": "Send a new key with a new request, or repeat the first request unchanged."}',
   'refuses the key before it looks at the types of another spec'
@@ -111,7 +132,9 @@ select is(
   'returns the first run for the same key without an owner'
 );
 select is(
-  tests.refusal_of($$ select submit_run('{"key": "root", "type": "group"}', null, 'first') $$) ->> 'slug',
+  tests.refusal_of($$
+    select submit_run('{"key": "root", "type": "group"}', null, 'first')
+  $$) ->> 'slug',
   'idempotency_key_taken',
   'refuses another spec for the same key without an owner'
 );

@@ -63,7 +63,9 @@ select is(app.find_shown_assets(null), '{}'::uuid[], 'returns an empty list for 
 -- When the pictures are taken down
 delete from gallery."Wall Pictures";
 drop table public.rooms, public.hangings;
-select is_empty('select pg_temp.shown()', 'nothing shows an asset after its references are deleted');
+select is_empty(
+  'select pg_temp.shown()', 'nothing shows an asset after its references are deleted'
+);
 
 select tests.become('anon');
 select throws_ok(

@@ -4,8 +4,11 @@ select plan(4);
 -- Given an upload, an asset, and keys of all kinds
 create temporary table known as
 select object_key from sidecar.reserve_asset('x', encode(sha256('a'), 'hex'), 1, 'image/gif');
-select sidecar.record_asset(split_part(object_key, '/', 2)::uuid, 'http://h/' || object_key) from known;
-insert into known select object_key from sidecar.reserve_asset('x', encode(sha256('b'), 'hex'), 1, 'image/gif');
+select sidecar.record_asset(split_part(object_key, '/', 2)::uuid, 'http://h/' || object_key)
+from known;
+insert into known
+select object_key
+from sidecar.reserve_asset('x', encode(sha256('b'), 'hex'), 1, 'image/gif');
 create function pg_temp.unknown(variadic keys text[]) returns setof text language sql as
   $$ select object_key from worker.find_unknown_objects(keys) $$;
 

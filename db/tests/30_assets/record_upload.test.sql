@@ -45,7 +45,9 @@ select results_eq(
   'the asset has the columns of the upload'
 );
 select is_empty(
-  $$ select a.id from app.asset_uploads as a join upload as u on u.id = a.id and u.which = 'first' $$,
+  $$
+    select a.id from app.asset_uploads as a join upload as u on u.id = a.id and u.which = 'first'
+  $$,
   'deletes the row of the upload'
 );
 select is(

@@ -10,7 +10,8 @@ create function pg_temp.reserve(
 )
   returns table (id uuid, object_key text, url text) language sql as
 $$
-  select * from sidecar.reserve_upload(caller, units, pg_temp.hash(bytes), size, size, mime_type, pixels)
+  select *
+  from sidecar.reserve_upload(caller, units, pg_temp.hash(bytes), size, size, mime_type, pixels)
 $$;
 create temporary table reserved (n integer, id uuid, object_key text, url text);
 create function pg_temp.spent(caller text) returns numeric language sql as

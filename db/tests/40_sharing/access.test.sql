@@ -182,7 +182,8 @@ reset role;
 select tests.travel('1 hour');
 select tests.become('anon');
 select is_empty(
-  'select id from public.shared_resources', 'anon cannot select an expired share before its deletion'
+  'select id from public.shared_resources',
+  'anon cannot select an expired share before its deletion'
 );
 select is_empty(
   'select id from public.flows', 'anon cannot select an expired flow before its deletion'

@@ -1,4 +1,5 @@
--- The package of a direct insert counts into the caller's rate, however small the inserted rows are.
+-- The package of a direct insert counts into the caller's rate, however small the inserted rows
+-- are.
 begin;
 select plan(2);
 

@@ -6,12 +6,19 @@ select
   (repeat(n::text, 8) || '-0000-4000-8000-000000000000')::uuid, 'file.png', repeat(n::text, 64), 10,
   'image/png', 'https://cdn.example.com/' || k.key, k.key
 from generate_series(1, 3) as n
-cross join lateral format('shared-assets/%s-0000-4000-8000-000000000000/file.png', repeat(n::text, 8)) as k (key);
+cross join lateral format(
+  'shared-assets/%s-0000-4000-8000-000000000000/file.png', repeat(n::text, 8)
+) as k (key);
 create function pg_temp.card(data text) returns json language sql
-return format('{"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": "Mira"%s}}', data)::json;
+return format(
+  '{"spec": "chara_card_v2", "spec_version": "2.0", "data": {"name": "Mira"%s}}', data
+)::json;
 create function pg_temp.describe(share_id uuid) returns text language sql
 return (
-  select concat_ws('|', d.type, coalesce(d.kind, '-'), coalesce(d.title, '-'), coalesce(left(split_part(d.icon_url, '/', 5), 1), '-'))
+  select concat_ws(
+    '|', d.type, coalesce(d.kind, '-'), coalesce(d.title, '-'),
+    coalesce(left(split_part(d.icon_url, '/', 5), 1), '-')
+  )
   from public.describe_share(share_id) as d
 );
 grant execute on function pg_temp.card, pg_temp.describe to public;
@@ -135,7 +142,8 @@ select
   ),
   public.share_session(
     format(
-      '{"title": "Session %s", "all_cards": [{"icon_asset_id": "11111111-0000-4000-8000-000000000000"}]}',
+      '{"title": "Session %s", '
+      '"all_cards": [{"icon_asset_id": "11111111-0000-4000-8000-000000000000"}]}',
       n
     )::json,
     null, format('bbbbbbb%s-1111-4111-8111-111111111111', n)::uuid, 'public'
@@ -143,11 +151,16 @@ select
 from generate_series(1, 2) as n;
 reset role;
 update public.shared_resources as s
-set created_at = now() - interval '1 minute' * (case when left(s.id::text, 1) = 'a' then 1 else 2 end)
+set created_at = now() - interval '1 minute' * (
+  case when left(s.id::text, 1) = 'a' then 1 else 2 end
+)
 where s.visibility = 'public';
 select tests.become('anon');
 select is(
-  (select string_agg(s ->> 'title', ', ') from json_array_elements(public.list_public_shares() -> 'shares') as s),
+  (
+    select string_agg(s ->> 'title', ', ')
+    from json_array_elements(public.list_public_shares() -> 'shares') as s
+  ),
   'Flow 2, Flow 1, Session 2, Session 1', 'public shares are listed, the newest first'
 );
 select is(
@@ -164,7 +177,9 @@ select is(
     )
     select string_agg(
       (
-        select string_agg(coalesce(left(split_part(e.s ->> 'icon_url', '/', 5), 1), '-'), ', ' order by e.n)
+        select string_agg(
+          coalesce(left(split_part(e.s ->> 'icon_url', '/', 5), 1), '-'), ', ' order by e.n
+        )
         from jsonb_array_elements(p.page -> 'shares') with ordinality as e (s, n)
       ),
       ' / '

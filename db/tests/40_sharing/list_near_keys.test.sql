@@ -43,7 +43,9 @@ select throws_ok(
   'PT422', 'Name must be named name.', 'names the right name of a required field'
 );
 select throws_ok(
-  $$ select public.share_session('{"title": "t"}', pg_temp.flow('"if_nodes": {}'), gen_random_uuid()) $$,
+  $$
+    select public.share_session('{"title": "t"}', pg_temp.flow('"if_nodes": {}'), gen_random_uuid())
+  $$,
   'PT422', 'if_nodes must be named ifNodes.', 'refuses the same in the flow of a session'
 );
 

@@ -2,7 +2,8 @@
 begin;
 select plan(13);
 update app.settings set public_shares_max = 2;
-create function pg_temp.share(id uuid, visibility text default 'public') returns void language sql as $$
+create function pg_temp.share(id uuid, visibility text default 'public')
+  returns void language sql as $$
   select public.share_flow(
     '{"name": "n", "nodes": [], "edges": []}', share.id, share.visibility
   )
@@ -46,7 +47,11 @@ select throws_like(
   '%too_many_public_shares%', 'refuses a public card above the limit'
 );
 select throws_like(
-  $$ select public.share_session('{"title": "t"}', share_id => gen_random_uuid(), visibility => 'public') $$,
+  $$
+    select public.share_session(
+      '{"title": "t"}', share_id => gen_random_uuid(), visibility => 'public'
+    )
+  $$,
   '%too_many_public_shares%', 'refuses a public session above the limit'
 );
 select throws_like(

@@ -24,7 +24,10 @@ grant execute on function pg_temp.flow, pg_temp.card, pg_temp.session to public;
 -- When a stranger shares in one request
 select tests.become('anon');
 select throws_ok(
-  format('select public.%s(%s, share_id => gen_random_uuid(), visibility => ''public'')', f.name, f.argument),
+  format(
+    'select public.%s(%s, share_id => gen_random_uuid(), visibility => ''public'')', f.name,
+    f.argument
+  ),
   'PT413',
   'A public flow, card or session may have at most 256 KiB; each node of a flow counts 1 KiB more.',
   format('%s refuses a public document of more than 256 KiB', f.name)
@@ -36,7 +39,10 @@ from (
     ('share_session', 'pg_temp.session(262144)')
 ) as f (name, argument);
 select lives_ok(
-  format('select public.%s(%s, share_id => gen_random_uuid(), visibility => ''%s'')', f.name, f.argument, f.visibility),
+  format(
+    'select public.%s(%s, share_id => gen_random_uuid(), visibility => ''%s'')', f.name, f.argument,
+    f.visibility
+  ),
   format('%s accepts %s as %s', f.name, f.argument, f.visibility)
 )
 from (
@@ -68,7 +74,8 @@ insert into public.sessions (id, title)
 values ('c0000000-0000-4000-8000-000000000003', repeat('x', 262145));
 select throws_ok(
   format(
-    'insert into public.shared_resources (resource_type, resource_id, visibility) values (%L, %L, %L)',
+    'insert into public.shared_resources (resource_type, resource_id, visibility) values (%L, %L, '
+    '%L)',
     r.type, r.id, 'public'
   ),
   'PT413', null, format('refuses a public share of a large %s', r.type)

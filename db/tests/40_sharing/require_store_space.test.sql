@@ -21,9 +21,12 @@ select public.share_flow(
 );
 reset role;
 create temporary table package as
-select octet_length(public.get_shared_resource('d0000000-0000-4000-8000-000000000001')::text)::bigint as bytes;
+select octet_length(
+  public.get_shared_resource('d0000000-0000-4000-8000-000000000001')::text
+)::bigint as bytes;
 select is(
-  pg_temp.counted(), (select 2000 + bytes from package), 'counts the package of an unlisted flow once'
+  pg_temp.counted(), (select 2000 + bytes from package),
+  'counts the package of an unlisted flow once'
 );
 select tests.become('service_role');
 select public.share_flow('{"name": "n", "nodes": [], "edges": []}', gen_random_uuid());
@@ -52,7 +55,9 @@ select public.share_card(
 reset role;
 select is(
   pg_temp.counted() - (select bytes from before),
-  2 * octet_length(public.get_shared_resource('d0000000-0000-4000-8000-000000000002')::text)::bigint,
+  2 * octet_length(
+    public.get_shared_resource('d0000000-0000-4000-8000-000000000002')::text
+  )::bigint,
   'counts a shared card twice, as a row and as a package'
 );
 

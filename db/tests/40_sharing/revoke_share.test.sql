@@ -116,7 +116,8 @@ values (
   'public'
 );
 select results_eq(
-  'select left(share_id::text, 8), url, resource_type, visibility from public.list_shares() order by 1',
+  'select left(share_id::text, 8), url, resource_type, visibility from public.list_shares() order '
+  'by 1',
   $$
     values
       (

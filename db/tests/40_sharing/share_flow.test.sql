@@ -287,7 +287,9 @@ select throws_ok(
 update app.settings set share_writes_per_minute = 1;
 select tests.become('anon');
 -- Spends the minute, because the time that earlier requests spent may be over on a slow machine.
-select tests.refusal_of($$ select public.share_flow(tests.example_flow(), gen_random_uuid()) $$) is null as is_shared;
+select tests.refusal_of($$
+  select public.share_flow(tests.example_flow(), gen_random_uuid())
+$$) is null as is_shared;
 select throws_like(
   $$ select public.share_flow(tests.example_flow(), gen_random_uuid()) $$,
   '%rate_limited%', 'refuses a flow above the rate of the caller'

@@ -3,7 +3,9 @@
 begin;
 select plan(3);
 select setseed(0.5);
-select tests.create_asset(format('a00000%s-0000-4000-8000-000000000000', lpad(n::text, 2, '0'))::uuid)
+select tests.create_asset(
+  format('a00000%s-0000-4000-8000-000000000000', lpad(n::text, 2, '0'))::uuid
+)
 from generate_series(1, 30) as n;
 update app.settings set share_writes_per_minute = 1000000;
 
@@ -76,7 +78,8 @@ begin
         where id in (select id from public.scenarios order by random() limit 2);
     end case;
 
-    insert into seen values (cardinality(app.find_shown_assets(array(select id from public.assets))));
+    insert into seen
+    values (cardinality(app.find_shown_assets(array(select id from public.assets))));
     insert into difference
     select v_step, d.asset_id
     from (
@@ -97,7 +100,8 @@ end
 $$;
 
 select cmp_ok(
-  (select count(distinct shown) from seen), '>', 5::bigint, 'given: the number of shown assets varies'
+  (select count(distinct shown) from seen), '>', 5::bigint,
+  'given: the number of shown assets varies'
 );
 select is_empty(
   'select * from difference', 'after each of 200 random steps, exactly the assets in use are shown'

@@ -45,7 +45,9 @@ select ok(
   'confirms no claim that another worker has replaced'
 );
 select ok(
-  (select worker.confirm_template_claim(storage_path, claim_id) from claims where worker = 'second'),
+  (
+    select worker.confirm_template_claim(storage_path, claim_id) from claims where worker = 'second'
+  ),
   'confirms the last claim of an object'
 );
 select is(

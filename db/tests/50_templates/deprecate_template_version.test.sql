@@ -4,8 +4,11 @@ select plan(5);
 
 -- Given a default version, a newer prerelease and a channel of it
 select tests.become('service_role');
-select public.publish_template_version('demo', '1.0.0', tests.template_files('1.0.0'), set_default => true);
-select public.publish_template_version('demo', v, tests.template_files(v)) from unnest(array['1.1.0', '2.0.0-rc.1']) as v;
+select public.publish_template_version(
+  'demo', '1.0.0', tests.template_files('1.0.0'), set_default => true
+);
+select public.publish_template_version('demo', v, tests.template_files(v))
+from unnest(array['1.1.0', '2.0.0-rc.1']) as v;
 select public.set_template_channel('demo', 'beta', '{"2.0.0-rc.1": 100}');
 
 select throws_ok(
@@ -20,7 +23,10 @@ select throws_ok(
   'PT404', 'Template "demo" has no version "beta".',
   'a channel ends with its only version'
 );
-select is(tests.picked_version('2.0.0-rc.1'), '2.0.0-rc.1', 'a deprecated version can still be asked for by its number');
+select is(
+  tests.picked_version('2.0.0-rc.1'), '2.0.0-rc.1',
+  'a deprecated version can still be asked for by its number'
+);
 select throws_ok(
   $$ select public.deprecate_template_version('demo', '2.0.0-rc.1') $$,
   'PT409', 'Version 2.0.0-rc.1 is deprecated, not stable.',

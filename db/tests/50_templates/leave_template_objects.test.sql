@@ -3,8 +3,13 @@ begin;
 select plan(1);
 
 insert into public.templates (name) values ('demo');
-insert into public.template_versions (template_id, semver) select t.id, '1.2.0' from public.templates as t where t.name = 'demo';
-insert into public.artifacts (template_version_id, kind, storage_path, sha256, size_bytes, content_type)
+insert into public.template_versions (template_id, semver)
+select t.id, '1.2.0'
+from public.templates as t
+where t.name = 'demo';
+insert into public.artifacts (
+  template_version_id, kind, storage_path, sha256, size_bytes, content_type
+)
 select v.id, 'main', 'demo/v1.2.0/main.md', repeat('d', 64), 10, 'text/markdown'
 from public.template_versions as v where v.semver = '1.2.0';
 insert into public.prompts (template_version_id, role, storage_path, sha256)

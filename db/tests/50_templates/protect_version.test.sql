@@ -14,18 +14,28 @@ insert into public.template_versions (template_id, semver)
 select pg_temp.template('demo'), v from unnest(array['1.0.0', '1.1.0']) as v;
 
 -- Given a published version with a file and a prompt, and a draft
-insert into public.artifacts (template_version_id, kind, storage_path, sha256, size_bytes, content_type, locale)
-select pg_temp.version('1.0.0'), 'main', 'demo/v1.0.0/main.md', repeat('a', 64), 10, 'text/markdown', 'en';
+insert into public.artifacts (
+  template_version_id, kind, storage_path, sha256, size_bytes, content_type, locale
+)
+select
+  pg_temp.version('1.0.0'), 'main', 'demo/v1.0.0/main.md', repeat('a', 64), 10, 'text/markdown',
+  'en';
 insert into public.prompts (template_version_id, role, storage_path, sha256)
 select pg_temp.version('1.0.0'), 'system', 'demo/v1.0.0/system.md', repeat('b', 64);
 update public.template_versions set status = 'stable', created_by = null where semver = '1.0.0';
 
 -- When the owner of the tables writes directly
-select throws_ok(statement, 'PT409', null, 'refuses ' || regexp_replace(btrim(statement), '\s+', ' ', 'g'))
+select throws_ok(
+  statement, 'PT409', null, 'refuses ' || regexp_replace(btrim(statement), '\s+', ' ', 'g')
+)
 from unnest(array[
   $$ update public.template_versions set semver = '3.0.0' where semver = '1.0.0' $$,
   $$ update public.template_versions set changelog = 'other' where semver = '1.0.0' $$,
-  $$ update public.template_versions set template_id = pg_temp.template('other') where semver = '1.0.0' $$,
+  $$
+    update public.template_versions
+    set template_id = pg_temp.template('other')
+    where semver = '1.0.0'
+  $$,
   $$ update public.template_versions set status = 'draft' where semver = '1.0.0' $$,
   $$ update public.template_versions set semver = '3.0.0' where semver = '1.1.0' $$,
   $$ update public.template_versions set status = 'deprecated' where semver = '1.1.0' $$,
@@ -33,7 +43,10 @@ from unnest(array[
   $$ truncate public.template_versions cascade $$,
   $$ truncate public.artifacts $$,
   $$ truncate public.prompts $$,
-  $$ insert into public.template_versions (template_id, semver, status) values (pg_temp.template('demo'), '4.0.0', 'stable') $$,
+  $$
+    insert into public.template_versions (template_id, semver, status)
+    values (pg_temp.template('demo'), '4.0.0', 'stable')
+  $$,
   $$ update public.artifacts set sha256 = repeat('c', 64) $$,
   $$ update public.artifacts set template_version_id = pg_temp.version('1.1.0') $$,
   $$ delete from public.artifacts $$,
@@ -43,7 +56,8 @@ from unnest(array[
      values (pg_temp.version('1.0.0'), 'user', 'demo/v1.0.0/user.md', repeat('b', 64)) $$
 ]) as statement;
 select throws_ok(
-  $$ delete from public.templates where name = 'demo' $$, '23503', null, 'refuses to delete a template with versions'
+  $$ delete from public.templates where name = 'demo' $$, '23503', null,
+  'refuses to delete a template with versions'
 );
 select throws_ok(
   $$ update public.templates set name = 'renamed' where name = 'demo' $$,
@@ -65,12 +79,16 @@ select throws_ok(
   'PT409', 'A version without files cannot be stable.',
   'refuses to publish a version without files'
 );
-insert into public.artifacts (template_version_id, kind, storage_path, sha256, size_bytes, content_type)
-select pg_temp.version('5.0.0'), 'main', 'demo/v5.0.0/main.md', repeat('a', 64), 10, 'text/markdown';
+insert into public.artifacts (
+  template_version_id, kind, storage_path, sha256, size_bytes, content_type
+)
+select
+  pg_temp.version('5.0.0'), 'main', 'demo/v5.0.0/main.md', repeat('a', 64), 10, 'text/markdown';
 update public.template_versions set status = 'stable' where semver = '5.0.0';
 select throws_ok(
   format(
-    'update public.template_versions set created_by = %L where semver = ''5.0.0''', tests.create_user('b@example.com')
+    'update public.template_versions set created_by = %L where semver = ''5.0.0''',
+    tests.create_user('b@example.com')
   ),
   'PT409', 'A published version cannot change.',
   'refuses to name another user as publisher'

@@ -6,10 +6,13 @@ select plan(20);
 create sequence tests.parses;
 do $$ begin
   execute replace(
-    pg_get_functiondef('app.parse_template_files'::regproc), 'parse_template_files', 'parse_uncounted'
+    pg_get_functiondef('app.parse_template_files'::regproc), 'parse_template_files',
+    'parse_uncounted'
   );
 end $$;
-create or replace function app.parse_template_files(version text, artifacts jsonb, prompts jsonb) returns app.template_file[]
+create or replace function app.parse_template_files(
+  version text, artifacts jsonb, prompts jsonb
+) returns app.template_file[]
   language plpgsql volatile
 as $$
 begin
@@ -27,14 +30,23 @@ begin
 end
 $$;
 create function pg_temp.reserve(version text) returns uuid language sql as $$
-  select app.reserve_template_upload('demo', version, tests.template_files(version), tests.template_prompts(version))
+  select app.reserve_template_upload(
+    'demo', version, tests.template_files(version), tests.template_prompts(version)
+  )
 $$;
-create function pg_temp.publish(version text, upload_id uuid, set_default boolean default false) returns json
+create function pg_temp.publish(
+  version text, upload_id uuid, set_default boolean default false
+) returns json
   language sql as $$
-  select app.publish_template_upload('demo', version, upload_id, 'First.', 'stable', set_default, null)
+  select app.publish_template_upload(
+    'demo', version, upload_id, 'First.', 'stable', set_default, null
+  )
 $$;
 create function pg_temp.files(version text)
-  returns table (kind text, role text, locale text, storage_path text, sha256 text, size_bytes integer, content_type text)
+  returns table (
+    kind text, role text, locale text, storage_path text, sha256 text, size_bytes integer,
+    content_type text
+  )
   language sql as $$
   select a.kind, null, a.locale, a.storage_path, a.sha256, a.size_bytes, a.content_type
   from public.artifacts as a join public.template_versions as v on v.id = a.template_version_id
@@ -51,18 +63,27 @@ create temporary table uploads as select '1.0.0' as version, pg_temp.reserve('1.
 select is(pg_temp.count_parses(), 1, 'reserving an upload parses its JSON once');
 select is(
   (select pg_temp.publish('1.0.0', u.id, true) from uploads as u)::jsonb - 'version_id',
-  '{"template": "demo", "version": "1.0.0", "status": "stable", "is_new": true, "is_default": true}'::jsonb,
+  '{"template": "demo", "version": "1.0.0", "status": "stable", "is_new": true,
+    "is_default": true}'::jsonb,
   'publishes the files of an upload and makes the version the default'
 );
 select is(pg_temp.count_parses(), 0, 'publishing an upload parses no JSON');
 select results_eq(
   $$ select * from pg_temp.files('1.0.0') $$,
-  $$ select f.* from unnest(app.parse_uncounted('1.0.0', tests.template_files('1.0.0'), tests.template_prompts('1.0.0'))) as f
-     order by f.storage_path $$,
+  $$
+    select f.*
+    from unnest(
+      app.parse_uncounted('1.0.0', tests.template_files('1.0.0'), tests.template_prompts('1.0.0'))
+    ) as f
+    order by f.storage_path
+  $$,
   'stores exactly the files that were reserved'
 );
 select is_empty($$ select 1 from app.template_uploads $$, 'deletes the rows of a published upload');
-select is(pg_temp.reserve('1.0.0'), null, 'reserves nothing for a version that is published with the same files');
+select is(
+  pg_temp.reserve('1.0.0'), null,
+  'reserves nothing for a version that is published with the same files'
+);
 select pg_temp.count_parses();
 select public.publish_template_version('demo', '1.1.0', tests.template_files('1.1.0'));
 select is(pg_temp.count_parses(), 1, 'publish_template_version parses its JSON once');
@@ -92,7 +113,9 @@ select throws_ok(
 from uploads where version = '3.0.0';
 select is(
   (
-    select app.renew_template_upload('3.0.0', tests.template_files('3.0.0'), tests.template_prompts('3.0.0'), u.id)
+    select app.renew_template_upload(
+      '3.0.0', tests.template_files('3.0.0'), tests.template_prompts('3.0.0'), u.id
+    )
     from uploads as u where u.version = '3.0.0'
   ),
   false,
@@ -126,7 +149,9 @@ select throws_ok(
 from uploads where version = '7.0.0';
 select throws_ok(
   format(
-    'select public.publish_template_version(''demo'', ''7.0.0'', tests.template_files(''7.0.0''), upload_id => %L)', id
+    'select public.publish_template_version(''demo'', ''7.0.0'', tests.template_files(''7.0.0''), '
+    'upload_id => %L)',
+    id
   ),
   'PT409', 'This upload took too long, or another upload replaced it.',
   'refuses the files of an upload that another upload replaced'
@@ -150,7 +175,9 @@ select throws_ok(
 from uploads where version = '5.0.0';
 select is(
   (
-    select app.renew_template_upload('5.0.0', tests.template_files('5.0.0'), tests.template_prompts('5.0.0'), u.id)
+    select app.renew_template_upload(
+      '5.0.0', tests.template_files('5.0.0'), tests.template_prompts('5.0.0'), u.id
+    )
     from uploads as u where u.version = '5.0.0'
   ),
   true,
@@ -159,7 +186,8 @@ select is(
 select is(
   (
     select public.publish_template_version(
-      'demo', '5.0.0', tests.template_files('5.0.0'), tests.template_prompts('5.0.0'), upload_id => u.id
+      'demo', '5.0.0', tests.template_files('5.0.0'), tests.template_prompts('5.0.0'),
+      upload_id => u.id
     )::jsonb ->> 'is_new'
     from uploads as u where u.version = '5.0.0'
   ),
@@ -168,10 +196,14 @@ select is(
 );
 insert into app.template_uploads (storage_path, upload_id, sha256, started_at)
 select f.storage_path, gen_random_uuid(), f.sha256, app.now()
-from unnest(app.parse_uncounted('6.0.0', tests.template_files('6.0.0'), tests.template_prompts('6.0.0'))) as f;
+from unnest(
+  app.parse_uncounted('6.0.0', tests.template_files('6.0.0'), tests.template_prompts('6.0.0'))
+) as f;
 insert into uploads select '6.0.0', pg_temp.reserve('6.0.0');
 select is(
-  (select pg_temp.publish('6.0.0', u.id) from uploads as u where u.version = '6.0.0')::jsonb ->> 'is_new',
+  (
+    select pg_temp.publish('6.0.0', u.id) from uploads as u where u.version = '6.0.0'
+  )::jsonb ->> 'is_new',
   'true',
   'a new reservation replaces the rows of an earlier release'
 );

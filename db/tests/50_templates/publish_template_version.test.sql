@@ -1,4 +1,5 @@
--- public.publish_template_version, as service_role calls it. Files that it refuses: parse_template_files.test.sql.
+-- public.publish_template_version, as service_role calls it. Files that it refuses:
+-- parse_template_files.test.sql.
 begin;
 select plan(14);
 
@@ -7,9 +8,11 @@ select tests.become('service_role');
 -- When a version is published
 select is(
   public.publish_template_version(
-    'demo', '1.0.0', tests.template_files('1.0.0'), tests.template_prompts('1.0.0'), set_default => true
+    'demo', '1.0.0', tests.template_files('1.0.0'), tests.template_prompts('1.0.0'),
+    set_default => true
   )::jsonb - 'version_id',
-  '{"template": "demo", "version": "1.0.0", "status": "stable", "is_new": true, "is_default": true}'::jsonb,
+  '{"template": "demo", "version": "1.0.0", "status": "stable", "is_new": true,
+    "is_default": true}'::jsonb,
   'publishes a new version as stable and makes it the default'
 );
 select is(
@@ -62,12 +65,18 @@ select throws_ok(
   'refuses to publish a version as deprecated'
 );
 select throws_ok(
-  $$ select public.publish_template_version('Bad Name', '1.0.0', tests.template_files('1.0.0', 'a', 'bad')) $$,
+  $$
+    select public.publish_template_version(
+      'Bad Name', '1.0.0', tests.template_files('1.0.0', 'a', 'bad')
+    )
+  $$,
   '23514', null,
   'refuses a template name with capitals and a space'
 );
 select throws_ok(
-  $$ select public.publish_template_version('bad', '1.0', tests.template_files('1.0', 'a', 'bad')) $$,
+  $$
+    select public.publish_template_version('bad', '1.0', tests.template_files('1.0', 'a', 'bad'))
+  $$,
   '23514', null,
   'refuses a version that is not SemVer'
 );
@@ -77,10 +86,13 @@ select is_empty(
 );
 
 -- Given a draft
-select public.publish_template_version('demo', '2.0.0', tests.template_files('2.0.0'), status => 'draft');
+select public.publish_template_version(
+  'demo', '2.0.0', tests.template_files('2.0.0'), status => 'draft'
+);
 select is(
   public.publish_template_version(
-    'demo', '2.0.0', tests.template_files('2.0.0', 'c'), tests.template_prompts('2.0.0'), status => 'draft'
+    'demo', '2.0.0', tests.template_files('2.0.0', 'c'), tests.template_prompts('2.0.0'),
+    status => 'draft'
   )::jsonb ->> 'is_new',
   'true',
   'replaces the files of a draft'

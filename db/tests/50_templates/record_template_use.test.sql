@@ -1,4 +1,5 @@
--- worker.record_template_use: the version of a template that a job used, and the comparison of versions by their jobs.
+-- worker.record_template_use: the version of a template that a job used, and the comparison of
+-- versions by their jobs.
 begin;
 select plan(8);
 
@@ -11,7 +12,8 @@ insert into public.job_types (name) values ('prompting');
 create temporary table ids as
 select app.submit_run(
   '{"key": "r", "type": "group", "steps": [
-    {"key": "a", "type": "prompting"}, {"key": "b", "type": "prompting"}, {"key": "c", "type": "prompting"}
+    {"key": "a", "type": "prompting"}, {"key": "b", "type": "prompting"},
+    {"key": "c", "type": "prompting"}
   ]}',
   null, null
 ) as run;
@@ -23,31 +25,43 @@ grant select on steps to public;
 select tests.become('worker');
 select is(
   (
-    select worker.record_template_use(s.id, 'demo', '1.0.0', array[repeat('f', 64)]) from steps as s where s.key = 'a'
+    select worker.record_template_use(s.id, 'demo', '1.0.0', array[repeat('f', 64)])
+    from steps as s
+    where s.key = 'a'
   ),
   false,
   'records nothing for texts that were not published under the version'
 );
 select is(
   (
-    select worker.record_template_use(s.id, 'demo', '1.0.0', array[repeat('a', 64)]) from steps as s where s.key = 'a'
+    select worker.record_template_use(s.id, 'demo', '1.0.0', array[repeat('a', 64)])
+    from steps as s
+    where s.key = 'a'
   ),
   true,
   'records a use of published texts'
 );
 select is(
   (
-    select worker.record_template_use(s.id, 'demo', '1.0.0', array[repeat('a', 64)]) from steps as s where s.key = 'a'
+    select worker.record_template_use(s.id, 'demo', '1.0.0', array[repeat('a', 64)])
+    from steps as s
+    where s.key = 'a'
   ),
   false,
   'writes nothing when the same use is recorded again'
 );
-select worker.record_template_use(s.id, 'demo', '1.1.0', '{}') from steps as s where s.key in ('b', 'c');
+select worker.record_template_use(s.id, 'demo', '1.1.0', '{}')
+from steps as s
+where s.key in ('b', 'c');
 select is(
-  worker.record_template_use(-1, 'demo', '1.1.0', '{}'), false, 'returns false for a job that does not exist'
+  worker.record_template_use(-1, 'demo', '1.1.0', '{}'), false,
+  'returns false for a job that does not exist'
 );
 select is(
-  (select worker.record_template_use(s.id, 'demo', '9.9.9', '{}') from steps as s where s.key = 'c'), false,
+  (
+    select worker.record_template_use(s.id, 'demo', '9.9.9', '{}') from steps as s where s.key = 'c'
+  ),
+  false,
   'returns false for a version that does not exist'
 );
 reset role;
@@ -58,17 +72,29 @@ select is_empty(
 
 -- When the steps have ended
 update public.jobs
-set status = 'completed', finished_at = now(), started_at = now() - interval '2 seconds', worked_at = now(),
+set status = 'completed', finished_at = now(), started_at = now() - interval '2 seconds',
+  worked_at = now(),
   output = '{"usage": {"input_tokens": 10, "output_tokens": 3}}'
 where id = (select id from steps where key = 'a');
 update public.jobs
-set status = 'failed', finished_at = now(), started_at = now(), output = '{"usage": {"input_tokens": "many"}}'
+set status = 'failed', finished_at = now(), started_at = now(),
+  output = '{"usage": {"input_tokens": "many"}}'
 where id = (select id from steps where key = 'b');
 select results_eq(
-  $$ select version, runs, completed, failures, failures_percent, latency_p50_ms, input_tokens, output_tokens
-     from ops.template_versions_compared where template = 'demo' $$,
-  $$ values ('1.1.0', 1::bigint, 0::bigint, 1::bigint, 100.0, null::bigint, null::numeric, null::numeric),
-       ('1.0.0', 1, 1, 0, 0.0, 2000, 10, 3) $$,
+  $$
+    select
+      version, runs, completed, failures, failures_percent, latency_p50_ms, input_tokens,
+      output_tokens
+    from ops.template_versions_compared
+    where template = 'demo'
+  $$,
+  $$
+    values
+      (
+        '1.1.0', 1::bigint, 0::bigint, 1::bigint, 100.0, null::bigint, null::numeric, null::numeric
+      ),
+      ('1.0.0', 1, 1, 0, 0.0, 2000, 10, 3)
+  $$,
   'ops.template_versions_compared counts runs, failures, latency and tokens of each version'
 );
 delete from app.runs where id = (select run from ids);

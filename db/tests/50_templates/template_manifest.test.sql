@@ -4,7 +4,9 @@ select plan(14);
 
 create function tests.kinds(locale text) returns table (kind text, locale text) language sql as $$
   select a ->> 'kind', a ->> 'locale'
-  from jsonb_array_elements(public.template_manifest('demo', 'default', kinds.locale)::jsonb -> 'artifacts') as a
+  from jsonb_array_elements(
+    public.template_manifest('demo', 'default', kinds.locale)::jsonb -> 'artifacts'
+  ) as a
   order by 1
 $$;
 grant execute on all functions in schema tests to public;
@@ -12,19 +14,26 @@ grant execute on all functions in schema tests to public;
 -- Given stable versions, one of them the default, a prerelease and a draft
 select tests.become('service_role');
 select public.publish_template_version(
-  'demo', '1.0.0', tests.template_files('1.0.0'), tests.template_prompts('1.0.0'), set_default => true
+  'demo', '1.0.0', tests.template_files('1.0.0'), tests.template_prompts('1.0.0'),
+  set_default => true
 );
-select public.publish_template_version('demo', v, tests.template_files(v), tests.template_prompts(v))
+select public.publish_template_version(
+  'demo', v, tests.template_files(v), tests.template_prompts(v)
+)
 from unnest(array['1.1.0', '2.0.0-rc.1']) as v;
-select public.publish_template_version('demo', '3.0.0', tests.template_files('3.0.0'), status => 'draft');
+select public.publish_template_version(
+  'demo', '3.0.0', tests.template_files('3.0.0'), status => 'draft'
+);
 
 -- When a version is asked for
 select is(tests.picked_version('default'), '1.0.0', 'default means the default version');
 select is(
-  tests.picked_version('latest'), '2.0.0-rc.1', 'latest means the highest stable version, prereleases included'
+  tests.picked_version('latest'), '2.0.0-rc.1',
+  'latest means the highest stable version, prereleases included'
 );
 select is(
-  tests.picked_version('stable'), '1.1.0', 'stable means the highest stable version that is not a prerelease'
+  tests.picked_version('stable'), '1.1.0',
+  'stable means the highest stable version that is not a prerelease'
 );
 select is(tests.picked_version('2.0.0-rc.1'), '2.0.0-rc.1', 'a semver means this version');
 select throws_ok(
@@ -75,7 +84,9 @@ select is(
 );
 
 -- Given a version that has only one language
-select public.publish_template_version('demo', '1.2.0', jsonb_build_array(tests.template_files('1.2.0') -> 0));
+select public.publish_template_version(
+  'demo', '1.2.0', jsonb_build_array(tests.template_files('1.2.0') -> 0)
+);
 select throws_ok(
   $$ select public.template_manifest('demo', '1.2.0', 'en') $$,
   'PT404', 'Version 1.2.0 has no texts in locale "en".',

@@ -13,7 +13,9 @@ select is_empty(
     from pg_publication_tables as p
     cross join unnest(p.attnames) as a (name)
     where p.pubname = 'supabase_realtime'
-      and not has_column_privilege('authenticated', format('public.%I', p.tablename)::regclass, a.name, 'select')
+      and not has_column_privilege(
+        'authenticated', format('public.%I', p.tablename)::regclass, a.name, 'select'
+      )
   $$,
   'publishes only columns that their owners may read'
 );
@@ -24,7 +26,9 @@ select is_empty(
     left join pg_policy as p on p.polrelid = c.oid and p.polcmd = 'r' and p.polpermissive
     where c.relname in ('dramas', 'drama_characters', 'episodes', 'scenes')
       and c.relnamespace = 'public'::regnamespace
-      and pg_get_expr(p.polqual, p.polrelid) is distinct from '(owner_id = ( SELECT auth.uid() AS uid))'
+      and pg_get_expr(
+        p.polqual, p.polrelid
+      ) is distinct from '(owner_id = ( SELECT auth.uid() AS uid))'
   $$,
   'shows rows of dramas to their owner only'
 );

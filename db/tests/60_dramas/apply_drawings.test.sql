@@ -1,4 +1,5 @@
--- The texts of a drama do not wait for portraits; a step per episode starts the images when both are done.
+-- The texts of a drama do not wait for portraits; a step per episode starts the images when both
+-- are done.
 begin;
 select plan(11);
 select tests.announce_versions();
@@ -12,9 +13,13 @@ return format('00000000-0000-4000-8000-%s', lpad(n::text, 12, '0'))::uuid;
 grant execute on function tests.uuid(integer) to public;
 -- A child that makes the picture of the target with this number.
 create function tests.picture(key text, n integer, type text) returns jsonb language sql
-return jsonb_build_object('key', key, 'type', type, 'input', jsonb_build_object('target_id', tests.uuid(n)));
+return jsonb_build_object(
+  'key', key, 'type', type, 'input', jsonb_build_object('target_id', tests.uuid(n))
+);
 -- Completes a step, and returns the keys of the steps that start then.
-create function tests.complete(key text, output jsonb, children jsonb default '[]') returns text language sql
+create function tests.complete(
+  key text, output jsonb, children jsonb default '[]'
+) returns text language sql
 return tests.hand_in_result(
   key, jsonb_build_object('outcome', 'completed', 'output', output, 'children', children), 100
 );
@@ -33,7 +38,9 @@ reset role;
 select tests.claim_steps();
 select tests.complete(
   'outline',
-  jsonb_build_object('title', 'T', 'episodes', jsonb_build_array(jsonb_build_object('id', tests.uuid(1)))),
+  jsonb_build_object(
+    'title', 'T', 'episodes', jsonb_build_array(jsonb_build_object('id', tests.uuid(1)))
+  ),
   '[{"key": "cast", "type": "write_cast"}]'
 );
 
@@ -42,13 +49,15 @@ select is(
   tests.complete(
     'cast',
     jsonb_build_object('characters', jsonb_build_array(
-      jsonb_build_object('id', tests.uuid(11), 'name', 'Mira'), jsonb_build_object('id', tests.uuid(12), 'name', 'Tom'))),
+      jsonb_build_object('id', tests.uuid(11), 'name', 'Mira'),
+      jsonb_build_object('id', tests.uuid(12), 'name', 'Tom'))),
     jsonb_build_array(
       tests.picture('portrait-1', 11, 'generate_image'),
       tests.picture('portrait-2', 12, 'generate_image'),
       jsonb_build_object('key', 'script-1', 'type', 'write_script', 'collect', 'children',
         'input', jsonb_build_object('episode_id', tests.uuid(1))),
-      '{"key": "drawing-1", "type": "draw_episode", "depends_on": ["script-1", "portrait-1", "portrait-2"]}'::jsonb)
+      '{"key": "drawing-1", "type": "draw_episode",
+        "depends_on": ["script-1", "portrait-1", "portrait-2"]}'::jsonb)
   ),
   'portrait-1 portrait-2 script-1',
   'starts the script together with the portraits'
@@ -61,8 +70,15 @@ select is(
     jsonb_build_object('script', 'Night.', 'scenes', jsonb_build_array(
       jsonb_build_object('id', tests.uuid(21)), jsonb_build_object('id', tests.uuid(22)))),
     jsonb_build_array(
-      jsonb_build_object('key', 'scene-1', 'type', 'write_scene', 'input', jsonb_build_object('scene_id', tests.uuid(21))),
-      jsonb_build_object('key', 'scene-2', 'type', 'write_scene', 'input', jsonb_build_object('scene_id', tests.uuid(22))))
+      jsonb_build_object(
+        'key', 'scene-1', 'type', 'write_scene', 'input',
+        jsonb_build_object('scene_id', tests.uuid(21))
+      ),
+      jsonb_build_object(
+        'key', 'scene-2', 'type', 'write_scene', 'input',
+        jsonb_build_object('scene_id', tests.uuid(22))
+      )
+    )
   ),
   'scene-1 scene-2',
   'starts the scenes while portraits are open'
@@ -74,13 +90,18 @@ select is(
 );
 select tests.complete('portrait-1', '{"url": "https://cdn.example.com/1.png"}');
 select is(
-  tests.hand_in_result('portrait-2', '{"outcome": "failed", "is_permanent": true, "error": {"slug": "no", "message": "No."}}', 100),
+  tests.hand_in_result(
+    'portrait-2',
+    '{"outcome": "failed", "is_permanent": true, "error": {"slug": "no", "message": "No."}}', 100
+  ),
   'drawing-1',
   'draws the episode when its texts are done and every portrait is done or failed'
 );
 
 -- When a person has set the image of the second scene before, and has requested its video
-update scenes set image_url = 'https://cdn.example.com/mine.png', video_job_id = 77 where id = tests.uuid(22);
+update scenes
+set image_url = 'https://cdn.example.com/mine.png', video_job_id = 77
+where id = tests.uuid(22);
 select is(
   tests.complete('drawing-1', '{}', jsonb_build_array(
     tests.picture('image-1', 21, 'generate_image'),
@@ -96,18 +117,24 @@ select results_eq(
   'names the jobs that make image and video of a scene'
 );
 select is(
-  (select image_job_id from scenes where id = tests.uuid(22)), null, 'names no job where a person has set the image'
+  (select image_job_id from scenes where id = tests.uuid(22)), null,
+  'names no job where a person has set the image'
 );
 select is(
-  (select video_job_id from scenes where id = tests.uuid(22)), 77::bigint, 'keeps the job of a video that a person has requested'
+  (select video_job_id from scenes where id = tests.uuid(22)), 77::bigint,
+  'keeps the job of a video that a person has requested'
 );
 select is(
-  (select image_job_id from scenes where id = tests.uuid(32)), null, 'names no job in the drama of another user'
+  (select image_job_id from scenes where id = tests.uuid(32)), null,
+  'names no job in the drama of another user'
 );
-select is((select error_slug from jobs where key = 'drawing-1'), null, 'marks no step whose output is empty');
+select is(
+  (select error_slug from jobs where key = 'drawing-1'), null, 'marks no step whose output is empty'
+);
 select tests.complete('image-1', '{"url": "https://cdn.example.com/image.png"}');
 select is(
-  (select image_url from scenes where id = tests.uuid(21)), 'https://cdn.example.com/image.png', 'stores the URL of an image'
+  (select image_url from scenes where id = tests.uuid(21)), 'https://cdn.example.com/image.png',
+  'stores the URL of an image'
 );
 
 select * from finish();

@@ -10,11 +10,13 @@ create function pg_temp.unknown(variadic keys text[]) returns setof text languag
 select tests.sign_in((select ana from users_of));
 select save_drama_complete('{
   "id": "00000000-0000-4000-8000-000000000001",
-  "cover_url": "https://cdn.example.com/drama-assets/00000000-0000-4000-8000-000000000001/cover.png",
-  "characters": [{"portrait_url": "https://cdn.example.com/drama-assets/00000000-0000-4000-8000-000000000001/who.png"}],
+  "cover_url": "https://cdn.test/drama-assets/00000000-0000-4000-8000-000000000001/cover.png",
+  "characters": [{
+    "portrait_url": "https://cdn.test/drama-assets/00000000-0000-4000-8000-000000000001/who.png"
+  }],
   "episodes": [{"scenes": [{
-    "image_url": "https://cdn.example.com/drama-assets/00000000-0000-4000-8000-000000000001/what.png",
-    "video_url": "https://cdn.example.com/drama-assets/00000000-0000-4000-8000-000000000001/film.mp4"
+    "image_url": "https://cdn.test/drama-assets/00000000-0000-4000-8000-000000000001/what.png",
+    "video_url": "https://cdn.test/drama-assets/00000000-0000-4000-8000-000000000001/film.mp4"
   }]}]
 }');
 reset role;
@@ -26,7 +28,9 @@ select is_empty(
   $$
     select pg_temp.unknown(variadic array(
       select format('drama-assets/00000000-0000-4000-8000-00000000000%s', k)
-      from unnest('{1/made.png,1/cover.png,1/who.png,1/what.png,1/film.mp4,2/made.png}'::text[]) as k
+      from unnest(
+        '{1/made.png,1/cover.png,1/who.png,1/what.png,1/film.mp4,2/made.png}'::text[]
+      ) as k
     ))
   $$,
   'returns no file that a step has made, that the drama shows, or that a removal will delete'
@@ -59,7 +63,8 @@ select is_empty(
 );
 select tests.become('anon');
 select throws_ok(
-  $$ select worker.find_unknown_media('{}') $$, '42501', null, 'anon cannot call worker.find_unknown_media'
+  $$ select worker.find_unknown_media('{}') $$, '42501', null,
+  'anon cannot call worker.find_unknown_media'
 );
 
 select * from finish();

@@ -13,7 +13,10 @@ create function pg_temp.allow(bytes bigint) returns void language sql as
 create function pg_temp.save(n integer, words integer) returns void language sql as $$
   with made as (
     select save_drama_complete((
-      coalesce((select s.drama::jsonb from saved as s where s.n = save.n), '{"characters": [{"name": "Mira"}]}')
+      coalesce(
+        (select s.drama::jsonb from saved as s where s.n = save.n),
+        '{"characters": [{"name": "Mira"}]}'
+      )
       || jsonb_build_object('premise', repeat('x', save.words))
     )::json) as drama
   ),
@@ -37,7 +40,9 @@ grant select on used to public;
 select tests.sign_in((select ana from users_of));
 select results_eq(
   'select bytes_stored, bytes_used, bytes_left from get_media_limits()',
-  format('select 1073741824::bigint, %s::bigint, 1073741824 - %1$s::bigint', (select bytes from used)),
+  format(
+    'select 1073741824::bigint, %s::bigint, 1073741824 - %1$s::bigint', (select bytes from used)
+  ),
   'returns how many bytes the plan allows, how many are used and how many are left'
 );
 reset role;
@@ -47,22 +52,29 @@ select pg_temp.allow(pg_temp.used());
 select tests.sign_in((select ana from users_of));
 select throws_ok(
   'select pg_temp.save(3, 1)', 'PT409',
-  format('Plan "free" stores %s bytes, and %1$s bytes are used.', (select bytes_stored from plans where id = 'free')),
+  format(
+    'Plan "free" stores %s bytes, and %1$s bytes are used.',
+    (select bytes_stored from plans where id = 'free')
+  ),
   'refuses a new drama'
 );
 -- A document changes by some bytes with each save, because the fractions of seconds in it vary.
 select throws_ok('select pg_temp.save(1, 1100)', 'PT409', null, 'refuses a drama that has grown');
 select throws_ok($$ select generate_drama('A') $$, 'PT409', null, 'refuses to generate a drama');
 select throws_ok(
-  $$ insert into dramas (premise) values ('A') $$, 'PT409', null, 'refuses an insert that generates a drama'
+  $$ insert into dramas (premise) values ('A') $$, 'PT409', null,
+  'refuses an insert that generates a drama'
 );
 select throws_ok(
-  $$ select regenerate_asset(c.id, 'portrait', 'A') from drama_characters as c limit 1 $$, 'PT409', null,
+  $$ select regenerate_asset(c.id, 'portrait', 'A') from drama_characters as c limit 1 $$, 'PT409',
+  null,
   'refuses to make an image again'
 );
 select lives_ok('select pg_temp.save(1, 1000)', 'saves an unchanged drama');
 select lives_ok('select pg_temp.save(1, 500)', 'saves a drama that has become smaller');
-select lives_ok('select pg_temp.save(2, 2400)', 'saves a drama that grows into the room that is left');
+select lives_ok(
+  'select pg_temp.save(2, 2400)', 'saves a drama that grows into the room that is left'
+);
 select throws_like(
   'select pg_temp.save(2, 2600)',
   'Plan "free" stores % bytes, % bytes are used, and this drama needs % more.',
@@ -70,24 +82,37 @@ select throws_like(
 );
 reset role;
 select lives_ok(
-  $$ select app.require_storage(ana, p.bytes_stored - pg_temp.used()) from users_of, plans as p where p.id = 'free' $$,
+  $$
+    select app.require_storage(ana, p.bytes_stored - pg_temp.used())
+    from users_of, plans as p
+    where p.id = 'free'
+  $$,
   'the last byte of the plan can be used'
 );
 select throws_ok(
-  $$ select app.require_storage(ana, p.bytes_stored - pg_temp.used() + 1) from users_of, plans as p where p.id = 'free' $$,
+  $$
+    select app.require_storage(ana, p.bytes_stored - pg_temp.used() + 1)
+    from users_of, plans as p
+    where p.id = 'free'
+  $$,
   'PT409', null, 'no byte beyond the plan can be used'
 );
 
 -- When the plan allows less than is used
 select pg_temp.allow(1000);
 select tests.sign_in((select ana from users_of));
-select lives_ok('select pg_temp.save(2, 2300)', 'saves a drama that becomes smaller beyond the limit, too');
-select is((select bytes_left from get_media_limits()), 0::bigint, 'nothing is left beyond the limit');
+select lives_ok(
+  'select pg_temp.save(2, 2300)', 'saves a drama that becomes smaller beyond the limit, too'
+);
+select is(
+  (select bytes_left from get_media_limits()), 0::bigint, 'nothing is left beyond the limit'
+);
 reset role;
 select set_config('request.jwt.claims', '{"role": "service_role"}', true);
 set local role service_role;
 select throws_ok(
-  format($$ select save_drama_complete('{"title": "A"}', %L) $$, (select ana from users_of)), 'PT409', null,
+  format($$ select save_drama_complete('{"title": "A"}', %L) $$, (select ana from users_of)),
+  'PT409', null,
   'refuses service_role, too, for the owner that it names'
 );
 select lives_ok(
@@ -109,17 +134,28 @@ insert into public.jobs (root_id, key, type, status, on_failure, created_at, fin
 select
   s.run_id, 'image-' || n, 'generate_image', 'completed', 'continue', now(), now(),
   jsonb_build_object(
-    'url', format('https://cdn.example.com/drama-assets/%s/%s.png', s.drama_id, name), 'bytes', bytes
+    'url', format('https://cdn.example.com/drama-assets/%s/%s.png', s.drama_id, name), 'bytes',
+    bytes
   )
 from step as s
 cross join (
-  values (1, 'aa', to_jsonb(700)), (2, 'aa', to_jsonb(700)), (3, 'bb', to_jsonb(-5)), (4, 'cc', to_jsonb('x'::text)),
+  values (1, 'aa', to_jsonb(700)), (2, 'aa', to_jsonb(700)), (3, 'bb', to_jsonb(-5)),
+  (4, 'cc', to_jsonb('x'::text)),
     (5, '../dd', to_jsonb(9))
 ) as m (n, name, bytes);
-select app.record_drama_media(array(select j.id from public.jobs as j where j.type = 'generate_image'));
-select is(pg_temp.used() - (select bytes from before), 700::bigint, 'counts each file of a drama once');
-select app.record_drama_media(array(select j.id from public.jobs as j where j.type = 'generate_image'));
-select is(pg_temp.used() - (select bytes from before), 700::bigint, 'counts a result that is handed in again once');
+select app.record_drama_media(
+  array(select j.id from public.jobs as j where j.type = 'generate_image')
+);
+select is(
+  pg_temp.used() - (select bytes from before), 700::bigint, 'counts each file of a drama once'
+);
+select app.record_drama_media(
+  array(select j.id from public.jobs as j where j.type = 'generate_image')
+);
+select is(
+  pg_temp.used() - (select bytes from before), 700::bigint,
+  'counts a result that is handed in again once'
+);
 select set_eq(
   'select m.name from app.drama_media as m', array['aa.png', 'bb.png', 'cc.png'],
   'records the names of files below the folder of the drama'
@@ -127,7 +163,9 @@ select set_eq(
 select is_empty(
   $$
     select from app.drama_sizes as z
-    where z.media_bytes <> coalesce((select sum(m.bytes) from app.drama_media as m where m.drama_id = z.drama_id), 0)
+    where z.media_bytes <> coalesce(
+      (select sum(m.bytes) from app.drama_media as m where m.drama_id = z.drama_id), 0
+    )
   $$,
   'the sum of a drama is the sum of its files'
 );
@@ -136,12 +174,15 @@ select is_empty(
 select app.pack_run_dramas(array(select run_id from step));
 select results_eq(
   'select z.document_bytes from app.drama_sizes as z join step as s using (drama_id)',
-  'select octet_length(p.package::text)::bigint from app.drama_packages as p join step as s using (drama_id)',
+  'select octet_length(p.package::text)::bigint from app.drama_packages as p join step as s using '
+  '(drama_id)',
   'counts the document of a generated drama at the end of its run'
 );
 select pg_temp.allow(pg_temp.used());
 select tests.sign_in((select ana from users_of));
-select throws_ok('select pg_temp.save(3, 1)', 'PT409', null, 'counts images against the same limit as documents');
+select throws_ok(
+  'select pg_temp.save(3, 1)', 'PT409', null, 'counts images against the same limit as documents'
+);
 
 -- When dramas are deleted
 select delete_drama((select drama_id from step));

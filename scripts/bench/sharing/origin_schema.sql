@@ -1,6 +1,7 @@
--- The database of origin 000, for its backend: the columns that its code uses, its policies as it writes them, and
--- "similar policies" where it says so. The origin names no indexes; keys and foreign keys get one anyway, because
--- otherwise the backend would read whole tables. Run once, as postgres, in a database without Plinth.
+-- The database of origin 000, for its backend: the columns that its code uses, its policies as it
+-- writes them, and "similar policies" where it says so. The origin names no indexes; keys and
+-- foreign keys get one anyway, because otherwise the backend would read whole tables. Run once, as
+-- postgres, in a database without Plinth.
 create table public.shared_resources (
   id uuid primary key,
   resource_type text not null,
@@ -115,10 +116,14 @@ using (
   )
 );
 
-create policy "Allow anonymous insert for flows" on public.flows for insert to anon with check (true);
-create policy "Allow anonymous insert for agents" on public.agents for insert to anon with check (true);
-create policy "Allow anonymous insert for data_store_nodes" on public.data_store_nodes for insert to anon with check (true);
-create policy "Allow anonymous insert for if_nodes" on public.if_nodes for insert to anon with check (true);
+create policy "Allow anonymous insert for flows" on public.flows
+  for insert to anon with check (true);
+create policy "Allow anonymous insert for agents" on public.agents
+  for insert to anon with check (true);
+create policy "Allow anonymous insert for data_store_nodes" on public.data_store_nodes
+  for insert to anon with check (true);
+create policy "Allow anonymous insert for if_nodes" on public.if_nodes
+  for insert to anon with check (true);
 
 grant select, insert on all tables in schema public to anon, authenticated, service_role;
 
@@ -136,16 +141,19 @@ begin atomic
     as f(name text, description text, nodes jsonb, edges jsonb, "responseTemplate" jsonb);
 
   insert into public.agents (
-    id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p, frequency_penalty, presence_penalty,
+    id, flow_id, name, prompt_messages, model_tier, temperature, max_tokens, top_p,
+    frequency_penalty, presence_penalty,
     response_format
   )
   select
-    e.key, share_flow.share_id, a.name, a."promptMessages", a."modelTier", a.temperature, a."maxTokens", a."topP",
+    e.key, share_flow.share_id, a.name, a."promptMessages", a."modelTier", a.temperature,
+    a."maxTokens", a."topP",
     a."frequencyPenalty", a."presencePenalty", a."responseFormat"
   from json_each(share_flow.flow -> 'agents') as e
   cross join lateral json_to_record(e.value) as a(
-    name text, "promptMessages" jsonb, "modelTier" text, temperature double precision, "maxTokens" integer,
-    "topP" double precision, "frequencyPenalty" double precision, "presencePenalty" double precision,
+    name text, "promptMessages" jsonb, "modelTier" text, temperature double precision,
+    "maxTokens" integer, "topP" double precision, "frequencyPenalty" double precision,
+    "presencePenalty" double precision,
     "responseFormat" jsonb
   );
 

@@ -1,13 +1,14 @@
 -- Additions of the benchmark to Plinth's database, run as postgres.
 
--- Limits are counted but high, so that no request is refused. requests_at_once keeps its default, because many callers send
--- the requests, each with its address in this header.
+-- Limits are counted but high, so that no request is refused. requests_at_once keeps its default,
+-- because many callers send the requests, each with its address in this header.
 update app.settings
 set share_writes_per_minute = 2000000000,
   anonymous_bytes_max = 1000000000000,
   client_address_header = 'x-forwarded-for';
 
--- The smallest possible RPC: the same wrapper and kind of definer as Plinth's functions, without work.
+-- The smallest possible RPC: the same wrapper and kind of definer as Plinth's functions, without
+-- work.
 create function app.bench_trivial(share_id uuid)
   returns json
   language plpgsql
@@ -35,14 +36,18 @@ grant execute on function public.bench_trivial(uuid) to anon;
 -- gate.pre_request without API keys: its own text without the search for a key.
 do $$
 declare
-  v_source text := (select p.prosrc from pg_catalog.pg_proc as p where p.oid = 'gate.pre_request()'::regprocedure);
-  v_search text := 'if strpos(v_text, ''"x-api-key"'') > 0 and v_text::json ->> ''x-api-key'' is not null then';
+  v_source text := (
+    select p.prosrc from pg_catalog.pg_proc as p where p.oid = 'gate.pre_request()'::regprocedure
+  );
+  v_search text :=
+    'if strpos(v_text, ''"x-api-key"'') > 0 and v_text::json ->> ''x-api-key'' is not null then';
 begin
   if strpos(v_source, v_search) = 0 then
     raise exception 'gate.pre_request does not look for x-api-key as this benchmark expects';
   end if;
   execute format(
-    'create function gate.bench_pre_request() returns void language plpgsql volatile set search_path = '''' as %L',
+    'create function gate.bench_pre_request() returns void language plpgsql volatile set '
+    'search_path = '''' as %L',
     replace(v_source, v_search, 'if false then')
   );
 end
@@ -50,7 +55,9 @@ $$;
 grant execute on function gate.bench_pre_request() to anon;
 
 -- Returns the microseconds of one call of each, with these headers.
-create function app.bench_gate(headers json, calls integer, out with_keys double precision, out without_keys double precision)
+create function app.bench_gate(
+  headers json, calls integer, out with_keys double precision, out without_keys double precision
+)
   language plpgsql
   volatile
   set search_path = ''
@@ -79,19 +86,23 @@ begin
 end
 $$;
 
--- Inserts shares that expired a minute ago, each with a flow of four nodes, in sets. The superuser runs it with the
--- triggers off, which would build each package and move each expiry. The packages, 3 KB of text that does not
--- compress, are stored out of line, like real ones.
+-- Inserts shares that expired a minute ago, each with a flow of four nodes, in sets. The superuser
+-- runs it with the triggers off, which would build each package and move each expiry. The packages,
+-- 3 KB of text that does not compress, are stored out of line, like real ones.
 create procedure app.bench_insert_expired(shares integer)
   language sql
   set search_path = ''
 as $$
   insert into public.flows (id, name, nodes, edges, sealed_at, created_at)
-  select md5('flow ' || n)::uuid, 'Flow ' || n, '[{"id": "start"}, {"id": "end"}]', '[]', now(), now() - interval '61 minutes'
+  select
+    md5('flow ' || n)::uuid, 'Flow ' || n, '[{"id": "start"}, {"id": "end"}]', '[]', now(),
+    now() - interval '61 minutes'
   from generate_series(1, bench_insert_expired.shares) as n;
 
   insert into public.agents (flow_id, id, name, prompt_messages, model_tier)
-  select md5('flow ' || n)::uuid, 'agent-' || a, 'Agent ' || a, to_json(repeat(md5(n::text || a), 15)), 'light'
+  select
+    md5('flow ' || n)::uuid, 'agent-' || a, 'Agent ' || a, to_json(repeat(md5(n::text || a), 15)),
+    'light'
   from generate_series(1, bench_insert_expired.shares) as n
   cross join generate_series(1, 2) as a;
 
@@ -105,7 +116,8 @@ as $$
 
   insert into public.shared_resources (id, resource_type, resource_id, expires_at, created_at)
   select
-    md5('share ' || n)::uuid, 'flow', md5('flow ' || n)::uuid, now() - interval '1 minute' - n * interval '1 ms',
+    md5('share ' || n)::uuid, 'flow', md5('flow ' || n)::uuid,
+    now() - interval '1 minute' - n * interval '1 ms',
     now() - interval '61 minutes'
   from generate_series(1, bench_insert_expired.shares) as n;
 
