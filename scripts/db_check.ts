@@ -4,7 +4,7 @@ import { checkCatalog, checkDrift, checkRepeat, checkWarnings, withClient } from
 import { checkEnglish } from './check/english.ts'
 import { checkEnvironment } from './check/environment.ts'
 import { checkErrors } from './check/errors.ts'
-import { findMigrationFaults, findMisplaced, readFiles, type TextFile } from './check/files.ts'
+import { findLongLines, findMigrationFaults, findMisplaced, readFiles, sqlWidth, type TextFile } from './check/files.ts'
 import { checkFreeze } from './check/freeze.ts'
 import { checkHandlers } from './check/handlers.ts'
 import { checkLimits } from './check/limits.ts'
@@ -72,6 +72,15 @@ async function checkFiles(): Promise<void> {
     problems: modules.flatMap(findMisplaced),
     remedy: 'Rename the file, or the function.',
   }))
+  await check('line width', async () => {
+    const sql = await readFiles(root, ['{db,scripts}/**/*.sql'])
+    const wrapped = sql.filter(({ path }) => !/^db\/(migrations|tests\/upgrade)\//.test(path))
+    return {
+      said: `${count(wrapped.length, 'SQL file')}, ${sqlWidth} characters a line`,
+      problems: wrapped.flatMap(findLongLines),
+      remedy: 'Wrap the lines.',
+    }
+  })
   await check('migrations', async () => ({
     said: `${count(migrations.length, 'file')}: names, reasons, nothing that belongs in db/modules`,
     problems: migrations.flatMap(findMigrationFaults),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findCreated, findMigrationFaults, findMisplaced, migrationPlaceholder } from './files.ts'
+import { findCreated, findLongLines, findMigrationFaults, findMisplaced, migrationPlaceholder } from './files.ts'
 
 const objectsOf = (text: string) => findCreated({ path: 'a.sql', text }).map(({ object, line }) => `${line} ${object}`)
 
@@ -79,4 +79,9 @@ test.each([
 test('a good migration has no fault', () => {
   const text = "-- Why: create function is harmless in a comment.\nset local lock_timeout = '5s';\n"
   expect(findMigrationFaults({ path: 'db/migrations/20260101000000_add_2.sql', text })).toEqual([])
+})
+
+test('lines of more than 100 characters are found', () => {
+  const text = `${'é'.repeat(100)}\nselect 1;\n${'x'.repeat(101)}`
+  expect(findLongLines({ path: 'a.sql', text })).toEqual(['a.sql:3: 101 characters'])
 })

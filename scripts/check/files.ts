@@ -49,12 +49,23 @@ export function findCreated({ path, text }: TextFile): Created[] {
   ]
 }
 
+/** The longest line of SQL, in characters. Migrations are exempt, because a migration that has landed never changes. */
+export const sqlWidth = 100
+
+/** Finds lines that are too long. */
+export function findLongLines({ path, text }: TextFile): string[] {
+  return text
+    .split('\n')
+    .map((line, index) => ({ place: `${path}:${index + 1}`, length: [...line].length }))
+    .filter(({ length }) => length > sqlWidth)
+    .map(({ place, length }) => `${place}: ${length} characters`)
+}
+
 /**
  * Finds files whose name promises something else than they hold. access.sql has the policies, triggers.sql the triggers,
- * comments.sql the comments on tables and columns, schedules.sql the schedules, callbacks.sql the registrations, database.sql
- * what belongs to the database or the cluster; any other file
- * has one function or view, which gives the file its name (a trigger function without its `tg_<table>__`), and the functions
- * of the same name in other schemas, which only call it.
+ * comments.sql the comments on tables and columns, schedules.sql the schedules, callbacks.sql the registrations, and
+ * database.sql the parts of the database or the cluster. Any other file has one function or view, which gives the file its
+ * name (a trigger function without its `tg_<table>__`), and functions of the same name in other schemas, which only call it.
  */
 export function findMisplaced(file: TextFile): string[] {
   const created = findCreated(file)
