@@ -15,11 +15,30 @@ declare
 begin
   if coerce_card_value.type in ('an id', 'a position') then
     return case
-      when coerce_card_value.type = 'a position' and v_text in ('0', '1')
-        then to_json(case v_text when '0' then 'before_char' else 'after_char' end)
-      when coerce_card_value.type = 'an id' and v_text ~ '^[0-9]{1,15}$'
+      when coerce_card_value.type = 'a position' and v_text ~ '^[01](\.0+)?$'
+        then to_json(case left(v_text, 1) when '0' then 'before_char' else 'after_char' end)
+      when coerce_card_value.type = 'a position'
+        and lower(v_text) ~ '^(before|after)[_ -]?char(acter)?$'
+        then to_json(case when lower(v_text) ~ '^b' then 'before_char' else 'after_char' end)
+      when coerce_card_value.type = 'an id' and v_text ~ '^(0|-?[1-9][0-9]{0,14})$'
         then to_json(v_text::bigint)
       else 'null'
+    end;
+  end if;
+
+  -- PHP writes an empty object as a list, and others write false for nothing.
+  if coerce_card_value.value::text ~ '^\[\s*\]$'
+    or (
+      coerce_card_value.value::text = 'false'
+      and coerce_card_value.type not in ('a string', 'a number', 'a boolean')
+    )
+  then
+    return case coerce_card_value.type
+      when 'a string' then '""'::json
+      when 'an array of strings' then '[]'::json
+      when 'an array of objects' then '[]'::json
+      when 'an object' then case v_text when 'false' then 'null'::json else '{}'::json end
+      else 'null'::json
     end;
   end if;
 
@@ -76,13 +95,14 @@ begin
       )
     end
     when 'a number' then case
-      when v_text = '' or coerce_card_value.value::text = '[]' then 'null'::json
+      when v_text = '' then 'null'::json
       when v_is = 'boolean' then to_json((v_text::boolean)::integer)
-      when v_is = 'string' and v_text ~ '^[+-]?[0-9]{1,15}(\.[0-9]{1,15})?$'
+      when v_is = 'string'
+        and v_text ~ '^[+-]?([0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?$'
         then to_json(v_text::numeric)
     end
     when 'a boolean' then case
-      when v_text = '' or coerce_card_value.value::text = '[]' then 'null'::json
+      when v_text = '' then 'null'::json
       when lower(v_text) in ('1', 'true') then 'true'::json
       when lower(v_text) in ('0', 'false') then 'false'::json
     end

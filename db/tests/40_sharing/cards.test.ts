@@ -453,6 +453,25 @@ describe('a card of another version, or with values of other types, opens as V2'
     expect(card.data.extensions['character_book']).toEqual({ entries: {} })
   })
 
+  test('values of other types in a book open as the values that they mean', async () => {
+    const entries = [
+      { insertion_order: '1e2', priority: '0.30000000000000004', position: 'BEFORE_CHAR', id: '-3' },
+      { insertion_order: '.5', priority: '5.', position: ' afterCharacter ', id: '007' },
+    ]
+    const kept = { keys: [], content: '', enabled: true, extensions: {} }
+    expect(entriesOf(await open(withEntries(entries)))).toEqual([
+      { ...kept, insertion_order: 100, priority: 0.30000000000000004, position: 'before_char', id: -3 },
+      { ...kept, insertion_order: 0.5, priority: 5, position: 'after_char', extensions: { id: '007' } },
+    ])
+  })
+
+  test('false and an empty object mean nothing where they cannot be a value', async () => {
+    const nothing = { tags: false, alternate_greetings: false, character_book: false, extensions: false }
+    const { data } = await open({ data: { name: 'Ana', ...nothing, scenario: {}, creator_notes: [] } })
+    expect(data).toMatchObject({ tags: [], alternate_greetings: [], scenario: '', creator_notes: '' })
+    expect(data).not.toHaveProperty('character_book')
+  })
+
   test.each([
     '01_alternate_greetings_is_a_string',
     '02_book_entries_are_a_map',
