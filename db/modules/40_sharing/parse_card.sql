@@ -12,7 +12,9 @@ declare
   v_bytes integer := octet_length(parse_card.card::text);
   v_fault text;
   v_path text;
+  v_card json := parse_card.card;
   v_is_flat boolean;
+  v_top json;
   v_data json;
   v_book json;
   v_entries json[];
@@ -25,13 +27,29 @@ begin
     else app.find_crowded_part(parse_card.card)
   end;
   if v_fault is null then
-    v_data := parse_card.card -> 'data';
-    -- V1 has its fields at the top. If data exists, too, only data counts.
+    v_data := v_card -> 'data';
+    -- The answer of a site: the card itself is below data.
+    if json_typeof(v_data -> 'data') = 'object' and v_data -> 'name' is null then
+      v_card := app.merge_json(v_card, v_data);
+      v_data := v_card -> 'data';
+      v_fault := app.find_crowded_part(v_card);
+    end if;
+  end if;
+  if v_fault is null then
+    -- V1 has its fields at the top. If data exists, too, only data counts, unless it has no name.
     v_is_flat := json_typeof(v_data) is distinct from 'object';
-    if v_is_flat then
-      v_data := app.flatten_card(parse_card.card);
+    if not v_is_flat then
+      v_data := app.rename_card_fields(v_data);
+    end if;
+    if v_is_flat or v_data -> 'name' is null then
+      v_top := app.flatten_card(v_card);
+      if v_is_flat then
+        v_data := v_top;
+      elsif v_top -> 'name' is not null then
+        v_data := app.merge_json(v_top, v_data);
+      end if;
       v_fault := case
-        when v_data -> 'name' is null then 'data must be an object.'
+        when v_is_flat and v_data -> 'name' is null then 'data must be an object.'
         else app.find_crowded_part(json_build_object('data', v_data))
       end;
     end if;
@@ -47,6 +65,15 @@ begin
   v_book := v_data -> 'character_book';
   if v_book is not null then
     v_path := v_path || '.character_book';
+    v_book := app.flatten_book(v_book);
+    v_fault := app.find_crowded_part(
+      json_build_object('data', json_build_object('character_book', v_book))
+    );
+    if v_fault is not null then
+      perform app.fail(
+        422, 'card_invalid', v_fault, 'Send the card as Character Card V1, V2 or V3.'
+      );
+    end if;
     v_book := (app.parse_card_parts(array[v_book], 'book', v_path))[1];
     v_entries := array(
       select e.value
@@ -71,7 +98,7 @@ begin
   end if;
 
   return app.merge_json(
-    case when v_is_flat then '{}' else parse_card.card end,
+    case when v_is_flat then '{}' else v_card end,
     json_build_object('spec', 'chara_card_v2', 'spec_version', '2.0', 'data', v_data)
   );
 end

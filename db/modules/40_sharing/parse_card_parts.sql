@@ -21,14 +21,29 @@ begin
     select r.key, r.type, r.fallback
     from app.list_card_fields(parse_card_parts.kind) as r
   ),
-  -- The names of world info, which SillyTavern exports and others copy into cards.
-  alias (name, key) as (
+  -- The names of world info, which SillyTavern exports and others copy into cards; of the lorebooks
+  -- of RisuAI (insertorder), Agnai (keywords), NovelAI (text) and Backyard (value).
+  alias (kind, rank, name, key) as (
     values
-      ('key', 'keys'),
-      ('keysecondary', 'secondary_keys'),
-      ('order', 'insertion_order'),
-      ('disable', 'enabled'),
-      ('caseSensitive', 'case_sensitive')
+      ('book', 1, 'scanDepth', 'scan_depth'),
+      ('book', 1, 'tokenBudget', 'token_budget'),
+      ('book', 1, 'recursiveScanning', 'recursive_scanning'),
+      ('entry', 1, 'key', 'keys'),
+      ('entry', 2, 'keywords', 'keys'),
+      ('entry', 1, 'keysecondary', 'secondary_keys'),
+      ('entry', 2, 'secondkey', 'secondary_keys'),
+      ('entry', 3, 'secondaryKeys', 'secondary_keys'),
+      ('entry', 1, 'order', 'insertion_order'),
+      ('entry', 2, 'insertorder', 'insertion_order'),
+      ('entry', 3, 'weight', 'insertion_order'),
+      ('entry', 1, 'disable', 'enabled'),
+      ('entry', 1, 'caseSensitive', 'case_sensitive'),
+      ('entry', 1, 'entry', 'content'),
+      ('entry', 2, 'text', 'content'),
+      ('entry', 3, 'value', 'content'),
+      ('entry', 1, 'displayName', 'name'),
+      ('entry', 1, 'alwaysActive', 'constant'),
+      ('entry', 2, 'forceActivation', 'constant')
   ),
   part as materialized (
     select p.value, p.number
@@ -38,7 +53,14 @@ begin
   -- of them would be compared with each other.
   own as materialized (
     select distinct on (p.number, f.key collate "C")
-      p.number, f.position, f.key, f.value
+      p.number,
+      f.position,
+      f.key,
+      f.value,
+      -- Backyard sorts its entries by texts, such as "a0".
+      case f.key
+        when 'order' then p.value -> 'value' is not null and p.value -> 'content' is null
+      end as is_backyard_order
     from part as p
     cross join lateral json_each(p.value) with ordinality as f (key, value, position)
     order by p.number, f.key collate "C", f.position desc
@@ -51,13 +73,16 @@ begin
       o.value,
       o.key as name,
       case
-        when bool_or(a.key is null) over (
-          partition by o.number, coalesce(a.key, o.key) collate "C"
-        ) then o.key
-        else a.key
+        when row_number() over (
+          partition by o.number, coalesce(a.key, o.key) collate "C" order by a.rank nulls first
+        ) = 1 then coalesce(a.key, o.key)
+        else o.key
       end as key
     from own as o
-    left join alias as a on a.name = o.key and parse_card_parts.kind = 'entry'
+    left join alias as a
+      on a.name = o.key
+      and a.kind = parse_card_parts.kind
+      and o.is_backyard_order is not true
   ),
   checked as (
     select

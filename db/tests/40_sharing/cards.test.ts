@@ -453,6 +453,109 @@ describe('a card of another version, or with values of other types, opens as V2'
     expect(card.data.extensions['character_book']).toEqual({ entries: {} })
   })
 
+  test('the persona of Agnai is the description, and its description is a note', async () => {
+    const card = {
+      kind: 'character',
+      name: 'Ana',
+      description: 'A note.',
+      greeting: 'Hi',
+      sampleChat: 'A: Hi',
+      scenario: 'The sea.',
+      persona: { kind: 'boostyle', attributes: { species: ['robot'], mind: ['kind', 'shy'] } },
+      alternateGreetings: ['Hello'],
+      systemPrompt: 's',
+      postHistoryInstructions: 'p',
+      characterVersion: '2',
+      insert: { depth: 3, prompt: 'i' },
+      characterBook: {
+        kind: 'memory',
+        scanDepth: 3,
+        entries: [{ name: 'e', entry: 'c', keywords: ['k'], priority: 5, weight: 7, enabled: false }],
+      },
+    }
+    const { data } = await open(card)
+    expect(data).toMatchObject({
+      description: 'species: robot\nmind: kind, shy',
+      creator_notes: 'A note.',
+      first_mes: 'Hi',
+      mes_example: 'A: Hi',
+      alternate_greetings: ['Hello'],
+      system_prompt: 's',
+      post_history_instructions: 'p',
+      character_version: '2',
+      insert: card.insert,
+      persona: card.persona,
+      character_book: {
+        kind: 'memory',
+        scan_depth: 3,
+        entries: [{ name: 'e', content: 'c', keys: ['k'], priority: 5, insertion_order: 7, enabled: false }],
+      },
+    })
+    const text = { name: 'Ana', greeting: 'Hi', persona: { kind: 'text', attributes: { text: ['A pilot.'] } } }
+    expect((await open(text)).data).toMatchObject({ description: 'A pilot.', first_mes: 'Hi' })
+  })
+
+  test('a persona beside the fields of V2 stays what it is', async () => {
+    const data = { name: 'Ana', description: 'd', first_mes: '', persona: { attributes: { a: ['b'] } } }
+    expect((await open({ data })).data).toMatchObject({ ...data, creator_notes: '' })
+  })
+
+  test('two names of one field: one is used, the other stays', async () => {
+    const { data } = await open({ char_name: 'Ana', char_greeting: 'one', greeting: 'two', name: null })
+    expect(data).toMatchObject({ name: 'Ana', first_mes: 'one', greeting: 'two' })
+  })
+
+  test.each<[name: string, card: Record<string, unknown>]>([
+    ['below the data', { data: { char_name: 'Ana', char_persona: 'd' } }],
+    ['beside empty data', { name: 'Ana', description: 'd', data: {} }],
+    ['beside data that has only extensions', { name: 'Ana', description: 'd', data: { extensions: { a: 1 } } }],
+    ['in the answer of a site', { ok: true, data: { spec: 'chara_card_v3', data: { name: 'Ana', description: 'd' } } }],
+    ['of Backyard', { aiDisplayName: 'Ana', aiPersona: 'd', loreItems: [] }],
+    ['of the text generation web UI', { name: 'Ana', context: 'd' }],
+  ])('finds the fields of a card %s', async (_name, card) => {
+    expect((await open(card)).data).toMatchObject({ name: 'Ana', description: 'd' })
+  })
+
+  test('finds the notes of an old file of SillyTavern', async () => {
+    const { data } = await open({ name: 'Ana', creatorcomment: 'n', talkativeness: '0.5', fav: 'false' })
+    expect(data).toMatchObject({ creator_notes: 'n', talkativeness: '0.5', fav: 'false' })
+  })
+
+  const expectedEntry = { keys: ['a', 'b'], content: 'c' }
+  test.each<[name: string, book: unknown, more: Record<string, unknown>]>([
+    ['a list of entries', [{ keys: ['a', 'b'], content: 'c' }], {}],
+    ['a map of entries', { 0: { key: 'a, b', content: 'c' } }, {}],
+    [
+      'a lorebook of RisuAI',
+      {
+        type: 'risu',
+        ver: 1,
+        data: [{ key: 'a, b', content: 'c', insertorder: 9, alwaysActive: true, secondkey: '' }],
+      },
+      { insertion_order: 9, constant: true, secondary_keys: [] },
+    ],
+    [
+      'a lorebook of NovelAI',
+      { lorebookVersion: 5, entries: [{ text: 'c', displayName: 'n', keys: ['a', 'b'], forceActivation: false }] },
+      { name: 'n', constant: false },
+    ],
+    ['a lorebook of V3', { spec: 'lorebook_v3', data: { entries: [{ keys: ['a', 'b'], content: 'c' }] } }, {}],
+    ['a lorebook of Backyard', [{ key: 'a, b', value: 'c', order: 'a0' }], { order: 'a0', insertion_order: 0 }],
+    [
+      'a memory of Agnai',
+      { entries: [{ keywords: ['a', 'b'], entry: 'c', weight: 2, secondaryKeys: ['d'] }] },
+      { insertion_order: 2, secondary_keys: ['d'] },
+    ],
+  ])('finds the entries of %s, in a card and in a lorebook', async (_name, book, more) => {
+    const expected = { entries: [{ ...expectedEntry, ...more }] }
+    expect((await open({ data: { name: 'Ana', character_book: book } })).data['character_book']).toMatchObject(expected)
+    const [id, share] = [crypto.randomUUID(), crypto.randomUUID()]
+    await anon.from('characters').insert({ id, name: 'Ana', lorebook: book }).throwOnError()
+    const row = { id: share, resource_type: 'card_character', resource_id: id }
+    await anon.from('shared_resources').insert(row).throwOnError()
+    expect((await openCard(share)).data['character_book']).toMatchObject(expected)
+  })
+
   test('values of other types in a book open as the values that they mean', async () => {
     const entries = [
       { insertion_order: '1e2', priority: '0.30000000000000004', position: 'BEFORE_CHAR', id: '-3' },
@@ -465,9 +568,9 @@ describe('a card of another version, or with values of other types, opens as V2'
     ])
   })
 
-  test('false and an empty object mean nothing where they cannot be a value', async () => {
+  test('false and an empty list mean nothing where they cannot be a value', async () => {
     const nothing = { tags: false, alternate_greetings: false, character_book: false, extensions: false }
-    const { data } = await open({ data: { name: 'Ana', ...nothing, scenario: {}, creator_notes: [] } })
+    const { data } = await open({ data: { name: 'Ana', ...nothing, scenario: [], creator_notes: '' } })
     expect(data).toMatchObject({ tags: [], alternate_greetings: [], scenario: '', creator_notes: '' })
     expect(data).not.toHaveProperty('character_book')
   })
