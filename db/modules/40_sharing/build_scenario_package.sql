@@ -9,25 +9,40 @@ create or replace function app.build_scenario_package(scenario_id uuid)
 as $$
 declare
   v_scenario public.scenarios;
+  v_messages json;
+  v_fault text;
   v_greetings json[];
 begin
   select * into v_scenario
   from public.scenarios as s
   where s.id = build_scenario_package.scenario_id;
 
-  if json_typeof(v_scenario.first_messages) not in ('array', 'null') then
+  -- A text is a list of one, as alternate_greetings of a card.
+  v_messages := case json_typeof(v_scenario.first_messages)
+    when 'string' then json_build_array(v_scenario.first_messages)
+    else v_scenario.first_messages
+  end;
+  v_fault := case
+    when json_typeof(v_messages) not in ('array', 'null') then 'first_messages must be an array.'
+    when json_typeof(v_messages) = 'array' then (
+      select format(
+        'first_messages.%s must be a string, or an object with a description.', m.number - 1
+      )
+      from json_array_elements(v_messages) with ordinality as m (value, number)
+      where json_typeof(m.value) = 'object' and m.value -> 'description' is null
+      order by m.number
+      limit 1
+    )
+  end;
+  if v_fault is not null then
     perform app.fail(
-      422,
-      'card_invalid',
-      'first_messages must be an array.',
-      'Send strings, or objects with a description.'
+      422, 'card_invalid', v_fault, 'Send strings, or objects with a description.'
     );
   end if;
   v_greetings := array(
     select case json_typeof(m.value) when 'object' then m.value -> 'description' else m.value end
-    from json_array_elements(
-      case json_typeof(v_scenario.first_messages) when 'array' then v_scenario.first_messages end
-    ) with ordinality as m (value, number)
+    from json_array_elements(case json_typeof(v_messages) when 'array' then v_messages end)
+      with ordinality as m (value, number)
     order by m.number
   );
 

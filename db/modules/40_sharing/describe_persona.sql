@@ -32,4 +32,5 @@ $$;
 comment on function app.describe_persona(json) is
 $$Returns the attributes of a persona of Agnai as text.
 
-A line for each attribute with its values; attribute text is the text itself. Null if all are empty.$$;
+A line for each attribute with its values; attribute text is the text itself. Null if all are
+empty.$$;

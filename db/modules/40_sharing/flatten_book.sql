@@ -43,6 +43,6 @@ end
 $$;
 
 comment on function app.flatten_book(json) is
-$$Returns a lorebook whose entries are in another place than Character Card V2 has them with entries.
+$$Returns a lorebook with entries, if it has its entries in another place.
 
 Any other object is returned as it is.$$;

@@ -1,9 +1,8 @@
 -- app.rename_card_fields
 --
--- Why         the fields of a card have other names in the files of Pygmalion's editors (char_name),
---             of Agnai (greeting), of Backyard (aiPersona) and in old files of SillyTavern
---             (creatorcomment). Each field gets one value: a name that is not used stays, so
---             nothing is lost
+-- Why         the fields of a card have other names in files of Pygmalion's editors (char_name),
+--             Agnai (greeting), Backyard (aiPersona) and in old files of SillyTavern
+--             (creatorcomment). Each field gets one value; the other names stay, so nothing is lost
 create or replace function app.rename_card_fields(fields json)
   returns json
   language plpgsql

@@ -495,7 +495,7 @@ describe('a card of another version, or with values of other types, opens as V2'
     expect((await open(text)).data).toMatchObject({ description: 'A pilot.', first_mes: 'Hi' })
   })
 
-  test('a persona beside the fields of V2 stays what it is', async () => {
+  test('a card of V2 keeps a persona as an unknown field', async () => {
     const data = { name: 'Ana', description: 'd', first_mes: '', persona: { attributes: { a: ['b'] } } }
     expect((await open({ data })).data).toMatchObject({ ...data, creator_notes: '' })
   })
@@ -507,11 +507,11 @@ describe('a card of another version, or with values of other types, opens as V2'
 
   test.each<[name: string, card: Record<string, unknown>]>([
     ['below the data', { data: { char_name: 'Ana', char_persona: 'd' } }],
-    ['beside empty data', { name: 'Ana', description: 'd', data: {} }],
-    ['beside data that has only extensions', { name: 'Ana', description: 'd', data: { extensions: { a: 1 } } }],
+    ['above empty data', { name: 'Ana', description: 'd', data: {} }],
+    ['above data with extensions only', { name: 'Ana', description: 'd', data: { extensions: { a: 1 } } }],
     ['in the answer of a site', { ok: true, data: { spec: 'chara_card_v3', data: { name: 'Ana', description: 'd' } } }],
-    ['of Backyard', { aiDisplayName: 'Ana', aiPersona: 'd', loreItems: [] }],
-    ['of the text generation web UI', { name: 'Ana', context: 'd' }],
+    ['for Backyard', { aiDisplayName: 'Ana', aiPersona: 'd', loreItems: [] }],
+    ['for TextGen', { name: 'Ana', context: 'd' }],
   ])('finds the fields of a card %s', async (_name, card) => {
     expect((await open(card)).data).toMatchObject({ name: 'Ana', description: 'd' })
   })
@@ -824,6 +824,18 @@ describe('cards that were inserted directly', () => {
       first_mes: 'One',
       alternate_greetings: ['Two', 'Three'],
     })
+  })
+
+  test('a scenario opens with a text as its only greeting', async () => {
+    const { shareId } = await shareRow('scenarios', 'card_scenario', { name: 'Storm', first_messages: 'One' })
+    expect((await openCard(shareId)).data).toMatchObject({ first_mes: 'One', alternate_greetings: [] })
+  })
+
+  test('a first message without a text is refused, because it would be lost', async () => {
+    const first_messages = ['One', { text: 'Two' }]
+    const { status, error } = await anon.from('scenarios').insert({ name: 'Storm', first_messages })
+    expect({ status, slug: error?.details }).toEqual({ status: 422, slug: 'card_invalid' })
+    expect(error?.message).toContain('first_messages.1 ')
   })
 
   test('an insert of a lorebook of world info opens as a book of V2', async () => {
