@@ -118,6 +118,37 @@ test('an answer without an ETag is not from an object store, so the put is uncer
   })
 })
 
+test('an answer to a delete that is a page is not from an object store, so nothing counts as deleted', async () => {
+  const page = { status: 200, body: '<html>Welcome', headers: { 'content-type': 'text/html' } }
+  faulty.fail(page, { method: 'DELETE' })
+  await expect(store.delete('a.txt')).rejects.toMatchObject({
+    message: expect.stringContaining('not from an object store'),
+    isUncertain: true,
+  })
+  faulty.heal()
+  faulty.fail({ status: 200 }, { method: 'DELETE' })
+  await store.delete('a.txt')
+})
+
+test.each([
+  ['nothing', undefined],
+  ['no listing', '<ListBucketResult></ListBucketResult>'],
+  ['no token for its next page', '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>'],
+])('a listing with %s is an error, not the end of the objects', async (_what, body) => {
+  faulty.fail({ status: 200, ...(body && { body }) }, { method: 'GET' })
+  await expect(Array.fromAsync(store.list(''))).rejects.toThrow('Listing objects failed')
+})
+
+test('a listing and an error may begin with a byte order mark', async () => {
+  const listing = '\uFEFF<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>'
+  faulty.fail({ status: 200, body: listing }, { method: 'GET', times: 1 })
+  expect(await Array.fromAsync(store.list(''))).toEqual([[]])
+  faulty.heal()
+  const { body } = s3(403, 'AccessDenied', 'Not yours.')
+  faulty.fail({ status: 403, body: `\uFEFF${body}` }, { method: 'DELETE' })
+  await expect(store.delete('a.txt')).rejects.toThrow('Not yours.')
+})
+
 test('public objects get the ACL public-read, private objects get no ACL, and with SPACES_ACL=none no object gets an ACL', async () => {
   const acl = () => faulty.headers('PUT')['x-amz-acl']
   await put('a.txt', Buffer.from('a'))

@@ -5,6 +5,7 @@ import {
   GetBucketLocationCommand,
   GetObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -110,6 +111,7 @@ export class StoreError extends Error {
 
 /** The limit for answers in XML. The largest one is a page of a listing, with a thousand keys. */
 const answerMaxBytes = 8_388_608
+const byteOrderMark = Buffer.from('\uFEFF')
 
 /** Attempts at a store that fails for a moment. A busy store is asked until the time is over. */
 const attemptsMax = 4
@@ -154,9 +156,14 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
   client.middlewareStack.add(
     (next, context) => async (args) => {
       const output = await next(args)
-      const response = output.response as { statusCode: number; body?: Readable }
-      const isObject = context.commandName === 'GetObjectCommand' && response.statusCode < 300
-      if (response.body && !isObject) response.body = limit(response.body, answerMaxBytes)
+      const response = output.response as Answer
+      const isDone = response.statusCode < 300
+      if (isDone && context.commandName === 'DeleteObjectCommand' && isPage(response)) {
+        response.body?.destroy()
+        throw new ForeignAnswerError('the answer to the delete is a page, so it is not from an object store')
+      }
+      const isObject = isDone && context.commandName === 'GetObjectCommand'
+      if (response.body && !isObject) response.body = readable(response.body)
       return output
     },
     // Closest to the wire, before anything reads the answer.
@@ -263,7 +270,11 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
       let ContinuationToken: string | undefined
       do {
         const command = new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken })
-        const page = await request('Listing objects', signal, (abortSignal) => client.send(command, { abortSignal }))
+        const page = await request('Listing objects', signal, async (abortSignal) => {
+          const answer = await client.send(command, { abortSignal })
+          requirePage(answer, ContinuationToken)
+          return answer
+        })
         yield (page.Contents ?? []).flatMap(({ Key, LastModified }) =>
           Key !== undefined && LastModified !== undefined ? [{ key: Key, modifiedAt: LastModified }] : [],
         )
@@ -308,6 +319,27 @@ function pauseAfter(attempt: number): number {
 
 function ignore(): void {}
 
+type Answer = { statusCode: number; headers: Record<string, string>; body?: Readable }
+
+/** Whether an answer has a body that no object store sends, such as the HTML of a proxy. */
+function isPage({ statusCode, headers }: Answer): boolean {
+  return statusCode !== 204 && headers['content-length'] !== '0' && /html|json/.test(headers['content-type'] ?? '')
+}
+
+/**
+ * Throws if an answer is not a whole page of a listing. The SDK reads an answer without a body as a listing without objects,
+ * and a caller would conclude that there is nothing left to delete.
+ */
+function requirePage(page: ListObjectsV2CommandOutput, token: string | undefined): void {
+  const { Name, KeyCount, Contents, IsTruncated, NextContinuationToken: next } = page
+  if ([Name, KeyCount, Contents, IsTruncated].every((value) => value === undefined)) {
+    throw new ForeignAnswerError('the answer has no listing, so it is not from an object store')
+  }
+  if (IsTruncated && (next === undefined || next === token)) {
+    throw new ForeignAnswerError('the listing ends in the middle: it has no token for its next page')
+  }
+}
+
 /** Passes a body on, and tells the clock how much of it is sent. */
 function count(body: Readable, clock: StoreClock): Transform {
   let length = 0
@@ -321,13 +353,19 @@ function count(body: Readable, clock: StoreClock): Transform {
   return pipeline(body, counted, () => {})
 }
 
-/** Passes a body on, up to a size; a larger one ends with an error and closes the connection. */
-function limit(body: Readable, maxBytes: number): Transform {
+/**
+ * Passes an answer in XML on, without a byte order mark, which the parser of the SDK does not accept. An answer that is too
+ * large ends with an error and closes the connection.
+ */
+function readable(body: Readable): Transform {
   let length = 0
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
+      const isMarked = length === 0 && chunk.subarray(0, 3).equals(byteOrderMark)
       length += chunk.length
-      done(length > maxBytes ? new TooLargeError(`its answer has more than ${maxBytes} bytes`) : null, chunk)
+      const error =
+        length > answerMaxBytes ? new TooLargeError(`its answer has more than ${answerMaxBytes} bytes`) : null
+      done(error, isMarked ? chunk.subarray(3) : chunk)
     },
   })
   return pipeline(body, counted, () => {})
