@@ -189,7 +189,9 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
           const fault = readStoreFault(cause, { ...description, hasAcl })
           isUncertain ||= fault.isUncertain
           if (fault.advice === 'repeat') failed += 1
-          const pause = Math.max(pauseAfter(attempt), fault.retryAfterMs)
+          // Some stores always ask for more time than a call has: MinIO for 120 s. Growing pauses replace such a pause.
+          const asked = fault.retryAfterMs < clock.leftMs() ? fault.retryAfterMs : 0
+          const pause = Math.max(pauseAfter(attempt), asked)
           if (fault.advice === 'stop' || failed === attempts || pause >= clock.leftMs()) {
             const times = attempt > 1 ? `, ${attempt} times` : ''
             const isRefused = fault.advice === 'stop' && statusOf(cause) !== undefined
