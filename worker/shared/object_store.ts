@@ -194,7 +194,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
           const pause = Math.max(pauseAfter(attempt), asked)
           if (fault.advice === 'stop' || failed === attempts || pause >= clock.leftMs()) {
             const times = attempt > 1 ? `, ${attempt} times` : ''
-            const isRefused = fault.advice === 'stop' && statusOf(cause) !== undefined
+            const isRefused = fault.advice === 'stop' && !fault.isUncertain && statusOf(cause) !== undefined
             throw new StoreError(`${what} failed${times}: ${fault.reason}`, { cause, isUncertain, isRefused })
           }
           await sleep(pause, undefined, { signal: clock.signal }).catch(() => {})

@@ -31,7 +31,7 @@ test.each([
   ['repeat', true, answer(500, 'InternalError')],
   ['repeat', true, answer(500)],
   ['repeat', true, answer(502)],
-  ['repeat', true, answer(503)],
+  ['wait', true, answer(503)],
   ['repeat', true, answer(504, 'GatewayTimeout')],
   ['repeat', true, failure('ECONNRESET')],
   ['repeat', true, failure('EPIPE')],
@@ -40,7 +40,12 @@ test.each([
   ['stop', false, failure('ENOTFOUND')],
   ['repeat', true, new BrokenOffError('it broke off')],
   ['stop', true, Object.assign(new TooLargeError('it has more bytes'), { $response: { statusCode: 503 } })],
-  ['stop', true, answer(200)],
+  ['stop', false, failure('CERT_HAS_EXPIRED')],
+  ['stop', false, failure('SELF_SIGNED_CERT_IN_CHAIN')],
+  ['stop', false, Object.assign(new Error('error:0A00010B: wrong version number'), { code: 'EPROTO' })],
+  ['stop', true, failure('HPE_INVALID_CONSTANT')],
+  ['repeat', false, Object.assign(new Error('disconnected before secure TLS connection'), { code: 'ECONNRESET' })],
+  ['repeat', true, answer(200)],
   ['stop', true, undefined],
 ] as const)('%s, uncertain: %s, at %s', (advice, isUncertain, error) => {
   expect(readStoreFault(error, request)).toMatchObject({ advice, isUncertain })
@@ -61,8 +66,43 @@ test('a refused ACL is told from other refusals', () => {
   expect(reason(answer(403, 'AccessDenied'))).toBe(
     `No. The key may not write to the bucket, or not with the ACL public-read. For the ACL: ${cure}`,
   )
-  for (const error of [answer(404, 'NoSuchBucket'), answer(503, 'SlowDown'), answer(500), failure('ECONNRESET')]) {
+  for (const error of [answer(503, 'SlowDown'), answer(500), failure('ECONNRESET')]) {
     expect(reason(error)).toBe('No.')
   }
+  expect(reason(answer(501, 'NotImplemented', { Header: 'Transfer-Encoding' }))).toBe('No (Transfer-Encoding)')
   expect(readStoreFault(answer(501, 'NotImplemented'), request).reason).toBe('No.')
+})
+
+test.each([
+  [answer(404, 'NoSuchBucket'), 'Correct SPACES_BUCKET or SPACES_ENDPOINT.'],
+  [answer(403, 'InvalidAccessKeyId'), 'Correct SPACES_ACCESS_KEY_ID.'],
+  [answer(403, 'AccessDenied'), 'Let the key of SPACES_ACCESS_KEY_ID use the bucket of SPACES_BUCKET.'],
+  [answer(403, 'SignatureDoesNotMatch'), 'Correct SPACES_REGION, which is us-east-1, or SPACES_SECRET_ACCESS_KEY.'],
+  [
+    answer(400, 'AuthorizationHeaderMalformed', { Region: 'eu-west-3' }),
+    'Set SPACES_REGION=eu-west-3 in place of us-east-1.',
+  ],
+  [answer(400, 'InvalidRegionName'), 'Correct SPACES_REGION, which is us-east-1.'],
+  [
+    answer(301, 'PermanentRedirect', { Endpoint: 'b.example' }),
+    'Correct SPACES_ENDPOINT, for example to that of b.example, or SPACES_REGION, which is us-east-1.',
+  ],
+  [answer(403, 'RequestTimeTooSkewed'), 'Correct the clock of this machine.'],
+  [answer(507, 'XMinioStorageFull'), 'Make room in the store, or raise its quota.'],
+  [failure('ENOTFOUND'), 'Start the store, or correct SPACES_ENDPOINT.'],
+  [failure('CERT_HAS_EXPIRED'), 'Correct the certificate of the server, or SPACES_ENDPOINT.'],
+])('says what to correct: %s', (error, cure) => {
+  expect(readStoreFault(error, request).reason).toBe(`No. ${cure}`)
+})
+
+test('says the status of an answer without words, and where a page comes from', () => {
+  const page = Object.assign(answer(404), { message: 'XML parse error: x' })
+  expect(readStoreFault(page, request).reason).toBe(
+    'the server does not speak S3 (status 404). Correct SPACES_ENDPOINT.',
+  )
+  expect(readStoreFault(Object.assign(answer(429), { message: 'UnknownError' }), request).reason).toBe('status 429')
+  const plain = Object.assign(new Error('error:0A00010B: wrong version number'), { code: 'EPROTO' })
+  expect(readStoreFault(plain, request).reason).toBe(
+    'the server does not speak TLS. Correct http or https in SPACES_ENDPOINT.',
+  )
 })
