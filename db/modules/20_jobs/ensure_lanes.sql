@@ -3,7 +3,8 @@
 -- Writes      lanes
 -- Locks       new lanes, by type
 -- Why         compares owners in two parts, because "is not distinct from" uses no index: a
---             submission would read the lanes of all owners
+--             submission would read the lanes of all owners. "offset 0": compares types last,
+--             because the planner may otherwise read all lanes of a type (ADR 8)
 create or replace function app.ensure_lanes(
   owner_id uuid,
   wanted text[],
@@ -17,12 +18,17 @@ create or replace function app.ensure_lanes(
 as $$
 begin
   select array_agg(l.type), array_agg(l.id) into types, ids
-  from app.lanes as l
-  where (
-      l.owner_id = ensure_lanes.owner_id
-      or (ensure_lanes.owner_id is null and l.owner_id is null)
-    )
-    and l.type = any (ensure_lanes.wanted);
+  from (
+    select o.type, o.id
+    from app.lanes as o
+    where o.owner_id = any (array[ensure_lanes.owner_id])
+    union all
+    select o.type, o.id
+    from app.lanes as o
+    where ensure_lanes.owner_id is null and o.owner_id is null
+    offset 0
+  ) as l
+  where l.type = any (ensure_lanes.wanted);
   if cardinality(types) is not distinct from cardinality(ensure_lanes.wanted) then
     return;
   end if;
@@ -35,12 +41,17 @@ begin
   on conflict on constraint lanes_owner_and_type_are_unique do nothing;
 
   select array_agg(l.type), array_agg(l.id) into types, ids
-  from app.lanes as l
-  where (
-      l.owner_id = ensure_lanes.owner_id
-      or (ensure_lanes.owner_id is null and l.owner_id is null)
-    )
-    and l.type = any (ensure_lanes.wanted);
+  from (
+    select o.type, o.id
+    from app.lanes as o
+    where o.owner_id = any (array[ensure_lanes.owner_id])
+    union all
+    select o.type, o.id
+    from app.lanes as o
+    where ensure_lanes.owner_id is null and o.owner_id is null
+    offset 0
+  ) as l
+  where l.type = any (ensure_lanes.wanted);
 end
 $$;
 

@@ -4,75 +4,101 @@
 -- Errors      PT404 job_not_found
 -- Why         reads job_queue too, because public.jobs shows some changes late (docs/states.md).
 --             Computes progress from the lowest level up, and writes the JSON text from the top
---             down, so that the time grows with the number of nodes and not with their depth
+--             down, so that the time grows with the number of nodes and not with their depth.
+--             Joins no two lists of nodes: a planner that expects one row would compare each node
+--             with every other one (ADR 8)
 create or replace function app.job_tree(job_id bigint)
   returns jsonb
   language plpgsql
   stable
   security definer
   set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 8.
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
 as $$
 declare
   v_run_id bigint := (select j.root_id from public.jobs as j where j.id = job_tree.job_id);
-  v_ids bigint[] := '{}'::bigint[];
-  v_depths integer[] := '{}'::integer[];
+  v_tree record;
   v_progress numeric[] := '{}'::numeric[];
-  v_below_ids bigint[] := '{}'::bigint[];
+  v_below_parent_ids bigint[] := '{}'::bigint[];
   v_below_progress numeric[] := '{}'::numeric[];
   v_level record;
 begin
   perform app.require_job(job_tree.job_id);
 
-  -- The deepest level first, because the progress of a parent needs that of its children.
+  -- The deepest level first, because the progress of a parent needs that of its children. In the
+  -- order of path, a node stands before all nodes below it.
   with recursive tree as (
-    select job_tree.job_id as id, 0 as depth
+    select
+      j.id,
+      j.parent_id,
+      0 as depth,
+      int8send(j.id) as path,
+      case when j.status = 'completed' then 1 end::numeric as completed,
+      j.progress::numeric as own
+    from public.jobs as j
+    where j.id = any (array[job_tree.job_id])
     union all
-    select j.id, t.depth + 1
+    select c.id, c.parent_id, t.depth + 1, t.path || int8send(c.id), c.completed, c.own
     from tree as t
-    join public.jobs as j on j.parent_id = t.id
+    -- One index lookup per node, here and below: ADR 8.
+    cross join lateral (
+      select
+        j.id,
+        j.parent_id,
+        case when j.status = 'completed' then 1 end::numeric as completed,
+        j.progress::numeric as own
+      from public.jobs as j
+      where j.parent_id = any (array[t.id])
+      offset 0
+    ) as c
   )
-  select array_agg(t.id order by t.depth desc, t.id), array_agg(t.depth order by t.depth desc, t.id)
-  into v_ids, v_depths
-  from tree as t;
+  select
+    array_agg(t.id) as ids,
+    array_agg(t.parent_id) as parent_ids,
+    array_agg(t.depth) as depths,
+    array_agg(t.path) as paths,
+    array_agg(t.completed) as completed,
+    array_agg(t.own) as own
+  into v_tree
+  from (select * from tree as n order by n.depth desc, n.id) as t;
 
   -- v_below_* holds the level that the loop computed last.
   for v_level in
-    select array_agg(t.id) as ids
-    from unnest(v_ids, v_depths) as t (id, depth)
+    select
+      array_agg(t.id) as ids,
+      array_agg(t.parent_id) as parent_ids,
+      array_agg(t.completed) as completed,
+      array_agg(t.own) as own
+    from unnest(v_tree.ids, v_tree.parent_ids, v_tree.depths, v_tree.completed, v_tree.own)
+      as t (id, parent_id, depth, completed, own)
     group by t.depth
     order by t.depth desc
   loop
-    select
-      array_agg(l.progress order by l.id),
-      array_agg(l.id order by l.id)
-    into v_below_progress, v_below_ids
+    select array_agg(l.parent_id order by l.id), array_agg(l.progress order by l.id)
+    into v_below_parent_ids, v_below_progress
     from (
       select
-        j.id,
-        case
-          when j.status = 'completed' then 1
-          else coalesce(b.progress, j.progress::numeric)
-        end as progress
-      from unnest(v_level.ids) as t (id)
-      join public.jobs as j on j.id = t.id
-      left join (
-        select c.parent_id, avg(u.progress) as progress
-        from unnest(v_below_ids, v_below_progress) as u (id, progress)
-        join public.jobs as c on c.id = u.id
-        group by c.parent_id
-      ) as b on b.parent_id = j.id
+        n.id,
+        max(n.parent_id) as parent_id,
+        coalesce(max(n.completed), avg(n.below), max(n.own)) as progress
+      from (
+        select t.id, t.parent_id, t.completed, t.own, null::numeric as below
+        from unnest(v_level.ids, v_level.parent_ids, v_level.completed, v_level.own)
+          as t (id, parent_id, completed, own)
+        union all
+        select b.parent_id, null, null, null, b.progress
+        from unnest(v_below_parent_ids, v_below_progress) as b (parent_id, progress)
+      ) as n
+      group by n.id
     ) as l;
     v_progress := v_progress || v_below_progress;
   end loop;
 
   return (
-    with recursive placed as (
-      select job_tree.job_id as id, 0 as depth, array[job_tree.job_id] as path
-      union all
-      select j.id, p.depth + 1, p.path || j.id
-      from placed as p
-      join public.jobs as j on j.parent_id = p.id
-    ),
+    with
     -- The lanes of the run from which some or all queued steps may not start now.
     held as materialized (
       select
@@ -108,10 +134,12 @@ begin
       from app.lanes as l
       join public.job_types as t on t.name = l.type
       cross join app.settings as s
-      where l.id in (
-        select q.lane_id
-        from app.job_queue as q
-        where q.run_id = v_run_id and q.status = 'queued'
+      where l.id = any (
+        array(
+          select distinct q.lane_id
+          from app.job_queue as q
+          where q.run_id = any (array[v_run_id]) and q.status = 'queued'
+        )
       )
     ),
     nodes as (
@@ -125,7 +153,7 @@ begin
           'key', j.key,
           'type', j.type,
           'status', coalesce(q.status, j.status),
-          'progress', round(k.progress, 4),
+          'progress', round(p.progress, 4),
           'created_at', j.created_at,
           'started_at', coalesce(j.started_at, q.claimed_at),
           'finished_at', j.finished_at,
@@ -138,10 +166,22 @@ begin
               then coalesce(h.hold, case when q.state is null then h.stop end)
           end
         )::text as node
-      from placed as p
-      join unnest(v_ids, v_progress) as k (id, progress) on k.id = p.id
-      join public.jobs as j on j.id = p.id
-      left join app.job_queue as q on q.job_id = j.id
+      from unnest(v_tree.ids, v_tree.depths, v_tree.paths, v_progress)
+        as p (id, depth, path, progress)
+      cross join lateral (
+        select
+          n.id, n.key, n.type, n.status, n.created_at, n.started_at, n.finished_at, n.error_slug,
+          n.error_message
+        from public.jobs as n
+        where n.id = any (array[p.id])
+        offset 0
+      ) as j
+      left join lateral (
+        select n.status, n.claimed_at, n.lane_id, n.state
+        from app.job_queue as n
+        where n.job_id = any (array[p.id])
+        offset 0
+      ) as q on true
       left join held as h on h.id = q.lane_id
       window by_path as (order by p.path)
     )

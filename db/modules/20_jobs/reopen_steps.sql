@@ -13,16 +13,25 @@ declare
   v_alone_ids bigint[];
 begin
   -- Steps that did not complete, and all steps above them, whose own work stays done.
-  with recursive reopened as (
+  with recursive broken as materialized (
     select j.id, j.parent_id
     from public.jobs as j
-    -- Index lookups even on an empty table: ADR 8.
+    -- Index lookups even on an empty table, here and below: ADR 8.
     where j.root_id = any (array[reopen_steps.run_id])
       and j.status in ('failed', 'skipped', 'cancelled')
+  ),
+  reopened as (
+    select b.id, b.parent_id
+    from broken as b
     union
     select p.id, p.parent_id
     from reopened as r
-    join public.jobs as p on p.id = any (array[r.parent_id])
+    cross join lateral (
+      select j.id, j.parent_id
+      from public.jobs as j
+      where j.id = any (array[r.parent_id])
+      offset 0
+    ) as p
   )
   select array_agg(r.id) into v_ids
   from reopened as r;

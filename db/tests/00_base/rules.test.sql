@@ -304,7 +304,7 @@ select set_eq(
   $$,
   array[
     -- A whole run at once: hash joins stay on.
-    'app.retry_job',
+    'app.retry_job', 'app.job_tree', 'app.job_graph',
     -- Rows of deleted users and runs.
     'app.tg_users__delete_runs', 'app.tg_runs__delete_steps', 'app.tg_users__delete_dramas',
     'app.tg_users__delete_media_days', 'app.delete_finished_runs',
