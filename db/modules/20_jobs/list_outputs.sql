@@ -17,9 +17,14 @@ begin
     union all
     select c.id, t.path || c.key, c.collects, c.output_bytes
     from tree as t
-    -- Index lookup even on an empty table: ADR 8.
-    join public.jobs as c on c.parent_id = any (array[t.id])
-    where t.collects and c.status in ('completed', 'failed')
+    -- One index lookup per step that collects, even on an empty table: ADR 8.
+    cross join lateral (
+      select j.id, j.key, j.collects, j.output_bytes
+      from public.jobs as j
+      where j.parent_id = any (array[t.id]) and j.status in ('completed', 'failed')
+      offset 0
+    ) as c
+    where t.collects
   )
   select
     t.id,

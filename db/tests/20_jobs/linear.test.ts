@@ -196,6 +196,34 @@ test.each(Object.keys(shapes))('%s', { timeout: 60_000 }, async (name) => {
 })
 
 test.each(Object.keys(statistics))(
+  'the levels above a step are counted without reading its run, with %s',
+  async (knowledge) => {
+    const measureLevels = async (n: number) => {
+      const { client, rows } = await watch()
+      try {
+        const { spec } = (shapes['a deep tree'] as (n: number) => Shape)(n)
+        await load(client, statistics[knowledge] as (typeof statistics)[string], () =>
+          client.query('select app.submit_run($1, null, null)', [JSON.stringify(spec)]),
+        )
+        // The settings of worker.exchange_steps, which calls it.
+        await client.query(
+          'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off',
+        )
+        const last = await client.query('select max(id) as id from jobs')
+        rows()
+        const answer = await client.query('select app.count_levels($1) as levels', [last.rows[0].id])
+        expect(answer.rows[0].levels).toBe(51)
+        return rows()
+      } finally {
+        await client.end()
+      }
+    }
+    const few = await measureLevels(200)
+    expect(await measureLevels(800), `after ${few} rows`).toBeLessThan(few + 100)
+  },
+)
+
+test.each(Object.keys(statistics))(
   'a submission reads neither the lanes of other owners nor earlier runs, with %s',
   async (knowledge) => {
     const gather = statistics[knowledge] as (typeof statistics)[string]
