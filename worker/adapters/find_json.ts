@@ -1,14 +1,24 @@
-/** How many characters are searched in all: a tenth of a second for a text full of brackets that never close. */
-const effortMax = 2 ** 23
+/** How many characters are searched in all: a twentieth of a second for a text full of brackets that never close. */
+const effortMax = 2 ** 22
+/** The effort of one piece, besides its characters: to parse it and to compare it with a schema. */
+const pieceEffort = 500
+/** How often a value may be encoded as the text of another one. */
+const levelsMax = 3
 
 /**
  * Finds the JSON object or array that `accept` takes in the text of a model, which may stand in a code fence, after an echo of
- * the schema, or before a tail. Tries the whole text first, then each balanced piece from the left; of two nested pieces the
- * outer one first. Returns what `accept` returned, or undefined if it took no piece.
+ * the schema, or before a tail, or may be encoded as a JSON string. Tries the whole text first, then each balanced piece from
+ * the left; of two nested pieces the outer one first. Returns what `accept` returned, or undefined if it took no piece. Texts
+ * in the value have no U+0000 and no half surrogate pair, which Postgres cannot store.
  */
-export function findJson<Value>(text: string, accept: (value: unknown) => Value | undefined): Value | undefined {
-  const whole = parse(text)
-  if (whole !== undefined) {
+export function findJson<Value>(
+  text: string,
+  accept: (value: unknown) => Value | undefined,
+  level = 0,
+): Value | undefined {
+  const whole = parse(withoutFence(text))
+  if (typeof whole === 'string' && level < levelsMax) return findJson(whole, accept, level + 1)
+  if (typeof whole === 'object') {
     const accepted = accept(whole)
     if (accepted !== undefined) return accepted
   }
@@ -16,10 +26,10 @@ export function findJson<Value>(text: string, accept: (value: unknown) => Value 
   const opening = /[{[]/g
   for (let found = opening.exec(text); found !== null && effort > 0; found = opening.exec(text)) {
     const end = findEnd(text, found.index)
-    effort -= (end ?? text.length) - found.index
+    effort -= (end ?? text.length) - found.index + pieceEffort
     if (end === undefined) continue
     const value = parse(text.slice(found.index, end))
-    const accepted = value === undefined ? undefined : accept(value)
+    const accepted = typeof value === 'object' ? accept(value) : undefined
     if (accepted !== undefined) return accepted
   }
   return undefined
@@ -51,12 +61,27 @@ function endOfString(text: string, start: number): number | undefined {
   return undefined
 }
 
-/** Returns an object or array, or undefined for any other text. */
-function parse(text: string): object | undefined {
+/** Returns an object, an array or a string; undefined for any other text. */
+function parse(text: string): object | string | undefined {
   try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? value : undefined
+    const value: unknown = isStorable(text) ? JSON.parse(text) : JSON.parse(text, clean)
+    return (typeof value === 'object' && value !== null) || typeof value === 'string' ? value : undefined
   } catch {
     return undefined
   }
+}
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !/\\u(0000|d[89a-f])/i.test(text)
+}
+
+function clean(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.replaceAll('\u0000', '').toWellFormed() : value
+}
+
+/** Returns the content of a text that is one code fence, else the text. */
+function withoutFence(text: string): string {
+  const trimmed = text.trim()
+  const begin = /^```\w*\s/.exec(trimmed)?.[0].length
+  return begin !== undefined && trimmed.endsWith('```') ? trimmed.slice(begin, -3) : trimmed
 }
