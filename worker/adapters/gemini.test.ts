@@ -277,10 +277,10 @@ describe('images and videos', () => {
       gemini.startVideo({ model: 'veo-3.1-generate-preview', prompt: 'It turns', image, signal: never })
     const operation = await start()
     expect(operation).toContain('operations/')
-    const polls: (string | undefined)[] = []
+    const polls: unknown[] = []
     while (polls.at(-1) === undefined) polls.push(await gemini.pollVideo({ operation, signal: never }))
     expect(polls.slice(0, -1)).toEqual([undefined, undefined])
-    const video = await gemini.loadVideo({ uri: polls.at(-1) ?? '', signal: never })
+    const video = await gemini.loadVideo({ uri: String(polls.at(-1)), signal: never })
     expect(video.mimeType).toBe('video/mp4')
     expect(await fileTypeFromBuffer(video.bytes)).toMatchObject({ mime: 'video/mp4' })
     standIn.behave({ videoPolls: 1, faults: [{ kind: 'safety', every: 1, path: 'operations' }] })
@@ -498,6 +498,48 @@ describe('malformed answers', () => {
     if (said instanceof Error) expect(inspect(said, { depth: 9, showHidden: true })).not.toContain(key)
   })
 
+  test.each([
+    ['with an empty body that is called JSON', 503, '', 'provider_unavailable'],
+    ['with a page that is called JSON', 429, '<html>', 'provider_busy'],
+    ['with the status 200', 200, JSON.stringify({ error: { code: 429, message: 'Quota.' } }), 'provider_busy'],
+    ['in a list with the status 200', 200, JSON.stringify([{ error: { code: 503 } }]), 'provider_unavailable'],
+  ])('a refusal %s is retried as what it says', async (_what, status, body, slug) => {
+    answer = (_request, response) => response.writeHead(status, { 'content-type': 'application/json' }).end(body)
+    for (const [, call] of calls) await expect(call()).rejects.toMatchObject({ slug, isPermanent: false })
+  })
+
+  test.each([
+    ['in a list', (body: string) => `[${body}]`],
+    ['after a byte order mark', (body: string) => `\ufeff${body}`],
+  ])('a paid answer is used: %s', async (_what, wrap) => {
+    text(wrap(JSON.stringify(part({ text: '{"a":"b"}' }))), 'application/json')
+    expect((await asking.writeJson()).value).toEqual({ a: 'b' })
+  })
+
+  test('every request keeps the path of GEMINI_BASE_URL, as a gateway needs it', async () => {
+    const paths: unknown[] = []
+    answer = (request, response) => {
+      paths.push(request.url)
+      response.end('{"name":"models/m/operations/1"}')
+    }
+    for (const GEMINI_BASE_URL of [`${base}/gateway`, `${base}/gateway/`]) {
+      const behind = createGemini({
+        GEMINI_API_KEY: key,
+        GEMINI_BASE_URL,
+        GEMINI_VIDEO_POLL_SECONDS: 1,
+        GEMINI_VIDEO_HOSTS: [],
+        GEMINI_TIMEOUT_SECONDS: 5,
+      })
+      await behind.drawImage({ model: 'm', prompt: 'x', signal: never }).catch(() => {})
+      const operation = await behind.startVideo({ model: 'm', prompt: 'x', signal: never })
+      await behind.pollVideo({ operation, signal: never })
+    }
+    const expected = ['m:generateContent', 'm:predictLongRunning', 'm/operations/1'].map(
+      (path) => `/gateway/v1beta/models/${path}`,
+    )
+    expect(paths).toEqual([...expected, ...expected])
+  })
+
   test('an invalid key is reported as a fault of the server, not of the prompt', async () => {
     const details = [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' }]
     json({ error: { code: 400, message: 'API key not valid.', details } }, 400)
@@ -528,6 +570,27 @@ describe('malformed answers', () => {
     await expect(asking.drawImage()).rejects.toMatchObject(unusable)
   })
 
+  test.each([
+    ['without padding', { inlineData: { data: makePng('x').toString('base64').replace(/=+$/, '') } }],
+    ['in base64 for URLs', { inlineData: { data: makePng('x').toString('base64url') } }],
+    [
+      'in lines',
+      {
+        inlineData: {
+          data: makePng('x')
+            .toString('base64')
+            .replace(/(.{76})/g, '$1\n'),
+        },
+      },
+    ],
+    ['as a data URL', { inlineData: { data: `data:image/png;base64,${makePng('x').toString('base64')}` } }],
+    ['with another spelling', { inline_data: { mime_type: 'image/png', data: makePng('x').toString('base64') } }],
+  ])('a paid image is used: %s', async (_what, drawn) => {
+    const thought = { thought: true, inlineData: { mimeType: 'image/png', data: 'AAAA' } }
+    json({ candidates: [{ content: { parts: [thought, { inlineData: { data: '' } }, drawn] }, finishReason: 'STOP' }] })
+    expect((await asking.drawImage()).bytes.equals(makePng('x'))).toBe(true)
+  })
+
   test('the bytes of an image decide its type', async () => {
     json(part({ inlineData: { mimeType: 'image/jpeg', data: makePng('x').toString('base64') } }))
     expect(await asking.drawImage()).toMatchObject({ mimeType: 'image/png' })
@@ -547,6 +610,12 @@ describe('malformed answers', () => {
       json({ name: 'x', done: true, response: { generateVideoResponse: { generatedSamples: [{ video: { uri } }] } } })
       await expect(asking.pollVideo(), uri).rejects.toMatchObject(unusable)
       await expect(other.loadVideo({ uri, signal: never }), uri).rejects.toMatchObject(unusable)
+    }
+    json({ name: 'x', done: true, response: { generatedSamples: [{ video: { uri: 'gs://bucket/x.mp4' } }] } })
+    await expect(asking.pollVideo()).rejects.toMatchObject({ slug: 'video_host_refused', isPermanent: true })
+    for (const status of [400, 416]) {
+      json({ error: { code: status, message: 'No.' } }, status)
+      await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject(unusable)
     }
     answer = (_request, response) => response.writeHead(302, { location: 'data:video/mp4;base64,AAAA' }).end()
     await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject(unusable)
@@ -777,6 +846,12 @@ describe('malformed answers', () => {
     ['2026-07-01T06:59:00Z', '2026-07-01T07:00:00Z'],
   ])('the day of Gemini that has %s ends at %s', (now, end) => {
     expect(findDayEndInMs(Date.parse(now))).toBe(Date.parse(end) - Date.parse(now))
+  })
+
+  test('a video in the answer itself is used', async () => {
+    const samples = [{ video: { encodedVideo: mp4.toString('base64'), encoding: 'video/mp4' } }]
+    json({ name: 'x', done: true, response: { generateVideoResponse: { generatedSamples: samples } } })
+    expect(await asking.pollVideo()).toEqual({ bytes: mp4, mimeType: 'video/mp4' })
   })
 
   test.each([

@@ -1,4 +1,4 @@
-import { ApiError, GenerateVideosOperation, GoogleGenAI } from '@google/genai'
+import { GoogleGenAI } from '@google/genai'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
 import { StepError } from '../outcomes/outcome.ts'
@@ -6,20 +6,19 @@ import { toText, walkErrors } from '../shared/serialize_error.ts'
 import { TimeoutError, within } from '../shared/within.ts'
 import {
   askForLess,
-  check,
   ended,
   explain,
-  explainVideo,
   type GeminiUsage,
   isMalformed,
   notLost,
-  operations,
   type Part,
   permanent,
   readAnswer,
   readJson,
   unreadable,
 } from './gemini_answers.ts'
+import { readOperation, readStarted } from './gemini_operations.ts'
+import { RefusedError } from './gemini_refusals.ts'
 import { loosenSchema } from './loosen_schema.ts'
 import { requireVideoHost, videoHosts } from './video_hosts.ts'
 
@@ -67,10 +66,10 @@ export type Gemini = {
   /** Starts a video, optionally from a first image. Returns the name of the operation, which is all that a poll needs. */
   startVideo(request: { model: string; prompt: string; image?: Picture; signal: AbortSignal }): Promise<string>
   /**
-   * Returns the URI of the video, or undefined while Gemini makes it. A failure that ends the operation drops the state of its
-   * step. After `video_failed`, another operation may succeed.
+   * Returns the URI of the video, or the video itself if the answer has it, or undefined while Gemini makes it. A failure that
+   * ends the operation drops the state of its step. After `video_failed`, another operation may succeed.
    */
-  pollVideo(request: { operation: string; signal: AbortSignal }): Promise<string | undefined>
+  pollVideo(request: { operation: string; signal: AbortSignal }): Promise<string | Picture | undefined>
   /** Loads a video by the URI from {@link pollVideo}. */
   loadVideo(request: { uri: string; signal: AbortSignal }): Promise<Picture>
   /** How long to wait between two polls of a video. */
@@ -136,15 +135,29 @@ export function createGemini(config: GeminiConfig): Gemini {
 
   /**
    * Fetches an answer as a whole, so that only its form can fail later. Refuses redirects, because they would get the key, and
-   * bodies that are not a JSON object, such as the page of a proxy.
+   * bodies that are not a JSON object, such as the page of a proxy. Throws a RefusedError for a refusal, also for one that a
+   * proxy sends with status 200.
    */
   async function ask(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const { response, text } = await reach(async () => {
       const response = await fetch(input, { ...init, redirect: 'error' })
       return { response, text: await readText(response) }
     })
-    if (response.ok && !isJsonObject(text)) throw unreadable('it is not a JSON object')
-    return new Response(text || null, { status: response.status, headers: response.headers })
+    if (!response.ok) throw new RefusedError(response.status, text, response.headers)
+    const answer = readObject(text)
+    if (answer === undefined) throw unreadable('it is not a JSON object')
+    const status = refusals.safeParse(answer).data?.error.code
+    if (status !== undefined && !('name' in answer)) throw new RefusedError(status, text, response.headers)
+    return new Response(/^\s*\{/.test(text) ? text : JSON.stringify(answer), {
+      headers: { 'content-type': 'application/json' },
+    })
+  }
+
+  /** Makes a request of which the SDK has no method, or has only one that loses a part of the answer. */
+  async function askFor(path: string, init: RequestInit): Promise<unknown> {
+    const headers = { 'content-type': 'application/json', 'x-goog-api-key': apiKey ?? '' }
+    const url = new URL(`${baseUrl.replace(/\/+$/, '')}/${apiVersion}/${path}`)
+    return (await ask(url, { ...init, headers })).json()
   }
 
   /** Reads the body without the key: of an answer all of it or none, of a refusal the beginning. */
@@ -152,14 +165,8 @@ export function createGemini(config: GeminiConfig): Gemini {
     const bytes = response.ok
       ? await readBody(response, answerMaxBytes, () => unreadable(`it has more than ${answerMaxBytes / 2 ** 20} MiB`))
       : await readBody(response, refusalMaxBytes)
-    return withoutKey(bytes.toString('utf8'))
-  }
-
-  /** Returns the text of an answer; throws the SDK's kind of error for a refusal. */
-  async function requireOk(response: Response): Promise<string> {
-    const text = await readText(response)
-    if (!response.ok) throw new ApiError({ status: response.status, message: text.slice(0, 20_000) })
-    return text
+    // Without the byte order mark that some proxies write.
+    return withoutKey(new TextDecoder().decode(bytes))
   }
 
   async function generate(request: {
@@ -167,7 +174,7 @@ export function createGemini(config: GeminiConfig): Gemini {
     parts: object[]
     config: object
     signal: AbortSignal
-  }): Promise<{ parts: Part[]; usage: GeminiUsage }> {
+  }): Promise<{ answers: Part[][]; usage: GeminiUsage }> {
     const { model, parts, config, signal } = request
     const send = async (abortSignal: AbortSignal) => {
       const contents = [{ role: 'user', parts }]
@@ -195,77 +202,50 @@ export function createGemini(config: GeminiConfig): Gemini {
           },
           signal,
         })
-      const { parts, usage } = await ask(strict).catch((error: unknown) => {
+      const { answers, usage } = await ask(strict).catch((error: unknown) => {
         if (!isMalformed(error)) throw error
         return ask(loosenSchema(strict)).catch((error: unknown) => {
           throw isMalformed(error) ? askForLess(error) : error
         })
       })
-      const text = parts.flatMap((part) => (part.thought ? [] : [part.text ?? ''])).join('')
-      return { value: readJson(withoutKey(text), schema), usage }
+      const texts = answers.map((parts) => parts.flatMap((part) => (part.thought ? [] : [part.text ?? ''])).join(''))
+      return { value: readJson(withoutKey(texts.join('\n')), schema), usage }
     },
 
     async drawImage({ model, prompt, references = [], signal }) {
-      const { parts, usage } = await generate({
+      const { answers, usage } = await generate({
         model,
         parts: [...references.map(toPart), { text: prompt }],
         config: { responseModalities: ['IMAGE'] },
         signal,
       })
-      const drawn = parts.find((part) => part.inlineData && !part.thought)?.inlineData
-      if (!drawn) throw unreadable('it has no image')
-      return { ...(await look(Buffer.from(drawn.data, 'base64'), /^image\/(png|jpeg|webp)$/)), usage }
+      const drawn = answers.flat().flatMap(({ thought, data }) => (thought || data === undefined ? [] : [data]))
+      if (drawn.length === 0) throw unreadable('it has no image')
+      return { ...(await lookForFirst(drawn, /^image\/(png|jpeg|webp)$/)), usage }
     },
 
     // Without the SDK, which starts videos on Google's enterprise platform only, although it polls them here.
     async startVideo({ model, prompt, image, signal }) {
-      return callGemini(
-        signal,
-        async (abortSignal) => {
-          const response = await ask(
-            new URL(`/${apiVersion}/models/${encodeURIComponent(model)}:predictLongRunning`, baseUrl),
-            {
-              method: 'POST',
-              headers: { 'content-type': 'application/json', 'x-goog-api-key': apiKey ?? '' },
-              body: JSON.stringify({
-                instances: [
-                  {
-                    prompt,
-                    ...(image && {
-                      image: { bytesBase64Encoded: image.bytes.toString('base64'), mimeType: image.mimeType },
-                    }),
-                  },
-                ],
-              }),
-              signal: abortSignal,
-            },
-          )
-          return check(operations, JSON.parse(await requireOk(response))).name
-        },
-        model,
-      )
+      const start = async (abortSignal: AbortSignal) => {
+        const first = image && { bytesBase64Encoded: image.bytes.toString('base64'), mimeType: image.mimeType }
+        const body = JSON.stringify({ instances: [{ prompt, ...(first && { image: first }) }] })
+        const path = `models/${encodeURIComponent(model)}:predictLongRunning`
+        return readStarted(await askFor(path, { method: 'POST', body, signal: abortSignal }))
+      }
+      return callGemini(signal, start, model)
     },
 
+    // Without the SDK, which reads a video from one of several places only. A video that is overlooked is bought again.
     pollVideo: ({ operation, signal }) =>
       callGemini(signal, async (abortSignal) => {
-        const asked = new GenerateVideosOperation()
-        asked.name = operation
-        const { done, error, response } = check(
-          operations,
-          await client.operations.getVideosOperation({ operation: asked, config: { abortSignal } }).catch(notLost),
-        )
-        if (error) throw explainVideo(error)
-        if (!done) return undefined
-        const uri = response?.generatedVideos?.[0]?.video?.uri
-        if (uri) return uri
-        const [reason = response?.raiMediaFilteredCount ? 'a filter of Gemini removed it.' : undefined] =
-          response?.raiMediaFilteredReasons ?? []
-        if (reason !== undefined) {
-          throw ended('provider_refused', `Gemini could not make the video: ${reason.slice(0, 500)}`)
-        }
-        throw new StepError('video_failed', 'Gemini finished without a video and without a reason.', {
-          dropsState: true,
-        })
+        const found = readOperation(await askFor(operation, { signal: abortSignal }).catch(notLost))
+        if (found === undefined) return undefined
+        if ('data' in found) return lookForFirst([found.data], /^video\//)
+        const url = readUrl(found.uri)
+        // Google's cloud storage, which no retry can load.
+        if (url.protocol === 'gs:') requireVideoHost(url, { baseUrl, hosts })
+        if (!/^https?:$/.test(url.protocol)) throw unreadable('the URL of its video is invalid')
+        return found.uri
       }),
 
     loadVideo: ({ uri, signal }) =>
@@ -293,7 +273,9 @@ export function createGemini(config: GeminiConfig): Gemini {
             await response.body?.cancel()
             throw unreadable(`its video cannot be loaded (${response.status})`)
           }
-          if (!response.ok) await requireOk(response).catch(notLost)
+          if (!response.ok) {
+            throw explainLoad(new RefusedError(response.status, await readText(response), response.headers))
+          }
           // The content type is ignored, because a proxy may declare its page a video.
           const bytes = await reach(() =>
             readBody(response, videoMaxBytes, () =>
@@ -317,13 +299,43 @@ async function reach<Result>(call: () => Promise<Result>): Promise<Result> {
   }
 }
 
-function isJsonObject(text: string): boolean {
+/** An error in the form of an answer. Statuses begin at 400, so an operation's code of google.rpc.Code is none. */
+const refusals = z.object({ error: z.object({ code: z.int().min(400).max(599) }) })
+
+/** Says why a video cannot be loaded from Gemini: the operation may be lost, but nothing in the request can be refused. */
+function explainLoad(error: RefusedError): StepError {
+  try {
+    return notLost(error)
+  } catch (thrown) {
+    const failure = explain(thrown)
+    return failure.slug === 'provider_refused'
+      ? unreadable(`its video cannot be loaded (${error.status})`, error)
+      : failure
+  }
+}
+
+/** Returns an object, also the only one of a list, as streamed answers have it; undefined for any other text. */
+function readObject(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
+    const [only, ...others] = Array.isArray(value) ? value : [value]
+    return typeof only === 'object' && only !== null && !Array.isArray(only) && others.length === 0 ? only : undefined
   } catch {
-    return false
+    return undefined
   }
+}
+
+/** Returns the first file that has a wanted type. Reads base64 in all of its alphabets, with or without padding. */
+async function lookForFirst(files: string[], wanted: RegExp): Promise<Picture> {
+  let failure: unknown
+  for (const data of files) {
+    try {
+      return await look(Buffer.from(data.replace(/^data:[^,]{0,100},/, ''), 'base64'), wanted)
+    } catch (error) {
+      failure ??= error
+    }
+  }
+  throw failure
 }
 
 /** Returns a file with the type that its bytes have, if that is a wanted one. */

@@ -1,8 +1,8 @@
-import { ApiError } from '@google/genai'
 import { z } from 'zod'
 import { StepError } from '../outcomes/outcome.ts'
 import { describeIssues } from '../shared/describe_issues.ts'
 import { findJson } from './find_json.ts'
+import { type Refusal, RefusedError, readRefusal } from './gemini_refusals.ts'
 
 // Interprets Gemini's answers: checks their form, and says why one failed and whether another attempt may succeed.
 
@@ -11,33 +11,52 @@ export type GeminiUsage = { model: string; input_tokens: number; output_tokens: 
 
 /** The first delay when Gemini is busy and does not say for how long. */
 const busyMs = 5000
-const retryMaxSeconds = 600
 
-/** Never rejects an answer because of its token counts, because the answer is already paid for. */
-const tokens = z.number().nonnegative().max(Number.MAX_SAFE_INTEGER).transform(Math.round).catch(0)
+/**
+ * Never rejects an answer because of its token counts, because the answer is already paid for. Proxies write counts as texts,
+ * as JSON does with 64-bit integers.
+ */
+const tokens = z
+  .preprocess(
+    (count) => (typeof count === 'string' && /^\d+$/.test(count) ? Number(count) : count),
+    z.number().nonnegative().max(Number.MAX_SAFE_INTEGER).transform(Math.round),
+  )
+  .catch(0)
+
+/** A file in an answer. Its bytes decide its type, so `mimeType` is not read. */
+const file = z
+  .object({ data: z.string().min(1) })
+  .optional()
+  .catch(undefined)
+
+/** A part, or a field of it, of a form that is not used is left out, because the other parts are paid for, too. */
+const part = z
+  .object({
+    text: z.string().optional().catch(undefined),
+    thought: z.boolean().optional().catch(undefined),
+    inlineData: file,
+    inline_data: file,
+  })
+  .transform(({ inlineData, inline_data, ...one }): Part => ({ ...one, data: (inlineData ?? inline_data)?.data }))
+  .catch({})
+
+const candidate = z
+  .object({
+    content: z
+      .object({ parts: z.array(part).catch([]) })
+      .nullish()
+      .catch(undefined),
+    finishReason: z.coerce.string().nullish().catch(undefined),
+  })
+  .nullable()
+  .catch(null)
 
 const answers = z.object({
-  candidates: z
-    .array(
-      z.object({
-        content: z
-          .object({
-            parts: z
-              .array(
-                z.object({
-                  text: z.string().nullish(),
-                  thought: z.boolean().nullish(),
-                  inlineData: z.object({ mimeType: z.string(), data: z.base64() }).nullish(),
-                }),
-              )
-              .nullish(),
-          })
-          .nullish(),
-        finishReason: z.string().nullish(),
-      }),
-    )
-    .nullish(),
-  promptFeedback: z.object({ blockReason: z.string().nullish() }).nullish(),
+  candidates: z.array(candidate).nullish(),
+  promptFeedback: z
+    .object({ blockReason: z.string().nullish(), blockReasonMessage: z.string().nullish().catch(undefined) })
+    .nullish()
+    .catch(undefined),
   usageMetadata: z
     .object({
       promptTokenCount: tokens,
@@ -48,82 +67,61 @@ const answers = z.object({
     .catch(undefined),
 })
 
-export const operations = z.object({
-  name: z.string().min(1),
-  done: z.boolean().nullish(),
-  error: z.object({ message: z.string().nullish(), code: z.number().nullish() }).nullish(),
-  response: z
-    .object({
-      generatedVideos: z
-        .array(z.object({ video: z.object({ uri: z.url({ protocol: /^https?$/ }).nullish() }).nullish() }))
-        .nullish(),
-      raiMediaFilteredCount: z.number().nullish(),
-      raiMediaFilteredReasons: z.array(z.string()).nullish(),
-    })
-    .nullish(),
-})
-
-/** A quota that is spent, as google.rpc.QuotaFailure lists it. */
-const violation = z.object({
-  quotaId: z.string().catch(''),
-  quotaValue: z.coerce.string().optional().catch(undefined),
-  quotaDimensions: z.object({ model: z.string().optional() }).optional().catch(undefined),
-})
-
-/** Gemini's own error, which is inside the message of the SDK's ApiError. */
-const refusals = z.object({
-  error: z.object({
-    message: z.string().optional(),
-    details: z
-      .array(
-        z.looseObject({
-          '@type': z.unknown().optional(),
-          reason: z.unknown().optional(),
-          retryDelay: z.unknown().optional(),
-          violations: z.array(violation).optional().catch(undefined),
-        }),
-      )
-      .optional(),
-  }),
-})
-
+/** A text, or a file in base64. */
 export type Part = {
-  text?: string | null | undefined
-  thought?: boolean | null | undefined
-  inlineData?: { mimeType: string; data: string } | null | undefined
+  text?: string | undefined
+  thought?: boolean | undefined
+  data?: string | undefined
 }
 
-/** Returns the parts of an answer and its cost; throws when Gemini refused, or cut the answer off. */
-export function readAnswer(model: string, answer: unknown): { parts: Part[]; usage: GeminiUsage } {
+/**
+ * Returns the parts of each finished candidate and the cost; throws if there is none, because Gemini refused, or cut the answer
+ * off.
+ */
+export function readAnswer(model: string, answer: unknown): { answers: Part[][]; usage: GeminiUsage } {
   const { candidates, promptFeedback, usageMetadata: cost } = check(answers, answer)
-  if (promptFeedback?.blockReason) {
-    throw permanent(
-      'prompt_blocked',
-      `Gemini refuses the prompt: ${inWords(promptFeedback.blockReason)}. Change the prompt.`,
-    )
-  }
-  const [candidate] = candidates ?? []
-  if (candidate === undefined) throw unreadable('it is empty')
-  const finishReason = candidate.finishReason ?? 'STOP'
-  if (policies.has(finishReason)) {
-    throw permanent(
-      'provider_refused',
-      `Gemini refuses to answer: ${inWords(finishReason)}. Change the text or the prompt.`,
-    )
-  }
-  // A loop of the model, mostly. The same request often gets a whole answer the next time.
-  if (finishReason === 'MAX_TOKENS') {
-    throw new StepError('answer_truncated', 'The answer is longer than the model allows. Request less text.')
-  }
-  if (finishReason !== 'STOP') throw unreadable(`it ended with “${inWords(finishReason)}”`)
+  const given = (candidates ?? []).filter((one) => one !== null)
+  const finished = given.filter(({ finishReason }) => readReason(finishReason) === 'STOP')
+  const parts = finished.flatMap(({ content }) => (content?.parts.length ? [content.parts] : []))
+  if (parts.length === 0) throw explainNothing(given[0], promptFeedback ?? {})
   return {
-    parts: candidate.content?.parts ?? [],
+    answers: parts,
     usage: {
       model,
       input_tokens: cost?.promptTokenCount ?? 0,
       output_tokens: (cost?.candidatesTokenCount ?? 0) + (cost?.thoughtsTokenCount ?? 0),
     },
   }
+}
+
+/** Says why an answer has no finished candidate with parts. */
+function explainNothing(
+  first: z.output<typeof candidate> | undefined,
+  feedback: { blockReason?: string | null | undefined; blockReasonMessage?: string | null | undefined },
+): StepError {
+  const blocked = feedback.blockReason?.toUpperCase() ?? ''
+  if (blocked !== '' && blocked !== 'BLOCK_REASON_UNSPECIFIED') {
+    const reason = feedback.blockReasonMessage?.slice(0, 300) || `${inWords(blocked)}.`
+    return permanent('prompt_blocked', `Gemini refuses the prompt: ${reason} Change the prompt.`)
+  }
+  if (!first) return unreadable('it is empty')
+  const finishReason = readReason(first.finishReason)
+  if (policies.has(finishReason)) {
+    return permanent(
+      'provider_refused',
+      `Gemini refuses to answer: ${inWords(finishReason)}. Change the text or the prompt.`,
+    )
+  }
+  // A loop of the model, mostly. The same request often gets a whole answer the next time.
+  if (finishReason === 'MAX_TOKENS') {
+    return new StepError('answer_truncated', 'The answer is longer than the model allows. Request less text.')
+  }
+  return unreadable(finishReason === 'STOP' ? 'it has no parts' : `it ended with “${inWords(finishReason)}”`)
+}
+
+/** Without a reason, a candidate is finished. */
+function readReason(finishReason: string | null | undefined): string {
+  return finishReason?.toUpperCase() || 'STOP'
 }
 
 /** The finish reasons that name a policy. The same prompt gets the same refusal; every other reason may be chance. */
@@ -167,11 +165,11 @@ export function check<Schema extends z.ZodType>(schema: Schema, value: unknown):
 export function explain(error: unknown, model?: string): StepError {
   if (error instanceof StepError) return error
   // The SDK throws other errors when an answer has an unknown form.
-  if (!(error instanceof ApiError)) return unreadable('its form is unknown', error)
+  if (!(error instanceof RefusedError)) return unreadable('its form is unknown', error)
   const { status } = error
-  const said = readRefusal(error.message)
+  const said = readRefusal(error)
   if (status === 429) return explainQuota(said, model, error)
-  if ([408, 500, 502, 503, 504].includes(status)) {
+  if (isTransient(status)) {
     return new StepError('provider_unavailable', `Gemini does not answer at the moment (${status}).`, {
       cause: error,
       ...(said.retryInMs !== undefined && { retryInMs: said.retryInMs }),
@@ -185,22 +183,30 @@ export function explain(error: unknown, model?: string): StepError {
   return permanent('provider_refused', `Gemini refuses the request (${status}): ${said.message}`, error)
 }
 
+/**
+ * Whether the same request may succeed later: timeouts, conflicts, requests that were cancelled on the way (499), and every
+ * failure of a server or of a proxy (520 to 529), but not a method that the server does not implement (501).
+ */
+function isTransient(status: number): boolean {
+  return [408, 409, 425, 499].includes(status) || (status >= 500 && status !== 501)
+}
+
 /** Says which quota a 429 means: one that this server does not have, the quota of a day, or that of a minute. */
-function explainQuota(said: Refusal, asked: string | undefined, cause: ApiError): StepError {
-  const missing = said.violations.find(({ quotaValue }) => quotaValue === '0')
-  if (missing !== undefined || /\blimit: 0\b/.test(said.message)) {
-    const model = missing?.quotaDimensions?.model ?? asked ?? 'this model'
+function explainQuota(said: Refusal, asked: string | undefined, cause: RefusedError): StepError {
+  const missing = said.quotas.find(({ value }) => value !== '' && Number(value) === 0)
+  if (missing !== undefined || said.missingModel !== undefined) {
+    const model = missing?.model ?? (said.missingModel || asked || 'this model')
     return permanent(
       'provider_quota_missing',
       `The Gemini account of this server has no quota for ${model}. Use another model, or tell the operator.`,
       cause,
     )
   }
-  if (said.violations.some(({ quotaId }) => quotaId.includes('PerDay'))) {
+  if (said.quotas.some(({ name }) => /per[_ ]?day|daily/i.test(name))) {
     return new StepError(
       'provider_day_spent',
       'The Gemini account of this server has used up its quota of the day. Steps of this kind continue tomorrow.',
-      { cause, dayEndsInMs: findDayEndInMs(Date.now()) },
+      { cause, dayEndsInMs: findRestInMs(said.nowMs) },
     )
   }
   return new StepError('provider_busy', 'Gemini accepts no more requests at the moment.', {
@@ -217,13 +223,24 @@ const pacificTime = new Intl.DateTimeFormat('en-US', {
   second: 'numeric',
 })
 
+/**
+ * Returns how long to rest when the quota of a day is spent: until that day ends. In the first minutes of a day the quota of
+ * the day before may still count, because clocks differ. A rest until the next midnight would then lose a whole day.
+ */
+export function findRestInMs(nowMs: number): number {
+  return sinceMidnight(nowMs) < dayBeginsMs ? dayBeginsMs : findDayEndInMs(nowMs)
+}
+
+const dayBeginsMs = 300_000
+
+function sinceMidnight(ms: number): number {
+  const parts = Object.fromEntries(pacificTime.formatToParts(ms).map(({ type, value }) => [type, Number(value)]))
+  return (((parts['hour'] ?? 0) * 60 + (parts['minute'] ?? 0)) * 60 + (parts['second'] ?? 0)) * 1000
+}
+
 /** Returns in how many milliseconds Gemini's quotas of the day begin again: at midnight, Pacific time. */
 export function findDayEndInMs(nowMs: number): number {
   const day = 86_400_000
-  const sinceMidnight = (ms: number) => {
-    const parts = Object.fromEntries(pacificTime.formatToParts(ms).map(({ type, value }) => [type, Number(value)]))
-    return (((parts['hour'] ?? 0) * 60 + (parts['minute'] ?? 0)) * 60 + (parts['second'] ?? 0)) * 1000
-  }
   const left = day - sinceMidnight(nowMs) - (nowMs % 1000)
   // On a day with 23 or 25 hours the clock shows another time than midnight then.
   const off = sinceMidnight(nowMs + left)
@@ -235,63 +252,28 @@ export function isMalformed(error: unknown): error is StepError {
   return (
     error instanceof StepError &&
     error.slug === 'provider_refused' &&
-    error.cause instanceof ApiError &&
+    error.cause instanceof RefusedError &&
     error.cause.status === 400
   )
 }
 
 /** Adds what the owner of the step can do to the refusal of a request whose answer has a schema. */
-export function askForLess({ slug, message, cause }: StepError): StepError {
+export function askForLess(error: StepError): StepError {
+  const { slug, message, cause } = error
+  // The server is refused, not the request: for example its country, or an account without billing.
+  if (cause instanceof RefusedError && readRefusal(cause).status === 'FAILED_PRECONDITION') return error
   return permanent(slug, `${message} Ask for less in one request, such as fewer scenes or episodes.`, cause)
 }
 
 /**
- * Explains the failure of an operation by its code, one of google.rpc.Code: after 1 cancelled, 2 unknown, 4 deadline exceeded,
- * 8 resource exhausted, 10 aborted, 13 internal and 14 unavailable another operation may succeed.
+ * Gemini keeps operations and their files for some days only. Afterwards it answers 403, 404 or 410. A 403 because of the key
+ * or the account says nothing about the operation, so the operation continues when the operator has mended them.
  */
-export function explainVideo(error: NonNullable<z.output<typeof operations>['error']>): StepError {
-  const reason = `Gemini could not make the video: ${error.message?.slice(0, 500) ?? 'it gave no reason.'}`
-  if ([0, 1, 2, 4, 8, 10, 13, 14].includes(error.code ?? 0))
-    return new StepError('video_failed', reason, { dropsState: true })
-  return ended('provider_refused', reason)
-}
-
-/** Gemini keeps operations and their files for some days only. Afterwards it answers 403, 404 or 410. */
 export function notLost(error: unknown): never {
-  if (error instanceof ApiError && [403, 404, 410].includes(error.status)) {
+  if (error instanceof RefusedError && [403, 404, 410].includes(error.status) && !readRefusal(error).isServerRefused) {
     throw new StepError('video_failed', 'Gemini has lost the video.', { dropsState: true, cause: error })
   }
   throw error
-}
-
-type Refusal = {
-  message: string
-  isKeyInvalid: boolean
-  violations: z.output<typeof violation>[]
-  retryInMs?: number
-}
-
-function readRefusal(text: string): Refusal {
-  const none = { message: 'it gave no reason.', isKeyInvalid: false, violations: [] }
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    // For example the page of a proxy. The status says enough.
-    return none
-  }
-  const parsed = refusals.safeParse(value)
-  if (!parsed.success) return none
-  const { message, details = [] } = parsed.data.error
-  const delay = details.find((detail) => String(detail['@type']).endsWith('google.rpc.RetryInfo'))?.retryDelay
-  const seconds = Number(/^(\d+(?:\.\d+)?)s$/.exec(String(delay))?.[1] ?? 0)
-  return {
-    message: message?.slice(0, 500) ?? none.message,
-    isKeyInvalid: details.some(({ reason }) => reason === 'API_KEY_INVALID'),
-    violations: details.flatMap(({ violations = [] }) => violations),
-    // With less than a second a step would use up all its attempts in a moment. The upper limit bounds the wait.
-    ...(seconds >= 1 && { retryInMs: Math.ceil(Math.min(seconds, retryMaxSeconds) * 1000) }),
-  }
 }
 
 export function unreadable(reason: string, cause?: unknown): StepError {

@@ -15,7 +15,7 @@ const deps = {
 const id = '6f1f4d1e-50d5-4f0e-9c50-0d1f0a3e7b11'
 const input = { drama_id: id, target_id: id, kind: 'video', model: 'm', style: '', prompt: 'x', references: [] }
 
-/** Runs a turn on a worker whose clock differs from the clock of the database. Returns the state that the turn saves. */
+/** Runs a turn on a worker whose clock differs from the clock of the database. Returns the state that it saves, or its output. */
 async function turn(
   state: unknown,
   { atMs, apartMs = 0, failures = 0 }: { atMs: number; apartMs?: number; failures?: number },
@@ -30,8 +30,7 @@ async function turn(
       progress: () => {},
     } satisfies Step
     const result = await generateVideo(deps)(input, step)
-    expect(result).toBeInstanceOf(Reschedule)
-    return (result as Reschedule).state
+    return result instanceof Reschedule ? result.state : result
   } finally {
     vi.useRealTimers()
   }
@@ -74,6 +73,21 @@ test.each([
   const poll = vi.spyOn(deps.gemini, 'pollVideo').mockRejectedValueOnce(ended)
   const failure = { slug: 'video_failed', isPermanent, dropsState: true }
   await expect(turn(state, { atMs: 10_000, failures })).rejects.toMatchObject(failure)
+  poll.mockRestore()
+})
+
+test('a video that comes with the answer of a poll is stored without a download', async () => {
+  const state = await turn(null, { atMs: 0 })
+  const bytes = Buffer.from('video')
+  const poll = vi.spyOn(deps.gemini, 'pollVideo').mockResolvedValueOnce({ bytes, mimeType: 'video/mp4' })
+  const put = vi.fn(async () => 'https://cdn.example.com/v.mp4')
+  Object.assign(deps.media, { put })
+  await expect(turn(state, { atMs: 10_000 })).resolves.toEqual({
+    url: 'https://cdn.example.com/v.mp4',
+    mime_type: 'video/mp4',
+    bytes: 5,
+  })
+  expect(put).toHaveBeenCalledWith(expect.objectContaining({ dramaId: id, bytes, mimeType: 'video/mp4' }))
   poll.mockRestore()
 })
 

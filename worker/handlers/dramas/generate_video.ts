@@ -51,8 +51,8 @@ export default defineHandler({
     const started_at = clock === 'database' ? old.started_at : now()
     let video: Picture
     try {
-      const uri = await deps.gemini.pollVideo({ operation, signal })
-      if (uri === undefined) {
+      const found = await deps.gemini.pollVideo({ operation, signal })
+      if (found === undefined) {
         if (now() - started_at > maxMs) {
           throw new StepError('provider_timed_out', 'Gemini has not made the video within an hour.', {
             isPermanent: true,
@@ -64,7 +64,7 @@ export default defineHandler({
         return new Reschedule(state, deps.gemini.videoPollMs)
       }
       progress(0.9)
-      video = await deps.gemini.loadVideo({ uri, signal })
+      video = typeof found === 'string' ? await deps.gemini.loadVideo({ uri: found, signal }) : found
     } catch (error) {
       // A failed operation stays failed, so the next attempt starts another one, up to the third failure of the step.
       const isLast = Math.max(old.failed, context.failures) + 1 >= operationsMax
