@@ -299,7 +299,7 @@ async function reach<Result>(call: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** An error in the form of an answer. Statuses begin at 400, so an operation's code of google.rpc.Code is none. */
+/** An error in the form of an answer. Statuses begin at 400, above the codes of google.rpc.Code, which operations have. */
 const refusals = z.object({ error: z.object({ code: z.int().min(400).max(599) }) })
 
 /** Says why a video cannot be loaded from Gemini: the operation may be lost, but nothing in the request can be refused. */

@@ -18,7 +18,7 @@ test.each<[string, unknown]>([
   ['a file without a type', { inlineData: { data: 'AAAA' } }],
   ['a text that is a number', { text: 5 }],
   ['null', null],
-])('a paid text is read beside %s', (_what, part) => {
+])('a paid text is read if another part is %s', (_what, part) => {
   const [[first, second] = []] = read({ candidates: [candidate([part, { text: 'a' }])] })
   expect([first, second]).toEqual([undefined, 'a'])
 })

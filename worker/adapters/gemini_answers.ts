@@ -74,10 +74,7 @@ export type Part = {
   data?: string | undefined
 }
 
-/**
- * Returns the parts of each finished candidate and the cost; throws if there is none, because Gemini refused, or cut the answer
- * off.
- */
+/** Returns the parts of each finished candidate, and the cost. Throws if Gemini refused or cut off every candidate. */
 export function readAnswer(model: string, answer: unknown): { answers: Part[][]; usage: GeminiUsage } {
   const { candidates, promptFeedback, usageMetadata: cost } = check(answers, answer)
   const given = (candidates ?? []).filter((one) => one !== null)

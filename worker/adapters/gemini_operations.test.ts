@@ -29,7 +29,7 @@ test.each<[string, unknown]>([
 test.each([
   ['encodedVideo', { generateVideoResponse: { generatedSamples: [{ video: { encodedVideo: 'AAAA' } }] } }],
   ['bytesBase64Encoded', { videos: [{ bytesBase64Encoded: 'AAAA', mimeType: 'video/mp4' }] }],
-  ['bytes beside a place in a cloud storage', { videos: [{ gcsUri: 'gs://b/x.mp4', bytesBase64Encoded: 'AAAA' }] }],
+  ['bytes and a place in a cloud storage', { videos: [{ gcsUri: 'gs://b/x.mp4', bytesBase64Encoded: 'AAAA' }] }],
 ])('finds the bytes of a video: %s', (_what, response) => {
   expect(readOperation(done(response))).toEqual({ data: 'AAAA' })
 })
@@ -73,7 +73,7 @@ test.each<[string, unknown]>([
 
 test.each<[string, unknown, string]>([
   ['a count as a text', { generateVideoResponse: { raiMediaFilteredCount: '1' } }, 'filter'],
-  ['a reason that is no list', { generateVideoResponse: { raiMediaFilteredReasons: 'Faces.' } }, 'Faces.'],
+  ['a reason as a text', { generateVideoResponse: { raiMediaFilteredReasons: 'Faces.' } }, 'Faces.'],
   ['outside of generateVideoResponse', { raiMediaFilteredCount: 1, raiMediaFilteredReasons: ['Faces.'] }, 'Faces.'],
 ])('a filtered video is permanent: %s', (_what, response, said) => {
   const refused = { slug: 'provider_refused', isPermanent: true, dropsState: true }
@@ -81,7 +81,7 @@ test.each<[string, unknown, string]>([
 })
 
 test.each([[{}], [{ candidates: null }], [done('x')], [{ ...done({}), name: 5 }]])(
-  'an answer that is no operation keeps the operation: %j',
+  'an answer without the form of an operation keeps the operation: %j',
   (answer) => {
     const unusable = { slug: 'provider_answer_invalid', isPermanent: false, dropsState: false }
     expect(failure(answer)).toMatchObject(unusable)

@@ -54,7 +54,7 @@ export function readStarted(answer: unknown): string {
 export function readOperation(answer: unknown): { uri: string } | { data: string } | undefined {
   const { name, done, error, response } = check(operations, answer)
   // Proxies may leave the name out, but then something else must show that this is an operation.
-  if (!name && done == null && !error && !response) throw unreadable('it is no operation')
+  if (!name && done == null && !error && !response) throw unreadable('it has not the form of an operation')
   const parts = response ? [response, ...(response.generateVideoResponse ? [response.generateVideoResponse] : [])] : []
   if (done) {
     const found = parts.flatMap((part) => [...part.generatedSamples, ...part.generatedVideos, ...part.videos])

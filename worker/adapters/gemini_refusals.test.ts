@@ -65,13 +65,10 @@ test.each([
   expect(explain(refused(429, error(429, 'Quota', [retryInfo(delay)])))).toMatchObject({ retryInMs: ms })
 })
 
-test.each(['0s', 'nonsense', '-5s', '1e3s', '500ms', '', 7, null, {}])(
-  'the delay %j is none, so pauses grow',
-  (delay) => {
-    const failure = explain(refused(429, error(429, 'Quota', [retryInfo(delay)])))
-    expect(failure).toMatchObject({ slug: 'provider_busy', retryInMs: 5000, retryGrows: true })
-  },
-)
+test.each(['0s', 'nonsense', '-5s', '1e3s', '500ms', '', 7, null, {}])('pauses grow if the delay is %j', (delay) => {
+  const failure = explain(refused(429, error(429, 'Quota', [retryInfo(delay)])))
+  expect(failure).toMatchObject({ slug: 'provider_busy', retryInMs: 5000, retryGrows: true })
+})
 
 test.each([
   ['seconds', '9', 9000],
@@ -114,11 +111,11 @@ test.each([
 })
 
 const dayDetails: [string, unknown[]][] = [
-  ['beside the limit of a minute', [quota({ quotaId: minuteId }, { quotaId: dayId, quotaValue: '250' })]],
+  ['after the limit of a minute', [quota({ quotaId: minuteId }, { quotaId: dayId, quotaValue: '250' })]],
   ['of tokens', [quota({ quotaId: 'GenerateContentInputTokensPerModelPerDay', quotaValue: '1000' })]],
   ['in another spelling', [quota({ quotaId: 'generate_requests_per_day' })]],
   ['in a description', [quota({ subject: 'project:1', description: 'Daily limit' })]],
-  ['beside a violation that is null', [quota(null, { quotaId: dayId, quotaValue: 20 })]],
+  ['after a violation that is null', [quota(null, { quotaId: dayId, quotaValue: 20 })]],
   ['in the metadata', [info('RATE_LIMIT_EXCEEDED', { quota_limit: 'ProRequestsPerDay', quota_limit_value: '100' })]],
 ]
 test.each(dayDetails)('rests until the day of the provider ends: %s', (_what, details) => {
@@ -142,7 +139,7 @@ test.each([
   ['by its reason', error(400, 'No.', [info('API_KEY_INVALID')])],
   ['by its message alone', error(400, 'API key not valid. Please pass a valid API key.')],
   ['because it has expired', error(400, 'API key expired. Please renew the API key.')],
-])('a 400 that refuses the key is no fault of the request: %s', (_what, body) => {
+])('a 400 that refuses the key does not blame the request: %s', (_what, body) => {
   expect(explain(refused(400, body))).toMatchObject({ slug: 'provider_key_refused', isPermanent: true })
 })
 

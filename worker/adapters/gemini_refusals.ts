@@ -16,7 +16,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** What a refusal says. */
+/** The content of a refusal. */
 export type Refusal = {
   message: string
   /** One of google.rpc.Code, such as FAILED_PRECONDITION, or an empty text. */
