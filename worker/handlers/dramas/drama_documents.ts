@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { httpUrl, limitOf, referencesMax } from './limits.ts'
 
 /**
- * The inputs and outputs of the steps of a drama, as docs/adr/0014-runs-of-dramas.md describes them. SQL stores the outputs in the
+ * The inputs and outputs of the steps of a drama; docs/adr/0014-runs-of-dramas.md has the tree. SQL stores the outputs in the
  * transaction that completes the step (db/modules/60_dramas/apply_drama_outputs.sql). A handler chooses the ids of new episodes,
  * characters and scenes, which become the ids of the rows, so that its children can refer to them.
  */
