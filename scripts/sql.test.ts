@@ -8,7 +8,7 @@ import { claimHome, releaseHome, systemEnv } from './local/process.ts'
 import { isComplete } from './sql/prompt.ts'
 import { findPsql } from './sql/run_psql.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from './testing/database.ts'
-import { until } from './testing/workers.ts'
+import { until } from './testing/waiting.ts'
 
 // A home whose env names a test database: for the command, a stack that runs.
 const home = mkdtempSync(join(tmpdir(), 'plinth-sql-'))

@@ -9,6 +9,7 @@ import { type Child, startChild, systemEnv } from '../scripts/local/process.ts'
 import { spacesEnv } from '../scripts/local/services.ts'
 import { type Cluster, databaseUrl, prepareDatabase, startCluster } from '../scripts/testing/cluster.ts'
 import { createDatabase, type TestDatabase } from '../scripts/testing/database.ts'
+import { until } from '../scripts/testing/waiting.ts'
 
 // Real worker processes on a Postgres of their own, which these tests stop and start.
 let cluster: Cluster
@@ -99,11 +100,6 @@ async function query<Row extends pg.QueryResultRow>(text: string): Promise<Row[]
   } finally {
     await client.end()
   }
-}
-
-async function until(what: string, fact: () => Promise<boolean>, seconds = 20): Promise<void> {
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50)) if (await fact()) return
-  throw new Error(`It never happened: ${what}.`)
 }
 
 const enqueue = () =>

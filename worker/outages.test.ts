@@ -6,7 +6,8 @@ import { type FaultyDatabase, startFaultyDatabase } from '../scripts/testing/fau
 import { testTypes } from '../scripts/testing/handlers.ts'
 import { startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.ts'
 import { type Standby, startStandby } from '../scripts/testing/standby.ts'
-import { createTestWorkers, type TestWorker, until } from '../scripts/testing/workers.ts'
+import { until } from '../scripts/testing/waiting.ts'
+import { createTestWorkers, type TestWorker } from '../scripts/testing/workers.ts'
 
 // Outages of Postgres, with real workers and a real sidecar: no step counts a loss, and no step starts twice.
 let cluster: Cluster

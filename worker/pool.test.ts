@@ -3,7 +3,8 @@ import type { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../scripts/testing/database.ts'
 import { testTypes } from '../scripts/testing/handlers.ts'
-import { createTestWorkers, type TestWorkers, until } from '../scripts/testing/workers.ts'
+import { until } from '../scripts/testing/waiting.ts'
+import { createTestWorkers, type TestWorkers } from '../scripts/testing/workers.ts'
 
 // Pools: real worker processes with WORKER_TYPES.
 

@@ -10,7 +10,7 @@ import { type Child, startChild, systemEnv } from '../scripts/local/process.ts'
 import { spacesEnv } from '../scripts/local/services.ts'
 import { type Certificates, makeCertificates } from '../scripts/testing/certificates.ts'
 import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from '../scripts/testing/cluster.ts'
-import { until } from '../scripts/testing/workers.ts'
+import { until } from '../scripts/testing/waiting.ts'
 
 // Real processes against a Postgres whose certificate comes from a CA of its own. For them, db.plinth.test is another machine.
 const root = join(import.meta.dirname, '..')

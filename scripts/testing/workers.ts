@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../local/ports.ts'
 import { type Child, isRunning, startChild, systemEnv } from '../local/process.ts'
 import { spacesEnv } from '../local/services.ts'
@@ -67,10 +66,4 @@ export function createTestWorkers(): TestWorkers {
     },
     remove: () => rmSync(home, { recursive: true, force: true }),
   }
-}
-
-/** Waits until a fact holds. Throws with what did not happen. */
-export async function until(what: string, fact: () => Promise<unknown>, seconds = 20): Promise<void> {
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(25)) if (await fact()) return
-  throw new Error(`It never happened: ${what}.`)
 }

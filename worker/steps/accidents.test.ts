@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { testTypes } from '../../scripts/testing/handlers.ts'
 import type { Poison } from '../../scripts/testing/poison.ts'
-import { createTestWorkers, type TestWorkers, until } from '../../scripts/testing/workers.ts'
+import { until } from '../../scripts/testing/waiting.ts'
+import { createTestWorkers, type TestWorkers } from '../../scripts/testing/workers.ts'
 import { accidentMessages } from './accidents.ts'
 
 // Poisoned steps and healthy ones in one real worker process, which is started again whenever it ends.

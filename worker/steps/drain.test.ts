@@ -4,7 +4,8 @@ import type { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { testTypes } from '../../scripts/testing/handlers.ts'
-import { createTestWorkers, type TestWorker, type TestWorkers, until } from '../../scripts/testing/workers.ts'
+import { until } from '../../scripts/testing/waiting.ts'
+import { createTestWorkers, type TestWorker, type TestWorkers } from '../../scripts/testing/workers.ts'
 
 // How real worker processes stop, and handlers that ignore their signals. The provider is a server that counts its calls.
 

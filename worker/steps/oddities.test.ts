@@ -2,7 +2,8 @@ import { afterAll, expect, test } from 'vitest'
 import { createDatabase } from '../../scripts/testing/database.ts'
 import { testTypes } from '../../scripts/testing/handlers.ts'
 import { oddities } from '../../scripts/testing/oddities.ts'
-import { createTestWorkers, until } from '../../scripts/testing/workers.ts'
+import { until } from '../../scripts/testing/waiting.ts'
+import { createTestWorkers } from '../../scripts/testing/workers.ts'
 
 const workers = createTestWorkers()
 afterAll(async () => {

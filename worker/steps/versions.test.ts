@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
-import { createTestWorkers, type TestWorkers, until } from '../../scripts/testing/workers.ts'
+import { until } from '../../scripts/testing/waiting.ts'
+import { createTestWorkers, type TestWorkers } from '../../scripts/testing/workers.ts'
 
 // A rolling deployment in which the input of a job type changes, with real worker processes of both releases.
 

@@ -11,7 +11,7 @@ import { adminConfig } from '../../../scripts/local/postgres.ts'
 import { asAdmin, databaseUrl, migrateAlone } from '../../../scripts/testing/cluster.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { prepareOldDatabase, withRelease } from '../../../scripts/testing/old_database.ts'
-import { until } from '../../../scripts/testing/workers.ts'
+import { until } from '../../../scripts/testing/waiting.ts'
 
 // Refusals of db:migrate. Each test edits a copy of db/, and its own database stays as it was.
 

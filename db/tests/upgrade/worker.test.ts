@@ -10,7 +10,8 @@ import { migrateAlone, prepareDatabase } from '../../../scripts/testing/cluster.
 import { openDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { testTypes } from '../../../scripts/testing/handlers.ts'
 import { withRelease } from '../../../scripts/testing/old_database.ts'
-import { createTestWorkers, type TestWorkers, until } from '../../../scripts/testing/workers.ts'
+import { until } from '../../../scripts/testing/waiting.ts'
+import { createTestWorkers, type TestWorkers } from '../../../scripts/testing/workers.ts'
 import type { StepSpec } from '../../../worker/steps/define_handler.ts'
 import { requireInvariants } from '../20_jobs/invariants.ts'
 
