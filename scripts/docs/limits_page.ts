@@ -110,11 +110,11 @@ const fixed: { what: string; value: string; per: string; beyond: string; proof: 
     proof: ['app.delete_unshared_resources', "interval '1 hour'"],
   },
   {
-    what: 'dramas of a page of list_dramas',
+    what: 'rows of a page of list_dramas or list_public_shares',
     value: '100',
     per: 'request',
     beyond: '422 page_invalid',
-    proof: ['app.list_dramas', 'between 1 and 100'],
+    proof: ['app.parse_page', 'between 1 and 100'],
   },
   {
     what: 'dependencies of the steps of a run',

@@ -1,14 +1,32 @@
 -- app.refuse_rate
 --
 -- Errors      PT429 rate_limited with Retry-After, always
-create or replace function app.refuse_rate("limit" integer, "window" interval, wait interval)
+create or replace function app.refuse_rate(
+  bucket text,
+  key text,
+  "limit" integer,
+  "window" interval,
+  cost integer
+)
   returns void
   language plpgsql
   volatile
   set search_path = ''
 as $$
 declare
-  v_wait integer := greatest(1, ceil(extract(epoch from refuse_rate.wait)))::integer;
+  v_now timestamptz := app.clock();
+  v_spent_until timestamptz := greatest(
+    v_now,
+    (
+      select r.spent_until
+      from app.rate_limits as r
+      where r.bucket = refuse_rate.bucket and r.key = refuse_rate.key
+    )
+  );
+  v_room_at timestamptz := v_spent_until
+    + refuse_rate."window" * (refuse_rate.cost::double precision / refuse_rate."limit")
+    - refuse_rate."window";
+  v_wait integer := greatest(1, ceil(extract(epoch from v_room_at - v_now)))::integer;
 begin
   perform app.fail(
     429,
@@ -29,5 +47,5 @@ begin
 end
 $$;
 
-comment on function app.refuse_rate(integer, interval, interval) is
-  'Refuses a request whose limit is spent. wait: how long until the limit has room again.';
+comment on function app.refuse_rate(text, text, integer, interval, integer) is
+  'Refuses a request whose limit is spent, and says when the limit has room for it again.';

@@ -1,8 +1,9 @@
 -- app.require_rate
 --
 -- Errors      PT429 rate_limited with Retry-After
--- Why         checks the rate before the work whose cost app.take_rate counts at its end. It counts
---             and locks nothing, so requests at the same moment may all pass here.
+-- Why         checks the rate before the work whose cost app.take_rate counts at its end, by the
+--             condition of app.take_rate. This function counts and locks nothing, so requests at
+--             the same moment may all pass.
 create or replace function app.require_rate(
   bucket text,
   key text,
@@ -18,29 +19,24 @@ as $$
 declare
   v_cost interval := require_rate."window"
     * (require_rate.cost::double precision / require_rate."limit");
-  v_now timestamptz;
   v_spent_until timestamptz := (
     select r.spent_until
     from app.rate_limits as r
     where r.bucket = require_rate.bucket and r.key = require_rate.key
   );
-  v_network text;
 begin
   if v_cost > require_rate."window"
     or v_spent_until + v_cost > app.clock() + require_rate."window"
   then
-    v_now := app.clock();
     perform app.refuse_rate(
-      require_rate."limit",
-      require_rate."window",
-      greatest(v_spent_until, v_now) + v_cost - require_rate."window" - v_now
+      require_rate.bucket, require_rate.key, require_rate."limit", require_rate."window",
+      require_rate.cost
     );
   end if;
   if require_rate.key like 'address %/64' then
-    v_network := app.network_of(require_rate.key);
     perform app.require_rate(
       require_rate.bucket,
-      v_network,
+      app.network_of(require_rate.key),
       app.network_limit(require_rate."limit"),
       require_rate."window",
       require_rate.cost
@@ -51,4 +47,4 @@ $$;
 
 comment on function app.require_rate(text, text, integer, interval, integer) is
   'Refuses a request whose cost exceeds the rest of the limit of key in bucket, without counting '
-  'it; 429 rate_limited with Retry-After.';
+  'the cost; 429 rate_limited with Retry-After.';

@@ -22,23 +22,20 @@ create or replace function app.take_rate(
   set search_path = ''
 as $$
 declare
-  v_now timestamptz;
   v_cost interval := take_rate."window" * (take_rate.cost::double precision / take_rate."limit");
-  v_spent_until timestamptz;
-  v_network text;
 begin
   if v_cost <= take_rate."window" then
     insert into app.rate_limits as r (bucket, key, spent_until)
     values (take_rate.bucket, take_rate.key, app.clock() + v_cost)
     on conflict on constraint rate_limits_pkey do update
       set spent_until = greatest(r.spent_until, app.clock()) + v_cost
+      -- app.require_rate has the same condition.
       where r.spent_until + v_cost <= app.clock() + take_rate."window";
     if found then
       if take_rate.key like 'address %/64' then
-        v_network := app.network_of(take_rate.key);
         perform app.take_rate(
           take_rate.bucket,
-          v_network,
+          app.network_of(take_rate.key),
           app.network_limit(take_rate."limit"),
           take_rate."window",
           take_rate.cost
@@ -48,15 +45,8 @@ begin
     end if;
   end if;
 
-  v_now := app.clock();
-  select r.spent_until into v_spent_until
-  from app.rate_limits as r
-  where r.bucket = take_rate.bucket and r.key = take_rate.key;
-
   perform app.refuse_rate(
-    take_rate."limit",
-    take_rate."window",
-    greatest(v_spent_until, v_now) + v_cost - take_rate."window" - v_now
+    take_rate.bucket, take_rate.key, take_rate."limit", take_rate."window", take_rate.cost
   );
 end
 $$;

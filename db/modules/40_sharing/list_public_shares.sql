@@ -12,37 +12,15 @@ create or replace function app.list_public_shares(page_size integer, after text)
   set timezone = 'UTC'
 as $$
 declare
-  v_after text[] := string_to_array(list_public_shares.after, '_');
-  v_created_at timestamptz := timestamptz 'infinity';
-  v_id uuid := uuid 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+  v_before record := app.parse_page(list_public_shares.page_size, list_public_shares.after);
   v_ids uuid[];
 begin
-  if list_public_shares.page_size is null
-    or list_public_shares.page_size not between 1 and 100
-    or not coalesce(
-      cardinality(v_after) = 2 and v_after[1] ~ '^[0-9]{1,18}$' and app.is_uuid(v_after[2]),
-      list_public_shares.after is null
-    )
-  then
-    perform app.fail(
-      422,
-      'page_invalid',
-      'page_size is not 1 to 100, or after is not the next of another page.',
-      'Send a page_size of 1 to 100, and as after the next of the previous page, or null.'
-    );
-  end if;
-
-  if v_after is not null then
-    v_created_at := timestamptz 'epoch' + v_after[1]::bigint * interval '1 microsecond';
-    v_id := v_after[2]::uuid;
-  end if;
-
   v_ids := array(
     select s.id
     from public.shared_resources as s
     where s.visibility = 'public'
       and s.expires_at > app.now()
-      and (s.created_at, s.id) < (v_created_at, v_id)
+      and (s.created_at, s.id) < (v_before.created_at, v_before.id)
     order by s.created_at desc, s.id desc
     limit list_public_shares.page_size + 1
   );
@@ -58,7 +36,7 @@ begin
       'next',
       case
         when cardinality(v_ids) > list_public_shares.page_size then (
-          select (extract(epoch from l.created_at) * 1000000)::bigint || '_' || l.share_id
+          select app.format_page_end(l.created_at, l.share_id)
           from page as l
           order by l.created_at, l.share_id
           limit 1

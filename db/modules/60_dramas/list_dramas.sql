@@ -12,35 +12,13 @@ create or replace function app.list_dramas(page_size integer, after text, owner_
 as $$
 declare
   v_owner_id uuid := app.require_drama_owner(list_dramas.owner_id);
-  v_after text[] := string_to_array(list_dramas.after, '_');
-  v_created_at timestamptz := timestamptz 'infinity';
-  v_id uuid := uuid 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+  v_before record := app.parse_page(list_dramas.page_size, list_dramas.after);
 begin
-  if list_dramas.page_size is null
-    or list_dramas.page_size not between 1 and 100
-    or not coalesce(
-      cardinality(v_after) = 2 and v_after[1] ~ '^[0-9]{1,18}$' and app.is_uuid(v_after[2]),
-      list_dramas.after is null
-    )
-  then
-    perform app.fail(
-      422,
-      'page_invalid',
-      'page_size is not 1 to 100, or after is not the next of another page.',
-      'Send a page_size of 1 to 100, and as after the next of the previous page, or null.'
-    );
-  end if;
-
-  if v_after is not null then
-    v_created_at := timestamptz 'epoch' + v_after[1]::bigint * interval '1 microsecond';
-    v_id := v_after[2]::uuid;
-  end if;
-
   return (
     with page as (
       select d.*, row_number() over (order by d.created_at desc, d.id desc) as n
       from public.dramas as d
-      where d.owner_id = v_owner_id and (d.created_at, d.id) < (v_created_at, v_id)
+      where d.owner_id = v_owner_id and (d.created_at, d.id) < (v_before.created_at, v_before.id)
       order by d.created_at desc, d.id desc
       limit list_dramas.page_size + 1
     )
@@ -76,7 +54,7 @@ begin
       'next',
       case
         when max(p.n) > list_dramas.page_size then (
-          select app.format_drama_tag(l.created_at) || '_' || l.id
+          select app.format_page_end(l.created_at, l.id)
           from page as l
           where l.n = list_dramas.page_size
         )
