@@ -3,7 +3,7 @@ import { checkRole, findRoleChanges } from './role.ts'
 
 const inSql = (text: string) => findRoleChanges({ path: 'a.sql', text })
 const gate = {
-  path: 'db/modules/00_base/pre_request.sql',
+  path: 'db/modules/00_base/become_key_owner.sql',
   text: "perform set_config('role', 'authenticated', true);",
 }
 

@@ -3,7 +3,7 @@ import { count, type Outcome } from './outcome.ts'
 import { blank, lineAt } from './sql_text.ts'
 
 /** The only file that may change the role, because it makes a request one of an API key's owner. */
-const allowed = 'db/modules/00_base/pre_request.sql'
+const allowed = 'db/modules/00_base/become_key_owner.sql'
 
 /**
  * Finds where SQL changes the role, and where it might: a set_config whose setting is not a literal could change any setting.

@@ -72,7 +72,7 @@ const fixed: { what: string; value: string; per: string; beyond: string; proof: 
     value: '1 s',
     per: 'request',
     beyond: '57014: the statement ends',
-    proof: ['gate.pre_request', "'statement_timeout', '1s'"],
+    proof: ['app.admit_caller', "'statement_timeout', '1s'"],
   },
   {
     what: 'live API keys',

@@ -2,10 +2,13 @@
 --
 -- Called by   gate.pre_request, for a request without an API key
 -- Errors      PT401 not_signed_in, token_audience_wrong, token_without_expiry,
---             PT429 too_many_at_once
+--             PT429 too_many_at_once, and those of app.require_body_length and
+--             app.require_exact_count
 -- Locks       slots of the caller: see app.take_request_slot
 -- Why         PostgREST accepts every token with a good signature: also one that never expires, one
---             for another service, and one of a deleted user.
+--             for another service, and one of a deleted user. This function runs before each
+--             request. Postgres prepares every expression again in each transaction, so the usual
+--             request evaluates few expressions, and calls only functions that Postgres inlines.
 create or replace function app.admit_caller(role text)
   returns void
   language plpgsql
@@ -14,10 +17,26 @@ create or replace function app.admit_caller(role text)
   set search_path = ''
 as $$
 declare
+  v_headers jsonb := nullif(current_setting('request.headers', true), '')::jsonb;
+  v_method text := current_setting('request.method', true);
   v_claims jsonb := auth.jwt();
+  v_slots integer;
   v_key text;
-  v_settings record;
 begin
+  if v_method in ('POST', 'PUT', 'PATCH')
+    or v_headers ?| '{content-length,transfer-encoding,prefer}'
+  then
+    -- A body of the usual length needs no closer look.
+    if v_headers ? 'transfer-encoding'
+      or (v_headers ->> 'content-length' ~ '^[0-9]{1,6}$') is not true
+    then
+      perform app.require_body_length(v_headers::json, v_method);
+    end if;
+    if v_headers ->> 'prefer' ~* 'planned|estimated' then
+      perform app.require_exact_count(v_headers ->> 'prefer', admit_caller.role);
+    end if;
+  end if;
+
   -- A request without a token has only the claim role. The anonymous key may have no other claim.
   if admit_caller.role <> 'anon' or v_claims ? 'sub' then
     if jsonb_typeof(v_claims -> 'exp') is distinct from 'number' then
@@ -43,26 +62,35 @@ begin
     end if;
   end if;
 
-  select s.requests_at_once, s.client_address_header into v_settings from app.settings as s;
-  if v_settings.requests_at_once > 0 then
-    -- As app.caller_key, without reading the settings again.
-    perform app.take_request_slot(
-      coalesce(
-        v_key,
-        'address ' || app.read_address(
-          nullif(current_setting('request.headers', true), '')::json
-            ->> v_settings.client_address_header
-        )
-      ),
-      v_settings.requests_at_once
-    );
+  -- The address as app.caller_key has it.
+  select
+    s.requests_at_once,
+    coalesce(v_key, 'address ' || app.read_address(v_headers ->> s.client_address_header))
+  into v_slots, v_key
+  from app.settings as s;
+  if v_slots > 0
+    and (v_key like 'address %/64' or not app.try_request_slot(v_key, 1))
+  then
+    perform app.take_request_slot(v_key, v_slots);
+  end if;
+
+  -- 3 s is the usual timeout of the role.
+  if admit_caller.role = 'anon'
+    and v_method in ('GET', 'HEAD')
+    and current_setting('statement_timeout') = '3s'
+  then
+    perform set_config('statement_timeout', '1s', true);
+  elsif admit_caller.role = 'anon' and v_method in ('GET', 'HEAD') then
+    perform app.limit_read_time();
   end if;
 end
 $$;
 
 comment on function app.admit_caller(text) is
-  'Refuses a token without expiry, for another service or of a deleted user, and a request beyond '
-  'those that the caller may run at the same time. service_role may run any number.';
+  'Refuses a body that is too large or of unknown length, a count by estimate, a token without '
+  'expiry, for another service or of a deleted user, and a request beyond those that the caller '
+  'may run at the same time. service_role may run any number. Ends an anonymous read after a '
+  'second.';
 
 create or replace function gate.admit_caller(role text)
   returns void

@@ -5,8 +5,7 @@
 --             caller, also one of the caller's network
 -- Why         Slow requests of one caller would hold every connection of PostgREST's pool. A
 --             request that waited for a slot would hold a connection, too, so it is refused at
---             once. Advisory locks count for all servers of PostgREST together, end with their
---             transaction, and work in read-only transactions and on standbys.
+--             once.
 create or replace function app.take_request_slot(key text, slots integer)
   returns void
   language plpgsql
@@ -19,9 +18,7 @@ begin
   end if;
 
   for v_slot in 1 .. take_request_slot.slots loop
-    if pg_try_advisory_xact_lock(
-      hashtextextended('request of ' || take_request_slot.key, v_slot)
-    ) then
+    if app.try_request_slot(take_request_slot.key, v_slot) then
       if take_request_slot.key like 'address %/64' then
         perform app.take_request_slot(
           app.network_of(take_request_slot.key), take_request_slot.slots * 4

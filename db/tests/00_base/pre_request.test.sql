@@ -1,6 +1,6 @@
 -- The gate: it decides whose a request is, and refuses some.
 begin;
-select plan(68);
+select plan(75);
 
 create temporary table people as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -72,6 +72,7 @@ from (
     ('POST', '{}', 411),
     ('PUT', '{}', 411),
     ('PATCH', '{"host": "content-length"}', 411),
+    ('POST', '{"host": "x-api-key"}', 411),
     ('POST', '{"content-length": ""}', 400),
     ('POST', '{"content-length": "-5"}', 400),
     ('POST', '{"content-length": "0x5"}', 400),
@@ -109,6 +110,45 @@ select lives_ok(
   $$ select tests.send('GET', '{"prefer": "count=planned"}') $$,
   'passes a planned count of service_role'
 );
+reset role;
+
+-- Given a key that asks for an estimate
+select throws_ok(
+  $$
+    select tests.become('anon');
+    select tests.send(
+      'GET', json_build_object('prefer', 'count=planned', 'x-api-key', tests.key('rw'))
+    )
+  $$,
+  'PT400', 'Estimated counts are refused, because they would count hidden rows.',
+  'refuses a planned count of an API key'
+);
+
+-- Given the time that a request may take
+create function tests.send_in(method text, timeout text, out timeout_after text)
+  language plpgsql
+as $$
+begin
+  perform set_config('statement_timeout', send_in.timeout, true);
+  perform tests.send(send_in.method, '{"content-length": "0"}');
+  timeout_after := current_setting('statement_timeout');
+  perform set_config('statement_timeout', '0', true);
+end
+$$;
+grant execute on function tests.send_in(text, text) to public;
+select tests.become('anon');
+select is(
+  tests.send_in(r.method, r.timeout), r.timeout_after,
+  format('an anonymous %s that may take %s may take %s', r.method, r.timeout, r.timeout_after)
+)
+from (
+  values
+    ('GET', '3s', '1s'),
+    ('HEAD', '5s', '1s'),
+    ('GET', '0', '1s'),
+    ('GET', '500ms', '500ms'),
+    ('POST', '3s', '3s')
+) as r (method, timeout, timeout_after);
 reset role;
 
 -- Given tokens
