@@ -1,6 +1,6 @@
 -- app.limit_read_time
 --
--- Called by   app.admit_caller, for an anonymous read whose timeout is not the usual 3 s of the role
+-- Called by   app.admit_caller, for an anonymous read whose timeout is not the usual one, 3 s
 -- Why         If the called function has a timeout of its own, PostgREST has set it, and it stays.
 create or replace function app.limit_read_time()
   returns void

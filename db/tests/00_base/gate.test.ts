@@ -95,7 +95,9 @@ describe('requests at the same time', () => {
       expect(refused).toMatchObject({ status: 429, body: { code: 'PT429', details: 'too_many_at_once' } })
       expect(refused.headers.get('retry-after')).toBe('1')
       expect((await send('plans?select=id', await other())).status).toBe(200)
-      expect((await send('plans?select=id', { authorization: `Bearer ${api.serviceKey}` })).status).toBe(200)
+      const fromThere = 'x-client-address' in same ? { 'x-client-address': same['x-client-address'] } : {}
+      const service = { ...fromThere, authorization: `Bearer ${api.serviceKey}` }
+      expect((await send('plans?select=id', service)).status).toBe(200)
     } finally {
       await db.query('select pg_advisory_unlock(1)')
     }
