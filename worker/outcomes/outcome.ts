@@ -33,13 +33,19 @@ export class WithChildren {
  *
  * A state describes what the step has begun, for example the operation of a provider. It survives the failure, the
  * cancellation and the retry of the step, so that the same operation continues; see `dropsState` of {@link StepError}.
+ *
+ * `resetsCounts` sets the counts of failures, delays and losses to 0. Use it when the turn has finished a part of the work, so
+ * that a step of hundreds of parts has all its attempts for each part. Never use it when the next turn may begin the same part
+ * again: such a step would be tried without end.
  */
 export class Reschedule {
   readonly state: unknown
   readonly delayMs: number
-  constructor(state: unknown, delayMs: number) {
+  readonly resetsCounts: boolean
+  constructor(state: unknown, delayMs: number, options: { resetsCounts?: boolean } = {}) {
     this.state = state
     this.delayMs = delayMs
+    this.resetsCounts = options.resetsCounts ?? false
   }
 }
 

@@ -71,6 +71,13 @@ describe('a result', () => {
   })
 })
 
+test('a reschedule names that it resets the counts, and only then', () => {
+  const describe = (options?: { resetsCounts: boolean }) =>
+    JSON.parse(describeResult(step, new Reschedule({}, 0, options)))
+  expect(describe({ resetsCounts: true })).toMatchObject({ outcome: 'rescheduled', resets_counts: true })
+  expect(describe()).not.toHaveProperty('resets_counts')
+})
+
 describe('a failure', () => {
   test.each([
     [-5, 0],

@@ -19,7 +19,8 @@ export function describeResult(
   if (result instanceof Reschedule) {
     const { state } = result
     const retry_in_ms = toDelay(result.delayMs, rescheduleMaxMs)
-    return serialize({ id, fence, outcome: 'rescheduled', state, retry_in_ms, progress }, { state })
+    const resets_counts = result.resetsCounts ? true : undefined
+    return serialize({ id, fence, outcome: 'rescheduled', state, retry_in_ms, progress, resets_counts }, { state })
   }
   const parts = result instanceof WithChildren ? { ...result } : { output: result }
   const text = serialize({ id, fence, outcome: 'completed', ...parts }, parts)

@@ -7,6 +7,7 @@ import { listVersions } from './list_versions.ts'
 
 const step: Step = {
   id: 1,
+  fence: 1,
   runId: 1,
   ownerId: null,
   key: 'count',

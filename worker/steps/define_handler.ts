@@ -8,6 +8,8 @@ export { Reschedule, StepError, type StepSpec, WithChildren } from '../outcomes/
 /** The facts about a step that the pump gives to its handler, besides the input. */
 export type Step = {
   id: number
+  /** The number of this attempt. A function of the worker's door that serves one step takes id and fence. */
+  fence: number
   runId: number
   ownerId: string | null
   key: string

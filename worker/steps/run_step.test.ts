@@ -37,8 +37,8 @@ test('a handler gets the input, the outputs and the facts about the step', async
     ],
   }
   const { result } = run(
-    async (input, { id, runId, ownerId, key, outputs, state, failures, signal }) => ({
-      ...{ input, id, runId, ownerId, key, outputs, state, failures },
+    async (input, { id, fence, runId, ownerId, key, outputs, state, failures, signal }) => ({
+      ...{ input, id, fence, runId, ownerId, key, outputs, state, failures },
       isAborted: signal.aborted,
     }),
     { step },
@@ -48,7 +48,7 @@ test('a handler gets the input, the outputs and the facts about the step', async
     fence: 1,
     outcome: 'completed',
     output: {
-      ...{ input: { n: 1 }, id: 1, runId: 1, ownerId: 'ana', key: 'step-1', state: { turn: 2 }, failures: 3 },
+      ...{ input: { n: 1 }, id: 1, fence: 1, runId: 1, ownerId: 'ana', key: 'step-1', state: { turn: 2 }, failures: 3 },
       outputs: { a: 'A', tree: { leaf: 'L' } },
       isAborted: false,
     },

@@ -81,6 +81,7 @@ export function createRunStep(options: {
     let ownLogger: Logger | undefined
     const facts: Step = {
       id: step.id,
+      fence: step.fence,
       runId: step.run_id,
       ownerId: step.owner_id,
       key: step.key,

@@ -73,6 +73,11 @@ begin
     if v_said = 'rescheduled' then
       state := judge_result.result -> 'state';
       turns := judge_result.turns + 1;
+      if judge_result.result -> 'resets_counts' is not distinct from 'true' then
+        failures := 0;
+        delays := 0;
+        losses := 0;
+      end if;
     end if;
     progress := case
       when jsonb_typeof(judge_result.result -> 'progress') = 'number'
@@ -188,9 +193,10 @@ comment on function app.judge_result(
 ) is
 $$Decides from a result what happens to its step. outcome: done, again, failed or invalid.
 
-failures, delays, losses, turns: the new counts. runs_alone: whether the step must run alone from
-now on; null: as before. pause: how long a step waits before it runs again. slug, message: why the
-step failed, temporarily or permanently. progress: from 0 to 1, or null if not reported. state: what
-the step saved; null: as before; JSON null: none from now on. hold, hold_kind: how long no step of
-the lane starts, and why; see app.lanes. has_begun: whether the handler may have run. bytes: the
-size of the output.$$;
+failures, delays, losses, turns: the new counts; resets_counts of a rescheduled step sets the first
+three to 0, because the turn has finished a part of its work. runs_alone: whether the step must run
+alone from now on; null: as before. pause: how long a step waits before it runs again. slug,
+message: why the step failed, temporarily or permanently. progress: from 0 to 1, or null if not
+reported. state: what the step saved; null: as before; JSON null: none from now on. hold, hold_kind:
+how long no step of the lane starts, and why; see app.lanes. has_begun: whether the handler may have
+run. bytes: the size of the output.$$;

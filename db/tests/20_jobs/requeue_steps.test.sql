@@ -1,6 +1,6 @@
 -- Steps that are returned, rescheduled, or fail temporarily go back to the queue.
 begin;
-select plan(32);
+select plan(34);
 insert into job_types (name, max_failures, backoff, backoff_max) values ('noop', 2, '10 s', '10 s');
 
 -- Given a claimed step that its worker returns
@@ -137,6 +137,25 @@ select is(
   (select progress from jobs where key = 'busy'),
   0.25::real,
   'shows the progress of a rescheduled step'
+);
+select tests.claim_steps(1);
+
+-- Given failures, delays and losses, when a turn finishes a part of the work
+update app.job_queue set failures = 1, losses = 2 where parent_id is not null;
+select tests.hand_in_result('busy', '{"outcome": "rescheduled", "retry_in_ms": 0}');
+select results_eq(
+  $$ select failures, delays, losses from app.job_queue where parent_id is not null $$,
+  $$ values (1, 5, 2) $$,
+  'keeps the counts of a step that is rescheduled'
+);
+select tests.claim_steps(1);
+select tests.hand_in_result(
+  'busy', '{"outcome": "rescheduled", "retry_in_ms": 0, "resets_counts": true}'
+);
+select results_eq(
+  $$ select failures, delays, losses from app.job_queue where parent_id is not null $$,
+  $$ values (0, 0, 0) $$,
+  'counts from 0 again after a turn that resets the counts'
 );
 select tests.claim_steps(1);
 update app.job_queue set delays = 99 where parent_id is not null;

@@ -46,6 +46,7 @@ async function runStep(
   })
   const step: Step = {
     id: 1,
+    fence: 1,
     runId: 1,
     ownerId: null,
     key,
