@@ -2,6 +2,8 @@ import { createDramaMedia } from './adapters/drama_media.ts'
 import { createGemini } from './adapters/gemini.ts'
 import { findStore, parseConfig } from './config.ts'
 import type { DramaDeps } from './handlers/dramas/deps.ts'
+import type { AgentTaskDeps } from './handlers/tasks/deps.ts'
+import { createTaskDoor } from './handlers/tasks/door.ts'
 import { heartbeatInThread } from './heartbeat/heartbeat.ts'
 import type { TaskFactory } from './queue/define_task.ts'
 import { createQueue } from './queue/runner.ts'
@@ -22,7 +24,7 @@ import { cacheFolder, openTemplateStore } from './templates/config.ts'
 import { createTemplates } from './templates/resolver.ts'
 
 /** The services of this process for its handlers, of all products. */
-type HandlerDeps = DramaDeps
+type HandlerDeps = DramaDeps & AgentTaskDeps
 
 /**
  * Starts a worker process: reads the environment, opens the pool, gives handlers and tasks their services, and exits at a
@@ -61,6 +63,7 @@ export async function startWorker(options: {
       templates,
       gemini: createGemini(config),
       media: createDramaMedia(store, assets?.publicUrl),
+      tasks: createTaskDoor(db),
     }),
     concurrency: config.WORKER_STEP_CONCURRENCY,
     accidents,

@@ -7,6 +7,7 @@ import { PNG } from 'pngjs'
 /**
  * A stand-in for Gemini, for development and tests. It speaks the wire format, without a model: texts satisfy the requested
  * schema, images are real PNGs derived from the prompt, videos take a few polls, and the same request gets the same answer.
+ * Agent tasks end after a few ticks; {@link answerTick} says which words of a mandate it understands.
  * `PUT /stand-in` with a {@link Behaviour} changes its behaviour, `GET /stand-in` lists its requests.
  */
 export type Behaviour = {
@@ -14,6 +15,8 @@ export type Behaviour = {
   latencyMs: number
   /** How many polls a video takes. */
   videoPolls: number
+  /** How many ticks an agent task takes whose mandate does not say "in 5 ticks". */
+  taskTicks: number
   /** Each request gets the first fault that is due: `{ every: 1, times: 1 }` makes the next request fail. */
   faults: Fault[]
 }
@@ -68,8 +71,13 @@ export type StandIn = {
   requests: string[]
   /** The requests that Gemini would bill: a digest of each that was answered in full or cut off, without polls. */
   sold: string[]
+  /** The ticks of agent tasks among them. */
+  ticks: SoldTick[]
   stop(): Promise<void>
 }
+
+/** A tick of an agent task that Gemini would bill. */
+export type SoldTick = { mandate: string; tick: number }
 
 // biome-ignore lint/suspicious/noExplicitAny: the stand-in reads requests of any shape
 type Any = any
@@ -77,9 +85,10 @@ type Any = any
 type Operation = { polls: number; prompt: string }
 
 export async function startGemini(options: { port?: number; log?: (line: string) => void } = {}): Promise<StandIn> {
-  const behaviour: Behaviour = { latencyMs: 0, videoPolls: 3, faults: [] }
+  const behaviour: Behaviour = { latencyMs: 0, videoPolls: 3, taskTicks: 3, faults: [] }
   const requests: string[] = []
   const sold: string[] = []
+  const ticks: SoldTick[] = []
   const seen = new Map<Fault, number>()
   /** Refused prompts, which are refused again. */
   const blocked = new Map<string, Fault>()
@@ -129,15 +138,18 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     }
     log(`${request.method} ${path}`)
     const [, model, verb] = /^\/v1beta\/models\/([^/:]+):(\w+)$/.exec(path) ?? []
-    if (request.method === 'POST' && !unpaid.has(fault?.kind)) {
+    const sent = request.method === 'POST' ? JSON.parse(body) : undefined
+    if (sent !== undefined && !unpaid.has(fault?.kind)) {
       sold.push(digest(`${path} ${body}`).toString('hex'))
+      const task = readTick(sent)
+      if (task !== undefined) ticks.push({ mandate: task.mandate, tick: task.tick })
     }
     if (request.method === 'POST' && model !== undefined && verb === 'generateContent') {
-      return send(response, 200, generate(model, JSON.parse(body), fault))
+      return send(response, 200, generate(model, sent, fault, behaviour.taskTicks))
     }
     if (request.method === 'POST' && model !== undefined && verb === 'predictLongRunning') {
       const name = `models/${model}/operations/${crypto.randomUUID()}`
-      operations.set(name, { polls: 0, prompt: JSON.parse(body).instances?.[0]?.prompt ?? '' })
+      operations.set(name, { polls: 0, prompt: sent.instances?.[0]?.prompt ?? '' })
       return send(response, 200, { name })
     }
     const name = path.replace('/v1beta/', '')
@@ -189,6 +201,7 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     behave,
     requests,
     sold,
+    ticks,
     stop: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -246,9 +259,9 @@ async function misbehave(fault: Fault, response: ServerResponse): Promise<boolea
   }
 }
 
-function generate(model: string, body: Any, fault: Fault | undefined): unknown {
-  const parts: Any[] = (body.contents ?? []).flatMap((content: Any) => content.parts ?? [])
-  const prompt = parts.map((part) => part.text ?? '').join('\n')
+function generate(model: string, body: Any, fault: Fault | undefined, taskTicks: number): unknown {
+  const parts = readParts(body)
+  const prompt = readPrompt(body)
   const config = body.generationConfig ?? {}
   const promptTokenCount = Math.ceil(JSON.stringify(parts).length / 4)
   const reply = (part: object, finishReason = 'STOP') => {
@@ -277,13 +290,60 @@ function generate(model: string, body: Any, fault: Fault | undefined): unknown {
     return reply({ inlineData: { mimeType: 'image/png', data: makePng(prompt).toString('base64') } })
   }
   const schema = config.responseJsonSchema ?? config.responseSchema
-  const text = schema === undefined ? makeText(prompt, 200) : JSON.stringify(makeValue(schema, schema, prompt))
+  const task = readTick(body)
+  const value = task ? answerTick(task, taskTicks) : schema && makeValue(schema, schema, prompt)
+  const text = value === undefined ? makeText(prompt, 200) : JSON.stringify(value)
   if (fault?.kind === 'truncated') return reply({ text: text.slice(0, text.length / 2) }, 'MAX_TOKENS')
   if (fault?.kind === 'broken_json') return reply({ text: text.slice(0, text.length / 2) })
   if (fault?.kind === 'fence') return reply({ text: `\`\`\`json\n${text}\n\`\`\`` })
   if (fault?.kind === 'tail') return reply({ text: `${text}."\n}` })
   if (fault?.kind === 'echo') return reply({ text: `${JSON.stringify(schema)}\n${text}` })
   return reply({ text })
+}
+
+const readParts = (body: Any): Any[] => (body.contents ?? []).flatMap((content: Any) => content.parts ?? [])
+const readPrompt = (body: Any): string =>
+  readParts(body)
+    .map((part) => part.text ?? '')
+    .join('\n')
+
+/** The data of an agent task in the prompt of a tick. */
+type TickData = { mandate: string; tick: number; max_ticks: number; notes: string[] }
+
+/** Reads the data of a tick: the only JSON object of the prompt that has lines of its own. Undefined for other requests. */
+function readTick(body: Any): TickData | undefined {
+  const { properties } = body.generationConfig?.responseJsonSchema ?? {}
+  if (!properties?.done || !properties.question || !properties.notes) return undefined
+  const json = /^\{$[\s\S]*?^\}$/m.exec(readPrompt(body))?.[0]
+  return json === undefined ? undefined : JSON.parse(json)
+}
+
+/**
+ * Works on an agent task without a model. "in 5 ticks" in a mandate says how many ticks the task takes. After "ask me", the
+ * first tick asks for a text; "ask me for a number", "ask me yes or no" and "ask me to choose red, green or blue" ask for
+ * another kind of answer. The answer is a part of the next results.
+ */
+function answerTick({ mandate, tick, notes }: TickData, taskTicks: number): unknown {
+  const asks = /\bask me\b/i.test(mandate)
+  const ticks = Math.max(Number(/\bin (\d+) ticks?\b/i.exec(mandate)?.[1] ?? taskTicks), asks ? 2 : 1)
+  const answers = notes.flatMap((note) => /^Answer of the user: (.*)$/m.exec(note)?.[1] ?? [])
+  return {
+    notes: [`Tick ${tick}: ${makeText(`${mandate}/note/${tick}`, 200)}`],
+    result: [
+      ...Array.from({ length: Math.min(tick, 20) }, (_, n) => makeText(`${mandate}/Part ${n + 1}`, 200)),
+      ...answers.map((answer) => `You answered ${answer}.`),
+    ].join('\n'),
+    done: tick >= ticks,
+    question: asks && tick === 1 ? makeQuestion(mandate) : null,
+  }
+}
+
+function makeQuestion(mandate: string): unknown {
+  if (/\bask me for a number\b/i.test(mandate)) return { text: 'How many shall it be?', kind: 'number' }
+  if (/\bask me yes or no\b/i.test(mandate)) return { text: 'Shall I continue?', kind: 'boolean' }
+  const choices = /\bask me to choose ([^.:;]+)/i.exec(mandate)?.[1]?.split(/, | or /)
+  if (choices !== undefined) return { text: 'Which one shall it be?', kind: 'choice', choices }
+  return { text: 'Please tell me more about it.', kind: 'text' }
 }
 
 /** Makes a value that satisfies a JSON Schema, derived from the prompt and from the path of the value. */

@@ -173,7 +173,7 @@ test('upload-bundle publishes, is safe to repeat, and --dry-run changes nothing'
 })
 
 test.each([
-  [['--template', 'nope'], {}, 'Bundle "nope" not found. Use one of: drama, section7.', 2],
+  [['--template', 'nope'], {}, 'Bundle "nope" not found. Use one of: agent, drama, section7.', 2],
   [['--template', 'drama', '--version', '7.0.0'], {}, 'Bundle "drama" has no version 7.0.0. Use one of: 1.0.0.', 2],
   [[], {}, 'The bundle is missing. Add --template <folder>.', 2],
   [['--tmplate', 'drama'], {}, 'Unknown option "--tmplate"', 2],

@@ -26,9 +26,9 @@ const variables = {
   prompt: 'A woman at a radio.',
 }
 
-test('the bundles are drama and section7-ai-formatter, without faults', () => {
+test('the bundles are agent, drama and section7-ai-formatter, without faults', () => {
   expect(faults).toEqual([])
-  expect(bundles.map(({ template }) => template).sort()).toEqual(['drama', 'section7-ai-formatter'])
+  expect(bundles.map(({ template }) => template).sort()).toEqual(['agent', 'drama', 'section7-ai-formatter'])
 })
 
 test.each(bundles)('every file of $template exists and is UTF-8 text of more than 100 characters', async (bundle) => {

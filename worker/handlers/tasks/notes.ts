@@ -1,0 +1,56 @@
+import { StepError } from '../../steps/define_handler.ts'
+import type { AgentTaskContext } from './deps.ts'
+import {
+  answerMax,
+  clip,
+  countBytes,
+  keepNewest,
+  keptMaxBytes,
+  notesMaxBytes,
+  recentMaxBytes,
+  summaryMax,
+} from './limits.ts'
+import type { Prompts } from './prompts.ts'
+import { type OpenTask, summaryAnswer, type TaskUsage } from './task_documents.ts'
+import { addUsage } from './usage.ts'
+
+/** The note about a question and its answer. */
+export function noteAnswer(question: NonNullable<OpenTask['question']>, value: unknown): string {
+  return clip(
+    `Question of tick ${question.tick}: ${question.text}\nAnswer of the user: ${JSON.stringify(value)}`,
+    answerMax,
+  )
+}
+
+/**
+ * Returns notes that fit into the state. If they are too large, Gemini summarises the older ones. If that fails, the tick is
+ * kept nevertheless, because it is already paid for: the notes stay as they are, without the oldest ones if need be, and the
+ * next tick tries again.
+ */
+export async function fitNotes(
+  notes: string[],
+  spent: TaskUsage,
+  { model, mandate, prompts }: { model: string; mandate: string; prompts: Prompts },
+  { deps, signal, logger }: AgentTaskContext,
+): Promise<{ notes: string[]; usage: TaskUsage }> {
+  if (countBytes(notes) <= notesMaxBytes) return { notes, usage: spent }
+  const recent = keepNewest(notes, recentMaxBytes)
+  const older = notes.slice(0, notes.length - recent.length)
+  try {
+    const { value, usage } = await deps.gemini.writeJson({
+      model,
+      system: prompts.fill('summary_system'),
+      prompt: prompts.fill('summary_prompt', { data: { mandate, notes: older } }),
+      schema: summaryAnswer,
+      signal,
+    })
+    return {
+      notes: [clip(`Summary of earlier notes: ${value.summary}`, summaryMax), ...recent],
+      usage: addUsage(spent, usage),
+    }
+  } catch (error) {
+    const reason = error instanceof StepError ? error.slug : signal.aborted ? 'aborted' : 'unknown'
+    logger.warn({ reason, notes: notes.length }, 'Notes were not summarised')
+    return { notes: keepNewest(notes, keptMaxBytes), usage: spent }
+  }
+}
