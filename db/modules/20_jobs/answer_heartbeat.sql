@@ -20,13 +20,13 @@ begin
     select
     from app.job_queue as q
     join app.runs as r on r.id = q.run_id
-    -- Index lookup even on an empty table: ADR 8.
+    -- Index lookup even on an empty table: ADR 16.
     where q.job_id = any (array[app.parse_bigint(h.step -> 'id')])
       and q.fence = app.parse_bigint(h.step -> 'fence')
       and q.worker_id is not null
       and r.failing_step_id is null
     -- Look up step by step, here and below. If no step ran when the statistics were made, the
-    -- planner would compare each listed step with each running step: ADR 8.
+    -- planner would compare each listed step with each running step: ADR 16.
     offset 0
   );
 

@@ -111,7 +111,7 @@ begin
       t.owner_open_limit
     from jsonb_array_elements(apply_locked_results.results) with ordinality as g (result, n)
     left join app.job_queue as q
-      -- Index lookup even on an empty table: ADR 8.
+      -- Index lookup even on an empty table: ADR 16.
       on q.job_id = any (array[app.parse_bigint(g.result -> 'id')])
       and q.fence = app.parse_bigint(g.result -> 'fence')
       and q.worker_id is not null

@@ -11,7 +11,7 @@ create or replace function app.cancel_job(job_id bigint)
   volatile
   security definer
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off

@@ -22,7 +22,7 @@ begin
     select r.id
     from app.runs as r
     where r.id = any (cancel_runs.run_ids) and r.finished_at is null
-    -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 8.
+    -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 16.
     order by r.id + 0
     for update
   );
@@ -58,7 +58,7 @@ begin
     started_at = coalesce(j.started_at, b.claimed_at),
     finished_at = v_now
   from unnest(v_begun_ids, v_begun_at) as b (id, claimed_at)
-  -- Index lookup even on an empty table: ADR 8.
+  -- Index lookup even on an empty table: ADR 16.
   where j.id = any (array[b.id]);
   update app.runs as r
   set finished_at = v_now, failing_step_id = null

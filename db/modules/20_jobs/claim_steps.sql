@@ -71,7 +71,7 @@ begin
           else t.owner_open_limit
         end as open_limit
       from app.lanes as l
-      -- Index lookup even on an empty table: ADR 8.
+      -- Index lookup even on an empty table: ADR 16.
       join public.job_types as t on t.name = any (array[l.type])
       where l.wake_at < 'infinity'
         and l.wake_at <= v_now

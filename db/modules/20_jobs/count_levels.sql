@@ -12,7 +12,7 @@ begin
       union all
       select p.parent_id
       from line as l
-      -- One index lookup per level, even on an empty table: ADR 8.
+      -- One index lookup per level, even on an empty table: ADR 16.
       cross join lateral (
         select j.parent_id
         from public.jobs as j

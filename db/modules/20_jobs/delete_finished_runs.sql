@@ -8,7 +8,7 @@ create or replace function app.delete_finished_runs()
   language plpgsql
   volatile
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set jit = off
   set enable_seqscan = off
 as $$

@@ -66,7 +66,7 @@ begin
         sum(m.bytes) filter (where m.is_small) over (order by q.priority, q.run_at, q.job_id)
           as small_bytes
       from app.job_queue as q
-      -- Index lookups even on empty tables: ADR 8.
+      -- Index lookups even on empty tables: ADR 16.
       join public.jobs as j on j.id = any (array[q.job_id])
       join public.job_types as t on t.name = any (array[j.type])
       -- Sizes first, because the outputs of all dependencies together may be larger than a jsonb

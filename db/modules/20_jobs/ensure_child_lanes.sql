@@ -14,7 +14,7 @@ begin
   insert into app.lanes (owner_id, type)
   select distinct r.owner_id, t.name
   from jsonb_array_elements(ensure_child_lanes.results) as g (result)
-  -- Index lookup even on an empty table: ADR 8.
+  -- Index lookup even on an empty table: ADR 16.
   join app.job_queue as q on q.job_id = any (array[app.parse_bigint(g.result -> 'id')])
   join app.runs as r on r.id = any (array[q.run_id])
   cross join lateral jsonb_path_query(g.result -> 'children', '$.**.type') as y (type)

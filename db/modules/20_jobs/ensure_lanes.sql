@@ -4,7 +4,7 @@
 -- Locks       new lanes, by type
 -- Why         compares owners in two parts, because "is not distinct from" uses no index: a
 --             submission would read the lanes of all owners. "offset 0": compares types last,
---             because the planner may otherwise read all lanes of a type (ADR 8)
+--             because the planner may otherwise read all lanes of a type (ADR 16)
 create or replace function app.ensure_lanes(
   owner_id uuid,
   wanted text[],

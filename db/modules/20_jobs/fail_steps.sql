@@ -28,7 +28,7 @@ begin
     finished_at = v_now
   from unnest(fail_steps.job_ids, fail_steps.slugs, fail_steps.messages, fail_steps.since)
     as f (id, slug, message, since)
-  -- Index lookup even on an empty table: ADR 8.
+  -- Index lookup even on an empty table: ADR 16.
   where j.id = any (array[f.id]);
   insert into app.step_states as s (job_id, run_id, state)
   select q.job_id, q.run_id, nullif(coalesce(f.state, q.state), 'null')

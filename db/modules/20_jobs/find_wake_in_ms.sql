@@ -32,7 +32,7 @@ begin
       )
     limit 1000
   ) as l
-  -- Index lookup even on an empty table: ADR 8.
+  -- Index lookup even on an empty table: ADR 16.
   join public.job_types as t on t.name = any (array[l.type]);
 
   return case

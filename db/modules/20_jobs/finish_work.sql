@@ -37,7 +37,7 @@ begin
       unnest(finish_work.since) as since,
       unnest(finish_work.children) as children
   ) as d
-  -- Index lookup even on an empty table: ADR 8.
+  -- Index lookup even on an empty table: ADR 16.
   where j.id = any (array[d.id]);
   if 0 = all (finish_work.children) then
     perform app.record_events(finish_work.job_ids, 'completed');

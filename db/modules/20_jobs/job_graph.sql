@@ -8,7 +8,7 @@ create or replace function app.job_graph(job_id bigint)
   stable
   security definer
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -24,7 +24,7 @@ begin
       union all
       select c.id, c.parent_id, c.key, c.type, c.status, c.depends_on
       from tree as t
-      -- One index lookup per node, here and below: ADR 8.
+      -- One index lookup per node, here and below: ADR 16.
       cross join lateral (
         select j.id, j.parent_id, j.key, j.type, j.status, j.depends_on
         from public.jobs as j

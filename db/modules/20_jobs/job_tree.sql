@@ -6,14 +6,14 @@
 --             Computes progress from the lowest level up, and writes the JSON text from the top
 --             down, so that the time grows with the number of nodes and not with their depth.
 --             Joins no two lists of nodes: a planner that expects one row would compare each node
---             with every other one (ADR 8)
+--             with every other one (ADR 16)
 create or replace function app.job_tree(job_id bigint)
   returns jsonb
   language plpgsql
   stable
   security definer
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -43,7 +43,7 @@ begin
     union all
     select c.id, c.parent_id, t.depth + 1, t.path || int8send(c.id), c.completed, c.own
     from tree as t
-    -- One index lookup per node, here and below: ADR 8.
+    -- One index lookup per node, here and below: ADR 16.
     cross join lateral (
       select
         j.id,

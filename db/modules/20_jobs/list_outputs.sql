@@ -17,7 +17,7 @@ begin
     union all
     select c.id, t.path || c.key, c.collects, c.output_bytes
     from tree as t
-    -- One index lookup per step that collects, even on an empty table: ADR 8.
+    -- One index lookup per step that collects, even on an empty table: ADR 16.
     cross join lateral (
       select j.id, j.key, j.collects, j.output_bytes
       from public.jobs as j

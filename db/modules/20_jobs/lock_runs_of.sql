@@ -26,7 +26,7 @@ begin
         )
       )
     )
-    -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 8.
+    -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 16.
     order by r.id + 0
     for update
   loop

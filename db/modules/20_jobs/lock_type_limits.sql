@@ -48,7 +48,7 @@ begin
         t.running_limit - (
           select count(*)
           from app.job_queue as q
-          -- Index lookup even on an empty table: ADR 8.
+          -- Index lookup even on an empty table: ADR 16.
           join app.lanes as l on l.id = any (array[q.lane_id])
           where q.status = 'running' and l.type = t.name
         ),

@@ -34,7 +34,7 @@ begin
       )
     end
   from public.job_types as t
-  -- Index lookup even on an empty table: ADR 8.
+  -- Index lookup even on an empty table: ADR 16.
   where l.id = any (v_locked_ids) and t.name = any (array[l.type]);
 end
 $$;

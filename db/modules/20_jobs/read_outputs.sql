@@ -12,7 +12,7 @@ create or replace function worker.read_outputs(
   stable
   security definer
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -27,7 +27,7 @@ begin
   select coalesce(j.depends_on, '{}'), t.max_input_bytes
   into v_ids, v_max_bytes
   from app.job_queue as q
-  -- Index lookups even on empty tables: ADR 8.
+  -- Index lookups even on empty tables: ADR 16.
   join public.jobs as j on j.id = any (array[q.job_id])
   join public.job_types as t on t.name = any (array[j.type])
   where q.job_id = read_outputs.job_id
@@ -90,7 +90,7 @@ begin
       'after_id', nullif(max(p.id), max(p.last_id))
     )
     from page as p
-    -- Index lookup even on an empty table: ADR 8.
+    -- Index lookup even on an empty table: ADR 16.
     join public.jobs as j on j.id = any (array[p.id])
   );
 end

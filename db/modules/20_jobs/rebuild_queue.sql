@@ -4,7 +4,7 @@
 -- Locks       new lanes, by type; the caller holds the run
 -- Why         counts waits and children instead of storing them. Reads the run once, and joins its
 --             steps with each other by hash joins only, because nested loops compare each of 20,000
---             steps with every other one: ADR 8
+--             steps with every other one: ADR 16
 create or replace function app.rebuild_queue(run_id bigint)
   returns void
   language plpgsql
@@ -40,7 +40,7 @@ begin
       j.id, j.parent_id, j.type, j.priority, j.version, j.status, j.depends_on,
       j.worked_at is null as waits
     from public.jobs as j
-    -- Index lookup even on an empty table: ADR 8.
+    -- Index lookup even on an empty table: ADR 16.
     where j.root_id = any (array[rebuild_queue.run_id]) and j.finished_at is null
   ),
   -- Step from_id waits for step to_id, unless to_id is settled.
@@ -66,7 +66,7 @@ begin
   left join (
     select t.job_id, t.state
     from app.step_states as t
-    -- Index lookup even on an empty table: ADR 8.
+    -- Index lookup even on an empty table: ADR 16.
     where t.run_id = any (array[rebuild_queue.run_id])
   ) as s on s.job_id = o.id
   left join unnest(v_lanes.types, v_lanes.ids) as l (type, id) on l.type = o.type

@@ -16,7 +16,7 @@ begin
   with recursive broken as materialized (
     select j.id, j.parent_id
     from public.jobs as j
-    -- Index lookups even on an empty table, here and below: ADR 8.
+    -- Index lookups even on an empty table, here and below: ADR 16.
     where j.root_id = any (array[reopen_steps.run_id])
       and j.status in ('failed', 'skipped', 'cancelled')
   ),

@@ -38,7 +38,7 @@ begin
     requeue_steps.job_ids, requeue_steps.failures, requeue_steps.delays, requeue_steps.losses,
     requeue_steps.turns, requeue_steps.runs_alone, requeue_steps.run_at, requeue_steps.states
   ) as a (id, failures, delays, losses, turns, runs_alone, run_at, state)
-  -- Index lookup even on an empty table: ADR 8.
+  -- Index lookup even on an empty table: ADR 16.
   where q.job_id = any (array[a.id]);
 
   -- The reason of the last failure stays visible until the step succeeds.

@@ -12,7 +12,7 @@ create or replace function app.retry_job(job_id bigint)
   volatile
   security definer
   set search_path = ''
-  -- Hash joins stay on, because a retry reads a whole run at once: ADR 8.
+  -- Hash joins stay on, because a retry reads a whole run at once: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off

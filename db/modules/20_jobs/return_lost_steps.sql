@@ -81,7 +81,7 @@ begin
   into v_results, v_run_ids
   from app.job_queue as q
   left join app.workers as w
-    -- Index lookup even on an empty table: ADR 8.
+    -- Index lookup even on an empty table: ADR 16.
     on w.id = any (array[q.worker_id]) and w.id = any (v_worker_ids)
   where q.status = 'running'
     and (
@@ -103,7 +103,7 @@ begin
     for v_one in
       select r.result ->> 'worker_id' as worker_id, j.type, jsonb_agg(r.result) as results
       from jsonb_array_elements(v_results) as r (result)
-      -- Index lookup even on an empty table: ADR 8.
+      -- Index lookup even on an empty table: ADR 16.
       join public.jobs as j on j.id = any (array[(r.result -> 'run_id')::bigint])
       where j.id = any (v_run_ids)
       group by r.result ->> 'worker_id', j.type

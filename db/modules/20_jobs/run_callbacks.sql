@@ -37,7 +37,7 @@ begin
         union all
         select 3, unnest(run_callbacks.ended_ids)
       ) as t
-      -- Index lookup even on an empty table: ADR 8.
+      -- Index lookup even on an empty table: ADR 16.
       join public.jobs as j on j.id = any (array[t.id])
       join app.job_callbacks as k on k.type = any (array[j.type])
     ) as c

@@ -73,7 +73,7 @@ begin
             else 'blocked'
           end
         from (select unnest(v_counted.ids) as id, unnest(v_counted.times) as times) as w
-        -- Index lookup even on an empty table: ADR 8.
+        -- Index lookup even on an empty table: ADR 16.
         where q.job_id = any (array[w.id]) and q.waits > 0
         returning q.job_id, q.waits, q.status
       loop

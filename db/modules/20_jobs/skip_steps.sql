@@ -31,7 +31,7 @@ begin
     cross join lateral (
       select unnest(q.dependents) as id
       from app.job_queue as q
-      -- Index lookup even on an empty table: ADR 8.
+      -- Index lookup even on an empty table: ADR 16.
       where q.job_id = any (array[d.id])
       union all
       select j.id

@@ -16,7 +16,7 @@ create or replace function app.submit_keyed_run(
   language plpgsql
   volatile
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off

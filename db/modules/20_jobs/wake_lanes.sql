@@ -29,7 +29,7 @@ begin
         || wake_lanes.held_lane_ids
         || wake_lanes.freed_lane_ids
     )
-    -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 8.
+    -- "+ 0" keeps the planner from reading the primary key from end to end: ADR 16.
     order by l.id + 0
     for key share
   loop

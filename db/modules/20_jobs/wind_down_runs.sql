@@ -61,7 +61,7 @@ begin
         else left(format('Step "%s" failed: %s', f.key, f.error_message), 2000)
       end
     from app.runs as r
-    -- Index lookup even on an empty table: ADR 8.
+    -- Index lookup even on an empty table: ADR 16.
     join public.jobs as f on f.id = any (array[r.failing_step_id])
     where r.id = any (v_run_ids) and j.id = any (array[r.id]);
     update app.runs as r

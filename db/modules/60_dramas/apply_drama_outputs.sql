@@ -28,7 +28,7 @@ begin
     array(
       select r.drama_id
       from public.jobs as j
-      -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 8).
+      -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 16).
       join app.drama_runs as r on r.run_id = any (array[j.root_id])
       where j.id = any (apply_drama_outputs.job_ids)
     )

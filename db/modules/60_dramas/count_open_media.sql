@@ -34,7 +34,7 @@ begin
             select from app.step_states as t where t.job_id = any (array[j.id])
           ) as is_open
       from public.jobs as j
-      -- Index lookups even on empty tables: ADR 8.
+      -- Index lookups even on empty tables: ADR 16.
       left join app.job_queue as q on q.job_id = any (array[j.id])
       where j.root_id = any (array[i.id]) and j.type in ('generate_image', 'generate_video')
     ) as m

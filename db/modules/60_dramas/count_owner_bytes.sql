@@ -12,7 +12,7 @@ begin
   return (
     select coalesce(sum(z.document_bytes + z.media_bytes), 0)::bigint
     from app.drama_sizes as z
-    -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 8).
+    -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 16).
     where z.owner_id = any (array[count_owner_bytes.owner_id])
   );
 end

@@ -10,7 +10,7 @@ create or replace function app.tg_users__delete_media_days()
   volatile
   security definer
   set search_path = ''
-  -- Both: an index lookup also where a plan was made on an empty table (ADR 8).
+  -- Both: an index lookup also where a plan was made on an empty table (ADR 16).
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off

@@ -24,7 +24,7 @@ begin
             + 600 * (select count(*) from jsonb_path_query(j.output, 'lax $.*[*]'))
         ) over (partition by r.drama_id order by j.id) as bytes
       from public.jobs as j
-      -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 8).
+      -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 16).
       join app.drama_runs as r on r.run_id = any (array[j.root_id])
       where j.id = any (pick_fitting_outputs.job_ids)
     ),

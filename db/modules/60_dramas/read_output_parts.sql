@@ -18,7 +18,7 @@ begin
   return query
   select j.id, d.id, d.owner_id, j.input, app.parse_uuid(p.part -> 'id'), p.part, p.n
   from public.jobs as j
-  -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 8).
+  -- = any (array[…]): an index lookup even where a plan was made on an empty table (ADR 16).
   join app.drama_runs as r on r.run_id = any (array[j.root_id])
   join public.dramas as d on d.id = any (array[r.drama_id])
   cross join lateral jsonb_array_elements(

@@ -285,7 +285,7 @@ select set_eq(
   'only the call of a product''s callback catches every error'
 );
 
--- Settings of the planner (ADR 8, "The planner"): without them, a plan that was made on an empty
+-- Settings of the planner (ADR 16): without them, a plan that was made on an empty
 -- table reads whole indexes, which a test on a small database does not show.
 select set_eq(
   $$
