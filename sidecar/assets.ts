@@ -29,7 +29,7 @@ export type AssetOptions = {
   jwtSecret: string | undefined
 }
 
-/** A caller's name for limits. It is everybody's name while no header is trusted to name the address. */
+/** The caller's name for limits. All callers share one name while `app.settings.client_address_header` is null. */
 type Caller = { caller: string; is_everybody: boolean; network: string | undefined }
 
 /** The cost of an upload so far, the size of the largest file, and the refusal of a larger one: from sidecar.start_upload. */
@@ -88,7 +88,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     }
   })
 
-  /** Takes a place of the caller, of its IPv6 network, which has four times as many, and of the process. */
+  /** Takes a place of the process, one of the caller, and one of the caller's IPv6 network, which has four times as many. */
   function takePlaces({ caller, network, is_everybody }: Caller): () => void {
     const taken: (() => void)[] = []
     const leave = () => {
@@ -100,7 +100,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       leave()
       throw refuse()
     }
-    // Without addresses, a share for each caller would only be a smaller number of places for everybody.
+    // While all callers share one name, a limit per caller would only reduce the places of all.
     if (!is_everybody) {
       take(caller, placesOfCaller, () => tooManyUploads(placesOfCaller))
       if (network) take(network, 4 * placesOfCaller, () => tooManyUploads(4 * placesOfCaller))
@@ -126,7 +126,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
     }
   }
 
-  /** Sends Postgres only the header that names the client's address, because its log may have what it is sent. */
+  /** Sends Postgres only the header that names the client's address, because Postgres may log the parameters of a call. */
   async function findUploader({ headers }: FastifyRequest): Promise<Caller> {
     const [row] = await call<{ client_address_header: string | null }>('sidecar.client_address_header', {})
     const name = row?.client_address_header
@@ -173,7 +173,7 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
       left -= chunk.length
       if (left < 0) late.reject(limit.tooLarge())
     }
-    // A stream of its own, so that a refused request can still be read to its end.
+    // A separate stream, so that a refused request can still be read to its end.
     const body = new PassThrough()
     request.raw.once('close', gone).on('data', count).pipe(body)
     if (request.raw.destroyed) gone()
@@ -317,7 +317,7 @@ async function receive(body: Readable, contentType: string, spool: Spool, maxByt
         if (hasFileName) {
           throw refusal(400, 'request_invalid', 'The form has more than one file.', 'Send one file at a time.')
         }
-        // A field of the same name may stand before the file.
+        // A text field of the same name may precede the file.
         file = await spool.fill(part.bytes, maxBytes)
         hasFileName = part.hasFileName
         if (file.isTooLarge) return file
@@ -330,12 +330,12 @@ async function receive(body: Readable, contentType: string, spool: Spool, maxByt
     // All other errors come from the client's connection.
     throw formInvalid((cause as Error).message, cause)
   }
-  // Without a file name it is a file only if it is a picture.
+  // A part without a file name counts as a file only if it is a picture.
   if (file === undefined || (!hasFileName && (await readPictureType(file.head)) === '')) throw fileMissing()
   return file
 }
 
-/** Refuses a field that other programs could not read, or would take for something else. */
+/** Refuses a field whose name is that of a property of every object, or whose JSON is too large or invalid. */
 async function requireHarmless({ name, contentType, bytes }: Part): Promise<void> {
   if (name !== undefined && name in Object.prototype) throw formInvalid(`a field cannot be called ${name}`)
   if (!/^application\/json\b/i.test(contentType)) return
@@ -353,7 +353,7 @@ async function requireHarmless({ name, contentType, bytes }: Part): Promise<void
   try {
     JSON.parse(Buffer.concat(chunks).toString())
   } catch (cause) {
-    throw formInvalid('a field says that it is JSON, and is not', cause)
+    throw formInvalid('a field whose content type is JSON is not JSON', cause)
   }
 }
 

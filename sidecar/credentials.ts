@@ -27,7 +27,7 @@ export function checkCredentials({ db, jwtSecret }: { db: Db; jwtSecret: string 
       if (token !== undefined) return await verify(token)
     } catch (cause) {
       if (!(cause instanceof errors.JOSEError)) throw cause
-      const message = 'The bearer token is malformed, has expired or no expiry, or has a wrong signature.'
+      const message = 'The bearer token is malformed, has expired, has no expiry, or has a wrong signature.'
       throw refusal(401, 'token_invalid', message, hint, { cause })
     }
     throw refusal(401, 'token_invalid', 'The Authorization header has no bearer token.', hint)

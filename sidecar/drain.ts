@@ -4,12 +4,13 @@ const tickMs = 500
 const lastMs = 1000
 
 /**
- * Reads the rest of a request and discards it, for at most 5 s and 32 MiB. After these bytes it reads nothing more and returns
- * after another second.
+ * Reads the rest of a request and discards it, for at most 5 s and 32 MiB. After 32 MiB it stops reading, and returns a
+ * second later.
  *
- * Closing a connection with unread bytes resets it, and a reset can destroy the answer before the client has read it. A
- * client that sends as fast as it can reads the answer only when it cannot send.
- * The time is counted in ticks of this process. After a pause of the machine a single timer would have expired, although
+ * Closing a connection with unread bytes resets the connection, and a reset can destroy the answer before the client has
+ * read it. A client that sends as fast as it can reads the answer only when it cannot send.
+ *
+ * The time is counted in ticks of this process, because a single timer would expire during a pause of the machine, in which
  * the client had no time to read.
  */
 export async function drain(source: Readable, limits = { bytes: 32 * 2 ** 20, ms: 5000 }): Promise<void> {

@@ -10,10 +10,10 @@ export type Part = {
 /** The body is not a form. */
 export class FormError extends Error {}
 
-/** Lines and headers that are longer are not read. */
+/** The longest line of a header that is read. */
 const headerBytes = 64 * 1024
 
-/** Returns the boundary that a content type names; undefined: it is not that of a form, or it names none. */
+/** Returns the boundary that a content type names, or undefined if the type is not that of a form or names no boundary. */
 export function readBoundary(contentType: string): string | undefined {
   const [, quoted, plain] =
     /^multipart\/form-data\b.*?;\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))/i.exec(contentType) ?? []
@@ -21,8 +21,8 @@ export function readBoundary(contentType: string): string | undefined {
 }
 
 /**
- * Reads the parts of a multipart form, one after another (RFC 7578). Lines may end with LF alone, as some programs write
- * them, and text before the first boundary and after the last one is skipped. Ends after the last byte of the body.
+ * Reads the parts of a multipart form, one after another (RFC 7578), up to the last byte of the body. Lines may end with LF
+ * alone, because some programs write them so. Text before the first boundary and after the last one is skipped.
  */
 export async function* readForm(body: AsyncIterable<Buffer>, boundary: string): AsyncGenerator<Part> {
   const chunks = body[Symbol.asyncIterator]()
@@ -49,7 +49,7 @@ export async function* readForm(body: AsyncIterable<Buffer>, boundary: string): 
     }
   }
 
-  /** Yields the bytes before a delimiter, and leaves what follows the delimiter. */
+  /** Yields the bytes before a delimiter. The bytes after the delimiter stay in `data`. */
   async function* readUntil(delimiter: Buffer): AsyncGenerator<Buffer> {
     for (;;) {
       const end = data.indexOf(delimiter)
@@ -70,7 +70,7 @@ export async function* readForm(body: AsyncIterable<Buffer>, boundary: string): 
     if (data.toString('latin1', 0, 2) === '--') break
     const line = await readLine()
     if (line.trim() !== '') throw new FormError('it has a boundary with other text behind it')
-    // The first line tells how all of them end.
+    // The first line tells how all lines end.
     if (isFirst && line.endsWith('\r')) delimiter = Buffer.from(`\r\n--${boundary}`)
 
     const headers = new Map<string, string>()

@@ -3,13 +3,13 @@ const tickMs = 500
 /** How fast a client must send. */
 export type Pace = { graceMs: number; bytesPerSecond: number }
 
-/** 16 KB a second after the first ten. */
+/** 16 KB a second after the first ten seconds. */
 export const slowestPace: Pace = { graceMs: 10_000, bytesPerSecond: 16_384 }
 
 /**
- * Calls `onSlow` once a client has been too slow. The client has `graceMs` at the start, and each byte earns it the time in
- * which the slowest client may send a byte. It can save up to three times `graceMs`, so a fast client may pause, and a
- * client that has sent a lot cannot keep its place for long without sending.
+ * Calls `onSlow` when a client is too slow. A client starts with `graceMs` of time, and each byte adds the time in which the
+ * slowest client may send a byte. A client can save up to three times `graceMs`. So a fast client may pause, but cannot keep
+ * its place for long without sending.
  *
  * The time is counted in ticks of this process, so a pause of the machine does not count against the client.
  */

@@ -3,7 +3,7 @@ const texts = new Set([0x74455874, 0x7a545874, 0x69545874]) // tEXt, zTXt, iTXt
 
 /**
  * Passes a PNG on without its text chunks, in which programs hide a whole character card, and without bytes after its end.
- * All other chunks are unchanged. A file that is not a valid PNG passes as it is, from the first fault on.
+ * All other chunks are unchanged. From its first fault on, an invalid PNG passes unchanged.
  */
 export async function* withoutText(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let pending = Buffer.alloc(0)

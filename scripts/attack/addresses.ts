@@ -36,8 +36,8 @@ export async function attackOtherAddresses(target: Target): Promise<Verdict> {
 }
 
 /**
- * Does the same where no header holds the client's address. All addresses share one bucket then, which no limit can mend:
- * the operator must learn of it.
+ * Does the same where no header names the client's address. All addresses then share one bucket, and no limit helps, so
+ * the operator must see a warning.
  */
 export async function attackOneBucket(target: Target): Promise<Verdict> {
   const settings = { share_writes_per_minute: perMinute, client_address_header: null }

@@ -1,6 +1,6 @@
 /**
- * Writes a line of a kind at once, and then returns true; or writes it later, or leaves it out. `leftOut` counts the lines
- * of this kind that were left out before it.
+ * Writes a line of a kind at once and returns true. Otherwise returns false, and writes the line later or leaves it out.
+ * `leftOut` counts the lines of this kind that were left out before this line.
  */
 export type LineLimit = (kind: string, write: (leftOut: number) => void) => boolean
 

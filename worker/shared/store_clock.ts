@@ -8,14 +8,14 @@ export type StoreClock = {
   /** Aborts when the time is over, or when the caller's signal aborts. */
   signal: AbortSignal
   leftMs(): number
-  /** Says how many bytes of the object an attempt has moved. Only more than in all attempts before is progress. */
+  /** Says how many bytes of the object an attempt has moved. Only bytes beyond those of all earlier attempts are progress. */
   move(bytes: number): void
   stop(): void
 }
 
 /**
  * Starts a clock that ends `ms` after the last progress. Progress extends the time at most by a second for each 256 KiB,
- * so that a store that takes or sends its bytes in drops is not waited for.
+ * so that a store that moves its bytes in drops cannot prolong the call without end.
  */
 export function startStoreClock(ms: number, signal: AbortSignal | undefined): StoreClock {
   const controller = new AbortController()

@@ -15,7 +15,7 @@ export type StoreFault = {
 
 /** How the request was made, for the reason. */
 export type StoreRequest = {
-  /** The begin of the variables' names: `SPACES` or `TEMPLATES_STORE`. */
+  /** The beginning of the variables' names: `SPACES` or `TEMPLATES_STORE`. */
   variables: string
   region: string
   /** Whether the request asked for the ACL public-read. */
@@ -99,7 +99,7 @@ const passingConnectionCodes = new Set([
 ])
 
 /**
- * Tells what an error of the SDK means. This is the only place that decides so, for all requests.
+ * Tells what an error of the SDK means, for all requests.
  *
  * A status of 5xx without a code of S3 is uncertain, because it may come from a gateway that lost the server behind it.
  */

@@ -24,7 +24,7 @@ export async function within<Result>(
   }
 }
 
-/** Calls `call` and waits for it until `signal` aborts; then throws its reason. A call that ignores the signal runs on. */
+/** Calls `call` and waits for it until `signal` aborts; then throws the reason of the signal. A call that ignores the signal continues. */
 export async function untilAbort<Result>(
   signal: AbortSignal,
   call: (signal: AbortSignal) => Promise<Result>,

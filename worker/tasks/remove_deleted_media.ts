@@ -89,7 +89,7 @@ async function findUnknown(
   remove: boolean,
   { store, db, logger, signal }: TaskContext<Deps>,
 ): Promise<void> {
-  // A worker stores a file before its step completes, also if the database is away for hours.
+  // A step may store its file hours before it completes, because its worker waits for the database.
   const isOld = ({ modifiedAt }: StoredObject) => Date.now() - modifiedAt.getTime() > dayMs
   const unknown: string[] = []
   let listed = 0
@@ -102,7 +102,7 @@ async function findUnknown(
     const found = rows.map(({ object_key }) => object_key).slice(0, limit - unknown.length)
     unknown.push(...found)
     if (remove) {
-      // At once, because a drama may have a file of an early page when the last page is listed.
+      // Page by page, because a drama may have got a file of an early page before the last page is listed.
       const result = await deleteObjects(store, found, signal)
       deleted += result.deleted.size
       failure = result.failure

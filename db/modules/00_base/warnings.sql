@@ -21,7 +21,7 @@ cross join lateral (
       'requests_unlimited',
       s.requests_at_once = 0,
       'app.settings.requests_at_once is 0, so one caller can hold every connection of the API.',
-      'Set it to 6 again after a load test.'
+      'Set requests_at_once to 6 again after a load test.'
     )
 ) as w (name, is_true, problem, remedy)
 where w.is_true;

@@ -72,12 +72,12 @@ results: any number of [{ id, fence, outcome, … }]. Each result is judged by i
 outcome:
 - completed: output, and children (steps as submit_run describes them). An output that is too large
   and malformed children fail the step permanently.
-- failed: error { slug, message }, is_permanent, retry_in_ms (a delay that a provider named; no step
-  of the lane starts before it is over, or app.settings.lane_hold_max is), retry_grows (true: the
-  delay doubles with each delay of the step, up to 5 minutes), day_ends_in_ms (when the
-  provider's day ends, whose quota is used up: 25 hours at most), crashed (true: the next attempt
-  runs alone in its process), state (null: the operation that the state describes has ended; without
-  this key the step keeps its state).
+- failed: error { slug, message }, is_permanent, retry_in_ms (a delay that a provider named: no step
+  of the lane starts during the delay, but for app.settings.lane_hold_max at most), retry_grows
+  (true: the delay doubles with each delay of the step, up to 5 minutes), day_ends_in_ms (the quota
+  of the provider's day is used up, and the day ends in so many milliseconds, 25 hours at most),
+  crashed (true: the next attempt runs alone in its process), state (null: the operation that the
+  state describes has ended; without this key the step keeps its state).
 - rescheduled: state (null: none), retry_in_ms (366 days at most), progress. A step fails after
   job_types.max_turns turns.
 - returned: the step is queued again, and counts neither a failure nor a loss. retry_in_ms; begun

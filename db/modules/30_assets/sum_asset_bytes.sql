@@ -14,6 +14,6 @@ $$;
 comment on function app.sum_asset_bytes() is
 $$Returns how many bytes all uploads and assets have, and those that nothing is known to refer to.
 
-The latter are uploads in progress, orphans, and live assets that the cleaner has not yet found
-shown: an asset that a card shows counts until the cleaner has looked at it, asset_grace after its
-upload.$$;
+Unreferenced are uploads in progress, orphans, and live assets that the cleaner has not yet found
+shown. So an asset that a card shows counts as unreferenced until the cleaner looks at it,
+asset_grace after its upload.$$;

@@ -39,7 +39,7 @@ comment on table app.share_packages is
 $$The documents that get_shared_resource returns.
 
 A package is built once, when its share is made. Packages have their own table, so that rows of
-shared_resources stay narrow and that table has no column to hide.$$;
+shared_resources stay narrow and clients may select all of its columns.$$;
 comment on column app.share_packages.share_id is 'The share that the package belongs to.';
 comment on column app.share_packages.package is 'The document, as text that is sent unchanged.';
 comment on column app.share_packages.request_hash is

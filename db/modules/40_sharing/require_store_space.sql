@@ -30,7 +30,7 @@ begin
   perform app.fail(
     503,
     'store_full',
-    'The shares of all users fill the store.',
+    'Sharing is full: all callers together have stored too much within an hour.',
     format('Try again in %s s, when the oldest shares have expired.', v_wait),
     jsonb_build_object('Retry-After', v_wait::text)
   );

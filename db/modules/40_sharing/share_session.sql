@@ -129,8 +129,8 @@ client makes; repeating a request with the same id is safe. visibility: unlisted
 public. revoke_token: a UUID with which revoke_share can delete the share, or null.
 Returns { share_id, url, expires_at }.
 get_shared_resource returns the same session with icon_url in each card, background_url, cover_url
-and flow. flow is the flow of this request. If this request has none, flow is the row of table flows
-with the id flow_id if its share is alive, and otherwise null.
+and flow. flow is the flow of this request. Without a flow in the request, flow is the row of table
+flows with the id flow_id if the share of this row is live, and otherwise null.
 A public session may have at most 256 KiB, without its flow; a caller may have at most 20 live
 public shares (app.settings).
 409 share_id_taken: the id belongs to another share. 413 package_too_large, public_share_too_large.

@@ -9,8 +9,8 @@ create or replace function app.apply_drama_media(job_ids bigint[])
   language plpgsql
   volatile
   set search_path = ''
-  -- One plan with index lookups, even if it was made on empty tables: ADR 16. To plan this statement
-  -- again for each batch would take longer than to run it.
+  -- One plan with index lookups, even if it was made on empty tables: ADR 16. To plan this
+  -- statement again for each batch would take longer than to run it.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off

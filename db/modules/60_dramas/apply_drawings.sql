@@ -48,6 +48,6 @@ end
 $$;
 
 comment on function app.apply_drawings(bigint[]) is
-$$Names the jobs that make image and video in the scenes of an episode.
+$$Stores in the scenes of an episode which jobs make their images and videos.
 
 job_ids: steps of any type; those of type draw_episode are returned.$$;

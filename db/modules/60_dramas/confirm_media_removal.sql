@@ -48,7 +48,8 @@ $$;
 comment on function worker.confirm_media_removal(uuid, uuid) is
 $$Records that the objects of a deleted drama are gone.
 
-An hour after the deletion, they are due once more; then the record is deleted. Returns false if
-another worker has claimed the drama since.$$;
+In the first hour after the deletion (longer if a step may run longer), a confirmation plans a
+second removal. A later confirmation deletes the record. Returns false if another worker has claimed
+the drama since.$$;
 
 grant execute on function worker.confirm_media_removal(uuid, uuid) to worker;

@@ -69,9 +69,8 @@ comment on function public.delete_drama(uuid) is
 $$Deletes a drama with its characters, episodes and scenes, and cancels its jobs.
 
 A worker deletes the images and videos within minutes, and once more an hour later; caches may keep
-them for a day. 404 drama_not_found. 409 drama_changed: a job was
-started while the drama was being deleted; repeat the request. From origin 002, which does not
-mention deletion.$$;
+them for a day. 404 drama_not_found. 409 drama_changed: a job was started while the drama was being
+deleted; repeat the request. From origin 002, which does not mention deletion.$$;
 
 grant execute on function app.delete_drama(uuid) to authenticated, service_role;
 grant execute on function public.delete_drama(uuid) to authenticated, service_role;
