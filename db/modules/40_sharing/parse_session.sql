@@ -73,6 +73,8 @@ begin
         end as value,
         given.position
       from json_each(parse_session.session) with ordinality as given (key, value, position)
+      -- app.fill_session sets these.
+      where given.key not in ('background_url', 'cover_url', 'flow')
       union all
       select wanted.key, wanted.value, null
       from (
@@ -96,6 +98,7 @@ $$;
 comment on function app.parse_session(json) is
 $$Checks a session and returns it with every column of table sessions as a key.
 
-A missing key becomes null, all_cards becomes []. The cards are checked by app.parse_session_cards.
+A missing key becomes null, all_cards becomes []. The result has no flow and no URLs.
+The cards are checked by app.parse_session_cards.
 413 package_too_large, 422 session_invalid (the message names the field), 429 rate_limited: another
 large package of the same caller is in progress.$$;

@@ -197,6 +197,10 @@ describe('the JSON Schemas', () => {
     [node('agents', { maxTokens: 1.5 }), false],
     [node('agents', { max_tokens: 5 }), false],
     [node('dataStoreNodes', { data_store_fields: [] }), false],
+    [{ ...bare, 'RESPONSE-template ': 't' }, false],
+    [{ ...bare, if_Nodes: {} }, false],
+    [node('ifNodes', { _conditions: [] }), false],
+    [node('agents', { 'top.p': 1 }), false],
   ])('agree with share_flow (%#)', async (flow, isAccepted) => {
     const share_id = crypto.randomUUID()
     const { error } = await anon.rpc('share_flow', { flow, share_id })
@@ -219,6 +223,11 @@ describe('the JSON Schemas', () => {
     [{ all_cards: [{ iconAssetId: null }] }, false],
     [{ all_cards: [{ icon_asset_id: 'x' }] }, false],
     [{ title: 'S', cover_id: 'x' }, false],
+    [{ title: '  ' }, false],
+    [{ cover_url: 'x', background_url: 5, flow: bare, all_cards: [] }, false],
+    [{ title: 'S', 'Flow-ID': null }, false],
+    [{ all_cards: [{ 'Icon asset.id': null }] }, false],
+    [{ title: 'S', cover_url: 5, flow: bare }, true],
   ])('agree with share_session (%#)', async (session, isAccepted) => {
     const share_id = crypto.randomUUID()
     const { error } = await anon.rpc('share_session', { session, flow: bare, share_id })
@@ -254,6 +263,15 @@ describe("a session's flow", () => {
 
   test('is the flow of the request, if the request has one', async () => {
     expect(await open(await share({ flow_id: await shareFlowRow() }, exampleFlow))).toMatchObject({ flow: exampleFlow })
+  })
+
+  test('is the field flow of an opened session that is shared again', async () => {
+    const opened = await open(await share({ title: 'S', flow_id: 'own' }, exampleFlow))
+    expect(await open(await share(opened))).toEqual(opened)
+    const other = { name: 'F', nodes: [], edges: [] }
+    expect(await open(await share(opened, other))).toMatchObject({ flow: other })
+    const refused = { session: { title: 'S', flow: { name: 1 } }, share_id: crypto.randomUUID() }
+    expect(await anon.rpc('share_session', refused)).toMatchObject({ status: 422, error: { details: 'flow_invalid' } })
   })
 
   test('is null if the flow has expired, was never shared, or flow_id is not an id', async () => {
