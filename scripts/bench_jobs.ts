@@ -7,7 +7,7 @@ const { options } = readArguments('bench:jobs', {
     only: {
       type: 'string',
       value: 'part',
-      about: 'one part: part of a shape’s name (chain, 1,000, 5,000, diamonds), independent, cost, owners, beside',
+      about: 'one part: part of a shape’s name (chain, 1,000, 5,000, diamonds), independent, cost, owners, full',
     },
     rounds: { type: 'number', default: 3, about: 'rounds of each subject' },
     finished: {

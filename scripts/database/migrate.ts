@@ -159,7 +159,7 @@ async function runMigrations(client: pg.Client, folder: string, applied: string[
 
 /**
  * The files that {@link migrate} would apply to a database that has run some migrations; to one that was restored or copied
- * (`wasMoved`), besides all files of `modules`.
+ * (`wasMoved`), in addition to all files of `modules`.
  */
 export async function listPending(
   client: pg.Client,

@@ -27,7 +27,7 @@ export function benchmarkJobs(options: {
     if (isWanted('independent')) sections.push(await compareIndependent(jobs))
     if (isWanted('cost')) sections.push(await compareSizes(jobs))
     if (isWanted('owners')) sections.push(await measureOthers(jobs))
-    if (isWanted('beside') && finished > 0) sections.push(await compareFull(jobs, finished))
+    if (isWanted('full') && finished > 0) sections.push(await compareFull(jobs, finished))
     return { title: 'Jobs', ...join(sections), environment: { ...machine(), concurrency, rounds } }
   })
 }
