@@ -500,6 +500,19 @@ test('continues each pending video when its run is cancelled and retried, and bu
   await requireInvariants(client)
 })
 
+test('loses no paid video because Gemini does not answer a third of the polls', { timeout: 60_000 }, async () => {
+  await startWorker()
+  const { id, runId } = await generate('A well of echoes.', { episodes: 1, scenes_per_episode: 1, characters: 1 })
+  await ended(runId)
+  const [scene] = (await open(id)).episodes[0]?.scenes ?? []
+  gemini.behave({ videoPolls: 20, faults: [{ kind: 'unavailable', every: 3, path: '/operations/' }] })
+  await client.query("update job_types set max_failures = 5 where name = 'generate_video'")
+  const { data: videoId } = await ana.rpc('regenerate_asset', { target_id: scene?.id, kind: 'video' }).throwOnError()
+  await ended(videoId)
+  await client.query("update job_types set max_failures = 20 where name = 'generate_video'")
+  expect(gemini.requests.filter((path) => path.includes(':predictLongRunning'))).toHaveLength(1)
+})
+
 test('buys at most three operations for a video that Gemini never makes', { timeout: 60_000 }, async () => {
   await startWorker()
   const { id, runId } = await generate('A kiln that stays cold.', { episodes: 1, scenes_per_episode: 1, characters: 1 })

@@ -91,13 +91,48 @@ test('a video that comes with the answer of a poll is stored without a download'
   poll.mockRestore()
 })
 
-test('a poll that fails for another reason keeps the operation', async () => {
+const away = new StepError('provider_unreachable', 'Gemini cannot be reached.')
+const busy = new StepError('provider_busy', 'Gemini is busy.', { retryInMs: 7000 })
+
+test('an outage counts no failure for some turns, because the video is paid for', async () => {
+  const begun = await turn(null, { atMs: 0 })
+  const poll = vi.spyOn(deps.gemini, 'pollVideo').mockRejectedValue(away)
+  let state = begun
+  for (let missed = 1; missed <= 8; missed++) {
+    state = await turn(state, { atMs: 10_000 * missed, failures: 4 })
+    expect(state).toEqual({ ...(begun as object), missed })
+  }
+  // From now on the engine counts, and the operation is kept.
+  await expect(turn(state, { atMs: 100_000 })).rejects.toMatchObject({ isPermanent: false, dropsState: false })
+  poll.mockRestore()
+  expect(await turn(state, { atMs: 110_000 })).toEqual(begun)
+})
+
+test('an outage of the download or of the store counts no failure, either', async () => {
+  const begun = await turn(null, { atMs: 0 })
+  const poll = vi.spyOn(deps.gemini, 'pollVideo').mockResolvedValue('https://example.com/v')
+  const load = vi
+    .fn()
+    .mockRejectedValueOnce(away)
+    .mockResolvedValue({ bytes: Buffer.alloc(1), mimeType: 'video/mp4' })
+  const put = vi.fn().mockRejectedValueOnce(new StepError('store_unavailable', 'The store does not answer.'))
+  Object.assign(deps.gemini, { loadVideo: load })
+  Object.assign(deps.media, { put: put.mockResolvedValue('https://cdn.example.com/v.mp4') })
+  const once = await turn(begun, { atMs: 10_000 })
+  const twice = await turn(once, { atMs: 20_000 })
+  expect([once, twice]).toMatchObject([{ missed: 1 }, { missed: 2 }])
+  await expect(turn(twice, { atMs: 30_000 })).resolves.toMatchObject({ bytes: 1 })
+  poll.mockRestore()
+})
+
+test.each([
+  ['names a delay', busy],
+  ['is permanent', new StepError('provider_key_refused', 'No.', { isPermanent: true })],
+  ['says that the day is spent', new StepError('provider_day_spent', 'Tomorrow.', { dayEndsInMs: 1000 })],
+  ['is unexpected', new Error('x')],
+])('a poll fails, and keeps the operation, if its error %s', async (_what, error) => {
   const state = await turn(null, { atMs: 0 })
-  const away = new StepError('provider_unreachable', 'Gemini cannot be reached.')
-  const poll = vi.spyOn(deps.gemini, 'pollVideo').mockRejectedValueOnce(away)
-  await expect(turn(state, { atMs: 10_000, failures: 4 })).rejects.toMatchObject({
-    isPermanent: false,
-    dropsState: false,
-  })
+  const poll = vi.spyOn(deps.gemini, 'pollVideo').mockRejectedValueOnce(error)
+  await expect(turn(state, { atMs: 10_000 })).rejects.toBe(error)
   poll.mockRestore()
 })
