@@ -164,6 +164,8 @@ export function explain(error: unknown, model?: string): StepError {
   // The SDK throws other errors when an answer has an unknown form.
   if (!(error instanceof RefusedError)) return unreadable('its form is unknown', error)
   const { status } = error
+  // For example 304, which only a proxy sends.
+  if (status < 400) return unreadable(`its status is ${status}`, error)
   const said = readRefusal(error)
   if (status === 429) return explainQuota(said, model, error)
   if (isTransient(status)) {

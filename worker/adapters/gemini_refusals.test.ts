@@ -143,6 +143,25 @@ test.each([
   expect(explain(refused(400, body))).toMatchObject({ slug: 'provider_key_refused', isPermanent: true })
 })
 
+test('details are read from a long body', () => {
+  const body = error(429, 'x'.repeat(100_000), [retryInfo('7s')])
+  const failure = explain(refused(429, body))
+  expect(failure).toMatchObject({ slug: 'provider_busy', retryInMs: 7000 })
+  expect((failure.cause as Error).message.length).toBeLessThan(21_000)
+})
+
+test('an owner reads no JSON that is cut off, and no more than the beginning of a message', () => {
+  const text = JSON.stringify(error(413, 'Too large. '.repeat(1000)))
+  expect(explain(refused(413, text.slice(0, 5000))).message).toBe(
+    'Gemini refuses the request (413): it gave no reason.',
+  )
+  expect(explain(refused(413, text)).message.length).toBeLessThan(600)
+})
+
+test('a status below 400 is retried', () => {
+  expect(explain(refused(304, ''))).toMatchObject({ slug: 'provider_answer_invalid', isPermanent: false })
+})
+
 test('no one is asked for fewer scenes if the server is refused, for example in its country', () => {
   const body = error(400, 'User location is not supported for the API use.', [], 'FAILED_PRECONDITION')
   const failure = askForLess(explain(refused(400, body)))

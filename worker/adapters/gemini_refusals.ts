@@ -2,15 +2,17 @@ import { z } from 'zod'
 
 // Reads the refusals of Gemini and of proxies before it: their bodies, which have many forms, and their headers.
 
-/** An answer with an error status: its body as message, and the headers that say when to retry. */
+/** An answer with an error status: its body, whose beginning is the message, and the headers that say when to retry. */
 export class RefusedError extends Error {
   readonly status: number
+  readonly body: string
   readonly retryAfter: string | null
   /** The time by the provider's clock, in milliseconds since 1970. */
   readonly nowMs: number
   constructor(status: number, body: string, headers: Headers) {
-    super(body.slice(0, bodyMax))
+    super(body.slice(0, loggedMax))
     this.status = status
+    this.body = body
     this.retryAfter = headers.get('retry-after')
     this.nowMs = Date.parse(headers.get('date') ?? '') || Date.now()
   }
@@ -34,7 +36,7 @@ export type Refusal = {
 
 const retryMaxSeconds = 600
 const messageMax = 500
-const bodyMax = 20_000
+const loggedMax = 20_000
 
 // A value of a wrong form is left out, because the rest of a refusal still says what to do.
 const details = z
@@ -74,7 +76,7 @@ const bodies = z.object({
 })
 
 /** Reads a refusal. Never throws. */
-export function readRefusal({ message: body, retryAfter, nowMs }: RefusedError): Refusal {
+export function readRefusal({ body, retryAfter, nowMs }: RefusedError): Refusal {
   const { message, status, details } = readBody(body)
   const known = details.filter((detail) => detail !== null)
   const reasons = known.map(({ reason }) => reason)
@@ -116,14 +118,14 @@ type Body = z.output<typeof bodies>['error']
 
 /**
  * Reads a body. A proxy may send a list with one error, as streamed answers do, or write the body of Gemini into the message of
- * its own error. A page has no message for people.
+ * its own error. A page, or JSON that is cut off, has no message for people.
  */
 function readBody(body: string, level = 0): Body {
   let value: unknown
   try {
     value = JSON.parse(body)
   } catch {
-    return { message: /^\s*</.test(body) ? '' : body.trim(), status: '', details: none }
+    return { message: /^\s*[<{[]/.test(body) ? '' : body.trim(), status: '', details: none }
   }
   const parsed = bodies.safeParse(Array.isArray(value) ? value[0] : value)
   if (!parsed.success) return { message: '', status: '', details: none }
