@@ -10,8 +10,8 @@ import { until } from '../scripts/testing/waiting.ts'
 // Uploads while the client, the store or the database fails.
 const uploads = useUploads()
 
-describe('a client that disconnects', () => {
-  test('at once leaves no file and no upload in progress', async () => {
+describe('a client', () => {
+  test('that disconnects at once leaves no file and no upload in progress', async () => {
     const { port } = new URL(uploads.sidecar.url)
     const head = 'POST /api/assets HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=cut\r\n'
     for (let n = 0; n < 20; n++) {
@@ -23,7 +23,7 @@ describe('a client that disconnects', () => {
     await uploads.requireNothing()
   })
 
-  test('or never ends a form without a length is refused as too large', async () => {
+  test('that never ends a form without a length is refused as too large', async () => {
     const { port } = new URL(uploads.sidecar.url)
     const socket = connect(Number(port), '127.0.0.1')
     let answer = ''
@@ -44,7 +44,7 @@ describe('a client that disconnects', () => {
     await uploads.requireNothing()
   })
 
-  test('in the middle leaves no file and no object', async () => {
+  test('that disconnects in the middle of a file leaves no file and no object', async () => {
     const { port } = new URL(uploads.sidecar.url)
     const socket = connect(Number(port), '127.0.0.1')
     const head = `--cut\r\n${fileHead('x.gif')}\r\n\r\n`

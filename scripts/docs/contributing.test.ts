@@ -45,11 +45,11 @@ test('the example has a file of each kind', () => {
   expect(readShownFiles(page).length).toBeGreaterThan(10)
 })
 
-test('it passes db:check', { timeout: 180_000 }, () => {
+test('the example passes db:check', { timeout: 180_000 }, () => {
   expect(run('npm', 'run', '--silent', 'db:check', '--', '--write')).toContain('All checks passed')
 })
 
-test('it compiles', { timeout: 180_000 }, () => {
+test('the example compiles', { timeout: 180_000 }, () => {
   run('npm', 'run', '--silent', 'lint')
   run('npm', 'run', '--silent', 'types')
 })

@@ -528,7 +528,7 @@ describe('the sweep', () => {
     await travel('61 minutes')
   }
 
-  test('and a publication of the same version exclude each other', async () => {
+  test('excludes a publication of the same version, and is excluded by it', async () => {
     await leave()
     const worker = await database.connect('worker')
     const { rows: claimed } = await worker.query('select * from worker.claim_template_uploads(10)')

@@ -298,8 +298,8 @@ describe('a key that works', () => {
   })
 })
 
-describe('a key reaches nothing that is not its owner’s', () => {
-  test('neither other users, nor hashes, nor credits', async () => {
+describe('a key', () => {
+  test('cannot read other users or hashes, and cannot change credits', async () => {
     const headers = { 'x-api-key': keys.full }
     const empty = await send({ method: 'GET', path: `users?select=id&id=eq.${ben.id}` }, headers)
     expect(empty).toMatchObject({ status: 200, body: [] })
@@ -322,7 +322,7 @@ describe('a key reaches nothing that is not its owner’s', () => {
     expect((await db.query('select sum(credits)::int as credits from users')).rows).toEqual([{ credits: 0 }])
   })
 
-  test('nor a higher role, whatever it sends', async () => {
+  test('gets no higher role, whatever it sends', async () => {
     for (const extra of [
       { 'x-role': 'service_role', role: 'service_role' },
       { cookie: 'role=service_role' },
@@ -353,7 +353,7 @@ describe('a key reaches nothing that is not its owner’s', () => {
       ).toBe(406)
   })
 
-  test('nor the next request on the same connection', async () => {
+  test('does not affect the next request on the same connection', async () => {
     for (let n = 0; n < 30; n++) {
       expect((await send({ method: 'GET', path: 'rpc/who' }, { 'x-api-key': keys.full })).body.uid).toBe(ana.id)
       expect((await send({ method: 'GET', path: 'users?select=id' }, {})).status).toBe(401)
@@ -369,7 +369,7 @@ describe('a key reaches nothing that is not its owner’s', () => {
     }
   })
 
-  test('nor keys, which only users themselves make and end', async () => {
+  test('cannot create, rotate or revoke keys', async () => {
     const { id } = await createKey(ana)
     for (const key of [keys.full, keys.reading])
       for (const [name, body] of Object.entries({
