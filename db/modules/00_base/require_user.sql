@@ -23,7 +23,9 @@ begin
   if not exists (
     select from auth.users as u where u.id = v_user_id and u.deleted_at is null
   ) then
-    perform app.fail(401, 'not_signed_in', 'This account was deleted.', 'Sign in again.');
+    perform app.fail(
+      401, 'not_signed_in', 'This account was deleted.', 'Sign in with another account.'
+    );
   end if;
 
   return v_user_id;

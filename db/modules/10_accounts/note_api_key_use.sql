@@ -29,7 +29,7 @@ begin
         perform app.fail(
           429,
           'rate_limited',
-          'Requests of this API key run one after another, and one is running.',
+          'Requests of this API key run one after another, and another one is running.',
           'Try again in 1 s, or use a separate key for each client.',
           '{"Retry-After": "1"}'
         );

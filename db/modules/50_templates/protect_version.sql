@@ -39,7 +39,7 @@ begin
       409,
       'template_status_refused',
       format('The status of a version cannot change from %s to %s.', old.status, new.status),
-      'A version goes from draft to stable to deprecated.'
+      'The status of a version moves from draft to stable to deprecated.'
     );
   end if;
 

@@ -105,7 +105,7 @@ begin
       409,
       'drama_changed',
       'The drama has changed since it was read.',
-      'Read it again with get_drama_complete, and repeat the change.'
+      'Read the drama again with get_drama_complete, and repeat the change.'
     );
   end if;
 
