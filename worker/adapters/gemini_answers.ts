@@ -175,7 +175,7 @@ export function explain(error: unknown, model?: string): StepError {
     })
   }
   if (status === 401 || status === 403 || said.isKeyInvalid) {
-    return permanent('provider_key_refused', 'Gemini refuses the key of this server.', error)
+    return permanent('provider_key_refused', 'Gemini refuses the key of this server. Tell the operator.', error)
   }
   if (status === 404)
     return permanent('provider_model_unknown', `Gemini does not know the model: ${said.message}`, error)

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import schema from '../../../docs/drama.schema.json' with { type: 'json' }
 
 // The limits of docs/drama.schema.json, which db:check compares with the domains of the database (docs/adr/0011-limits.md).
@@ -27,6 +28,9 @@ export function limitOf(field: Field): number {
   if (limit === undefined) throw new Error(`docs/drama.schema.json has no limit for ${field}.`)
   return limit
 }
+
+/** A text of a model that must not be blank: an image from a blank prompt is paid for, too. Without white space around it. */
+export const filled = z.string().trim().min(1)
 
 /** Makes a model's text fit its field: without U+0000, which Postgres cannot store, and clipped to the limit. */
 export function clipText(field: Field, text: string): string {

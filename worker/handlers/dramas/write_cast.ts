@@ -3,7 +3,7 @@ import { defineHandler, type StepSpec, WithChildren } from '../../steps/define_h
 import type { DramaContext } from './deps.ts'
 import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
-import { clipText } from './limits.ts'
+import { clipText, filled } from './limits.ts'
 
 /**
  * Writes the characters of a drama. Children: a portrait for each character; for each episode its script, and a step that draws
@@ -27,10 +27,10 @@ export default defineHandler({
         characters: z
           .array(
             z.object({
-              name: z.string().min(1),
+              name: filled,
               role: z.string(),
               description: z.string(),
-              appearance: z.string().min(1),
+              appearance: filled,
             }),
           )
           .length(setting.characters),

@@ -3,7 +3,7 @@ import { defineHandler, WithChildren } from '../../steps/define_handler.ts'
 import type { DramaContext } from './deps.ts'
 import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
-import { clipText } from './limits.ts'
+import { clipText, filled } from './limits.ts'
 
 /** Writes the outline of a drama. Child: the cast, which starts everything else. */
 export default defineHandler({
@@ -20,7 +20,7 @@ export default defineHandler({
       model: setting.model,
       prompt,
       schema: z.object({
-        title: z.string().min(1),
+        title: filled,
         logline: z.string(),
         genre: z.string(),
         episodes: z.array(z.object({ title: z.string(), summary: z.string() })).length(setting.episodes),

@@ -3,7 +3,7 @@ import { defineHandler, type StepSpec, WithChildren } from '../../steps/define_h
 import type { DramaContext } from './deps.ts'
 import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
-import { clipText, referencesMax } from './limits.ts'
+import { clipText, filled, referencesMax } from './limits.ts'
 
 /**
  * Writes the text of a scene and the prompts for its media. Only a step of an older release has children: the image and, if
@@ -24,7 +24,7 @@ export default defineHandler({
     const { value, usage } = await context.deps.gemini.writeJson({
       model: setting.model,
       prompt,
-      schema: z.object({ text: z.string().min(1), image_prompt: z.string().min(1), video_prompt: z.string().min(1) }),
+      schema: z.object({ text: filled, image_prompt: filled, video_prompt: filled }),
       signal: context.signal,
     })
 

@@ -3,7 +3,7 @@ import { defineHandler, StepError, WithChildren } from '../../steps/define_handl
 import type { DramaContext } from './deps.ts'
 import { buildPrompt } from './drama.ts'
 import { dramaDocuments } from './drama_documents.ts'
-import { clipText } from './limits.ts'
+import { clipText, filled } from './limits.ts'
 
 const cast = dramaDocuments.write_cast.output.pick({ characters: true })
 /** A portrait in the output of the cast, in a run of an older release. A failed portrait has no URL. */
@@ -40,7 +40,7 @@ export default defineHandler({
       model: setting.model,
       prompt,
       schema: z.object({
-        script: z.string().min(1),
+        script: filled,
         scenes: z
           .array(
             z.object({
