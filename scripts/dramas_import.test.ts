@@ -168,6 +168,16 @@ describe('mapping', () => {
     expect(episodes[0]?.scenes.map(({ character_ids }) => character_ids)).toEqual([ids, [ids[1]]])
   })
 
+  test('leaves out null in lists, and reads a time in any notation of a number', () => {
+    const text =
+      '{"title":"x","createdAt":1735689600.0,"characters":[null,{"name":"M"}],"episodes":[null,{"scenes":[null,"A"]}]}'
+    expect(mapDrama('x', parseExactly(text), owner)).toMatchObject({
+      created_at: '2025-01-01T00:00:00.000Z',
+      characters: [{ name: 'M' }],
+      episodes: [{ scenes: [{ text: 'A' }] }],
+    })
+  })
+
   test('reads a reference as an id before it reads it as a name', () => {
     const characters = [
       { id: 'A', name: 'B' },
@@ -430,6 +440,9 @@ test('inflates compressed files, by their header or by their first bytes', { tim
     plain: [text, 'gzip'],
     plain_br: [text, 'br'],
     identity: [text, 'identity'],
+    gzip_as_br: [gzipSync(text), 'br'],
+    gzip_as_zstd: [gzipSync(text), 'zstd'],
+    zlib_as_gzip: [deflateSync(text), 'gzip'],
   }
   // As a store of another system has it.
   const stored: typeof files = {
@@ -444,14 +457,14 @@ test('inflates compressed files, by their header or by their first bytes', { tim
   })
   try {
     const { stdout, stderr } = await run([], { S3_ENDPOINT: server.url })
-    expect(stdout, stderr).toContain('Imported: 11. Already there: 0. Refused: 0.')
+    expect(stdout, stderr).toContain('Imported: 14. Already there: 0. Refused: 0.')
     const supabase = createClient(api.url, api.serviceKey)
     const { data } = await supabase
       .from('dramas')
       .select('title, created_at')
       .eq('owner_id', owner)
       .in('external_id', Object.keys(files))
-    expect(data).toEqual(Array(10).fill({ title: 'Packed', created_at: '2020-02-03T04:05:06+00:00' }))
+    expect(data).toEqual(Array(13).fill({ title: 'Packed', created_at: '2020-02-03T04:05:06+00:00' }))
     const { data: opened } = await supabase.from('dramas').select('id, title').eq('external_id', 'stored').single()
     const { data: scenes } = await supabase.from('scenes').select('text').eq('drama_id', opened?.id)
     expect([opened?.title, scenes]).toEqual(['Placeholder', [{ text: 'A: hello' }]])
@@ -478,11 +491,16 @@ test.each([
   ['2025-01-01 10:00', '2025-01-01T10:00:00.000Z'],
   [1735689600, '2025-01-01T00:00:00.000Z'],
   [1735689600000, '2025-01-01T00:00:00.000Z'],
+  ['1735689600000', '2025-01-01T00:00:00.000Z'],
+  [{ _seconds: 1735689600, _nanoseconds: 5 }, '2025-01-01T00:00:00.000Z'],
+  [{ seconds: '1735689600' }, '2025-01-01T00:00:00.000Z'],
+  [{ $date: '2025-01-01T00:00:00Z' }, '2025-01-01T00:00:00.000Z'],
+  [{ $date: { $numberLong: '1735689600000' } }, '2025-01-01T00:00:00.000Z'],
 ])('reads the time %j', (createdAt, created_at) => {
   expect(mapDrama('x', { title: 'A', createdAt }, owner)).toMatchObject({ created_at, extra: {} })
 })
 
-test.each([['yesterday'], [7], [null], ['2025-13-01'], [1e300]])(
+test.each([['yesterday'], [7], [null], ['2025-13-01'], ['2025-02-30'], ['0000-01-01'], [{ $date: null }], [1e300]])(
   'keeps %j in extra, because it names no time',
   (createdAt) => {
     const mapped = mapDrama('x', { title: 'A', createdAt }, owner)

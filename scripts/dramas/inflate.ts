@@ -14,8 +14,8 @@ const inflaters = {
 }
 
 /**
- * Inflates a file by its `Content-Encoding`, and gzip also without one, by its first bytes. A file that is JSON already passes
- * unchanged, because some stores inflate a file and still send the header.
+ * Inflates a file by its `Content-Encoding`, and gzip by its first bytes, too: without a header, and under the header of another
+ * encoding. A file that is JSON already passes unchanged, because some stores inflate a file and still send the header.
  */
 export async function inflate(file: Buffer, encodings = ''): Promise<Buffer> {
   let bytes = file
@@ -25,12 +25,12 @@ export async function inflate(file: Buffer, encodings = ''): Promise<Buffer> {
     // aws-chunked is how a client has sent the file to the store.
     if (encoding === '' || encoding === 'identity' || encoding === 'aws-chunked') continue
     if (!(encoding in inflaters)) {
-      if (isJson(bytes)) continue
+      if (isJson(bytes) || isGzip(bytes)) continue
       throw new Refusal(
         `drama.json has the Content-Encoding "${encoding}". Store it as gzip, deflate, br or plain text.`,
       )
     }
-    bytes = await inflateOnce(bytes, encoding as keyof typeof inflaters)
+    bytes = await inflateOnce(bytes, isGzip(bytes) ? 'gzip' : (encoding as keyof typeof inflaters))
   }
   return isGzip(bytes) ? inflateOnce(bytes, 'gzip') : bytes
 }
@@ -42,6 +42,7 @@ async function inflateOnce(bytes: Buffer, encoding: keyof typeof inflaters): Pro
     const { code, message } = cause as NodeJS.ErrnoException
     if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(cause)
     if (isJson(bytes)) return bytes
+    if (encoding === 'gzip' && hasZlibHeader(bytes)) return inflateOnce(bytes, 'deflate')
     throw new Refusal(`drama.json cannot be inflated as ${encoding}: ${message}`, { cause })
   }
 }

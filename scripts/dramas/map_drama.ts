@@ -138,7 +138,10 @@ class Fields {
 
   list(...names: string[]): unknown[] {
     return (
-      this.find(names, (value) => (Array.isArray(value) ? value : isObject(value) ? listByKey(value) : undefined)) ?? []
+      this.find(names, (value) =>
+        // A database of Firebase writes a list that has no element 0 with null in its place.
+        Array.isArray(value) ? value.filter((one) => one !== null) : isObject(value) ? listByKey(value) : undefined,
+      ) ?? []
     )
   }
 
@@ -182,15 +185,41 @@ function toId(value: unknown): string | undefined {
   return typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined
 }
 
-/** Reads a time in ISO 8601, which is UTC if it names no zone, or in seconds or milliseconds since 1970. */
+/**
+ * Reads a time in ISO 8601, which is UTC if it names no zone, in seconds or milliseconds since 1970, or as the exports of
+ * Firestore (`_seconds`, `seconds`) and MongoDB (`$date`) have it.
+ */
 function toTime(value: unknown): string | undefined {
-  let ms: number | undefined
-  if (typeof value === 'number' && value >= 1e8) ms = value < 1e11 ? value * 1000 : value
-  const iso = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s?(Z|[+-]\d\d:?\d\d)?)?$/i
-  const [, date, time = '00:00', zone = 'Z'] = (typeof value === 'string' && iso.exec(value)) || []
-  if (date !== undefined) ms = Date.parse(`${date}T${time}${zone.toUpperCase().replace(/(\d\d)(\d\d)$/, '$1:$2')}`)
-  // A date may not exist, such as February 31, and a year has four digits.
-  return ms === undefined || Number.isNaN(ms) || ms > 253_402_300_799_999 ? undefined : new Date(ms).toISOString()
+  if (isObject(value)) {
+    const seconds = value['_seconds'] ?? value['seconds']
+    if (typeof seconds === 'number' || typeof seconds === 'string') return toTime(seconds)
+    const date = value['$date']
+    if (isObject(date)) return toTime(date['$numberLong'])
+    return date === undefined ? undefined : toTime(date)
+  }
+  const ms =
+    typeof value === 'string' && !/^\d+$/.test(value)
+      ? readIso(value)
+      : typeof value === 'number' || typeof value === 'string' || isExactNumber(value)
+        ? readSeconds(Number(typeof value === 'object' ? JSON.stringify(value) : value))
+        : undefined
+  // A year has four digits, and Postgres has no year 0.
+  return ms === undefined || !(ms >= -62_135_596_800_000 && ms <= 253_402_300_799_999)
+    ? undefined
+    : new Date(ms).toISOString()
+}
+
+function readSeconds(value: number): number | undefined {
+  if (value < 1e8) return undefined
+  return value < 1e11 ? value * 1000 : value
+}
+
+function readIso(value: string): number | undefined {
+  const iso = /^(\d{4}-\d\d-(\d\d))(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s?(Z|[+-]\d\d:?\d\d)?)?$/i
+  const [, date, day, time = '00:00', zone = 'Z'] = iso.exec(value) ?? []
+  // JavaScript reads February 30 as March 2.
+  if (date === undefined || new Date(date).getUTCDate() !== Number(day)) return undefined
+  return Date.parse(`${date}T${time}${zone.toUpperCase().replace(/(\d\d)(\d\d)$/, '$1:$2')}`)
 }
 
 /** Reads a text, a list of texts, or a list of lines with their speakers. */
