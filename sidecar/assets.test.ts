@@ -163,6 +163,27 @@ describe('a form', () => {
     )
   })
 
+  test('may have fields in which no file is chosen, as browsers send them', async () => {
+    const none = (name: string) => ({ head: `Content-Disposition: form-data; name="${name}"; filename=""` })
+    const chosen = { head: fileHead('x.gif'), bytes: someGif() }
+    expect((await uploads.post(rawForm([none('file'), none('other'), chosen, none('file')]))).status).toBe(201)
+    expect(await uploads.listAssets()).toMatchObject([{ hash: sha256(chosen.bytes) }])
+    expect(await slugOf(await uploads.post(rawForm([none('file')])))).toEqual([400, 'file_missing'])
+  })
+
+  test('whose bytes are encoded is refused with the reason', async () => {
+    const head = `${fileHead('x.gif')}\r\nContent-Transfer-Encoding: base64`
+    const encoded = await uploads.post(rawForm([{ head, bytes: someGif().toString('base64') }]))
+    expect([encoded.status, await encoded.json()]).toMatchObject([
+      400,
+      { message: 'The form cannot be parsed: its file is encoded as base64.' },
+    ])
+    const { headers, ...init } = rawForm([{ head: fileHead('x.gif'), bytes: someGif() }])
+    const compressed = await uploads.post({ ...init, headers: { ...headers, 'content-encoding': 'gzip' } })
+    expect([compressed.status, await compressed.json()]).toMatchObject([415, { message: 'The form is compressed.' }])
+    await uploads.requireNothing()
+  })
+
   test('with a text or with two files in its field is refused', async () => {
     expect(await slugOf(await uploads.post(rawForm([text('file')])))).toEqual([400, 'file_missing'])
     const twice = rawForm([

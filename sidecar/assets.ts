@@ -78,6 +78,15 @@ export async function assets(server: FastifyInstance, options: AssetOptions): Pr
         'Send a form with one file in its field file.',
       )
     }
+    const encoding = request.headers['content-encoding'] ?? 'identity'
+    if (encoding.toLowerCase() !== 'identity') {
+      throw refusal(
+        415,
+        'media_type_unsupported',
+        'The form is compressed.',
+        'Send it without Content-Encoding, because pictures are compressed already.',
+      )
+    }
     const caller = await findUploader(request)
     const leave = takePlaces(caller)
     try {
@@ -310,9 +319,17 @@ async function receive(body: Readable, contentType: string, spool: Spool, maxByt
         const hint = `Send the file, and at most ${partsMax - 1} other fields.`
         throw refusal(413, 'request_too_large', 'The form has too many fields.', hint)
       }
+      if (part.hasFileName && !part.isFileNamed) {
+        const bytes = await unlessEmpty(part.bytes)
+        // A browser sends this for a field in which no file is chosen.
+        if (bytes === undefined) continue
+        part.bytes = bytes
+      }
       if (part.name !== 'file') {
         if (part.hasFileName) throw fileMissing()
         await requireHarmless(part)
+      } else if (part.encoding !== '') {
+        throw formInvalid(`its file is encoded as ${part.encoding}`)
       } else if (part.hasFileName || file === undefined) {
         if (hasFileName) {
           throw refusal(400, 'request_invalid', 'The form has more than one file.', 'Send one file at a time.')
@@ -333,6 +350,17 @@ async function receive(body: Readable, contentType: string, spool: Spool, maxByt
   // A part without a file name counts as a file only if it is a picture.
   if (file === undefined || (!hasFileName && (await readPictureType(file.head)) === '')) throw fileMissing()
   return file
+}
+
+/** Returns the same bytes; undefined if there are none. */
+async function unlessEmpty(bytes: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer> | undefined> {
+  const rest = bytes[Symbol.asyncIterator]()
+  const { done, value } = await rest.next()
+  if (done) return undefined
+  return (async function* () {
+    yield value
+    yield* { [Symbol.asyncIterator]: () => rest }
+  })()
 }
 
 /** Refuses a field whose name is that of a property of every object, or whose JSON is too large or invalid. */

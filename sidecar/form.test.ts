@@ -17,7 +17,8 @@ async function read(body: string | Buffer, { boundary = 'cut', size = body.lengt
   return parts
 }
 
-const file = { name: 'file', hasFileName: true, contentType: '' }
+const file = { name: 'file', hasFileName: true, isFileNamed: true, contentType: '', encoding: '' }
+const text = { hasFileName: false, isFileNamed: false, contentType: '', encoding: '' }
 const form = (newline: string) =>
   [
     'a preamble',
@@ -39,7 +40,7 @@ const form = (newline: string) =>
 test.each([1, 2, 3, 7, 20, 1000])('reads parts in pieces of %i bytes, with both ends of lines', async (size) => {
   for (const newline of ['\r\n', '\n'])
     expect(await read(form(newline), { size })).toEqual([
-      { name: 'a', hasFileName: false, contentType: '', text: 'text\n\r--cu\r\n-cut\n' },
+      { name: 'a', ...text, text: 'text\n\r--cu\r\n-cut\n' },
       { ...file, contentType: 'image/gif', text: '' },
     ])
 })
@@ -55,20 +56,42 @@ test('reads forms of real clients: with LF only, with an epilogue', async () => 
 test.each([
   ['form-data; name="file"; filename="a.png"', file],
   ["form-data; name=file; filename*=UTF-8''a.png", file],
-  ['form-data; filename=""; name="file"', file],
-  ['form-data; name="file"', { ...file, hasFileName: false }],
+  ['form-data; filename=""; name="file"', { ...file, isFileNamed: false }],
+  ['form-data; name=file; filename=""; filename*=UTF-8\'\'a.png', file],
+  ['form-data;\r\n name="file";\r\n\tfilename="a.png"', file],
+  ['form-data; name="file"', { ...text, name: 'file' }],
   ['form-data; name="fi\\"le"; filename="x', { ...file, name: 'fi"le' }],
-  ['form-data', { ...file, name: undefined, hasFileName: false }],
-  ['attachment; name="file"; filename="a.png"', { ...file, name: undefined, hasFileName: false }],
+  ['form-data', { ...text, name: undefined }],
+  ['attachment; name="file"; filename="a.png"', { ...text, name: undefined }],
 ])('reads the header %s', async (header, part) => {
   expect(await read(`--cut\r\nContent-Disposition: ${header}\r\n\r\nx\r\n--cut--`)).toEqual([{ ...part, text: 'x' }])
 })
 
 test('a part without headers has no name, and a form may have no part', async () => {
-  expect(await read('--cut\r\n\r\nx\r\n--cut--')).toEqual([
-    { name: undefined, hasFileName: false, contentType: '', text: 'x' },
-  ])
+  expect(await read('--cut\r\n\r\nx\r\n--cut--')).toEqual([{ ...text, name: undefined, text: 'x' }])
   expect(await read('--cut--')).toEqual([])
+})
+
+test.each([
+  ['\r\n', '\n'],
+  ['\n', '\r\n'],
+])('the line before the bytes tells the end of lines: %j after boundaries with %j', async (newline, first) => {
+  const head = `--cut${first}Content-Disposition: form-data; name="file"; filename="x"${newline}${newline}`
+  expect(await read(`${head}a\r\nb${newline}--cut--`)).toEqual([{ ...file, text: 'a\r\nb' }])
+})
+
+test('tells an encoding that changes the bytes', async () => {
+  const encodings = []
+  for (const encoding of ['Base64', 'quoted-printable', 'binary', '8bit']) {
+    const [part] = await read(`--cut\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\nx\r\n--cut--`)
+    encodings.push(part?.encoding)
+  }
+  expect(encodings).toEqual(['base64', 'quoted-printable', '', ''])
+})
+
+test('the boundary may have letters of Latin-1', async () => {
+  const parts = readForm(Readable.from([Buffer.from('--\xfc\r\n\r\nx\r\n--\xfc--', 'latin1')]), '\xfc')
+  expect((await Array.fromAsync(parts)).length).toBe(1)
 })
 
 test('skips the contents of parts that are not read', async () => {
@@ -92,6 +115,7 @@ test.each([
 
 test('finds the boundary in a content type', () => {
   expect(readBoundary('multipart/form-data; boundary=cut')).toBe('cut')
+  expect(readBoundary('multipart/form-data; boundary = "cut"')).toBe('cut')
   expect(readBoundary('Multipart/Form-Data;charset=utf-8;Boundary="a b;c"; x=y')).toBe('a b;c')
   for (const wrong of ['', 'multipart/form-data', 'multipart/form-data; boundary=', 'multipart/mixed; boundary=cut'])
     expect(readBoundary(wrong)).toBeUndefined()
