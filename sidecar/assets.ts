@@ -394,8 +394,8 @@ function formInvalid(reason: string, cause?: unknown): Refusal {
 async function withoutPrivateText(file: Spooled, type: string): Promise<Stored> {
   if (type !== 'image/png' && type !== 'image/apng') return { open: file.open, length: file.size }
   let length = 0
-  for await (const bytes of withoutText(file.open())) length += bytes.length
-  return { open: () => Readable.from(withoutText(file.open()), { objectMode: false }), length }
+  for await (const bytes of withoutText(file.open(), file.size)) length += bytes.length
+  return { open: () => Readable.from(withoutText(file.open(), file.size), { objectMode: false }), length }
 }
 
 function fileMissing(): Refusal {

@@ -30,15 +30,33 @@ const jpeg = (...before: Buffer[]) =>
   Buffer.concat([hex('ffd8'), ...before, hex('ffc2 0011 08 4e20 7530 03'), zeros(20)])
 const webp = (chunk: string, data: string) =>
   Buffer.concat([Buffer.from('RIFF'), zeros(4), Buffer.from(`WEBP${chunk}`), hex('0a000000'), hex(data), zeros(20)])
+const box = (type: string, content: Buffer) => {
+  const bytes = Buffer.concat([zeros(4), Buffer.from(type), content])
+  bytes.writeUInt32BE(bytes.length)
+  return bytes
+}
 const ispe = (size: string) => Buffer.concat([hex('00000014'), Buffer.from('ispe'), hex(`00000000 ${size}`)])
 
 test.each<[string, Buffer, string, number]>([
   ['a PNG', png, 'image/png', 2_500_000_000],
   ['a GIF by its canvas', gif('ffff ffff', hex(frame)), 'image/gif', 65_535 ** 2],
   ['a GIF by its frame', gif('0100 0100', hex(frame)), 'image/gif', 6],
+  [
+    'a GIF with an extension of an unknown kind',
+    gif('ffff ffff', hex(`2142 01 00 00 ${frame}`)),
+    'image/gif',
+    65_535 ** 2,
+  ],
+  ['a GIF with reserved bits', gif('ffff ffff', hex(frame.replace('00 02 02', '18 02 02'))), 'image/gif', 65_535 ** 2],
   ['a GIF with a comment', gif('e803 e803', comment(510), hex(frame)), 'image/gif', 1_000_000],
   ['a GIF with a long comment', gif('ffff ffff', comment(255 * 30), hex(frame)), 'image/gif', 65_535 ** 2],
   ['a JPEG', jpeg(), 'image/jpeg', 600_000_000],
+  [
+    'a JPEG with bytes between its segments',
+    jpeg(segment('e0', 14), hex('0000 ff00'), zeros(70_000)),
+    'image/jpeg',
+    600_000_000,
+  ],
   ['a JPEG with fill bytes', jpeg(hex('ffff'), segment('e0', 14)), 'image/jpeg', 600_000_000],
   [
     'a JPEG with profiles of 300 KB',
@@ -54,6 +72,18 @@ test.each<[string, Buffer, string, number]>([
     Buffer.concat([zeros(32), ispe('00000010 00000010'), ispe('0000ffff 0000ffff')]),
     'image/avif',
     65_535 ** 2,
+  ],
+  [
+    'an AVIF whose sizes stand behind 300 KB',
+    Buffer.concat([box('ftyp', zeros(8)), box('free', zeros(300_000)), box('meta', ispe('0000ffff 0000ffff'))]),
+    'image/avif',
+    65_535 ** 2,
+  ],
+  [
+    'a picture with more pixels than Postgres can count',
+    Buffer.concat([png.subarray(0, 16), Buffer.alloc(8, 0xff), png.subarray(24)]),
+    'image/png',
+    Number.MAX_SAFE_INTEGER,
   ],
 ])('counts the pixels of %s', async (_what, bytes, mimeType, pixels) => {
   expect(await count(bytes, mimeType)).toBe(pixels)

@@ -4,9 +4,14 @@ type Picture = Pick<Spooled, 'head' | 'read'>
 
 /**
  * Returns how many pixels a picture has, or null if the file does not say, because it is broken. Decoding needs about four
- * bytes for each pixel, and a small file can claim billions.
+ * bytes for each pixel, and a small file can claim more than Postgres can count.
  */
 export async function countPixels(file: Picture, mimeType: string): Promise<number | null> {
+  const pixels = await multiply(file, mimeType)
+  return pixels === null ? null : Math.min(pixels, Number.MAX_SAFE_INTEGER)
+}
+
+async function multiply(file: Picture, mimeType: string): Promise<number | null> {
   const { head } = file
   switch (mimeType) {
     case 'image/png':
@@ -35,7 +40,6 @@ function countGif(head: Buffer): number | null {
   let at = 13 + (flags & 0x80 ? 3 << ((flags & 7) + 1) : 0)
   // Extensions: a label, then blocks with their lengths.
   while (head[at] === 0x21) {
-    if (![0x01, 0xf9, 0xfe, 0xff].includes(head[at + 1] ?? 0)) return null
     at += 2
     while (head[at]) at += 1 + (head[at] ?? 0)
     at += 1
@@ -47,7 +51,7 @@ function countGif(head: Buffer): number | null {
   const table = head[at + 9] ?? 0
   const codeSize = head[at + 10 + (table & 0x80 ? 3 << ((table & 7) + 1) : 0)] ?? 0
   // Without a valid frame there is nothing to decode.
-  if (table & 0x18 || codeSize < 2 || codeSize > 8) return null
+  if (codeSize < 1 || codeSize > 11) return null
   return Math.max(canvasWidth, frame[0] + frame[2]) * Math.max(canvasHeight, frame[1] + frame[3])
 }
 
@@ -67,9 +71,27 @@ function countWebp(head: Buffer): number | null {
   }
 }
 
-/** Reads all properties `ispe` (image spatial extents): of the picture, of its tiles and its thumbnail. */
+/**
+ * Reads all properties `ispe` (image spatial extents): of the picture, of its tiles and its thumbnail. They stand near the
+ * beginning, or in a box `meta` behind other boxes.
+ */
 async function countAvif(file: Picture): Promise<number | null> {
-  const bytes = await file.read(0, 262_144)
+  const most = readExtents(await file.read(0, 262_144))
+  for (let at = 0; ; ) {
+    const box = await file.read(at, 16)
+    if (box.length < 16) return most
+    if (box.toString('latin1', 4, 8) === 'meta') {
+      const found = readExtents(await file.read(at, 262_144))
+      return found === null ? most : Math.max(most ?? 0, found)
+    }
+    // A length of 1 is followed by one of 64 bits; a length of 0 reaches to the end.
+    const length = box.readUInt32BE(0) === 1 ? Number(box.readBigUInt64BE(8)) : box.readUInt32BE(0)
+    if (length < 8) return most
+    at += length
+  }
+}
+
+function readExtents(bytes: Buffer): number | null {
   let most: number | null = null
   for (let at = bytes.indexOf('ispe'); at >= 0 && at + 16 <= bytes.length; at = bytes.indexOf('ispe', at + 4))
     most = Math.max(most ?? 0, bytes.readUInt32BE(at + 8) * bytes.readUInt32BE(at + 12))
@@ -88,10 +110,15 @@ async function countJpeg(file: Picture): Promise<number | null> {
     }
     const here = at - start
     const marker = bytes[here + 1] ?? 0
-    if (bytes[here] !== 0xff) return null
+    if (bytes[here] !== 0xff) {
+      // Decoders skip bytes between segments.
+      const next = bytes.indexOf(0xff, here)
+      at = start + (next < 0 ? bytes.length : next)
+      continue
+    }
     // Fill bytes, and markers without a length.
     if (marker === 0xff) at += 1
-    else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) at += 2
+    else if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) at += 2
     else if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker))
       return bytes.readUInt16BE(here + 5) * bytes.readUInt16BE(here + 7)
     else if (marker === 0xda || marker === 0xd9) return null

@@ -27,6 +27,8 @@ test.each([
   ['heix', 'mif1', 'image/heic'],
   ['mif1', 'heic', 'image/heif'],
   ['msf1', 'hevc', 'image/heif-sequence'],
+  ['heim', 'mif1', 'image/heic'],
+  ['hevm', 'isom', 'image/heic'],
   ['mp42', 'isom', 'video/mp4'],
 ])('is another type without such a brand: %s %s', async (major, other, type) => {
   expect(await readPictureType(media(major, other))).toBe(type)

@@ -3,8 +3,11 @@ import { fileTypeFromBuffer } from 'file-type'
 /** Returns the MIME type that the first bytes of a file tell, or an empty text. */
 export async function readPictureType(head: Buffer): Promise<string> {
   // file-type reads only the first brand, and AVIF is often the second one.
-  if (readBrands(head).some((brand) => brand === 'avif' || brand === 'avis')) return 'image/avif'
-  return (await fileTypeFromBuffer(head))?.mime ?? ''
+  const brands = readBrands(head)
+  if (brands.some((brand) => brand === 'avif' || brand === 'avis')) return 'image/avif'
+  const type = (await fileTypeFromBuffer(head))?.mime ?? ''
+  // file-type knows four of the eight brands of HEIC, and takes the others for videos.
+  return brands.some((brand) => /^he[iv][cxms]$/.test(brand)) && !type.startsWith('image/') ? 'image/heic' : type
 }
 
 /** Returns the brands of an ISO base media file (AVIF, HEIC, MP4 …): the major one, then the compatible ones. */

@@ -10,7 +10,7 @@ const card = readFileSync(join(import.meta.dirname, 'cases/tavern_card_text_befo
 async function clean(bytes: Buffer, size = bytes.length): Promise<Buffer> {
   const pieces: Buffer[] = []
   for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size))
-  return Buffer.concat(await Array.fromAsync(withoutText(Readable.from(pieces))))
+  return Buffer.concat(await Array.fromAsync(withoutText(Readable.from(pieces), bytes.length)))
 }
 
 /** A chunk with a wrong checksum, which this code does not read. */
@@ -49,6 +49,18 @@ test('keeps a picture without text as it is', async () => {
   const picture = new PNG({ width: 20, height: 10 })
   const bytes = PNG.sync.write(picture)
   for (const size of [1, 50, bytes.length]) expect((await clean(bytes, size)).equals(bytes)).toBe(true)
+})
+
+test('ends a picture at a chunk that no decoder can read, because the rest could hide a card', async () => {
+  const [head, card] = [file(chunk('IHDR', 'x'.repeat(13)), chunk('IDAT', 'pixels')), chunk('tEXt', 'secret')]
+  const [tooLong, longerThanFile] = [chunk('abCd'), chunk('abCd')]
+  tooLong.writeUInt32BE(2 ** 31)
+  longerThanFile.writeUInt32BE(1000)
+  for (const broken of [tooLong, longerThanFile, chunk('\0\0\0\0')])
+    for (const size of [1, 7, 1000])
+      expect((await clean(Buffer.concat([head, broken, card]), size)).equals(head)).toBe(true)
+  const half = Buffer.concat([head, chunk('IDAT', 'x'.repeat(100)).subarray(0, 50)])
+  expect((await clean(half)).equals(half)).toBe(true)
 })
 
 test('passes a broken file on, except for text', async () => {

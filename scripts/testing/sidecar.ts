@@ -69,9 +69,11 @@ export async function startTestSidecar(options: {
   }
 }
 
-/** Makes unique bytes that begin like a GIF. */
+const gifHead = Buffer.from('GIF89a\x01\0\x01\0\0\0\0;', 'latin1')
+
+/** Makes unique bytes that begin with a GIF of one pixel. */
 export function someGif(size = 1000): Buffer<ArrayBuffer> {
-  return Buffer.concat([Buffer.from('GIF89a'), randomBytes(size - 6)])
+  return Buffer.concat([gifHead, randomBytes(size)]).subarray(0, size)
 }
 
 /** Returns the SHA-256 in hex. */
