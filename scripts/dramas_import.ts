@@ -54,6 +54,8 @@ const variables = {
   SUPABASE_SERVICE_ROLE_KEY: process.env['SUPABASE_SERVICE_ROLE_KEY'] || local['SUPABASE_SERVICE_ROLE_KEY'],
 }
 const env = (name: keyof typeof variables) => variables[name] ?? refuse(`${name} is missing.`)
+/** The time for an answer of the store or of the API. */
+const answerMs = 30_000
 const store = new S3Client({
   endpoint: env('S3_ENDPOINT'),
   region: env('S3_REGION'),
@@ -61,10 +63,14 @@ const store = new S3Client({
   forcePathStyle: true,
   requestChecksumCalculation: 'WHEN_REQUIRED',
   responseChecksumValidation: 'WHEN_REQUIRED',
-  requestHandler: { connectionTimeout: 5000, socketTimeout: 30_000 },
+  maxAttempts: 1,
+  requestHandler: { connectionTimeout: 5000, socketTimeout: answerMs },
 })
 const supabase = createClient(env('SUPABASE_URL'), env('SUPABASE_SERVICE_ROLE_KEY'), {
   auth: { persistSession: false, autoRefreshToken: false },
+  // The attempts are made in retry.ts.
+  db: { retry: false },
+  global: { fetch: (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(answerMs) }) },
 })
 const saved = createSavedDramas(supabase, owner)
 await saved.requireOwner().catch((error: Error) => {

@@ -1,7 +1,9 @@
-import type { Readable } from 'node:stream'
+import { addAbortSignal, type Readable } from 'node:stream'
 import { GetObjectCommand, ListObjectsV2Command, type S3Client, type S3ServiceException } from '@aws-sdk/client-s3'
 import { fileMaxBytes, inflate, tooLarge } from './inflate.ts'
 import { Misuse, Refusal, retry } from './retry.ts'
+
+const fileMs = 60_000
 
 /** The files `<prefix><id>/drama.json` of a bucket. */
 export type DramaFiles = {
@@ -34,9 +36,13 @@ export function createDramaFiles(store: S3Client, bucket: string, prefix: string
 
   async function load(id: string): Promise<string> {
     return retry('The store', async (isLast) => {
+      // The time is for the whole file, because a store may send it in drops.
+      const inTime = AbortSignal.timeout(fileMs)
       try {
-        const file = await store.send(new GetObjectCommand({ Bucket: bucket, Key: `${prefix}${id}/drama.json` }))
-        const bytes = await read(file.Body as Readable | undefined, file.ContentLength)
+        const command = new GetObjectCommand({ Bucket: bucket, Key: `${prefix}${id}/drama.json` })
+        const file = await store.send(command, { abortSignal: inTime })
+        const body = file.Body as Readable | undefined
+        const bytes = await read(body && addAbortSignal(inTime, body), file.ContentLength)
         return decode(await inflate(bytes, file.ContentEncoding))
       } catch (error) {
         if (error instanceof Refusal) throw error
@@ -46,7 +52,10 @@ export function createDramaFiles(store: S3Client, bucket: string, prefix: string
         // A fault of this file if the store still lists the bucket: the next file may be readable.
         if (isLast || (status >= 400 && status < 500 && status !== 408 && status !== 429)) {
           if (!(await isListing())) throw error
-          throw new Refusal(`drama.json cannot be read: ${status || ''} ${name}: ${message}`, { cause: error })
+          const reason = inTime.aborted
+            ? `it has no end after ${fileMs / 1000} s`
+            : [status || '', `${name}: ${message}`].join(' ').trim()
+          throw new Refusal(`drama.json cannot be read: ${reason}`, { cause: error })
         }
         throw error
       }

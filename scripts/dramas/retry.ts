@@ -9,15 +9,19 @@ export class Outage extends Error {}
 export class Misuse extends Error {}
 
 const attemptsMax = 6
+/** After this time an attempt is the last one, because each attempt at a silent server waits long. */
+const patienceMs = 20_000
 
-/** Repeats a call for half a minute, because a store or an API may be down for a moment. */
+/** Repeats a call for half a minute, because a store or an API may be down for a moment. A call must end by itself. */
 export async function retry<Result>(
   what: 'The store' | 'The API',
   call: (isLast: boolean, attempt: number) => PromiseLike<Result>,
 ): Promise<Result> {
+  const startedAt = performance.now()
   for (let attempt = 1; ; attempt++) {
+    const isLast = attempt === attemptsMax || performance.now() - startedAt > patienceMs
     try {
-      const result = await call(attempt === attemptsMax, attempt)
+      const result = await call(isLast, attempt)
       const failed = (result as { error?: { message: string } | null } | undefined)?.error
       if (failed) throw new Error(failed.message)
       return result
@@ -27,7 +31,7 @@ export async function retry<Result>(
       // It answers, and would answer the same again.
       if ($metadata?.httpStatusCode === 403 && attempt > 1)
         throw new Outage(`${what} refuses: ${message}.`, { cause: error })
-      if (attempt === attemptsMax) throw new Outage(`${what} does not answer: ${message}`, { cause: error })
+      if (isLast) throw new Outage(`${what} does not answer: ${message}`, { cause: error })
       await sleep(250 * 2 ** attempt)
     }
   }
