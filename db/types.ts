@@ -701,6 +701,9 @@ export type Database = {
           id: string
           images_per_day: number
           name: string
+          tasks_open: number | null
+          tasks_per_day: number | null
+          tasks_running: number | null
           updated_at: string
           videos_per_day: number
         }
@@ -711,6 +714,9 @@ export type Database = {
           id: string
           images_per_day?: number
           name: string
+          tasks_open?: number | null
+          tasks_per_day?: number | null
+          tasks_running?: number | null
           updated_at?: string
           videos_per_day?: number
         }
@@ -721,6 +727,9 @@ export type Database = {
           id?: string
           images_per_day?: number
           name?: string
+          tasks_open?: number | null
+          tasks_per_day?: number | null
+          tasks_running?: number | null
           updated_at?: string
           videos_per_day?: number
         }
@@ -996,6 +1005,54 @@ export type Database = {
         }
         Relationships: []
       }
+      tasks: {
+        Row: {
+          correlation_id: string
+          created_at: string
+          error: string | null
+          id: string
+          mandate: string
+          max_ticks: number
+          result: Json | null
+          run_id: number | null
+          status: string
+          tick: number | null
+          updated_at: string
+          usage: Json | null
+          user_id: string
+        }
+        Insert: {
+          correlation_id?: string
+          created_at?: string
+          error?: string | null
+          id?: string
+          mandate: string
+          max_ticks?: number
+          result?: Json | null
+          run_id?: number | null
+          status?: string
+          tick?: number | null
+          updated_at?: string
+          usage?: Json | null
+          user_id?: string
+        }
+        Update: {
+          correlation_id?: string
+          created_at?: string
+          error?: string | null
+          id?: string
+          mandate?: string
+          max_ticks?: number
+          result?: Json | null
+          run_id?: number | null
+          status?: string
+          tick?: number | null
+          updated_at?: string
+          usage?: Json | null
+          user_id?: string
+        }
+        Relationships: []
+      }
       template_versions: {
         Row: {
           changelog: string | null
@@ -1122,7 +1179,55 @@ export type Database = {
       [_ in never]: never
     }
     Functions: {
+      answer_task: {
+        Args: { answer: Json; id: string; tick: number }
+        Returns: {
+          correlation_id: string
+          created_at: string
+          error: string | null
+          id: string
+          mandate: string
+          max_ticks: number
+          result: Json | null
+          run_id: number | null
+          status: string
+          tick: number | null
+          updated_at: string
+          usage: Json | null
+          user_id: string
+        }
+        SetofOptions: {
+          from: "*"
+          to: "tasks"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       cancel_job: { Args: { job_id: number }; Returns: string }
+      cancel_task: {
+        Args: { id: string }
+        Returns: {
+          correlation_id: string
+          created_at: string
+          error: string | null
+          id: string
+          mandate: string
+          max_ticks: number
+          result: Json | null
+          run_id: number | null
+          status: string
+          tick: number | null
+          updated_at: string
+          usage: Json | null
+          user_id: string
+        }
+        SetofOptions: {
+          from: "*"
+          to: "tasks"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       create_api_key: {
         Args: { expires_at?: string; name: string; scopes?: string[] }
         Returns: Database["public"]["CompositeTypes"]["new_api_key"]
@@ -1213,6 +1318,7 @@ export type Database = {
           isSetofReturn: true
         }
       }
+      list_tasks: { Args: { before?: string; limit?: number }; Returns: Json }
       publish_template_version: {
         Args: {
           artifacts: Json
@@ -1237,6 +1343,30 @@ export type Database = {
         Returns: number
       }
       retry_job: { Args: { job_id: number }; Returns: string }
+      retry_task: {
+        Args: { id: string }
+        Returns: {
+          correlation_id: string
+          created_at: string
+          error: string | null
+          id: string
+          mandate: string
+          max_ticks: number
+          result: Json | null
+          run_id: number | null
+          status: string
+          tick: number | null
+          updated_at: string
+          usage: Json | null
+          user_id: string
+        }
+        SetofOptions: {
+          from: "*"
+          to: "tasks"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       revoke_api_key: { Args: { id: string }; Returns: undefined }
       revoke_share: {
         Args: { revoke_token?: string; share_id: string }
@@ -1315,6 +1445,30 @@ export type Database = {
       submit_run: {
         Args: { idempotency_key?: string; owner_id?: string; spec: Json }
         Returns: number
+      }
+      submit_task: {
+        Args: { correlation_id?: string; mandate: string; max_ticks?: number }
+        Returns: {
+          correlation_id: string
+          created_at: string
+          error: string | null
+          id: string
+          mandate: string
+          max_ticks: number
+          result: Json | null
+          run_id: number | null
+          status: string
+          tick: number | null
+          updated_at: string
+          usage: Json | null
+          user_id: string
+        }
+        SetofOptions: {
+          from: "*"
+          to: "tasks"
+          isOneToOne: true
+          isSetofReturn: false
+        }
       }
       template_manifest: {
         Args: { key?: string; locale?: string; name: string; version?: string }

@@ -235,6 +235,11 @@ begin
           'scenes',
           'id, drama_id, episode_id, owner_id, position, title, summary, text, image_url, '
           'image_job_id, video_url, video_job_id, audio_url, created_at, updated_at'
+        ),
+        (
+          'tasks',
+          'id, correlation_id, user_id, mandate, status, max_ticks, tick, result, error, '
+          'created_at, updated_at, usage, run_id'
         )
     ) as w (name, columns)
     left join pg_catalog.pg_publication_tables as p

@@ -40,3 +40,13 @@ values
     true, 'continue', 5, '5 s', '5 min', '12 min', null, 10, 1, true, 10
   )
 on conflict on constraint job_types_pkey do nothing;
+
+insert into public.job_types (
+  name, description, has_handler, on_failure, max_failures, backoff, backoff_max, timeout,
+  owner_running_limit, version, max_turns, is_paid
+)
+values (
+  'run_task', 'Works on an agent task, one tick per turn.',
+  true, 'fail_run', 5, '2 s', '5 min', '6 min', 20, 1, 10000, true
+)
+on conflict on constraint job_types_pkey do nothing;

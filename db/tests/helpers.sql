@@ -362,6 +362,79 @@ begin
 end
 $$;
 
+-- Hands in a result for the step of a task, as the last claim brought the step.
+create function tests.hand_in_task(task_id uuid, result jsonb)
+  returns text
+  language sql
+begin atomic
+  select tests.exchange(
+    jsonb_build_array(jsonb_build_object('id', c.id, 'fence', c.fence) || hand_in_task.result)
+  )
+  from public.tasks as t
+  join tests.claims as c on c.id = t.run_id
+  where t.id = hand_in_task.task_id
+  order by c.fence desc
+  limit 1;
+end;
+
+-- Hands in a finished tick of a task, or with a question a tick that asks it until a deadline.
+create function tests.finish_tick(
+  task_id uuid, tick integer, question jsonb default null, delay_ms bigint default 0
+)
+  returns text
+  language sql
+return tests.hand_in_task(
+  task_id,
+  jsonb_build_object(
+    'outcome', 'rescheduled',
+    'retry_in_ms', delay_ms,
+    'state', jsonb_build_object(
+      'tick', tick,
+      'result', jsonb_build_object('text', 'after ' || tick),
+      'question', question,
+      'usage', jsonb_build_object(
+        'model', 'm', 'input_tokens', 10 * tick, 'output_tokens', tick, 'calls', tick
+      ),
+      'notes', '[]'::jsonb,
+      'template_version', '1.0.0'
+    )
+  )
+);
+
+-- Hands in the last output of a task.
+create function tests.complete_task(task_id uuid, tick integer, result jsonb)
+  returns text
+  language sql
+return tests.hand_in_task(
+  task_id,
+  jsonb_build_object(
+    'outcome', 'completed',
+    'output', jsonb_build_object(
+      'tick', tick,
+      'result', result,
+      'usage', jsonb_build_object(
+        'model', 'm', 'input_tokens', 10 * tick, 'output_tokens', tick, 'calls', tick
+      )
+    )
+  )
+);
+
+-- Opens a task at the worker's door, with the fence of the last claim of its step.
+create function tests.open_task(task_id uuid, starts boolean default true)
+  returns jsonb
+  language sql
+begin atomic
+  select case
+    when open_task.starts then worker.start_task(c.id, c.fence)
+    else worker.read_task(c.id, c.fence)
+  end
+  from public.tasks as t
+  join tests.claims as c on c.id = t.run_id
+  where t.id = open_task.task_id
+  order by c.fence desc
+  limit 1;
+end;
+
 -- The refusal that a command raises: { code, slug, message, hint }; null if the command succeeds.
 create function tests.refusal_of(command text)
   returns jsonb

@@ -5,7 +5,8 @@ import { dramaDocuments } from '../../worker/handlers/dramas/drama_documents.ts'
 import { count, type Outcome } from './outcome.ts'
 
 // A limit of a drama stands once in SQL, in the check of a domain (docs/adr/0011-limits.md). docs/drama.schema.json repeats it for
-// readers and for the worker's handlers, and this check proves that both say the same.
+// readers and for the worker's handlers, and this check proves that both say the same. Domains of tasks have names that begin
+// with task_, and do not belong to dramas.
 
 /** A domain of schema app, with its check as Postgres prints it. */
 export type Domain = { name: string; check: string; limit: number | null }
@@ -80,7 +81,7 @@ export async function readLimits(client: pg.Client): Promise<Limits> {
       `select t.typname as name, pg_get_constraintdef(k.oid) as check, app.get_domain_limit(t.oid::regtype) as limit
        from pg_type as t
        left join pg_constraint as k on k.contypid = t.oid and k.contype = 'c'
-       where t.typtype = 'd' and t.typnamespace = 'app'::regnamespace
+       where t.typtype = 'd' and t.typnamespace = 'app'::regnamespace and t.typname !~ '^task_'
        order by t.typname`,
     ),
     fields: await rows('select kind, key, form from app.list_drama_fields()'),
@@ -89,7 +90,7 @@ export async function readLimits(client: pg.Client): Promise<Limits> {
       `select c.relname as table, a.attname as column, t.typname as domain
        from pg_constraint as k
        join pg_depend as d on d.classid = 'pg_constraint'::regclass and d.objid = k.oid and d.refclassid = 'pg_type'::regclass
-       join pg_type as t on t.oid = d.refobjid and t.typtype = 'd'
+       join pg_type as t on t.oid = d.refobjid and t.typtype = 'd' and t.typname !~ '^task_'
        join pg_class as c on c.oid = k.conrelid
        join pg_attribute as a on a.attrelid = k.conrelid and a.attnum = any (k.conkey)
        where k.contype = 'c' and k.convalidated and c.relnamespace = 'public'::regnamespace`,

@@ -24,8 +24,9 @@ begin
     perform app.fail(
       422,
       'page_invalid',
-      'page_size must be from 1 to 100, and after must be the next of another page.',
-      'Send the next of the previous page as after. Leave after out for the first page.'
+      'A page has 1 to 100 rows, and begins after the next of another page.',
+      'Ask for 1 to 100 rows, and send the next of the previous page, or leave it out for the '
+        'first page.'
     );
   end if;
 

@@ -4,7 +4,8 @@
 revoke all on public.plans, public.users, public.api_keys from anon, authenticated, service_role;
 
 grant select (
-  id, name, description, images_per_day, videos_per_day, bytes_stored, created_at, updated_at
+  id, name, description, images_per_day, videos_per_day, bytes_stored, tasks_running, tasks_open,
+  tasks_per_day, created_at, updated_at
 ) on public.plans to anon, authenticated;
 grant select on public.plans to service_role;
 

@@ -37,6 +37,9 @@ values
   ('app.settings', '', '', '', '', ''),
   ('app.share_packages', '', '', '', '', ''),
   ('app.step_states', '', '', '', '', ''),
+  ('app.task_answers', '', '', '', '', ''),
+  ('app.task_owners', '', '', '', '', ''),
+  ('app.task_states', '', '', '', '', ''),
   ('app.template_channels', '', '', '', '', ''),
   ('app.template_uploads', '', '', '', '', ''),
   ('app.template_uses', '', '', '', '', ''),
@@ -63,6 +66,7 @@ values
   ('public.scenes', '', 'select', 'select', '', ''),
   ('public.sessions', 'insert select', 'insert select', 'select', '', ''),
   ('public.shared_resources', 'insert select', 'insert select', 'delete select', '', ''),
+  ('public.tasks', '', 'delete insert select update', 'insert select', '', ''),
   ('public.template_versions', '', 'select', 'select', '', ''),
   ('public.templates', '', 'select', 'select update', '', ''),
   ('public.users', '', 'select', 'select', '', '');
@@ -138,6 +142,9 @@ select set_eq(
     'jobs.input select', 'jobs.output select', 'jobs.output_bytes select', 'jobs.priority select',
     'jobs.worked_at select',
     'jobs.collects select', 'jobs.depends_on select', 'jobs.on_failure select',
+    'tasks.status insert', 'tasks.tick insert', 'tasks.result insert', 'tasks.error insert',
+    'tasks.created_at insert', 'tasks.updated_at insert', 'tasks.usage insert',
+    'tasks.run_id insert',
     'template_versions.created_by select'
   ],
   'the columns that are ours alone are granted to no client'

@@ -23,7 +23,8 @@ select set_eq(
     'worker.send_heartbeat', 'worker.requeue_lost_steps',
     'worker.leave', 'worker.list_schedules',
     'worker.list_warnings', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
-    'worker.record_template_use', 'worker.run_schedule', 'worker.template_manifest'
+    'worker.record_template_use', 'worker.run_schedule', 'worker.template_manifest',
+    'worker.read_task', 'worker.start_task'
   ],
   'the worker may execute exactly these functions'
 );

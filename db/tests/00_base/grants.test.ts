@@ -44,6 +44,7 @@ beforeAll(async () => {
     -- Tests send many requests of one caller at the same moment.
     update app.settings set requests_at_once = 0`)
   api = await startApi(database)
+  await insertTask('pending', 'waiting')
 })
 afterAll(async () => {
   await api.stop()
@@ -72,6 +73,17 @@ const findJob = (key: string) =>
 const findDrama = (label: string) => one<string>(`select id from dramas where premise like '%: ${label}'`)
 const findKey = (name: string) =>
   one<string>(`select id from api_keys where name = '${name}' order by created_at limit 1`)
+/** Inserts a task of Ana's; one that needs input asks a question of tick 1. */
+const insertTask = async (status: string, correlation = crypto.randomUUID() as string) => {
+  const id = await one<string>(
+    `insert into tasks (user_id, mandate, status, correlation_id) values ('${ana.id}', 'm', '${status}', '${correlation}') returning id`,
+  )
+  await db.query(
+    `update app.task_states set question = '{"tick": 1, "text": "?"}', deadline = now() + interval '1 day'
+     where task_id = '${id}' and '${status}' = 'input_required'`,
+  )
+  return id
+}
 const findAsset = () => one<string>('select id from assets where size_byte = 100')
 const file = (path: string) => ({
   kind: 'main',
@@ -145,6 +157,13 @@ const inserts: Record<string, (role: Role) => Promise<Body>> = {
     idempotency_key: role,
     ...(role === 'service_role' && { owner_id: ana.id }),
   }),
+  tasks: async (role) => ({
+    id: crypto.randomUUID(),
+    correlation_id: role,
+    user_id: ana.id,
+    mandate: 'Find three names.',
+    max_ticks: 5,
+  }),
 }
 
 const card = () => ({
@@ -163,16 +182,20 @@ const card = () => ({
 /** A change of an existing row for each table that clients update, with every column that is granted. */
 const updates: Record<string, { row: string; body: Body }> = {
   templates: { row: 'name=eq.off', body: { enabled: true } },
+  tasks: { row: 'correlation_id=eq.waiting', body: { mandate: 'Find four names.', max_ticks: 6 } },
 }
 
 /** An existing row for each table that clients delete from. */
 const deletes: Record<string, string> = {
   shared_resources: 'id=eq.20000000-0000-4000-8000-000000000031',
+  tasks: 'correlation_id=eq.waiting',
 }
 
 /** A request that succeeds for each function, with every parameter. */
 const calls: Record<string, (role: Role) => Promise<Body>> = {
+  answer_task: async () => ({ id: await insertTask('input_required'), tick: 1, answer: 'yes' }),
   cancel_job: async (role) => ({ job_id: await findJob(role === 'service_role' ? 'limited-run' : 'open-run') }),
+  cancel_task: async () => ({ id: await insertTask('pending') }),
   create_api_key: async () => ({
     name: 'n',
     scopes: ['read'],
@@ -190,6 +213,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
   list_dramas: async () => ({ page_size: 1, after: null, owner_id: ana.id }),
   list_public_shares: async () => ({ page_size: 1, after: null }),
   list_shares: async () => ({}),
+  list_tasks: async () => ({ limit: 1, before: null }),
   publish_template_version: async () => ({
     name: 'demo',
     version: '3.0.0',
@@ -208,6 +232,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
     idempotency_key: role,
   }),
   retry_job: async (role) => ({ job_id: await findJob(role === 'service_role' ? 'cancelled-run' : 'failed-run') }),
+  retry_task: async () => ({ id: await insertTask('error') }),
   revoke_api_key: async () => ({ id: await findKey('read') }),
   revoke_share: async (role) => {
     const share = { share_id: crypto.randomUUID(), revoke_token: crypto.randomUUID() }
@@ -241,6 +266,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
     revoke_token: crypto.randomUUID(),
   }),
   submit_run: async () => ({ spec: { key: 'k', type: 'noop' }, owner_id: ana.id, idempotency_key: 'k' }),
+  submit_task: async () => ({ mandate: 'Find two names.', max_ticks: 2, correlation_id: 'k' }),
   template_manifest: async () => ({ name: 'demo', version: 'default', locale: 'en', key: 'k' }),
 }
 

@@ -297,7 +297,10 @@ select set_eq(
   $$,
   array[
     'app.submit_keyed_run', 'app.cancel_job', 'worker.exchange_steps', 'worker.heartbeat',
-    'worker.send_heartbeat', 'worker.requeue_lost_steps', 'worker.read_outputs', 'worker.leave'
+    'worker.send_heartbeat', 'worker.requeue_lost_steps', 'worker.read_outputs', 'worker.leave',
+    'worker.start_task', 'worker.read_task',
+    -- They cancel, delete or submit runs.
+    'app.cancel_task', 'app.retry_task', 'app.answer_task', 'app.tg_tasks__delete_runs'
   ],
   'the ways into the job engine plan index lookups only'
 );
@@ -314,7 +317,11 @@ select set_eq(
     'app.tg_users__delete_runs', 'app.tg_runs__delete_steps', 'app.tg_users__delete_dramas',
     'app.tg_users__delete_media_days', 'app.delete_finished_runs',
     -- A batch of media: its plan is made once, maybe on empty tables.
-    'app.apply_drama_media', 'app.apply_drawings', 'app.record_drama_media'
+    'app.apply_drama_media', 'app.apply_drawings', 'app.record_drama_media',
+    -- Tasks of one user among all tasks, and batches of tasks.
+    'app.require_task_room', 'app.admit_tasks', 'app.admit_pending_tasks', 'app.record_ticks',
+    'app.end_tasks', 'app.tg_tasks__lock_tasks', 'app.tg_users__delete_tasks',
+    'app.delete_finished_tasks'
   ],
   'functions whose plan may be made on empty tables read them by their indexes'
 );

@@ -5,9 +5,11 @@ select results_eq(
   'select name, cron, function from app.schedules order by name',
   $$
     values
+      ('admit-pending-tasks', '*/5 * * * *', 'app.admit_pending_tasks'),
       ('clean-orphaned-assets', '15 * * * *', 'app.enqueue_asset_cleaning'),
       ('delete-expired-shares', '0 * * * *', 'app.delete_expired_shares'),
       ('delete-finished-runs', '20 3 * * *', 'app.delete_finished_runs'),
+      ('delete-finished-tasks', '40 3 * * *', 'app.delete_finished_tasks'),
       ('delete-spent-media-days', '25 4 * * *', 'app.delete_spent_media_days'),
       ('delete-spent-rates', '15 4 * * *', 'app.delete_spent_rates'),
       ('delete-unshared-resources', '30 * * * *', 'app.delete_unshared_resources'),

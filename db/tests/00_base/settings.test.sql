@@ -1,6 +1,6 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(30);
+select plan(34);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
@@ -31,6 +31,10 @@ values
   ('settings_share_base_url_is_http', $$share_base_url = 'example.com'$$),
   ('settings_share_base_url_is_http', $$share_base_url = 'https://' || repeat('x', 493)$$),
   ('settings_share_writes_per_minute_is_positive', 'share_writes_per_minute = 0'),
+  ('settings_task_answer_deadline_is_possible', $$task_answer_deadline = '0'$$),
+  ('settings_task_answer_deadline_is_possible', $$task_answer_deadline = '366 days'$$),
+  ('settings_task_retention_is_positive', $$task_retention = '0'$$),
+  ('settings_task_writes_per_minute_is_positive', 'task_writes_per_minute = 0'),
   ('settings_unreferenced_bytes_max_is_positive', 'unreferenced_bytes_max = 0');
 
 -- When an operator changes one setting
@@ -52,6 +56,7 @@ select lives_ok(
       job_retention = '1 second', job_retries_per_hour = 1, public_row_bytes_max = 1,
       public_shares_max = 0, requests_at_once = 0, run_steps_max = 1,
       share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1,
+      task_answer_deadline = '1 ms', task_retention = '1 ms', task_writes_per_minute = 1,
       unreferenced_bytes_max = 1
   $$,
   'accepts the smallest value of each setting'

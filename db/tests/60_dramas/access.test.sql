@@ -4,8 +4,8 @@ select plan(3);
 
 select set_eq(
   $$ select tablename::text from pg_publication_tables where pubname = 'supabase_realtime' $$,
-  array['jobs', 'dramas', 'episodes', 'scenes'],
-  'publishes jobs, dramas, episodes and scenes'
+  array['jobs', 'dramas', 'episodes', 'scenes', 'tasks'],
+  'publishes jobs, dramas, episodes, scenes and tasks'
 );
 select is_empty(
   $$

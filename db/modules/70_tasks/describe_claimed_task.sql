@@ -1,0 +1,91 @@
+-- app.describe_claimed_task
+--
+-- Writes      tasks.status, task_states.is_closed
+-- Errors      PT409 step_lost
+-- Locks       the task, only if its status or its question changes. After that, no other
+--             transaction changes the task until this one ends; so the step is looked up again
+create or replace function app.describe_claimed_task(step_id bigint, fence bigint, starts boolean)
+  returns jsonb
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_task record;
+  v_asked record;
+  v_settings record;
+  v_must_lock boolean := false;
+begin
+  loop
+    if v_must_lock then
+      perform
+      from public.tasks as t
+      where t.run_id = describe_claimed_task.step_id
+      for no key update;
+    end if;
+    select t.id, t.mandate, t.max_ticks, t.tick, t.status into v_task
+    from app.job_queue as q
+    -- Index lookup even on an empty table: ADR 8.
+    join public.tasks as t on t.run_id = any (array[q.job_id])
+    where q.job_id = describe_claimed_task.step_id
+      and q.fence = describe_claimed_task.fence
+      and q.worker_id is not null;
+    if not found then
+      perform app.fail(
+        409,
+        'step_lost',
+        'The worker no longer holds this step.',
+        'Abort the handler of the step, because its result would be refused.'
+      );
+    end if;
+    select s.question, s.answer, s.deadline, s.is_closed into v_asked
+    from app.task_states as s
+    where s.task_id = v_task.id;
+    exit when v_must_lock
+      or not (
+        (describe_claimed_task.starts and v_task.status = 'accepted')
+        or (v_asked.answer is null and not v_asked.is_closed and v_asked.deadline <= app.clock())
+      );
+    v_must_lock := true;
+  end loop;
+
+  if describe_claimed_task.starts and v_task.status = 'accepted' then
+    update public.tasks as t
+    set status = 'started'
+    where t.id = v_task.id;
+  end if;
+  if v_asked.answer is null and not v_asked.is_closed and v_asked.deadline <= app.clock() then
+    update app.task_states as s
+    set is_closed = true
+    where s.task_id = v_task.id;
+    v_asked.is_closed := true;
+  end if;
+  select s.task_answer_deadline, s.buying_is_stopped into v_settings
+  from app.settings as s;
+
+  return jsonb_build_object(
+    'task_id', v_task.id,
+    'mandate', v_task.mandate,
+    'max_ticks', v_task.max_ticks,
+    'tick', coalesce(v_task.tick, 0),
+    'state', case
+      when describe_claimed_task.starts
+        then (select s.state from app.task_states as s where s.task_id = v_task.id)
+    end,
+    'question', v_asked.question,
+    'answer', case
+      when v_asked.answer is not null then jsonb_build_object('value', v_asked.answer)
+    end,
+    'is_closed', v_asked.is_closed,
+    'answer_within_ms',
+    (extract(epoch from v_settings.task_answer_deadline) * 1000)::bigint,
+    'buying_is_stopped', v_settings.buying_is_stopped
+  );
+end
+$$;
+
+comment on function app.describe_claimed_task(bigint, bigint, boolean) is
+$$Returns the task of a claimed step, for worker.start_task and worker.read_task.
+
+starts: whether an accepted task becomes started, and whether the state is returned.
+409 step_lost.$$;

@@ -1,0 +1,44 @@
+-- app.lock_task_owner
+--
+-- Writes      task_owners
+-- Errors      PT404 owner_not_found
+-- Locks       the user, for key share; then the user's row of task_owners. A caller that locks runs
+--             locks the user before the runs
+create or replace function app.lock_task_owner(user_id uuid, tasks integer default 0)
+  returns integer
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_today constant date := (app.now() at time zone 'UTC')::date;
+  v_tasks_of_day integer;
+begin
+  perform
+  from public.users as u
+  where u.id = lock_task_owner.user_id
+  for key share;
+  if not found then
+    perform app.fail(404, 'owner_not_found', 'User not found.', 'Send the id of an existing user.');
+  end if;
+
+  insert into app.task_owners as o (user_id, day, tasks_of_day)
+  values (lock_task_owner.user_id, v_today, greatest(lock_task_owner.tasks, 0))
+  on conflict on constraint task_owners_pkey do update set
+    day = excluded.day,
+    tasks_of_day = greatest(
+      case when o.day = excluded.day then o.tasks_of_day else 0 end + lock_task_owner.tasks, 0
+    )
+  returning o.tasks_of_day into v_tasks_of_day;
+  -- For app.lock_task_owners, until the transaction ends.
+  perform set_config('plinth.holds_task_owners', 'on', true);
+
+  return v_tasks_of_day;
+end
+$$;
+
+comment on function app.lock_task_owner(uuid, integer) is
+$$Locks the tasks of a user until the transaction ends, and adds tasks to the user's tasks of the
+day. Returns how many tasks the user has submitted or retried today (UTC).
+
+404 owner_not_found.$$;

@@ -1,0 +1,24 @@
+-- app.tg_tasks__refuse_arrow
+--
+-- Errors      PT409 task_status_invalid
+create or replace function app.tg_tasks__refuse_arrow()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+begin
+  perform app.fail(
+    409,
+    'task_status_invalid',
+    format('A task that is %s cannot become %s.', old.status, new.status),
+    'See docs/states.md for the transitions of a task.'
+  );
+
+  return null;
+end
+$$;
+
+comment on function app.tg_tasks__refuse_arrow() is
+  'Refuses a transition that docs/states.md does not have, for every writer.';

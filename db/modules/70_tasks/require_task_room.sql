@@ -1,0 +1,89 @@
+-- app.require_task_room
+--
+-- Errors      PT429 tasks_open_reached, tasks_per_day_reached, each with Retry-After
+-- Why         the caller holds the user's row of task_owners, so that no other transaction adds a
+--             task. Volatile, so that its query sees the rows before this one of the same insert
+create or replace function app.require_task_room(user_id uuid, tasks_of_day integer)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 8.
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
+as $$
+declare
+  v_plan record;
+  v_count record;
+begin
+  select p.tasks_running, p.tasks_open, p.tasks_per_day into v_plan
+  from public.users as u
+  join public.plans as p on p.id = any (array[u.plan_id])
+  where u.id = require_task_room.user_id;
+  if require_task_room.tasks_of_day > v_plan.tasks_per_day then
+    perform app.fail(
+      429,
+      'tasks_per_day_reached',
+      format('Your plan has %s tasks per day.', v_plan.tasks_per_day),
+      'Wait until the day (UTC) ends.',
+      jsonb_build_object(
+        'Retry-After',
+        ceil(
+          86400 - mod(extract(epoch from app.now()), 86400)
+        )::integer::text
+      )
+    );
+  end if;
+
+  select
+    -- A plan without a limit counts nothing, because such a user may have any number of tasks.
+    case
+      when v_plan.tasks_open is not null then (
+        select count(*)
+        from (
+          select
+          from public.tasks as t
+          where t.user_id = require_task_room.user_id
+            and t.status in ('pending', 'accepted', 'started', 'in_progress', 'input_required')
+          limit v_plan.tasks_open
+        ) as l
+      ) >= v_plan.tasks_open
+    end as is_full,
+    case
+      when v_plan.tasks_running is not null then (
+        select count(*)
+        from (
+          select
+          from public.tasks as t
+          where t.user_id = require_task_room.user_id
+            and t.status in ('accepted', 'started', 'in_progress')
+          limit v_plan.tasks_running
+        ) as l
+      ) >= v_plan.tasks_running
+    end as is_busy,
+    exists (
+      select
+      from public.tasks as t
+      where t.user_id = require_task_room.user_id and t.status = 'pending'
+    ) as has_pending
+  into v_count;
+  if v_count.is_full then
+    perform app.fail(
+      429,
+      'tasks_open_reached',
+      format('Your plan has %s open tasks at a time.', v_plan.tasks_open),
+      'Wait until a task has ended, or cancel or delete one.',
+      jsonb_build_object('Retry-After', '60')
+    );
+  end if;
+
+  return not coalesce(v_count.is_busy, false) and not v_count.has_pending;
+end
+$$;
+
+comment on function app.require_task_room(uuid, integer) is
+$$Refuses a new task that the user's plan has no room for. Returns whether a running slot is free
+for the task and no older task waits for it.
+
+tasks_of_day: with the new task. 429 tasks_open_reached, tasks_per_day_reached.$$;
