@@ -127,10 +127,10 @@ $$Shares a session for an hour, in one request.
 session: { title, all_cards, user_character_card_id, turn_ids, background_id, cover_id, translation,
 chat_styles, flow_id }. background_id, cover_id and icon_asset_id of each card are the assetId of
 the answer of POST /api/assets, or null; the other ids are the client's own. flow: the session's
-flow as share_flow takes it, or null; then the field flow of session counts. At most
-5 MiB and 1000 cards. share_id: a UUID that the client makes; repeating a request with the same id
-is safe. visibility: unlisted (default) or public. revoke_token: a UUID with which revoke_share can
-delete the share, or null.
+flow as share_flow takes it; with null, the field flow of session is used. At most 5 MiB and 1000
+cards. share_id: a UUID that the client makes; repeating a request with the same id is safe.
+visibility: unlisted (default) or public. revoke_token: a UUID with which revoke_share can delete
+the share, or null.
 Returns { share_id, url, expires_at }.
 get_shared_resource returns the same session with icon_url in each card, background_url, cover_url
 and flow. flow is the flow of this request. Without a flow in the request, flow is the row of table
