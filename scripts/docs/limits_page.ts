@@ -76,6 +76,13 @@ const fixed: { what: string; value: string; per: string; beyond: string; proof: 
     proof: ['app.admit_caller', "'statement_timeout', '1s'"],
   },
   {
+    what: 'anonymous GET and HEAD requests that run at the same time',
+    value: 'a third of `requests_at_once`',
+    per: 'client address',
+    beyond: 'further reads wait',
+    proof: ['app.await_turn', 'slots / 3'],
+  },
+  {
     what: 'live API keys',
     value: '50',
     per: 'user',

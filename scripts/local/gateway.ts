@@ -22,6 +22,8 @@ export type GatewayOptions = {
   sidecarPort: number
   /** How long a client may take to send the headers of a request. */
   headersTimeoutMs?: number
+  /** How many requests of a client are forwarded to PostgREST at a time; the others wait. */
+  requestsAtOnce?: number
 }
 
 export type Gateway = {
@@ -71,7 +73,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const limits = [
     { slots: createSlots(largeBodiesAtOnce), counts: (request: FastifyRequest) => isLarge(request.raw) },
-    { slots: createSlots(requestsAtOnce), counts: () => true },
+    { slots: createSlots(options.requestsAtOnce ?? requestsAtOnce), counts: () => true },
   ]
   // Before the body is read.
   server.addHook('preParsing', async (request, reply) => {
@@ -158,10 +160,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 /**
- * How many requests of a client the gateway forwards to PostgREST at a time; the others wait here. Postgres runs six of
- * them and refuses the others, but a refusal needs one of the ten connections of PostgREST, too.
+ * How many requests of a client the gateway forwards to PostgREST at a time; the others wait here. Postgres accepts six of
+ * a caller. A refusal needs one of the ten connections of PostgREST, and a client that repeats refused requests without a
+ * pause would take a processor.
  */
-const requestsAtOnce = 8
+const requestsAtOnce = 6
 
 /** Services of Supabase that the local stack lacks. The message has the next step, because supabase-js hides the hint. */
 const missing: [prefix: string, message: string][] = [

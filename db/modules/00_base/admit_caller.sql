@@ -4,7 +4,8 @@
 -- Errors      PT401 not_signed_in, token_audience_wrong, token_without_expiry,
 --             PT429 too_many_at_once, and those of app.require_body_length and
 --             app.require_exact_count
--- Locks       slots of the caller: see app.take_request_slot
+-- Locks       slots of the caller: see app.take_request_slot; for an anonymous read, then a turn:
+--             see app.await_turn
 -- Why         PostgREST accepts every token with a good signature: also one that never expires, one
 --             for another service, and one of a deleted user. This function runs before each
 --             request. Postgres prepares every expression again in each transaction, so the usual
@@ -80,6 +81,9 @@ begin
     and current_setting('statement_timeout') = '3s'
   then
     perform set_config('statement_timeout', '1s', true);
+    if v_slots > 0 and not app.try_request_slot('turn of ' || v_key, 1) then
+      perform app.await_turn(v_key, v_slots);
+    end if;
   elsif admit_caller.role = 'anon' and v_method in ('GET', 'HEAD') then
     perform app.limit_read_time();
   end if;

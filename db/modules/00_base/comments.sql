@@ -36,8 +36,9 @@ comment on column app.settings.client_address_header is
   'bypass must set it. Null: all anonymous clients share one rate limit. x-forwarded-for works '
   'where the nearest proxy appends to it.';
 comment on column app.settings.requests_at_once is
-  'How many requests may run at the same time; an IPv6 /48 network may run four times as many. 0: '
-  'no limit. Limit per user, owner of API keys or client address: 429 too_many_at_once.';
+  'How many requests may run at the same time; an IPv6 /48 network may run four times as many. '
+  'While a third of them are anonymous reads that run, further anonymous reads wait. 0: no limit. '
+  'Limit per user, owner of API keys or client address: 429 too_many_at_once.';
 
 comment on table app.rate_limits is
   'One row per limited caller and bucket (generic cell rate algorithm); see app.take_rate.';

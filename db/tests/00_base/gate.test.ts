@@ -105,6 +105,36 @@ describe('requests at the same time', () => {
     expect((await send('plans?select=id', headers)).status).toBe(200)
   })
 
+  test('wait for a turn if they are anonymous reads of one address, and no others wait', async () => {
+    const turn = "hashtextextended('request of turn of address 203.0.113.9', n) from generate_series(1, 2) as n"
+    const here = { 'x-client-address': '203.0.113.9' }
+    await db.query(`select pg_advisory_lock(l) from (select ${turn}) as t (l)`)
+    const read = send('plans?select=id', here)
+    try {
+      await expect.poll(countWaiting, { timeout: 10_000 }).toBe(1)
+      expect((await send('plans?select=id', await from('203.0.113.8'))).status).toBe(200)
+      expect((await send('plans?select=id', { ...here, ...(await bearer(ana)) })).status).toBe(200)
+      const post = { method: 'POST', body: '{}' }
+      expect((await send('rpc/timeout', { ...here, 'content-type': 'application/json' }, post)).status).toBe(200)
+    } finally {
+      await db.query(`select pg_advisory_unlock(l) from (select ${turn}) as t (l)`)
+    }
+    expect((await read).status).toBe(200)
+  })
+
+  test('have two turns of six slots', async () => {
+    const clients = await Promise.all([1, 2, 3].map(() => database.connect()))
+    for (const client of clients) await client.query('begin')
+    const [first, second, third] = clients.map((client) => () => client.query("select app.await_turn('k', 6)"))
+    await first?.()
+    await second?.()
+    const waiting = third?.()
+    await expect.poll(countWaiting, { timeout: 10_000 }).toBe(1)
+    await clients[0]?.query('commit')
+    await waiting
+    for (const client of clients.slice(1)) await client.query('commit')
+  })
+
   test('are four times as many for an IPv6 /48 network', async () => {
     await db.query('update app.settings set requests_at_once = 1')
     await db.query('select pg_advisory_lock(1)')

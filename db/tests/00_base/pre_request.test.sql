@@ -1,6 +1,6 @@
 -- The gate: it decides whose a request is, and refuses some.
 begin;
-select plan(75);
+select plan(78);
 
 create temporary table people as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -125,30 +125,40 @@ select throws_ok(
 );
 
 -- Given the time that a request may take
-create function tests.send_in(method text, timeout text, out timeout_after text)
+create function tests.send_in(method text, path text, timeout text, out timeout_after text)
   language plpgsql
 as $$
 begin
-  perform set_config('statement_timeout', send_in.timeout, true);
-  perform tests.send(send_in.method, '{"content-length": "0"}');
+  perform
+    set_config('statement_timeout', send_in.timeout, true),
+    set_config('request.method', send_in.method, true),
+    set_config('request.path', send_in.path, true),
+    set_config('request.headers', '{"content-length": "0"}', true);
+  perform gate.pre_request();
   timeout_after := current_setting('statement_timeout');
   perform set_config('statement_timeout', '0', true);
 end
 $$;
-grant execute on function tests.send_in(text, text) to public;
+grant execute on function tests.send_in(text, text, text) to public;
 select tests.become('anon');
 select is(
-  tests.send_in(r.method, r.timeout), r.timeout_after,
-  format('an anonymous %s that may take %s may take %s', r.method, r.timeout, r.timeout_after)
+  tests.send_in(r.method, r.path, r.timeout), r.timeout_after,
+  format(
+    'an anonymous %s of %s with a timeout of %s has one of %s',
+    r.method, r.path, r.timeout, r.timeout_after
+  )
 )
 from (
   values
-    ('GET', '3s', '1s'),
-    ('HEAD', '5s', '1s'),
-    ('GET', '0', '1s'),
-    ('GET', '500ms', '500ms'),
-    ('POST', '3s', '3s')
-) as r (method, timeout, timeout_after);
+    ('GET', '/rpc/list_dramas', '3s', '1s'),
+    ('HEAD', '/flows', '5s', '1s'),
+    ('GET', '/rpc/list_dramas', '5s', '1s'),
+    ('GET', '/rpc/share_flow', '5s', '5s'),
+    ('GET', '/flows', '0', '1s'),
+    ('GET', '/flows', '500ms', '500ms'),
+    ('POST', '/flows', '3s', '3s'),
+    ('POST', '/flows', '5s', '5s')
+) as r (method, path, timeout, timeout_after);
 reset role;
 
 -- Given tokens
