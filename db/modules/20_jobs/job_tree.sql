@@ -34,6 +34,7 @@ begin
     select
       j.id,
       j.parent_id,
+      j.ctid as place,
       0 as depth,
       int8send(j.id) as path,
       case when j.status = 'completed' then 1 end::numeric as completed,
@@ -41,13 +42,14 @@ begin
     from public.jobs as j
     where j.id = any (array[job_tree.job_id])
     union all
-    select c.id, c.parent_id, t.depth + 1, t.path || int8send(c.id), c.completed, c.own
+    select c.id, c.parent_id, c.place, t.depth + 1, t.path || int8send(c.id), c.completed, c.own
     from tree as t
     -- One index lookup per node, here and below: ADR 16.
     cross join lateral (
       select
         j.id,
         j.parent_id,
+        j.ctid as place,
         case when j.status = 'completed' then 1 end::numeric as completed,
         j.progress::numeric as own
       from public.jobs as j
@@ -58,6 +60,7 @@ begin
   select
     array_agg(t.id) as ids,
     array_agg(t.parent_id) as parent_ids,
+    array_agg(t.place) as places,
     array_agg(t.depth) as depths,
     array_agg(t.path) as paths,
     array_agg(t.completed) as completed,
@@ -166,14 +169,16 @@ begin
               then coalesce(h.hold, case when q.state is null then h.stop end)
           end
         )::text as node
-      from unnest(v_tree.ids, v_tree.depths, v_tree.paths, v_progress)
-        as p (id, depth, path, progress)
+      from unnest(v_tree.ids, v_tree.places, v_tree.depths, v_tree.paths, v_progress)
+        as p (id, place, depth, path, progress)
       cross join lateral (
         select
           n.id, n.key, n.type, n.status, n.created_at, n.started_at, n.finished_at, n.error_slug,
           n.error_message
         from public.jobs as n
-        where n.id = any (array[p.id])
+        -- The place of the row is the same for the whole call, which has one snapshot. By id, a
+        -- plan may read the whole index of owners for each node.
+        where n.ctid = p.place
         offset 0
       ) as j
       left join lateral (
