@@ -10,12 +10,13 @@ create or replace function app.flatten_book(book json)
   set search_path = ''
 as $$
 declare
-  v_inner json := flatten_book.book -> 'data';
+  v_inner json;
 begin
   if json_typeof(flatten_book.book -> 'entries') <> 'null' then
     return flatten_book.book;
   end if;
 
+  v_inner := flatten_book.book -> 'data';
   if json_typeof(v_inner) = 'array'
     or (json_typeof(v_inner) = 'object' and v_inner -> 'entries' is not null)
   then

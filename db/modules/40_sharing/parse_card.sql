@@ -66,13 +66,16 @@ begin
   if v_book is not null then
     v_path := v_path || '.character_book';
     v_book := app.flatten_book(v_book);
-    v_fault := app.find_crowded_part(
-      json_build_object('data', json_build_object('character_book', v_book))
-    );
-    if v_fault is not null then
-      perform app.fail(
-        422, 'card_invalid', v_fault, 'Send the card as Character Card V1, V2 or V3.'
+    -- Most books are as they were when the whole card was checked.
+    if v_is_flat or v_book::text is distinct from v_card #>> '{data,character_book}' then
+      v_fault := app.find_crowded_part(
+        json_build_object('data', json_build_object('character_book', v_book))
       );
+      if v_fault is not null then
+        perform app.fail(
+          422, 'card_invalid', v_fault, 'Send the card as Character Card V1, V2 or V3.'
+        );
+      end if;
     end if;
     v_book := (app.parse_card_parts(array[v_book], 'book', v_path))[1];
     v_entries := array(

@@ -14,6 +14,50 @@ create or replace function app.parse_card_parts(parts json[], kind text, path te
   set plan_cache_mode = force_generic_plan
 as $$
 declare
+  -- The names of world info, which SillyTavern exports and others copy into cards; of the lorebooks
+  -- of RisuAI (insertorder), Agnai (keywords), NovelAI (text) and Backyard (value). Each with its
+  -- rank and the field of V2.
+  v_names jsonb := case parse_card_parts.kind
+    when 'book' then '{
+      "scanDepth": [1, "scan_depth"],
+      "tokenBudget": [1, "token_budget"],
+      "recursiveScanning": [1, "recursive_scanning"]
+    }'
+    when 'entry' then '{
+      "key": [1, "keys"],
+      "keywords": [2, "keys"],
+      "keysecondary": [1, "secondary_keys"],
+      "secondkey": [2, "secondary_keys"],
+      "secondaryKeys": [3, "secondary_keys"],
+      "order": [1, "insertion_order"],
+      "insertorder": [2, "insertion_order"],
+      "weight": [3, "insertion_order"],
+      "disable": [1, "enabled"],
+      "caseSensitive": [1, "case_sensitive"],
+      "entry": [1, "content"],
+      "text": [2, "content"],
+      "value": [3, "content"],
+      "displayName": [1, "name"],
+      "alwaysActive": [1, "constant"],
+      "forceActivation": [2, "constant"]
+    }'
+    else '{}'
+  end;
+  -- Most books have the names of V2 only, each once. Their fields need no sort.
+  v_is_plain boolean := coalesce(
+    (
+      select bool_and(k.total = k.different and not k.has_names)
+      from unnest(parse_card_parts.parts) as p (value)
+      cross join lateral (
+        select
+          count(*) as total,
+          count(distinct f.key collate "C") as different,
+          coalesce(bool_or(v_names ? f.key), false) as has_names
+        from json_object_keys(p.value) as f (key)
+      ) as k
+    ),
+    true
+  );
   v_fault text;
   v_parts json[];
 begin
@@ -21,48 +65,27 @@ begin
     select r.key, r.type, r.fallback
     from app.list_card_fields(parse_card_parts.kind) as r
   ),
-  -- The names of world info, which SillyTavern exports and others copy into cards; of the lorebooks
-  -- of RisuAI (insertorder), Agnai (keywords), NovelAI (text) and Backyard (value).
-  alias (kind, rank, name, key) as (
-    values
-      ('book', 1, 'scanDepth', 'scan_depth'),
-      ('book', 1, 'tokenBudget', 'token_budget'),
-      ('book', 1, 'recursiveScanning', 'recursive_scanning'),
-      ('entry', 1, 'key', 'keys'),
-      ('entry', 2, 'keywords', 'keys'),
-      ('entry', 1, 'keysecondary', 'secondary_keys'),
-      ('entry', 2, 'secondkey', 'secondary_keys'),
-      ('entry', 3, 'secondaryKeys', 'secondary_keys'),
-      ('entry', 1, 'order', 'insertion_order'),
-      ('entry', 2, 'insertorder', 'insertion_order'),
-      ('entry', 3, 'weight', 'insertion_order'),
-      ('entry', 1, 'disable', 'enabled'),
-      ('entry', 1, 'caseSensitive', 'case_sensitive'),
-      ('entry', 1, 'entry', 'content'),
-      ('entry', 2, 'text', 'content'),
-      ('entry', 3, 'value', 'content'),
-      ('entry', 1, 'displayName', 'name'),
-      ('entry', 1, 'alwaysActive', 'constant'),
-      ('entry', 2, 'forceActivation', 'constant')
-  ),
   part as materialized (
     select p.value, p.number
     from unnest(parse_card_parts.parts) with ordinality as p (value, number)
   ),
   -- The last of several fields with the same name counts, as in every client. Otherwise thousands
   -- of them would be compared with each other.
-  own as materialized (
+  own as (
     select distinct on (p.number, f.key collate "C")
       p.number,
       f.position,
-      f.key,
+      f.key as name,
       f.value,
-      -- Backyard sorts its entries by texts, such as "a0".
-      case f.key
-        when 'order' then p.value -> 'value' is not null and p.value -> 'content' is null
-      end as is_backyard_order
+      case
+        -- Backyard sorts its entries by texts, such as "a0".
+        when f.key = 'order' and p.value -> 'value' is not null and p.value -> 'content' is null
+          then null
+        else v_names -> f.key
+      end as alias
     from part as p
     cross join lateral json_each(p.value) with ordinality as f (key, value, position)
+    where not v_is_plain
     order by p.number, f.key collate "C", f.position desc
   ),
   -- A window instead of a join, for which the planner may choose a nested loop.
@@ -71,18 +94,20 @@ begin
       o.number,
       o.position,
       o.value,
-      o.key as name,
+      o.name,
       case
         when row_number() over (
-          partition by o.number, coalesce(a.key, o.key) collate "C" order by a.rank nulls first
-        ) = 1 then coalesce(a.key, o.key)
-        else o.key
+          partition by o.number, coalesce(o.alias ->> 1, o.name) collate "C"
+          order by (o.alias -> 0)::integer nulls first
+        ) = 1 then coalesce(o.alias ->> 1, o.name)
+        else o.name
       end as key
     from own as o
-    left join alias as a
-      on a.name = o.key
-      and a.kind = parse_card_parts.kind
-      and o.is_backyard_order is not true
+    union all
+    select p.number, f.position, f.value, f.key, f.key
+    from part as p
+    cross join lateral json_each(p.value) with ordinality as f (key, value, position)
+    where v_is_plain
   ),
   checked as (
     select
@@ -113,16 +138,13 @@ begin
   field as materialized (
     select
       c.*,
-      case
-        when not c.fits then app.coerce_card_value(c.value, c.type, c.key)
-        else c.value
-      end as is_read_as
+      case when not c.fits then app.coerce_card_value(c.value, c.type, c.key) end as coerced
     from checked as c
   ),
   fault as (
     select f.number, f.position, f.name, f.type
     from field as f
-    where f.is_read_as is null
+    where not f.fits and f.coerced is null
     union all
     select p.number, 0, 'name', 'a string'
     from part as p
@@ -138,7 +160,7 @@ begin
     from field as f
     where f.type in ('an id', 'a position')
       and not f.fits
-      and json_typeof(f.is_read_as) = 'null'
+      and json_typeof(f.coerced) = 'null'
       and f.value #>> '{}' <> ''
     group by f.number
   ),
@@ -153,7 +175,10 @@ begin
           then to_json(not (f.is_read_as #>> '{}')::boolean)
         else f.is_read_as
       end as value
-    from field as f
+    from (
+      select r.*, case when r.fits then r.value else r.coerced end as is_read_as
+      from field as r
+    ) as f
     where f.type is null or json_typeof(f.is_read_as) <> 'null' or f.fallback is not null
     union all
     select p.number, null, r.key, r.fallback

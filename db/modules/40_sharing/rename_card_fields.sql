@@ -11,7 +11,45 @@ create or replace function app.rename_card_fields(fields json)
 as $$
 declare
   v_fields json := rename_card_fields.fields;
+  -- Each name with its rank and the field of V2.
+  v_names jsonb := '{
+    "char_name": [1, "name"],
+    "aiDisplayName": [2, "name"],
+    "aiName": [3, "name"],
+    "displayName": [4, "name"],
+    "char_persona": [1, "description"],
+    "aiPersona": [2, "description"],
+    "persona": [3, "description"],
+    "context": [4, "description"],
+    "char_greeting": [1, "first_mes"],
+    "greeting": [2, "first_mes"],
+    "firstMessage": [3, "first_mes"],
+    "first_message": [4, "first_mes"],
+    "world_scenario": [1, "scenario"],
+    "example_dialogue": [1, "mes_example"],
+    "sampleChat": [2, "mes_example"],
+    "customDialogue": [3, "mes_example"],
+    "example_dialogs": [4, "mes_example"],
+    "creatorcomment": [1, "creator_notes"],
+    "systemPrompt": [1, "system_prompt"],
+    "basePrompt": [2, "system_prompt"],
+    "postHistoryInstructions": [1, "post_history_instructions"],
+    "alternateGreetings": [1, "alternate_greetings"],
+    "characterBook": [1, "character_book"],
+    "loreItems": [2, "character_book"],
+    "characterVersion": [1, "character_version"]
+  }';
 begin
+  -- Most cards have the names of V2 only, each once, and stay as they are.
+  if (
+    select
+      count(*) = count(distinct f.key collate "C")
+      and not coalesce(bool_or(v_names ? f.key), false)
+    from json_object_keys(v_fields) as f (key)
+  ) then
+    return v_fields;
+  end if;
+
   -- Agnai: the persona is what V2 calls the description, and the description is a note.
   if json_typeof(v_fields #> '{persona,attributes}') = 'object'
     and v_fields -> 'first_mes' is null
@@ -30,37 +68,16 @@ begin
   end if;
 
   return (
-    with alias (rank, name, key) as (
-      values
-        (1, 'char_name', 'name'),
-        (2, 'aiDisplayName', 'name'),
-        (3, 'aiName', 'name'),
-        (4, 'displayName', 'name'),
-        (1, 'char_persona', 'description'),
-        (2, 'aiPersona', 'description'),
-        (3, 'persona', 'description'),
-        (4, 'context', 'description'),
-        (1, 'char_greeting', 'first_mes'),
-        (2, 'greeting', 'first_mes'),
-        (3, 'firstMessage', 'first_mes'),
-        (4, 'first_message', 'first_mes'),
-        (1, 'world_scenario', 'scenario'),
-        (1, 'example_dialogue', 'mes_example'),
-        (2, 'sampleChat', 'mes_example'),
-        (3, 'customDialogue', 'mes_example'),
-        (4, 'example_dialogs', 'mes_example'),
-        (1, 'creatorcomment', 'creator_notes'),
-        (1, 'systemPrompt', 'system_prompt'),
-        (2, 'basePrompt', 'system_prompt'),
-        (1, 'postHistoryInstructions', 'post_history_instructions'),
-        (1, 'alternateGreetings', 'alternate_greetings'),
-        (1, 'characterBook', 'character_book'),
-        (2, 'loreItems', 'character_book'),
-        (1, 'characterVersion', 'character_version')
-    ),
+    with
     -- The last of several fields with the same name counts, as in every client.
     own as (
-      select distinct on (f.key collate "C") f.key, f.value, f.position
+      select distinct on (f.key collate "C")
+        f.key,
+        f.value,
+        f.position,
+        case
+          when f.key <> 'persona' or json_typeof(f.value) = 'string' then v_names -> f.key
+        end as alias
       from json_each(v_fields) with ordinality as f (key, value, position)
       order by f.key collate "C", f.position desc
     ),
@@ -69,15 +86,12 @@ begin
         o.key as name,
         o.value,
         o.position,
-        coalesce(a.key, o.key) as key,
+        coalesce(o.alias ->> 1, o.key) as key,
         row_number() over (
-          partition by coalesce(a.key, o.key) collate "C"
-          order by json_typeof(o.value) = 'null', a.rank nulls first
+          partition by coalesce(o.alias ->> 1, o.key) collate "C"
+          order by json_typeof(o.value) = 'null', (o.alias -> 0)::integer nulls first
         ) as place
       from own as o
-      left join alias as a on a.name = o.key and (
-        a.name <> 'persona' or json_typeof(o.value) = 'string'
-      )
     )
     select coalesce(
       json_object_agg(
