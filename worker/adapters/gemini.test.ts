@@ -520,7 +520,7 @@ describe('malformed answers', () => {
     const paths: unknown[] = []
     answer = (request, response) => {
       paths.push(request.url)
-      response.end('{"name":"models/m/operations/1"}')
+      response.end(request.url?.endsWith('?alt=media') ? mp4 : '{"name":"models/m/operations/1"}')
     }
     for (const GEMINI_BASE_URL of [`${base}/gateway`, `${base}/gateway/`]) {
       const behind = createGemini({
@@ -533,8 +533,11 @@ describe('malformed answers', () => {
       await behind.drawImage({ model: 'm', prompt: 'x', signal: never }).catch(() => {})
       const operation = await behind.startVideo({ model: 'm', prompt: 'x', signal: never })
       await behind.pollVideo({ operation, signal: never })
+      // Gemini names its own host, which refuses a file without the key.
+      const uri = 'https://generativelanguage.googleapis.com/v1beta/models/files/x:download?alt=media'
+      expect((await behind.loadVideo({ uri, signal: never })).bytes).toEqual(mp4)
     }
-    const expected = ['m:generateContent', 'm:predictLongRunning', 'm/operations/1'].map(
+    const expected = ['m:generateContent', 'm:predictLongRunning', 'm/operations/1', 'files/x:download?alt=media'].map(
       (path) => `/gateway/v1beta/models/${path}`,
     )
     expect(paths).toEqual([...expected, ...expected])

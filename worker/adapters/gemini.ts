@@ -77,12 +77,14 @@ export type Gemini = {
 }
 
 const apiVersion = 'v1beta'
+const officialOrigin = 'https://generativelanguage.googleapis.com'
 const videoMaxBytes = 100 * 2 ** 20
 const answerMaxBytes = 64 * 2 ** 20
 const refusalMaxBytes = 2 ** 20
 
 export function createGemini(config: GeminiConfig): Gemini {
   const { GEMINI_API_KEY: apiKey, GEMINI_BASE_URL: baseUrl, GEMINI_VIDEO_HOSTS: hosts } = config
+  const root = baseUrl.replace(/\/+$/, '')
   const timeoutMs = config.GEMINI_TIMEOUT_SECONDS * 1000
   const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion, fetch: ask } })
 
@@ -156,8 +158,12 @@ export function createGemini(config: GeminiConfig): Gemini {
   /** Makes a request of which the SDK has no method, or has only one that loses a part of the answer. */
   async function askFor(path: string, init: RequestInit): Promise<unknown> {
     const headers = { 'content-type': 'application/json', 'x-goog-api-key': apiKey ?? '' }
-    const url = new URL(`${baseUrl.replace(/\/+$/, '')}/${apiVersion}/${path}`)
-    return (await ask(url, { ...init, headers })).json()
+    return (await ask(new URL(`${root}/${apiVersion}/${path}`), { ...init, headers })).json()
+  }
+
+  /** Gemini names its own host, which refuses a file without the key. Behind a gateway, only the gateway gets the key. */
+  function throughGateway(url: URL): URL {
+    return url.origin === officialOrigin ? new URL(`${root}${url.pathname}${url.search}`) : url
   }
 
   /** Reads the body without the key: of an answer all of it or none, of a refusal the beginning. */
@@ -251,7 +257,7 @@ export function createGemini(config: GeminiConfig): Gemini {
     loadVideo: ({ uri, signal }) =>
       callGemini(signal, async (abortSignal) => {
         // Only Gemini gets the key, not the servers that its answers point to.
-        let url = readUrl(uri)
+        let url = throughGateway(readUrl(uri))
         for (let hop = 0; hop < 4; hop++) {
           if (!/^https?:$/.test(url.protocol)) throw unreadable('the URL of its video is invalid')
           requireVideoHost(url, { baseUrl, hosts })
