@@ -44,10 +44,12 @@ test.each(['SAFETY', 'OTHER', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'IMAGE_SAFETY',
   (blockReason) => {
     const blocked = { slug: 'prompt_blocked', isPermanent: true }
     expect(failure({ promptFeedback: { blockReason } })).toMatchObject(blocked)
-    expect(failure({ promptFeedback: { blockReason, blockReasonMessage: 'By a filter.' } })).toMatchObject({
-      ...blocked,
-      message: 'Gemini refuses the prompt: By a filter. Change the prompt.',
-    })
+    for (const blockReasonMessage of ['By a filter.', 'By a filter']) {
+      expect(failure({ promptFeedback: { blockReason, blockReasonMessage } })).toMatchObject({
+        ...blocked,
+        message: 'Gemini refuses the prompt: By a filter. Change the prompt.',
+      })
+    }
   },
 )
 

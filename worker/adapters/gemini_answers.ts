@@ -98,8 +98,8 @@ function explainNothing(
 ): StepError {
   const blocked = feedback.blockReason?.toUpperCase() ?? ''
   if (blocked !== '' && blocked !== 'BLOCK_REASON_UNSPECIFIED') {
-    const reason = feedback.blockReasonMessage?.slice(0, 300) || `${inWords(blocked)}.`
-    return permanent('prompt_blocked', `Gemini refuses the prompt: ${reason} Change the prompt.`)
+    const reason = feedback.blockReasonMessage?.slice(0, 300).replace(/[.\s]+$/, '') || inWords(blocked)
+    return permanent('prompt_blocked', `Gemini refuses the prompt: ${reason}. Change the prompt.`)
   }
   if (!first) return unreadable('it is empty')
   const finishReason = readReason(first.finishReason)
