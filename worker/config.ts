@@ -19,6 +19,8 @@ const variables = {
   WORKER_STEP_CONCURRENCY: z.coerce.number('must be a number from 1 to 500').int().min(1).max(500).default(10),
   /** The job types that this process runs. A process with this variable is a pool: it runs no schedules and needs no store. */
   WORKER_TYPES: types.optional(),
+  /** Job types that this process does not run, for example because another process with fewer keys runs them. */
+  WORKER_EXCLUDED_TYPES: types.optional(),
   /** How long running steps and jobs may continue after SIGTERM. Above 300, one deploy would take too long. */
   WORKER_DRAIN_SECONDS: z.coerce.number('must be a number from 0 to 300').min(0).max(300).default(25),
   /** How long a handler may block this process before the process ends. */

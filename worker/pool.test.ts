@@ -89,14 +89,26 @@ test('a wake-up that a worker of other types runs delays a step by about a secon
   expect(performance.now() - resumedAt).toBeLessThan(10_000)
 })
 
-test('a name that no handler has ends the process with 2 and a sentence', async () => {
-  const pool = await workers.start('unknown', database.url('worker'), {
-    env: poolEnv('write_scene,write_sceen'),
+test('a worker does not run the types that it excludes, and runs schedules', async () => {
+  const [nap, noop] = [await submit('nap', { ms: 1 }), await submit('noop')]
+  const rest = await workers.start('rest', database.url('worker'), { env: { WORKER_EXCLUDED_TYPES: 'nap' } })
+  await until('the other step completes', () => isCompleted(noop))
+  await until('schedules are read', () => rest.readLog().includes('Schedules were read'))
+  await until('no wake-up waits', async () => (await countJobs('run_steps')) === 0)
+  expect(await statusOf(nap)).toBe('queued')
+})
+
+test.each([
+  ['WORKER_TYPES', 'write_scene,write_sceen'],
+  ['WORKER_EXCLUDED_TYPES', 'write_sceen'],
+])('a name in %s that no handler has ends the process with 2 and a sentence', async (variable, types) => {
+  const pool = await workers.start(`unknown-${variable}`, database.url('worker'), {
+    env: { [variable]: types },
     program: [join(import.meta.dirname, 'main.ts')],
   })
   expect(await pool.exited).toBe('exit code 2')
   expect(pool.readLog().trim()).toBe(
-    'WORKER_TYPES names unknown job types: write_sceen. Use some of: write_outline, write_cast, write_script, write_scene, draw_episode, ' +
-      'generate_image, generate_video.',
+    `${variable} names unknown job types: write_sceen. Use some of: write_outline, write_cast, write_script, write_scene, draw_episode, ` +
+      'generate_image, generate_video, run_task.',
   )
 })

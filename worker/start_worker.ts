@@ -39,7 +39,7 @@ export async function startWorker(options: {
   ignoredMaxMs?: number
 }): Promise<void> {
   const config = await orExit(2, () => parseConfig(process.env))
-  const handlers = await orExit(2, () => chooseHandlers(options.handlers, config.WORKER_TYPES))
+  const handlers = await orExit(2, () => chooseHandlers(options.handlers, config))
   const logger = createLogger('worker', config.LOG_LEVEL)
 
   // One connection per job, one that listens, one for cron and schedules, one for health, two for steps.

@@ -1,13 +1,22 @@
-/** Returns the handlers of these job types; all of them if `types` is undefined. Throws an Error that names unknown types. */
+/**
+ * Returns the handlers of the job types in `WORKER_TYPES` (all of them without the variable) that `WORKER_EXCLUDED_TYPES` does
+ * not name. Throws an Error that names unknown types.
+ */
 export function chooseHandlers<Handler>(
   handlers: Record<string, Handler>,
-  types: string[] | undefined,
+  { WORKER_TYPES: types, WORKER_EXCLUDED_TYPES: excluded = [] }: { [variable in Variable]?: string[] | undefined },
 ): Record<string, Handler> {
-  if (types === undefined) return handlers
+  requireKnown(handlers, 'WORKER_TYPES', types ?? [])
+  requireKnown(handlers, 'WORKER_EXCLUDED_TYPES', excluded)
+  const isChosen = (type: string) => (types?.includes(type) ?? true) && !excluded.includes(type)
+  return Object.fromEntries(Object.entries(handlers).filter(([type]) => isChosen(type)))
+}
+
+type Variable = 'WORKER_TYPES' | 'WORKER_EXCLUDED_TYPES'
+
+function requireKnown(handlers: object, variable: Variable, types: string[]): void {
   const unknown = types.filter((type) => !Object.hasOwn(handlers, type))
-  if (unknown.length > 0) {
-    const known = Object.keys(handlers).join(', ')
-    throw new Error(`WORKER_TYPES names unknown job types: ${unknown.join(', ')}. Use some of: ${known}.`)
-  }
-  return Object.fromEntries(Object.entries(handlers).filter(([type]) => types.includes(type)))
+  if (unknown.length === 0) return
+  const known = Object.keys(handlers).join(', ')
+  throw new Error(`${variable} names unknown job types: ${unknown.join(', ')}. Use some of: ${known}.`)
 }
