@@ -3,6 +3,7 @@ import { apiKeys } from './demo/api_keys.ts'
 import { generateDrama } from './demo/drama.ts'
 import { shareFlow } from './demo/share_flow.ts'
 import { shareSession } from './demo/share_session.ts'
+import { runTasks } from './demo/tasks.ts'
 import { resolveTemplates } from './demo/templates.ts'
 import { homeFolder, readEnv } from './local/home.ts'
 import { explain } from './local/process.ts'
@@ -15,6 +16,7 @@ const acts = [
   { title: 'Sharing: cards and sessions, and the files that they show', play: shareSession },
   { title: 'Templates: prompts that are published once, and load even if a service fails', play: resolveTemplates },
   { title: 'Dramas: a premise becomes a document, by a tree of jobs', play: generateDrama },
+  { title: 'Tasks: an agent works on a mandate, asks a question, and stops when told', play: runTasks },
   { title: 'API keys: a program acts as the owner of its key', play: apiKeys },
 ]
 
