@@ -43,7 +43,18 @@ begin
       icon_url := v_data #>> '{extensions,icon_url}';
   end case;
 
-  title := nullif(left(btrim(title), 300), '');
+  -- Strangers write the titles of a gallery, so a title may not break its line, and not turn the
+  -- direction of the text after it. A title of spaces that show nothing is blank.
+  title := regexp_replace(
+    left(btrim(title), 1000),
+    '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+',
+    ' ',
+    'g'
+  );
+  title := left(btrim(title), 300);
+  title := case
+    when title !~ '^[\s\u00a0\u00ad\u200b-\u200f\u2060\u3000\ufeff]*$' then title
+  end;
 end
 $$;
 
@@ -51,5 +62,5 @@ comment on function app.describe_package(text, json) is
 $$Returns the title and the icon of a package, as link previews show them.
 
 title: at most 300 characters, or null: the name of a flow, the title of a session, the title of a
-card or its name. icon_url: of a card; of a session the cover, the icon of a card, or the
-background; null for a flow.$$;
+card or its name. It is one line, without characters that turn the direction of text. icon_url: of
+a card; of a session the cover, the icon of a card, or the background; null for a flow.$$;

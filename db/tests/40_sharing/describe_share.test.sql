@@ -1,6 +1,6 @@
 -- A link preview and a gallery have type, kind, title and icon of a share, and not its package.
 begin;
-select plan(21);
+select plan(23);
 insert into public.assets (id, name, hash, size_byte, mime_type, file_path, object_key)
 select
   (repeat(n::text, 8) || '-0000-4000-8000-000000000000')::uuid, 'file.png', repeat(n::text, 64), 10,
@@ -58,6 +58,14 @@ select
   public.share_card(
     pg_temp.card(', "extensions": {"title": {"a": 1}}'),
     share_id => '88888888-1111-4111-8111-111111111111'
+  ),
+  public.share_session(
+    json_build_object('title', E'One\r\n\ttwo\u202e\u2066 three\u2029'),
+    share_id => 'aaaaaaaa-1111-4111-8111-111111111111'
+  ),
+  public.share_session(
+    json_build_object('title', E'\u00a0\u200b\u202e \u2029'),
+    share_id => 'bbbbbbbb-1111-4111-8111-111111111111'
   );
 insert into public.scenarios (id, name, title, icon_asset_id)
 values (
@@ -104,6 +112,14 @@ from (
     (
       '99999999-1111-4111-8111-111111111111', 'card|scenario|Ana|3',
       'a card that was inserted directly is described, too'
+    ),
+    (
+      'aaaaaaaa-1111-4111-8111-111111111111', 'session|-|One two  three|-',
+      'a title is one line, and turns no direction'
+    ),
+    (
+      'bbbbbbbb-1111-4111-8111-111111111111', 'session|-|-|-',
+      'a title that shows nothing is null'
     )
 ) as s (id, description, test);
 select results_eq(
