@@ -622,6 +622,11 @@ describe('malformed answers', () => {
     }
     answer = (_request, response) => response.writeHead(302, { location: 'data:video/mp4;base64,AAAA' }).end()
     await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject(unusable)
+    answer = (_request, response) => response.writeHead(206, { 'content-range': 'bytes 0-75/900' }).end(mp4)
+    await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject(unusable)
+    // The server announces the length of what it has.
+    answer = (_request, response) => response.end(mp4.subarray(0, 20))
+    await expect(other.loadVideo({ uri: `${base}/v`, signal: never })).rejects.toMatchObject(unusable)
     answer = (_request, response) => {
       response.writeHead(200, { 'content-type': 'video/mp4', 'content-length': mp4.length + 1 }).write(mp4)
       setTimeout(() => response.destroy(), 50)

@@ -19,6 +19,7 @@ import {
 } from './gemini_answers.ts'
 import { readOperation, readStarted } from './gemini_operations.ts'
 import { RefusedError } from './gemini_refusals.ts'
+import { isCutMp4 } from './is_cut_mp4.ts'
 import { loosenSchema } from './loosen_schema.ts'
 import { requireVideoHost, videoHosts } from './video_hosts.ts'
 
@@ -282,6 +283,7 @@ export function createGemini(config: GeminiConfig): Gemini {
           if (!response.ok) {
             throw explainLoad(new RefusedError(response.status, await readText(response), response.headers))
           }
+          if (response.status !== 200) throw unreadable(`its video is answered with ${response.status}`)
           // The content type is ignored, because a proxy may declare its page a video.
           const bytes = await reach(() =>
             readBody(response, videoMaxBytes, () =>
@@ -348,6 +350,7 @@ async function lookForFirst(files: string[], wanted: RegExp): Promise<Picture> {
 async function look(bytes: Buffer, wanted: RegExp): Promise<Picture> {
   const mimeType = (await fileTypeFromBuffer(bytes))?.mime ?? 'an unknown type'
   if (!wanted.test(mimeType)) throw unreadable(`it has ${bytes.length === 0 ? 'no bytes' : mimeType}`)
+  if (mimeType === 'video/mp4' && isCutMp4(bytes)) throw unreadable('its video is cut off')
   return { bytes, mimeType }
 }
 
