@@ -1,11 +1,12 @@
 begin;
-select plan(11);
+select plan(13);
 
 select set_config(
   'request.headers',
   '{
     "x-real-ip": "203.0.113.9", "x-forwarded-for": "1.1.1.1, 198.51.100.7",
     "v6": "2001:db8:1:2:3:4:5:6", "odd": "<b>", "mapped": "::ffff:203.0.113.9",
+    "three": "203.0.113", "long": "203.0.113.9999999",
     "port": "203.0.113.9:5555", "v6port": "[2001:db8:1:2::9]:5555"
   }',
   true
@@ -34,6 +35,10 @@ select is(
 );
 update app.settings set client_address_header = 'odd';
 select is(app.client_address(), 'unknown', 'returns unknown for a value that is not an address');
+update app.settings set client_address_header = 'three';
+select is(app.client_address(), 'unknown', 'returns unknown for an address of three parts');
+update app.settings set client_address_header = 'long';
+select is(app.client_address(), 'unknown', 'returns unknown for digits that no address has');
 update app.settings set client_address_header = 'absent';
 select is(app.client_address(), 'unknown', 'returns unknown when the header is missing');
 select set_config('request.headers', '', true);

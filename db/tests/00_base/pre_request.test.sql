@@ -1,6 +1,6 @@
 -- The gate: it decides whose a request is, and refuses some.
 begin;
-select plan(78);
+select plan(79);
 
 create temporary table people as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -296,6 +296,14 @@ select throws_ok(
   $$, role),
   'PT400', null, format('a key together with the role %s is refused', role)
 ) from unnest(array['authenticated', 'service_role']) as r (role);
+select throws_ok(
+  $$
+    select tests.assume('anon', json_build_object('role', 'anon', 'sub', (select ben from people)));
+    select set_config('request.headers', '{"x-api-key": "a", "content-length": "2"}', true);
+    select gate.pre_request()
+  $$,
+  'PT400', null, 'a key together with an anonymous token of a user is refused'
+);
 reset role;
 
 -- A key that may only read
