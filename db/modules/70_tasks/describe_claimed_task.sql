@@ -14,14 +14,17 @@ declare
   v_task record;
   v_asked record;
   v_settings record;
-  v_must_lock boolean := false;
+  v_is_locked boolean := false;
+  v_must_start boolean;
+  v_must_close boolean;
 begin
   loop
-    if v_must_lock then
+    if v_must_start or v_must_close then
       perform
       from public.tasks as t
       where t.run_id = describe_claimed_task.step_id
       for no key update;
+      v_is_locked := true;
     end if;
     select t.id, t.mandate, t.max_ticks, t.tick, t.status into v_task
     from app.job_queue as q
@@ -41,20 +44,19 @@ begin
     select s.question, s.answer, s.deadline, s.is_closed into v_asked
     from app.task_states as s
     where s.task_id = v_task.id;
-    exit when v_must_lock
-      or not (
-        (describe_claimed_task.starts and v_task.status = 'accepted')
-        or (v_asked.answer is null and not v_asked.is_closed and v_asked.deadline <= app.clock())
-      );
-    v_must_lock := true;
+    v_must_start := describe_claimed_task.starts and v_task.status = 'accepted';
+    v_must_close := v_asked.answer is null
+      and not v_asked.is_closed
+      and coalesce(v_asked.deadline <= app.clock(), false);
+    exit when v_is_locked or not (v_must_start or v_must_close);
   end loop;
 
-  if describe_claimed_task.starts and v_task.status = 'accepted' then
+  if v_must_start then
     update public.tasks as t
     set status = 'started'
     where t.id = v_task.id;
   end if;
-  if v_asked.answer is null and not v_asked.is_closed and v_asked.deadline <= app.clock() then
+  if v_must_close then
     update app.task_states as s
     set is_closed = true
     where s.task_id = v_task.id;

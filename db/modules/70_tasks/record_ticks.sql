@@ -23,9 +23,15 @@ begin
   select
     min(r.fault) as fault,
     array_agg(r.run_id) filter (where r.is_next) as next_ids,
-    array_agg(r.run_id) filter (where not r.is_next and r.question is not null) as asked_ids,
-    array_agg(r.run_id) filter (where not r.is_next and r.is_answered) as answered_ids,
-    array_agg(distinct r.user_id) filter (where r.question is not null) as asking_ids
+    array_agg(r.run_id) filter (
+      where not r.is_next and r.question is not null and not r.is_answered
+    ) as asked_ids,
+    array_agg(r.run_id) filter (
+      where not r.is_next and r.question is not null and r.is_answered
+    ) as answered_ids,
+    array_agg(distinct r.user_id) filter (
+      where r.question is not null and (r.is_next or not r.is_answered)
+    ) as asking_ids
   into v_read
   from (
     select
@@ -89,7 +95,7 @@ begin
   set
     state = case when p.is_next then p.state else s.state end,
     question = p.question,
-    answer = case when not p.is_next then s.answer end,
+    answer = null,
     deadline = case when p.question is not null then p.run_at end,
     is_closed = false
   from (
@@ -107,6 +113,10 @@ begin
   if v_read.asking_ids is not null then
     perform app.admit_tasks(v_read.asking_ids);
   end if;
+  -- An answer that came while the step ran: the step must not wait for its deadline.
+  foreach v_run_id in array coalesce(v_read.answered_ids, '{}') loop
+    perform app.wake_step(v_run_id);
+  end loop;
 end
 $$;
 
