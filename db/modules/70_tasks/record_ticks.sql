@@ -74,7 +74,9 @@ begin
       else coalesce(t.result, '{}')
     end || case
       when p.question is null then '{}'::jsonb
-      else jsonb_build_object('question', p.question || jsonb_build_object('tick', p.tick))
+      else jsonb_build_object(
+        'question', jsonb_strip_nulls(p.question) || jsonb_build_object('tick', p.tick)
+      )
     end,
     usage = coalesce(p.usage, t.usage)
   from (

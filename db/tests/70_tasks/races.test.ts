@@ -407,7 +407,7 @@ test('users and workers who do everything at once get no deadlock and no unknown
     'select from app.runs as r where not exists (select from tasks where run_id = r.id)',
   )
   expect(orphans.rowCount).toBe(0)
-  // Nobody holds a slot that a pending task could have.
+  // No pending task waits for a slot that is free.
   await watcher.query('select app.admit_pending_tasks() as n').then(({ rows }) => expect(rows).toEqual([{ n: 0 }]))
   expect((await watcher.query('select from app.callback_faults')).rowCount).toBe(0)
 })
