@@ -542,6 +542,23 @@ test('imports many dramas with long names and with names of any characters', { t
   }
 })
 
+test('two imports of the same files at the same time refuse none and save each once', { timeout: 60_000 }, async () => {
+  const ids = Array.from({ length: 30 }, (_, n) => `same_${n}`)
+  const server = await startServer((request, response) => {
+    response.writeHead(200).end(request.url?.includes('list-type') ? list(ids) : '{"title":"Same"}')
+  })
+  try {
+    const env = { S3_ENDPOINT: server.url }
+    const both = await Promise.all(['a.jsonl', 'b.jsonl'].map((report) => run(['--report', report], env)))
+    for (const { stdout, stderr } of both) expect(stdout, stderr).toContain('Refused: 0.')
+    const service = createClient(api.url, api.serviceKey)
+    const { data } = await service.from('dramas').select('external_id').eq('owner_id', owner).eq('title', 'Same')
+    expect(data?.map(({ external_id }) => external_id).sort()).toEqual(ids.toSorted())
+  } finally {
+    server.stop()
+  }
+})
+
 test('counts a drama as imported if an attempt saved it and its answer was lost, or a good key was refused for a moment', {
   timeout: 60_000,
 }, async () => {

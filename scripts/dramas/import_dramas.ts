@@ -51,8 +51,8 @@ async function importOne(options: Import, id: string): Promise<void> {
   try {
     const drama = mapDrama(id, parse(await files.load(id)), owner)
     requireWritable(drama)
-    if (!isDry) await saved.save(id, drama)
-    counts.imported += 1
+    if (isDry || (await saved.save(id, drama))) counts.imported += 1
+    else counts.already += 1
   } catch (error) {
     if (error instanceof Outage || error instanceof Misuse) throw error
     // Any other error is a fault of this file, because the conversion has no other input.

@@ -6,8 +6,8 @@ export type SavedDramas = {
   requireOwner(): Promise<void>
   /** Returns those of these ids of the store that the owner already has. */
   findKnown(ids: string[]): Promise<Set<string>>
-  /** Throws a Refusal where the API refuses the drama. */
-  save(id: string, drama: unknown): Promise<void>
+  /** Throws a Refusal where the API refuses the drama. Returns false if another import has saved it in the meantime. */
+  save(id: string, drama: unknown): Promise<boolean>
 }
 
 export function createSavedDramas(supabase: SupabaseClient, owner: string): SavedDramas {
@@ -26,9 +26,9 @@ export function createSavedDramas(supabase: SupabaseClient, owner: string): Save
       if (answer.data?.length !== 1) throw new Misuse('--owner is not the id of a user.')
     },
     async save(id, drama) {
-      await retry('The API', async (isLast, attempt) => {
+      return retry('The API', async (isLast, attempt) => {
         const { error, status } = await supabase.rpc('save_drama_complete', { drama, owner_id: owner })
-        if (error === null) return
+        if (error === null) return true
         const reason = `${status} ${error.message}`
         if (status >= 500 && isLast) {
           // A fault of this drama, such as a save that takes too long, if the API answers other requests; else an outage.
@@ -37,8 +37,8 @@ export function createSavedDramas(supabase: SupabaseClient, owner: string): Save
         }
         // 401: the key has worked before. Hosted Supabase refuses good tokens when its clocks differ (PGRST303).
         if (status === 0 || status >= 500 || status === 429 || status === 401) throw new Error(reason)
-        // An earlier attempt saved the drama, but its answer was lost.
-        if (status === 409 && attempt > 1 && (await findKnown([id])).has(id)) return
+        // An earlier attempt saved the drama, but its answer was lost, or another import was faster.
+        if (status === 409 && (await findKnown([id])).has(id)) return attempt > 1
         // An answer of a gateway has no code.
         const { code = '', details } = error
         throw new Refusal(`${(code.startsWith('PT') ? details : code) || status}: ${error.message}`)
