@@ -595,6 +595,11 @@ describe('a card of another version, or with values of other types, opens as V2'
     if (entries.length > 0) {
       expect(entriesOf(card).map(({ content }) => content)).toEqual(entries.map(({ content = '' }) => content))
     }
+    // An opened card can be shared again, and opens as the same card.
+    const again = await open(card)
+    const { createdAt, updatedAt } = again.data.extensions
+    const extensions = { ...card.data.extensions, createdAt, updatedAt }
+    expect(again).toEqual({ ...card, data: { ...card.data, extensions } })
   })
 
   test('half an emoji is refused by PostgREST, and nothing is stored', async () => {
