@@ -53,6 +53,11 @@ test.each(['SAFETY', 'OTHER', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'IMAGE_SAFETY',
   },
 )
 
+test('a finish reason that cannot be read is retried', () => {
+  const candidates = [candidate([{ text: 'a' }], { finishReason: { toString: 1 } })]
+  expect(failure({ candidates })).toMatchObject({ slug: 'provider_answer_invalid', isPermanent: false })
+})
+
 test('a block that is unspecified is retried', () => {
   const promptFeedback = { blockReason: 'BLOCK_REASON_UNSPECIFIED' }
   expect(failure({ promptFeedback })).toMatchObject({ slug: 'provider_answer_invalid', isPermanent: false })

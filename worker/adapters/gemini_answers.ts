@@ -46,7 +46,10 @@ const candidate = z
       .object({ parts: z.array(part).catch([]) })
       .nullish()
       .catch(undefined),
-    finishReason: z.coerce.string().nullish().catch(undefined),
+    finishReason: z
+      .union([z.string(), z.number().transform(String)])
+      .nullish()
+      .catch('UNREADABLE'),
   })
   .nullable()
   .catch(null)

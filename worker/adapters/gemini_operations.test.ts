@@ -53,6 +53,7 @@ test.each<[string, unknown]>([
   ['busy', { code: 429, message: 'Something.' }],
   ['a name instead of a code', { status: 'INTERNAL' }],
   ['a text', 'Something.'],
+  ['a code that cannot be read', { code: { valueOf: 1, toString: 1 } }],
 ])('another operation may succeed after an error: %s', (_what, error) => {
   const expected = { slug: 'video_failed', isPermanent: false, dropsState: true }
   expect(failure({ name: 'x', done: true, error })).toMatchObject(expected)

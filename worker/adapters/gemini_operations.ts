@@ -6,6 +6,8 @@ import { check, ended, unreadable } from './gemini_answers.ts'
 // another one costs as much again.
 
 const text = z.string().min(1).optional().catch(undefined)
+/** A number, also as a text. Not z.coerce, which throws for an object with a field `valueOf`. */
+const number = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)])
 /** A video by its URI, or in base64. Gemini and Google's enterprise platform name both in several ways. */
 const video = z
   .object({ uri: text, gcsUri: text, encodedVideo: text, videoBytes: text, bytesBase64Encoded: text })
@@ -25,7 +27,7 @@ const results = z.object({
   generatedSamples: samples,
   generatedVideos: samples,
   videos: samples,
-  raiMediaFilteredCount: z.coerce.number().catch(0),
+  raiMediaFilteredCount: number.catch(0),
   raiMediaFilteredReasons: z.union([z.array(z.string()), z.string().transform((reason) => [reason])]).catch([]),
 })
 
@@ -36,7 +38,7 @@ const operations = z.object({
     .union([
       z.object({
         message: z.string().nullish().catch(undefined),
-        code: z.coerce.number().optional().catch(undefined),
+        code: number.optional().catch(undefined),
         status: z.string().optional().catch(undefined),
       }),
       z.string().transform((message) => ({ message, code: undefined, status: undefined })),

@@ -65,7 +65,18 @@ test.each([
   expect(explain(refused(429, error(429, 'Quota', [retryInfo(delay)])))).toMatchObject({ retryInMs: ms })
 })
 
-test.each(['0s', 'nonsense', '-5s', '1e3s', '500ms', '', 7, null, {}])('pauses grow if the delay is %j', (delay) => {
+test.each<unknown>([
+  '0s',
+  'nonsense',
+  '-5s',
+  '1e3s',
+  '500ms',
+  '',
+  7,
+  null,
+  {},
+  { toString: 1, seconds: { valueOf: 1 } },
+])('pauses grow if the delay is %j', (delay) => {
   const failure = explain(refused(429, error(429, 'Quota', [retryInfo(delay)])))
   expect(failure).toMatchObject({ slug: 'provider_busy', retryInMs: 5000, retryGrows: true })
 })

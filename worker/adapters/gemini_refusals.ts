@@ -137,9 +137,11 @@ function readBody(body: string, level = 0): Body {
 
 /** Reads "3.2s", or an object with seconds, which some proxies make of it. */
 function readSeconds(delay: unknown): number | undefined {
-  const parts = z.object({ seconds: z.coerce.number() }).safeParse(delay)
+  const parts = z
+    .object({ seconds: z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]) })
+    .safeParse(delay)
   if (parts.success) return parts.data.seconds
-  const [, seconds] = /^\s*(\d+(?:\.\d+)?)s\s*$/.exec(String(delay)) ?? []
+  const [, seconds] = /^\s*(\d+(?:\.\d+)?)s\s*$/.exec(typeof delay === 'string' ? delay : '') ?? []
   return seconds === undefined ? undefined : Number(seconds)
 }
 
