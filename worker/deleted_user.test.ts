@@ -148,6 +148,19 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   await ana.rpc('cancel_job', { job_id: open.run_id }).throwOnError()
   await ana.rpc('retry_job', { job_id: open.run_id }).throwOnError()
   await until('the video is under way again', hasState)
+  // Given an agent task that is completed, and one that waits for an answer
+  const submit = async (mandate: string) =>
+    (await ana.rpc('submit_task', { mandate }).single<{ id: string }>().throwOnError()).data.id
+  const isTask = (id: string, status: string) =>
+    until(`task ${id} is ${status}`, async () => {
+      return (await rows('select from tasks where id = $1 and status = $2', [id, status])).length === 1
+    })
+  const answered = await submit('Ask me first.')
+  await isTask(answered, 'input_required')
+  await ana.rpc('answer_task', { id: answered, tick: 1, answer: 'Yes.' }).throwOnError()
+  await isTask(answered, 'completed')
+  const asking = await submit('Ask me, too.')
+  await isTask(asking, 'input_required')
   // Given a saved drama, API keys and their use, a run of the service, an upload and a share
   const { data: saved } = await ana.rpc('save_drama_complete', { drama: { title: 'Mine' } }).throwOnError()
   const { data: key } = await ana
@@ -169,7 +182,8 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   const card = { spec: 'chara_card_v2', spec_version: '2.0', data: { name: 'Mira' } }
   await ana.rpc('share_card', { card, icon_asset_id: assetId, share_id: crypto.randomUUID() }).throwOnError()
 
-  const ids = [user.id, user.email, done.id, open.id, saved.id, ((await byKey.json()) as { id: string }).id, key.id]
+  const byKeyId = ((await byKey.json()) as { id: string }).id
+  const ids = [user.id, user.email, done.id, open.id, saved.id, byKeyId, key.id, answered, asking]
   const texts = [...ids, String(firstJobId).slice(0, 10)]
   expect(await search(texts)).toEqual(
     expect.arrayContaining([
@@ -183,12 +197,16 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
       'app.lanes',
       'app.rate_limits',
       'app.runs',
+      'app.task_answers',
+      'app.task_owners',
+      'app.task_states',
       'public.api_keys',
       'public.drama_characters',
       'public.dramas',
       'public.episodes',
       'public.jobs',
       'public.scenes',
+      'public.tasks',
       'public.users',
     ]),
   )
