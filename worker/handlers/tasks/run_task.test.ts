@@ -286,6 +286,10 @@ test('a summary replaces older notes, and the newest ones stay as they are', asy
   expect(prompts).toHaveLength(2)
   expect(prompts[1]?.prompt).toContain('"0: xxx')
   expect(prompts[1]?.prompt).not.toContain('newest')
+  // The stand-in understands both requests, too.
+  const real = await rescheduled({ ...midway, tick: 0, notes })
+  expect(real.state.notes[0]).toMatch(/^Summary of earlier notes: ./)
+  expect(real.state.usage.calls).toBe(4)
 })
 
 test.each([

@@ -182,12 +182,10 @@ test('a question that is not answered in time ends the task, and a retry asks it
 })
 
 test('a cancelled task stops during its tick, and a retry continues after the last finished tick', async () => {
-  const mandate = 'Sort the letters in 4 ticks.'
+  const mandate = 'Sort the letters in 9 ticks.'
+  gemini.behave({ latencyMs: 500 })
   const id = await submit(mandate)
-  await until(
-    'the first tick is finished',
-    async () => (await read(id)).tick === 1 && gemini.behave({ latencyMs: 1500 }) === undefined,
-  )
+  await until('the first tick is finished', async () => (await read(id)).tick !== null)
   await until('Gemini works on a later tick', async () => gemini.requests.length > gemini.ticks.length)
   await ana.rpc('cancel_task', { id }).throwOnError()
   const cancelled = await read(id)
@@ -196,11 +194,27 @@ test('a cancelled task stops during its tick, and a retry continues after the la
   gemini.behave({ latencyMs: 0 })
   await ana.rpc('retry_task', { id }).throwOnError()
   const task = await reached(id, 'completed')
-  expect(task).toMatchObject({ tick: 4, usage: { calls: 4 } })
+  expect(task).toMatchObject({ tick: 9, usage: { calls: 9 } })
   await until('Gemini has ended the lost call', () => gemini.requests.length === gemini.ticks.length)
   // The tick that was under way is lost; no finished tick is bought again.
   const bought = boughtTicks(mandate)
   expect(bought.filter((one) => one <= tick)).toEqual(Array.from({ length: tick }, (_, n) => n + 1))
+  await requireInvariants(client)
+})
+
+test('a task that is deleted during its tick stops without a trace', async () => {
+  gemini.behave({ latencyMs: 300 })
+  const id = await submit('Forget the zebra in 9 ticks.')
+  await until('the second tick is under way', () => gemini.requests.length > 1)
+  await ana.from('tasks').delete().eq('id', id).throwOnError()
+  const { rows } = await client.query("select from jobs where type = 'run_task' and finished_at is null")
+  expect(rows).toEqual([])
+  await until('Gemini has ended the lost call', () => gemini.requests.length === gemini.ticks.length)
+  const bought = gemini.ticks.length
+  // Another task shows that the worker has continued.
+  gemini.behave({ latencyMs: 0 })
+  await reached(await submit('Remember the lion.'), 'completed')
+  expect(gemini.ticks.length).toBe(bought + 3)
   await requireInvariants(client)
 })
 
@@ -284,6 +298,8 @@ test('every task ends although three workers are killed during ticks, and no fin
     )
     expect(bought.length).toBeLessThanOrEqual(rows[0].claims)
   }
+  expect(readLogs()).toContain('Step failed')
+  expect(readLogs()).not.toMatch(/chapter|Part \d|the lamp/)
   const finished = lengths.reduce((sum, ticks) => sum + ticks, 0)
   // Five answers were broken or cut off; each kill loses at most the ticks of two slots.
   expect(gemini.ticks.length - finished).toBeLessThanOrEqual(5 + 3 * 2)
