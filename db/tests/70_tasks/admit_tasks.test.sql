@@ -72,6 +72,11 @@ select is(
 -- When the user cancels and deletes
 select tests.sign_in((select ana from known));
 select submit_task('t6'), submit_task('t7'), submit_task('t8');
+reset role;
+update tasks
+set created_at = created_at + interval '1 ms' * substr(mandate, 2)::integer
+where mandate in ('t6', 't7', 't8');
+select tests.sign_in((select ana from known));
 select cancel_task(pg_temp.of('t6'));
 select is(
   (select concat_ws(' ', status, run_id is null) from tasks where mandate = 't6'),
