@@ -8,7 +8,7 @@ import { openHome } from '../local/home.ts'
 import { freePort } from '../local/ports.ts'
 import { adminConfig, startPostgres } from '../local/postgres.ts'
 import { startChild, stopStale, waitFor } from '../local/process.ts'
-import { startPostgrest } from '../local/services.ts'
+import { startPostgrest, startService } from '../local/services.ts'
 import { type ClusterInfo, databaseUrl } from '../testing/cluster.ts'
 
 /** A throw-away Postgres, durable as in production, and the other processes of a benchmark. */
@@ -20,6 +20,8 @@ export type Stage = {
   serve(database: string): Promise<string>
   /** Starts the backend of an origin, waits until it answers `probe`, and returns its URL. */
   startBackend(file: string, env: Record<string, string>, probe: string): Promise<string>
+  /** Starts a worker process on a database, waits until it is healthy, and returns what stops it. */
+  startWorker(database: string, name: string, env: Record<string, string>): Promise<() => Promise<void>>
 }
 
 /** Passes a stage to `work`. Stops its processes and removes its files at the end, also if the benchmark is interrupted. */
@@ -85,6 +87,25 @@ export async function withStage<Result>(work: (stage: Stage) => Promise<Result>)
         })
         await waitFor(child, 15, async () => (await fetch(`${url}${probe}`)).ok)
         return url
+      },
+      async startWorker(database, name, env) {
+        // A home of its own, because records of processes are by name.
+        const folder = join(home, name)
+        homes.push(folder)
+        const healthPort = await freePort()
+        const worker = await startService(
+          folder,
+          'worker',
+          {
+            DATABASE_URL: databaseUrl(cluster, database, 'worker'),
+            WORKER_HEALTH_PORT: String(healthPort),
+            PLINTH_HOME: folder,
+            LOG_LEVEL: 'warn',
+            ...env,
+          },
+          `http://127.0.0.1:${healthPort}/healthz`,
+        )
+        return () => worker.stop('SIGTERM', 5000)
       },
     })
   } finally {

@@ -39,6 +39,7 @@ export const groups = {
     'bench:templates': 'Resolving a template from the cache and cold.',
     'bench:jobs': 'Runs of steps, against graphile-worker and a DAG written by hand.',
     'bench:dramas': 'Opening and generating dramas.',
+    'bench:tasks': 'Submitting, listing and working on agent tasks.',
     'bench:compare': 'Runs a benchmark before and after a change, in alternating pairs.',
   },
 } as const

@@ -1,0 +1,126 @@
+-- The two sides of a list: as a signed-in user under RLS, and the same index scan without RLS. A
+-- page is the list as PostgREST reads it, which makes its JSON in the same statement. A scan reads
+-- the rows only. All run in a loop inside Postgres with a kept plan, because a round trip takes
+-- longer than the list, and PostgREST keeps the plans of its statements, too. The side without RLS
+-- must scan the index, whatever the statistics say.
+create function public.bench_page_own(times integer)
+  returns void
+  language plpgsql
+  volatile
+  set plan_cache_mode = force_generic_plan
+as $$
+begin
+  for i in 1 .. times loop
+    perform json_agg(p)
+    from (
+      select
+        t.id, t.correlation_id, t.user_id, t.mandate, t.status, t.max_ticks, t.tick, t.result,
+        t.error, t.created_at, t.updated_at, t.usage, t.run_id
+      from public.tasks as t
+      order by t.created_at desc, t.id desc
+      limit 20
+    ) as p;
+  end loop;
+end
+$$;
+
+create function public.bench_page_without_rls(times integer, user_id uuid)
+  returns void
+  language plpgsql
+  volatile
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set enable_bitmapscan = off
+  set enable_sort = off
+as $$
+begin
+  for i in 1 .. times loop
+    perform json_agg(p)
+    from (
+      select
+        t.id, t.correlation_id, t.user_id, t.mandate, t.status, t.max_ticks, t.tick, t.result,
+        t.error, t.created_at, t.updated_at, t.usage, t.run_id
+      from public.tasks as t
+      where t.user_id = bench_page_without_rls.user_id
+      order by t.created_at desc, t.id desc
+      limit 20
+    ) as p;
+  end loop;
+end
+$$;
+
+create function public.bench_scan_own(times integer)
+  returns void
+  language plpgsql
+  volatile
+  set plan_cache_mode = force_generic_plan
+as $$
+begin
+  for i in 1 .. times loop
+    perform p.id
+    from (
+      select
+        t.id, t.correlation_id, t.user_id, t.mandate, t.status, t.max_ticks, t.tick, t.result,
+        t.error, t.created_at, t.updated_at, t.usage, t.run_id
+      from public.tasks as t
+      order by t.created_at desc, t.id desc
+      limit 20
+    ) as p;
+  end loop;
+end
+$$;
+
+create function public.bench_scan_without_rls(times integer, user_id uuid)
+  returns void
+  language plpgsql
+  volatile
+  set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
+  set enable_bitmapscan = off
+  set enable_sort = off
+as $$
+begin
+  for i in 1 .. times loop
+    perform p.id
+    from (
+      select
+        t.id, t.correlation_id, t.user_id, t.mandate, t.status, t.max_ticks, t.tick, t.result,
+        t.error, t.created_at, t.updated_at, t.usage, t.run_id
+      from public.tasks as t
+      where t.user_id = bench_scan_without_rls.user_id
+      order by t.created_at desc, t.id desc
+      limit 20
+    ) as p;
+  end loop;
+end
+$$;
+
+create function public.bench_call_list_tasks(times integer)
+  returns void
+  language plpgsql
+  volatile
+as $$
+begin
+  for i in 1 .. times loop
+    perform public.list_tasks(20);
+  end loop;
+end
+$$;
+
+-- Inserts finished tasks from_n to to_n, in turn of the users: each user's tasks are far apart.
+create function public.bench_insert_tasks(from_n integer, to_n integer, user_ids uuid[])
+  returns void
+  language sql
+  volatile
+begin atomic
+  insert into public.tasks (
+    correlation_id, user_id, mandate, status, max_ticks, tick, result, created_at, updated_at
+  )
+  select
+    n::text, user_ids[1 + n % cardinality(user_ids)],
+    'Plan the garden of a lighthouse, number ' || n || ': what grows in salt and wind?',
+    'completed', 50, 3, jsonb_build_object('text', repeat('Thrift and sea kale. ', 15)),
+    at, at
+  from generate_series(from_n, to_n) as n
+  cross join lateral (select now() - make_interval(secs => 2000000 - n) as at) as t;
+end;

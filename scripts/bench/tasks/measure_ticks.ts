@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { z } from 'zod'
+import { taskHandlers } from '../../../worker/handlers/tasks/index.ts'
+import { defineHandler, type HandlerFactory, Reschedule } from '../../../worker/steps/define_handler.ts'
+import { freePort } from '../../local/ports.ts'
+import { startGeminiStandIn } from '../../local/services.ts'
+import { atMost, median, type Section, say } from '../report.ts'
+import { type BenchDeps, withWorker } from '../worker.ts'
+import type { TasksStage, User } from './stage.ts'
+
+const concurrency = 10
+
+/** The competitor: a step that reschedules itself at once and does nothing else. */
+const emptyTurn = defineHandler({
+  input: z.object({ turns: z.number() }),
+  output: z.object({ turn: z.number() }),
+  run: ({ turns }, { state }) => {
+    const { turn } = z.object({ turn: z.number() }).catch({ turn: 1 }).parse(state)
+    return turn < turns ? new Reschedule({ turn: turn + 1 }, 0) : { turn }
+  },
+})
+
+/** The milliseconds of a turn, and of the time that the worker's process computed. */
+type Cost = { ms: number; cpuMs: number }
+
+/** Times of the calls of ticks, in milliseconds. */
+type Calls = { gemini: number[]; door: number[] }
+
+/**
+ * Measures a tick of a task against a turn of a step that only reschedules itself: the same engine, worker process and pool,
+ * in turns. A tick reads the task, calls the stand-in for Gemini, which answers at once, and stores its state and result.
+ */
+export async function measureTicks(stage: TasksStage, ticks: number): Promise<Section> {
+  const admin = await stage.open('ticks')
+  await admin.query(`insert into public.job_types (name, max_turns, timeout) values ('empty_turn', 10000, '6 min')`)
+  await admin.query(`update public.job_types set owner_running_limit = 20 where name = 'empty_turn'`)
+  const [user] = await stage.addUsers(admin, 1)
+  if (!user) throw new Error('A task needs a user')
+  await admin.query(`select set_config('request.jwt.claims', $1, false)`, [user.claims])
+  const port = await freePort()
+  const gemini = await startGeminiStandIn(stage.cluster.home, port)
+  const calls: Calls = { gemini: [], door: [] }
+  try {
+    return await withWorker(
+      {
+        cluster: stage.cluster,
+        database: 'ticks',
+        concurrency,
+        handlers: { ...taskHandlers, empty_turn: emptyTurn } as Record<string, HandlerFactory<BenchDeps>>,
+        geminiEnv: { GEMINI_API_KEY: 'stand-in', GEMINI_BASE_URL: `http://127.0.0.1:${port}` },
+        wrap: (deps) => timeCalls(deps, calls),
+      },
+      () => compare(admin, user, { ticks, rounds: stage.rounds, calls }),
+    )
+  } finally {
+    await gemini.stop('SIGTERM', 3000)
+  }
+}
+
+async function compare(
+  admin: pg.Client,
+  user: User,
+  { ticks, rounds, calls }: { ticks: number; rounds: number; calls: Calls },
+): Promise<Section> {
+  say('Ticks: a warm-up, then rounds …')
+  const sets = [
+    { name: 'one after the other', runs: 1, turns: ticks },
+    { name: `${concurrency} at a time`, runs: concurrency, turns: Math.ceil(ticks / 4) },
+  ]
+  const sections: Section[] = []
+  for (const { name, runs, turns } of sets) {
+    await runTurns(admin, user, runs, 20)
+    await runTicks(admin, runs, 20)
+    const results: { turn: Cost; tick: Cost }[] = []
+    calls.gemini.length = 0
+    calls.door.length = 0
+    for (let round = 0; round < rounds; round++) {
+      results.push({ turn: await runTurns(admin, user, runs, turns), tick: await runTicks(admin, runs, turns) })
+    }
+    const of = (key: 'turn' | 'tick', cost: keyof Cost) => median(results.map((one) => one[key][cost]))
+    const ratio = median(results.map(({ turn, tick }) => tick.ms / turn.ms))
+    sections.push({
+      bars: runs === 1 ? [atMost('a tick: against an empty turn', ratio, 2)] : [],
+      figures: [
+        { name: `a tick, ${name}`, value: of('tick', 'ms'), unit: 'ms' },
+        { name: `an empty turn, ${name}`, value: of('turn', 'ms'), unit: 'ms' },
+        { name: `a tick, ${name}: the worker computes`, value: of('tick', 'cpuMs'), unit: 'ms' },
+        { name: `an empty turn, ${name}: the worker computes`, value: of('turn', 'cpuMs'), unit: 'ms' },
+        { name: `a tick, ${name}: its call of the stand-in`, value: median(calls.gemini), unit: 'ms' },
+        { name: `a tick, ${name}: reading the task`, value: median(calls.door), unit: 'ms' },
+        // Without a bar: turns that end together share an exchange, and calls of Gemini share nothing.
+        ...(runs === 1 ? [] : [{ name: `a tick, ${name}: against an empty turn`, value: ratio, unit: '×' }]),
+      ],
+    })
+  }
+  return { bars: sections.flatMap(({ bars }) => bars), figures: sections.flatMap(({ figures }) => figures) }
+}
+
+/** Runs steps of empty turns, and returns the cost of a turn. */
+async function runTurns(admin: pg.Client, user: User, runs: number, turns: number): Promise<Cost> {
+  const spec = JSON.stringify({ key: 'turns', type: 'empty_turn', input: { turns } })
+  const stop = startWatch(runs * turns)
+  await admin.query('select app.submit_run($1, $2, null) from generate_series(1, $3::integer)', [spec, user.id, runs])
+  await untilNone(admin, 'select from app.runs where finished_at is null limit 1')
+  const cost = stop()
+  await requireNone(admin, `select from public.jobs where type = 'empty_turn' and status <> 'completed'`)
+  return cost
+}
+
+/** Runs tasks, and returns the cost of a tick. */
+async function runTicks(admin: pg.Client, runs: number, ticks: number): Promise<Cost> {
+  const stop = startWatch(runs * ticks)
+  await admin.query(
+    `select app.submit_task('Plan garden ' || n || ' in ' || $1::integer || ' ticks.', 500, null)
+     from generate_series(1, $2::integer) as n`,
+    [ticks, runs],
+  )
+  await untilNone(
+    admin,
+    `select from public.tasks where status in ('pending', 'accepted', 'started', 'in_progress', 'input_required') limit 1`,
+  )
+  const cost = stop()
+  await requireNone(admin, `select from public.tasks where status <> 'completed'`)
+  await admin.query('delete from public.tasks')
+  return cost
+}
+
+/** Returns a function that returns the cost of a turn since now. */
+function startWatch(turns: number): () => Cost {
+  const from = performance.now()
+  const before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return { ms: (performance.now() - from) / turns, cpuMs: (user + system) / 1000 / turns }
+  }
+}
+
+async function untilNone(admin: pg.Client, query: string): Promise<void> {
+  while ((await admin.query(query)).rowCount !== 0) await sleep(20)
+}
+
+async function requireNone(admin: pg.Client, query: string): Promise<void> {
+  const { rowCount } = await admin.query(query)
+  if (rowCount !== 0) throw new Error(`${rowCount} rows of: ${query}`)
+}
+
+function timeCalls(deps: BenchDeps, calls: Calls): BenchDeps {
+  const time = async <Value>(into: number[], call: () => Promise<Value>): Promise<Value> => {
+    const from = performance.now()
+    const value = await call()
+    into.push(performance.now() - from)
+    return value
+  }
+  return {
+    ...deps,
+    gemini: { ...deps.gemini, writeJson: (request) => time(calls.gemini, () => deps.gemini.writeJson(request)) },
+    tasks: {
+      start: (step) => time(calls.door, () => deps.tasks.start(step)),
+      read: (step) => time(calls.door, () => deps.tasks.read(step)),
+    },
+  }
+}
