@@ -72,7 +72,12 @@ export function startChild(home: string, name: string, command: string, args: st
   const record = join(home, 'run', `${name}.json`)
   writeFileSync(record, JSON.stringify({ pid, startedAt: startTime(pid) }))
   void exited.then(() => rmSync(record, { force: true }))
-  return { name, pid, log, exited, stop: (signal, graceMs) => stopPid(pid, signal, graceMs) }
+  const stop = async (signal: NodeJS.Signals, graceMs: number) => {
+    await stopPid(pid, signal, graceMs)
+    // Here, too, because this process may end before it hears that its child has ended.
+    rmSync(record, { force: true })
+  }
+  return { name, pid, log, exited, stop }
 }
 
 /** Asks a process to end. If it does not within `graceMs`, kills it and every other process of its group. */
