@@ -3,17 +3,18 @@ import { startTarget } from './attack/stack.ts'
 import type { Verdict } from './attack/target.ts'
 import { readArguments } from './commands/read_arguments.ts'
 
+const all = { ...quickAttacks, ...slowAttacks }
 const { options, refuse } = readArguments('prove:attacks', {
   options: {
     only: { type: 'string', value: 'names', about: 'runs these attacks, separated by commas' },
     json: { type: 'boolean', about: 'prints one JSON object' },
   },
   about:
-    'The attacks run against a stack of their own on this machine. One attack measures times, so leave the machine idle.',
+    'The attacks run against a stack of their own on this machine. One attack measures times, so leave the machine idle.\n' +
+    `Attacks: ${Object.keys(all).join(', ')}.`,
   environment: ['PLINTH_POSTGRES_BIN'],
   example: 'prove:attacks -- --only tokens,one-network',
 })
-const all = { ...quickAttacks, ...slowAttacks }
 const names = options.only?.split(',') ?? Object.keys(all)
 const unknown = names.find((name) => !(name in all))
 if (unknown !== undefined) refuse(`Unknown attack "${unknown}". Use some of: ${Object.keys(all).join(', ')}.`)
