@@ -22,11 +22,15 @@ begin
       get stacked diagnostics v_constraint = constraint_name;
   end;
 
-  if require_task_form.mandate is null or v_constraint = 'task_mandate_fits' then
+  if coalesce(app.trim_text(require_task_form.mandate), '') = ''
+    or v_constraint = 'task_mandate_fits' then
     perform app.fail(
       422,
       'mandate_invalid',
-      format('A mandate has 1 to %s characters.', app.get_domain_limit('app.task_mandate')),
+      format(
+        'A mandate has 1 to %s characters, and not only white space.',
+        app.get_domain_limit('app.task_mandate')
+      ),
       'Say in mandate what the agent shall do.'
     );
   end if;

@@ -66,7 +66,8 @@ return app.submit_task(mandate, max_ticks, correlation_id);
 comment on function public.submit_task(text, integer, text) is
 $$Submits a task to the agent and returns its row.
 
-mandate: what the agent shall do, 1 to 20,000 characters. max_ticks: 1 to 500, default 50.
+mandate: what the agent shall do, 1 to 20,000 characters, not only white space. max_ticks: 1 to 500,
+default 50.
 correlation_id: 1 to 200 characters; the same id with the same request returns the first task as it
 is now, and submits nothing. An insert into tasks shares the ids.
 The status is accepted if one of your running slots is free (plans.tasks_running), else pending.

@@ -1,6 +1,6 @@
 -- submit_task and an insert into tasks submit a task, within the quotas of the plan.
 begin;
-select plan(36);
+select plan(38);
 create temporary table known (ana uuid, ben uuid, task uuid);
 insert into known (ana, ben)
 select tests.create_user('ana@example.com'), tests.create_user('ben@example.com');
@@ -67,6 +67,8 @@ select is(
 from (
   values
     ('', '5', 'k', 'mandate_invalid'),
+    (E' \n\t ', '5', 'k', 'mandate_invalid'),
+    (E'\u00a0\u3000\ufeff', '5', 'k', 'mandate_invalid'),
     (repeat('x', 20001), '5', 'k', 'mandate_invalid'),
     (null, '5', 'k', 'mandate_invalid'),
     ('x', '0', 'k', 'max_ticks_invalid'),
