@@ -7,6 +7,8 @@
 -- Idempotent  the same answer to the same question: returns the task as it is now
 -- Locks       as app.lock_task; then the rows that app.wake_step locks; then the caller's row of
 --             rate_limits
+-- Why         jsonb prints a short number such as 1e131071 in full, so a small answer of many such
+--             numbers could have a gigabyte. jsonb also adds spaces, which at most double the size
 create or replace function app.answer_task(id uuid, tick integer, answer json)
   returns public.tasks
   language plpgsql
@@ -32,7 +34,25 @@ begin
       413, 'answer_too_large', 'The answer is larger than 64 KiB.', 'Send a shorter answer.'
     );
   end if;
+  if regexp_replace(answer_task.answer::text, '"(?:[^"\\]|\\.)*"', '', 'g')
+    ~ '[eE][+-]?[0-9]{4}'
+  then
+    perform app.fail(
+      422,
+      'answer_invalid',
+      'A number of the answer is out of range.',
+      'Send numbers between -1.7e308 and 1.7e308, with at most three digits of exponent.'
+    );
+  end if;
   v_answer := answer_task.answer::jsonb;
+  if octet_length(v_answer::text) > 131072 then
+    perform app.fail(
+      413,
+      'answer_too_large',
+      'The answer is larger than 64 KiB with its numbers written out.',
+      'Send a shorter answer.'
+    );
+  end if;
   v_hash := app.hash_request('answer_task', v_answer);
   v_task := app.lock_task(answer_task.id);
 

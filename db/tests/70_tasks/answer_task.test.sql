@@ -1,6 +1,6 @@
 -- answer_task answers the open question of a task once.
 begin;
-select plan(41);
+select plan(46);
 select tests.announce_versions();
 create temporary table known (ana uuid, task uuid);
 insert into known (ana) select tests.create_user('ana@example.com');
@@ -45,7 +45,13 @@ values
   ('{"type": "string"}', '"x"', 'answered'),
   ('{"type": "string"}', '5', 'answer_invalid'),
   ('{"type": "string"}', 'null', 'answer_invalid'),
-  ('{"type": "number"}', '-1e400', 'answered'),
+  ('{"type": "number"}', '-1.7e308', 'answered'),
+  -- A worker would read infinity.
+  ('{"type": "number"}', '-1e309', 'answer_invalid'),
+  ('{"type": "string"}', '"1e131071, \" 1e131071"', 'answered'),
+  (null, '[1e131071]', 'answer_invalid'),
+  (null, '["\\", 1E+1000, "\""]', 'answer_invalid'),
+  (null, '[1e308]', 'answered'),
   ('{"type": "number"}', '"5"', 'answer_invalid'),
   ('{"type": "boolean"}', 'false', 'answered'),
   ('{"type": "boolean"}', '[]', 'answer_invalid'),
