@@ -2,8 +2,8 @@
 --
 -- Writes      task_owners; as app.submit_run
 -- Errors      PT404 owner_not_found, PT422 mandate_invalid, max_ticks_invalid,
---             correlation_id_invalid, model_unknown, PT429 tasks_open_reached,
---             tasks_per_day_reached
+--             correlation_id_invalid, model_unknown, PT409 task_exists,
+--             PT429 tasks_open_reached, tasks_per_day_reached
 -- Locks       the user, then the user's row of task_owners, then lanes
 create or replace function app.accept_task(inout task public.tasks, out is_known boolean)
   returns record
@@ -39,6 +39,13 @@ begin
     is_known := true;
     return;
   end if;
+  -- The insert would wait for a worker that changes the task of this id, and the worker for the
+  -- user's row of task_owners.
+  if exists (select from public.tasks as t where t.id = task.id) then
+    perform app.fail(
+      409, 'task_exists', 'A task with this id exists.', 'Leave out id, or send a new id.'
+    );
+  end if;
 
   if app.require_task_room(task.user_id, v_tasks_of_day) then
     task.status := 'accepted';
@@ -55,5 +62,5 @@ free.
 
 Returns the task that the caller inserts, or with is_known the task that an earlier request with
 the same correlation_id submitted.
-404 owner_not_found. 422 mandate_invalid, max_ticks_invalid, correlation_id_invalid, model_unknown.
+404 owner_not_found. 409 task_exists. 422 mandate_invalid, max_ticks_invalid, correlation_id_invalid, model_unknown.
 429 tasks_open_reached, tasks_per_day_reached.$$;

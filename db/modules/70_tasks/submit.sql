@@ -2,7 +2,7 @@
 --
 -- Writes      task_owners; as app.submit_run
 -- Errors      as app.submit_task; PT404 owner_not_found, PT409 correlation_id_taken,
---             PT422 owner_missing, task_users_differ
+--             task_exists, PT422 owner_missing, task_users_differ
 -- Why         refuses tasks of several users in one request, because two such requests would lock
 --             these users in different orders
 create or replace function app.tg_tasks__submit()

@@ -268,6 +268,18 @@ test('PATCH against admission: a pending task is changed, or not at all', async 
   expect(rows[0].task).toMatchObject({ mandate: 'Find others.' })
 })
 
+test('an insert with the id of a task waits for no worker that reports on the task', async () => {
+  const task = await submit()
+  const step = await claim(task)
+  await asWorker(b)
+  await b.query('begin')
+  await exchangeSteps(b, worker, [tick(step, 1)])
+  // Waiting would be a deadlock as soon as the worker locks the tasks of the user.
+  expect(await slugOf(a.query("insert into tasks (id, mandate) values ($1, 'x')", [task.id]))).toBe('task_exists')
+  await b.query('commit')
+  expect(await read(task)).toMatchObject({ status: 'in_progress' })
+})
+
 test('cancel_job against delete: both succeed, or the job is not found', async () => {
   for (const isJobFirst of [true, false]) {
     const task = await submit()
