@@ -4,6 +4,8 @@
 -- Errors      PT404 owner_not_found
 -- Locks       the user, for key share; then the user's row of task_owners. A caller that locks runs
 --             locks the user before the runs
+-- Why         the update reads the clock after it has locked the row: a transaction that began
+--             before midnight must not forget what others have counted since
 create or replace function app.lock_task_owner(user_id uuid, tasks integer default 0)
   returns integer
   language plpgsql
@@ -11,7 +13,6 @@ create or replace function app.lock_task_owner(user_id uuid, tasks integer defau
   set search_path = ''
 as $$
 declare
-  v_today constant date := (app.now() at time zone 'UTC')::date;
   v_tasks_of_day integer;
 begin
   perform
@@ -23,11 +24,13 @@ begin
   end if;
 
   insert into app.task_owners as o (user_id, day, tasks_of_day)
-  values (lock_task_owner.user_id, v_today, greatest(lock_task_owner.tasks, 0))
+  values (lock_task_owner.user_id, (app.clock() at time zone 'UTC')::date, greatest(lock_task_owner.tasks, 0))
   on conflict on constraint task_owners_pkey do update set
-    day = excluded.day,
+    day = (app.clock() at time zone 'UTC')::date,
     tasks_of_day = greatest(
-      case when o.day = excluded.day then o.tasks_of_day else 0 end + lock_task_owner.tasks, 0
+      case when o.day = (app.clock() at time zone 'UTC')::date then o.tasks_of_day else 0 end
+        + lock_task_owner.tasks,
+      0
     )
   returning o.tasks_of_day into v_tasks_of_day;
   -- For app.lock_task_owners, until the transaction ends.

@@ -129,6 +129,29 @@ test('a hundred submissions at once leave as many tasks as the plan has open one
   expect(day.rows).toEqual([{ tasks_of_day: 5 }])
 })
 
+test('a submission that began before midnight forgets no task of the new day', async () => {
+  await a.query('begin')
+  const { rows } = await a.query('select now()')
+  // All other transactions begin after midnight.
+  await watcher.query(
+    `create or replace function app.now() returns timestamptz language sql stable set search_path = ''
+     return pg_catalog.now() + ('2030-01-01 00:00Z'::timestamptz - '${rows[0].now.toISOString()}'::timestamptz - '1 ms')`,
+  )
+  try {
+    await submit(b)
+    await submit(a)
+    await a.query('commit')
+    await submit(b)
+    const day = await watcher.query('select day::text, tasks_of_day from app.task_owners where user_id = $1', [ana])
+    expect(day.rows).toEqual([{ day: '2030-01-01', tasks_of_day: 3 }])
+  } finally {
+    await watcher.query(
+      `create or replace function app.now() returns timestamptz language plpgsql stable set search_path = ''
+       as $$begin return pg_catalog.now(); end$$`,
+    )
+  }
+})
+
 test('two submissions with one correlation_id submit one task', async () => {
   const keyed = (client: Client, mandate: string) =>
     client.query("select (submit_task($1, 5, 'k')).id", [mandate]).then(({ rows }) => rows[0].id)
