@@ -8,15 +8,17 @@ as $$
 begin
   return case
     -- Messages of the job engine are for the authors of handlers.
-    when describe_task_error.message is null
+    when coalesce(describe_task_error.message, '') = ''
       or describe_task_error.slug in (
         'callback_failed', 'children_invalid', 'handler_crashed', 'handler_failed',
-        'input_too_large', 'output_too_large', 'result_timed_out', 'state_too_large', 'timed_out',
-        'too_many_turns', 'worker_lost', 'worker_stalled'
+        'input_too_large', 'output_invalid', 'output_too_large', 'result_refused',
+        'result_timed_out', 'state_too_large', 'step_lost', 'timed_out', 'too_many_turns',
+        'worker_lost', 'worker_stalled'
       )
     then 'The agent had an internal fault. Retry the task. If the task fails again, tell the '
       'operator the id of its run.'
-    else describe_task_error.message
+    -- retry_job refuses the run of a task.
+    else replace(describe_task_error.message, 'Retry the run', 'Retry the task')
   end;
 end
 $$;

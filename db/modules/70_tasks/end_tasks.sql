@@ -29,7 +29,7 @@ begin
   set
     status = e.status,
     tick = case
-      when e.status = 'completed'
+      when e.status = 'completed' and app.parse_bigint(e.output -> 'tick') is not null
         then greatest(t.tick, least(app.parse_bigint(e.output -> 'tick'), t.max_ticks)::integer)
       else t.tick
     end,

@@ -1,6 +1,6 @@
 -- The end of a run ends its task, whatever the run has left.
 begin;
-select plan(19);
+select plan(22);
 select tests.announce_versions();
 create temporary table known (ana uuid, task uuid, run bigint);
 insert into known (ana) select tests.create_user('ana@example.com');
@@ -56,6 +56,13 @@ select pg_temp.hand_in(
 select is(
   pg_temp.seen(), 'completed; 3; {"text": "x"}', 'stores no tick after max_ticks, and no odd usage'
 );
+select pg_temp.begin_task();
+select pg_temp.hand_in(
+  '{"outcome": "completed", "output": {"tick": -1, "usage": {}, "result": {"text": "x"}}}'
+);
+select is(
+  pg_temp.seen(), 'completed; {"text": "x"}; {}', 'stores no tick that is not a number of ticks'
+);
 
 -- Failed
 select pg_temp.begin_task();
@@ -95,6 +102,17 @@ select pg_temp.hand_in(
 );
 select matches(
   (select error from tasks), '^The agent had an internal fault', 'hides the inside of the agent'
+);
+
+select is(
+  app.describe_task_error('output_invalid', 'The output cannot be stored.'),
+  app.describe_task_error('a_slug', ''),
+  'hides what only authors of handlers understand, and always says something'
+);
+select is(
+  app.describe_task_error('provider_unreachable', 'Gemini cannot be reached. Retry the run later.'),
+  'Gemini cannot be reached. Retry the task later.',
+  'does not tell a user to retry the run, which is refused'
 );
 
 -- Cancelled by its job
