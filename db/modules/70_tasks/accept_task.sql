@@ -62,5 +62,5 @@ free.
 
 Returns the task that the caller inserts, or with is_known the task that an earlier request with
 the same correlation_id submitted.
-404 owner_not_found. 409 task_exists. 422 mandate_invalid, max_ticks_invalid, correlation_id_invalid, model_unknown.
-429 tasks_open_reached, tasks_per_day_reached.$$;
+404 owner_not_found. 409 task_exists. 422 mandate_invalid, max_ticks_invalid,
+correlation_id_invalid, model_unknown. 429 tasks_open_reached, tasks_per_day_reached.$$;

@@ -24,7 +24,11 @@ begin
   end if;
 
   insert into app.task_owners as o (user_id, day, tasks_of_day)
-  values (lock_task_owner.user_id, (app.clock() at time zone 'UTC')::date, greatest(lock_task_owner.tasks, 0))
+  values (
+    lock_task_owner.user_id,
+    (app.clock() at time zone 'UTC')::date,
+    greatest(lock_task_owner.tasks, 0)
+  )
   on conflict on constraint task_owners_pkey do update set
     day = (app.clock() at time zone 'UTC')::date,
     tasks_of_day = greatest(
