@@ -57,10 +57,10 @@ end
 $$;
 
 comment on function app.accept_task(public.tasks) is
-$$Validates a new task and counts it against the user's quotas. Submits its run if a running slot is
-free.
+$$Validates a new task and counts it against the user's quotas. Submits the run of the task if a
+running slot is free.
 
-Returns the task that the caller inserts, or with is_known the task that an earlier request with
-the same correlation_id submitted.
+Returns the task for the caller to insert. With is_known, returns the task that an earlier request
+with the same correlation_id submitted.
 404 owner_not_found. 409 task_exists. 422 mandate_invalid, max_ticks_invalid,
 correlation_id_invalid, model_unknown. 429 tasks_open_reached, tasks_per_day_reached.$$;

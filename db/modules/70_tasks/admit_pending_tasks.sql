@@ -1,14 +1,14 @@
 -- app.admit_pending_tasks
 --
--- Called by   schedule admit-pending-tasks, for limits that an operator has raised
+-- Called by   schedule admit-pending-tasks, because an operator may have raised a limit
 -- Writes      as app.admit_tasks
--- Locks       rows of task_owners, with skip locked: whoever holds one admits the user's tasks
+-- Locks       rows of task_owners, with skip locked: the next call admits tasks of skipped users
 create or replace function app.admit_pending_tasks()
   returns integer
   language plpgsql
   volatile
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -66,5 +66,5 @@ end
 $$;
 
 comment on function app.admit_pending_tasks() is
-$$Admits pending tasks of users who have a free running slot, of up to 1,000 users. Returns how many
-tasks.$$;
+$$Admits pending tasks of up to 1,000 users who have a free running slot. Returns the number of
+admitted tasks.$$;

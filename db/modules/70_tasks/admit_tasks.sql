@@ -1,15 +1,15 @@
 -- app.admit_tasks
 --
 -- Writes      tasks; as app.submit_run
--- Locks       the users, for key share and with skip locked: a user who is being deleted is passed
---             over. Then lanes. The caller holds the users' rows of task_owners, and no other
+-- Locks       the users, for key share and with skip locked, because a user who is being deleted
+--             gets no run; then lanes. The caller holds the users' rows of task_owners, so no other
 --             transaction admits or adds tasks of these users
 create or replace function app.admit_tasks(user_ids uuid[])
   returns integer
   language plpgsql
   volatile
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -25,7 +25,7 @@ declare
   v_task_ids uuid[] := '{}'::uuid[];
   v_run_ids bigint[] := '{}'::bigint[];
 begin
-  -- Without a model the tasks stay pending, because a callback refuses nothing.
+  -- Without an enabled default model the tasks stay pending, because a callback must not raise.
   if v_model is null
     or not exists (
       select
@@ -46,7 +46,7 @@ begin
   for v_one in
     select q.id, i.id as user_id
     from unnest(v_user_ids) as i (id)
-    -- Index lookups even on empty tables: ADR 8.
+    -- Index lookups even on empty tables: ADR 16.
     join public.users as u on u.id = any (array[i.id])
     join public.plans as p on p.id = any (array[u.plan_id])
     cross join lateral (
@@ -84,4 +84,4 @@ $$;
 
 comment on function app.admit_tasks(uuid[]) is
 $$Submits the runs of the oldest pending tasks of these users, as many as plans.tasks_running
-admits. Returns how many.$$;
+allows. Returns the number of admitted tasks.$$;

@@ -15,7 +15,7 @@ create or replace function app.answer_task(id uuid, tick integer, answer json)
   volatile
   security definer
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -84,7 +84,7 @@ begin
     perform app.fail(
       409,
       'question_closed',
-      'The task does not ask this question, or its time is over.',
+      'The task does not ask this question, or the deadline has passed.',
       'Read the task again: result.question is the open question, with its tick.'
     );
   end if;
@@ -127,8 +127,8 @@ comment on function public.answer_task(uuid, integer, json) is
 $$Answers the question of a task, and returns the task's row.
 
 id: of the task. tick: result.question.tick. answer: a JSON value, at most 64 KiB, that fits
-result.question.schema. The task continues at once, also above plans.tasks_running. The same answer
-may be sent again.
+result.question.schema. The task continues at once, even if plans.tasks_running tasks run already.
+The same answer may be sent again.
 404 task_not_found. 409 question_closed: the task does not ask this question, or its deadline has
 passed. 409 answer_taken: the question has another answer. 409 task_changed: repeat the request.
 413 answer_too_large. 422 answer_invalid. 429 rate_limited.$$;

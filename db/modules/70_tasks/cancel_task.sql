@@ -13,7 +13,7 @@ create or replace function app.cancel_task(id uuid)
   volatile
   security definer
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -36,7 +36,7 @@ begin
     if v_task.run_id is not null then
       perform app.cancel_runs(array[v_task.run_id]);
     end if;
-    -- A task without a run, or whose run has ended without it.
+    -- The task has no run, or the end of its run could not be stored.
     update public.tasks as t
     set status = 'cancelled', result = t.result - 'question'
     where t.id = v_task.id and t.status <> 'cancelled';

@@ -28,15 +28,15 @@ comment on table public.tasks is
 $$Agent tasks: a mandate that a worker works on in ticks.
 
 Insert { mandate, max_ticks, correlation_id } or call submit_task; watch the row through Realtime or
-by polling. A pending task can be changed (mandate, max_ticks). A deleted task stops. cancel_task,
-retry_task and answer_task do the rest. From origin 003.$$;
+by polling. A pending task can be changed (mandate, max_ticks). A deleted task stops. For other
+changes, call cancel_task, retry_task or answer_task. From origin 003.$$;
 comment on column public.tasks.correlation_id is
   'A name that the client chose, unique among the tasks of its user: 1 to 200 characters.';
 comment on column public.tasks.status is
   'pending (waits for a running slot), accepted (its run is queued), started, in_progress (a tick '
   'is finished), input_required (a question waits for answer_task), completed, error or cancelled.';
 comment on column public.tasks.max_ticks is
-  'After this tick the task completes with the result that it has.';
+  'After this tick the task completes, with the result so far.';
 comment on column public.tasks.tick is 'The last finished tick. Null: no tick is finished.';
 comment on column public.tasks.result is
   '{ text, question: { tick, text, schema } while a question is open, stopped_by: "max_ticks" if '
@@ -51,16 +51,16 @@ comment on table app.task_states is 'The private part of a task.';
 comment on column app.task_states.request_hash is
   'The hash of the request that submitted the task, because the mandate may change.';
 comment on column app.task_states.state is
-  'The state of the last finished tick, which outlives the run. Null once the task is completed.';
+  'The state of the last finished tick, for the next run. Null once the task is completed.';
 comment on column app.task_states.question is
-  '{ tick, text, schema } that has no answer, or whose answer no tick has used.';
+  'The question { tick, text, schema }, until a tick has used its answer.';
 comment on column app.task_states.answer is 'The answer to question, until a tick has used it.';
 comment on column app.task_states.deadline is
   'Until when question may be answered. Null while the task does not wait for an answer.';
-comment on column app.task_states.is_closed is 'Whether the deadline of question has passed.';
+comment on column app.task_states.is_closed is
+  'Whether the worker''s door has closed question, because the deadline has passed.';
 comment on column app.task_states.ended_at is
-  'When the task ended. Null: the task is open. In this table, because a column with an index '
-  'would make each tick of tasks more expensive.';
+  'When the task ended. Null: the task is open.';
 
 comment on table app.task_answers is
   'The hash of each answer, so that the same answer may be sent again.';

@@ -2,13 +2,13 @@
 --
 -- Called by   schedule delete-finished-tasks
 -- Writes      tasks, and by trigger their runs
--- Locks       runs, then tasks, both with skip locked: a task that a retry holds is kept
+-- Locks       runs, then tasks, both with skip locked: a task that retry_task has locked is kept
 create or replace function app.delete_finished_tasks()
   returns integer
   language plpgsql
   volatile
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -53,5 +53,5 @@ end
 $$;
 
 comment on function app.delete_finished_tasks() is
-$$Deletes tasks that ended longer ago than app.settings.task_retention, 1,000 at a time. Returns how
-many.$$;
+$$Deletes up to 1,000 tasks that ended longer ago than app.settings.task_retention. Returns the
+number of deleted tasks.$$;

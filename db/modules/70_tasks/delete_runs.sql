@@ -2,15 +2,15 @@
 --
 -- Writes      runs, and by trigger their steps; as app.cancel_runs, app.admit_tasks
 -- Errors      PT409 task_changed
--- Locks       the runs, without waiting, because this transaction holds rows of tasks: a client
---             holds them already, and so do the deletion of a user and app.delete_finished_tasks
+-- Locks       the runs, without waiting, because this transaction holds rows of tasks. A DELETE of
+--             a client, the deletion of a user and app.delete_finished_tasks hold the runs already
 create or replace function app.tg_tasks__delete_runs()
   returns trigger
   language plpgsql
   volatile
   security definer
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -38,7 +38,7 @@ begin
     where r.id = any (v_run_ids);
   end if;
   if v_user_ids <> '{}' then
-    -- Only a deletion by postgres does not hold these rows.
+    -- A DELETE of a client holds these rows already; other deletions lock them here.
     v_user_ids := array(
       select o.user_id
       from app.task_owners as o

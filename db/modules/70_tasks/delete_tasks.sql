@@ -1,15 +1,15 @@
 -- app.tg_users__delete_tasks
 --
 -- Writes      tasks, task_owners
--- Why         a trigger of a higher number than the one that deletes runs: a worker, too, locks the
---             run before the task
+-- Why         the trigger fires after the trigger that deletes runs, because a worker also locks
+--             the run before the task
 create or replace function app.tg_users__delete_tasks()
   returns trigger
   language plpgsql
   volatile
   security definer
   set search_path = ''
-  -- Both: an index lookup also where a plan was made on an empty table (ADR 8).
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off

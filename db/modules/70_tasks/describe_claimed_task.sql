@@ -2,8 +2,9 @@
 --
 -- Writes      tasks.status, task_states.is_closed
 -- Errors      PT409 step_lost
--- Locks       the task, only if its status or its question changes. After that, no other
---             transaction changes the task until this one ends; so the step is looked up again
+-- Locks       the task, only if the call changes the status or closes the question. The function
+--             then reads everything again, because another transaction may have changed the task
+--             or the step while this one waited for the lock
 create or replace function app.describe_claimed_task(step_id bigint, fence bigint, starts boolean)
   returns jsonb
   language plpgsql
@@ -28,7 +29,7 @@ begin
     end if;
     select t.id, t.mandate, t.max_ticks, t.tick, t.status into v_task
     from app.job_queue as q
-    -- Index lookup even on an empty table: ADR 8.
+    -- Index lookup even on an empty table: ADR 16.
     join public.tasks as t on t.run_id = any (array[q.job_id])
     where q.job_id = describe_claimed_task.step_id
       and q.fence = describe_claimed_task.fence

@@ -7,7 +7,7 @@ create or replace function app.describe_task_error(slug text, message text)
 as $$
 begin
   return case
-    -- Messages of the job engine are for the authors of handlers.
+    -- These messages of the job engine are for authors of handlers, not for users.
     when coalesce(describe_task_error.message, '') = ''
       or describe_task_error.slug in (
         'callback_failed', 'children_invalid', 'handler_crashed', 'handler_failed',

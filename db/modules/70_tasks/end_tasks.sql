@@ -2,13 +2,13 @@
 --
 -- Called by   the job engine, as on_run_ended of run_task
 -- Writes      tasks, task_states; as app.admit_tasks
--- Locks       the owners of the tasks, then the tasks. The engine holds the runs
+-- Locks       the users' rows of task_owners, then the tasks. The engine holds the runs
 create or replace function app.end_tasks(run_ids bigint[])
   returns void
   language plpgsql
   volatile
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -18,7 +18,7 @@ declare
 begin
   select array_agg(distinct t.user_id) into v_user_ids
   from unnest(end_tasks.run_ids) as i (id)
-  -- Index lookup even on an empty table: ADR 8.
+  -- Index lookup even on an empty table: ADR 16.
   join public.tasks as t on t.run_id = any (array[i.id]);
   if v_user_ids is null then
     return;
@@ -46,7 +46,7 @@ begin
       i.id as run_id,
       j.output,
       case
-        -- The job of a deleted run is open, or deleted, too.
+        -- If the run was deleted, its job is open or deleted.
         when j.status is null or j.status not in ('completed', 'failed') then 'cancelled'
         when j.status = 'completed' and jsonb_typeof(j.output #> '{result,text}') = 'string'
           then 'completed'
@@ -86,5 +86,5 @@ comment on function app.end_tasks(bigint[]) is
 $$Callback on_run_ended: ends the tasks of these runs, and admits the next pending tasks of their
 users.
 
-completed with the output of the run, { tick, result, usage }; error with its message; cancelled,
-also if the run was deleted.$$;
+A completed run completes its task with the output of the run, { tick, result, usage }. A failed run
+ends its task with status error and a message. A cancelled or deleted run cancels its task.$$;

@@ -25,13 +25,15 @@ begin
       when find_tick_fault.question is not null
         and find_tick_fault.open_question ->> 'text'
           is distinct from find_tick_fault.question ->> 'text'
-      then 'The step asks another question than that of its last tick.'
+      then 'The step asks another question than in its last tick.'
     end
     when find_tick_fault.status not in ('started', 'in_progress') then format(
       'The step finished a tick of a task that is %s.', find_tick_fault.status
     )
     when find_tick_fault.tick > find_tick_fault.max_ticks then format(
-      'The step finished tick %s of %s.', find_tick_fault.tick, find_tick_fault.max_ticks
+      'The step finished tick %s of a task with %s ticks.',
+      find_tick_fault.tick,
+      find_tick_fault.max_ticks
     )
     when jsonb_typeof(find_tick_fault.result -> 'text') is distinct from 'string'
       then 'The state of the step has no result.text.'
@@ -50,8 +52,8 @@ $$;
 comment on function app.find_tick_fault(
   text, integer, integer, jsonb, integer, jsonb, jsonb, jsonb
 ) is
-$$Returns why the state of a step is not that of the next tick of its task, nor of a task that
-waits; or null.
+$$Returns what is wrong with the state that a step saved, or null. The state must belong to the next
+tick of the task, or to its last tick while the task waits.
 
 status, last_tick, max_ticks, open_question: of the task. tick, result, question, usage: of the
 state.$$;

@@ -2,8 +2,8 @@
 --
 -- Writes      task_states
 -- Errors      PT409 task_exists
--- Why         an insert that ignores duplicates leaves out a row whose run is submitted already. So
---             the statement must have inserted each task that it submitted
+-- Why         an insert that ignores duplicates may skip a row after _050_submit has submitted the
+--             run of the task. So this trigger refuses a statement that skipped such a row
 create or replace function app.tg_tasks__insert_states()
   returns trigger
   language plpgsql

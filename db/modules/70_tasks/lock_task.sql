@@ -2,8 +2,9 @@
 --
 -- Errors      PT401 not_signed_in, PT404 task_not_found, PT409 task_changed
 -- Locks       the user, for key share; the run; the user's row of task_owners; the task
--- Why         a worker locks the run before the task. A run that the task got in the meantime is
---             locked without waiting
+-- Why         a worker locks the run before the task, so this function does the same. If the task
+--             got another run while this function waited, that run is locked without waiting,
+--             because the task is locked already
 create or replace function app.lock_task(task_id uuid)
   returns public.tasks
   language plpgsql

@@ -37,7 +37,7 @@ begin
       0
     )
   returning o.tasks_of_day into v_tasks_of_day;
-  -- For app.lock_task_owners, until the transaction ends.
+  -- Tells app.lock_task_owners that this transaction holds a row of task_owners.
   perform set_config('plinth.holds_task_owners', 'on', true);
 
   return v_tasks_of_day;

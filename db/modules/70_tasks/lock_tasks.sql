@@ -4,15 +4,15 @@
 -- Locks       the user, for key share; the open runs of the user's tasks, lowest id first; the
 --             user's row of task_owners
 -- Why         a statement of a client locks the rows of tasks in any order. A worker holds runs
---             while it changes tasks, so this trigger locks the runs first, all of them: it cannot
---             know which tasks the statement is about
+--             while it changes tasks, so this trigger locks the runs first. It locks all open runs
+--             of the user, because it cannot know which tasks the statement changes
 create or replace function app.tg_tasks__lock_tasks()
   returns trigger
   language plpgsql
   volatile
   security definer
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -41,7 +41,7 @@ begin
     for update
   );
   perform app.lock_task_owner(v_user_id);
-  -- Runs that were submitted while this transaction waited.
+  -- Locks the runs that were submitted while this transaction waited.
   perform
   from app.runs as r
   where r.id = any (

@@ -9,7 +9,7 @@ create or replace function worker.read_task(step_id bigint, fence bigint)
   volatile
   security definer
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -22,10 +22,10 @@ end
 $$;
 
 comment on function worker.read_task(bigint, bigint) is
-$$Returns the task of a claimed step as worker.start_task does, without its state, and starts
-nothing.
+$$Returns what worker.start_task returns, without the state. The status of the task stays.
 
-After the deadline of a question, the call closes the question: no answer comes later.
+If the deadline of the question has passed, the call closes the question, so later answers are
+refused.
 409 step_lost. Only for workers.$$;
 
 grant execute on function worker.read_task(bigint, bigint) to worker;

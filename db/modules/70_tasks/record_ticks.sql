@@ -2,15 +2,15 @@
 --
 -- Called by   the job engine, as on_rescheduled of run_task
 -- Writes      tasks, task_states; as app.admit_tasks
--- Errors      P0001, if a state is not that of a next tick or of a task that waits: its step fails
--- Locks       the owners of tasks that ask a question, whose slots get free; then tasks. The engine
---             holds the runs, so that no other transaction changes their tasks
+-- Errors      P0001, if app.find_tick_fault finds a fault. The engine then fails the step
+-- Locks       rows of task_owners, for tasks that ask a question, because their slots become free;
+--             then tasks. The engine holds the runs, so no other transaction changes the tasks
 create or replace function app.record_ticks(job_ids bigint[])
   returns void
   language plpgsql
   volatile
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -50,7 +50,7 @@ begin
         )
       end as fault
     from unnest(record_ticks.job_ids) as i (id)
-    -- Index lookups even on empty tables: ADR 8.
+    -- Index lookups even on empty tables: ADR 16.
     join app.job_queue as q on q.job_id = any (array[i.id])
     cross join lateral jsonb_to_record(coalesce(q.state, '{}')) as p (
       tick integer, result jsonb, question jsonb, usage jsonb
@@ -115,7 +115,7 @@ begin
   if v_read.asking_ids is not null then
     perform app.admit_tasks(v_read.asking_ids);
   end if;
-  -- An answer that came while the step ran: the step must not wait for its deadline.
+  -- These questions were answered while their steps ran, so the steps must not wait.
   foreach v_run_id in array coalesce(v_read.answered_ids, '{}') loop
     perform app.wake_step(v_run_id);
   end loop;
@@ -127,5 +127,5 @@ $$Callback on_rescheduled: stores the ticks that tasks have finished, and the qu
 ask.
 
 The state of a step is { tick, result: { text }, question: null or { text, schema }, usage, … }. A
-tick that is stored already changes nothing, except that a task which asks its question again waits
-for the answer with a new deadline.$$;
+tick that is stored already changes nothing. But a task that asks its question again gets a new
+deadline for the answer.$$;

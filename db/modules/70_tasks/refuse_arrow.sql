@@ -21,4 +21,4 @@ end
 $$;
 
 comment on function app.tg_tasks__refuse_arrow() is
-  'Refuses a transition that docs/states.md does not have, for every writer.';
+  'Refuses a transition that the condition of the trigger does not list, for every writer.';

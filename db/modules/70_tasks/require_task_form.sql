@@ -1,8 +1,8 @@
 -- app.require_task_form
 --
 -- Errors      PT422 mandate_invalid, max_ticks_invalid
--- Why         lets the domains decide. app.get_domain_limit reads the catalog, which takes longer
---             than the rest of a submission's checks, so only a refusal calls it
+-- Why         the domains check the values. Only a refusal calls app.get_domain_limit, because
+--             reading the catalog takes longer than all other checks of a submission
 create or replace function app.require_task_form(mandate text, max_ticks integer)
   returns void
   language plpgsql

@@ -2,13 +2,13 @@
 --
 -- Errors      PT429 tasks_open_reached, tasks_per_day_reached, each with Retry-After
 -- Why         the caller holds the user's row of task_owners, so that no other transaction adds a
---             task. Volatile, so that its query sees the rows before this one of the same insert
+--             task. The function is volatile, so that it sees earlier rows of the same insert
 create or replace function app.require_task_room(user_id uuid, tasks_of_day integer)
   returns boolean
   language plpgsql
   volatile
   set search_path = ''
-  -- Index lookups only, whatever the statistics say: ADR 8.
+  -- Index lookups only, whatever the statistics say: ADR 16.
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
@@ -83,7 +83,8 @@ end
 $$;
 
 comment on function app.require_task_room(uuid, integer) is
-$$Refuses a new task that the user's plan has no room for. Returns whether a running slot is free
-for the task and no older task waits for it.
+$$Refuses a new task that exceeds the user's plan. Returns true if a running slot is free and no
+older task waits for a slot.
 
-tasks_of_day: with the new task. 429 tasks_open_reached, tasks_per_day_reached.$$;
+tasks_of_day: how many tasks the user has submitted or retried today, the new one included.
+429 tasks_open_reached, tasks_per_day_reached.$$;

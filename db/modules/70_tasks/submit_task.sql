@@ -69,7 +69,7 @@ $$Submits a task to the agent and returns its row.
 mandate: what the agent shall do, 1 to 20,000 characters, not only white space. max_ticks: 1 to 500,
 default 50.
 correlation_id: 1 to 200 characters; the same id with the same request returns the first task as it
-is now, and submits nothing. An insert into tasks shares the ids.
+is now, and submits nothing. Inserts into tasks use the same ids.
 The status is accepted if one of your running slots is free (plans.tasks_running), else pending.
 Watch the row, or read it again; cancel_task stops it, answer_task answers its question.
 422 mandate_invalid, max_ticks_invalid, correlation_id_invalid, model_unknown.

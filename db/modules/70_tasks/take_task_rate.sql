@@ -21,4 +21,5 @@ end
 $$;
 
 comment on function app.take_task_rate() is
-  'Counts a change of tasks against the caller''s limit per minute; 429 rate_limited.';
+  'Counts a change of tasks against the caller''s limit per minute; 429 rate_limited. service_role '
+  'has no limit.';
