@@ -129,6 +129,8 @@ grant execute on function public.greet() to anon;
   // PostgREST does not name the folder.
   expect(remember(home)).toHaveLength(7)
   expect(pidsOf(project)).toHaveLength(6)
+  // Ctrl-C arrives twice: from the terminal, and from npm.
+  stack.child.stdout?.once('data', () => stack.child.kill('SIGINT'))
   expect(await stop(stack, 'SIGINT')).toBeLessThan(5000)
   expect([...pidsOf(project), ...pidsOf(home)]).toEqual([])
   expect(readdirSync(join(home, 'run'))).toEqual([])

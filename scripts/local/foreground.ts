@@ -26,12 +26,18 @@ export async function runInForeground({ accompany }: { accompany?: Companion } =
   try {
     const stack = await startStack(home, say)
     let leave = async () => {}
+    let ending: Promise<never> | undefined
+    // Once: npm forwards the Ctrl-C that the terminal has sent already, so most signals arrive twice.
+    const end = (code: number): Promise<never> => {
+      ending ??= leave()
+        .finally(() => stack.stop())
+        .then(() => process.exit(code))
+      return ending
+    }
     stop = async () => {
       if (!interrupted) say('Stopping …')
       interrupted = true
-      await leave()
-      await stack.stop()
-      process.exit(0)
+      await end(0)
     }
     if (interrupted) {
       interrupted = false
@@ -44,9 +50,7 @@ export async function runInForeground({ accompany }: { accompany?: Companion } =
     const reason = await stack.failed
     if (!interrupted) {
       console.error(`${reason}. Stopping the other processes.`)
-      await leave()
-      await stack.stop()
-      process.exit(1)
+      await end(1)
     }
   } catch (error) {
     console.error(explain(error, home))
