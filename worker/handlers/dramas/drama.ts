@@ -1,6 +1,6 @@
 import type { Picture } from '../../adapters/gemini.ts'
-import { StepError } from '../../steps/define_handler.ts'
-import { type Locale, render, TemplateError } from '../../templates/resolver.ts'
+import type { Locale } from '../../templates/resolver.ts'
+import { fillPrompt, resolveTemplate } from '../prompts.ts'
 import type { DramaContext } from './deps.ts'
 
 /**
@@ -8,37 +8,19 @@ import type { DramaContext } from './deps.ts'
  * comes from. The first step of a run gets the default version, and passes the number on: `template_version` of the others.
  */
 export async function buildPrompt(
-  { id, ownerId, signal, deps }: DramaContext,
+  context: DramaContext,
   kind: string,
   { language, template_version }: { language: string; template_version?: string | undefined },
   variables: Record<string, unknown>,
 ): Promise<{ text: string; version: string }> {
   const locale: Locale = /^(fr([-_ ]|$)|french|fran[cç]ais)/i.test(language.trim()) ? 'fr' : 'en'
-  const { artifacts, version } = await deps.templates
-    .resolve({
-      template: 'drama',
-      ...(template_version !== undefined && { version: template_version }),
-      locale,
-      artifact: kind,
-      key: ownerId ?? String(id),
-      jobId: id,
-      signal,
-    })
-    .catch((cause: unknown) => {
-      if (!(cause instanceof TemplateError)) throw cause
-      const message = `No source has the ${kind} of template drama. Retry the run. If it fails again, tell the operator.`
-      throw new StepError('template_unavailable', message, { cause })
-    })
-  const text = artifacts[kind]?.text
-  if (text === undefined) {
-    throw new StepError('template_incomplete', `Version ${version} of template drama has no ${kind}.`)
-  }
-  try {
-    return { text: render(text, { language: language.trim() || 'English', ...variables }), version }
-  } catch (cause) {
-    const message = `The ${kind} of version ${version} of template drama cannot be filled in. Tell the operator.`
-    throw new StepError('template_incomplete', message, { cause })
-  }
+  const resolved = await resolveTemplate(
+    context,
+    { template: 'drama', version: template_version, locale, artifact: kind },
+    `No source has the ${kind} of template drama. Retry the run. If it fails again, tell the operator.`,
+  )
+  const text = fillPrompt(resolved, kind, { language: language.trim() || 'English', ...variables })
+  return { text, version: resolved.version }
 }
 
 /** The largest size of the images in a request, before base64. */
