@@ -38,7 +38,7 @@ begin
     );
   end if;
   perform set_config('plinth.submitted_tasks', v_number::text, true);
-  perform app.set_task_location((v_accepted.task).id, v_number = 1);
+  perform app.set_location(app.build_task_path((v_accepted.task).id), v_number = 1);
 
   return v_accepted.task;
 end

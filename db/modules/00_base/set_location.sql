@@ -1,8 +1,8 @@
--- app.set_task_location
+-- app.set_location
 --
 -- Why         PostgREST reads response.headers after the last row of an insert. A BEFORE trigger
 --             sees one row at a time, so the second row removes the header
-create or replace function app.set_task_location(task_id uuid, is_only boolean)
+create or replace function app.set_location(path text, is_only boolean)
   returns void
   language plpgsql
   volatile
@@ -24,9 +24,7 @@ begin
   perform set_config(
     'response.headers',
     case
-      when set_task_location.is_only then v_others || jsonb_build_object(
-        'Location', app.build_task_path(set_task_location.task_id)
-      )
+      when set_location.is_only then v_others || jsonb_build_object('Location', set_location.path)
       else v_others
     end::text,
     true
@@ -34,5 +32,8 @@ begin
 end
 $$;
 
-comment on function app.set_task_location(uuid, boolean) is
-  'Sets the response header Location of a request that inserts one task; none for several.';
+comment on function app.set_location(text, boolean) is
+$$Sets the response header Location of a request that inserts one row, or removes the header.
+
+is_only: whether the row is the first one of the request. A request with several rows gets no
+Location.$$;
