@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import schema from '../../../docs/drama.schema.json' with { type: 'json' }
+import { clip } from '../clip.ts'
 
 // The limits of docs/drama.schema.json, which db:check compares with the domains of the database (docs/adr/0011-limits.md).
 
@@ -32,9 +33,9 @@ export function limitOf(field: Field): number {
 /** A text of a model that must not be blank: an image from a blank prompt is paid for, too. Without white space around it. */
 export const filled = z.string().trim().min(1)
 
-/** Makes a model's text fit its field: without U+0000, which Postgres cannot store, and clipped to the limit. */
+/** Clips a model's text to the limit of its field. */
 export function clipText(field: Field, text: string): string {
-  return text.replaceAll('\u0000', '').slice(0, limitOf(field)).toWellFormed()
+  return clip(text, limitOf(field))
 }
 
 /** The largest number of reference images of a step. */

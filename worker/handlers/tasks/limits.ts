@@ -1,9 +1,9 @@
-// The limits of what a tick may write. A longer text is clipped, because the answer is already paid for. A character of a text
-// has six bytes of JSON at most, so the largest state has 936 KiB: less than the 1 MiB that the engine stores.
+// The limits of the texts that a tick writes. A longer text is clipped, because the answer is already paid for. A character of
+// a text has at most six bytes of JSON. So the largest state has 936 KiB, and the engine stores up to 1 MiB.
 
 /** The longest result of a task, in UTF-16 units. */
 export const resultMax = 50_000
-/** The longest question, and the longest and most choices of a question. */
+/** The longest question, its longest choice, and the most choices. */
 export const questionMax = 2000
 export const choiceMax = 200
 export const choicesMax = 20
@@ -17,17 +17,12 @@ export const summaryMax = 16_000
 
 /** Above this size, in bytes of JSON, older notes are summarised. */
 export const notesMaxBytes = 128 * 1024
-/** The size of the newest notes, which a summary leaves as they are. */
+/** The newest notes up to this size, in bytes of JSON, are not summarised. */
 export const recentMaxBytes = 32 * 1024
-/** The largest size of notes that could not be summarised. Above it, the oldest notes are removed. */
+/** If no summary succeeds, the oldest notes above this size, in bytes of JSON, are removed. */
 export const keptMaxBytes = 600 * 1024
 
-/** Makes a text storable (without U+0000 and without halves of surrogate pairs) and clips it. */
-export function clip(text: string, max: number): string {
-  return text.replaceAll('\u0000', '').slice(0, max).toWellFormed()
-}
-
-/** The size of texts in a list of JSON, as Postgres writes it. */
+/** The bytes of texts in a JSON array, as Postgres writes it. */
 export function countBytes(texts: string[]): number {
   return texts.reduce((sum, text) => sum + Buffer.byteLength(JSON.stringify(text)) + 2, 0)
 }

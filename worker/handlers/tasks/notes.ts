@@ -1,15 +1,7 @@
 import { StepError } from '../../steps/define_handler.ts'
+import { clip } from '../clip.ts'
 import type { AgentTaskContext } from './deps.ts'
-import {
-  answerMax,
-  clip,
-  countBytes,
-  keepNewest,
-  keptMaxBytes,
-  notesMaxBytes,
-  recentMaxBytes,
-  summaryMax,
-} from './limits.ts'
+import { answerMax, countBytes, keepNewest, keptMaxBytes, notesMaxBytes, recentMaxBytes, summaryMax } from './limits.ts'
 import type { Prompts } from './prompts.ts'
 import { type OpenTask, summaryAnswer, type TaskUsage } from './task_documents.ts'
 import { addUsage } from './usage.ts'
@@ -23,9 +15,9 @@ export function noteAnswer(question: NonNullable<OpenTask['question']>, value: u
 }
 
 /**
- * Returns notes that fit into the state. If they are too large, Gemini summarises the older ones. If that fails, the tick is
- * kept nevertheless, because it is already paid for: the notes stay as they are, without the oldest ones if need be, and the
- * next tick tries again.
+ * Returns notes that fit into the state. If the notes are too large, Gemini summarises the older ones. If the summary fails,
+ * the tick still counts, because it is paid for: the notes stay, except the oldest ones if the state has no room for them, and
+ * the next tick tries again.
  */
 export async function fitNotes(
   notes: string[],

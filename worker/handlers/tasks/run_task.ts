@@ -9,8 +9,8 @@ import { buyTick } from './tick.ts'
 const stoppedMs = 60_000
 
 /**
- * Works on an agent task: one tick per turn. The state of a finished tick is stored before the next tick begins, so a tick that
- * was handed in is never bought again. The owner's question waits as a turn that is due at the deadline.
+ * Works on an agent task: one tick per turn. The database stores the state of a finished tick before the next tick begins, so a
+ * stored tick is never bought again. While the task waits for an answer of its owner, the next turn is due at the deadline.
  */
 export default defineHandler({
   ...taskDocuments.run_task,
@@ -26,7 +26,7 @@ export default defineHandler({
     }
     // The owner may have lowered max_ticks before the task was retried.
     if (saved !== null && saved.tick >= max_ticks) return stop(saved)
-    // The question is answered: only the door keeps it, until a finished tick has used the answer.
+    // The question is answered. The database keeps question and answer until a finished tick has used the answer.
     if (task.buying_is_stopped) return new Reschedule(saved && { ...saved, question: null }, stoppedMs)
 
     const prompts = await loadPrompts(context, isFirst ? undefined : saved?.template_version)

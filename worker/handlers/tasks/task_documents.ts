@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 /**
- * The documents of agent tasks: the input and output of step `run_task`, the state between two ticks, what the worker's door
- * says about a task, and the answer of Gemini in a tick.
+ * The documents of agent tasks: the input and output of step `run_task`, the state between two ticks, a task as the worker's
+ * door returns it, and Gemini's answers.
  */
 
 const model = z.string().min(1).max(200)
@@ -34,9 +34,9 @@ export type Question = NonNullable<TaskState['question']>
 export const openTask = z.object({
   mandate: z.string(),
   max_ticks: z.int().positive(),
-  /** The state that an earlier run of the task saved last; for the first turn of a run. */
+  /** The state of the last finished tick, if an earlier run finished one. Only `worker.start_task` returns the state. */
   state: state.nullish(),
-  /** The question that has no answer, or whose answer no finished tick has used. */
+  /** The question, until a finished tick has used its answer. */
   question: z.object({ tick: count, text: z.string(), schema: answerSchema.optional() }).nullable(),
   answer: z.object({ value: z.unknown() }).nullable(),
   /** The deadline of the question has passed. */
@@ -46,7 +46,7 @@ export const openTask = z.object({
 })
 export type OpenTask = z.output<typeof openTask>
 
-/** Gemini's answer in a tick. It has no lengths, because Gemini refuses schemas with too many states. */
+/** Gemini's answer in a tick. The schema limits no lengths, because Gemini refuses schemas with too many states. */
 export const tickAnswer = z.object({
   notes: z.array(z.string()),
   result: z.string(),

@@ -1,6 +1,7 @@
 import { StepError } from '../../steps/define_handler.ts'
+import { clip } from '../clip.ts'
 import type { AgentTaskContext } from './deps.ts'
-import { choiceMax, choicesMax, clip, noteMax, notesMax, questionMax, resultMax } from './limits.ts'
+import { choiceMax, choicesMax, noteMax, notesMax, questionMax, resultMax } from './limits.ts'
 import type { Prompts } from './prompts.ts'
 import { type OpenTask, type Question, type TaskState, type TickAnswer, tickAnswer } from './task_documents.ts'
 import { addUsage } from './usage.ts'
@@ -8,7 +9,7 @@ import { addUsage } from './usage.ts'
 /** A finished tick, before its notes are fitted into the state. */
 export type Ticked = TaskState & { isDone: boolean }
 
-/** Buys one tick of a task from Gemini. `before` is the state after the last tick, with the note of an answer. */
+/** Buys one tick of a task from Gemini. `before` is the state after the last tick; its notes include the user's answer. */
 export async function buyTick(
   task: OpenTask,
   before: TaskState,
@@ -69,7 +70,7 @@ export function readQuestion(question: TickAnswer['question']): Question | null 
   return { text, schema: { type: 'string' } }
 }
 
-/** Says to the owner of a task, who writes no prompts, that Gemini refuses the texts of the task. */
+/** Rewords a refusal of Gemini, because the owner of a task can change the mandate, but no prompt. */
 function explainRefusal(error: unknown): unknown {
   if (!(error instanceof StepError) || !error.isPermanent) return error
   if (error.slug !== 'prompt_blocked' && error.slug !== 'provider_refused') return error
