@@ -76,6 +76,13 @@ const fixed: { what: string; value: string; per: string; beyond: string; proof: 
     proof: ['app.admit_caller', "'statement_timeout', '1s'"],
   },
   {
+    what: 'time of a PATCH, PUT or DELETE of a user, and of `submit_task`, `cancel_task`, `answer_task` and `retry_task`',
+    value: '2 s',
+    per: 'request',
+    beyond: '57014: the statement ends',
+    proof: ['gate.limit_write_time', "'statement_timeout', '2s'"],
+  },
+  {
     what: 'anonymous GET and HEAD requests that run at the same time',
     value: 'a third of `requests_at_once`',
     per: 'client address',

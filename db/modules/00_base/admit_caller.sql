@@ -86,6 +86,8 @@ begin
     end if;
   elsif admit_caller.role = 'anon' and v_method in ('GET', 'HEAD') then
     perform app.limit_read_time();
+  elsif admit_caller.role = 'authenticated' and v_method in ('PATCH', 'PUT', 'DELETE') then
+    perform gate.limit_write_time();
   end if;
 end
 $$;
@@ -94,7 +96,7 @@ comment on function app.admit_caller(text) is
   'Refuses a body that is too large or of unknown length, a count by estimate, a token without '
   'expiry, for another service or of a deleted user, and a request beyond those that the caller '
   'may run at the same time. service_role may run any number. Ends an anonymous read after a '
-  'second.';
+  'second, and a PATCH, PUT or DELETE of a user after two.';
 
 create or replace function gate.admit_caller(role text)
   returns void

@@ -68,6 +68,9 @@ begin
     -- The request has no Authorization header, so a shared cache could store the answer.
     set_config('response.headers', '[{"Cache-Control": "private, no-store"}]', true),
     set_config('role', 'authenticated', true);
+  if v_method in ('PATCH', 'PUT', 'DELETE') then
+    perform gate.limit_write_time();
+  end if;
 end
 $$;
 

@@ -120,6 +120,8 @@ create or replace function public.answer_task(id uuid, tick integer, answer json
   returns public.tasks
   language sql
   volatile
+  -- A client may filter the answer, which takes time while the task is locked.
+  set statement_timeout = '2s'
   set search_path = ''
 return app.answer_task(id, tick, answer);
 

@@ -62,6 +62,8 @@ create or replace function public.cancel_task(id uuid)
   returns public.tasks
   language sql
   volatile
+  -- A client may filter the answer, which takes time while the task is locked.
+  set statement_timeout = '2s'
   set search_path = ''
 return app.cancel_task(id);
 

@@ -69,6 +69,8 @@ create or replace function public.retry_task(id uuid)
   returns public.tasks
   language sql
   volatile
+  -- A client may filter the answer, which takes time while the task is locked.
+  set statement_timeout = '2s'
   set search_path = ''
 return app.retry_task(id);
 

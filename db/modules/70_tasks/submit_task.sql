@@ -60,6 +60,8 @@ create or replace function public.submit_task(
   returns public.tasks
   language sql
   volatile
+  -- A client may filter the answer, which takes time while the task is locked.
+  set statement_timeout = '2s'
   set search_path = ''
 return app.submit_task(mandate, max_ticks, correlation_id);
 

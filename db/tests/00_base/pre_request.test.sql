@@ -1,6 +1,6 @@
 -- The gate: it decides whose a request is, and refuses some.
 begin;
-select plan(79);
+select plan(85);
 
 create temporary table people as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
@@ -160,6 +160,20 @@ from (
     ('POST', '/flows', '5s', '5s')
 ) as r (method, path, timeout, timeout_after);
 reset role;
+select tests.sign_in(tests.create_user('writer@example.com'));
+select is(
+  tests.send_in(r.method, '/tasks', r.timeout), r.timeout_after,
+  format('a %s of a user with a timeout of %s has one of %s', r.method, r.timeout, r.timeout_after)
+)
+from (
+  values
+    ('DELETE', '8s', '2s'),
+    ('PATCH', '0', '2s'),
+    ('PUT', '500ms', '500ms'),
+    ('POST', '8s', '8s'),
+    ('GET', '8s', '8s')
+) as r (method, timeout, timeout_after);
+reset role;
 
 -- Given tokens
 create function tests.send_token(claims json)
@@ -237,6 +251,12 @@ select throws_ok(
 );
 reset role;
 select set_config('request.jwt.claim.sub', '', true);
+select tests.send_key(tests.key('rw'), 'DELETE');
+select is(
+  current_setting('statement_timeout'), '2s', 'a DELETE with a key ends after two seconds'
+);
+reset role;
+select set_config('statement_timeout', '0', true);
 select lives_ok(
   $$ select tests.send_key(tests.key('rw'), 'POST') $$,
   'a request with a key passes'

@@ -1,6 +1,6 @@
 -- Attacks on tasks: other users, anonymous callers, service_role, and keys that only read.
 begin;
-select plan(26);
+select plan(27);
 select tests.announce_versions();
 create temporary table known (ana uuid, ben uuid, task uuid, run bigint, fence bigint);
 insert into known (ana, ben)
@@ -82,6 +82,19 @@ select throws_ok(
 );
 select is(
   json_array_length(list_tasks() -> 'tasks'), 1, 'lets a key that reads list the tasks'
+);
+-- A client may filter what a function returns, also by a regular expression that takes minutes
+reset role;
+select is(
+  (
+    select array_agg(p.proname::text order by p.proname)
+    from pg_proc as p
+    where p.pronamespace = 'public'::regnamespace
+      and p.prorettype = 'public.tasks'::regtype
+      and 'statement_timeout=2s' = any (p.proconfig)
+  ),
+  '{answer_task,cancel_task,retry_task,submit_task}',
+  'ends every function after two seconds that returns a task which it has locked'
 );
 select * from finish();
 rollback;
