@@ -1,8 +1,8 @@
-import { benchmarkJobs } from './bench/jobs/benchmark.ts'
+import { benchmarkJobs, parts } from './bench/jobs/benchmark.ts'
 import { print } from './bench/report.ts'
 import { readArguments } from './commands/read_arguments.ts'
 
-const { options } = readArguments('bench:jobs', {
+const { options, refuse } = readArguments('bench:jobs', {
   options: {
     only: {
       type: 'string',
@@ -22,4 +22,7 @@ const { options } = readArguments('bench:jobs', {
   environment: ['PLINTH_POSTGRES_BIN'],
   example: 'bench:jobs -- --only chain',
 })
+const { only } = options
+if (only !== undefined && !parts.some((name) => name.includes(only)))
+  refuse(`--only must be a part of one of these names: ${parts.map((name) => `"${name}"`).join(', ')}.`)
 print(await benchmarkJobs(options), options.json)

@@ -49,6 +49,18 @@ describe('npm commands', () => {
     expect(existsSync(home)).toBe(false)
   })
 
+  test.each(files.filter(({ path }) => text(path).includes('    only: {')))(
+    '$name refuses a part that does not exist, and names the parts',
+    async ({ path }) => {
+      const refusal = promisify(execFile)(process.execPath, [path, '--only', 'nothing'], { cwd: root })
+      await expect(refusal).rejects.toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/: .+, .+\.\n|must be/),
+      })
+    },
+  )
+
   test('help lists them all', async () => {
     const { stdout } = await promisify(execFile)(process.execPath, ['scripts/help.ts'], { cwd: root })
     for (const [name, line] of Object.entries(commands)) {

@@ -8,6 +8,9 @@ import { compareSizes } from './compare_sizes.ts'
 import { measureOthers } from './measure_others.ts'
 import { prepareJobs } from './stage.ts'
 
+/** The names of the parts that `only` selects by a part of the name. */
+export const parts = [...comparisons.map(({ name }) => name), 'independent', 'cost', 'owners', 'full']
+
 /** Measures runs of no-op steps against a DAG written by hand on graphile-worker, in alternating rounds. */
 export function benchmarkJobs(options: {
   rounds: number
