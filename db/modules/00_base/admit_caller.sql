@@ -4,8 +4,8 @@
 -- Errors      PT401 not_signed_in, token_audience_wrong, token_without_expiry,
 --             PT429 too_many_at_once, and those of app.require_body_length and
 --             app.require_exact_count
--- Locks       slots of the caller: see app.take_request_slot; for an anonymous read, then a turn:
---             see app.await_turn
+-- Locks       a slot of the caller (app.take_request_slot); for an anonymous read, then a turn
+--             (app.await_turn)
 -- Why         PostgREST accepts every token with a good signature: also one that never expires, one
 --             for another service, and one of a deleted user. This function runs before each
 --             request. Postgres prepares every expression again in each transaction, so the usual
@@ -27,7 +27,7 @@ begin
   if v_method in ('POST', 'PUT', 'PATCH')
     or v_headers ?| '{content-length,transfer-encoding,prefer}'
   then
-    -- A body of the usual length needs no closer look.
+    -- A Content-Length of one to six digits is below every limit, so no further check is needed.
     if v_headers ? 'transfer-encoding'
       or (v_headers ->> 'content-length' ~ '^[0-9]{1,6}$') is not true
     then
@@ -63,7 +63,7 @@ begin
     end if;
   end if;
 
-  -- The address as app.caller_key has it.
+  -- app.caller_key reads the address in the same way.
   select
     s.requests_at_once,
     coalesce(v_key, 'address ' || app.read_address(v_headers ->> s.client_address_header))

@@ -1,8 +1,8 @@
 -- app.await_turn
 --
 -- Called by   app.admit_caller, for an anonymous read that did not get the first turn of its caller
--- Locks       a turn of the caller, until the request ends; before it, a place, which spreads the
---             reads over the turns
+-- Locks       a place of the caller, which spreads the reads evenly over the turns; then a turn.
+--             Both locks end with the request
 -- Why         Six slow reads of one caller would take the processor from all other callers. So a
 --             third of them run, and the others wait for them. A read that waits holds a
 --             connection, as it would while it runs. The wait is short, because an anonymous read
@@ -19,7 +19,7 @@ begin
   -- A caller has at most as many reads as slots, so one of the places is free.
   for v_place in 1 .. await_turn.slots loop
     if app.try_request_slot('place of ' || await_turn.key, v_place) then
-      -- As app.try_request_slot, and waits.
+      -- The same lock as that of app.try_request_slot, but this call waits for the lock.
       perform pg_advisory_xact_lock(
         hashtextextended('request of turn of ' || await_turn.key, v_place % v_turns + 1)
       );
@@ -30,4 +30,5 @@ end
 $$;
 
 comment on function app.await_turn(text, integer) is
-  'Waits until a third of the slots of the key, or less, have a read that runs.';
+  'Waits until the key has a free turn for an anonymous read. A key has a third as many turns as '
+  'slots, and at least one.';

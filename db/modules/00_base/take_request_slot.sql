@@ -40,4 +40,4 @@ $$;
 
 comment on function app.take_request_slot(text, integer) is
   'Lets at most this many requests of the key run at the same time, and four times as many of an '
-  'IPv6 /48 network; 429 too_many_at_once beyond. 0: any number.';
+  'IPv6 /48 network; 429 too_many_at_once beyond. slots 0: any number.';

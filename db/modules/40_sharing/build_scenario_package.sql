@@ -17,7 +17,7 @@ begin
   from public.scenarios as s
   where s.id = build_scenario_package.scenario_id;
 
-  -- A text is a list of one, as alternate_greetings of a card.
+  -- A single text counts as a list with one element, as in alternate_greetings of a card.
   v_messages := case json_typeof(v_scenario.first_messages)
     when 'string' then json_build_array(v_scenario.first_messages)
     else v_scenario.first_messages

@@ -1,7 +1,7 @@
 -- app.coerce_card_value
 --
 -- Why         editors and sites export lists as text, numbers and booleans as text, empty objects
---             as lists (PHP) and lists as maps. Called only for a value of another type than V2 has
+--             as lists (PHP) and lists as maps. Call it only if V2 has another type for the value
 create or replace function app.coerce_card_value(value json, type text, key text)
   returns json
   language plpgsql
@@ -26,7 +26,7 @@ begin
     end;
   end if;
 
-  -- PHP writes an empty object as a list, and others write false for nothing.
+  -- PHP writes an empty object as a list. Other programs write false for an absent value.
   if coerce_card_value.value::text ~ '^\[\s*\]$'
     or (
       coerce_card_value.value::text = 'false'
@@ -42,7 +42,7 @@ begin
     end;
   end if;
 
-  -- A list made from a text or a map may be as long as a list that a client sends.
+  -- A list that comes from a text or a map has the same limit as a list that a client sends.
   if (v_is = 'array' and json_array_length(coerce_card_value.value) > v_max)
     or (
       v_is = 'object'

@@ -43,8 +43,9 @@ begin
       icon_url := v_data #>> '{extensions,icon_url}';
   end case;
 
-  -- Strangers write the titles of a gallery, so a title may not break its line, and not turn the
-  -- direction of the text after it. A title of spaces that show nothing is blank.
+  -- A gallery shows titles of strangers. So a title has no line breaks, and no characters that
+  -- change the direction of the text after the title. A title of invisible characters counts as
+  -- blank.
   title := regexp_replace(
     left(btrim(title), 1000),
     '[\u0001-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+',
@@ -61,6 +62,7 @@ $$;
 comment on function app.describe_package(text, json) is
 $$Returns the title and the icon of a package, as link previews show them.
 
-title: at most 300 characters, or null: the name of a flow, the title of a session, the title of a
-card or its name. It is one line, without characters that turn the direction of text. icon_url: of
-a card; of a session the cover, the icon of a card, or the background; null for a flow.$$;
+title: the name of a flow, the title of a session, or the title or name of a card. At most 300
+characters in one line, without characters that change the direction of text; or null.
+icon_url: the icon of a card; the cover, an icon of a card or the background of a session; null for
+a flow.$$;

@@ -1,7 +1,8 @@
 -- app.find_crowded_part
 --
--- Why         a card with few bytes in each field would take seconds to check. Reads the text of
---             the card, of data and of the book once each, because they may have 5 MiB
+-- Why         a card with a very large number of small fields would take seconds to check. The
+--             function reads the text of the card, of data and of the book once each, because each
+--             text may have 5 MiB
 create or replace function app.find_crowded_part(card json)
   returns text
   language plpgsql

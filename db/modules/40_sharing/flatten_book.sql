@@ -1,8 +1,8 @@
 -- app.flatten_book
 --
 -- Why         RisuAI exports its entries as data, Backyard exports a list, and the standalone
---             lorebook of V3 is below data. A card has a list or a map of entries as its book, too;
---             app.parse_card_parts has made a map of each list
+--             lorebook of V3 is below data. The book of a card may also be a list or a map of
+--             entries; app.parse_card_parts has turned each list into a map
 create or replace function app.flatten_book(book json)
   returns json
   language plpgsql
@@ -44,6 +44,6 @@ end
 $$;
 
 comment on function app.flatten_book(json) is
-$$Returns a lorebook with entries, if it has its entries in another place.
+$$Moves the entries of a lorebook to the field entries, where Character Card V2 has them.
 
-Any other object is returned as it is.$$;
+Returns any other object unchanged.$$;

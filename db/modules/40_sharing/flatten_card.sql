@@ -15,4 +15,4 @@ end
 $$;
 
 comment on function app.flatten_card(json) is
-  'Returns the fields of a card of V1, which are not below data, under the names of V1.';
+  'Returns the fields that a card of V1 has at its top, under the names of Character Card V2.';

@@ -28,7 +28,7 @@ begin
   end;
   if v_fault is null then
     v_data := v_card -> 'data';
-    -- The answer of a site: the card itself is below data.
+    -- Some sites wrap the card: the card itself is the value of data.
     if json_typeof(v_data -> 'data') = 'object' and v_data -> 'name' is null then
       v_card := app.merge_json(v_card, v_data);
       v_data := v_card -> 'data';
@@ -36,7 +36,7 @@ begin
     end if;
   end if;
   if v_fault is null then
-    -- V1 has its fields at the top. If data exists, too, only data counts, unless it has no name.
+    -- V1 has its fields at the top. If data also exists and has a name, only data counts.
     v_is_flat := json_typeof(v_data) is distinct from 'object';
     if not v_is_flat then
       v_data := app.rename_card_fields(v_data);
@@ -66,7 +66,7 @@ begin
   if v_book is not null then
     v_path := v_path || '.character_book';
     v_book := app.flatten_book(v_book);
-    -- Most books are as they were when the whole card was checked.
+    -- Most books have not changed since the whole card was checked.
     if v_is_flat or v_book::text is distinct from v_card #>> '{data,character_book}' then
       v_fault := app.find_crowded_part(
         json_build_object('data', json_build_object('character_book', v_book))

@@ -1,10 +1,9 @@
 -- app.parse_card_parts
 --
 -- Errors      PT422 card_invalid
--- Why         reads leniently and writes strictly: one statement parses all entries of a book. A
---             field that is absent or null gets its fallback, or is left out. A value of another
---             type is read by app.coerce_card_value, and refused if that cannot read it. A field
---             that the specification does not have stays
+-- Why         one statement parses all entries of a book. A field that is absent or null gets its
+--             fallback, or is left out. app.coerce_card_value reads a value of another type; the
+--             card is refused if this function cannot read the value. Unknown fields stay
 create or replace function app.parse_card_parts(parts json[], kind text, path text)
   returns json[]
   language plpgsql
@@ -14,9 +13,9 @@ create or replace function app.parse_card_parts(parts json[], kind text, path te
   set plan_cache_mode = force_generic_plan
 as $$
 declare
-  -- The names of world info, which SillyTavern exports and others copy into cards; of the lorebooks
-  -- of RisuAI (insertorder), Agnai (keywords), NovelAI (text) and Backyard (value). Each with its
-  -- rank and the field of V2.
+  -- Names of fields in other formats, each with its rank and the field of V2: world info, which
+  -- SillyTavern exports and others copy into cards, and the lorebooks of RisuAI (insertorder),
+  -- Agnai (keywords), NovelAI (text) and Backyard (value).
   v_names jsonb := case parse_card_parts.kind
     when 'book' then '{
       "scanDepth": [1, "scan_depth"],
@@ -43,7 +42,7 @@ declare
     }'
     else '{}'
   end;
-  -- Most books have the names of V2 only, each once. Their fields need no sort.
+  -- Most books have only names of V2, and each name once. Their fields need no sort.
   v_is_plain boolean := coalesce(
     (
       select bool_and(k.total = k.different and not k.has_names)

@@ -11,7 +11,7 @@ create or replace function app.rename_card_fields(fields json)
 as $$
 declare
   v_fields json := rename_card_fields.fields;
-  -- Each name with its rank and the field of V2.
+  -- Names of fields in other formats, each with its rank and the field of V2.
   v_names jsonb := '{
     "char_name": [1, "name"],
     "aiDisplayName": [2, "name"],
@@ -40,7 +40,7 @@ declare
     "characterVersion": [1, "character_version"]
   }';
 begin
-  -- Most cards have the names of V2 only, each once, and stay as they are.
+  -- Most cards have only names of V2, and each name once. These cards do not change.
   if (
     select
       count(*) = count(distinct f.key collate "C")
@@ -50,7 +50,7 @@ begin
     return v_fields;
   end if;
 
-  -- Agnai: the persona is what V2 calls the description, and the description is a note.
+  -- Agnai calls the description of V2 persona, and a note of the author description.
   if json_typeof(v_fields #> '{persona,attributes}') = 'object'
     and v_fields -> 'first_mes' is null
     and (v_fields -> 'greeting' is not null or v_fields ->> 'kind' = 'character')

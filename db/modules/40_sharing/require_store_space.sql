@@ -1,8 +1,8 @@
 -- app.require_store_space
 --
 -- Errors      PT503 store_full with Retry-After
--- Why         requests at the same moment do not see each other's bytes: they exceed the limit by
---             their own bytes at most
+-- Why         requests at the same moment do not see each other's bytes, so together they may
+--             exceed the limit, but only by their own bytes
 create or replace function app.require_store_space(bytes bigint)
   returns void
   language plpgsql

@@ -40,7 +40,7 @@ begin
   if json_typeof(share_session.flow) <> 'null' then
     v_flow := app.parse_flow(share_session.flow);
   elsif json_typeof(share_session.session -> 'flow') <> 'null' then
-    -- An opened session has its flow as a field, and can be shared again as it is.
+    -- get_shared_resource returns the flow as a field, so a client can share its answer again.
     v_flow := app.parse_flow(share_session.session -> 'flow');
   end if;
   v_shown_flow := coalesce(v_flow, app.find_live_flow(v_session ->> 'flow_id'));
@@ -59,13 +59,13 @@ begin
     share_session.revoke_token
   );
   if v_link.share_id is not null then
-    -- Parsing the session again was work, too.
+    -- A repeated request also costs the parsing of the session.
     perform app.take_share_rate(octet_length(v_session::text));
     return v_link;
   end if;
 
   if share_session.visibility = 'public' then
-    -- Its flow is in the package only, which no list has.
+    -- The flow does not count: it is in the package only, and no list contains packages.
     perform app.require_public_size(octet_length(v_session::text));
     perform app.require_public_count(1);
   end if;
