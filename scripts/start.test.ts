@@ -196,7 +196,7 @@ describe('npm start', () => {
     )
   })
 
-  test('a start that was killed while it made the database is made up for', async () => {
+  test('a start that was killed while it made the database is made up for', { timeout: 90_000 }, async () => {
     const home = newHome()
     const first = run('scripts/start.ts', home)
     while (!existsSync(join(home, 'postgres/data.new/PG_VERSION'))) await sleep(5)
