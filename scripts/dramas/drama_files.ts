@@ -9,7 +9,7 @@ const fileMs = 60_000
 export type DramaFiles = {
   /** Lists the ids page by page: the names of the folders below the prefix. */
   listIds(): AsyncGenerator<string[]>
-  /** The text of a file; throws a Refusal where it cannot be read and others can. */
+  /** Returns the text of a file. Throws a Refusal if only this file cannot be read. */
   load(id: string): Promise<string>
 }
 
@@ -36,7 +36,7 @@ export function createDramaFiles(store: S3Client, bucket: string, prefix: string
 
   async function load(id: string): Promise<string> {
     return retry('The store', async (isLast) => {
-      // The time is for the whole file, because a store may send it in drops.
+      // The time limits the whole file, because a store may send the file in drops.
       const inTime = AbortSignal.timeout(fileMs)
       try {
         const command = new GetObjectCommand({ Bucket: bucket, Key: `${prefix}${id}/drama.json` })

@@ -14,8 +14,8 @@ const inflaters = {
 }
 
 /**
- * Inflates a file by its `Content-Encoding`, and gzip by its first bytes, too: without a header, and under the header of another
- * encoding. A file that is JSON already passes unchanged, because some stores inflate a file and still send the header.
+ * Inflates a file by its `Content-Encoding`. The first bytes also show gzip, if the header is missing or names another encoding.
+ * A file that is JSON already stays unchanged, because some stores inflate a file and still send the header.
  */
 export async function inflate(file: Buffer, encodings = ''): Promise<Buffer> {
   let bytes = file

@@ -24,7 +24,7 @@ export function mapDrama(externalId: string, source: unknown, ownerId: string): 
   const episodes = top.list('episodes')
   const loose = top.list('scenes')
   const [title, premise] = [top.text('title', 'name'), top.text('premise', 'prompt', 'idea')]
-  // All of it would go to extra, and the next import would skip the drama.
+  // Without this check, every field would go to extra, and the next import would skip the drama.
   if (!title && !premise && characters.length + episodes.length + loose.length === 0) {
     throw new Error(
       'drama.json has no field of a drama: no title or premise that is a text, no characters, episodes or scenes',
@@ -52,7 +52,7 @@ export function mapDrama(externalId: string, source: unknown, ownerId: string): 
 
 type Name = (path: string) => string
 
-/** The name of a part below its parent: its id, or else its place, which looks like no id. */
+/** The name of a part below its parent: its id, or its place in a form that no id has. */
 function nameOf(id: string | undefined, n: number): string {
   return id === undefined ? `#${n + 1}` : id.replace(/[%#/]/g, encodeURIComponent)
 }

@@ -28,7 +28,7 @@ export async function retry<Result>(
     } catch (error) {
       if (error instanceof Refusal || error instanceof Misuse) throw error
       const { message, $metadata } = error as S3ServiceException
-      // It answers, and would answer the same again.
+      // The server answers, and would give the same answer again.
       if ($metadata?.httpStatusCode === 403 && attempt > 1)
         throw new Outage(`${what} refuses: ${message}.`, { cause: error })
       if (isLast) throw new Outage(`${what} does not answer: ${message}`, { cause: error })

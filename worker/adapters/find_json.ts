@@ -1,15 +1,15 @@
-/** How many characters are searched in all: a twentieth of a second for a text full of brackets that never close. */
+/** The effort of one search. A text full of brackets that never close takes a twentieth of a second. */
 const effortMax = 2 ** 22
-/** The effort of one piece, besides its characters: to parse it and to compare it with a schema. */
+/** The effort of one piece, in addition to its characters: parsing the piece and comparing it with a schema. */
 const pieceEffort = 500
 /** How often a value may be encoded as the text of another one. */
 const levelsMax = 3
 
 /**
- * Finds the JSON object or array that `accept` takes in the text of a model, which may stand in a code fence, after an echo of
- * the schema, or before a tail, or may be encoded as a JSON string. Tries the whole text first, then each balanced piece from
- * the left; of two nested pieces the outer one first. Returns what `accept` returned, or undefined if it took no piece. Texts
- * in the value have no U+0000 and no half surrogate pair, which Postgres cannot store.
+ * Finds the JSON object or array in the text of a model. The JSON may be in a code fence, after an echo of the schema, or before
+ * a tail, or may be encoded as a JSON string. Tries the whole text first, then each balanced piece from the left; of two nested
+ * pieces, the outer one first. Returns what `accept` returns for the first piece that it does not refuse with undefined; or
+ * undefined. Texts in the value have no U+0000 and no half surrogate pair, because Postgres cannot store these.
  */
 export function findJson<Value>(
   text: string,

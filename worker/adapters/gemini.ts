@@ -167,7 +167,7 @@ export function createGemini(config: GeminiConfig): Gemini {
     return url.origin === officialOrigin ? new URL(`${root}${url.pathname}${url.search}`) : url
   }
 
-  /** Reads the body without the key: of an answer all of it or none, of a refusal the beginning. */
+  /** Reads the body and removes the key. An answer that is too large throws; of a refusal, only the beginning is read. */
   async function readText(response: Response): Promise<string> {
     const bytes = response.ok
       ? await readBody(response, answerMaxBytes, () => unreadable(`it has more than ${answerMaxBytes / 2 ** 20} MiB`))
@@ -231,7 +231,7 @@ export function createGemini(config: GeminiConfig): Gemini {
       return { ...(await lookForFirst(drawn, /^image\/(png|jpeg|webp)$/)), usage }
     },
 
-    // Without the SDK, which starts videos on Google's enterprise platform only, although it polls them here.
+    // Without the SDK, because it starts videos only on Google's enterprise platform.
     async startVideo({ model, prompt, image, signal }) {
       const start = async (abortSignal: AbortSignal) => {
         const first = image && { bytesBase64Encoded: image.bytes.toString('base64'), mimeType: image.mimeType }
@@ -242,7 +242,7 @@ export function createGemini(config: GeminiConfig): Gemini {
       return callGemini(signal, start, model)
     },
 
-    // Without the SDK, which reads a video from one of several places only. A video that is overlooked is bought again.
+    // Without the SDK, because it reads a video from only one of several places. An overlooked video would be bought again.
     pollVideo: ({ operation, signal }) =>
       callGemini(signal, async (abortSignal) => {
         const found = readOperation(await askFor(operation, { signal: abortSignal }).catch(notLost))
@@ -362,7 +362,7 @@ function readUrl(text: string, base?: URL): URL {
 
 const toPart = ({ bytes, mimeType }: Picture) => ({ inlineData: { mimeType, data: bytes.toString('base64') } })
 
-/** Reads a body up to a size. A larger one throws `tooLarge()`; without `tooLarge` it is cut. */
+/** Reads a body up to a size. For a larger body, throws `tooLarge()`, or without `tooLarge` returns the beginning. */
 async function readBody(response: Response, maxBytes: number, tooLarge?: () => StepError): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let bytes = 0

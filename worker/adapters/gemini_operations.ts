@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { StepError } from '../outcomes/outcome.ts'
 import { check, ended, unreadable } from './gemini_answers.ts'
 
-// Interprets the operations that make videos. Everything that cannot be read as a failure keeps the operation, because
-// another one costs as much again.
+// Interprets the operations that make videos. Only a clear failure ends an operation, because another operation costs as much
+// again.
 
 const text = z.string().min(1).optional().catch(undefined)
 /** A number, also as a text. Not z.coerce, which throws for an object with a field `valueOf`. */

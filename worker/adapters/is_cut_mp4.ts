@@ -1,6 +1,6 @@
 /**
- * Whether the last box of an MP4 reaches beyond its end, because a connection ended early. A server that announces a wrong
- * length, or none, hides this. Bytes that are no boxes are not judged.
+ * Whether an MP4 lacks its end, because a connection ended early: its last box has fewer bytes than the box says. The length
+ * of the answer does not show this if the server sends a wrong length or none. Bytes that are not boxes count as complete.
  */
 export function isCutMp4(bytes: Buffer): boolean {
   let at = 0

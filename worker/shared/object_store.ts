@@ -113,12 +113,12 @@ export class StoreError extends Error {
 const answerMaxBytes = 8_388_608
 const byteOrderMark = Buffer.from('\uFEFF')
 
-/** Attempts at a store that fails for a moment. A busy store is asked until the time is over. */
+/** Attempts at a store that fails for a moment. Attempts at a busy store continue until the time is over. */
 const attemptsMax = 4
 const firstPauseMs = 200
 const pauseMaxMs = 5000
 
-/** The region that every server must accept for the question where a bucket is. */
+/** Every server accepts this region in a request for the region of a bucket. */
 const firstRegion = 'us-east-1'
 
 /**
@@ -139,11 +139,11 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
       responseChecksumValidation: 'WHEN_REQUIRED',
       // Otherwise the SDK writes its warnings to stderr.
       logger: { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore },
-      // The attempts are made here, because only here is known what an error means.
+      // This file repeats calls, not the SDK, because only `store_fault.ts` knows what an error means.
       maxAttempts: 1,
       requestHandler: {
         connectionTimeout: Math.min(timeoutMs, 5000),
-        // The clock of the call ends it.
+        // The clock of the call ends a slow request.
         socketTimeout: 0,
         httpAgent: agent,
         httpsAgent: agent,
@@ -166,7 +166,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
       if (response.body && !isObject) response.body = readable(response.body)
       return output
     },
-    // Closest to the wire, before anything reads the answer.
+    // Runs before the SDK reads anything of the answer.
     { step: 'deserialize', priority: 'low' },
   )
 
@@ -184,7 +184,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
         try {
           return await untilAbort(clock.signal, (inTime) => call(inTime, clock))
         } catch (error) {
-          // The reason of the clock says more than what an aborted call throws.
+          // Throws the reason of the clock, because the error of an aborted call says less.
           const cause = clock.signal.aborted ? clock.signal.reason : error
           const fault = readStoreFault(cause, { ...description, hasAcl })
           isUncertain ||= fault.isUncertain
@@ -314,7 +314,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
   }
 }
 
-/** Doubles the pause with each attempt, and leaves up to a half of it to chance, so that callers do not return together. */
+/** Doubles the pause with each attempt. Up to a half of a pause is random, so that callers do not return together. */
 function pauseAfter(attempt: number): number {
   return Math.min(firstPauseMs * 2 ** (attempt - 1), pauseMaxMs) * (0.5 + Math.random() / 2)
 }

@@ -31,7 +31,7 @@ export class BrokenOffError extends Error {}
 /** The answer does not come from an object store. */
 export class ForeignAnswerError extends Error {}
 
-/** Codes by which S3 servers refuse a request because they are busy. They have not begun it. */
+/** Codes by which busy S3 servers refuse a request before they begin it. */
 const busyCodes = new Set([
   'SlowDown',
   'SlowDownRead',
@@ -53,8 +53,8 @@ const busyCodes = new Set([
 ])
 
 /**
- * Codes by which S3 servers refuse a request that they did not receive well, or that met another one. At
- * RequestTimeTooSkewed the SDK corrects its clock for the next attempt.
+ * Codes by which S3 servers refuse a request that arrived damaged or conflicts with another request. After
+ * RequestTimeTooSkewed, the SDK corrects its clock for the next attempt.
  */
 const passingCodes = new Set([
   'RequestTimeout',
@@ -79,7 +79,7 @@ const refusalCodes = new Set([
   'XMinioStorageFull',
 ])
 
-/** These statuses of 5xx mean that nothing was done, also from a proxy: not implemented, and an unknown version of HTTP. */
+/** With these statuses of 5xx nothing was done, even if a proxy sends them: not implemented, unknown version of HTTP. */
 const certainStatuses = new Set([501, 505])
 
 /** No connection was made, so nothing was done. */
@@ -151,7 +151,7 @@ function judge(error: unknown): Pick<StoreFault, 'advice' | 'isUncertain'> {
   if (status >= 500 && !refusalCodes.has(name) && !certainStatuses.has(status)) {
     return { advice: 'repeat', isUncertain: true }
   }
-  // An answer of 2xx that the SDK cannot read does not tell what was done. A busy store may send half of a listing.
+  // After an answer of 2xx that the SDK cannot read, the effect is unknown. A busy store may send half of a listing.
   if (status < 300) return { advice: 'repeat', isUncertain: true }
   return { advice: 'stop', isUncertain: false }
 }

@@ -123,7 +123,7 @@ comment on function app.settle_steps(bigint[], bigint[], bigint[]) is
 $$Queues or completes every step that waited only for these steps.
 
 settled_ids: steps that are settled: their dependents and parents wait for one step less.
-opened_ids: steps whose own work is done: their children wait for one thing less. emptied_ids: steps
-that are complete, because they have no open children.
+opened_ids: steps whose own work is done, so their children no longer wait for this work.
+emptied_ids: steps that are complete, because they have no open children.
 Returns queued_ids: steps that were queued; the caller wakes their lanes. ended_ids: roots whose run
 completed; the caller passes them to app.run_callbacks.$$;

@@ -25,8 +25,7 @@ end
 $$;
 
 comment on function app.wake_step(bigint) is
-$$Makes a queued step that is due later due now. Returns false if the step is not queued, or is due
-already.
+$$Makes a queued step due now. Returns false if the step is not queued, or is due already.
 
-A step that rescheduled itself uses it to wait for an event: it reschedules to a deadline, and the
-product wakes the step when the event comes. The caller locks the run first.$$;
+Lets a step wait for an event: the step reschedules itself to a deadline, and the product calls this
+function when the event happens. The caller must hold the run.$$;
