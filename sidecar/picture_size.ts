@@ -72,8 +72,8 @@ function countWebp(head: Buffer): number | null {
 }
 
 /**
- * Reads all properties `ispe` (image spatial extents): of the picture, of its tiles and its thumbnail. They stand near the
- * beginning, or in a box `meta` behind other boxes.
+ * Reads all properties `ispe` (image spatial extents): of the picture, of its tiles and its thumbnail. These properties
+ * are near the beginning, or in a box `meta` after other boxes.
  */
 async function countAvif(file: Picture): Promise<number | null> {
   const most = readExtents(await file.read(0, 262_144))

@@ -6,7 +6,7 @@ export async function readPictureType(head: Buffer): Promise<string> {
   const brands = readBrands(head)
   if (brands.some((brand) => brand === 'avif' || brand === 'avis')) return 'image/avif'
   const type = (await fileTypeFromBuffer(head))?.mime ?? ''
-  // file-type knows four of the eight brands of HEIC, and takes the others for videos.
+  // file-type knows four of the eight brands of HEIC, and identifies the others as videos.
   return brands.some((brand) => /^he[iv][cxms]$/.test(brand)) && !type.startsWith('image/') ? 'image/heic' : type
 }
 

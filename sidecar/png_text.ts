@@ -4,9 +4,9 @@ const texts = new Set([0x74455874, 0x7a545874, 0x69545874]) // tEXt, zTXt, iTXt
 
 /**
  * Passes a PNG on without its text chunks, in which programs hide a whole character card, and without bytes after its end.
- * All other chunks are unchanged. At a chunk that no decoder can read, the picture ends: the rest could hide a card.
+ * All other chunks are unchanged. The result ends before a chunk that no decoder can read, because the rest could hide a card.
  *
- * `size` is the length of the file, which tells a chunk that claims more bytes than there are.
+ * `size` is the length of the file. A chunk must not claim more bytes than the file has.
  */
 export async function* withoutText(
   source: AsyncIterable<Buffer>,
@@ -16,7 +16,7 @@ export async function* withoutText(
   // The signature passes like a chunk.
   let chunk = { left: 8, isKept: true, isLast: false }
   let isOver = false
-  /** Where in the file the bytes that are read now begin. */
+  /** The position of `data` in the file. */
   let position = 0
   for await (const bytes of source) {
     if (isOver) continue
@@ -56,7 +56,7 @@ export async function* withoutText(
   if (pending.length > 0) yield pending
 }
 
-/** Whether a chunk has no valid length or type, or has fewer bytes than it claims, unless it is half of the picture itself. */
+/** Whether a chunk has no valid length or type, or fewer bytes than it claims. A chunk of the picture itself may be cut off. */
 function isBroken(type: number, length: number, left: number): boolean {
   if (length > 0x8000_000b || (length > left && !pictures.has(type))) return true
   for (let shift = 0; shift < 32; shift += 8) {

@@ -39,8 +39,8 @@ begin
     is_known := true;
     return;
   end if;
-  -- The insert would wait for a worker that changes the task of this id, and the worker for the
-  -- user's row of task_owners.
+  -- Without this check, the insert would wait for a worker that changes the task with this id, and
+  -- this worker could wait for the user's row of task_owners.
   if exists (select from public.tasks as t where t.id = task.id) then
     perform app.fail(
       409, 'task_exists', 'A task with this id exists.', 'Leave out id, or send a new id.'

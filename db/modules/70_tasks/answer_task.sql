@@ -7,8 +7,9 @@
 -- Idempotent  the same answer to the same question: returns the task as it is now
 -- Locks       as app.lock_task; then the rows that app.wake_step locks; then the caller's row of
 --             rate_limits
--- Why         jsonb prints a short number such as 1e131071 in full, so a small answer of many such
---             numbers could have a gigabyte. jsonb also adds spaces, which at most double the size
+-- Why         jsonb writes a short number such as 1e131071 in full, so an answer of many such
+--             numbers could grow to a gigabyte. jsonb also adds spaces, which at most double the
+--             size, so the second limit is twice the first
 create or replace function app.answer_task(id uuid, tick integer, answer json)
   returns public.tasks
   language plpgsql
@@ -49,7 +50,7 @@ begin
     perform app.fail(
       413,
       'answer_too_large',
-      'The answer is larger than 64 KiB with its numbers written out.',
+      'The answer is larger than 128 KiB with its numbers written out.',
       'Send a shorter answer.'
     );
   end if;

@@ -4,8 +4,8 @@
 -- Errors      PT404 owner_not_found
 -- Locks       the user, for key share; then the user's row of task_owners. A caller that locks runs
 --             locks the user before the runs
--- Why         the update reads the clock after it has locked the row: a transaction that began
---             before midnight must not forget what others have counted since
+-- Why         the update reads the clock after it has locked the row, because a transaction that
+--             began before midnight must not reset the count of the new day
 create or replace function app.lock_task_owner(user_id uuid, tasks integer default 0)
   returns integer
   language plpgsql

@@ -1,5 +1,5 @@
--- Tasks, runs and steps as the engine leaves them, without the engine. For a session with
--- session_replication_role = replica, where no trigger fires.
+-- Inserts tasks, runs and steps in the form that the engine stores. Call these functions in a
+-- session with session_replication_role = replica, in which no trigger fires.
 
 -- Inserts finished tasks with their runs, steps and states, which ended 100 days ago.
 create function public.bench_insert_finished(tasks integer, user_ids uuid[])

@@ -1,8 +1,8 @@
--- The two sides of a list: as a signed-in user under RLS, and the same index scan without RLS. A
--- page is the list as PostgREST reads it, which makes its JSON in the same statement. A scan reads
--- the rows only. All run in a loop inside Postgres with a kept plan, because a round trip takes
--- longer than the list, and PostgREST keeps the plans of its statements, too. The side without RLS
--- must scan the index, whatever the statistics say.
+-- The two sides of a list: as a signed-in user under RLS, and the same index scan without RLS. The
+-- functions bench_page_… read the list as PostgREST does, with JSON in the same statement. The
+-- functions bench_scan_… read only the rows. Each function loops inside Postgres, because a round
+-- trip takes longer than the list. Each function keeps its plan, because PostgREST keeps plans, too.
+-- The side without RLS must scan the index, whatever the statistics say.
 create function public.bench_page_own(times integer)
   returns void
   language plpgsql
@@ -107,7 +107,8 @@ begin
 end
 $$;
 
--- Inserts finished tasks from_n to to_n, in turn of the users: each user's tasks are far apart.
+-- Inserts finished tasks with the numbers from_n to to_n. The users alternate, so the tasks of one
+-- user are far apart.
 create function public.bench_insert_tasks(from_n integer, to_n integer, user_ids uuid[])
   returns void
   language sql

@@ -76,7 +76,7 @@ export async function measureWaiting(stage: TasksStage, burst: number): Promise<
 /** Submits the tasks, 20 requests at a time, and returns how many. */
 async function submit(url: string, all: User[], tasks: number): Promise<number> {
   const perUser = Math.ceil(tasks / all.length / together)
-  // From the end to the start.
+  // The clients take requests from the end of the list.
   const requests = Array.from({ length: perUser }, (_, wave) => shuffle(all, wave + 1)).flat()
   const body = JSON.stringify(Array.from({ length: together }, (_, n) => ({ mandate: `Plan garden ${n} in 1 tick.` })))
   const sent = requests.length * together
@@ -86,7 +86,7 @@ async function submit(url: string, all: User[], tasks: number): Promise<number> 
         const headers = { ...user.headers, 'content-type': 'application/json', prefer: 'return=minimal' }
         const response = await fetch(`${url}/tasks`, { method: 'POST', headers, body })
         const text = await response.text()
-        // A request that comes while others of its user run: the client repeats it, as the answer says.
+        // Too many requests of the user run at this moment, so the client repeats the request later.
         if (response.status === 429) {
           await sleep(200)
           requests.push(user)
