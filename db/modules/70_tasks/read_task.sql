@@ -17,7 +17,7 @@ create or replace function worker.read_task(step_id bigint, fence bigint)
   set enable_mergejoin = off
 as $$
 begin
-  return app.describe_claimed_task(read_task.step_id, read_task.fence, false);
+  return app.begin_turn(read_task.step_id, read_task.fence, false);
 end
 $$;
 

@@ -18,7 +18,7 @@ create or replace function worker.start_task(step_id bigint, fence bigint)
   set enable_mergejoin = off
 as $$
 begin
-  return app.describe_claimed_task(start_task.step_id, start_task.fence, true);
+  return app.begin_turn(start_task.step_id, start_task.fence, true);
 end
 $$;
 

@@ -21,18 +21,3 @@ export const notesMaxBytes = 128 * 1024
 export const recentMaxBytes = 32 * 1024
 /** If no summary succeeds, the oldest notes above this size, in bytes of JSON, are removed. */
 export const keptMaxBytes = 600 * 1024
-
-/** The bytes of texts in a JSON array, as Postgres writes it. */
-export function countBytes(texts: string[]): number {
-  return texts.reduce((sum, text) => sum + Buffer.byteLength(JSON.stringify(text)) + 2, 0)
-}
-
-/** Returns the last of these texts: as many as fit into the size. */
-export function keepNewest(texts: string[], maxBytes: number): string[] {
-  let bytes = 0
-  const oldest = texts.findLastIndex((text) => {
-    bytes += countBytes([text])
-    return bytes > maxBytes
-  })
-  return texts.slice(oldest + 1)
-}

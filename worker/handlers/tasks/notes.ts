@@ -1,7 +1,7 @@
 import { StepError } from '../../steps/define_handler.ts'
 import { clip } from '../clip.ts'
 import type { AgentTaskContext } from './deps.ts'
-import { answerMax, countBytes, keepNewest, keptMaxBytes, notesMaxBytes, recentMaxBytes, summaryMax } from './limits.ts'
+import { answerMax, keptMaxBytes, notesMaxBytes, recentMaxBytes, summaryMax } from './limits.ts'
 import type { Prompts } from './prompts.ts'
 import { type OpenTask, summaryAnswer, type TaskUsage } from './task_documents.ts'
 import { addUsage } from './usage.ts'
@@ -45,4 +45,19 @@ export async function fitNotes(
     logger.warn({ reason, notes: notes.length }, 'Notes were not summarised')
     return { notes: keepNewest(notes, keptMaxBytes), usage: spent }
   }
+}
+
+/** The bytes of texts in a JSON array, as Postgres writes it. */
+function countBytes(texts: string[]): number {
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(JSON.stringify(text)) + 2, 0)
+}
+
+/** Returns the last of these texts: as many as fit into the size. */
+function keepNewest(texts: string[], maxBytes: number): string[] {
+  let bytes = 0
+  const oldest = texts.findLastIndex((text) => {
+    bytes += countBytes([text])
+    return bytes > maxBytes
+  })
+  return texts.slice(oldest + 1)
 }

@@ -1,11 +1,11 @@
--- app.describe_claimed_task
+-- app.begin_turn
 --
 -- Writes      tasks.status, task_states.is_closed
 -- Errors      PT409 step_lost
 -- Locks       the task, only if the call changes the status or closes the question. The function
 --             then reads everything again, because another transaction may have changed the task
 --             or the step while this one waited for the lock
-create or replace function app.describe_claimed_task(step_id bigint, fence bigint, starts boolean)
+create or replace function app.begin_turn(step_id bigint, fence bigint, starts boolean)
   returns jsonb
   language plpgsql
   volatile
@@ -23,7 +23,7 @@ begin
     if v_must_start or v_must_close then
       perform
       from public.tasks as t
-      where t.run_id = describe_claimed_task.step_id
+      where t.run_id = begin_turn.step_id
       for no key update;
       v_is_locked := true;
     end if;
@@ -31,8 +31,8 @@ begin
     from app.job_queue as q
     -- Index lookup even on an empty table: ADR 16.
     join public.tasks as t on t.run_id = any (array[q.job_id])
-    where q.job_id = describe_claimed_task.step_id
-      and q.fence = describe_claimed_task.fence
+    where q.job_id = begin_turn.step_id
+      and q.fence = begin_turn.fence
       and q.worker_id is not null;
     if not found then
       perform app.fail(
@@ -45,7 +45,7 @@ begin
     select s.question, s.answer, s.deadline, s.is_closed into v_asked
     from app.task_states as s
     where s.task_id = v_task.id;
-    v_must_start := describe_claimed_task.starts and v_task.status = 'accepted';
+    v_must_start := begin_turn.starts and v_task.status = 'accepted';
     v_must_close := v_asked.answer is null
       and not v_asked.is_closed
       and coalesce(v_asked.deadline <= app.clock(), false);
@@ -72,7 +72,7 @@ begin
     'max_ticks', v_task.max_ticks,
     'tick', coalesce(v_task.tick, 0),
     'state', case
-      when describe_claimed_task.starts
+      when begin_turn.starts
         then (select s.state from app.task_states as s where s.task_id = v_task.id)
     end,
     'question', v_asked.question,
@@ -87,8 +87,9 @@ begin
 end
 $$;
 
-comment on function app.describe_claimed_task(bigint, bigint, boolean) is
-$$Returns the task of a claimed step, for worker.start_task and worker.read_task.
+comment on function app.begin_turn(bigint, bigint, boolean) is
+$$Begins a turn of a claimed step, for worker.start_task and worker.read_task: returns the task, and
+closes its question if the deadline has passed.
 
 starts: whether an accepted task becomes started, and whether the state is returned.
 409 step_lost.$$;
