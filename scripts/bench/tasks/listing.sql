@@ -1,8 +1,8 @@
 -- The two sides of a list: as a signed-in user under RLS, and the same index scan without RLS. The
 -- functions bench_page_… read the list as PostgREST does, with JSON in the same statement. The
 -- functions bench_scan_… read only the rows. Each function loops inside Postgres, because a round
--- trip takes longer than the list. Each function keeps its plan, because PostgREST also keeps plans.
--- The side without RLS must scan the index, whatever the statistics say.
+-- trip takes longer than the list. Each function keeps its plan, because PostgREST keeps plans. The
+-- side without RLS must scan the index, whatever the statistics say.
 create function public.bench_page_own(times integer)
   returns void
   language plpgsql
