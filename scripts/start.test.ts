@@ -239,7 +239,9 @@ describe('npm start', () => {
   test('a home that cannot be made is one sentence', async () => {
     const attempt = run('scripts/start.ts', '/etc/passwd/home')
     expect(await ended(attempt.child)).toBe(1)
-    expect(attempt.output()).toMatch(/^The home \/etc\/passwd\/home cannot be used: .*\.\n$/)
+    expect(attempt.output()).toMatch(
+      /^The home \/etc\/passwd\/home cannot be used: .*\. Choose another PLINTH_HOME\.\n$/,
+    )
   })
 })
 

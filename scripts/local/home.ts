@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import { isClaimed, StartError } from './process.ts'
+import { isClaimed, unusableHome } from './process.ts'
 
 /** Secrets of a local stack: generated at its first start, stored in `secrets.json` of its home, readable by the owner only. */
 export type Secrets = {
@@ -61,7 +61,7 @@ export function openHome(home: string): Secrets {
     chmodSync(path, 0o600)
     return JSON.parse(readFileSync(path, 'utf8')) as Secrets
   } catch (cause) {
-    throw new StartError(`The home ${home} cannot be used: ${(cause as Error).message}.`, { cause })
+    throw unusableHome(home, cause)
   }
 }
 

@@ -106,6 +106,12 @@ export async function stopStale(home: string): Promise<string[]> {
   return stopped
 }
 
+/** Returns the error for a home in which nothing can be written. */
+export function unusableHome(home: string, cause: unknown): StartError {
+  const { message } = cause as Error
+  return new StartError(`The home ${home} cannot be used: ${message}. Choose another PLINTH_HOME.`, { cause })
+}
+
 /** Claims the home for this process; fails if another live process holds it. */
 export function claimHome(home: string): void {
   const path = join(home, 'run', 'stack.json')
@@ -116,7 +122,7 @@ export function claimHome(home: string): void {
     writeFileSync(path, claim, { flag: 'wx' })
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') {
-      throw new StartError(`The home ${home} cannot be used: ${(cause as Error).message}.`, { cause })
+      throw unusableHome(home, cause)
     }
     const pid = readRecord(path)?.pid
     throw new StartError(`Plinth is already running in ${home} (pid ${pid}): stop it, or choose another PLINTH_HOME.`)
