@@ -5,17 +5,13 @@
 --             it for each row. A worker that waits for one of these locks hands in no results, also
 --             not those of other users
 create or replace function gate.limit_write_time()
-  returns void
-  language plpgsql
+  returns text
+  language sql
   volatile
-  set search_path = ''
-as $$
-begin
-  if current_setting('statement_timeout')::interval not between '1 ms' and '2 s' then
-    perform set_config('statement_timeout', '2s', true);
-  end if;
-end
-$$;
+return case
+  when current_setting('statement_timeout')::interval not between '1 ms' and '2 s'
+  then set_config('statement_timeout', '2s', true)
+end;
 
 comment on function gate.limit_write_time() is
   'Ends the current request after two seconds: a PATCH, PUT or DELETE of a user.';
