@@ -17,12 +17,12 @@ declare
   -- SillyTavern exports and others copy into cards, and the lorebooks of RisuAI (insertorder),
   -- Agnai (keywords), NovelAI (text) and Backyard (value).
   v_names jsonb := case parse_card_parts.kind
-    when 'book' then '{
+    when 'book' then jsonb '{
       "scanDepth": [1, "scan_depth"],
       "tokenBudget": [1, "token_budget"],
       "recursiveScanning": [1, "recursive_scanning"]
     }'
-    when 'entry' then '{
+    when 'entry' then jsonb '{
       "key": [1, "keys"],
       "keywords": [2, "keys"],
       "keysecondary": [1, "secondary_keys"],
@@ -40,7 +40,7 @@ declare
       "alwaysActive": [1, "constant"],
       "forceActivation": [2, "constant"]
     }'
-    else '{}'
+    else jsonb '{}'
   end;
   -- Most books have only names of V2, and each name once. Their fields need no sort.
   v_is_plain boolean := coalesce(

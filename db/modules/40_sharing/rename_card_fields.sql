@@ -12,7 +12,7 @@ as $$
 declare
   v_fields json := rename_card_fields.fields;
   -- Names of fields in other formats, each with its rank and the field of V2.
-  v_names jsonb := '{
+  v_names jsonb := jsonb '{
     "char_name": [1, "name"],
     "aiDisplayName": [2, "name"],
     "aiName": [3, "name"],

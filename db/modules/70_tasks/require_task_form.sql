@@ -10,13 +10,12 @@ create or replace function app.require_task_form(mandate text, max_ticks integer
   set search_path = ''
 as $$
 declare
-  v_mandate app.task_mandate;
-  v_max_ticks app.task_max_ticks;
   v_constraint text;
 begin
   begin
-    v_mandate := require_task_form.mandate;
-    v_max_ticks := require_task_form.max_ticks;
+    perform
+      require_task_form.mandate::app.task_mandate,
+      require_task_form.max_ticks::app.task_max_ticks;
   exception
     when check_violation then
       get stacked diagnostics v_constraint = constraint_name;
