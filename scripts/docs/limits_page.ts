@@ -80,7 +80,7 @@ const fixed: { what: string; value: string; per: string; beyond: string; proof: 
     value: '2 s',
     per: 'request',
     beyond: '57014: the statement ends',
-    proof: ['gate.limit_write_time', "'2s'"],
+    proof: ['gate.shorten_write_time', "'2s'"],
   },
   {
     what: 'anonymous GET and HEAD requests that run at the same time',

@@ -87,7 +87,7 @@ begin
   elsif admit_caller.role = 'anon' and v_method in ('GET', 'HEAD') then
     perform app.limit_read_time();
   elsif admit_caller.role = 'authenticated' and v_method in ('PATCH', 'PUT', 'DELETE') then
-    perform gate.limit_write_time();
+    perform gate.shorten_write_time();
   end if;
 end
 $$;

@@ -69,7 +69,7 @@ begin
     set_config('response.headers', '[{"Cache-Control": "private, no-store"}]', true),
     set_config('role', 'authenticated', true);
   if v_method in ('PATCH', 'PUT', 'DELETE') then
-    perform gate.limit_write_time();
+    perform gate.shorten_write_time();
   end if;
 end
 $$;
