@@ -333,15 +333,19 @@ describe('passwords and the URL of shares', () => {
     await expect.poll(() => tryLogin(url, 'sidecar', 'new')).toEqual({ is: 'accepted' })
   })
 
-  test('SHARE_BASE_URL is stored, stays without the variable, and is refused with a final slash', async () => {
+  test('SHARE_BASE_URL is stored, stays without the variable, and is refused where a link could not end with an id', async () => {
     const read = () =>
       asAdmin(npm, 'plinth', async (admin) => (await admin.query('select share_base_url from app.settings')).rows[0])
     const env = { SHARE_BASE_URL: 'https://example.com/shares' }
     expect((await command(npm, env)).stdout).toBe('Set the URL of shares to https://example.com/shares\n')
     expect(await command(npm, env)).toEqual({ stdout: 'Nothing to do.\n', stderr: '' })
-    expect((await command(npm, { SHARE_BASE_URL: 'https://example.com/' })).stderr).toBe(
-      'SHARE_BASE_URL is not an http(s) URL without a final slash. Write it like https://example.com.\n',
-    )
+    const long = `https://example.com/${'a'.repeat(481)}`
+    for (const refused of ['https://example.com/', 'https://example.com/?id=', 'https://example.com/#share', long]) {
+      expect((await command(npm, { SHARE_BASE_URL: refused })).stderr).toBe(
+        'SHARE_BASE_URL is not an http(s) URL of at most 500 bytes without a query and a final slash. ' +
+          'Write it like https://example.com.\n',
+      )
+    }
     await command(npm, { SHARE_BASE_URL: '' })
     expect(await read()).toEqual({ share_base_url: 'https://example.com/shares' })
   })
