@@ -253,7 +253,7 @@ function isUuid(value: string | undefined): value is string {
 }
 
 /** A UUID of version 5 in our namespace. */
-export function uuidOf(name: string): string {
+function uuidOf(name: string): string {
   const namespace = Buffer.from('6f1d9c5a7b3e4c0f9a2d8e5b1c7f4a60', 'hex')
   const bytes = createHash('sha1').update(namespace).update(name).digest().subarray(0, 16)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)

@@ -229,7 +229,7 @@ const pacificTime = new Intl.DateTimeFormat('en-US', {
  * Returns how long to rest when the quota of a day is spent: until that day ends. In the first minutes of a day the quota of
  * the day before may still count, because clocks differ. A rest until the next midnight would then lose a whole day.
  */
-export function findRestInMs(nowMs: number): number {
+function findRestInMs(nowMs: number): number {
   return sinceMidnight(nowMs) < dayBeginsMs ? dayBeginsMs : findDayEndInMs(nowMs)
 }
 

@@ -38,7 +38,6 @@ const setting = z.object({
   style: z.string(),
   template_version,
 })
-export type Setting = z.output<typeof setting>
 
 const episode = z.object({ id, title: text('episode.title'), summary: text('episode.summary') })
 const character = z.object({

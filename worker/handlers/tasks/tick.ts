@@ -7,7 +7,7 @@ import { type OpenTask, type Question, type TaskState, type TickAnswer, tickAnsw
 import { addUsage } from './usage.ts'
 
 /** A finished tick, before its notes are fitted into the state. */
-export type Ticked = TaskState & { isDone: boolean }
+type Ticked = TaskState & { isDone: boolean }
 
 /** Buys one tick of a task from Gemini. `before` is the state after the last tick; its notes include the user's answer. */
 export async function buyTick(
@@ -59,7 +59,7 @@ function readNotes(notes: string[]): string[] {
 }
 
 /** Turns Gemini's question into a question with the JSON Schema of its answer; null if it has no text. */
-export function readQuestion(question: TickAnswer['question']): Question | null {
+function readQuestion(question: TickAnswer['question']): Question | null {
   const text = clip(question?.text ?? '', questionMax).trim()
   if (!question || text === '') return null
   if (question.kind === 'number' || question.kind === 'boolean') return { text, schema: { type: question.kind } }
