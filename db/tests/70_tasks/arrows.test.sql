@@ -1,4 +1,5 @@
--- A task has the transitions of docs/states.md, and no others, whoever writes.
+-- A task makes only the transitions of docs/states.md. A trigger refuses every other transition,
+-- also to postgres.
 begin;
 select plan(3);
 create temporary table states as
