@@ -29,10 +29,11 @@ test('only the database, the bucket and the CDN have to be named', () => {
 })
 
 test('JWT_SECRET is a long secret or a JWKS', () => {
-  const jwks = '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}'
+  const jwks = `{"keys": [{"kty": "oct", "k": "${'a'.repeat(43)}"}]}`
   for (const JWT_SECRET of ['x'.repeat(32), jwks])
     expect(parseConfig({ ...needed, JWT_SECRET })).toMatchObject({ JWT_SECRET })
-  for (const JWT_SECRET of ['x'.repeat(31), '{"keys": 1}', '{'])
+  const short = JSON.stringify({ keys: [{ kty: 'oct', k: 'c2hvcnQ' }] })
+  for (const JWT_SECRET of ['x'.repeat(31), '{"keys": 1}', '{', short])
     expect(() => parseConfig({ ...needed, JWT_SECRET }), JWT_SECRET).toThrow('JWT_SECRET: must be a secret')
 })
 

@@ -24,7 +24,10 @@ const schema = z.object({
   /** For the whole file. At the slowest allowed pace, 20 MB need 21 minutes. */
   SIDECAR_UPLOAD_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 3600').min(1).max(3600).default(1800),
   /** Verifies the tokens of uploads: as PostgREST has it, a secret or a JWKS. Without it every token is refused. */
-  JWT_SECRET: z.string().refine(isJwtSecret, 'must be a secret of 32 characters or more, or a JWKS').optional(),
+  JWT_SECRET: z
+    .string()
+    .refine(isJwtSecret, 'must be a secret of 32 characters or more, or a JWKS whose secrets have 32 bytes or more')
+    .optional(),
   ...assetsVariables,
   ...spacesVariables,
   LOG_LEVEL: logLevel,

@@ -1,6 +1,15 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
+import {
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  errors,
+  type JSONWebKeySet,
+  type JWK,
+  type JWTPayload,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from 'jose'
 import type { Db } from '../worker/shared/db.ts'
 import { refusal, refusalOf } from './problem.ts'
 
@@ -53,12 +62,48 @@ export function checkCredentials({ db, jwtSecret }: { db: Db; jwtSecret: string 
 
 function createVerifier(jwtSecret: string): (token: string) => Promise<JWTPayload> {
   const jwks = parseJwks(jwtSecret)
-  if (jwks === undefined) {
-    const secret = new TextEncoder().encode(jwtSecret)
-    return async (token) => (await jwtVerify(token, secret, { ...required, algorithms: ['HS256'] })).payload
+  const isShared = ({ kty }: JWK) => kty === 'oct'
+  const secrets = jwks
+    ? jwks.keys.filter(isShared).map(({ k = '', kid }) => ({ secret: Buffer.from(k, 'base64url'), kid }))
+    : [{ secret: new TextEncoder().encode(jwtSecret), kid: undefined }]
+  const publicKeys = createLocalJWKSet({ keys: jwks?.keys.filter((key) => !isShared(key)) ?? [] })
+
+  return async (token) => {
+    const { alg = '', kid } = readHeader(token)
+    // Shared secrets are for HMAC alone and public keys never, so no public key can serve as a secret.
+    if (alg.startsWith('HS')) {
+      const named = secrets.filter((key) => kid === undefined || key.kid === undefined || key.kid === kid)
+      const options = { ...required, algorithms: ['HS256'] }
+      return verifyWithOne(named, async ({ secret }) => (await jwtVerify(token, secret, options)).payload)
+    }
+    try {
+      return (await jwtVerify(token, publicKeys, required)).payload
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+      const matching = await Array.fromAsync(error)
+      return verifyWithOne(matching, async (key) => (await jwtVerify(token, key, required)).payload)
+    }
   }
-  const keys = createLocalJWKSet(jwks)
-  return async (token) => (await jwtVerify(token, keys, required)).payload
+}
+
+function readHeader(token: string): ProtectedHeaderParameters {
+  try {
+    return decodeProtectedHeader(token)
+  } catch (cause) {
+    throw new errors.JWTInvalid('The token is malformed.', { cause })
+  }
+}
+
+/** Returns the claims if one of the keys made the signature. */
+async function verifyWithOne<Key>(keys: Key[], verify: (key: Key) => Promise<JWTPayload>): Promise<JWTPayload> {
+  for (const key of keys) {
+    try {
+      return await verify(key)
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed()
 }
 
 /** Returns the JWKS if the text is one; undefined if the text is a secret. */
@@ -73,8 +118,13 @@ export function isJwtSecret(text: string): boolean {
     const jwks = parseJwks(text)
     if (jwks === undefined) return text.length >= 32
     createLocalJWKSet(jwks)
-    return true
+    return jwks.keys.every(({ kty, k }) => kty !== 'oct' || isLongSecret(k))
   } catch {
     return false
   }
+}
+
+/** Whether the secret of a JWKS has the 32 bytes that HS256 and PostgREST need. */
+function isLongSecret(k: unknown): boolean {
+  return typeof k === 'string' && Buffer.from(k, 'base64url').length >= 32
 }

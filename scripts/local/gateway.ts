@@ -20,6 +20,9 @@ export type GatewayOptions = {
   port: number
   postgrestPort: number
   sidecarPort: number
+  /** The local servers for Auth and Storage, where they exist. */
+  authPort?: number
+  storagePort?: number
   /** How long a client may take to send the headers of a request. */
   headersTimeoutMs?: number
   /** How many requests of a client are forwarded to PostgREST at a time; the others wait. */
@@ -88,6 +91,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const upstreams = [
     { prefix: '/rest/v1', rewritePrefix: '/', port: options.postgrestPort },
     { prefix: '/api', rewritePrefix: '/api', port: options.sidecarPort },
+    ...(options.authPort ? [{ prefix: '/auth/v1', rewritePrefix: '/', port: options.authPort }] : []),
+    ...(options.storagePort ? [{ prefix: '/storage/v1', rewritePrefix: '/', port: options.storagePort }] : []),
   ]
   const answered = new WeakSet<object>()
   for (const { prefix, rewritePrefix, port } of upstreams) {

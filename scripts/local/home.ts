@@ -12,6 +12,8 @@ import {
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
+import type { JWK } from 'jose'
+import { makeOpaqueKey, makeSigningKey } from './keys.ts'
 import { isClaimed, unusableHome } from './process.ts'
 
 /** Secrets of a local stack: generated at its first start, stored in `secrets.json` of its home, readable by the owner only. */
@@ -22,6 +24,39 @@ export type Secrets = {
   authenticatorPassword: string
   workerPassword: string
   sidecarPassword: string
+  authAdminPassword: string
+  storageAdminPassword: string
+  /** A private ES256 key. */
+  signingKey: JWK
+  publishableKey: string
+  secretKey: string
+  /** The `iat` of the JWT keys, which therefore stay the same. */
+  keysIssuedAt: number
+  /** The key of the local Storage's S3 API. */
+  storageAccessKeyId: string
+  storageSecretAccessKey: string
+}
+
+/** Makes each secret. */
+const makers: { [name in keyof Secrets]: () => Secrets[name] } = {
+  jwtSecret: randomSecret,
+  adminPassword: randomSecret,
+  postgresPassword: randomSecret,
+  authenticatorPassword: randomSecret,
+  workerPassword: randomSecret,
+  sidecarPassword: randomSecret,
+  authAdminPassword: randomSecret,
+  storageAdminPassword: randomSecret,
+  signingKey: makeSigningKey,
+  publishableKey: () => makeOpaqueKey('publishable'),
+  secretKey: () => makeOpaqueKey('secret'),
+  keysIssuedAt: () => Math.floor(Date.now() / 1000),
+  storageAccessKeyId: () => randomBytes(16).toString('hex'),
+  storageSecretAccessKey: () => randomBytes(32).toString('hex'),
+}
+
+function randomSecret(): string {
+  return randomBytes(32).toString('base64url')
 }
 
 /** The folder in which a local stack lives: `PLINTH_HOME`, or `.local` in the project. */
@@ -41,25 +76,17 @@ export function closeFolder(folder: string, group?: number): void {
   chmodSync(folder, group === undefined ? 0o700 : 0o710)
 }
 
-/** Creates the home and its secrets, or reads the secrets of an earlier start. */
+/** Creates the home and its secrets, or reads those of an earlier start. Makes the secrets that an older home lacks. */
 export function openHome(home: string): Secrets {
   try {
     for (const folder of ['', 'logs', 'objects', 'run']) closeFolder(join(home, folder))
     const path = join(home, 'secrets.json')
-    if (!existsSync(path)) {
-      const secret = () => randomBytes(32).toString('base64url')
-      const secrets: Secrets = {
-        jwtSecret: secret(),
-        adminPassword: secret(),
-        postgresPassword: secret(),
-        authenticatorPassword: secret(),
-        workerPassword: secret(),
-        sidecarPassword: secret(),
-      }
-      writeWhole(path, `${JSON.stringify(secrets, null, 2)}\n`)
-    }
+    const known = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Partial<Secrets>) : {}
+    const missing = Object.entries(makers).filter(([name]) => !(name in known))
+    const secrets = { ...known, ...Object.fromEntries(missing.map(([name, make]) => [name, make()])) } as Secrets
+    if (missing.length > 0) writeWhole(path, `${JSON.stringify(secrets, null, 2)}\n`)
     chmodSync(path, 0o600)
-    return JSON.parse(readFileSync(path, 'utf8')) as Secrets
+    return secrets
   } catch (cause) {
     throw unusableHome(home, cause)
   }

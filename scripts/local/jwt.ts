@@ -6,9 +6,12 @@ export async function signJwt(claims: JWTPayload, secret: string): Promise<strin
 }
 
 /** Signs an API key for a role (`anon`, `service_role`), valid for ten years. */
-export async function signApiKey(role: string, secret: string): Promise<string> {
-  const now = Math.floor(Date.now() / 1000)
-  return signJwt({ iss: 'plinth', role, iat: now, exp: now + 10 * 365 * 86_400 }, secret)
+export async function signApiKey(
+  role: string,
+  secret: string,
+  issuedAt = Math.floor(Date.now() / 1000),
+): Promise<string> {
+  return signJwt({ iss: 'plinth', role, iat: issuedAt, exp: issuedAt + 10 * 365 * 86_400 }, secret)
 }
 
 /** Signs a user's access token, valid for `seconds`. */

@@ -3,7 +3,7 @@ import { migrate, seed, setPassword } from '../database/migrate.ts'
 import { readShareBaseUrl, setShareBaseUrl } from '../database/share_base_url.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import { openHome, readPorts, removeEnv, type Secrets, writeEnv, writePorts } from './home.ts'
-import { signApiKey } from './jwt.ts'
+import { jwkSet, localKeys } from './keys.ts'
 import { choosePort, freePort } from './ports.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
 import { type Child, claimHome, releaseHome, stopStale } from './process.ts'
@@ -78,6 +78,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
 
   try {
     const secrets = openHome(home)
+    const keys = await localKeys(secrets)
     removeEnv(home)
     for (const name of await stopStale(home)) say(`Stopped ${name}, which an earlier start left running.`)
     const ports = await choosePorts(home)
@@ -120,7 +121,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
         port: ports.postgrest,
         adminPort: ports.postgrestAdmin,
         databaseUrl: url('authenticator', secrets.authenticatorPassword),
-        jwtSecret: secrets.jwtSecret,
+        jwtSecret: jwkSet(keys),
         publicUrl: `${gatewayUrl}/rest/v1`,
       }),
       startSupervised(
@@ -151,7 +152,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
         {
           DATABASE_URL: url('sidecar', secrets.sidecarPassword),
           SIDECAR_PORT: String(ports.sidecar),
-          JWT_SECRET: secrets.jwtSecret,
+          JWT_SECRET: jwkSet(keys),
           SIDECAR_CORS_ORIGINS: '*',
           ...given('LOG_LEVEL', 'SIDECAR_CORS_ORIGINS', 'SIDECAR_UPLOADS_AT_ONCE', 'SIDECAR_UPLOAD_TIMEOUT_SECONDS'),
           ...spacesEnv(ports.s3),
@@ -163,11 +164,12 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     for (const result of started) if (result.status === 'rejected') throw result.reason
     gateway = await startGateway({ port: ports.gateway, postgrestPort: ports.postgrest, sidecarPort: ports.sidecar })
 
-    const anonKey = await signApiKey('anon', secrets.jwtSecret)
     const env = {
       SUPABASE_URL: gatewayUrl,
-      SUPABASE_ANON_KEY: anonKey,
-      SUPABASE_SERVICE_ROLE_KEY: await signApiKey('service_role', secrets.jwtSecret),
+      SUPABASE_PUBLISHABLE_KEY: keys.publishableKey,
+      SUPABASE_SECRET_KEY: keys.secretKey,
+      SUPABASE_ANON_KEY: keys.anonKey,
+      SUPABASE_SERVICE_ROLE_KEY: keys.serviceRoleKey,
       JWT_SECRET: secrets.jwtSecret,
       DATABASE_URL: url('postgres', secrets.postgresPassword),
       AUTHENTICATOR_DATABASE_URL: url('authenticator', secrets.authenticatorPassword),
@@ -184,7 +186,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
       S3_SECRET_ACCESS_KEY: 'S3RVER',
       ...templatesEnv(ports.s3),
       VITE_SUPABASE_URL: gatewayUrl,
-      VITE_SUPABASE_ANON_KEY: anonKey,
+      VITE_SUPABASE_ANON_KEY: keys.anonKey,
       VITE_BACKEND_URL: gatewayUrl,
     }
     writeEnv(home, env)

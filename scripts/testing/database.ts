@@ -5,7 +5,8 @@ import pg from 'pg'
 import { inject } from 'vitest'
 import { notePlace } from '../database/migrate.ts'
 import { startGateway } from '../local/gateway.ts'
-import { signApiKey, signUserToken } from '../local/jwt.ts'
+import { signUserToken } from '../local/jwt.ts'
+import { jwkSet, type LocalKeys, localKeys } from '../local/keys.ts'
 import { freePort } from '../local/ports.ts'
 import { startPostgrest } from '../local/services.ts'
 import { asAdmin, databaseUrl, tapTemplate, template } from './cluster.ts'
@@ -75,12 +76,13 @@ export type Api = {
   postgrestUrl: string
   anonKey: string
   serviceKey: string
+  keys: LocalKeys
   tokenFor(user: { id: string; email: string }): Promise<string>
   stop(): Promise<void>
 }
 
 export async function startApi(database: TestDatabase): Promise<Api> {
-  const { jwtSecret } = inject('cluster').secrets
+  const keys = await localKeys(inject('cluster').secrets)
   const home = mkdtempSync(join(tmpdir(), 'plinth-api-'))
   const port = await freePort()
   const gatewayPort = await freePort()
@@ -90,16 +92,17 @@ export async function startApi(database: TestDatabase): Promise<Api> {
     port,
     adminPort: await freePort(),
     databaseUrl: database.url('authenticator'),
-    jwtSecret,
+    jwtSecret: jwkSet(keys),
     publicUrl: url,
   })
   const gateway = await startGateway({ port: gatewayPort, postgrestPort: port, sidecarPort: 9 })
   return {
     url,
     postgrestUrl: `http://127.0.0.1:${port}`,
-    anonKey: await signApiKey('anon', jwtSecret),
-    serviceKey: await signApiKey('service_role', jwtSecret),
-    tokenFor: (user) => signUserToken(user, jwtSecret),
+    anonKey: keys.anonKey,
+    serviceKey: keys.serviceRoleKey,
+    keys,
+    tokenFor: (user) => signUserToken(user, keys.jwtSecret),
     stop: async () => {
       await gateway.close()
       await postgrest.stop('SIGTERM', 2000)
