@@ -17,7 +17,9 @@ const parts = [
   },
   {
     file: 'storage.sql',
-    comment: "select obj_description(oid, 'pg_namespace') as comment from pg_namespace where nspname = 'storage'",
+    // The migrations of the real Storage keep the comment.
+    comment: `select case when to_regclass('storage.migrations') is null then obj_description(oid, 'pg_namespace') end as comment
+       from pg_namespace where nspname = 'storage'`,
   },
   {
     file: 'realtime.sql',

@@ -110,6 +110,7 @@ export async function prepareDatabase(cluster: ClusterInfo, name: string, folder
   await asAdmin(cluster, name, async (admin) => {
     await setPassword(admin, 'postgres', cluster.secrets.postgresPassword)
     await setPassword(admin, 'authenticator', cluster.secrets.authenticatorPassword)
+    await setPassword(admin, 'supabase_storage_admin', cluster.secrets.storageAdminPassword)
   })
   await migrateAlone(cluster, name, folder)
   await seed(databaseUrl(cluster, name), folder)
@@ -127,13 +128,20 @@ export async function migrateAlone(cluster: ClusterInfo, name: string, folder?: 
   })
 }
 
+const passwords = {
+  postgres: 'postgresPassword',
+  authenticator: 'authenticatorPassword',
+  worker: 'workerPassword',
+  sidecar: 'sidecarPassword',
+  supabase_storage_admin: 'storageAdminPassword',
+} as const
+
+/** A role that has a password. */
+export type LoginRole = keyof typeof passwords
+
 /** Returns the connection string of a role that has a password. */
-export function databaseUrl(
-  cluster: ClusterInfo,
-  database: string,
-  role: 'postgres' | 'authenticator' | 'worker' | 'sidecar' = 'postgres',
-): string {
-  return `postgres://${role}:${cluster.secrets[`${role}Password`]}@127.0.0.1:${cluster.port}/${database}`
+export function databaseUrl(cluster: ClusterInfo, database: string, role: LoginRole = 'postgres'): string {
+  return `postgres://${role}:${cluster.secrets[passwords[role]]}@127.0.0.1:${cluster.port}/${database}`
 }
 
 /** Does something as the superuser. */

@@ -9,12 +9,12 @@ import { signUserToken } from '../local/jwt.ts'
 import { jwkSet, type LocalKeys, localKeys } from '../local/keys.ts'
 import { freePort } from '../local/ports.ts'
 import { startPostgrest } from '../local/services.ts'
-import { asAdmin, databaseUrl, tapTemplate, template } from './cluster.ts'
+import { asAdmin, databaseUrl, type LoginRole, tapTemplate, template } from './cluster.ts'
 
 /** A fresh database of a test file, and connections for each kind of caller. */
 export type TestDatabase = {
   name: string
-  url(role?: 'postgres' | 'authenticator' | 'worker' | 'sidecar'): string
+  url(role?: LoginRole): string
   /** Opens a connection, which is closed with the database. */
   connect(role?: 'postgres' | 'worker' | 'sidecar'): Promise<pg.Client>
   /** Opens a pool of role `worker`, which is closed with the database. */

@@ -1,0 +1,58 @@
+import type { JWTPayload } from 'jose'
+import type pg from 'pg'
+import { fromPostgres } from './errors.ts'
+
+/** The role and the claims of a request. Clients with the S3 keys are `service_role`. */
+export type Caller = { role: 'anon' | 'authenticated' | 'service_role'; claims: JWTPayload }
+
+/** The server itself, which policies do not restrain. */
+export const server: Caller = { role: 'service_role', claims: { role: 'service_role' } }
+
+/** A transaction that can change the role as which its statements run. */
+export type Transaction = {
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>
+  /** Runs the following statements as another caller. */
+  become(caller: Caller): Promise<void>
+}
+
+/**
+ * Runs `work` in one transaction with the caller's role and claims, so that policies decide. `operation` is what
+ * `storage.operation()` returns to policies. With `keep` false, the transaction is rolled back at its end: it only asks.
+ */
+export async function asCaller<Result>(
+  pool: pg.Pool,
+  caller: Caller,
+  operation: string,
+  work: (transaction: Transaction) => Promise<Result>,
+  keep = true,
+): Promise<Result> {
+  const client = await pool.connect()
+  let failure: Error | undefined
+  try {
+    await client.query('begin')
+    const become = async (next: Caller) => {
+      await client.query(
+        `select
+           set_config('role', $1, true),
+           set_config('request.jwt.claim.role', $1, true),
+           set_config('request.jwt.claim.sub', $2, true),
+           set_config('request.jwt.claims', $3, true),
+           set_config('storage.operation', $4, true),
+           set_config('storage.allow_delete_query', 'true', true)`,
+        [next.role, next.claims.sub ?? '', JSON.stringify({ ...next.claims, role: next.role }), operation],
+      )
+    }
+    await become(caller)
+    const result = await work({ query: async (text, values) => (await client.query(text, values)).rows, become })
+    await client.query(keep ? 'commit' : 'rollback')
+    return result
+  } catch (error) {
+    // A connection that cannot roll back is closed, which rolls back.
+    await client.query('rollback').catch((cause: unknown) => {
+      failure = cause as Error
+    })
+    throw fromPostgres(error)
+  } finally {
+    client.release(failure)
+  }
+}
