@@ -283,6 +283,84 @@ export type Database = {
           },
         ]
       }
+      colors: {
+        Row: {
+          category: string
+          created_at: string
+          enabled: boolean
+          hex: string
+          id: string
+          key: string
+          name: string
+          prompt: string
+          sort: number
+          updated_at: string
+        }
+        Insert: {
+          category: string
+          created_at?: string
+          enabled?: boolean
+          hex: string
+          id?: string
+          key: string
+          name: string
+          prompt: string
+          sort?: number
+          updated_at?: string
+        }
+        Update: {
+          category?: string
+          created_at?: string
+          enabled?: boolean
+          hex?: string
+          id?: string
+          key?: string
+          name?: string
+          prompt?: string
+          sort?: number
+          updated_at?: string
+        }
+        Relationships: []
+      }
+      credit_packs: {
+        Row: {
+          created_at: string
+          credits: number
+          currency: string
+          description: string
+          enabled: boolean
+          id: string
+          name: string
+          price_minor: number
+          sort: number
+          updated_at: string
+        }
+        Insert: {
+          created_at?: string
+          credits: number
+          currency?: string
+          description?: string
+          enabled?: boolean
+          id: string
+          name: string
+          price_minor: number
+          sort?: number
+          updated_at?: string
+        }
+        Update: {
+          created_at?: string
+          credits?: number
+          currency?: string
+          description?: string
+          enabled?: boolean
+          id?: string
+          name?: string
+          price_minor?: number
+          sort?: number
+          updated_at?: string
+        }
+        Relationships: []
+      }
       data_store_nodes: {
         Row: {
           color: string | null
@@ -517,6 +595,45 @@ export type Database = {
         }
         Relationships: []
       }
+      hairstyles: {
+        Row: {
+          category: string
+          created_at: string
+          enabled: boolean
+          id: string
+          image_url: string | null
+          key: string
+          name: string
+          prompt: string
+          sort: number
+          updated_at: string
+        }
+        Insert: {
+          category: string
+          created_at?: string
+          enabled?: boolean
+          id?: string
+          image_url?: string | null
+          key: string
+          name: string
+          prompt: string
+          sort?: number
+          updated_at?: string
+        }
+        Update: {
+          category?: string
+          created_at?: string
+          enabled?: boolean
+          id?: string
+          image_url?: string | null
+          key?: string
+          name?: string
+          prompt?: string
+          sort?: number
+          updated_at?: string
+        }
+        Relationships: []
+      }
       if_nodes: {
         Row: {
           conditions: Json | null
@@ -693,14 +810,64 @@ export type Database = {
         }
         Relationships: []
       }
+      notifications: {
+        Row: {
+          body: string
+          created_at: string
+          data: NonNullable<Json>
+          id: string
+          kind: string
+          read_at: string | null
+          title: string
+          user_id: string
+        }
+        Insert: {
+          body?: string
+          created_at?: string
+          data?: NonNullable<Json>
+          id?: string
+          kind: string
+          read_at?: string | null
+          title: string
+          user_id: string
+        }
+        Update: {
+          body?: string
+          created_at?: string
+          data?: NonNullable<Json>
+          id?: string
+          kind?: string
+          read_at?: string | null
+          title?: string
+          user_id?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "notifications_user_id_fkey"
+            columns: ["user_id"]
+            isOneToOne: false
+            referencedRelation: "users"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       plans: {
         Row: {
           bytes_stored: number
           created_at: string
+          credits_per_period: number
+          currency: string
           description: string
+          dramas_open: number | null
+          dramas_per_day: number | null
+          enabled: boolean
           id: string
           images_per_day: number
+          low_credits_at: number | null
           name: string
+          period: string
+          price_minor: number
+          sort: number
           tasks_open: number | null
           tasks_per_day: number | null
           tasks_running: number | null
@@ -710,10 +877,19 @@ export type Database = {
         Insert: {
           bytes_stored?: number
           created_at?: string
+          credits_per_period?: number
+          currency?: string
           description?: string
+          dramas_open?: number | null
+          dramas_per_day?: number | null
+          enabled?: boolean
           id: string
           images_per_day?: number
+          low_credits_at?: number | null
           name: string
+          period?: string
+          price_minor?: number
+          sort?: number
           tasks_open?: number | null
           tasks_per_day?: number | null
           tasks_running?: number | null
@@ -723,10 +899,19 @@ export type Database = {
         Update: {
           bytes_stored?: number
           created_at?: string
+          credits_per_period?: number
+          currency?: string
           description?: string
+          dramas_open?: number | null
+          dramas_per_day?: number | null
+          enabled?: boolean
           id?: string
           images_per_day?: number
+          low_credits_at?: number | null
           name?: string
+          period?: string
+          price_minor?: number
+          sort?: number
           tasks_open?: number | null
           tasks_per_day?: number | null
           tasks_running?: number | null
@@ -1142,25 +1327,91 @@ export type Database = {
           },
         ]
       }
+      tools: {
+        Row: {
+          category: string
+          cost: number
+          created_at: string
+          description: string
+          enabled: boolean
+          id: string
+          key: string
+          kind: string
+          model: string
+          name: string
+          parameters: NonNullable<Json>
+          prompt: string
+          result_schema: Json | null
+          sort: number
+          updated_at: string
+          version: number
+        }
+        Insert: {
+          category: string
+          cost?: number
+          created_at?: string
+          description?: string
+          enabled?: boolean
+          id?: string
+          key: string
+          kind?: string
+          model: string
+          name: string
+          parameters?: NonNullable<Json>
+          prompt: string
+          result_schema?: Json | null
+          sort?: number
+          updated_at?: string
+          version?: number
+        }
+        Update: {
+          category?: string
+          cost?: number
+          created_at?: string
+          description?: string
+          enabled?: boolean
+          id?: string
+          key?: string
+          kind?: string
+          model?: string
+          name?: string
+          parameters?: NonNullable<Json>
+          prompt?: string
+          result_schema?: Json | null
+          sort?: number
+          updated_at?: string
+          version?: number
+        }
+        Relationships: []
+      }
       users: {
         Row: {
           created_at: string
           credits: number
+          credits_held: number
+          credits_owed: number
           id: string
+          plan_ends_at: string | null
           plan_id: string
           updated_at: string
         }
         Insert: {
           created_at?: string
           credits?: number
+          credits_held?: number
+          credits_owed?: number
           id: string
+          plan_ends_at?: string | null
           plan_id?: string
           updated_at?: string
         }
         Update: {
           created_at?: string
           credits?: number
+          credits_held?: number
+          credits_owed?: number
           id?: string
+          plan_ends_at?: string | null
           plan_id?: string
           updated_at?: string
         }
@@ -1253,6 +1504,7 @@ export type Database = {
           isSetofReturn: false
         }
       }
+      export_my_data: { Args: Record<PropertyKey, never>; Returns: Json }
       generate_drama: {
         Args: {
           idempotency_key?: string
@@ -1490,6 +1742,9 @@ export type Database = {
         bytes_stored: number | null
         bytes_used: number | null
         bytes_left: number | null
+        dramas_per_day: number | null
+        dramas_started: number | null
+        dramas_left: number | null
       }
       new_api_key: {
         id: string | null

@@ -240,6 +240,30 @@ begin
           'tasks',
           'id, correlation_id, user_id, mandate, status, max_ticks, tick, result, error, '
           'created_at, updated_at, usage, run_id'
+        ),
+        (
+          'users',
+          'id, plan_id, plan_ends_at, credits, credits_held, credits_owed, created_at, updated_at'
+        ),
+        ('notifications', 'id, user_id, kind, title, body, data, read_at, created_at'),
+        (
+          'plans',
+          'id, name, description, images_per_day, videos_per_day, bytes_stored, tasks_running, '
+          'tasks_open, tasks_per_day, created_at, updated_at, price_minor, currency, period, '
+          'credits_per_period, low_credits_at, dramas_per_day, dramas_open, enabled, sort'
+        ),
+        (
+          'tools',
+          'id, key, name, description, category, kind, prompt, model, parameters, result_schema, '
+          'cost, enabled, version, sort, created_at, updated_at'
+        ),
+        (
+          'hairstyles',
+          'id, key, name, category, prompt, image_url, enabled, sort, created_at, updated_at'
+        ),
+        (
+          'colors',
+          'id, key, name, category, hex, prompt, enabled, sort, created_at, updated_at'
         )
     ) as w (name, columns)
     left join pg_catalog.pg_publication_tables as p

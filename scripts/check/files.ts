@@ -63,9 +63,10 @@ export function findLongLines({ path, text }: TextFile): string[] {
 
 /**
  * Finds files whose name promises something else than they hold. access.sql has the policies, triggers.sql the triggers,
- * comments.sql the comments on tables and columns, schedules.sql the schedules, callbacks.sql the registrations, and
- * database.sql the parts of the database or the cluster. Any other file has one function or view, which gives the file its
- * name (a trigger function without its `tg_<table>__`), and functions of the same name in other schemas, which only call it.
+ * comments.sql the comments on tables and columns, schedules.sql the schedules, callbacks.sql and exports.sql the
+ * registrations, and database.sql the parts of the database or the cluster. Any other file has one function or view, which
+ * gives the file its name (a trigger function without its `tg_<table>__`), and functions of the same name in other schemas,
+ * which only call it.
  */
 export function findMisplaced(file: TextFile): string[] {
   const created = findCreated(file)
@@ -75,6 +76,7 @@ export function findMisplaced(file: TextFile): string[] {
     'schedules.sql': 'nothing',
     'comments.sql': 'nothing',
     'callbacks.sql': 'nothing',
+    'exports.sql': 'nothing',
     'database.sql': 'nothing',
   }[basename(file.path)]
   const strangers = created

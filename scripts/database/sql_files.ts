@@ -28,12 +28,14 @@ export function isAlwaysApplied({ path }: SqlFile): boolean {
 }
 
 /**
- * The files of `modules` in the order in which they are applied: functions, then triggers, access, schedules, callbacks of each
- * module; database.sql at the end.
+ * The files of `modules` in the order in which they are applied: functions, then triggers, access, schedules, callbacks, exports
+ * of each module; database.sql at the end.
  */
 export async function moduleFiles(folder = dbFolder): Promise<SqlFile[]> {
   const rank = (path: string) =>
-    ['triggers.sql', 'access.sql', 'schedules.sql', 'callbacks.sql'].findIndex((name) => path.endsWith(`/${name}`))
+    ['triggers.sql', 'access.sql', 'schedules.sql', 'callbacks.sql', 'exports.sql'].findIndex((name) =>
+      path.endsWith(`/${name}`),
+    )
   const parent = (path: string) => path.slice(0, path.lastIndexOf('/'))
   const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
   const files = await sqlFiles(folder, 'modules')

@@ -8,6 +8,11 @@ create or replace trigger _100_touch_updated_at
   for each row
   execute function app.tg__touch_updated_at();
 
+create or replace trigger _100_touch_updated_at
+  before update on public.credit_packs
+  for each row
+  execute function app.tg__touch_updated_at();
+
 create or replace trigger _200_delete_user_rates
   after delete on public.users
   referencing old table as old_users

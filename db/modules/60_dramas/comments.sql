@@ -21,6 +21,12 @@ comment on column public.plans.images_per_day is
 comment on column public.plans.videos_per_day is
   'How many videos a user may reserve per day (UTC) for dramas. Limit per user: 429 '
   'media_limit_reached.';
+comment on column public.plans.dramas_per_day is
+  'How many dramas a user may generate per day (UTC). app.settings.dramas_per_day also applies. '
+  'Null: no limit. Limit per user: 429 dramas_per_day_reached.';
+comment on column public.plans.dramas_open is
+  'How many dramas of a user may be generated at a time. Null: no limit. Limit per user: 429 '
+  'dramas_open_reached.';
 
 comment on table public.ai_models is 'AI models that generate dramas.';
 comment on column public.ai_models.name is 'The name that the provider uses for the model.';

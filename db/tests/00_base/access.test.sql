@@ -22,6 +22,7 @@ values
   ('app.drama_requests', '', '', '', '', ''),
   ('app.drama_runs', '', '', '', '', ''),
   ('app.drama_sizes', '', '', '', '', ''),
+  ('app.exports', '', '', '', '', ''),
   ('app.job_callbacks', '', '', '', '', ''),
   ('app.job_events', '', '', '', '', ''),
   ('app.job_queue', '', '', '', '', ''),
@@ -33,6 +34,7 @@ values
   ('app.rate_limits', '', '', '', '', ''),
   ('app.runs', '', '', '', '', ''),
   ('app.schedules', '', '', '', '', ''),
+  ('app.seeds', '', '', '', '', ''),
   ('app.session_icons', '', '', '', '', ''),
   ('app.settings', '', '', '', '', ''),
   ('app.share_packages', '', '', '', '', ''),
@@ -52,15 +54,19 @@ values
   ('public.assets', 'select', 'select', 'select', '', ''),
   ('public.characters', 'insert select', 'insert select', 'select', '', ''),
   ('public.api_keys', '', 'select', 'select', '', ''),
+  ('public.colors', 'select', 'select', 'delete insert select update', '', ''),
+  ('public.credit_packs', 'select', 'select', 'delete insert select update', '', ''),
   ('public.data_store_nodes', 'insert select', 'insert select', 'select', '', ''),
   ('public.drama_characters', '', 'select', 'select', '', ''),
   ('public.dramas', '', 'insert select', 'insert select', '', ''),
   ('public.episodes', '', 'select', 'select', '', ''),
   ('public.flows', 'insert select', 'insert select', 'select', '', ''),
+  ('public.hairstyles', 'select', 'select', 'delete insert select update', '', ''),
   ('public.if_nodes', 'insert select', 'insert select', 'select', '', ''),
   ('public.job_types', 'select', 'select', 'select', '', ''),
   ('public.jobs', '', 'select', 'select', '', ''),
-  ('public.plans', 'select', 'select', 'select', '', ''),
+  ('public.notifications', '', 'select', 'select', '', ''),
+  ('public.plans', 'select', 'select', 'delete insert select update', '', ''),
   ('public.prompts', '', 'select', 'select', '', ''),
   ('public.scenarios', 'insert select', 'insert select', 'select', '', ''),
   ('public.scenes', '', 'select', 'select', '', ''),
@@ -69,6 +75,7 @@ values
   ('public.tasks', '', 'delete insert select update', 'insert select', '', ''),
   ('public.template_versions', '', 'select', 'select', '', ''),
   ('public.templates', '', 'select', 'select update', '', ''),
+  ('public.tools', 'select', 'select', 'delete insert select update', '', ''),
   ('public.users', '', 'select', 'select', '', '');
 
 create temporary view actual as
@@ -145,7 +152,12 @@ select set_eq(
     'tasks.status insert', 'tasks.tick insert', 'tasks.result insert', 'tasks.error insert',
     'tasks.created_at insert', 'tasks.updated_at insert', 'tasks.usage insert',
     'tasks.run_id insert',
-    'template_versions.created_by select'
+    'template_versions.created_by select',
+    'plans.created_at insert', 'plans.updated_at insert',
+    'credit_packs.created_at insert', 'credit_packs.updated_at insert',
+    'tools.version insert', 'tools.created_at insert', 'tools.updated_at insert',
+    'hairstyles.created_at insert', 'hairstyles.updated_at insert',
+    'colors.created_at insert', 'colors.updated_at insert'
   ],
   'the columns that are ours alone are granted to no client'
 );

@@ -266,7 +266,8 @@ select set_eq(
   $$ select signature from our_functions where prolang <> 14 and prosrc ~* '\mexecute\M' $$,
   array[
     'app.run_schedule(name text)', 'app.call_callback(callback text, job_ids bigint[])',
-    'app.call_run_reopened(run_id bigint)', 'app.find_shown_assets(asset_ids uuid[])'
+    'app.call_run_reopened(run_id bigint)', 'app.find_shown_assets(asset_ids uuid[])',
+    'app.export_part(function text, user_id uuid, max_bytes bigint, until timestamp with time zone)'
   ],
   'only these functions build SQL from text, each from names that postgres alone can write'
 );
@@ -321,7 +322,9 @@ select set_eq(
     -- Tasks of one user among all tasks, and batches of tasks.
     'app.require_task_room', 'app.admit_tasks', 'app.admit_pending_tasks', 'app.record_ticks',
     'app.end_tasks', 'app.tg_tasks__lock_tasks', 'app.tg_users__delete_tasks',
-    'app.delete_finished_tasks'
+    'app.delete_finished_tasks',
+    -- The jobs of one user, in the order of an index.
+    'app.export_jobs'
   ],
   'functions whose plan may be made on empty tables read them by their indexes'
 );

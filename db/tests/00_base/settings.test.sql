@@ -1,6 +1,6 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(34);
+select plan(39);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
@@ -18,6 +18,11 @@ values
   ('settings_drama_assets_per_day_is_positive', 'drama_assets_per_day = 0'),
   ('settings_drama_writes_per_minute_is_positive', 'drama_writes_per_minute = 0'),
   ('settings_dramas_per_day_is_positive', 'dramas_per_day = 0'),
+  ('settings_export_max_bytes_is_possible', 'export_max_bytes = 0'),
+  ('settings_export_max_bytes_is_possible', 'export_max_bytes = 268435457'),
+  ('settings_exports_at_once_is_possible', 'exports_at_once = 0'),
+  ('settings_exports_at_once_is_possible', 'exports_at_once = 101'),
+  ('settings_exports_per_day_is_positive', 'exports_per_day = 0'),
   ('settings_is_one_row', 'id = false'),
   ('settings_job_lease_is_long_enough', $$job_lease = '2999 ms'$$),
   ('settings_job_retention_is_positive', $$job_retention = '0'$$),
@@ -52,7 +57,8 @@ select lives_ok(
       anonymous_bytes_max = 1, api_key_writes_per_minute = 1, asset_bytes_max = 1,
       asset_grace = '10 minutes', asset_max_bytes = 1, asset_max_pixels = 1,
       asset_uploads_per_minute = 1, client_address_header = 'x-real-ip', drama_assets_per_day = 1,
-      drama_writes_per_minute = 1, dramas_per_day = 1, job_lease = '3 seconds',
+      drama_writes_per_minute = 1, dramas_per_day = 1, export_max_bytes = 1,
+      exports_at_once = 1, exports_per_day = 1, job_lease = '3 seconds',
       job_retention = '1 second', job_retries_per_hour = 1, public_row_bytes_max = 1,
       public_shares_max = 0, requests_at_once = 0, run_steps_max = 1,
       share_base_url = 'https://' || repeat('x', 492), share_writes_per_minute = 1,

@@ -4,8 +4,11 @@ select plan(3);
 
 select set_eq(
   $$ select tablename::text from pg_publication_tables where pubname = 'supabase_realtime' $$,
-  array['jobs', 'dramas', 'episodes', 'scenes', 'tasks'],
-  'publishes jobs, dramas, episodes, scenes and tasks'
+  array[
+    'jobs', 'dramas', 'episodes', 'scenes', 'tasks', 'users', 'notifications', 'plans', 'tools',
+    'hairstyles', 'colors'
+  ],
+  'publishes the work of users, their balance and notifications, and the catalogue'
 );
 select is_empty(
   $$
