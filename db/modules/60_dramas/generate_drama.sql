@@ -5,7 +5,7 @@
 -- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found,
 --             PT409 idempotency_key_taken, storage_used_up, PT422 premise_invalid, model_unknown,
 --             options_invalid, idempotency_key_invalid, PT429 rate_limited; those of
---             app.require_media
+--             app.require_media and app.require_drama_room
 -- Idempotent  same idempotency_key, same owner, same request: returns the first drama as it is now,
 --             and changes nothing
 create or replace function app.generate_drama(
@@ -82,7 +82,8 @@ the drama of this key was deleted. 404 owner_not_found: the user was deleted.
 no more bytes.
 429 media_limit_reached: the options imply more images (characters + episodes × scenes_per_episode)
 or videos (episodes × scenes_per_episode) than the plan allows today; get_media_limits returns what
-is left. 429 media_ceiling_reached, buying_stopped, rate_limited.
+is left. 429 dramas_per_day_reached, dramas_open_reached: the plan allows no more dramas today, or
+at the same time. 429 media_ceiling_reached, buying_stopped, rate_limited.
 From origin 002.$$;
 
 grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;

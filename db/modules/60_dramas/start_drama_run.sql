@@ -1,9 +1,9 @@
 -- app.start_drama_run
 --
--- Writes      as app.submit_run, app.reserve_media
+-- Writes      as app.submit_run, app.reserve_media, app.count_drama
 -- Errors      PT404 drama_not_found, owner_not_found, PT409 idempotency_key_taken, storage_used_up,
 --             PT422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid;
---             those of app.require_media
+--             those of app.require_media and app.require_drama_room
 -- Idempotent  same idempotency_key, same owner: returns the first drama, with its own id, and
 --             changes nothing
 -- Locks       the owner, then a new lane, then the owner's row of media_days, then lanes, as
@@ -58,6 +58,7 @@ begin
     end if;
   end if;
   perform app.require_media(v_drama.owner_id, v_wanted.images, v_wanted.videos);
+  perform app.require_drama_room(v_drama.owner_id, 1);
   -- drama_id in an input is for the handlers: app.drama_runs says which drama a run may write to.
   v_drama.run_id := app.submit_keyed_run(
     jsonb_build_object(
@@ -88,6 +89,7 @@ begin
   perform app.reserve_media(
     v_drama.run_id, v_drama.owner_id, v_wanted.images, v_wanted.videos
   );
+  perform app.count_drama(v_drama.owner_id);
 
   return v_drama;
 end
@@ -101,4 +103,4 @@ The caller inserts the drama, unless the result has another id: that is the dram
 request with the same idempotency_key generated.
 404 drama_not_found: that drama was deleted. 404 owner_not_found, 409 idempotency_key_taken,
 422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid; and the refusals of
-app.require_media.$$;
+app.require_media and app.require_drama_room.$$;

@@ -53,7 +53,7 @@ select is(
   (select row_to_json(l)::jsonb - 'day_ends_at' from get_media_limits() as l),
   '{"images_per_day": 10, "images_reserved": 0, "images_left": 10, "videos_per_day": 5,
     "videos_reserved": 0, "videos_left": 5, "bytes_stored": 1073741824, "bytes_used": 0,
-    "bytes_left": 1073741824}',
+    "bytes_left": 1073741824, "dramas_per_day": 20, "dramas_started": 0, "dramas_left": 20}',
   'shows the limits of the plan to a user who has generated nothing'
 );
 select is(
