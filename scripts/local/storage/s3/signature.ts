@@ -208,8 +208,11 @@ export function requireChunkSignature(
 
 function requireEqual(given: string, expected: Buffer): void {
   const bytes = Buffer.from(/^[0-9a-f]{64}$/.test(given) ? given : '00'.repeat(32), 'hex')
-  if (timingSafeEqual(bytes, expected)) return
-  throw new S3Error(
+  if (!timingSafeEqual(bytes, expected)) throw wrongSignature()
+}
+
+export function wrongSignature(): S3Error {
+  return new S3Error(
     403,
     'SignatureDoesNotMatch',
     'The request signature we calculated does not match the signature you provided. Check your key and signing method.',

@@ -34,11 +34,15 @@ export function parseTarget(url: string, prefix: string): Target {
 }
 
 function decode(text: string): string {
+  let decoded: string
   try {
-    return decodeURIComponent(text)
+    decoded = decodeURIComponent(text)
   } catch (cause) {
     throw new S3Error(400, 'InvalidURI', 'The URL is not valid UTF-8. Escape it as encodeURIComponent does.', { cause })
   }
+  // Postgres has no text with this character.
+  if (decoded.includes('\0')) throw new S3Error(400, 'InvalidURI', 'The URL contains %00. Remove it.')
+  return decoded
 }
 
 /** Escapes text as signature version 4 asks: all but letters, digits and `-._~`. */

@@ -43,6 +43,7 @@ export function parseXml(document: string): XmlElement {
   const open = [top]
   const token = /<(\/?)([A-Za-z][\w.-]{0,63})((?:\s+[\w:.-]{1,64}="[^"<&]*")*)\s*(\/?)>|([^<]+)/y
   const text = document.replace(/^\ufeff/, '').replace(/^<\?xml [^?]{0,200}\?>/, '')
+  if (text.includes('\0')) throw malformed()
   while (token.lastIndex < text.length) {
     const found = token.exec(text)
     const current = open.at(-1)
@@ -69,11 +70,16 @@ function unescapeText(text: string): string {
   return text.replace(/&([^;]{0,10};?)/g, (_, name: string) => {
     const [, hex, decimal] = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}));$/.exec(name) ?? []
     const point = hex !== undefined ? Number.parseInt(hex, 16) : Number(decimal ?? Number.NaN)
-    if (point > 0 && point <= 0x10ffff) return String.fromCodePoint(point)
+    if (isCharacter(point)) return String.fromCodePoint(point)
     const character = name.endsWith(';') ? entities[name.slice(0, -1)] : undefined
     if (character === undefined) throw malformed()
     return character
   })
+}
+
+/** Whether XML allows a character; half of a surrogate pair is not one. */
+function isCharacter(point: number): boolean {
+  return [9, 10, 13].includes(point) || (point >= 32 && point < 0xd800) || (point > 0xdfff && point <= 0x10ffff)
 }
 
 function malformed(): S3Error {
