@@ -84,7 +84,7 @@ test.each([
   ['chunks', chunked],
   ['chunks and a trailer', withTrailer],
 ])('decodes the example of Amazon with signed %s, however it is cut', async (_name, example) => {
-  for (const size of [100_000, 4096, 7, 1]) expect(await read(example, cut(example.body, size))).toEqual(file)
+  for (const size of [100_000, 4096, 11]) expect(await read(example, cut(example.body, size))).toEqual(file)
 })
 
 test.each<[string, (body: string) => string, string]>([
@@ -167,7 +167,7 @@ test.each<[string, string, Record<string, string>, string, string]>([
     '9\r\n123456789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n',
     'MalformedTrailerError',
   ],
-  ['a trailer that is no checksum', unsigned, { ...trailer, 'x-amz-trailer': 'x-amz-acl' }, '', 'InvalidRequest'],
+  ['a trailer without a checksum', unsigned, { ...trailer, 'x-amz-trailer': 'x-amz-acl' }, '', 'InvalidRequest'],
   ['more bytes than announced', unsigned, trailer, `ffffffff\r\n${'1'.repeat(100)}`, 'IncompleteBody'],
   [
     'fewer bytes than announced',
