@@ -8,7 +8,16 @@ import { tableFacts, typeFacts } from './catalog_tables.ts'
 export const ourSchemas = ['public', 'app', 'worker', 'sidecar', 'gate', 'cache', 'ops']
 
 /** The schemas of Supabase, graphile-worker, pg_cron and the tests. */
-export const foreignSchemas = ['auth', 'storage', 'realtime', 'extensions', 'graphile_worker', 'cron', 'tests']
+export const foreignSchemas = [
+  'auth',
+  'local_auth',
+  'storage',
+  'realtime',
+  'extensions',
+  'graphile_worker',
+  'cron',
+  'tests',
+]
 
 /** One line of the catalog, under the heading of the object that it describes. */
 type Fact = { part: string; object: string; rank: number; place: number; line: string }

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import pg from 'pg'
 import { migrate, seed, setPassword } from '../database/migrate.ts'
 import { readShareBaseUrl, setShareBaseUrl } from '../database/share_base_url.ts'
+import { type AuthServer, startAuth } from './auth/server.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import { openHome, readPorts, removeEnv, type Secrets, writeEnv, writePorts } from './home.ts'
 import { jwkSet, localKeys } from './keys.ts'
@@ -55,11 +57,13 @@ export async function startStack(home: string, say: (line: string) => void): Pro
   claimHome(home)
   const children: Child[] = []
   let gateway: Gateway | undefined
+  let auth: AuthServer | undefined
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= (async () => {
       removeEnv(home)
       await gateway?.close()
+      await auth?.close()
       const [postgres, ...others] = children
       await Promise.all(others.map((child) => child.stop('SIGTERM', 3500)))
       await postgres?.stop('SIGINT', 1800)
@@ -114,6 +118,14 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     }
 
     const gatewayUrl = `http://127.0.0.1:${ports.gateway}`
+    auth = await startAuth({
+      port: await freePort(),
+      databaseUrl: url('supabase_auth_admin', secrets.authAdminPassword),
+      keys,
+      publicUrl: gatewayUrl,
+      mailFolder: join(home, 'mail'),
+      say,
+    })
     const workerHealth = `http://127.0.0.1:${ports.worker}/healthz`
     const started = await Promise.allSettled([
       startPostgrest({
@@ -162,7 +174,12 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     ])
     for (const result of started) if (result.status === 'fulfilled') children.push(result.value)
     for (const result of started) if (result.status === 'rejected') throw result.reason
-    gateway = await startGateway({ port: ports.gateway, postgrestPort: ports.postgrest, sidecarPort: ports.sidecar })
+    gateway = await startGateway({
+      port: ports.gateway,
+      postgrestPort: ports.postgrest,
+      sidecarPort: ports.sidecar,
+      authPort: auth.port,
+    })
 
     const env = {
       SUPABASE_URL: gatewayUrl,
@@ -215,6 +232,7 @@ async function prepareDatabase(
   try {
     await setPassword(client, 'postgres', secrets.postgresPassword)
     await setPassword(client, 'authenticator', secrets.authenticatorPassword)
+    await setPassword(client, 'supabase_auth_admin', secrets.authAdminPassword)
     await migrate(databaseUrl)
     await seed(databaseUrl)
     await setPassword(client, 'worker', secrets.workerPassword)

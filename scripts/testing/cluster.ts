@@ -111,6 +111,7 @@ export async function prepareDatabase(cluster: ClusterInfo, name: string, folder
     await setPassword(admin, 'postgres', cluster.secrets.postgresPassword)
     await setPassword(admin, 'authenticator', cluster.secrets.authenticatorPassword)
     await setPassword(admin, 'supabase_storage_admin', cluster.secrets.storageAdminPassword)
+    await setPassword(admin, 'supabase_auth_admin', cluster.secrets.authAdminPassword)
   })
   await migrateAlone(cluster, name, folder)
   await seed(databaseUrl(cluster, name), folder)
@@ -133,6 +134,7 @@ const passwords = {
   authenticator: 'authenticatorPassword',
   worker: 'workerPassword',
   sidecar: 'sidecarPassword',
+  supabase_auth_admin: 'authAdminPassword',
   supabase_storage_admin: 'storageAdminPassword',
 } as const
 

@@ -15,6 +15,8 @@ import { asAdmin, databaseUrl, type LoginRole, tapTemplate, template } from './c
 export type TestDatabase = {
   name: string
   url(role?: LoginRole): string
+  /** Does something as the superuser. */
+  asAdmin<T>(work: (admin: pg.Client) => Promise<T>): Promise<T>
   /** Opens a connection, which is closed with the database. */
   connect(role?: 'postgres' | 'worker' | 'sidecar'): Promise<pg.Client>
   /** Opens a pool of role `worker`, which is closed with the database. */
@@ -47,6 +49,7 @@ export function openDatabase(name: string): TestDatabase {
   return {
     name,
     url: (role = 'postgres') => databaseUrl(cluster, name, role),
+    asAdmin: (work) => asAdmin(cluster, name, work),
     connect: async (role = 'postgres') => {
       const client = new pg.Client(databaseUrl(cluster, name, role))
       client.on('error', () => {})

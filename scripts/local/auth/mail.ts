@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { closeFolder } from '../home.ts'
+
+/** A mail that the rules ask for. `notice` has no code. */
+export type Mail = {
+  kind: 'confirmation' | 'magic_link' | 'recovery' | 'email_change' | 'invite' | 'reauthentication' | 'notice'
+  to: string
+  code: string | null
+}
+
+/** A mail as a person reads it. */
+export type ReadMail = { to: string; subject: string; date: string; text: string }
+
+export type Mailbox = { send(mail: Mail): Promise<void> }
+
+const purposes: Record<Exclude<Mail['kind'], 'notice'>, string> = {
+  confirmation: 'confirm your address',
+  magic_link: 'sign in',
+  recovery: 'set a new password',
+  email_change: 'confirm the change of your address',
+  invite: 'accept your invitation',
+  reauthentication: 'confirm that it is you',
+}
+
+/** Mails that stay in the folder. Older files are deleted, because anybody can cause a mail. */
+const keptMails = 1000
+
+/** Opens a folder in which each mail becomes a file. Nothing leaves this machine. */
+export function openMailbox(folder: string, say: (line: string) => void): Mailbox {
+  closeFolder(folder)
+  let untilPruned = 0
+  return {
+    async send(mail) {
+      const { subject, text } = write(mail)
+      const id = randomBytes(6).toString('hex')
+      const now = new Date()
+      const name = `${now.toISOString().replaceAll(':', '-')}_${id}.eml`
+      const lines = [
+        'From: Plinth <auth@localhost>',
+        `To: ${mail.to}`,
+        `Subject: ${subject}`,
+        `Date: ${now.toUTCString().replace('GMT', '+0000')}`,
+        `Message-ID: <${id}@localhost>`,
+        'MIME-Version: 1.0',
+        'Content-Type: text/plain; charset=utf-8',
+        '',
+        text,
+        '',
+      ]
+      // Under another name until it is whole, so no reader sees half of a mail.
+      await writeFile(join(folder, `.${id}`), lines.join('\r\n'), { mode: 0o600 })
+      await rename(join(folder, `.${id}`), join(folder, name))
+      say(`Mail to ${mail.to}: ${mail.code ? `code ${mail.code} (${mail.kind})` : subject}`)
+      if (untilPruned-- > 0) return
+      untilPruned = 100
+      for (const old of list(folder).slice(keptMails)) await rm(join(folder, old), { force: true })
+    },
+  }
+}
+
+/** Reads the newest mails of a folder, newest first. */
+export async function readMails(folder: string, limit: number): Promise<ReadMail[]> {
+  const texts = await Promise.all(
+    list(folder)
+      .slice(0, limit)
+      // The file may have been deleted since.
+      .map((name) => readFile(join(folder, name), 'utf8').catch(() => '')),
+  )
+  return texts.filter((text) => text !== '').map(parse)
+}
+
+function list(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.eml'))
+    .sort()
+    .reverse()
+}
+
+function parse(text: string): ReadMail {
+  const end = text.indexOf('\r\n\r\n')
+  const headers = new Map(
+    text
+      .slice(0, end)
+      .split('\r\n')
+      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+  )
+  return {
+    to: headers.get('To') ?? '',
+    subject: headers.get('Subject') ?? '',
+    date: headers.get('Date') ?? '',
+    text: text.slice(end + 4).trim(),
+  }
+}
+
+function write({ kind, code }: Mail): { subject: string; text: string } {
+  if (kind === 'notice') {
+    return {
+      subject: 'You already have an account',
+      text: 'Somebody signed up with your address. You already have an account: sign in, or reset your password.',
+    }
+  }
+  return {
+    subject: `Your code is ${code}`,
+    text: `${code}\r\n\r\nEnter this code to ${purposes[kind]}. The code works for one hour.`,
+  }
+}
