@@ -42,7 +42,7 @@ beforeAll(async () => {
     $$;
     grant execute on function public.who() to anon, authenticated, service_role;
     notify pgrst, 'reload schema'`)
-  const who = () => fetch(`${api.url}/rest/v1/rpc/who`, { headers: { authorization: `Bearer ${api.anonKey}` } })
+  const who = () => fetch(`${api.url}/rest/v1/rpc/who`, { headers: { apikey: api.anonKey } })
   await until('PostgREST knows the function', async () => (await who()).status === 200)
 })
 afterAll(async () => {
@@ -137,7 +137,8 @@ describe.each(prompts)('npm run sql with %s', (_name, prompt) => {
     ['service_role', () => api.serviceKey],
   ])('is %s as PostgREST has it, for the whole session', async (caller, token) => {
     // By POST, because anonymous reads have a shorter timeout than their role.
-    const headers = { authorization: `Bearer ${await token()}`, 'content-type': 'application/json' }
+    const authorization = `Bearer ${await token()}`
+    const headers = { apikey: api.anonKey, authorization, 'content-type': 'application/json' }
     const answer = await fetch(`${api.url}/rest/v1/rpc/who`, { method: 'POST', headers, body: '{}' })
     const expected = await answer.json()
     expect(answer.status, JSON.stringify(expected)).toBe(200)

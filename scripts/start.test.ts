@@ -72,7 +72,8 @@ describe('npm start', () => {
 
     // Refused requests do not fill the logs.
     for (let n = 0; n < 40; n++) {
-      const refused = await fetch(`${first.env['SUPABASE_URL']}/rest/v1/flows?id=eq.refused`)
+      const headers = { apikey: first.env['SUPABASE_ANON_KEY'] ?? '' }
+      const refused = await fetch(`${first.env['SUPABASE_URL']}/rest/v1/flows?id=eq.refused`, { headers })
       expect(refused.status).toBe(400)
     }
     const countLines = (log: string, text: string) =>

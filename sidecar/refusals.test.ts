@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
-import { startGateway } from '../scripts/local/gateway.ts'
+import { startGateway } from '../scripts/local/gateway/gateway.ts'
 import { signApiKey, signUserToken } from '../scripts/local/jwt.ts'
+import { localKeys } from '../scripts/local/keys.ts'
 import { freePort } from '../scripts/local/ports.ts'
 import { someGif, startTestSidecar } from '../scripts/testing/sidecar.ts'
 import { type Answer, fileHead, mib, rawForm, slugOf, useUploads } from '../scripts/testing/uploads.ts'
@@ -158,6 +159,7 @@ describe('a request is refused', () => {
     const port = await freePort()
     const gateway = await startGateway({
       port,
+      keys: await localKeys(inject('cluster').secrets),
       postgrestPort: 9,
       sidecarPort: Number(new URL(uploads.sidecar.url).port),
     })

@@ -10,7 +10,11 @@ export async function attackWithBigBody(target: Target, kind: 'announced' | 'chu
   const bytes = Buffer.alloc(megabytes * 1e6, '[')
   bytes.fill('[],', 1)
   const memory = watchMemory(target.pid('postgrest'))
-  await send(new URL(`${target.env['SUPABASE_URL']}/rest/v1/flows`), kind, bytes)
+  await send(
+    new URL(`${target.env['SUPABASE_URL']}/rest/v1/flows?apikey=${target.env['SUPABASE_ANON_KEY']}`),
+    kind,
+    bytes,
+  )
   return judge({
     name: `one anonymous ${kind} body of ${megabytes} MB: memory that PostgREST takes`,
     figure: memory.stop(),
@@ -34,7 +38,7 @@ export async function attackWithTwoLengths(target: Target): Promise<Verdict> {
 }
 
 /** Writes a request to a socket, and returns the answer, or '' if the connection broke first. */
-async function send({ hostname, port, pathname }: URL, kind: 'announced' | 'chunked' | 'both', bytes: Buffer) {
+async function send({ hostname, port, pathname, search }: URL, kind: 'announced' | 'chunked' | 'both', bytes: Buffer) {
   const socket = connect(Number(port), hostname)
   let answer = ''
   const ended = new Promise<void>((resolve) => {
@@ -50,7 +54,7 @@ async function send({ hostname, port, pathname }: URL, kind: 'announced' | 'chun
     chunked: ['transfer-encoding: chunked'],
     both: ['content-length: 5', 'transfer-encoding: chunked'],
   }[kind]
-  const head = [`POST ${pathname} HTTP/1.1`, `host: ${hostname}:${port}`, 'connection: close', ...lengths]
+  const head = [`POST ${pathname}${search} HTTP/1.1`, `host: ${hostname}:${port}`, 'connection: close', ...lengths]
   socket.write(`${[...head, 'content-type: application/json'].join('\r\n')}\r\n\r\n`)
   for (let from = 0; from < bytes.length && socket.writable; from += 1 << 20) {
     const part = bytes.subarray(from, from + (1 << 20))

@@ -144,6 +144,7 @@ async function ask(env: Record<string, string>, path: string, sent: Sent): Promi
       method: sent.method ?? (body === undefined ? 'GET' : 'POST'),
       headers: {
         ...(body !== undefined && !(body instanceof FormData) && { 'content-type': 'application/json' }),
+        ...(sent.throughGateway && { apikey: env['SUPABASE_ANON_KEY'] ?? '' }),
         ...(sent.address !== undefined && { 'x-client-address': sent.address }),
         ...(sent.token !== undefined && { authorization: `Bearer ${sent.token}` }),
         ...sent.headers,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { maxBodyBytes } from '../local/gateway_body.ts'
+import { maxBodyBytes } from '../local/gateway/body.ts'
 
 // No machine of the tests has Docker, so these tests read docker-compose.yml as text.
 const root = resolve(import.meta.dirname, '../..')

@@ -13,7 +13,7 @@ import {
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import type { JWK } from 'jose'
-import { makeOpaqueKey, makeSigningKey } from './keys.ts'
+import { makeKeySecrets } from './keys.ts'
 import { isClaimed, unusableHome } from './process.ts'
 
 /** Secrets of a local stack: generated at its first start, stored in `secrets.json` of its home, readable by the owner only. */
@@ -37,22 +37,20 @@ export type Secrets = {
   storageSecretAccessKey: string
 }
 
-/** Makes each secret. */
-const makers: { [name in keyof Secrets]: () => Secrets[name] } = {
-  jwtSecret: randomSecret,
-  adminPassword: randomSecret,
-  postgresPassword: randomSecret,
-  authenticatorPassword: randomSecret,
-  workerPassword: randomSecret,
-  sidecarPassword: randomSecret,
-  authAdminPassword: randomSecret,
-  storageAdminPassword: randomSecret,
-  signingKey: makeSigningKey,
-  publishableKey: () => makeOpaqueKey('publishable'),
-  secretKey: () => makeOpaqueKey('secret'),
-  keysIssuedAt: () => Math.floor(Date.now() / 1000),
-  storageAccessKeyId: () => randomBytes(16).toString('hex'),
-  storageSecretAccessKey: () => randomBytes(32).toString('hex'),
+/** Makes all secrets. */
+function makeSecrets(): Secrets {
+  return {
+    ...makeKeySecrets(randomSecret()),
+    adminPassword: randomSecret(),
+    postgresPassword: randomSecret(),
+    authenticatorPassword: randomSecret(),
+    workerPassword: randomSecret(),
+    sidecarPassword: randomSecret(),
+    authAdminPassword: randomSecret(),
+    storageAdminPassword: randomSecret(),
+    storageAccessKeyId: randomBytes(16).toString('hex'),
+    storageSecretAccessKey: randomBytes(32).toString('hex'),
+  }
 }
 
 function randomSecret(): string {
@@ -82,9 +80,10 @@ export function openHome(home: string): Secrets {
     for (const folder of ['', 'logs', 'objects', 'run']) closeFolder(join(home, folder))
     const path = join(home, 'secrets.json')
     const known = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Partial<Secrets>) : {}
-    const missing = Object.entries(makers).filter(([name]) => !(name in known))
-    const secrets = { ...known, ...Object.fromEntries(missing.map(([name, make]) => [name, make()])) } as Secrets
-    if (missing.length > 0) writeWhole(path, `${JSON.stringify(secrets, null, 2)}\n`)
+    const secrets: Secrets = { ...makeSecrets(), ...known }
+    if (Object.keys(secrets).some((name) => !(name in known))) {
+      writeWhole(path, `${JSON.stringify(secrets, null, 2)}\n`)
+    }
     chmodSync(path, 0o600)
     return secrets
   } catch (cause) {

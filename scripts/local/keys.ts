@@ -17,8 +17,11 @@ export type LocalKeys = {
   secretKey: string
 }
 
+/** The secrets of a home that make its keys. */
+type KeySecrets = Pick<Secrets, 'jwtSecret' | 'signingKey' | 'publishableKey' | 'secretKey' | 'keysIssuedAt'>
+
 /** Returns the keys of a home. The JWTs have a fixed time of issue, so every start returns the same ones. */
-export async function localKeys(secrets: Secrets): Promise<LocalKeys> {
+export async function localKeys(secrets: KeySecrets): Promise<LocalKeys> {
   const { jwtSecret, signingKey, publishableKey, secretKey, keysIssuedAt } = secrets
   return {
     jwtSecret,
@@ -30,6 +33,17 @@ export async function localKeys(secrets: Secrets): Promise<LocalKeys> {
   }
 }
 
+/** Makes the secrets of keys. */
+export function makeKeySecrets(jwtSecret: string): KeySecrets {
+  return {
+    jwtSecret,
+    signingKey: makeSigningKey(),
+    publishableKey: makeOpaqueKey('publishable'),
+    secretKey: makeOpaqueKey('secret'),
+    keysIssuedAt: Math.floor(Date.now() / 1000),
+  }
+}
+
 /** Makes a private ES256 key. */
 export function makeSigningKey(): JWK {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -37,7 +51,7 @@ export function makeSigningKey(): JWK {
 }
 
 /** Makes an opaque key in the form of Supabase's: 22 random characters, and 8 of a checksum. */
-export function makeOpaqueKey(kind: 'publishable' | 'secret'): string {
+function makeOpaqueKey(kind: 'publishable' | 'secret'): string {
   const start = `sb_${kind}_${randomBytes(16).toString('base64url')}`
   return `${start}_${createHash('sha256').update(start).digest('base64url').slice(0, 8)}`
 }

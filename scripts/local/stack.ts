@@ -3,7 +3,7 @@ import pg from 'pg'
 import { migrate, seed, setPassword } from '../database/migrate.ts'
 import { readShareBaseUrl, setShareBaseUrl } from '../database/share_base_url.ts'
 import { type AuthServer, startAuth } from './auth/server.ts'
-import { type Gateway, startGateway } from './gateway.ts'
+import { type Gateway, startGateway } from './gateway/gateway.ts'
 import { openHome, readPorts, removeEnv, type Secrets, writeEnv, writePorts } from './home.ts'
 import { jwkSet, localKeys } from './keys.ts'
 import { choosePort, freePort } from './ports.ts'
@@ -11,6 +11,7 @@ import { adminConfig, startPostgres } from './postgres.ts'
 import { type Child, claimHome, releaseHome, stopStale } from './process.ts'
 import {
   assetBucket,
+  assetsUrl,
   launchService,
   spacesEnv,
   startGeminiStandIn,
@@ -176,6 +177,8 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     for (const result of started) if (result.status === 'rejected') throw result.reason
     gateway = await startGateway({
       port: ports.gateway,
+      keys,
+      assetsUrl: assetsUrl(ports.s3),
       postgrestPort: ports.postgrest,
       sidecarPort: ports.sidecar,
       authPort: auth.port,
@@ -238,7 +241,7 @@ async function prepareDatabase(
     await setPassword(client, 'worker', secrets.workerPassword)
     await setPassword(client, 'sidecar', secrets.sidecarPassword)
     await setShareBaseUrl(client, readShareBaseUrl() ?? `http://127.0.0.1:${ports.gateway}`)
-    // The local gateway sets this header; see scripts/local/gateway.ts.
+    // The local gateway sets this header; see scripts/local/gateway.
     await client.query(
       "update app.settings set client_address_header = 'x-client-address' where client_address_header is null",
     )

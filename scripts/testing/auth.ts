@@ -6,7 +6,7 @@ import type pg from 'pg'
 import { inject } from 'vitest'
 import { readMails } from '../local/auth/mail.ts'
 import { type AuthOptions, startAuth } from '../local/auth/server.ts'
-import { startGateway } from '../local/gateway.ts'
+import { startGateway } from '../local/gateway/gateway.ts'
 import { type LocalKeys, localKeys } from '../local/keys.ts'
 import { freePort } from '../local/ports.ts'
 import { createDatabase, type TestDatabase } from './database.ts'
@@ -48,7 +48,7 @@ export async function startLocalAuth(options: Partial<AuthOptions> = {}): Promis
     say: (line) => log.push(line),
     ...options,
   })
-  const gateway = await startGateway({ port, postgrestPort: 9, sidecarPort: 9, authPort: auth.port })
+  const gateway = await startGateway({ port, keys, postgrestPort: 9, sidecarPort: 9, authPort: auth.port })
   const client = (key: string, more: SupabaseClientOptions<'public'> = {}) =>
     createClient(url, key, { ...more, auth: { persistSession: false, autoRefreshToken: false, ...more.auth } })
   const mailTo = async (address: string) => {

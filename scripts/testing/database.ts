@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { notePlace } from '../database/migrate.ts'
-import { startGateway } from '../local/gateway.ts'
+import { startGateway } from '../local/gateway/gateway.ts'
 import { signUserToken } from '../local/jwt.ts'
 import { jwkSet, type LocalKeys, localKeys } from '../local/keys.ts'
 import { freePort } from '../local/ports.ts'
@@ -98,7 +98,7 @@ export async function startApi(database: TestDatabase): Promise<Api> {
     jwtSecret: jwkSet(keys),
     publicUrl: url,
   })
-  const gateway = await startGateway({ port: gatewayPort, postgrestPort: port, sidecarPort: 9 })
+  const gateway = await startGateway({ port: gatewayPort, keys, postgrestPort: port, sidecarPort: 9 })
   return {
     url,
     postgrestUrl: `http://127.0.0.1:${port}`,

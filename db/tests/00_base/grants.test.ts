@@ -377,6 +377,7 @@ test('behind each public function, the same roles may execute the function of ap
 })
 
 test('an API key is read by the gate as anon', async () => {
-  const response = await fetch(`${api.url}/rest/v1/plans?select=id`, { headers: { 'x-api-key': 'plk_00000000_none' } })
+  const headers = { apikey: api.anonKey, 'x-api-key': 'plk_00000000_none' }
+  const response = await fetch(`${api.url}/rest/v1/plans?select=id`, { headers })
   expect(await response.json()).toMatchObject({ code: 'PT401', details: 'api_key_unknown' })
 })

@@ -84,7 +84,7 @@ async function send({ method, path, body }: Omit<Request, 'name'>, headers: Reco
 
 /** Bytes as they are, to the gateway or to PostgREST itself: what no library would send. */
 async function sendRaw(url: string, header: Buffer): Promise<string> {
-  const path = url === api.url ? '/rest/v1/plans' : '/plans'
+  const path = url === api.url ? `/rest/v1/plans?apikey=${api.keys.publishableKey}` : '/plans'
   const head = `GET ${path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-api-key: `
   const bytes = Buffer.concat([Buffer.from(head), header, Buffer.from('\r\n\r\n')])
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
