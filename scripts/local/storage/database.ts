@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose'
 import type pg from 'pg'
-import { fromPostgres } from './errors.ts'
+import { fromPostgres, StorageError } from './errors.ts'
 
 /** The role and the claims of a request. Clients with the S3 keys are `service_role`. */
 export type Caller = { role: 'anon' | 'authenticated' | 'service_role'; claims: JWTPayload }
@@ -26,7 +26,9 @@ export async function asCaller<Result>(
   work: (transaction: Transaction) => Promise<Result>,
   keep = true,
 ): Promise<Result> {
-  const client = await pool.connect()
+  const client = await pool.connect().catch((cause: unknown) => {
+    throw new StorageError(544, 'DatabaseTimeout', 'The database does not answer. Try again.', { cause })
+  })
   let failure: Error | undefined
   try {
     await client.query('begin')

@@ -44,6 +44,9 @@ export const tooLarge = (thing = 'object') =>
   })
 export const accessDenied = (message: string, status?: number) =>
   new StorageError(403, 'AccessDenied', message, { error: 'Unauthorized', ...(status && { status }) })
+/** A feature of Supabase Storage that the local server does not have. */
+export const notBuilt = (feature: string) =>
+  new StorageError(501, 'NotImplemented', `The local Storage server has no ${feature}. Try this on hosted Supabase.`)
 
 /** Translates an error of Postgres as Storage does. Returns any other error as it is. */
 export function fromPostgres(error: unknown): unknown {
@@ -82,7 +85,10 @@ export function fromPostgres(error: unknown): unknown {
         'The database is currently in read-only mode. Please try again later.',
         options,
       )
+    // The last two: a character that Postgres cannot store.
     case '22P02':
+    case '22021':
+    case '22P05':
       return new StorageError(400, 'InvalidParameter', error.message, options)
     default:
       // A policy or a trigger of the database failed; the developer of the policy reads this message.

@@ -1,4 +1,4 @@
-import { invalidBucketName, invalidKey, invalidMimeType } from './errors.ts'
+import { invalidBucketName, invalidKey, invalidMimeType, invalidRequest } from './errors.ts'
 
 /** The characters that Storage allows in a key: those that S3 calls safe, and some more. */
 const keyPattern = /^[A-Za-z0-9_/!.*'() &$=@;:+,?-]+$/
@@ -15,19 +15,24 @@ export function requireBucketName(name: string): void {
   if (!bucketPattern.test(name) || name.trim() !== name || name === '.' || name === '..') throw invalidBucketName()
 }
 
-/** Refuses a content type that the bucket does not allow; `image/*` allows every image, and `*` allows everything. */
+/**
+ * Refuses a content type that the bucket does not allow; `image/*` allows every image. As in Storage, parameters count:
+ * `text/plain` does not allow `text/plain;charset=UTF-8`.
+ */
 export function requireAllowedType(type: string, allowed: readonly string[] | null): void {
   if (!allowed || allowed.length === 0) return
-  const [kind, detail] = readType(type)
-  if (!kind || !detail) throw invalidMimeType(type)
+  const [kind, detail] = type.split('/')
   const isAllowed = allowed.some((pattern) => {
-    const [allowedKind, allowedDetail] = readType(pattern)
-    return pattern === '*' || (allowedKind === kind && (allowedDetail === '*' || allowedDetail === detail))
+    const [allowedKind, allowedDetail] = pattern.split('/')
+    return allowedKind === kind && (allowedDetail === '*' || allowedDetail === detail)
   })
-  if (!isAllowed) throw invalidMimeType(type)
+  if (detail === undefined || !isAllowed) throw invalidMimeType(type)
 }
 
-/** Splits `Image/PNG; charset=x` into `image` and `png`. */
-function readType(type: string): string[] {
-  return (type.split(';')[0] ?? '').trim().toLowerCase().split('/')
+/** Refuses what no header of a download can hold. */
+export function requireHeaders(contentType: string | undefined, cacheControl: string | undefined): void {
+  const isHeader = (text: string) => /^[\x21-\x7e](?:[\x20-\x7e]{0,998}[\x21-\x7e])?$/.test(text)
+  if (contentType !== undefined && (!isHeader(contentType) || !contentType.includes('/')))
+    throw invalidMimeType(contentType.slice(0, 100))
+  if (cacheControl !== undefined && !isHeader(cacheControl)) throw invalidRequest('Invalid Cache-Control header')
 }

@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { asCaller, type Caller, server, type Transaction } from './database.ts'
 import { accessDenied, keyExists, noSuchBucket, noSuchKey, StorageError, tooLarge } from './errors.ts'
 import { createFiles, type Place, type Range } from './files.ts'
-import { requireAllowedType, requireBucketName, requireKey } from './names.ts'
+import { requireAllowedType, requireBucketName, requireHeaders, requireKey } from './names.ts'
 
 export type { Caller } from './database.ts'
 export { StorageError } from './errors.ts'
@@ -109,18 +109,24 @@ export type Objects = {
     body: Readable,
     options: PutOptions,
   ): Promise<{ id: string; version: string; etag: string; size: number }>
-  /** Refuses what `put` would refuse before it reads the body. */
+  /** Refuses a put that policies refuse, or whose object exists. */
   requirePut(caller: Caller, bucket: string, name: string, options: PutOptions): Promise<void>
   find(caller: Caller, bucket: string, name: string): Promise<ObjectRow>
   open(caller: Caller, bucket: string, name: string): Promise<Opened>
-  /** Reads an object of a public bucket for anybody, or of any bucket for the server itself. */
+  /** Tells whether anybody may read the objects of a bucket; undefined: the bucket does not exist. */
+  isPublic(bucket: string): Promise<boolean | undefined>
+  /** Reads an object of a public bucket without asking policies. */
   openPublic(bucket: string, name: string): Promise<Opened>
+  /** Reads any object without asking policies, as the maker of a signed URL has allowed. */
+  openSigned(bucket: string, name: string): Promise<Opened>
   /** Returns the names of these that exist and that the caller may read. */
   findNames(caller: Caller, bucket: string, names: readonly string[]): Promise<Set<string>>
   /** Lists one folder; names are relative to it. */
   search(caller: Caller, bucket: string, options: SearchOptions): Promise<Entry[]>
   /** Lists whole keys, page by page: list-v2 and the S3 protocol. */
   list(caller: Caller, bucket: string, options: ListOptions): Promise<Entry[]>
+  /** Removes one object; refuses if the caller may not delete it. */
+  removeOne(caller: Caller, bucket: string, name: string): Promise<void>
   /** Removes the objects that exist and that the caller may delete; returns their rows. */
   remove(caller: Caller, bucket: string, names: readonly string[]): Promise<ObjectRow[]>
   copy(caller: Caller, from: Name, to: Name, options: CopyOptions): Promise<ObjectRow>
@@ -130,7 +136,7 @@ export type Objects = {
 }
 
 /** The largest object of a bucket without a limit, as in Supabase's free plan. */
-const defaultMaxBytes = 50 * 2 ** 20
+export const defaultMaxBytes = 50 * 2 ** 20
 
 const columns = `id, bucket_id, name, owner, owner_id, version, metadata, user_metadata, created_at, updated_at,
   last_accessed_at`
@@ -142,7 +148,7 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
   /** Versions whose file exists, or soon will, and whose row is not stored yet. */
   const unstored = new Set<string>()
 
-  async function findBucket(id: string) {
+  async function lookUpBucket(id: string) {
     requireBucketName(id)
     const [bucket] = await asCaller(pool, server, 'storage.bucket.get', (transaction) =>
       transaction.query<{ public: boolean; file_size_limit: string | null; allowed_mime_types: string[] | null }>(
@@ -150,6 +156,11 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
         [id],
       ),
     )
+    return bucket
+  }
+
+  async function findBucket(id: string) {
+    const bucket = await lookUpBucket(id)
     if (!bucket) throw noSuchBucket()
     return bucket
   }
@@ -175,27 +186,28 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
     })
   }
 
-  async function checkPut(caller: Caller, bucket: string, name: string, put: PutOptions): Promise<number> {
+  /** Returns how many bytes the object may have. */
+  async function checkLimits(bucket: string, name: string, put: PutOptions): Promise<number> {
     const found = await findBucket(bucket)
     requireKey(name)
+    requireHeaders(put.contentType, put.cacheControl)
     const isPlaceholder = name.endsWith('.emptyFolderPlaceholder')
     if (!isPlaceholder) requireAllowedType(put.contentType, found.allowed_mime_types)
     const limit = Math.min(found.file_size_limit === null ? maxBytes : Number(found.file_size_limit), maxBytes)
     const allowedBytes = isPlaceholder ? 0 : limit
     if (put.length !== undefined && put.length > allowedBytes) throw tooLarge()
+    return allowedBytes
+  }
+
+  /** Stores the row and takes it back, because only Postgres can tell what the policies say. */
+  async function checkPolicies(caller: Caller, bucket: string, name: string, put: PutOptions): Promise<void> {
     const metadata = {
       mimetype: put.contentType,
       ...(put.length !== undefined && { contentLength: put.length }),
     }
-    await asCaller(
-      pool,
-      caller,
-      operations.put,
-      (transaction) =>
-        store(transaction, { bucket, name }, { ...put, id: randomUUID(), version: '1', metadata, caller }),
-      false,
-    )
-    return allowedBytes
+    const values = { ...put, id: randomUUID(), version: '1', metadata, caller }
+    const tryStore = (transaction: Transaction) => store(transaction, { bucket, name }, values)
+    await asCaller(pool, caller, operations.put, tryStore, false)
   }
 
   function opened(row: ObjectRow | undefined): Opened {
@@ -225,11 +237,14 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
 
   return {
     async requirePut(caller, bucket, name, put) {
-      await checkPut(caller, bucket, name, put)
+      await findBucket(bucket)
+      requireKey(name)
+      await checkPolicies(caller, bucket, name, put)
     },
 
     async put(caller, bucket, name, body, put) {
-      const allowedBytes = await checkPut(caller, bucket, name, put)
+      const allowedBytes = await checkLimits(bucket, name, put)
+      await checkPolicies(caller, bucket, name, put)
       return withVersion({ bucket, name }, async (place) => {
         const { size, md5 } = await files.write(place, body, allowedBytes)
         if (put.length !== undefined && size !== put.length)
@@ -264,6 +279,10 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
       return opened(await find(caller, bucket, name, operations.get))
     },
 
+    isPublic: async (bucket) => (await lookUpBucket(bucket))?.public,
+
+    openSigned: async (bucket, name) => opened(await find(server, bucket, name, operations.getSigned)),
+
     async openPublic(bucket, name) {
       const found = await findBucket(bucket)
       if (!found.public) throw noSuchBucket()
@@ -271,6 +290,7 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
     },
 
     async findNames(caller, bucket, names) {
+      requireBucketName(bucket)
       const rows = await asCaller(pool, caller, operations.sign, (transaction) =>
         transaction.query<{ name: string }>(
           'select name from storage.objects where bucket_id = $1 and name = any ($2)',
@@ -303,7 +323,29 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
       )
     },
 
+    async removeOne(caller, bucket, name) {
+      requireBucketName(bucket)
+      requireKey(name)
+      const row = await asCaller(pool, caller, operations.removeOne, async (transaction) => {
+        await transaction.become(server)
+        const [found] = await transaction.query<Pick<ObjectRow, 'bucket_id' | 'name' | 'version'>>(
+          'select bucket_id, name, version from storage.objects where bucket_id = $1 and name = $2 for update',
+          [bucket, name],
+        )
+        if (!found) throw noSuchKey()
+        await transaction.become(caller)
+        const deleted = await transaction.query(
+          'delete from storage.objects where bucket_id = $1 and name = $2 returning id',
+          [bucket, name],
+        )
+        if (deleted.length === 0) throw accessDenied('Access denied')
+        return found
+      })
+      await discard([row])
+    },
+
     async remove(caller, bucket, names) {
+      requireBucketName(bucket)
       const rows = await asCaller(pool, caller, operations.remove, async (transaction) => {
         // In the order of names, so that two removals never wait for each other.
         await transaction.become(server)
@@ -331,6 +373,7 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
         ...(copy.cacheControl !== undefined && { cacheControl: copy.cacheControl }),
         lastModified: new Date().toISOString(),
       }
+      requireHeaders(metadata.mimetype, metadata.cacheControl)
       requireFits(source, metadata.mimetype, target, maxBytes)
       const userMetadata = copy.userMetadata ?? source.user_metadata ?? undefined
       return withVersion(to, async (place) => {
@@ -425,10 +468,12 @@ const operations = {
   put: 'storage.object.upload',
   get: 'storage.object.get_authenticated',
   getPublic: 'storage.object.get_public',
+  getSigned: 'storage.object.get_signed',
   info: 'storage.object.info_authenticated',
   sign: 'storage.object.sign_many',
   search: 'storage.object.list',
   list: 'storage.object.list_v2',
+  removeOne: 'storage.object.delete',
   remove: 'storage.object.delete_many',
   copy: 'storage.object.copy',
   move: 'storage.object.move',

@@ -1,0 +1,99 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient, type SupabaseClient } from '@supabase/supabase-js'
+import type { Client } from 'pg'
+import { inject } from 'vitest'
+import { startGateway } from '../local/gateway.ts'
+import { localKeys, signUserJwt } from '../local/keys.ts'
+import { freePort } from '../local/ports.ts'
+import { type Storage, startStorage } from '../local/storage/server.ts'
+import type { TestDatabase } from './database.ts'
+
+type StorageClient = SupabaseClient['storage']
+
+/** A local Storage server on a test database, behind the local gateway. */
+export type TestStorage = {
+  /** The URL of the gateway, and of the server itself. */
+  url: string
+  ownUrl: string
+  folder: string
+  anonKey: string
+  serviceKey: string
+  tokenOf(userId: string): Promise<string>
+  /** Clients of supabase-js. */
+  service: StorageClient
+  anon: StorageClient
+  as(userId: string): Promise<StorageClient>
+  /** Restarts the server; resolves with the number of files that the start removed. */
+  restart(): Promise<number>
+  /** Returns the paths of the files below the folder. */
+  files(): string[]
+  stop(): Promise<void>
+}
+
+export async function startTestStorage(
+  database: TestDatabase,
+  options: { maxBytes?: number } = {},
+): Promise<TestStorage> {
+  const keys = await localKeys(inject('cluster').secrets)
+  const folder = mkdtempSync(join(tmpdir(), 'plinth-storage-'))
+  const port = await freePort()
+  const start = () =>
+    startStorage({ port, databaseUrl: database.url('supabase_storage_admin'), folder, keys, ...options })
+  let storage: Storage = await start()
+  const gatewayPort = await freePort()
+  const url = `http://127.0.0.1:${gatewayPort}`
+  const gateway = await startGateway({ port: gatewayPort, postgrestPort: 9, sidecarPort: 9, storagePort: port })
+  const tokenOf = (sub: string) =>
+    signUserJwt({ sub, role: 'authenticated', aud: 'authenticated', exp: Math.floor(Date.now() / 1000) + 3600 }, keys)
+  return {
+    url,
+    ownUrl: `http://127.0.0.1:${port}`,
+    folder,
+    anonKey: keys.anonKey,
+    serviceKey: keys.serviceRoleKey,
+    tokenOf,
+    service: createClient(url, keys.serviceRoleKey).storage,
+    anon: createClient(url, keys.anonKey).storage,
+    as: async (userId) => {
+      const token = await tokenOf(userId)
+      return createClient(url, keys.anonKey, { accessToken: async () => token }).storage
+    },
+    restart: async () => {
+      await storage.close()
+      storage = await start()
+      return storage.swept
+    },
+    files: () => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.includes('/#')),
+    stop: async () => {
+      await gateway.close()
+      await storage.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Creates the buckets and policies of origin 004 §6: a private folder for each user, and public files of the server. */
+export async function addStudioBuckets(admin: Client): Promise<void> {
+  await admin.query(`
+    insert into storage.buckets (id, name, public)
+    values ('user_uploads', 'user_uploads', false), ('generations', 'generations', true);
+
+    create policy select_own on storage.objects
+      for select to authenticated
+      using (
+        bucket_id in ('user_uploads', 'generations')
+        and (storage.foldername(name))[1] = (select auth.uid())::text
+      );
+    create policy insert_own on storage.objects
+      for insert to authenticated
+      with check (bucket_id = 'user_uploads' and (storage.foldername(name))[1] = (select auth.uid())::text);
+    create policy update_own on storage.objects
+      for update to authenticated
+      using (bucket_id = 'user_uploads' and (storage.foldername(name))[1] = (select auth.uid())::text);
+    create policy delete_own on storage.objects
+      for delete to authenticated
+      using (bucket_id = 'user_uploads' and (storage.foldername(name))[1] = (select auth.uid())::text);
+  `)
+}
