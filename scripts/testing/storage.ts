@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import type { Client } from 'pg'
 import { inject } from 'vitest'
-import { startGateway } from '../local/gateway.ts'
+import { startGateway } from '../local/gateway/gateway.ts'
 import { localKeys, signUserJwt } from '../local/keys.ts'
 import { freePort } from '../local/ports.ts'
 import { type Storage, startStorage } from '../local/storage/server.ts'
@@ -44,7 +44,7 @@ export async function startTestStorage(
   let storage: Storage = await start()
   const gatewayPort = await freePort()
   const url = `http://127.0.0.1:${gatewayPort}`
-  const gateway = await startGateway({ port: gatewayPort, postgrestPort: 9, sidecarPort: 9, storagePort: port })
+  const gateway = await startGateway({ port: gatewayPort, keys, postgrestPort: 9, sidecarPort: 9, storagePort: port })
   const tokenOf = (sub: string) =>
     signUserJwt({ sub, role: 'authenticated', aud: 'authenticated', exp: Math.floor(Date.now() / 1000) + 3600 }, keys)
   return {
