@@ -30,7 +30,7 @@ export function someStep(id: number, more: Partial<ClaimedStep> = {}): ClaimedSt
 /** Calls handlers without watching them. */
 export const unwatched: Pick<Accidents, 'call'> = { call: (_claim, work) => work() }
 
-/** The answer of `worker.exchange_steps`. */
+/** The answer of `worker.exchange_work` and `worker.exchange_steps`. */
 export type ExchangeAnswer = {
   refused: { index: number; id: number; reason: string }[]
   steps: ClaimedStep[]
@@ -46,6 +46,18 @@ export async function exchangeSteps(
 ): Promise<ExchangeAnswer> {
   const text = typeof results === 'string' ? results : JSON.stringify(results)
   const { rows } = await client.query('select worker.exchange_steps($1, $2, $3) as answer', [workerId, text, want])
+  return rows[0].answer
+}
+
+/** Like {@link exchangeSteps}, but refuses results whose rows stay locked for 50 ms. */
+export async function exchangeWork(
+  client: Client,
+  workerId: string,
+  results: object[],
+  want = 0,
+): Promise<ExchangeAnswer> {
+  const args = [workerId, JSON.stringify(results), want]
+  const { rows } = await client.query('select worker.exchange_work($1, $2, $3, null, 50) as answer', args)
   return rows[0].answer
 }
 

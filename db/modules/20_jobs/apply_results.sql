@@ -1,10 +1,9 @@
 -- app.apply_results
 --
 -- Writes      the rows that app.apply_locked_results writes
--- Locks       runs, lowest id first; then the rows that app.apply_locked_results locks
--- Why         a callback that raises undoes the batch but not its caller, because the batch is a
---             subtransaction; app.apply_results_separately then finds the step whose callback
---             raises
+-- Errors      55P03, if app.apply_free_results refuses a result with run_busy. The worker then
+--             repeats its call
+-- Locks       the rows that app.apply_free_results locks, and waits for them without a limit
 create or replace function app.apply_results(results jsonb)
   returns jsonb
   language plpgsql
@@ -12,17 +11,19 @@ create or replace function app.apply_results(results jsonb)
   set search_path = ''
 as $$
 declare
-  v_failing_ids bigint[] := app.lock_runs_of(apply_results.results);
+  v_refused jsonb := app.apply_free_results(apply_results.results, null);
 begin
-  return app.apply_locked_results(apply_results.results, v_failing_ids);
-exception
-  when sqlstate 'JC001' then
-    return app.apply_results_separately(apply_results.results);
+  if v_refused @> '[{"reason": "run_busy"}]' then
+    raise exception using
+      errcode = 'lock_not_available',
+      message = 'Another transaction has locked rows of these results.',
+      hint = 'Repeat the call.';
+  end if;
+
+  return v_refused;
 end
 $$;
 
 comment on function app.apply_results(jsonb) is
-$$Applies the results of running steps, and queues or completes the steps that waited for them.
-
-results: as worker.exchange_steps describes them. Returns the refused results:
-[{ index, id, reason }]. A step whose callback raises fails with callback_failed.$$;
+$$Applies the results of running steps for workers of the last release, which do not know the reason
+run_busy; see app.apply_free_results.$$;

@@ -2,7 +2,8 @@
 --
 -- Errors      JC001 for most errors of the callback; the message holds its SQLSTATE and text.
 --             Deadlocks, timeouts and faults of the server pass through unchanged, because they say
---             nothing about the callback: the caller repeats its transaction
+--             nothing about the callback: the caller repeats its transaction, or the part of it
+--             that met a locked row
 -- Why         builds SQL from text: the name comes from app.job_callbacks, which only postgres can
 --             write. Catches every other error, because a fault of one product must not stop others
 create or replace function app.call_callback(callback text, job_ids bigint[])

@@ -230,7 +230,7 @@ end
 $$;
 
 comment on function app.claim_steps(uuid, integer, text[]) is
-$$Claims up to want ready steps for a worker, and returns them as worker.exchange_steps describes
+$$Claims up to want ready steps for a worker, and returns them as worker.exchange_work describes
 them.
 
 wanted_types: the types that the worker has handlers for; null: every type.$$;

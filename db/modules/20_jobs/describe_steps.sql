@@ -86,7 +86,7 @@ end
 $$;
 
 comment on function app.describe_steps(bigint[]) is
-$$Returns claimed steps as worker.exchange_steps describes them, in the order in which they run.
+$$Returns claimed steps as worker.exchange_work describes them, in the order in which they run.
 
 outputs: [[path, value], …] of the steps that each step depends on. Null if one of them collects its
 children, if the outputs are larger than 1 MiB, or if the batch would carry more than 4 MiB; the

@@ -1,9 +1,9 @@
 -- worker.leave
 --
 -- Called by   each worker process, when it ends
--- Writes      workers; the rows that app.apply_results writes
+-- Writes      workers; the rows that app.apply_free_results writes
 -- Locks       the worker, by an advisory lock, which waits for an exchange of the same worker; then
---             the rows that app.apply_results locks
+--             the rows that app.apply_free_results locks
 create or replace function worker.leave(worker_id uuid)
   returns void
   language plpgsql
@@ -29,11 +29,12 @@ begin
   from app.job_queue as q
   where q.status = 'running' and q.worker_id = leave.worker_id;
   if v_results is not null then
-    perform app.apply_results(v_results);
+    -- Short, because a result that waits holds the runs of the others.
+    perform app.apply_free_results(v_results, 50);
     perform app.enqueue_pump();
   end if;
 
-  -- If the run of a step is being deleted, its worker stays until a sweep.
+  -- If another transaction has locked the run of a step, the worker stays until a sweep.
   delete from app.workers as w
   where w.id = leave.worker_id
     and not exists (select from app.job_queue as q where q.worker_id = w.id);

@@ -1,6 +1,6 @@
 -- worker.read_outputs
 --
--- Called by   the worker, for a step that worker.exchange_steps returned without outputs
+-- Called by   the worker, for a step that worker.exchange_work returned without outputs
 -- Errors      PT409 step_lost, PT422 input_too_large
 create or replace function worker.read_outputs(
   job_id bigint,

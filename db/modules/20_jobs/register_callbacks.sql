@@ -70,6 +70,6 @@ A callback should refuse nothing else: record on the step what cannot be used. I
 on_rescheduled raises, the step fails with callback_failed. If on_run_ended raises, the call is
 stored in app.callback_faults and repeated. Deadlocks, timeouts and faults of the server (SQLSTATE
 classes 40, 53, 57 and 58, and 55P03) are no faults of the callback: the engine's caller repeats the
-transaction.
+transaction, or, after 55P03, hands in the result of this step again.
 A callback may call app.submit_run and app.cancel_runs. It runs with the planner settings of the
 engine, which suit index lookups.$$;

@@ -4,12 +4,14 @@
 -- Writes      callback_faults; the rows that the callbacks write
 -- Locks       runs, lowest id first, then faults, both with skip locked: retry_job repeats the
 --             calls of a run that it holds
--- Why         stops after 10 s, so that the calls which succeeded commit before statement_timeout
+-- Why         waits at most 1 s for the rows of a callback, because it holds runs of many users.
+--             Stops after 10 s, so that the calls which succeeded commit before statement_timeout
 create or replace function app.repeat_callbacks()
   returns integer
   language plpgsql
   volatile
   set search_path = ''
+  set lock_timeout = '1s'
 as $$
 declare
   v_stop_at timestamptz := app.clock() + interval '10 seconds';

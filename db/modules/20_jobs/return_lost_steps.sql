@@ -1,10 +1,10 @@
 -- app.return_lost_steps
 --
--- Writes      workers; the rows that app.apply_results writes
+-- Writes      workers; the rows that app.apply_free_results writes
 -- Locks       silent workers, with skip locked, so that only one of many sweeps at the same moment
 --             requeues the steps of a worker (a silent worker that connects again waits for this
 --             sweep, and finds its fences stale); then the runs of lost steps, with skip locked;
---             then the rows that callbacks lock, for up to 1 s each
+--             then the rows that app.apply_free_results locks
 -- Why         the steps of each worker and each type of run are requeued in a subtransaction,
 --             because only the type of a run says which callback is called: a callback that runs
 --             into a deadlock or a lock timeout does not stop the sweep of other products and
@@ -30,6 +30,7 @@ declare
   v_run_ids bigint[];
   v_stop_at timestamptz := app.clock() + interval '5 seconds';
   v_one record;
+  v_refused jsonb;
   v_error text;
   v_requeued integer := 0;
 begin
@@ -111,8 +112,12 @@ begin
       order by random()
     loop
       begin
-        perform app.apply_results(v_one.results);
-        v_requeued := v_requeued + jsonb_array_length(v_one.results);
+        v_refused := app.apply_free_results(v_one.results, 50);
+        v_requeued := v_requeued + jsonb_array_length(v_one.results) - (
+          select count(*)
+          from jsonb_array_elements(v_refused) as f (refusal)
+          where f.refusal ->> 'reason' = 'run_busy'
+        );
       exception
         when transaction_rollback or lock_not_available then
           get stacked diagnostics v_error = message_text;

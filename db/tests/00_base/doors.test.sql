@@ -17,7 +17,7 @@ select set_eq(
     'worker.claim_deleted_media', 'worker.list_removable_media', 'worker.confirm_media_removal',
     'worker.find_unknown_media',
     'worker.claim_orphaned_assets', 'worker.claim_template_uploads',
-    'worker.confirm_template_claim', 'worker.exchange_steps',
+    'worker.confirm_template_claim', 'worker.exchange_steps', 'worker.exchange_work',
     'worker.find_unknown_objects', 'worker.forget_assets', 'worker.forget_template_uploads',
     'worker.heartbeat',
     'worker.send_heartbeat', 'worker.requeue_lost_steps',

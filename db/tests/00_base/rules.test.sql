@@ -297,7 +297,7 @@ select set_eq(
     ]
   $$,
   array[
-    'app.submit_keyed_run', 'app.cancel_job', 'worker.exchange_steps', 'worker.heartbeat',
+    'app.submit_keyed_run', 'app.cancel_job', 'worker.exchange_work', 'worker.heartbeat',
     'worker.send_heartbeat', 'worker.requeue_lost_steps', 'worker.read_outputs', 'worker.leave',
     'worker.start_task', 'worker.read_task',
     -- They cancel, delete or submit runs.

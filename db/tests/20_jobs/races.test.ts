@@ -1,7 +1,13 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { completed, exchangeSteps as exchange, letSweep, sweepSteps } from '../../../scripts/testing/steps.ts'
+import {
+  completed,
+  exchangeSteps as exchange,
+  exchangeWork,
+  letSweep,
+  sweepSteps,
+} from '../../../scripts/testing/steps.ts'
 import { untilWaiting } from '../../../scripts/testing/waiting.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 import { requireInvariants } from './invariants.ts'
@@ -466,7 +472,7 @@ test('the deletion of a user against results of several runs: both lock the runs
   await requireInvariants(watcher)
 })
 
-test('the deletion of a user against a callback that submits a run for them: the result is repeated', async () => {
+test('the deletion of a user against a callback that submits a run for them: none waits for the other', async () => {
   const user = crypto.randomUUID()
   await watcher.query('insert into auth.users (id, email) values ($1, $2)', [user, `${user}@example.com`])
   await watcher.query(`
@@ -482,13 +488,15 @@ test('the deletion of a user against a callback that submits a run for them: the
   await c.query('begin')
   await c.query('select from app.runs where owner_id = $1 for update', [user])
   const handedIn = exchange(a, first, [completed(step as ClaimedStep)])
-  // It may fail before the commit below has returned.
+  // The call may fail before the commit below has returned.
   handedIn.catch(() => {})
   await untilWaiting(watcher, a)
   const deleted = b.query('delete from auth.users where id = $1', [user])
   await untilWaiting(watcher, b)
   await c.query('commit')
-  await expect(handedIn).rejects.toMatchObject({ code: '55P03' })
+  // The deletion has the run before or after the worker looks at it again.
+  const ending = await handedIn.catch(({ code }) => code)
+  if (ending !== '55P03') expect(ending).toMatchObject({ refused: [{ reason: 'step_lost' }] })
   await deleted
   expect((await exchange(a, first, [completed(step as ClaimedStep)])).refused).toMatchObject([{ reason: 'step_lost' }])
   expect((await watcher.query('select from jobs where owner_id = $1', [user])).rowCount).toBe(0)
@@ -618,7 +626,7 @@ test('sweep against a locked run: the sweep does not wait, and the next one requ
   await requireInvariants(watcher)
 })
 
-test('sweep against a row that a callback locks: the sweep gives up after a second, and requeues the others', async () => {
+test('sweep against a row that a callback locks: the sweep passes over the step, and requeues the others', async () => {
   await watcher.query(`
     create table app.gates (id integer primary key);
     insert into app.gates values (1);
@@ -631,9 +639,7 @@ test('sweep against a row that a callback locks: the sweep gives up after a seco
   const [gated, free] = [await loseStep('gated'), await loseStep('lone')]
   await c.query('begin')
   await c.query('select from app.gates for update')
-  const startedAt = performance.now()
   await sweep(a)
-  expect(performance.now() - startedAt).toBeLessThan(5000)
   expect([await status(gated), await status(free)]).toEqual(['queued', 'failed'])
   await c.query('commit')
   await sweep(a)
@@ -726,5 +732,97 @@ test('many workers on many runs: no deadlock, and each step completes once', { t
   )
   expect(handedIn).toBe(120)
   for (const id of ids) expect(await status(id)).toBe('completed')
+  await requireInvariants(watcher)
+})
+
+/** Claims one step each of new runs of a type. Returns the steps, of the first run first. */
+async function claimEach(type: string, runs: number): Promise<ClaimedStep[]> {
+  for (let n = 0; n < runs; n++) {
+    await watcher.query(`select app.submit_run(jsonb_build_object('key', 'root', 'type', $1::text), null, null)`, [
+      type,
+    ])
+  }
+  const { steps } = await exchangeWork(a, first, [], runs)
+  return steps.toSorted((one, other) => one.id - other.id)
+}
+
+test('a run that another transaction holds: results of other runs are applied, and steps are claimed', async () => {
+  const [held, other, further] = (await claimEach('noop', 3)) as [ClaimedStep, ClaimedStep, ClaimedStep]
+  await submit(['next'])
+  await c.query('begin')
+  await c.query('select from app.runs where id = $1 for update', [held.run_id])
+  const results = [completed(other), completed(held), completed(further)]
+  const answer = await exchangeWork(a, first, results, 1)
+  expect(answer.refused).toEqual([{ index: 1, id: held.id, reason: 'run_busy' }])
+  expect(answer.steps).toMatchObject([{ key: 'next' }])
+  expect(await Promise.all([held, other, further].map(({ id }) => status(id)))).toEqual([
+    'queued',
+    'completed',
+    'completed',
+  ])
+  await c.query('commit')
+  expect((await exchangeWork(a, first, [completed(held)])).refused).toEqual([])
+  expect(await status(held.id)).toBe('completed')
+  await requireInvariants(watcher)
+})
+
+/** A type whose callback `on` locks the row of each step in table locked. */
+async function addLockingType(name: string, on: 'on_completed' | 'on_run_ended'): Promise<void> {
+  await watcher.query(`
+    create table if not exists app.locked (id bigint primary key);
+    alter table app.locked enable row level security;
+    create or replace function app.lock_rows(job_ids bigint[]) returns void language plpgsql as $$
+    begin
+      perform from app.locked as l where l.id = any (job_ids) order by l.id for update;
+    end $$;
+    insert into job_types (name) values ('${name}');
+    select app.register_callbacks('${name}', ${on} => 'app.lock_rows')`)
+}
+
+test.each(['on_completed', 'on_run_ended'] as const)(
+  'a row that %s locks and another transaction holds: results of other runs are applied',
+  async (on) => {
+    const type = `locking_${on}`
+    await addLockingType(type, on)
+    const [held, other] = (await claimEach(type, 2)) as [ClaimedStep, ClaimedStep]
+    await watcher.query('insert into app.locked values ($1)', [held.id])
+    await c.query('begin')
+    await c.query('select from app.locked where id = $1 for update', [held.id])
+    const answer = await exchangeWork(a, first, [completed(held), completed(other)])
+    expect(answer.refused).toEqual([{ index: 0, id: held.id, reason: 'run_busy' }])
+    expect(await status(other.id)).toBe('completed')
+    await c.query('commit')
+    expect((await exchangeWork(a, first, [completed(held)])).refused).toEqual([])
+    await requireInvariants(watcher)
+  },
+)
+
+test('a sweep requeues lost steps although another transaction holds a row that the end of one run locks', async () => {
+  await addLockingType('locking_lost', 'on_run_ended')
+  await watcher.query("update job_types set max_losses = 1 where name = 'locking_lost'")
+  const [held, other] = (await claimEach('locking_lost', 2)) as [ClaimedStep, ClaimedStep]
+  await watcher.query('insert into app.locked values ($1)', [held.id])
+  await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
+  await letSweep(watcher, second)
+  await c.query('begin')
+  await c.query('select from app.locked where id = $1 for update', [held.id])
+  expect(await sweepSteps(b, second)).toBe(1)
+  expect([await status(held.id), await status(other.id)]).toEqual(['queued', 'failed'])
+  await c.query('commit')
+  expect(await sweepSteps(b, second)).toBe(1)
+  expect(await status(held.id)).toBe('failed')
+})
+
+test('a worker that ends returns its steps although another transaction holds one of the runs', async () => {
+  const [held, other] = (await claimEach('noop', 2)) as [ClaimedStep, ClaimedStep]
+  await c.query('begin')
+  await c.query('select from app.runs where id = $1 for update', [held.run_id])
+  await a.query('select worker.leave($1)', [first])
+  const { rows } = await watcher.query('select job_id, status from app.job_queue order by job_id')
+  expect(rows).toMatchObject([{ status: 'running' }, { status: 'queued', job_id: String(other.id) }])
+  expect((await watcher.query('select from app.workers where id = $1', [first])).rowCount).toBe(1)
+  await c.query('commit')
+  await a.query('select worker.leave($1)', [first])
+  expect((await watcher.query('select from app.workers where id = $1', [first])).rowCount).toBe(0)
   await requireInvariants(watcher)
 })
