@@ -8,6 +8,7 @@ import { heartbeatInThread } from './heartbeat/heartbeat.ts'
 import type { TaskFactory } from './queue/define_task.ts'
 import { createQueue } from './queue/runner.ts'
 import { bindAll } from './shared/bind_all.ts'
+import { createGate } from './shared/connection_gate.ts'
 import { createDb, createPing, openPool } from './shared/db.ts'
 import { startHealth } from './shared/health.ts'
 import { createLogger } from './shared/log.ts'
@@ -42,12 +43,16 @@ export async function startWorker(options: {
   const handlers = await orExit(2, () => chooseHandlers(options.handlers, config))
   const logger = createLogger('worker', config.LOG_LEVEL)
 
-  // One connection per job, one that listens, one for cron and schedules, one for health, two for steps.
-  const max = config.WORKER_CONCURRENCY + 5
   // graphile-worker's queries are short. Calls of functions wait longer than the statement_timeout of role worker (30 s),
   // because a call that takes longer than this timeout gets no answer.
-  const pool = openPool({ url: config.DATABASE_URL, name: 'plinth-worker', max, queryTimeoutMs: 15_000, logger })
+  const gate = createGate({ logger })
+  const poolOptions = { url: config.DATABASE_URL, name: 'plinth-worker', queryTimeoutMs: 15_000, gate, logger }
+  // One connection per job, one that listens, one for everything else: cron, schedules, health, calls of handlers.
+  const pool = openPool({ ...poolOptions, max: config.WORKER_CONCURRENCY + 2 })
   const db = createDb(pool, { timeoutMs: 40_000 })
+  // Calls of handlers may wait for rows that a client holds, so exchanges have connections of their own: one for the pump,
+  // two for late results.
+  const exchangePool = openPool({ ...poolOptions, max: 3 })
   const assets = findStore(config)
   const store = assets && createSpaces(assets.spaces)
   const templateStore = openTemplateStore(config)
@@ -58,6 +63,7 @@ export async function startWorker(options: {
   const accidents = createAccidents()
   const pump = createPump({
     db,
+    exchangeDb: createDb(exchangePool, { timeoutMs: 40_000 }),
     logger,
     handlers: bindAll(handlers, {
       templates,
@@ -104,7 +110,7 @@ export async function startWorker(options: {
       const stops = await Promise.allSettled([queue.stop(drainMs, hurry), pump.stop(drainMs, hurry)])
       store?.close()
       templateStore?.close()
-      await pool.end()
+      await Promise.all([pool.end(), exchangePool.end()])
       health.close()
       for (const stop of stops) if (stop.status === 'rejected') throw stop.reason
     },

@@ -140,7 +140,7 @@ export function createWorkers(home: string, port: number, databaseUrl: string, l
       if (victim === undefined) return
       if (Math.random() * 100 < breaks) {
         // Loses either the call, or the answer to a call that has committed.
-        victim.faulty.breakAt('worker.exchange_steps', Math.random() < 0.5 ? 'before' : 'after', 1)
+        victim.faulty.breakAt('worker.exchange_work', Math.random() < 0.5 ? 'before' : 'after', 1)
         mark(victim, 'broken')
       }
       const dice = Math.random() * 100

@@ -204,7 +204,7 @@ describe('with Postgres', () => {
     const spec = JSON.stringify({ key: 'root', type: 'group', steps: [{ key: 'a', type: 'x' }] })
     const run = Number((await admin.query('select app.submit_run($1, null, null) as id', [spec])).rows[0].id)
     const door = { db: createDb(pool), logger, workerId: crypto.randomUUID(), types: ['x'] }
-    const exchanged = await createExchange(door).run(1)
+    const exchanged = await createExchange({ ...door, onHandedIn: () => {} }).run(1)
     return { run, door, step: exchanged?.steps[0] as ClaimedStep }
   }
   const readStep = async (id: number) =>

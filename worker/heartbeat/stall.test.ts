@@ -57,7 +57,9 @@ test('returns the steps that wait, and names the types of the steps that run', a
   })
   await returnWaiting(options)
   const results = JSON.stringify([{ id: 5, fence: 15, outcome: 'returned' }])
-  expect(calls).toEqual([['worker.exchange_steps', { worker_id: 'w', results, want: 0, types: ['compute', 'nap'] }]])
+  expect(calls).toEqual([
+    ['worker.exchange_work', { worker_id: 'w', results, want: 0, types: ['compute', 'nap'], wait_ms: 50 }],
+  ])
   expect(lines).toMatchObject([
     { level: 40, seconds: 60, types: { compute: 1, nap: 2 }, steps: [1, 2, 3], returned: 1 },
   ])
@@ -82,7 +84,7 @@ test('hands begun steps in as lost and all others as returned, removes the worke
   await ended
   expect(kill).toHaveBeenCalledOnce()
   const [[, args] = [], leave] = calls
-  expect(calls[0]?.[0]).toBe('worker.exchange_steps')
+  expect(calls[0]?.[0]).toBe('worker.exchange_work')
   expect(args).toMatchObject({ worker_id: 'w', want: 0, types: ['compute', 'nap'] })
   expect(JSON.parse(String(args?.['results']))).toEqual([
     ...[1, 2, 3].map((id) => ({

@@ -77,8 +77,9 @@ export async function endStalledProcess(
 }
 
 async function handIn({ db, workerId, types }: Stall, results: string[]): Promise<void> {
-  const args = { worker_id: workerId, results: `[${results.join(',')}]`, want: 0, types }
-  await db.call('worker.exchange_steps', args, { timeoutMs: handInMaxMs })
+  // A sweep requeues the steps whose runs stay locked.
+  const args = { worker_id: workerId, results: `[${results.join(',')}]`, want: 0, types, wait_ms: 50 }
+  await db.call('worker.exchange_work', args, { timeoutMs: handInMaxMs })
 }
 
 /** A step that had begun may be the one that blocks, so it counts a loss. A step that waits or has ended does not block. */

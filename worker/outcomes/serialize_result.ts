@@ -9,7 +9,7 @@ const delayMaxMs = 86_400_000
 /** A day of a provider may have 25 hours, when its clocks change. */
 const dayMaxMs = 25 * 3_600_000
 
-/** Serializes a result for `worker.exchange_steps`. Throws a permanent StepError if Postgres cannot store the result. */
+/** Serializes a result for `worker.exchange_work`. Throws a permanent StepError if Postgres cannot store the result. */
 export function describeResult(
   step: { id: number; fence: number; max_output_bytes: number },
   result: unknown,

@@ -1,4 +1,4 @@
-/** A step as `worker.exchange_steps` returns it. */
+/** A step as `worker.exchange_work` returns it. */
 export type ClaimedStep = {
   id: number
   fence: number

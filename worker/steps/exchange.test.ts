@@ -21,7 +21,7 @@ const completed = (id: number, output: unknown = null) => ({
   fence: id,
   text: JSON.stringify({ id, fence: id, outcome: 'completed', output }),
 })
-const failing = (code: string) => Object.assign(new Error('worker.exchange_steps failed'), { cause: { code } })
+const failing = (code: string) => Object.assign(new Error('worker.exchange_work failed'), { cause: { code } })
 const tooMuch = failing('54000')
 const timeout = failing('57014')
 
@@ -35,11 +35,13 @@ describe('with a door that answers at once', () => {
         const want = Number(args['want'])
         const given = answer(results, want)
         calls.push({ results, want, args })
-        return [{ exchange_steps: given && { refused: [], steps: [], wake_in_ms: null, ...given } }] as never
+        return [{ exchange_work: given && { refused: [], steps: [], wake_in_ms: null, ...given } }] as never
       },
     }
-    const exchange = createExchange({ db, logger, workerId: 'w', types: ['x', 'y'] })
-    return { exchange, calls, ids: () => calls.map(({ results }) => results.map(({ id }) => id)) }
+    const handedInLate: number[] = []
+    const onHandedIn = (fences: number[]) => void handedInLate.push(...fences)
+    const exchange = createExchange({ db, logger, workerId: 'w', types: ['x', 'y'], onHandedIn })
+    return { exchange, calls, handedInLate, ids: () => calls.map(({ results }) => results.map(({ id }) => id)) }
   }
 
   test('hands in results and claims steps in one call', async () => {
@@ -48,10 +50,16 @@ describe('with a door that answers at once', () => {
     exchange.add(completed(1))
     exchange.add(completed(2))
     expect(exchange.pending).toBe(2)
-    expect(await exchange.run(2)).toEqual({ handedIn: [1, 2], steps: [step], isShort: true, wakeInMs: null })
+    expect(await exchange.run(2)).toEqual({ handedIn: [1, 2], late: [], steps: [step], isShort: true, wakeInMs: null })
     expect(exchange.pending).toBe(0)
     expect(calls.map(({ args }) => args)).toEqual([
-      { worker_id: 'w', want: 2, types: ['x', 'y'], results: `[${completed(1).text},${completed(2).text}]` },
+      {
+        worker_id: 'w',
+        want: 2,
+        types: ['x', 'y'],
+        results: `[${completed(1).text},${completed(2).text}]`,
+        wait_ms: 50,
+      },
     ])
   })
 
@@ -106,10 +114,10 @@ describe('with a door that answers at once', () => {
     const call = async (_name: string, _args: unknown, { timeoutMs }: { timeoutMs?: number } = {}) => {
       limits.push(timeoutMs)
       failures -= 1
-      if (failures >= 0) throw new Error('worker.exchange_steps failed', { cause: new Error('Query read timeout') })
-      return [{ exchange_steps: { refused: [], steps: [], wake_in_ms: null } }] as never
+      if (failures >= 0) throw new Error('worker.exchange_work failed', { cause: new Error('Query read timeout') })
+      return [{ exchange_work: { refused: [], steps: [], wake_in_ms: null } }] as never
     }
-    const exchange = createExchange({ db: { call }, logger, workerId: 'w', types: ['x'] })
+    const exchange = createExchange({ db: { call }, logger, workerId: 'w', types: ['x'], onHandedIn: () => {} })
     exchange.add(completed(1))
     for (let n = 0; n < 6; n++) await exchange.run(1)
     expect(limits).toEqual([10_000, 20_000, 40_000, 40_000, 40_000, 10_000])
@@ -118,7 +126,7 @@ describe('with a door that answers at once', () => {
   test('logs no warning for a failed call while the pool knows that the database is away', async () => {
     const cause = new DatabaseAway(new Error('connect ECONNREFUSED'))
     const { exchange } = open(() => {
-      throw new Error('worker.exchange_steps failed', { cause })
+      throw new Error('worker.exchange_work failed', { cause })
     })
     expect(await exchange.run(1)).toBeUndefined()
     expect(lines).toEqual([])
@@ -219,23 +227,45 @@ describe('with a door that answers at once', () => {
     ])
   })
 
-  test('flush hands in everything and claims nothing', async () => {
-    const { exchange, calls } = open(() => ({}))
-    for (let id = 1; id <= 600; id++) exchange.add(completed(id))
-    await exchange.flush()
-    expect(calls.map(({ results, want }) => [results.length, want])).toEqual([
-      [500, 0],
-      [100, 0],
-    ])
-    expect(exchange.pending).toBe(0)
+  const busy = (ids: number[], results: Sent[]) => ({
+    refused: results.flatMap(({ id }, index) => (ids.includes(id) ? [{ index, id, reason: 'run_busy' }] : [])),
   })
 
-  test('flush throws when a call fails', async () => {
-    const { exchange } = open(() => {
-      throw new Error('away')
-    })
+  test('late results are handed in again in calls of their own, until the database has them', async () => {
+    const locked = new Set([2, 4])
+    const { exchange, calls, handedInLate } = open((results) => busy([...locked], results))
+    for (const id of [1, 2, 3, 4]) exchange.add(completed(id))
+    expect(await exchange.run(1)).toMatchObject({ handedIn: [1, 3], late: [2, 4] })
+    expect([exchange.pending, exchange.late, lines]).toEqual([0, 2, []])
+    exchange.add(completed(5))
+    expect(await exchange.run(1)).toMatchObject({ handedIn: [5], late: [] })
+    locked.delete(2)
+    await expect.poll(() => handedInLate, { timeout: 5000 }).toEqual([2])
+    locked.delete(4)
+    await expect.poll(() => handedInLate, { timeout: 5000 }).toEqual([2, 4])
+    expect(exchange.late).toBe(0)
+    expect(calls.filter(({ results }) => results.some(({ id }) => id === 5))).toHaveLength(1)
+    expect(calls.at(-1)).toMatchObject({ results: [{ id: 4 }], want: 0 })
+  })
+
+  test('a result that stays late waits in a call of its own, and the others are handed in at the same time', async () => {
+    const { exchange, calls, handedInLate } = open((results) => busy([1], results))
     exchange.add(completed(1))
-    await expect(exchange.flush()).rejects.toThrow('away')
+    await exchange.run(1)
+    const waits = () => calls.filter(({ args }) => Number(args['wait_ms']) > 1000)
+    await expect.poll(() => waits().length, { timeout: 5000 }).toBeGreaterThan(0)
+    expect(waits()[0]?.results).toMatchObject([{ id: 1 }])
+    expect(handedInLate).toEqual([])
+  })
+
+  test('a batch that fails in parts still names its late results', async () => {
+    const { exchange, calls } = open((results, want) => {
+      if (results.length > 1 || (want > 0 && results.length > 0)) throw tooMuch
+      return busy([2], results)
+    })
+    for (const id of [1, 2, 3]) exchange.add(completed(id))
+    expect(await exchange.run(1)).toMatchObject({ handedIn: [1, 3], late: [2] })
+    expect(calls.map(({ results }) => results.map(({ id }) => id))).toEqual([[1], [2], [3], []])
   })
 })
 
@@ -244,13 +274,15 @@ describe('with Postgres', () => {
   let admin: pg.Client
   let pool: pg.Pool
   let exchange: Exchange
+  const handedInLate: number[] = []
 
   beforeAll(async () => {
     database = await createDatabase()
     admin = await database.connect()
     await admin.query("insert into job_types (name) values ('x')")
     pool = database.openPool({ statement_timeout: 300 })
-    exchange = createExchange({ db: createDb(pool), logger, workerId: crypto.randomUUID(), types: ['x'] })
+    const door = { db: createDb(pool), logger, workerId: crypto.randomUUID(), types: ['x'] }
+    exchange = createExchange({ ...door, onHandedIn: (fences) => void handedInLate.push(...fences) })
   })
   afterAll(async () => {
     await database.drop()
@@ -302,16 +334,21 @@ describe('with Postgres', () => {
     ])
   })
 
-  test('a result that waits for a lock until the timeout is kept, and handed in afterwards', async () => {
-    const run = await submit({ key: 'a' })
-    const [step] = await claim(1)
-    complete(step as ClaimedStep, '1')
+  test('a result of a locked run is late: other results are stored at once, and the result when its run is free', async () => {
+    const locked = await submit({ key: 'a' })
+    const free = await submit({ key: 'b' })
+    const [a, b] = (await claim(2)).toSorted((one, other) => one.id - other.id) as [ClaimedStep, ClaimedStep]
+    complete(a, '1')
+    complete(b, '1')
     await admin.query('begin')
-    await admin.query('select from app.runs where id = $1 for update', [run])
-    expect(await exchange.run(0)).toBeUndefined()
-    await admin.query('rollback')
-    expect((await exchange.run(0))?.handedIn).toEqual([step?.fence])
-    expect(await endings(run)).toEqual([['a', 'completed', null]])
+    await admin.query('select from app.runs where id = $1 for update', [locked])
+    expect(await exchange.run(0)).toMatchObject({ handedIn: [b.fence], late: [a.fence] })
+    expect([exchange.pending, exchange.late, handedInLate]).toEqual([0, 1, []])
+    expect(await endings(free)).toEqual([['b', 'completed', null]])
+    await admin.query('commit')
+    await expect.poll(() => handedInLate, { timeout: 10_000 }).toEqual([a.fence])
+    expect(exchange.late).toBe(0)
+    expect(await endings(locked)).toEqual([['a', 'completed', null]])
   })
 
   test('a result with a stale fence is refused, and counts as handed in', async () => {

@@ -24,6 +24,8 @@ function open(options: {
   stop?: (beat: number) => number[]
   readMs?: number
   exchange?: (results: Result[], want: number) => void
+  /** Whether another transaction holds the run of a step. */
+  isBusy?: (id: number) => boolean
   /** Gives all steps at once, whatever the pump asks for. */
   givesAll?: boolean
 }) {
@@ -35,16 +37,20 @@ function open(options: {
   const started: { id: number; isAborted: boolean }[] = []
   let left = options.steps
   const answers: Record<string, (args: Record<string, unknown>) => Promise<object>> = {
-    'worker.exchange_steps': async (args) => {
+    'worker.exchange_work': async (args) => {
       const handedIn = JSON.parse(String(args['results'])) as Result[]
       const want = Number(args['want'])
       await sleep(2)
       options.exchange?.(handedIn, want)
-      results.push(...handedIn)
+      const isBusy = ({ id }: Result) => options.isBusy?.(id) ?? false
+      const refused = handedIn.flatMap((result, index) =>
+        isBusy(result) ? [{ index, id: result.id, reason: 'run_busy' }] : [],
+      )
+      results.push(...handedIn.filter((result) => !isBusy(result)))
       wants.push(want)
       const steps = options.givesAll && want > 0 ? left : left.slice(0, want)
       left = left.slice(steps.length)
-      return { exchange_steps: { refused: [], steps, wake_in_ms: null } }
+      return { exchange_work: { refused, steps, wake_in_ms: null } }
     },
     'worker.read_outputs': async () => {
       await sleep(options.readMs ?? 0)
@@ -279,6 +285,35 @@ test('a stop lets running steps end while the heartbeat names them, and returns 
   expect(results).toMatchObject([{ id: 2 }, { id: 1, outcome: 'completed', output: 'done' }])
   expect(started).toHaveLength(1)
   await pump.run(new AbortController().signal)
+})
+
+test('a late result delays no other step: beats name it, and a stop waits until it is handed in', async () => {
+  let isBusy = true
+  const { results, beats, calls, done, stop } = open({
+    steps: [someStep(1), someStep(2), someStep(3)],
+    handler: async () => null,
+    isBusy: (id) => isBusy && id === 1,
+  })
+  const ids = () => results.map(({ id }) => id)
+  await expect.poll(ids, { timeout: 5000 }).toEqual([2, 3])
+  await expect.poll(() => beats.at(-1), { timeout: 5000 }).toEqual([1])
+  const stopped = stop(60_000)
+  await expect.poll(() => beats.length, { timeout: 5000 }).toBeGreaterThan(beats.length)
+  expect([ids(), calls.includes('worker.leave')]).toEqual([[2, 3], false])
+  isBusy = false
+  await stopped
+  await done
+  expect([ids(), calls.at(-1)]).toEqual([[2, 3, 1], 'worker.leave'])
+})
+
+test('a stop throws when a result is late for too long', async () => {
+  let isBusy = true
+  const handler = async () => null
+  const { results, started, stop } = open({ steps: [someStep(1)], handler, isBusy: () => isBusy })
+  await expect.poll(() => started.length).toBe(1)
+  await expect(stop(0)).rejects.toThrow('Some results could not be handed in')
+  expect(results).toEqual([])
+  isBusy = false
 })
 
 test('a stop that is hurried aborts the handlers at once', async () => {

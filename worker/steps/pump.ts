@@ -50,6 +50,8 @@ const accidentsLogged = 10
 /** Runs `concurrency` steps at the same time. A result waits only for a running exchange. */
 export function createPump(options: {
   db: Db
+  /** Connections that only exchanges use. Default: `db`. */
+  exchangeDb?: Db
   logger: Logger
   /** The handlers by job type. The pump claims only steps of these types. */
   handlers: Record<string, Handler>
@@ -64,7 +66,16 @@ export function createPump(options: {
   const { db, logger, handlers, concurrency, accidents, onIgnoredSignal, ignoredMaxMs = 60_000 } = options
   const workerId = crypto.randomUUID()
   const types = Object.keys(handlers)
-  const exchange = createExchange({ db, logger, workerId, types })
+  const exchange = createExchange({
+    db: options.exchangeDb ?? db,
+    logger,
+    workerId,
+    types,
+    onHandedIn(fences) {
+      slots.forget(fences)
+      plan()
+    },
+  })
   const table = createClaimsTable(types)
   const appetite = createAppetite({ concurrency, onWake: plan })
   const slots = createSlots({
@@ -116,7 +127,7 @@ export function createPump(options: {
 
   // The heartbeat lists all claims, so there are never more claims than rows.
   const countWanted = () => (slots.isReserved ? 0 : Math.min(appetite.count(slots.size), table.room))
-  const hasNone = (claims: number) => claims === 0 && !isCalling && exchange.pending === 0
+  const hasNone = (claims: number) => claims === 0 && !isCalling && exchange.pending + exchange.late === 0
   const isIdle = () => hasNone(slots.size)
   const isDrained = () => hasNone(slots.busy)
 
@@ -144,6 +155,7 @@ export function createPump(options: {
     isCalling = false
     if (exchanged === undefined) return
     slots.forget(exchanged.handedIn)
+    if (exchanged.late.length > 0) slots.postpone(exchanged.late)
     if (exchanged.steps.length > 0) appetite.feed()
     // Results that arrived during the call may release more steps, so the next call claims again.
     if (exchanged.isShort && exchange.pending === 0) appetite.rest(exchanged.wakeInMs)
@@ -209,7 +221,7 @@ export function createPump(options: {
       await until(isIdle, handInMaxMs)
       ticks.stop()
       await heartbeat.stop()
-      const left = exchange.pending
+      const left = exchange.pending + exchange.late
       const leaving = db.call('worker.leave', { worker_id: workerId })
       await Promise.race([leaving, sleep(leaveMaxMs)]).catch((error: Error) =>
         logger.warn({ reason: error.message }, 'Worker could not sign off'),

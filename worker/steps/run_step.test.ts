@@ -253,7 +253,8 @@ test('large outputs are read from Postgres page by page', async () => {
     await admin.query('select app.submit_run($1, null, null)', [JSON.stringify({ key: 'root', type: 'group', steps })])
 
     const db = createDb(pool)
-    const exchange = createExchange({ db, logger, workerId: crypto.randomUUID(), types: ['x'] })
+    const door = { db, logger, workerId: crypto.randomUUID(), types: ['x'] }
+    const exchange = createExchange({ ...door, onHandedIn: () => {} })
     const large = 'x'.repeat(700_000)
     const runStep = createRunStep({
       db,

@@ -178,6 +178,25 @@ test('a step that must run alone starts when the database has all results, and n
   expect([started, slots.isReserved]).toEqual([[1, 2, 3, 6], false])
 })
 
+test('a step that must run alone does not wait for results that are late, and the table keeps their claims', async () => {
+  const { slots, started, end, list } = open()
+  slots.add([someStep(1, { runs_alone: true })])
+  await end(1)
+  expect(slots.isReserved).toBe(true)
+  slots.postpone([1])
+  slots.add([someStep(2, { runs_alone: true })])
+  expect([started, slots.isReserved]).toEqual([[1, 2], true])
+  expect(list().map(([id, state]) => [id, state])).toEqual([
+    [1, 'ended'],
+    [2, 'begun'],
+  ])
+  slots.forget([1])
+  expect([list().length, slots.isReserved]).toEqual([1, true])
+  await end(2)
+  slots.forget([2])
+  expect([list(), slots.isReserved]).toEqual([[], false])
+})
+
 test('the next step that must run alone is not stale', async () => {
   const { slots, started, results, end } = open()
   slots.add(steps(1))

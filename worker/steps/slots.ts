@@ -26,6 +26,11 @@ export type Slots = {
   add(steps: ClaimedStep[], askedAt?: number): void
   /** Removes claims whose result the database has, and starts the claims that waited for that. */
   forget(fences: number[]): void
+  /**
+   * Lets other steps start before the database has the results of these claims, because another transaction, perhaps of a
+   * client, decides when the database can store them. The heartbeat lists the claims until `forget`.
+   */
+  postpone(fences: number[]): void
   /** Writes the progress of the claims into the table. */
   report(): void
   /**
@@ -155,6 +160,15 @@ export function createSlots(options: {
     running.clear()
   }
 
+  /** Starts the steps that waited for the results of these claims. */
+  function release(fences: number[]): void {
+    for (const fence of fences) {
+      if (all.get(fence)?.step.runs_alone) aloneCount -= 1
+      all.delete(fence)
+    }
+    fill()
+  }
+
   function close(): void {
     isClosed = true
     returnClaims(waiting.splice(0))
@@ -186,14 +200,10 @@ export function createSlots(options: {
       fill()
     },
     forget(fences) {
-      for (const fence of fences) {
-        if (all.get(fence)?.step.runs_alone) aloneCount -= 1
-        all.delete(fence)
-        table.remove(fence)
-      }
-      // Perhaps the others waited for these results.
-      fill()
+      for (const fence of fences) table.remove(fence)
+      release(fences)
     },
+    postpone: release,
     report() {
       for (const { step, progress } of all.values()) table.report(step.fence, progress)
     },

@@ -182,7 +182,7 @@ test('steps whose answer was lost are claimed again, although their worker lives
   try {
     await startWorker(faulty.through(database.url('worker')))
     await ended(await submit([{ key: 'first', type: 'noop' }]))
-    faulty.breakAt('worker.exchange_steps', 'after', 1)
+    faulty.breakAt('worker.exchange_work', 'after', 1)
     const id = await submit([{ key: 'a', type: 'noop' }])
     await until('the run ends', () => ended(id), 30)
     expect((await jobs(id))['a']).toMatchObject({ status: 'completed' })
