@@ -266,6 +266,52 @@ describe('the assertions of each migration', () => {
     expect(await attack(npm, 'copied')).toEqual(refused)
     expect((await checkDrift(databaseUrl(npm, 'copied'), catalog)).problems).toEqual([])
   })
+
+  test('the seed is a part of db:migrate, inserts what is new, and overwrites and restores nothing that an operator changed', async () => {
+    const env = { ...process.env, DATABASE_URL: databaseUrl(npm, 'plinth') }
+    const command = (name: string) => run(process.execPath, [resolve(import.meta.dirname, `${name}.ts`)], { env })
+    const read = () =>
+      asAdmin(npm, 'plinth', async (admin) => {
+        const { rows } = await admin.query(
+          `select 'plan' as kind, to_jsonb(p) as row from public.plans as p
+           union all select 'pack', to_jsonb(p) from public.credit_packs as p
+           union all select 'tool', to_jsonb(t) from public.tools as t
+           union all select 'hairstyle', to_jsonb(h) from public.hairstyles as h
+           union all select 'color', to_jsonb(c) from public.colors as c
+           union all select 'model', to_jsonb(m) from public.ai_models as m
+           union all select 'type', to_jsonb(t) from public.job_types as t
+           order by 1, 2`,
+        )
+        return rows
+      })
+    await asAdmin(npm, 'plinth', (admin) =>
+      admin.query(
+        `update public.plans set price_minor = 100, name = 'Ours' where id in ('free', 'plus');
+         update public.tools set key = 'our_retouch', prompt = 'Ours', parameters = '{"type": "object", "additionalProperties": false}'
+         where key = 'retouch_portrait';
+         update public.hairstyles set enabled = false where key = 'quiff';
+         update public.job_types set running_limit = 3 where name = 'run_task';
+         delete from public.plans where id = 'pro';
+         delete from public.credit_packs;
+         delete from public.tools where key = 'whiten_teeth';
+         delete from public.colors where key = 'mint';
+         delete from public.ai_models where name = 'gemini-2.5-flash';
+         delete from public.hairstyles where key = 'afro';
+         delete from app.seeds where key = 'afro'`,
+      ),
+    )
+    const before = await read()
+
+    // As a release does that brings a hairstyle.
+    expect((await command('db_migrate')).stdout).toBe('Inserted 1 row of db/seed/hairstyles.sql\n')
+    const after = await read()
+    expect(after.filter(({ row }) => row.key !== 'afro')).toEqual(before)
+    expect(after).toHaveLength(before.length + 1)
+
+    expect((await command('db_migrate')).stdout).toBe('Nothing to do.\n')
+    expect((await command('db_seed')).stdout).toContain('Applied db/seed/tools.sql\n')
+    expect(await read()).toEqual(after)
+  })
 })
 
 describe('passwords and the URL of shares', () => {

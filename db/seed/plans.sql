@@ -4,7 +4,10 @@ insert into public.plans (
   tasks_per_day, dramas_per_day, dramas_open, price_minor, currency, period, credits_per_period,
   low_credits_at, sort
 )
-select *
+select
+  p.id, p.name, p.description, p.images_per_day, p.videos_per_day, p.bytes_stored, p.tasks_running,
+  p.tasks_open, p.tasks_per_day, p.dramas_per_day, p.dramas_open, p.price_minor, p.currency,
+  p.period, p.credits_per_period, p.low_credits_at, p.sort
 from (
   values
     (

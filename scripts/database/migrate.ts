@@ -59,16 +59,22 @@ export async function migrate(databaseUrl: string, folder = dbFolder): Promise<M
   }
 }
 
-/** Applies `seed`, every file in one transaction. Safe to repeat: an operator's change stays. */
-export async function seed(databaseUrl: string, folder = dbFolder): Promise<string[]> {
+/**
+ * Applies `seed`, every file in one transaction, and says how many rows each file inserted. Safe to repeat: an operator's
+ * change stays, and a row that an operator deleted stays deleted (`app.claim_seed`).
+ */
+export async function seed(databaseUrl: string, folder = dbFolder): Promise<{ path: string; rows: number }[]> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
     const files = await sqlFiles(folder, 'seed')
-    await client.query('begin')
-    for (const file of files) await execute(client, file.path, file.text)
-    await client.query('commit')
-    return files.map((file) => file.path)
+    return await repeatWhileInUse(client, async () => {
+      const applied: { path: string; rows: number }[] = []
+      await client.query('begin')
+      for (const { path, text } of files) applied.push({ path, rows: await execute(client, path, text) })
+      await client.query('commit')
+      return applied
+    })
   } finally {
     await client.end()
   }
@@ -283,10 +289,11 @@ async function applyAll(client: pg.Client, files: SqlFile[]): Promise<void> {
   await applyAll(client, early)
 }
 
-/** Runs a file's text; an error names file and line. */
-async function execute(client: pg.Client, path: string, text: string): Promise<void> {
+/** Runs a file's text, and returns how many rows it inserted; an error names file and line. */
+async function execute(client: pg.Client, path: string, text: string): Promise<number> {
   try {
-    await client.query(text)
+    const results = [await client.query(text)].flat()
+    return results.reduce((sum, { command, rowCount }) => sum + (command === 'INSERT' ? (rowCount ?? 0) : 0), 0)
   } catch (cause) {
     throw describe({ path, text }, cause as pg.DatabaseError)
   }

@@ -1,12 +1,14 @@
 import { withClient } from '../check/database.ts'
 import { readFiles } from '../check/files.ts'
 import { findLeftovers } from '../check/objects.ts'
+import { count } from '../check/outcome.ts'
 import { root } from './command.ts'
-import { migrate, movedReason } from './migrate.ts'
+import { migrate, movedReason, seed } from './migrate.ts'
 
-/** Migrates a database, and says what was applied, and what the database has that no file has. */
+/** Migrates and seeds a database, and says what was applied, and what the database has that no file has. */
 export async function migrateAndReport(databaseUrl: string): Promise<{ applied: string[]; warnings: string[] }> {
   const { migrations, modules, strangers, wasMoved } = await migrate(databaseUrl)
+  const seeded = (await seed(databaseUrl)).filter(({ rows }) => rows > 0)
   const files = await readFiles(root, ['db/modules/**/*.sql'])
   const leftovers = await withClient(databaseUrl, (client) => findLeftovers(client, files))
   return {
@@ -15,6 +17,7 @@ export async function migrateAndReport(databaseUrl: string): Promise<{ applied: 
         (path) => `Applied ${path}`,
       ),
       ...(wasMoved ? [`Applied all ${modules.length} files of db/modules, because this database ${movedReason}`] : []),
+      ...seeded.map(({ path, rows }) => `Inserted ${count(rows, 'row')} of ${path}`),
     ],
     warnings: [
       ...strangers.map(

@@ -52,7 +52,7 @@ export function watchDatabase(databaseUrl: string, say: (line: string) => void):
         const { applied, warnings } = await migrateAndReport(databaseUrl)
         for (const line of [...applied, ...warnings]) say(line)
       }
-      if (what.has('seed')) for (const path of await seed(databaseUrl)) say(`Applied ${path}`)
+      if (what.has('seed')) for (const { path } of await seed(databaseUrl)) say(`Applied ${path}`)
     } catch (error) {
       say(describeFailure(error))
     }

@@ -63,7 +63,7 @@ Rates are token buckets: a caller may use the whole rate at once, and gets it ba
 429 \`rate_limited\` has the seconds to wait in \`Retry-After\`. A refused request changes nothing.
 
 Operators change a setting with \`update app.settings set … = …\`, a plan with \`update public.plans\`, a job type with
-\`update public.job_types\`. The next request uses the new value. \`npm run db:seed\` never changes it back. The values
+\`update public.job_types\`. The next request uses the new value. \`npm run db:migrate\` never changes it back. The values
 on this page are those of a new database; [operations](../operations.md) says how to choose others.`
 
 /** Limits that are part of a function: the text of the function that proves the value. */
