@@ -32,25 +32,28 @@ begin
   limit 1;
   if found then
     return format(
-      'has the keyword "%s": type %s has only %s', v_stranger, v_type, array_to_string(v_known, ', ')
+      'has the keyword "%s": type %s has only %s',
+      v_stranger,
+      v_type,
+      array_to_string(v_known, ', ')
     );
   end if;
 
   if jsonb_typeof(v_enum) <> 'array' or v_enum = '[]' then
-    return 'has an enum that is no list of values';
+    return 'needs a list of values as enum';
   elsif exists (
     select
     from jsonb_array_elements(v_enum) as e (value)
     where not app.is_property_value(jsonb_build_object('type', v_type), e.value)
   ) then
-    return format('has a value in its enum that is no %s', v_type);
+    return format('has a value in its enum of another type than %s', v_type);
   end if;
   if exists (
     select
     from jsonb_each(describe_property_fault.property) as k (name, value)
     where k.name in ('minimum', 'maximum', 'maxLength') and jsonb_typeof(k.value) <> 'number'
   ) then
-    return 'has a limit that is no number';
+    return 'needs numbers as limits';
   elsif (describe_property_fault.property ->> 'minimum')::numeric
     > (describe_property_fault.property ->> 'maximum')::numeric
   then
@@ -68,7 +71,7 @@ begin
   end if;
 
   if jsonb_typeof(describe_property_fault.property -> 'description') <> 'string' then
-    return 'has a description that is no string';
+    return 'needs a string as description';
   elsif describe_property_fault.property ? 'default'
     and not app.is_property_value(
       describe_property_fault.property, describe_property_fault.property -> 'default'

@@ -31,7 +31,7 @@ begin
   elsif describe_schema_fault.schema -> 'additionalProperties' is distinct from 'false' then
     return 'The schema lacks "additionalProperties": false.';
   elsif jsonb_typeof(describe_schema_fault.schema -> 'description') <> 'string' then
-    return 'The description of the schema is no string.';
+    return 'The schema needs a string as description.';
   elsif jsonb_typeof(v_properties) <> 'object' then
     return 'The properties of the schema are not an object.';
   elsif jsonb_typeof(v_required) <> 'array' then
@@ -53,7 +53,7 @@ begin
   where jsonb_typeof(r.value) <> 'string' or not v_properties ? (r.value #>> '{}')
   limit 1;
   if found then
-    return format('The schema requires "%s", which is no parameter.', v_name);
+    return format('The schema requires "%s", and no parameter has this name.', v_name);
   end if;
   return null;
 end

@@ -3,7 +3,11 @@ begin;
 select plan(12);
 
 select results_eq(
-  $$ select id, price_minor > 0, currency, credits_per_period > 0 from public.plans order by sort $$,
+  $$
+    select id, price_minor > 0, currency, credits_per_period > 0
+    from public.plans
+    order by sort
+  $$,
   $$
     values
       ('free', false, 'EGP', true), ('plus', true, 'EGP', true), ('pro', true, 'EGP', true)

@@ -34,13 +34,22 @@ return jsonb_build_object(
 create temporary table faults (change jsonb, message text);
 insert into faults
 values
-  ('{"prompt": "Paint {{shape}} {{color}}."}', 'The prompt has {{shape}}, and no parameter has this name.'),
-  ('{"prompt": "Paint {{ color }}."}', 'The prompt has {{ color }}, and no parameter has this name.'),
+  (
+    '{"prompt": "Paint {{shape}} {{color}}."}',
+    'The prompt has {{shape}}, and no parameter has this name.'
+  ),
+  (
+    '{"prompt": "Paint {{ color }}."}',
+    'The prompt has {{ color }}, and no parameter has this name.'
+  ),
   (
     '{"prompt": "Paint it {{{color}}}."}',
     'The prompt has braces that enclose no parameter: write {{name}}.'
   ),
-  ('{"prompt": "Paint it {{."}', 'The prompt has braces that enclose no parameter: write {{name}}.'),
+  (
+    '{"prompt": "Paint it {{."}',
+    'The prompt has braces that enclose no parameter: write {{name}}.'
+  ),
   ('{"parameters": []}', 'The schema is not an object.'),
   (
     '{"parameters": {"type": "object", "additionalProperties": false, "oneOf": []}}',
@@ -55,7 +64,7 @@ values
   ),
   (
     '{"parameters": {"type": "object", "additionalProperties": false, "description": 1}}',
-    'The description of the schema is no string.'
+    'The schema needs a string as description.'
   ),
   (
     '{"parameters": {"type": "object", "additionalProperties": false, "properties": []}}',
@@ -66,11 +75,12 @@ values
     'The keyword "required" of the schema is not a list.'
   ),
   (
-    tests.with_properties('{}', '["shape"]'), 'The schema requires "shape", which is no parameter.'
+    tests.with_properties('{}', '["shape"]'),
+    'The schema requires "shape", and no parameter has this name.'
   ),
   (
     tests.with_properties('{"a": {"type": "boolean"}}', '[["a"]]'),
-    'The schema requires "["a"]", which is no parameter.'
+    'The schema requires "["a"]", and no parameter has this name.'
   ),
   (
     tests.with_properties('{"Color": {"type": "boolean"}}'),
@@ -87,13 +97,13 @@ values
   ),
   (
     tests.with_properties('{"a": {"type": "string", "maxLength": 3, "pattern": "^a"}}'),
-    'Parameter "a" has the keyword "pattern": type string has only type, description, default, enum, '
-    'maxLength.'
+    'Parameter "a" has the keyword "pattern": type string has only type, description, default, '
+    'enum, maxLength.'
   ),
   (
     tests.with_properties('{"a": {"type": "string", "enum": ["x"], "minimum": 3}}'),
-    'Parameter "a" has the keyword "minimum": type string has only type, description, default, enum, '
-    'maxLength.'
+    'Parameter "a" has the keyword "minimum": type string has only type, description, default, '
+    'enum, maxLength.'
   ),
   (
     tests.with_properties('{"a": {"type": "integer", "enum": [1], "maxLength": 3}}'),
@@ -102,23 +112,23 @@ values
   ),
   (
     tests.with_properties('{"a": {"type": "string", "enum": []}}'),
-    'Parameter "a" has an enum that is no list of values.'
+    'Parameter "a" needs a list of values as enum.'
   ),
   (
     tests.with_properties('{"a": {"type": "string", "enum": "x"}}'),
-    'Parameter "a" has an enum that is no list of values.'
+    'Parameter "a" needs a list of values as enum.'
   ),
   (
     tests.with_properties('{"a": {"type": "string", "enum": ["x", 1]}}'),
-    'Parameter "a" has a value in its enum that is no string.'
+    'Parameter "a" has a value in its enum of another type than string.'
   ),
   (
     tests.with_properties('{"a": {"type": "integer", "enum": [1.5]}}'),
-    'Parameter "a" has a value in its enum that is no integer.'
+    'Parameter "a" has a value in its enum of another type than integer.'
   ),
   (
     tests.with_properties('{"a": {"type": "integer", "minimum": "1", "maximum": 2}}'),
-    'Parameter "a" has a limit that is no number.'
+    'Parameter "a" needs numbers as limits.'
   ),
   (
     tests.with_properties('{"a": {"type": "integer", "minimum": 3, "maximum": 2}}'),
@@ -138,7 +148,7 @@ values
   ),
   (
     tests.with_properties('{"a": {"type": "boolean", "description": {}}}'),
-    'Parameter "a" has a description that is no string.'
+    'Parameter "a" needs a string as description.'
   ),
   (
     tests.with_properties('{"a": {"type": "string", "maxLength": 2, "default": "abc"}}'),
