@@ -167,13 +167,14 @@ begin
             ) as p
           ) || v_open_ids
         )
-        returning q.job_id, q.lane_id, q.state
+        -- Not the state itself, which may have 1 MiB.
+        returning q.job_id, q.lane_id, q.state is null as is_new
       loop
         v_at := array_position(v_lane_ids, v_one.lane_id);
         v_taken[v_at] := v_taken[v_at] + 1;
         v_ids := v_ids || v_one.job_id;
         v_taken_ids := v_taken_ids || v_one.lane_id;
-        if v_is_open_limited and v_one.state is null then
+        if v_is_open_limited and v_one.is_new then
           v_new_rooms[v_at] := v_new_rooms[v_at] - 1;
         end if;
       end loop;
