@@ -22,6 +22,7 @@ export function someStep(id: number, more: Partial<ClaimedStep> = {}): ClaimedSt
     fault: null,
     timeout_ms: 60_000,
     max_output_bytes: 1_000_000,
+    buying_is_stopped: false,
     outputs: [],
     ...more,
   }

@@ -19,6 +19,8 @@ export type ClaimedStep = {
   fault: { slug: string; message: string } | null
   timeout_ms: number
   max_output_bytes: number
+  /** Whether the step must begin no new purchase in this turn, because an operator has stopped buying. */
+  buying_is_stopped: boolean
   /** The outputs that the step depends on, as leaves; null if they are too large to be returned with the step. */
   outputs: [string[], unknown][] | null
 }

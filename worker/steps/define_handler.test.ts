@@ -14,6 +14,7 @@ const step: Step = {
   outputs: {},
   state: null,
   failures: 0,
+  buyingIsStopped: false,
   signal: new AbortController().signal,
   logger: pino({ level: 'silent' }),
   now: () => 0,

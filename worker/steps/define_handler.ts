@@ -19,6 +19,8 @@ export type Step = {
   state: unknown
   /** How often the step failed before. */
   failures: number
+  /** Whether the step must begin no new purchase in this turn: the type is paid, and an operator has stopped buying. */
+  buyingIsStopped: boolean
   /**
    * Aborts at the timeout, when the run is cancelled or fails, and when the worker stops. Then return or throw within 1 s.
    */

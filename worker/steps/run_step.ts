@@ -88,6 +88,7 @@ export function createRunStep(options: {
       outputs,
       state: step.state,
       failures: step.failures,
+      buyingIsStopped: step.buying_is_stopped,
       signal,
       // Made when it is first used, because most steps log nothing and a child logger costs microseconds.
       get logger() {

@@ -33,6 +33,8 @@ begin
           end,
           'timeout_ms', (extract(epoch from s.timeout) * 1000)::bigint,
           'max_output_bytes', s.max_output_bytes,
+          'buying_is_stopped',
+          s.is_paid and (select g.buying_is_stopped from app.settings as g),
           'outputs', case
             when s.depends_on is null then '[]'
             when s.is_small and s.small_bytes <= 4194304 then (
@@ -65,7 +67,7 @@ begin
         q.job_id, q.fence, q.run_id, q.state, q.failures, q.losses, q.runs_alone, q.claimed_at,
         q.priority, q.run_at,
         j.owner_id, j.key, j.type, j.input, j.depends_on,
-        t.timeout, t.max_output_bytes, t.max_input_bytes,
+        t.timeout, t.max_output_bytes, t.max_input_bytes, t.is_paid,
         m.bytes,
         m.is_small,
         sum(m.bytes) filter (where m.is_small) over (order by q.priority, q.run_at, q.job_id)
@@ -96,4 +98,5 @@ $$Returns claimed steps as worker.exchange_work describes them, in the order in 
 outputs: [[path, value], …] of the steps that each step depends on. Null if one of them collects its
 children, if the outputs are larger than 1 MiB, or if the batch would carry more than 4 MiB; the
 worker then calls worker.read_outputs. fault: { slug, message } if the outputs are larger than
-job_types.max_input_bytes, so that the worker fails the step instead of running it; else null.$$;
+job_types.max_input_bytes, so that the worker fails the step instead of running it; else null.
+buying_is_stopped: the type is paid, and app.settings.buying_is_stopped is true.$$;

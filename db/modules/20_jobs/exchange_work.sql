@@ -96,11 +96,12 @@ Without wait_ms, they wait without a limit. A result that would wait longer is r
 run_busy and changes nothing: the worker still holds the step, and hands the result in again.
 Returns { refused: [{ index, id, reason: step_lost | result_invalid | run_busy }], steps: [{ id,
 fence, run_id, owner_id, key, type, input, state, failures, losses, runs_alone, now_ms, fault,
-timeout_ms, max_output_bytes, outputs: [[path, value]] | null }], wake_in_ms }. A step is claimed
-only if its version is at most the version that the worker announced by worker.send_heartbeat.
-runs_alone: start nothing else while this step runs. now_ms: when the step was claimed, by the clock
-of the database, in milliseconds since 1970. fault: null, or { slug, message }: fail the step with
-it and call no handler. outputs null: read the outputs with worker.read_outputs. wake_in_ms: if no
+timeout_ms, max_output_bytes, buying_is_stopped, outputs: [[path, value]] | null }], wake_in_ms }.
+A step is claimed only if its version is at most the version that the worker announced by
+worker.send_heartbeat. runs_alone: start nothing else while this step runs. now_ms: when the step
+was claimed, by the clock of the database, in milliseconds since 1970. fault: null, or { slug,
+message }: fail the step with it and call no handler. buying_is_stopped: the step must begin no new
+purchase in this turn. outputs null: read the outputs with worker.read_outputs. wake_in_ms: if no
 step is ready, the milliseconds until the next step is due; null if no step is queued.
 422 results_invalid. Only for workers.$$;
 

@@ -1,6 +1,6 @@
 -- A step without a saved state is not claimed while a limit of open steps, or a stop, forbids it.
 begin;
-select plan(20);
+select plan(21);
 insert into job_types (name, owner_open_limit, owner_running_limit, is_paid)
 values ('film', 2, 10, true), ('text', null, null, true), ('free', null, null, false);
 create temporary table known (ana uuid, ben uuid, run bigint);
@@ -123,6 +123,17 @@ select tests.hand_in_result('c1', '{"outcome": "returned"}');
 update app.settings set buying_is_stopped = true;
 select is(
   tests.claim_steps(), 'c2', 'claims a paid step with a state although buying is stopped'
+);
+select is(
+  (
+    select string_agg(
+      concat_ws(' ', c.key, c.step ->> 'buying_is_stopped'), ', ' order by c.key, c.fence
+    )
+    from tests.claims as c
+    where c.key in ('c1', 'c2', 'c3')
+  ),
+  'c1 false, c2 false, c2 true, c3 false',
+  'tells each paid step at its claim whether buying is stopped'
 );
 select tests.hand_in_result('c2', '{"outcome": "failed", "state": null}');
 select tests.travel('1 hour');

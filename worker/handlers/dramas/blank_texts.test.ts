@@ -30,7 +30,17 @@ async function write(type: keyof typeof dramaHandlers, input: object, answer: ob
     },
   } as unknown as DramaDeps
   const step: Step = {
-    ...{ id: 1, fence: 1, runId: 1, ownerId: null, key: 'k', outputs: {}, state: null, failures: 0 },
+    ...{
+      id: 1,
+      fence: 1,
+      runId: 1,
+      ownerId: null,
+      key: 'k',
+      outputs: {},
+      state: null,
+      failures: 0,
+      buyingIsStopped: false,
+    },
     signal: new AbortController().signal,
     logger: pino({ level: 'silent' }),
     now: Date.now,

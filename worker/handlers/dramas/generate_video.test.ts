@@ -23,7 +23,17 @@ async function turn(
   vi.useFakeTimers({ toFake: ['Date'], now: start + atMs + apartMs })
   try {
     const step = {
-      ...{ id: 1, fence: 1, runId: 1, ownerId: null, key: 'video', outputs: {}, state, failures },
+      ...{
+        id: 1,
+        fence: 1,
+        runId: 1,
+        ownerId: null,
+        key: 'video',
+        outputs: {},
+        state,
+        failures,
+        buyingIsStopped: false,
+      },
       signal: new AbortController().signal,
       logger: pino({ level: 'silent' }),
       now: () => start + atMs,

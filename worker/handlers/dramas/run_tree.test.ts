@@ -53,6 +53,7 @@ async function runStep(
     outputs,
     state: null,
     failures: 0,
+    buyingIsStopped: false,
     signal: new AbortController().signal,
     logger,
     now: Date.now,
