@@ -49,7 +49,7 @@ begin
 
   if app.require_task_room(task.user_id, v_tasks_of_day) then
     task.status := 'accepted';
-    task.run_id := app.submit_task_run(task.user_id, app.require_model('text', null));
+    task.run_id := app.submit_task_run(task, app.require_model('text', null));
   else
     task.status := 'pending';
   end if;

@@ -44,13 +44,13 @@ begin
     for key share skip locked
   );
   for v_one in
-    select q.id, i.id as user_id
+    select q.task
     from unnest(v_user_ids) as i (id)
     -- Index lookups even on empty tables: ADR 16.
     join public.users as u on u.id = any (array[i.id])
     join public.plans as p on p.id = any (array[u.plan_id])
     cross join lateral (
-      select t.id, t.created_at
+      select t as task, t.created_at, t.id
       from public.tasks as t
       where t.status = 'pending' and t.user_id = i.id
       order by t.created_at, t.id
@@ -69,8 +69,8 @@ begin
     ) as q
     order by i.id, q.created_at, q.id
   loop
-    v_task_ids := v_task_ids || v_one.id;
-    v_run_ids := v_run_ids || app.submit_task_run(v_one.user_id, v_model);
+    v_task_ids := v_task_ids || (v_one.task).id;
+    v_run_ids := v_run_ids || app.submit_task_run(v_one.task, v_model);
   end loop;
 
   update public.tasks as t

@@ -71,10 +71,7 @@ begin
     'mandate', v_task.mandate,
     'max_ticks', v_task.max_ticks,
     'tick', coalesce(v_task.tick, 0),
-    'state', case
-      when begin_turn.starts
-        then (select s.state from app.task_states as s where s.task_id = v_task.id)
-    end,
+    'state', case when begin_turn.starts then app.find_task_state(v_task.id) end,
     'question', v_asked.question,
     'answer', case
       when v_asked.answer is not null then jsonb_build_object('value', v_asked.answer)

@@ -1,7 +1,7 @@
 -- app.cancel_task, public.cancel_task
 --
 -- Called by   clients: the user of the task, and service_role
--- Writes      tasks, task_states; as app.cancel_runs, app.admit_tasks; rate_limits
+-- Writes      tasks; as app.cancel_runs, app.close_task_states, app.admit_tasks; rate_limits
 -- Errors      PT401 not_signed_in, PT404 task_not_found, PT409 task_ended, task_changed,
 --             PT429 rate_limited
 -- Idempotent  a cancelled task stays cancelled
@@ -41,9 +41,7 @@ begin
     set status = 'cancelled', result = t.result - 'question'
     where t.id = v_task.id and t.status <> 'cancelled';
     if found then
-      update app.task_states as s
-      set ended_at = app.now()
-      where s.task_id = v_task.id;
+      perform app.close_task_states(array[v_task.id]);
       perform app.admit_tasks(array[v_task.user_id]);
     end if;
     select t.* into v_task

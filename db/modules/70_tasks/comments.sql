@@ -51,7 +51,8 @@ comment on table app.task_states is 'The private part of a task.';
 comment on column app.task_states.request_hash is
   'The hash of the request that submitted the task, because the mandate may change.';
 comment on column app.task_states.state is
-  'The state of the last finished tick, for the next run. Null once the task is completed.';
+  'The last state of the run that ended last, for the next run. The state of an open run is in '
+  'app.job_queue. Null once the task is completed.';
 comment on column app.task_states.question is
   'The question { tick, text, schema }, until a tick has used its answer.';
 comment on column app.task_states.answer is 'The answer to question, until a tick has used it.';

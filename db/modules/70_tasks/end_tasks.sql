@@ -1,7 +1,7 @@
 -- app.end_tasks
 --
 -- Called by   the job engine, as on_run_ended of run_task
--- Writes      tasks, task_states; as app.admit_tasks
+-- Writes      tasks; as app.close_task_states, app.admit_tasks
 -- Locks       the users' rows of task_owners, then the tasks. The engine holds the runs
 create or replace function app.end_tasks(run_ids bigint[])
   returns void
@@ -14,9 +14,10 @@ create or replace function app.end_tasks(run_ids bigint[])
   set enable_seqscan = off
 as $$
 declare
+  v_task_ids uuid[];
   v_user_ids uuid[];
 begin
-  select array_agg(distinct t.user_id) into v_user_ids
+  select array_agg(t.id), array_agg(distinct t.user_id) into v_task_ids, v_user_ids
   from unnest(end_tasks.run_ids) as i (id)
   -- Index lookup even on an empty table: ADR 16.
   join public.tasks as t on t.run_id = any (array[i.id]);
@@ -64,20 +65,7 @@ begin
   where t.run_id = any (array[e.run_id])
     and t.status in ('accepted', 'started', 'in_progress', 'input_required');
 
-  update app.task_states as s
-  set
-    state = case when p.status <> 'completed' then s.state end,
-    question = case when p.status <> 'completed' then s.question end,
-    answer = case when p.status <> 'completed' then s.answer end,
-    deadline = null,
-    is_closed = false,
-    ended_at = app.now()
-  from (
-    select t.id, t.status
-    from unnest(end_tasks.run_ids) as i (id)
-    join public.tasks as t on t.run_id = any (array[i.id])
-  ) as p
-  where s.task_id = any (array[p.id]) and s.ended_at is null;
+  perform app.close_task_states(v_task_ids);
   perform app.admit_tasks(v_user_ids);
 end
 $$;

@@ -16,7 +16,8 @@ as $$
     'error', t.error,
     'usage', t.usage,
     'run_id', t.run_id,
-    'state', s.state,
+    -- The state of an open run is in the queue.
+    'state', coalesce(q.state, s.state),
     'question', s.question,
     'answer', s.answer,
     'deadline', s.deadline,
@@ -35,6 +36,7 @@ as $$
     from app.task_states as s
     where s.task_id = t.id
   ) as s on true
+  left join app.job_queue as q on q.job_id = t.run_id
 $$;
 
 comment on function app.export_tasks(uuid) is

@@ -1,6 +1,6 @@
 -- The end of a run ends its task, whatever the run has left.
 begin;
-select plan(22);
+select plan(27);
 select tests.announce_versions();
 create temporary table known (ana uuid, task uuid, run bigint);
 insert into known (ana) select tests.create_user('ana@example.com');
@@ -48,6 +48,17 @@ select is(
   'error; The agent had an internal fault. Retry the task. If the task fails again, tell the '
     'operator the id of its run.',
   'ends with an error if the output has no result'
+);
+-- Completed with something else after a tick
+select pg_temp.begin_task();
+select tests.finish_tick((select task from known), 1);
+select tests.claim_steps();
+select pg_temp.hand_in('{"outcome": "completed", "output": null}');
+select is(
+  app.find_task_state((select task from known)) - 'usage',
+  '{"tick": 1, "result": {"text": "after 1"}, "question": null, "notes": [],
+    "template_version": ""}',
+  'continues after the last finished tick although the state of the run is lost'
 );
 select pg_temp.begin_task();
 select pg_temp.hand_in(
@@ -139,6 +150,45 @@ select is(
   (retry_task((select id from tasks))).status, 'accepted', 'retries a task whose run is deleted'
 );
 reset role;
+select is(app.find_task_state((select task from known)), null, 'begins without a state');
+select pg_temp.begin_task();
+select tests.finish_tick((select task from known), 1);
+delete from app.runs where id = (select run from known);
+select is(
+  app.find_task_state((select task from known)) ->> 'template_version',
+  '1.0.0',
+  'keeps the state of a deleted run'
+);
+
+-- A retried run ends before its first tick
+select tests.sign_in((select ana from known));
+select retry_task((select task from known)), cancel_task((select task from known));
+reset role;
+select is(
+  app.find_task_state((select task from known)) ->> 'template_version',
+  '1.0.0',
+  'keeps the state of the run before, if a run saved none'
+);
+
+-- The end of a failed run could not be stored, and the task is cancelled
+select pg_temp.begin_task();
+select tests.finish_tick((select task from known), 1);
+select tests.claim_steps();
+create or replace function app.describe_task_error(slug text, message text)
+  returns text language plpgsql as $$ begin raise 'broken'; end $$;
+select pg_temp.hand_in('{"outcome": "failed", "is_permanent": true}');
+delete from app.callback_faults;
+select tests.sign_in((select ana from known));
+select cancel_task((select task from known));
+reset role;
+select is(
+  concat_ws(' ', pg_temp.seen(), app.find_task_state((select task from known)) -> 'notes'),
+  'cancelled; 1; {"text": "after 1"}; {"calls": 1, "model": "m", "input_tokens": 10, '
+    '"output_tokens": 1} []',
+  'keeps the state of a run whose end could not be stored'
+);
+create or replace function app.describe_task_error(slug text, message text)
+  returns text language sql as 'select $2';
 
 -- The end of a run is stored late
 select pg_temp.begin_task();

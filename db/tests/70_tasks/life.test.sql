@@ -34,11 +34,13 @@ reset role;
 select is(
   (select j.input from jobs as j join tasks as t on t.run_id = j.id),
   (
-    select jsonb_build_object('model', m.name)
+    select jsonb_build_object(
+      'model', m.name, 'mandate', 'Find three names.', 'max_ticks', 5
+    )
     from ai_models as m
     where m.kind = 'text' and m.is_default
   ),
-  'gives the run the default model, and not the mandate'
+  'gives the run the default model and the work of the task'
 );
 
 -- When a worker claims and starts it

@@ -1,6 +1,6 @@
 -- A finished tick is stored once and in order; a state that is not a tick fails its step alone.
 begin;
-select plan(23);
+select plan(24);
 select tests.announce_versions();
 create temporary table known (ana uuid);
 insert into known (ana) select tests.create_user('ana@example.com');
@@ -108,8 +108,15 @@ select is(
 );
 
 -- When the last tick is over
+create temporary table saved as
+select s.xmin::text as version from app.task_states as s where s.task_id = pg_temp.of('waits');
 select tests.claim_steps();
 select pg_temp.hand_in('waits', '{"tick": 2, "result": {"text": "x"}}');
+select is(
+  (select s.xmin::text from app.task_states as s where s.task_id = pg_temp.of('waits')),
+  (select version from saved),
+  'writes nothing but the row of a task that asks nothing'
+);
 select is(
   (select usage from tasks where mandate = 'waits'),
   '{"calls": 1}',

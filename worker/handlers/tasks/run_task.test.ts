@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type StandIn, startGemini } from '../../../scripts/local/gemini.ts'
 import { createGemini } from '../../adapters/gemini.ts'
 import { describeResult } from '../../outcomes/serialize_result.ts'
@@ -42,7 +42,6 @@ const stored: OpenTask = {
   answer: null,
   is_closed: false,
   answer_within_ms: weekMs,
-  buying_is_stopped: false,
 }
 
 const realGemini = () =>
@@ -66,23 +65,27 @@ function inventedGemini(tick: (asked: Ask) => TickAnswer, summary: (asked: Ask) 
   return { gemini: { writeJson } as unknown as AgentTaskDeps['gemini'], asked }
 }
 
+/** The calls of the door in the last turn. */
+let called: string[] = []
+
 /** Runs one turn. The door returns the stored task with these changes. */
 async function turn(
   state: unknown,
   task: Partial<OpenTask> = {},
   deps: Partial<AgentTaskDeps> = {},
   step: Partial<Step> = {},
+  input: object = {},
 ): Promise<unknown> {
-  const called: string[] = []
+  called = []
   const door = (name: string) => async () => {
     called.push(name)
     return { ...stored, ...task }
   }
   const tasks = { start: door('start'), read: door('read') }
   const result = await runTask({ templates: bundled, gemini: realGemini(), tasks, ...deps })(
-    { model },
+    { model, ...input },
     {
-      ...{ id: 1, fence: 1, runId: 1, ownerId: null, key: 'task', outputs: {}, failures: 0 },
+      ...{ id: 1, fence: 1, runId: 1, ownerId: null, key: 'task', outputs: {}, failures: 0, buyingIsStopped: false },
       state,
       signal: new AbortController().signal,
       logger: silent,
@@ -91,7 +94,6 @@ async function turn(
       ...step,
     },
   )
-  expect(called).toEqual([state === null ? 'start' : 'read'])
   return result
 }
 
@@ -110,24 +112,29 @@ const midway: TaskState = {
   usage: { model, input_tokens: 100, output_tokens: 10, calls: 2 },
   notes: ['North is shady.'],
   template_version: '1.0.0',
+  is_settled: false,
 }
 const asked = { tick: 2, text: 'How many beds?', schema: { type: 'number' as const } }
 
-test('works tick by tick until the task is done, and sums its cost', async () => {
-  const progress = vi.fn()
-  const first = await rescheduled(null, {}, {}, { progress })
+test.each([
+  ['with the task in its input', { mandate, max_ticks: 50 }, []],
+  ['that the last release submitted', {}, ['read']],
+])('a run %s works tick by tick until the task is done, and sums its cost', async (_which, input, calls) => {
+  const first = await rescheduled(null, {}, {}, {}, input)
+  expect(called).toEqual(['start'])
   expect(first).toMatchObject({ delayMs: 0, resetsCounts: true })
   expect(first.state).toMatchObject({ tick: 1, question: null, template_version: '1.0.0' })
   expect(first.state.result.text).toContain('Part 1')
   expect(first.state.notes).toHaveLength(1)
-  const second = await rescheduled(first.state, {}, {}, { progress })
+  const second = await rescheduled(first.state, {}, {}, {}, input)
+  expect(called).toEqual(calls)
   expect(second.state).toMatchObject({ tick: 2, usage: { model, calls: 2 } })
   expect(second.state.notes).toHaveLength(2)
-  const last = (await turn(second.state)) as TaskState
+  const last = (await turn(second.state, {}, {}, {}, input)) as TaskState
+  expect(called).toEqual(calls)
   expect(last).toEqual({ tick: 3, result: { text: expect.stringContaining('Part 3') }, usage: expect.anything() })
   expect(last.usage.calls).toBe(3)
   expect(last.usage.input_tokens).toBeGreaterThan(second.state.usage.input_tokens)
-  expect(progress.mock.calls).toEqual([[1 / 50], [2 / 50]])
   expect(standIn.ticks).toEqual([1, 2, 3].map((tick) => ({ mandate, tick })))
 })
 
@@ -147,14 +154,31 @@ test('continues a retried task after its last finished tick, with the prompts th
 })
 
 test('buys nothing while buying is stopped, and keeps the state', async () => {
-  expect(await rescheduled(midway, { buying_is_stopped: true })).toMatchObject({ state: midway, delayMs: 60_000 })
-  expect(await rescheduled(null, { buying_is_stopped: true })).toMatchObject({ state: null, delayMs: 60_000 })
-  const waits = await rescheduled(
-    { ...midway, question: { text: asked.text } },
-    { buying_is_stopped: true, question: asked, answer: { value: 4 } },
-  )
+  const stopped = { buyingIsStopped: true }
+  const settled = { ...midway, is_settled: true }
+  const input = { mandate, max_ticks: 50 }
+  expect(await rescheduled(midway, {}, {}, stopped)).toMatchObject({ state: settled, delayMs: 60_000 })
+  expect(await rescheduled(settled, {}, {}, stopped, input)).toMatchObject({ state: settled, delayMs: 60_000 })
+  expect(called).toEqual([])
+  expect(await rescheduled(null, {}, {}, stopped)).toMatchObject({ state: null, delayMs: 60_000 })
+  const answered = { question: asked, answer: { value: 4 } }
+  const waits = await rescheduled({ ...midway, question: { text: asked.text } }, answered, {}, stopped, input)
   expect(waits).toMatchObject({ state: { ...midway, question: null }, resetsCounts: false })
   expect(standIn.requests).toEqual([])
+  // The answer is not used yet, so the next turn reads it.
+  standIn.behave({ taskTicks: 9 })
+  const next = await rescheduled(waits.state, answered, {}, {}, input)
+  expect(called).toEqual(['read'])
+  expect(next.state).toMatchObject({ tick: 3, is_settled: true })
+  expect(next.state.notes).toContainEqual(expect.stringContaining('Answer of the user: 4'))
+})
+
+test('a turn that did not read the task reads how long its question may wait', async () => {
+  const { gemini } = inventedGemini(() => answer({ question: { text: 'Why?', kind: 'text' } }))
+  const input = { mandate, max_ticks: 50 }
+  const next = await rescheduled({ ...midway, is_settled: true }, { answer_within_ms: 5000 }, { gemini }, {}, input)
+  expect(called).toEqual(['read'])
+  expect(next).toMatchObject({ delayMs: 5000, state: { question: { text: 'Why?' }, is_settled: false } })
 })
 
 test('asks a question again that has no answer, and buys nothing', async () => {

@@ -1,8 +1,9 @@
 import { defineHandler, Reschedule, StepError } from '../../steps/define_handler.ts'
 import type { AgentTaskContext } from './deps.ts'
 import { fitNotes, noteAnswer } from './notes.ts'
+import { openTurn } from './open_turn.ts'
 import { loadPrompts } from './prompts.ts'
-import { state as stateSchema, type TaskState, taskDocuments } from './task_documents.ts'
+import { type TaskState, taskDocuments } from './task_documents.ts'
 import { buyTick } from './tick.ts'
 
 /** How long a task waits before it looks again whether buying is allowed. */
@@ -14,40 +15,45 @@ const stoppedMs = 60_000
  */
 export default defineHandler({
   ...taskDocuments.run_task,
-  async run({ model }, context: AgentTaskContext) {
+  async run(input, context: AgentTaskContext) {
+    const { model } = input
     const isFirst = context.state === null
-    const task = await (isFirst ? context.deps.tasks.start(context) : context.deps.tasks.read(context))
-    const saved = isFirst ? (task.state ?? null) : stateSchema.parse(context.state)
-    const { question, answer, max_ticks } = task
-    if (task.is_closed) throw answerMissing(task.answer_within_ms)
-    if (question !== null && answer === null && saved !== null) {
-      const { tick: _, ...asked } = question
-      return new Reschedule({ ...saved, question: asked }, task.answer_within_ms)
+    const { task, saved, asked, readAnswerMs } = await openTurn(input, context)
+    const { max_ticks } = task
+    if (asked?.is_closed) throw answerMissing(asked.answer_within_ms)
+    if (asked !== null && asked.answer === null && saved !== null) {
+      const { tick: _, ...question } = asked.question
+      return new Reschedule({ ...saved, question, is_settled: false }, asked.answer_within_ms)
     }
     // The owner may have lowered max_ticks before the task was retried.
     if (saved !== null && saved.tick >= max_ticks) return stop(saved)
     // The question is answered. The database keeps question and answer until a finished tick has used the answer.
-    if (task.buying_is_stopped) return new Reschedule(saved && { ...saved, question: null }, stoppedMs)
+    if (context.buyingIsStopped) {
+      return new Reschedule(saved && { ...saved, question: null, is_settled: asked === null }, stoppedMs)
+    }
 
     const prompts = await loadPrompts(context, isFirst ? undefined : saved?.template_version)
     const { notes, ...rest } = saved ?? begin(model, prompts.version)
-    const before = { ...rest, notes: question && answer ? [...notes, noteAnswer(question, answer.value)] : notes }
+    const before = {
+      ...rest,
+      notes: asked?.answer ? [...notes, noteAnswer(asked.question, asked.answer.value)] : notes,
+    }
     const { isDone, ...ticked } = await buyTick(task, before, { model, prompts }, context)
     const { tick, result, usage } = ticked
     if (isDone) return { tick, result, usage }
     if (tick >= max_ticks) return stop(ticked)
 
-    context.progress(tick / max_ticks)
     const source = { model, mandate: task.mandate, prompts }
-    const after = { ...ticked, ...(await fitNotes(ticked.notes, usage, source, context)) }
-    return new Reschedule(after, after.question === null ? 0 : task.answer_within_ms, { resetsCounts: true })
+    const is_settled = ticked.question === null
+    const after = { ...ticked, is_settled, ...(await fitNotes(ticked.notes, usage, source, context)) }
+    return new Reschedule(after, is_settled ? 0 : await readAnswerMs(), { resetsCounts: true })
   },
 })
 
 /** The state of a task before its first tick. */
 function begin(model: string, template_version: string): TaskState {
   const usage = { model, input_tokens: 0, output_tokens: 0, calls: 0 }
-  return { tick: 0, result: { text: '' }, question: null, usage, notes: [], template_version }
+  return { tick: 0, result: { text: '' }, question: null, usage, notes: [], template_version, is_settled: false }
 }
 
 /** The output of a task that has used all its ticks. */

@@ -6,6 +6,10 @@ import { z } from 'zod'
  */
 
 const model = z.string().min(1).max(200)
+/** The part of a task that nobody can change while its run is open. */
+const work = z.object({ mandate: z.string(), max_ticks: z.int().positive() })
+export type Work = z.output<typeof work>
+
 const count = z.int().nonnegative()
 /** The cost of a task: the sum of its calls. */
 export const usage = z.object({ model, input_tokens: count, output_tokens: count, calls: count })
@@ -26,14 +30,14 @@ export const state = z.object({
   notes: z.array(z.string()),
   /** The version of the prompts. The ticks of a run use one version. */
   template_version: z.string(),
+  /** Whether no question is open and no answer is unused, so that the next turn need not read the task. */
+  is_settled: z.boolean().default(false),
 })
 export type TaskState = z.output<typeof state>
 export type Question = NonNullable<TaskState['question']>
 
 /** A task as `worker.start_task` and `worker.read_task` return it. */
-export const openTask = z.object({
-  mandate: z.string(),
-  max_ticks: z.int().positive(),
+export const openTask = work.extend({
   /** The state of the last finished tick, if an earlier run finished one. Only `worker.start_task` returns the state. */
   state: state.nullish(),
   /** The question, until a finished tick has used its answer. */
@@ -42,7 +46,6 @@ export const openTask = z.object({
   /** The deadline of the question has passed. */
   is_closed: z.boolean(),
   answer_within_ms: z.number().positive(),
-  buying_is_stopped: z.boolean(),
 })
 export type OpenTask = z.output<typeof openTask>
 
@@ -66,7 +69,8 @@ export const summaryAnswer = z.object({ summary: z.string().min(1) })
 /** By job type: the schemas of its input and output. */
 export const taskDocuments = {
   run_task: {
-    input: z.object({ model }),
+    /** Without mandate and max_ticks if the last release submitted the run. */
+    input: work.partial().extend({ model }),
     output: z.object({
       tick: count,
       result: z.object({ text: z.string(), stopped_by: z.literal('max_ticks').optional() }),
@@ -74,3 +78,4 @@ export const taskDocuments = {
     }),
   },
 } satisfies Record<string, { input: z.ZodType; output: z.ZodType }>
+export type TaskInput = z.output<typeof taskDocuments.run_task.input>

@@ -3,7 +3,7 @@ import { clip } from '../clip.ts'
 import type { AgentTaskContext } from './deps.ts'
 import { choiceMax, choicesMax, noteMax, notesMax, questionMax, resultMax } from './limits.ts'
 import type { Prompts } from './prompts.ts'
-import { type OpenTask, type Question, type TaskState, type TickAnswer, tickAnswer } from './task_documents.ts'
+import { type Question, type TaskState, type TickAnswer, tickAnswer, type Work } from './task_documents.ts'
 import { addUsage } from './usage.ts'
 
 /** A finished tick, before its notes are fitted into the state. */
@@ -11,7 +11,7 @@ type Ticked = TaskState & { isDone: boolean }
 
 /** Buys one tick of a task from Gemini. `before` is the state after the last tick; its notes include the user's answer. */
 export async function buyTick(
-  task: OpenTask,
+  task: Work,
   before: TaskState,
   { model, prompts }: { model: string; prompts: Prompts },
   { deps, signal }: AgentTaskContext,
@@ -47,6 +47,7 @@ export async function buyTick(
     usage: addUsage(before.usage, usage),
     notes: [...before.notes, ...readNotes(value.notes)],
     template_version: prompts.version,
+    is_settled: false,
     isDone: value.done,
   }
 }
