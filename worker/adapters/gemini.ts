@@ -87,6 +87,8 @@ export function createGemini(config: GeminiConfig): Gemini {
   const { GEMINI_API_KEY: apiKey, GEMINI_BASE_URL: baseUrl, GEMINI_VIDEO_HOSTS: hosts } = config
   const root = baseUrl.replace(/\/+$/, '')
   const timeoutMs = config.GEMINI_TIMEOUT_SECONDS * 1000
+  /** The JSON Schemas of zod schemas, because making one takes longer than sending a request. */
+  const jsonSchemas = new WeakMap<z.ZodType, object>()
   const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion, fetch: ask } })
 
   /** Bounds a request, because Gemini may be silent or slow. `model` is for the message of a failure. */
@@ -176,6 +178,14 @@ export function createGemini(config: GeminiConfig): Gemini {
     return withoutKey(new TextDecoder().decode(bytes))
   }
 
+  function toJsonSchema(schema: z.ZodType): object {
+    const known = jsonSchemas.get(schema)
+    if (known !== undefined) return known
+    const { $schema: _, ...jsonSchema } = z.toJSONSchema(schema)
+    jsonSchemas.set(schema, jsonSchema)
+    return jsonSchema
+  }
+
   async function generate(request: {
     model: string
     parts: object[]
@@ -197,7 +207,7 @@ export function createGemini(config: GeminiConfig): Gemini {
     videoPollMs: config.GEMINI_VIDEO_POLL_SECONDS * 1000,
 
     async writeJson({ model, prompt, system, schema, signal }) {
-      const { $schema: _, ...strict } = z.toJSONSchema(schema)
+      const strict = toJsonSchema(schema)
       const ask = (responseJsonSchema: unknown) =>
         generate({
           model,
