@@ -130,7 +130,8 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     if (!request.headers['x-goog-api-key']) {
       return refuse(response, 403, 'PERMISSION_DENIED', "Method doesn't allow unregistered callers.")
     }
-    await sleep(behaviour.latencyMs)
+    // A timer takes at least a millisecond.
+    if (behaviour.latencyMs > 0) await sleep(behaviour.latencyMs)
     const fault = meetFault(path, body)
     if (fault !== undefined) {
       log(`fault ${fault.kind}: ${path}`)
