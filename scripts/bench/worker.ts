@@ -34,24 +34,22 @@ export async function withWorker<Result>(
     handlers: Record<string, HandlerFactory<BenchDeps>>
     /** The environment of the adapter for Gemini. */
     geminiEnv?: Record<string, string>
-    /** Replaces services, to measure their calls. */
-    wrap?: (deps: BenchDeps) => BenchDeps
   },
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const { cluster, database, concurrency, wrap = (deps) => deps } = options
+  const { cluster, database, concurrency } = options
   const pool = new pg.Pool({ connectionString: databaseUrl(cluster, database, 'worker'), max: 15 })
   watch(pool)
   const db = createDb(pool)
   const logger = pino({ level: 'error' }, pino.destination(2))
   const cache = createCache(cluster.home, { ttlMs: 0 })
   const store = createSpaces(spacesConfig(1))
-  const deps = wrap({
+  const deps: BenchDeps = {
     templates: createTemplates({ isRemote: false, db, store: undefined, cache, logger }),
     media: createDramaMedia(store, assetsUrl(1)),
     gemini: createGemini(z.object(geminiVariables).parse(options.geminiEnv ?? {})),
     tasks: createTaskDoor(db),
-  })
+  }
   const handlers = bindAll(options.handlers, deps)
   const openHeartbeat = heartbeatInThread({
     url: databaseUrl(cluster, database, 'worker'),
