@@ -322,6 +322,140 @@ export type Database = {
         }
         Relationships: []
       }
+      credit_entries: {
+        Row: {
+          amount: number
+          charged: number | null
+          created_at: string
+          grant_id: string | null
+          hold_id: string | null
+          id: number
+          idempotency_key: string | null
+          kind: string
+          reason: string | null
+          run_id: number | null
+          user_id: string | null
+        }
+        Insert: {
+          amount: number
+          charged?: number | null
+          created_at?: string
+          grant_id?: string | null
+          hold_id?: string | null
+          id?: never
+          idempotency_key?: string | null
+          kind: string
+          reason?: string | null
+          run_id?: number | null
+          user_id?: string | null
+        }
+        Update: {
+          amount?: number
+          charged?: number | null
+          created_at?: string
+          grant_id?: string | null
+          hold_id?: string | null
+          id?: never
+          idempotency_key?: string | null
+          kind?: string
+          reason?: string | null
+          run_id?: number | null
+          user_id?: string | null
+        }
+        Relationships: []
+      }
+      credit_grants: {
+        Row: {
+          amount: number
+          created_at: string
+          due: number
+          ended_at: string | null
+          expires_at: string | null
+          id: string
+          idempotency_key: string | null
+          reference: string | null
+          remaining: number
+          reserved: number
+          source: string
+          taken_back: number
+          user_id: string
+        }
+        Insert: {
+          amount: number
+          created_at?: string
+          due?: number
+          ended_at?: string | null
+          expires_at?: string | null
+          id?: string
+          idempotency_key?: string | null
+          reference?: string | null
+          remaining?: number
+          reserved?: number
+          source: string
+          taken_back?: number
+          user_id: string
+        }
+        Update: {
+          amount?: number
+          created_at?: string
+          due?: number
+          ended_at?: string | null
+          expires_at?: string | null
+          id?: string
+          idempotency_key?: string | null
+          reference?: string | null
+          remaining?: number
+          reserved?: number
+          source?: string
+          taken_back?: number
+          user_id?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "credit_grants_user_id_fkey"
+            columns: ["user_id"]
+            isOneToOne: false
+            referencedRelation: "users"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      credit_holds: {
+        Row: {
+          amount: number
+          created_at: string
+          ended_at: string | null
+          expires_at: string
+          id: string
+          reason: string
+          run_id: number
+          status: string
+          user_id: string
+        }
+        Insert: {
+          amount: number
+          created_at?: string
+          ended_at?: string | null
+          expires_at: string
+          id?: string
+          reason: string
+          run_id: number
+          status?: string
+          user_id: string
+        }
+        Update: {
+          amount?: number
+          created_at?: string
+          ended_at?: string | null
+          expires_at?: string
+          id?: string
+          reason?: string
+          run_id?: number
+          status?: string
+          user_id?: string
+        }
+        Relationships: []
+      }
       credit_packs: {
         Row: {
           created_at: string
@@ -1427,9 +1561,62 @@ export type Database = {
       }
     }
     Views: {
-      [_ in never]: never
+      credit_usage: {
+        Row: {
+          created_at: string | null
+          credits: number | null
+          hold_id: string | null
+          id: number | null
+          reason: string | null
+          run_id: number | null
+          user_id: string | null
+        }
+        Insert: {
+          created_at?: string | null
+          credits?: number | null
+          hold_id?: string | null
+          id?: number | null
+          reason?: string | null
+          run_id?: number | null
+          user_id?: string | null
+        }
+        Update: {
+          created_at?: string | null
+          credits?: number | null
+          hold_id?: string | null
+          id?: number | null
+          reason?: string | null
+          run_id?: number | null
+          user_id?: string | null
+        }
+        Relationships: []
+      }
     }
     Functions: {
+      adjust_credits: {
+        Args: {
+          amount: number
+          idempotency_key: string
+          reason: string
+          user_id: string
+        }
+        Returns: {
+          created_at: string
+          credits: number
+          credits_held: number
+          credits_owed: number
+          id: string
+          plan_ends_at: string | null
+          plan_id: string
+          updated_at: string
+        }
+        SetofOptions: {
+          from: "*"
+          to: "users"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       answer_task: {
         Args: { answer: Json; id: string; tick: number }
         Returns: {

@@ -203,6 +203,25 @@ begin
 end
 $$;
 
+-- Deletions of users lock their runs first: see app.tg_users__lock_runs.
+do $$
+begin
+  if not exists (
+    select
+    from pg_catalog.pg_trigger as t
+    where t.tgrelid = 'auth.users'::regclass
+      and t.tgname = '_050_lock_runs'
+      and t.tgfoid = 'app.tg_users__lock_runs()'::regprocedure
+      and t.tgenabled = 'O'
+  ) then
+    create or replace trigger _050_lock_runs
+      before delete on auth.users
+      for each row
+      execute function app.tg_users__lock_runs();
+  end if;
+end
+$$;
+
 -- Realtime sends the columns that clients may read, and no others.
 do $$
 declare

@@ -458,3 +458,58 @@ exception
     return jsonb_build_object('code', v_code, 'slug', v_slug, 'message', v_message, 'hint', v_hint);
 end
 $$;
+
+-- Creates job type "paid", whose runs capture their hold when their step completes, and release it
+-- otherwise. New users get no credits.
+create function tests.create_paid_type()
+  returns void
+  language plpgsql
+as $$
+begin
+  update public.plans set credits_per_period = 0, low_credits_at = null where id = 'free';
+  insert into public.job_types (name, max_failures, backoff, backoff_max)
+  values ('paid', 1, '1 ms', '1 ms');
+  perform app.register_callbacks(
+    'paid', on_completed => 'app.capture_holds', on_run_ended => 'app.release_holds'
+  );
+end
+$$;
+
+-- Submits a run of type "paid" for a user, with a hold, in the order that docs/states.md asks for.
+create function tests.submit_paid(user_id uuid, amount integer, key text default 'work')
+  returns bigint
+  language plpgsql
+as $$
+declare
+  v_run_id bigint;
+begin
+  perform app.ensure_lanes(submit_paid.user_id, array['paid']);
+  perform app.lock_credits(array[submit_paid.user_id]);
+  v_run_id := app.submit_run(
+    jsonb_build_object('key', submit_paid.key, 'type', 'paid'), submit_paid.user_id, null
+  );
+  perform app.place_hold(submit_paid.user_id, v_run_id, submit_paid.amount, 'A portrait.');
+
+  return v_run_id;
+end
+$$;
+
+-- Gives a user credits: of a pack, or with an expiry.
+create function tests.grant_credits(
+  user_id uuid, amount integer, key text, lasts interval default null
+)
+  returns uuid
+  language sql
+return app.grant_credits(
+  user_id, amount, 'pack', key, app.now() + lasts, key
+);
+
+-- The balance of a user: credits, held, owed.
+create function tests.balance_of(user_id uuid)
+  returns text
+  language sql
+begin atomic
+  select format('%s %s %s', u.credits, u.credits_held, u.credits_owed)
+  from public.users as u
+  where u.id = balance_of.user_id;
+end;

@@ -15,6 +15,8 @@ const noLimits = new Set([
   'app.settings.job_lease',
   'app.settings.job_retention',
   'app.settings.share_base_url',
+  'app.settings.credit_hold_max',
+  'app.settings.credit_hold_retention',
   'app.settings.task_retention',
   'public.job_types.backoff',
   'public.job_types.backoff_max',

@@ -16,6 +16,8 @@ values
   ('app.asset_types', '', '', '', '', ''),
   ('app.asset_uploads', '', '', '', '', ''),
   ('app.callback_faults', '', '', '', '', ''),
+  ('app.credit_hold_grants', '', '', '', '', ''),
+  ('app.credit_periods', '', '', '', '', ''),
   ('app.deleted_media', '', '', '', '', ''),
   ('app.drama_media', '', '', '', '', ''),
   ('app.drama_packages', '', '', '', '', ''),
@@ -46,6 +48,7 @@ values
   ('app.template_uploads', '', '', '', '', ''),
   ('app.template_uses', '', '', '', '', ''),
   ('app.workers', '', '', '', '', ''),
+  ('ops.credit_faults', '', '', '', '', ''),
   ('ops.template_versions_compared', '', '', '', '', ''),
   ('ops.warnings', '', '', '', '', ''),
   ('public.agents', 'insert select', 'insert select', 'select', '', ''),
@@ -55,7 +58,11 @@ values
   ('public.characters', 'insert select', 'insert select', 'select', '', ''),
   ('public.api_keys', '', 'select', 'select', '', ''),
   ('public.colors', 'select', 'select', 'delete insert select update', '', ''),
+  ('public.credit_entries', '', 'select', 'select', '', ''),
+  ('public.credit_grants', '', 'select', 'select', '', ''),
+  ('public.credit_holds', '', 'select', 'select', '', ''),
   ('public.credit_packs', 'select', 'select', 'delete insert select update', '', ''),
+  ('public.credit_usage', '', 'select', 'select', '', ''),
   ('public.data_store_nodes', 'insert select', 'insert select', 'select', '', ''),
   ('public.drama_characters', '', 'select', 'select', '', ''),
   ('public.dramas', '', 'insert select', 'insert select', '', ''),
@@ -110,7 +117,8 @@ select set_eq(
 );
 
 -- Columns that clients may not write although the table is open to them. Clients may read every
--- column of an open table, except internal columns of job_types, jobs and template_versions.
+-- column of an open table, except internal columns of job_types, jobs, template_versions and of
+-- the ledger.
 select set_eq(
   $$
     select distinct format('%s.%s %s', c.relname, a.attname, p.privilege)
@@ -123,6 +131,8 @@ select set_eq(
       and not has_column_privilege(r.role, c.oid, a.attnum, p.privilege)
   $$,
   array[
+    'credit_grants.due select', 'credit_grants.idempotency_key select',
+    'credit_entries.idempotency_key select',
     'shared_resources.created_at insert',
     'flows.sealed_at insert', 'flows.created_at insert', 'flows.size_bytes insert',
     'characters.sealed_at insert', 'characters.created_at insert', 'characters.updated_at insert',

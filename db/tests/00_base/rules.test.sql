@@ -301,7 +301,8 @@ select set_eq(
     'worker.send_heartbeat', 'worker.requeue_lost_steps', 'worker.read_outputs', 'worker.leave',
     'worker.start_task', 'worker.read_task',
     -- They cancel, delete or submit runs.
-    'app.cancel_task', 'app.retry_task', 'app.answer_task', 'app.tg_tasks__delete_runs'
+    'app.cancel_task', 'app.retry_task', 'app.answer_task', 'app.tg_tasks__delete_runs',
+    'app.cancel_overdue_holds'
   ],
   'the ways into the job engine plan index lookups only'
 );
@@ -323,6 +324,12 @@ select set_eq(
     'app.require_task_room', 'app.admit_tasks', 'app.admit_pending_tasks', 'app.record_ticks',
     'app.end_tasks', 'app.tg_tasks__lock_tasks', 'app.tg_users__delete_tasks',
     'app.delete_finished_tasks',
+    -- Credits of one user among all users.
+    'app.apply_credits', 'app.place_hold', 'app.lock_holds', 'app.capture_holds',
+    'app.release_holds', 'app.insert_grants', 'app.grant_credits', 'app.take_back_credits',
+    'app.adjust_credits', 'app.subtract_adjustment', 'app.grant_periods', 'app.grant_due_periods',
+    'app.expire_credits', 'app.delete_ended_holds', 'app.tg_users__lock_runs',
+    'app.tg_users__delete_credits',
     -- The jobs of one user, in the order of an index.
     'app.export_jobs'
   ],

@@ -1,6 +1,6 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(39);
+select plan(41);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
@@ -39,6 +39,8 @@ values
   ('settings_task_answer_deadline_is_possible', $$task_answer_deadline = '0'$$),
   ('settings_task_answer_deadline_is_possible', $$task_answer_deadline = '366 days'$$),
   ('settings_task_retention_is_positive', $$task_retention = '0'$$),
+  ('settings_credit_hold_max_is_positive', $$credit_hold_max = '0'$$),
+  ('settings_credit_hold_retention_is_positive', $$credit_hold_retention = '0'$$),
   ('settings_task_writes_per_minute_is_positive', 'task_writes_per_minute = 0'),
   ('settings_unreferenced_bytes_max_is_positive', 'unreferenced_bytes_max = 0');
 

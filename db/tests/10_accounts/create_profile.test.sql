@@ -8,8 +8,8 @@ grant select on people to public;
 
 select results_eq(
   'select plan_id, credits from public.users where id in (select ana from people)',
-  $$ values ('free', 0) $$,
-  'a new user gets a profile on the free plan, without credits'
+  $$ select id, credits_per_period from public.plans where id = 'free' $$,
+  'a new user gets a profile on the free plan, with its credits'
 );
 
 -- When Ana is signed in

@@ -1,0 +1,24 @@
+-- public.credit_usage
+--
+-- Called by   clients
+create or replace view public.credit_usage
+  with (security_invoker = on)
+as
+select
+  e.id,
+  e.user_id,
+  e.run_id,
+  e.hold_id,
+  e.charged as credits,
+  e.reason,
+  e.created_at
+from public.credit_entries as e
+where e.charged is not null;
+
+comment on view public.credit_usage is
+$$The charges of the caller: one row per captured hold, with the credits that it cost.
+
+reason: what the user paid for. run_id: the run, which may be deleted by now. Origin 004.$$;
+
+revoke all on public.credit_usage from anon, authenticated, service_role;
+grant select on public.credit_usage to authenticated, service_role;

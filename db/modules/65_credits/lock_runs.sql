@@ -1,0 +1,55 @@
+-- app.tg_users__lock_runs
+--
+-- Errors      PT409 user_busy
+-- Locks       the runs of the user, lowest id first; then the user
+-- Why         a callback holds runs and waits for the user. A deletion locks the user and then
+--             deletes the runs, so it locks the runs first. Between the two locks, a submission may
+--             add a run: then both locks are undone and tried again
+create or replace function app.tg_users__lock_runs()
+  returns trigger
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 16.
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
+as $$
+declare
+  v_runs integer;
+begin
+  for v_try in 1..20 loop
+    begin
+      v_runs := cardinality(
+        array(
+          select r.id
+          from app.runs as r
+          where r.owner_id = old.id
+          order by r.id
+          for update
+        )
+      );
+      perform
+      from public.users as u
+      where u.id = old.id
+      for update;
+      if v_runs = (select count(*) from app.runs as r where r.owner_id = old.id) then
+        return old;
+      end if;
+      raise exception using errcode = 'CR001', message = 'A run was added.';
+    exception
+      when sqlstate 'CR001' then
+        null;
+    end;
+  end loop;
+  perform app.fail(
+    409, 'user_busy', 'The user submits runs all the time.', 'Delete the user again in a moment.'
+  );
+
+  return null;
+end
+$$;
+
+comment on function app.tg_users__lock_runs() is
+  'Locks the runs of a user who is being deleted, before anything locks the user.';
