@@ -97,7 +97,15 @@ begin
       q.failures,
       q.delays,
       q.losses,
-      q.turns,
+      -- app.judge_result adds the turn. While buying is stopped, a turn of a paid step does not
+      -- count, because the step waits for an operator.
+      q.turns - case
+        when g.result ->> 'outcome' = 'rescheduled'
+          and t.is_paid
+          and (select s.buying_is_stopped from app.settings as s)
+          then 1
+        else 0
+      end as turns,
       q.claimed_at,
       q.open_children,
       q.parent_id,

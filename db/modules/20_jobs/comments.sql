@@ -65,7 +65,8 @@ comment on column public.job_types.owner_open_limit is
   'per owner: further steps wait.';
 comment on column public.job_types.max_turns is
   'How many turns a step may have: a step that reschedules itself once more fails with '
-  'too_many_turns. retry_job counts from 0 again. Limit per step: the step fails with '
+  'too_many_turns. retry_job counts from 0 again. Turns of a paid type do not count while '
+  'app.settings.buying_is_stopped is true. Limit per step: the step fails with '
   'too_many_turns.';
 comment on column public.job_types.is_paid is
   'Whether a step of this type buys from a provider. While app.settings.buying_is_stopped is true, '
@@ -186,7 +187,8 @@ comment on column app.job_queue.priority is 'As in public.jobs.';
 comment on column app.job_queue.status is 'blocked, queued, running or joining, as in public.jobs.';
 comment on column app.job_queue.dependents is 'The siblings that wait for the step.';
 comment on column app.job_queue.turns is
-  'How often the step has rescheduled itself since its run was submitted or retried.';
+  'How often the step has rescheduled itself since its run was submitted or retried. See '
+  'public.job_types.max_turns.';
 comment on column app.job_queue.state is
   'The state that a rescheduled step saved for its next turn. Null: none.';
 

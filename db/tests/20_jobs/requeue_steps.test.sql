@@ -1,6 +1,6 @@
 -- Steps that are returned, rescheduled, or fail temporarily go back to the queue.
 begin;
-select plan(34);
+select plan(36);
 insert into job_types (name, max_failures, backoff, backoff_max) values ('noop', 2, '10 s', '10 s');
 
 -- Given a claimed step that its worker returns
@@ -217,6 +217,23 @@ reset role;
 select pg_temp.turn(), pg_temp.turn();
 select is(
   tests.status_of('endless'), 'queued', 'counts the turns of a step from 0 when its run is retried'
+);
+
+-- Given a paid step in its last turn, which waits for an operator
+update job_types set is_paid = true where name = 'calm';
+select tests.claim_steps(1);
+update app.settings set buying_is_stopped = true;
+select tests.hand_in_result(
+  'endless', '{"outcome": "rescheduled", "state": 1, "retry_in_ms": 0}'
+);
+select pg_temp.turn(), pg_temp.turn(), pg_temp.turn();
+select is(
+  tests.status_of('endless'), 'queued', 'counts no turn of a paid step while buying is stopped'
+);
+update app.settings set buying_is_stopped = false;
+select pg_temp.turn();
+select is(
+  tests.status_of('endless'), 'failed', 'counts the turns of a paid step when buying resumes'
 );
 
 select * from finish();
