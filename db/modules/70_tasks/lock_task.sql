@@ -30,19 +30,17 @@ begin
     where u.id = v_seen.user_id
     for key share;
   end if;
-  if not found then
-    perform app.fail(
-      404, 'task_not_found', 'Task not found.', 'Use an id that table tasks shows to you.'
-    );
+  if found then
+    perform
+    from app.runs as r
+    where r.id = v_seen.run_id
+    for update;
+    perform app.lock_task_owner(v_seen.user_id);
   end if;
-  perform
-  from app.runs as r
-  where r.id = v_seen.run_id
-  for update;
-  perform app.lock_task_owner(v_seen.user_id);
+  -- user_id is null if the caller may not see the task.
   select t.* into v_task
   from public.tasks as t
-  where t.id = lock_task.task_id
+  where t.id = lock_task.task_id and t.user_id = v_seen.user_id
   for no key update;
   if not found then
     perform app.fail(
