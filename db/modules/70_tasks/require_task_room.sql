@@ -2,7 +2,9 @@
 --
 -- Errors      PT429 tasks_open_reached, tasks_per_day_reached, each with Retry-After
 -- Why         the caller holds the user's row of task_owners, so that no other transaction adds a
---             task. The function is volatile, so that it sees earlier rows of the same insert
+--             task. The function is volatile, so that it sees earlier rows of the same insert. The
+--             day ends by app.clock, as app.lock_task_owner counts, because a transaction may have
+--             waited past midnight
 create or replace function app.require_task_room(user_id uuid, tasks_of_day integer)
   returns boolean
   language plpgsql
@@ -30,7 +32,7 @@ begin
       jsonb_build_object(
         'Retry-After',
         ceil(
-          86400 - mod(extract(epoch from app.now()), 86400)
+          86400 - mod(extract(epoch from app.clock()), 86400)
         )::integer::text
       )
     );
