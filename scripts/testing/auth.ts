@@ -14,6 +14,8 @@ import { createDatabase, type TestDatabase } from './database.ts'
 /** A local Auth server on a database of its own, behind the local gateway. */
 export type LocalAuth = {
   url: string
+  /** The server itself, without the gateway. */
+  authUrl: string
   keys: LocalKeys
   database: TestDatabase
   db: pg.Client
@@ -58,6 +60,7 @@ export async function startLocalAuth(options: Partial<AuthOptions> = {}): Promis
   }
   return {
     url,
+    authUrl: `http://127.0.0.1:${auth.port}`,
     keys,
     database,
     db,

@@ -20,3 +20,11 @@ export function errorBody({ status, code, message }: AuthError, version: unknown
     ? { code, message, ...weak }
     : { code: status, error_code: code, msg: message, ...weak }
 }
+
+/** Returns the refusal that a client sees for an error. An error that nobody expected tells nothing. */
+export function asRefusal(error: unknown): AuthError {
+  if (error instanceof AuthError) return error
+  const { statusCode, message } = error as { statusCode?: number; message: string }
+  if (statusCode !== undefined && statusCode < 500) return new AuthError(statusCode, 'validation_failed', message)
+  return new AuthError(500, 'unexpected_failure', 'Unexpected failure, please check server logs for more information')
+}

@@ -25,19 +25,21 @@ const purposes: Record<Exclude<Mail['kind'], 'notice'>, string> = {
   reauthentication: 'confirm that it is you',
 }
 
-/** Mails that stay in the folder. Older files are deleted, because anybody can cause a mail. */
-const keptMails = 1000
-
-/** Opens a folder in which each mail becomes a file. Nothing leaves this machine. */
-export function openMailbox(folder: string, say: (line: string) => void): Mailbox {
+/**
+ * Opens a folder in which each mail becomes a file. Nothing leaves this machine. About `kept` mails stay: older files are
+ * deleted, because anybody can cause a mail.
+ */
+export function openMailbox(folder: string, say: (line: string) => void, kept = 1000): Mailbox {
   closeFolder(folder)
+  let sent = 0
   let untilPruned = 0
   return {
     async send(mail) {
       const { subject, text } = write(mail)
       const id = randomBytes(6).toString('hex')
       const now = new Date()
-      const name = `${now.toISOString().replaceAll(':', '-')}_${id}.eml`
+      // In the order of time, also for mails of one millisecond.
+      const name = `${now.toISOString().replaceAll(':', '-')}_${String(++sent).padStart(9, '0')}.eml`
       const lines = [
         'From: Plinth <auth@localhost>',
         `To: ${mail.to}`,
@@ -55,8 +57,8 @@ export function openMailbox(folder: string, say: (line: string) => void): Mailbo
       await rename(join(folder, `.${id}`), join(folder, name))
       say(`Mail to ${mail.to}: ${mail.code ? `code ${mail.code} (${mail.kind})` : subject}`)
       if (untilPruned-- > 0) return
-      untilPruned = 100
-      for (const old of list(folder).slice(keptMails)) await rm(join(folder, old), { force: true })
+      untilPruned = kept / 10
+      for (const old of list(folder).slice(kept)) await rm(join(folder, old), { force: true })
     },
   }
 }

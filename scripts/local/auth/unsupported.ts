@@ -1,6 +1,5 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from './errors.ts'
-
-export type Refused = AuthError
 
 /** The answers for features that the local Auth server lacks. The codes are GoTrue's for a provider that is off. */
 export const refused = {
@@ -47,4 +46,24 @@ export const settings = {
   saml_enabled: false,
   saml_private_key_next_configured: false,
   passkeys_enabled: false,
+}
+
+/** Adds the routes of Supabase Auth that the local server lacks: each answers with the reason. */
+export function addRefusals(server: FastifyInstance): void {
+  const refuse = (refusal: AuthError) => async (request: FastifyRequest, reply: FastifyReply) => {
+    // signInWithOAuth sends the browser here.
+    if (request.method !== 'GET' || !request.headers.accept?.includes('text/html')) throw refusal
+    return reply
+      .code(refusal.status)
+      .type('text/html; charset=utf-8')
+      .send(`<!doctype html>
+<meta charset="utf-8"><title>Not available locally</title><p>${refusal.message}</p>`)
+  }
+  server.all('/authorize', refuse(refused.oauth))
+  server.all('/callback', refuse(refused.oauth))
+  server.all('/sso', refuse(refused.sso))
+  server.all('/sso/*', refuse(refused.sso))
+  server.all('/user/identities/*', refuse(refused.linking))
+  server.all('/factors', refuse(refused.mfa))
+  server.all('/factors/*', refuse(refused.mfa))
 }
