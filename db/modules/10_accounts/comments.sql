@@ -103,3 +103,9 @@ comment on table app.exports is
 comment on column app.exports.name is 'The key of the part in the exported document.';
 comment on column app.exports.function is
   'A function of app with one uuid, the user. It returns json or setof json.';
+
+comment on table app.missing_profiles is
+  'Users whose profile could not be created when they signed up. Schedule create-missing-profiles '
+  'creates the profiles.';
+comment on column app.missing_profiles.failed_at is 'The last time that the profile failed.';
+comment on column app.missing_profiles.error is 'The error of that time, with its SQLSTATE.';

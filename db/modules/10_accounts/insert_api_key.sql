@@ -1,7 +1,8 @@
 -- app.insert_api_key
 --
 -- Writes      api_keys, rate_limits
--- Errors      PT409 too_many_api_keys, PT429 rate_limited
+-- Errors      PT404 owner_not_found, PT409 too_many_api_keys, PT429 rate_limited,
+--             PT503 profile_missing
 -- Locks       the owner's row of rate_limits: a second insert for the same owner waits, and then
 --             counts this key
 create or replace function app.insert_api_key(
@@ -25,6 +26,9 @@ declare
   v_key text := v_prefix || '_' || translate(rtrim(encode(v_secret, 'base64'), '='), '+/', '-_');
   v_new public.new_api_key;
 begin
+  if not exists (select from public.users as u where u.id = insert_api_key.owner_id) then
+    perform app.refuse_owner(insert_api_key.owner_id, 'Sign in with another account.');
+  end if;
   perform app.take_rate('new_api_keys', insert_api_key.owner_id::text, 100, interval '1 hour');
 
   insert into public.api_keys as k (owner_id, name, prefix, scopes, created_at, expires_at)

@@ -2,7 +2,8 @@
 --
 -- Writes      runs, jobs, job_queue, lanes; the queue: a pump
 -- Errors      PT404 owner_not_found, PT409 idempotency_key_taken,
---             PT422 idempotency_key_invalid, spec_invalid, and those of app.insert_steps
+--             PT422 idempotency_key_invalid, spec_invalid, PT503 profile_missing, and those of
+--             app.insert_steps
 -- Idempotent  same idempotency_key, same owner: returns the first run and changes nothing
 -- Locks       the owner, for key share, and without waiting in a callback; the new run, which no
 --             other transaction sees; then lanes
@@ -64,8 +65,8 @@ begin
       for key share;
     end if;
     if not found then
-      perform app.fail(
-        404, 'owner_not_found', 'Owner not found.', 'Send the id of an existing user, or null.'
+      perform app.refuse_owner(
+        submit_keyed_run.owner_id, 'Send the id of an existing user, or null.'
       );
     end if;
   end if;

@@ -1,6 +1,6 @@
 -- app.lock_drama_owner
 --
--- Errors      PT404 owner_not_found
+-- Errors      PT404 owner_not_found, PT503 profile_missing
 -- Locks       the user, before any run or drama: deleting a user locks in this order, too
 create or replace function app.lock_drama_owner(user_id uuid)
   returns void
@@ -14,10 +14,11 @@ begin
   where u.id = lock_drama_owner.user_id
   for key share;
   if not found then
-    perform app.fail(404, 'owner_not_found', 'User not found.', 'Send the id of an existing user.');
+    perform app.refuse_owner(lock_drama_owner.user_id, 'Send the id of an existing user.');
   end if;
 end
 $$;
 
 comment on function app.lock_drama_owner(uuid) is
-  'Locks a user against deletion until the transaction ends; 404 owner_not_found.';
+  'Locks a user against deletion until the transaction ends; 404 owner_not_found; '
+  '503 profile_missing.';

@@ -1,7 +1,7 @@
 -- app.lock_task_owner
 --
 -- Writes      task_owners
--- Errors      PT404 owner_not_found
+-- Errors      PT404 owner_not_found, PT503 profile_missing
 -- Locks       the user, for key share; then the user's row of task_owners. A caller that locks runs
 --             locks the user before the runs
 -- Why         the update reads the clock after it has locked the row, because a transaction that
@@ -20,7 +20,7 @@ begin
   where u.id = lock_task_owner.user_id
   for key share;
   if not found then
-    perform app.fail(404, 'owner_not_found', 'User not found.', 'Send the id of an existing user.');
+    perform app.refuse_owner(lock_task_owner.user_id, 'Send the id of an existing user.');
   end if;
 
   insert into app.task_owners as o (user_id, day, tasks_of_day)
@@ -48,4 +48,4 @@ comment on function app.lock_task_owner(uuid, integer) is
 $$Locks the tasks of a user until the transaction ends, and adds tasks to the user's tasks of the
 day. Returns how many tasks the user has submitted or retried today (UTC).
 
-404 owner_not_found.$$;
+404 owner_not_found. 503 profile_missing.$$;

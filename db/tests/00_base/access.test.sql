@@ -33,6 +33,7 @@ values
   ('app.media_reservations', '', '', '', '', ''),
   ('app.media_returns', '', '', '', '', ''),
   ('app.migrations', '', '', '', '', ''),
+  ('app.missing_profiles', '', '', '', '', ''),
   ('app.rate_limits', '', '', '', '', ''),
   ('app.runs', '', '', '', '', ''),
   ('app.schedules', '', '', '', '', ''),

@@ -282,8 +282,11 @@ select is_empty(
 
 select set_eq(
   $$ select signature from our_functions where prosrc ~* '\mwhen\s[^;]*\mothers\M' $$,
-  array['app.call_callback(callback text, job_ids bigint[])'],
-  'only the call of a product''s callback catches every error'
+  array[
+    'app.call_callback(callback text, job_ids bigint[])', 'app.create_missing_profiles()',
+    'app.tg_users__create_profile()'
+  ],
+  'only the call of a product''s callback and the creation of a profile catch every error'
 );
 
 -- Settings of the planner (ADR 16): without them, a plan that was made on an empty

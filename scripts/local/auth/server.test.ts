@@ -82,6 +82,17 @@ describe('sign-up', () => {
     expect((await local.client().auth.signInWithPassword({ email, password })).error).toBeNull()
   })
 
+  test('succeeds although the profile cannot be created', async () => {
+    await local.db.query("alter table public.users add constraint users_for_a_test check (plan_id <> 'free') not valid")
+    try {
+      const client = await local.signUp('no-profile@example.com')
+      const { rows } = await local.db.query('select user_id from app.missing_profiles')
+      expect(rows).toEqual([{ user_id: (await client.auth.getUser()).data.user?.id }])
+    } finally {
+      await local.db.query('alter table public.users drop constraint users_for_a_test')
+    }
+  })
+
   test.each([
     [{ email: 'x', password }, 400, 'validation_failed'],
     [{ email: `${'x'.repeat(250)}@example.com`, password }, 400, 'validation_failed'],
