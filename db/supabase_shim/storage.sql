@@ -106,9 +106,9 @@ $$;
 -- Lists a folder: files and folders whose path begins with prefix || search, letters of either
 -- case. Names are relative to `prefix`. `levels` does nothing, as in the real one.
 --
--- Why a cursor: rows come from the index in order, and the function stops at the limit. Where no
--- policy applies, it jumps over the files of a folder; a policy would be asked again for each row
--- before the place to which it jumps.
+-- Why a cursor: rows come from the index in order, and the function stops at the limit. After some
+-- files of one folder it jumps over the others; not where policies apply, because Postgres would
+-- ask them again for each row before the place to which it jumps.
 create or replace function storage.search(
   prefix text,
   bucketname text,
@@ -147,6 +147,8 @@ declare
   v_slash integer;
   v_folder text;
   v_last_folder text;
+  -- How many more files of the folder are read before the function jumps over the others.
+  v_patience integer := 0;
   v_seek text := case when v_is_ascending then v_wanted when v_wanted <> '' then v_end end;
   v_skip integer := greatest(coalesce(search.offsets, 0), 0);
   v_count integer := 0;
@@ -230,8 +232,18 @@ begin
       end if;
 
       v_folder := lower(left(v_object.name, v_length + v_slash - 1));
-      continue when v_folder = v_last_folder;
+
+      if v_folder = v_last_folder then
+        v_patience := v_patience - 1;
+        continue when v_patience > 0 or not v_can_jump;
+        -- "0" follows "/".
+        v_seek := v_folder || case when v_is_ascending then '0' else '/' end;
+        close v_cursor;
+        continue jumps;
+      end if;
+
       v_last_folder := v_folder;
+      v_patience := 50;
 
       if v_skip > 0 then
         v_skip := v_skip - 1;
@@ -244,13 +256,6 @@ begin
         metadata := null;
         v_count := v_count + 1;
         return next;
-      end if;
-
-      if v_can_jump then
-        -- "0" follows "/".
-        v_seek := v_folder || case when v_is_ascending then '0' else '/' end;
-        close v_cursor;
-        continue jumps;
       end if;
     end loop;
   end loop;
@@ -294,6 +299,9 @@ declare
   v_cursor refcursor;
   v_object record;
   v_slash integer;
+  v_folder text;
+  -- How many more files of the folder are read before the function jumps over the others.
+  v_patience integer := 0;
   v_seek text;
   v_count integer := 0;
 begin
@@ -372,7 +380,6 @@ begin
     loop
       fetch v_cursor into v_object;
       exit jumps when not found or v_count >= v_limit;
-      v_count := v_count + 1;
       v_slash := strpos(substr(v_object.name, v_length + 1), '/');
 
       if v_slash = 0 then
@@ -383,20 +390,30 @@ begin
         created_at := v_object.created_at;
         last_accessed_at := v_object.last_accessed_at;
         metadata := v_object.metadata;
+        v_count := v_count + 1;
         return next;
-      else
-        name := left(v_object.name, v_length + v_slash - 1);
-        key := split_part(name, '/', search_v2.levels);
-        id := null;
-        updated_at := null;
-        created_at := null;
-        last_accessed_at := null;
-        metadata := null;
-        return next;
-        v_seek := name || case when v_is_ascending then '0' else '/' end;
+        continue;
+      end if;
+
+      if left(v_object.name, v_length + v_slash - 1) = v_folder then
+        v_patience := v_patience - 1;
+        continue when v_patience > 0;
+        v_seek := v_folder || case when v_is_ascending then '0' else '/' end;
         close v_cursor;
         continue jumps;
       end if;
+
+      v_folder := left(v_object.name, v_length + v_slash - 1);
+      v_patience := 50;
+      key := split_part(v_folder, '/', search_v2.levels);
+      name := v_folder;
+      id := null;
+      updated_at := null;
+      created_at := null;
+      last_accessed_at := null;
+      metadata := null;
+      v_count := v_count + 1;
+      return next;
     end loop;
   end loop;
 end

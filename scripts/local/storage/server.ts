@@ -57,7 +57,7 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
     requestTimeout: 1_800_000,
     http: { headersTimeout: 20_000, connectionsCheckingInterval: 1000 },
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 2048, ignoreTrailingSlash: true },
+    routerOptions: { maxParamLength: 4096 },
     frameworkErrors: (error, request, reply) =>
       refuse(request as FastifyRequest, reply as FastifyReply, new StorageError(400, 'InvalidKey', error.message)),
   })
@@ -145,6 +145,8 @@ function refuse({ raw, method }: FastifyRequest, reply: FastifyReply, thrown: un
 function toStorageError(thrown: unknown): StorageError {
   const error = fromPostgres(thrown)
   if (error instanceof StorageError) return error
+  if ((error as NodeJS.ErrnoException | null)?.code === 'ECONNRESET')
+    return new StorageError(499, 'Aborted', 'The request was interrupted.')
   const status = (error as Partial<FastifyError> | null)?.statusCode ?? 500
   return status < 500
     ? new StorageError(status, 'InvalidRequest', (error as Error).message)
