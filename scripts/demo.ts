@@ -1,6 +1,7 @@
 import { readArguments } from './commands/read_arguments.ts'
 import { apiKeys } from './demo/api_keys.ts'
 import { generateDrama } from './demo/drama.ts'
+import { measureMemory } from './demo/memory.ts'
 import { shareFlow } from './demo/share_flow.ts'
 import { shareSession } from './demo/share_session.ts'
 import { runTasks } from './demo/tasks.ts'
@@ -31,6 +32,8 @@ try {
     stack = await startStack(home, (line) => console.log(line))
     env = stack.env
   }
+  const { processes, megabytes } = measureMemory(home)
+  console.log(`The idle stack needs ${megabytes} MB: the sum of PSS of its ${processes} processes.`)
   const { SUPABASE_URL: url = '', SUPABASE_ANON_KEY: anonKey = '' } = env
   const tokenFor = tokenForEmail.bind(undefined, env)
   for (const [index, act] of acts.entries()) {

@@ -98,14 +98,22 @@ describe('npm start', () => {
     expect(statSync(home).mode & 0o777).toBe(process.getuid?.() === 0 ? 0o710 : 0o700)
     for (const folder of ['logs', 'objects', 'run', 'postgres'])
       expect(statSync(join(home, folder)).mode & 0o777, folder).toBe(0o700)
-    expect(first.output()).not.toContain(first.env['SUPABASE_SERVICE_ROLE_KEY'])
+    // A newcomer needs the URL, both kinds of keys, and the page of mails.
+    const shown = ['SUPABASE_URL', 'MAIL_URL', 'SUPABASE_PUBLISHABLE_KEY', 'SUPABASE_SECRET_KEY', 'SUPABASE_ANON_KEY']
+    for (const name of [...shown, 'SUPABASE_SERVICE_ROLE_KEY']) expect(first.output()).toContain(first.env[name])
+    for (const name of ['adminPassword', 'postgresPassword', 'jwtSecret'])
+      expect(first.output()).not.toContain(stored[name])
+    const { url } = (await client.rpc('describe_share', { share_id }).single<{ url: string }>().throwOnError()).data
+    for (const page of [url, first.env['MAIL_URL'] ?? '']) expect((await fetch(page)).status, page).toBe(200)
 
     expect(await stop(first)).toBeLessThan(5000)
     expect(pidsOf(home)).toEqual([])
     expect(existsSync(join(home, 'env'))).toBe(false)
 
+    // URL and keys stay, so an app that was configured once goes on. Either key works.
     const second = await start(home)
-    const again = createClient(second.env['SUPABASE_URL'] ?? '', second.env['SUPABASE_ANON_KEY'] ?? '')
+    expect(second.env).toEqual(first.env)
+    const again = createClient(first.env['SUPABASE_URL'] ?? '', first.env['SUPABASE_PUBLISHABLE_KEY'] ?? '')
     expect((await again.rpc('get_shared_resource', { share_id })).data).toMatchObject(flow)
     // The same bytes: the row of the first run, whose URL must still lead to them.
     await uploadAndLoad(second.env)
@@ -117,12 +125,22 @@ describe('npm start', () => {
     expect(readdirSync(home)).toEqual([])
   })
 
-  test('after a kill -9 stops what was left behind, and says so; two homes run side by side', {
-    timeout: 60_000,
+  test('after a kill -9 stops what was left behind, and says so; two homes start at the same moment', {
+    timeout: 120_000,
   }, async () => {
     const home = newHome()
-    const other = await start(newHome())
-    const first = await start(home)
+    const otherHome = newHome()
+    const starting = [start(otherHome), start(home)] as const
+    // Another program takes a port of the stack, before Postgres listens on it.
+    const portsOf = (of: string) => JSON.parse(readFileSync(join(of, 'ports.json'), 'utf8')) as { postgres: number }
+    while (!existsSync(join(otherHome, 'ports.json'))) await sleep(5)
+    const taken = portsOf(otherHome).postgres
+    const thief = createServer().listen(taken, '127.0.0.1')
+    const [other, first] = await Promise.all(starting)
+    thief.close()
+    expect(other.output()).toContain('Another program took a port of the stack during the start')
+    expect(portsOf(otherHome).postgres).not.toBe(taken)
+    expect(other.env['SUPABASE_URL']).not.toBe(first.env['SUPABASE_URL'])
     const pids = remember(home).filter((pid) => pid !== first.child.pid)
     first.child.kill('SIGKILL')
     await new Promise((resolve) => first.child.once('exit', resolve))
@@ -276,6 +294,9 @@ describe('on a running stack', () => {
 
     const demo = run('scripts/demo.ts', home)
     expect(await ended(demo.child), demo.output()).toBe(0)
+    const [, megabytes, processes] = /needs (\d+) MB: the sum of PSS of its (\d+) processes/.exec(demo.output()) ?? []
+    expect(Number(processes)).toBeGreaterThan(8)
+    expect(Number(megabytes)).toBeGreaterThan(100)
     expect(demo.output()).toContain('Two seconds later: 404 share_not_found')
     expect(demo.output()).toContain('Every system works as promised.')
     expect(demo.output()).toMatch(/Episode 2 +scenes ███ 3\/3 +images ███ 3\/3 +videos ███ 3\/3/)

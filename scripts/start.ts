@@ -10,6 +10,8 @@ readArguments('start', {
     'POSTGREST_PORT',
     'S3_PORT',
     'SIDECAR_PORT',
+    'PLINTH_POSTGRES_BIN',
+    'PLINTH_POSTGREST_BIN',
     'GEMINI_API_KEY',
   ],
   example: 'start',

@@ -44,7 +44,7 @@ export async function runInForeground({ accompany }: { accompany?: Companion } =
       await stop()
     }
     say(`\nPlinth is ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s. Ctrl-C stops it.\n`)
-    for (const [name, value] of describe(stack, home)) say(`  ${name.padEnd(12)} ${value}`)
+    for (const line of describe(stack, home)) say(line)
     say('')
     if (accompany) leave = accompany(stack, say)
     const reason = await stack.failed
@@ -58,16 +58,23 @@ export async function runInForeground({ accompany }: { accompany?: Companion } =
   }
 }
 
-function describe({ env }: Stack, home: string): [name: string, value: string | undefined][] {
-  return [
-    ['API', env['SUPABASE_URL']],
-    ['PostgREST', `${env['SUPABASE_URL']}/rest/v1`],
-    ['Sidecar', `${env['SUPABASE_URL']}/api`],
-    ['S3', env['S3_ENDPOINT']],
+/** Says where everything is, with keys that open only this stack, and what a newcomer does next. */
+function describe({ env }: Stack, home: string): string[] {
+  const facts = [
+    ['URL', env['SUPABASE_URL']],
+    ['Mail', `${env['MAIL_URL']}   (Auth writes its mails to this page)`],
     ['Postgres', env['DATABASE_URL']?.replace(/:[^:@/]*@/, ':…@')],
-    ['anon key', env['SUPABASE_ANON_KEY']],
-    ['service key', 'SUPABASE_SERVICE_ROLE_KEY in the env file'],
+    ['publishable key', env['SUPABASE_PUBLISHABLE_KEY']],
+    ['  as JWT (anon)', env['SUPABASE_ANON_KEY']],
+    ['secret key', `${env['SUPABASE_SECRET_KEY']}   (for servers only)`],
+    ['  as JWT (service)', env['SUPABASE_SERVICE_ROLE_KEY']],
     ['env file', `${home}/env`],
     ['logs', `${home}/logs`],
+  ]
+  return [
+    ...facts.map(([name = '', value]) => `  ${name.padEnd(19)} ${value}`),
+    '',
+    'For development and tests: Auth, Storage and the S3 server are stand-ins. Do not expose this stack.',
+    'Next, in a second terminal: npm run demo. Your own code: createClient(URL, publishable key).',
   ]
 }

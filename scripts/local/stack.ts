@@ -4,11 +4,11 @@ import { migrate, seed, setPassword } from '../database/migrate.ts'
 import { readShareBaseUrl, setShareBaseUrl } from '../database/share_base_url.ts'
 import { type AuthServer, startAuth } from './auth/server.ts'
 import { type Gateway, startGateway } from './gateway/gateway.ts'
-import { openHome, readPorts, removeEnv, type Secrets, writeEnv, writePorts } from './home.ts'
+import { openHome, removeEnv, type Secrets, writeEnv } from './home.ts'
 import { jwkSet, localKeys } from './keys.ts'
-import { choosePort, freePort } from './ports.ts'
+import { openPorts } from './ports.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
-import { type Child, claimHome, releaseHome, stopStale } from './process.ts'
+import { type Child, claimHome, isPortTaken, releaseHome, stopStale } from './process.ts'
 import {
   assetBucket,
   assetsUrl,
@@ -20,6 +20,7 @@ import {
   startService,
   templatesEnv,
 } from './services.ts'
+import { chooseStackPorts } from './stack_ports.ts'
 import { prepareSupabaseShim } from './supabase_shim.ts'
 import { type Supervised, supervise } from './supervise.ts'
 
@@ -53,9 +54,22 @@ function given(...names: string[]): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 }
 
-/** Starts the whole platform in a home folder. If a part does not start, stops all others again. */
+/** Starts the whole platform in a home folder. Starts again with other ports if a program took one during the start. */
 export async function startStack(home: string, say: (line: string) => void): Promise<Stack> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startParts(home, say)
+    } catch (error) {
+      if (attempt === 3 || !isPortTaken(error)) throw error
+      say('Another program took a port of the stack during the start. Starting again with other ports.')
+    }
+  }
+}
+
+/** Starts each part. If a part does not start, stops all others again. */
+async function startParts(home: string, say: (line: string) => void): Promise<Stack> {
   claimHome(home)
+  const claims = openPorts()
   const children: Child[] = []
   let gateway: Gateway | undefined
   let auth: AuthServer | undefined
@@ -68,6 +82,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
       const [postgres, ...others] = children
       await Promise.all(others.map((child) => child.stop('SIGTERM', 3500)))
       await postgres?.stop('SIGINT', 1800)
+      claims.release()
       releaseHome(home)
     })()
     return stopping
@@ -86,7 +101,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
     const keys = await localKeys(secrets)
     removeEnv(home)
     for (const name of await stopStale(home)) say(`Stopped ${name}, which an earlier start left running.`)
-    const ports = await choosePorts(home)
+    const ports = await chooseStackPorts(home, claims)
 
     const postgres = await startPostgres(
       { home, port: ports.postgres, adminPassword: secrets.adminPassword, settings: observation, limitsLog: true },
@@ -97,17 +112,16 @@ export async function startStack(home: string, say: (line: string) => void): Pro
       `postgres://${role}:${password}@127.0.0.1:${ports.postgres}/postgres`
     // A shell that exported the env file of a stack has the key of its stand-in.
     const geminiKey = process.env['GEMINI_API_KEY'] === standInKey ? undefined : process.env['GEMINI_API_KEY']
-    const standInPort = await freePort()
     const gemini: Record<string, string> = geminiKey
       ? { GEMINI_API_KEY: geminiKey, ...given('GEMINI_BASE_URL', 'GEMINI_VIDEO_POLL_SECONDS', 'GEMINI_VIDEO_HOSTS') }
       : {
           GEMINI_API_KEY: standInKey,
-          GEMINI_BASE_URL: `http://127.0.0.1:${standInPort}`,
+          GEMINI_BASE_URL: `http://127.0.0.1:${ports.gemini}`,
           GEMINI_VIDEO_POLL_SECONDS: '0.5',
         }
     const [objectStore, standIn] = await Promise.all([
       startObjectStore(home, ports.s3),
-      geminiKey ? undefined : startGeminiStandIn(home, standInPort),
+      geminiKey ? undefined : startGeminiStandIn(home, ports.gemini),
       prepareDatabase(ports, url('postgres', secrets.postgresPassword), secrets),
     ])
     children.push(objectStore)
@@ -120,7 +134,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
 
     const gatewayUrl = `http://127.0.0.1:${ports.gateway}`
     auth = await startAuth({
-      port: await freePort(),
+      port: ports.auth,
       databaseUrl: url('supabase_auth_admin', secrets.authAdminPassword),
       keys,
       publicUrl: gatewayUrl,
@@ -190,6 +204,7 @@ export async function startStack(home: string, say: (line: string) => void): Pro
       SUPABASE_SECRET_KEY: keys.secretKey,
       SUPABASE_ANON_KEY: keys.anonKey,
       SUPABASE_SERVICE_ROLE_KEY: keys.serviceRoleKey,
+      MAIL_URL: `${gatewayUrl}/mail`,
       JWT_SECRET: secrets.jwtSecret,
       DATABASE_URL: url('postgres', secrets.postgresPassword),
       AUTHENTICATOR_DATABASE_URL: url('authenticator', secrets.authenticatorPassword),
@@ -248,20 +263,4 @@ async function prepareDatabase(
   } finally {
     await client.end()
   }
-}
-
-async function choosePorts(home: string) {
-  const remembered = readPorts(home)
-  const ports = {
-    gateway: await choosePort('PLINTH_PORT'),
-    postgres: await choosePort('POSTGRES_PORT'),
-    postgrest: await choosePort('POSTGREST_PORT'),
-    postgrestAdmin: await choosePort('POSTGREST_ADMIN_PORT'),
-    sidecar: await choosePort('SIDECAR_PORT'),
-    worker: await choosePort('WORKER_HEALTH_PORT'),
-    // The stored URLs of assets contain it.
-    s3: await choosePort('S3_PORT', remembered.s3),
-  }
-  writePorts(home, { s3: ports.s3 })
-  return ports
 }
