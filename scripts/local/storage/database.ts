@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose'
-import type pg from 'pg'
+import pg from 'pg'
 import { fromPostgres, StorageError } from './errors.ts'
 
 /** The role and the claims of a request. Clients with the S3 keys are `service_role`. */
@@ -30,6 +30,9 @@ export async function asCaller<Result>(
     throw new StorageError(544, 'DatabaseTimeout', 'The database does not answer. Try again.', { cause })
   })
   let failure: Error | undefined
+  // A connection that breaks also fails the running query, and an event without a listener would end the process.
+  const ignore = () => {}
+  client.on('error', ignore)
   try {
     await client.query('begin')
     const become = async (next: Caller) => {
@@ -46,7 +49,8 @@ export async function asCaller<Result>(
     }
     await become(caller)
     const result = await work({ query: async (text, values) => (await client.query(text, values)).rows, become })
-    await client.query(keep ? 'commit' : 'rollback')
+    if (keep) await commit(client)
+    else await client.query('rollback')
     return result
   } catch (error) {
     // A connection that cannot roll back is closed, which rolls back.
@@ -55,6 +59,24 @@ export async function asCaller<Result>(
     })
     throw fromPostgres(error)
   } finally {
+    client.off('error', ignore)
     client.release(failure)
+  }
+}
+
+/** The connection broke while Postgres committed: nobody knows whether the change is stored. */
+export class UnconfirmedError extends StorageError {
+  constructor(cause: unknown) {
+    super(500, 'DatabaseError', 'The database did not confirm the change. Look whether it is stored.', { cause })
+  }
+}
+
+async function commit(client: pg.PoolClient): Promise<void> {
+  try {
+    await client.query('commit')
+  } catch (error) {
+    // An error of a constraint or trigger rolled the change back.
+    if (error instanceof pg.DatabaseError && error.severity === 'ERROR') throw error
+    throw new UnconfirmedError(error)
   }
 }

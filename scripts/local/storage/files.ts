@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, type FileHandle, link, mkdir, open, opendir, rm, rmdir } from 'node:fs/promises'
+import { copyFile, type FileHandle, link, mkdir, open, opendir, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { StorageError, tooLarge } from './errors.ts'
@@ -50,12 +50,20 @@ export function createFiles(folder: string): Files {
 
   async function removeOne(place: Place): Promise<void> {
     const path = pathOf(place)
-    await rm(path, { force: true })
+    try {
+      await unlink(path)
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return
+      throw error
+    }
     await removeEmptyFolders(path)
   }
 
-  /** The next start removes a file that stays here. */
-  const removeLeftover = (place: Place) => removeOne(place).catch(() => {})
+  /** Removes what a failed write left. The next start removes a file that stays here. */
+  async function removeLeftover(place: Place): Promise<void> {
+    await removeOne(place).catch(() => {})
+    await removeEmptyFolders(pathOf(place)).catch(() => {})
+  }
 
   /** Makes the folder and calls `make`, again if a removal took the empty folder away in between. */
   async function inFolder<Result>(path: string, make: () => Promise<Result>): Promise<Result> {

@@ -9,9 +9,12 @@ import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
+import { asAdmin } from '../../testing/cluster.ts'
 import { createDatabase, type TestDatabase } from '../../testing/database.ts'
 import { until } from '../../testing/waiting.ts'
 import { localKeys } from '../keys.ts'
+import { adminConfig } from '../postgres.ts'
+import { prepareSupabaseShim } from '../supabase_shim.ts'
 import { createBuckets } from './buckets.ts'
 import {
   type Caller,
@@ -138,6 +141,21 @@ test('says in words that the disk is full, and leaves nothing', async () => {
   expect([files(), (await admin.query('select from storage.objects')).rowCount]).toEqual([[], 0])
 })
 
+test('keeps the file of a change that Postgres did not confirm', async () => {
+  await asAdmin(inject('cluster'), database.name, (superuser) =>
+    superuser.query(`
+      create function public.die() returns trigger language plpgsql security definer
+        as 'begin perform pg_terminate_backend(pg_backend_pid()); return null; end';
+      create constraint trigger die after insert on storage.objects deferrable initially deferred
+        for each row execute function public.die()`),
+  )
+  await expect(put('x', 'lost')).rejects.toThrow('did not confirm')
+  expect(files()).toHaveLength(1)
+  expect(await objects.sweep()).toBe(1)
+  await asAdmin(inject('cluster'), database.name, (superuser) => superuser.query('drop function public.die cascade'))
+  await put('x', 'kept')
+})
+
 test('gives one consistent result when changes of a key meet', async () => {
   const settle = async (...changes: Promise<unknown>[]) =>
     (await Promise.allSettled(changes)).map(({ status }) => status)
@@ -250,6 +268,37 @@ test('lists and empties 10,000 objects, also for a user with policies, in a shor
   expect((await admin.query('select from storage.objects')).rowCount).toBe(0)
   // Each takes under a second alone. A scan for each folder would take minutes.
   expect(performance.now() - start).toBeLessThan(20_000)
+})
+
+test('the shim adds to databases of earlier releases, and leaves those of the real Storage alone', async () => {
+  const cluster = inject('cluster')
+  const config = adminConfig({ port: cluster.port, adminPassword: cluster.secrets.adminPassword }, database.name)
+  const describe = async () =>
+    (
+      await admin.query(`
+        select
+          (select array_agg(attname order by attname) from pg_attribute
+           where attrelid in ('storage.objects'::regclass, 'storage.buckets'::regclass) and attnum > 0 and not attisdropped
+          ) as columns,
+          (select array_agg(indexname order by indexname) from pg_indexes where schemaname = 'storage') as indexes,
+          (select array_agg(tgname order by tgname) from pg_trigger where tgrelid = 'storage.objects'::regclass) as triggers,
+          (select array_agg(concat(oid::regprocedure, proacl) order by oid::regprocedure::text)
+           from pg_proc where pronamespace = 'storage'::regnamespace) as functions`)
+    ).rows
+  const current = await describe()
+  const age =
+    'drop type storage.buckettype cascade; drop index storage.idx_objects_bucket_id_name; ' +
+    'drop index storage.idx_objects_bucket_id_name_lower; drop trigger update_objects_updated_at on storage.objects; ' +
+    'drop function storage.search, storage.search_v2, storage.operation, storage.update_updated_at_column'
+  await asAdmin(cluster, database.name, (superuser) => superuser.query(age))
+  const old = await describe()
+  for (const [name, value] of Object.entries(old[0])) expect(value).not.toEqual(current[0][name])
+  await asAdmin(cluster, database.name, (superuser) => superuser.query('create table storage.migrations (id integer)'))
+  await prepareSupabaseShim(config)
+  expect(await describe()).toEqual(old)
+  await asAdmin(cluster, database.name, (superuser) => superuser.query('drop table storage.migrations'))
+  await prepareSupabaseShim(config)
+  expect(await describe()).toEqual(current)
 })
 
 test('a start removes what a killed process left', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import type pg from 'pg'
-import { asCaller, type Caller, server, type Transaction } from './database.ts'
+import { asCaller, type Caller, server, type Transaction, UnconfirmedError } from './database.ts'
 import { accessDenied, keyExists, noSuchBucket, noSuchKey, StorageError, tooLarge } from './errors.ts'
 import { createFiles, type Place, type Range } from './files.ts'
 import { requireAllowedType, requireBucketName, requireHeaders, requireKey } from './names.ts'
@@ -172,7 +172,8 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
     try {
       return await work(place)
     } catch (error) {
-      await files.remove([place])
+      // A file without a row is removed at the next start; a row without its file would be a loss.
+      if (!(error instanceof UnconfirmedError)) await files.remove([place])
       throw error
     } finally {
       unstored.delete(place.version)
