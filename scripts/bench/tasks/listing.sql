@@ -3,97 +3,52 @@
 -- functions bench_scan_… read only the rows. Each function loops inside Postgres, because a round
 -- trip takes longer than the list. Each function keeps its plan, because PostgREST keeps plans. The
 -- side without RLS must scan the index, whatever the statistics say.
-create function public.bench_page_own(times integer)
-  returns void
-  language plpgsql
-  volatile
-  set plan_cache_mode = force_generic_plan
-as $$
+do $do$
 begin
-  for i in 1 .. times loop
-    perform json_agg(p)
-    from (
-      select
-        t.id, t.correlation_id, t.user_id, t.mandate, t.status, t.max_ticks, t.tick, t.result,
-        t.error, t.created_at, t.updated_at, t.usage, t.run_id
-      from public.tasks as t
-      order by t.created_at desc, t.id desc
-      limit 20
-    ) as p;
-  end loop;
+  execute (
+    select string_agg(
+      format(
+        $function$
+          create function public.bench_%s(times integer, user_id uuid default null)
+            returns void
+            language plpgsql
+            volatile
+            set plan_cache_mode = force_generic_plan
+            %s
+          as $$
+          begin
+            for i in 1 .. times loop
+              perform %s
+              from (
+                select
+                  t.id, t.correlation_id, t.user_id, t.mandate, t.status, t.max_ticks, t.tick,
+                  t.result, t.error, t.created_at, t.updated_at, t.usage, t.run_id
+                from public.tasks as t
+                %s
+                order by t.created_at desc, t.id desc
+                limit 20
+              ) as p;
+            end loop;
+          end
+          $$;
+        $function$,
+        w.what || '_' || h.how, h.settings, w.reads, h.filter
+      ),
+      ''
+    )
+    from (values ('page', 'json_agg(p)'), ('scan', 'p.id')) as w (what, reads)
+    cross join (
+      values
+        ('own', '', ''),
+        (
+          'without_rls',
+          'set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off',
+          'where t.user_id = $2'
+        )
+    ) as h (how, settings, filter)
+  );
 end
-$$;
-
-create function public.bench_page_without_rls(times integer, user_id uuid)
-  returns void
-  language plpgsql
-  volatile
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set enable_bitmapscan = off
-  set enable_sort = off
-as $$
-begin
-  for i in 1 .. times loop
-    perform json_agg(p)
-    from (
-      select
-        t.id, t.correlation_id, t.user_id, t.mandate, t.status, t.max_ticks, t.tick, t.result,
-        t.error, t.created_at, t.updated_at, t.usage, t.run_id
-      from public.tasks as t
-      where t.user_id = bench_page_without_rls.user_id
-      order by t.created_at desc, t.id desc
-      limit 20
-    ) as p;
-  end loop;
-end
-$$;
-
-create function public.bench_scan_own(times integer)
-  returns void
-  language plpgsql
-  volatile
-  set plan_cache_mode = force_generic_plan
-as $$
-begin
-  for i in 1 .. times loop
-    perform p.id
-    from (
-      select
-        t.id, t.correlation_id, t.user_id, t.mandate, t.status, t.max_ticks, t.tick, t.result,
-        t.error, t.created_at, t.updated_at, t.usage, t.run_id
-      from public.tasks as t
-      order by t.created_at desc, t.id desc
-      limit 20
-    ) as p;
-  end loop;
-end
-$$;
-
-create function public.bench_scan_without_rls(times integer, user_id uuid)
-  returns void
-  language plpgsql
-  volatile
-  set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set enable_bitmapscan = off
-  set enable_sort = off
-as $$
-begin
-  for i in 1 .. times loop
-    perform p.id
-    from (
-      select
-        t.id, t.correlation_id, t.user_id, t.mandate, t.status, t.max_ticks, t.tick, t.result,
-        t.error, t.created_at, t.updated_at, t.usage, t.run_id
-      from public.tasks as t
-      where t.user_id = bench_scan_without_rls.user_id
-      order by t.created_at desc, t.id desc
-      limit 20
-    ) as p;
-  end loop;
-end
-$$;
+$do$;
 
 create function public.bench_call_list_tasks(times integer)
   returns void
