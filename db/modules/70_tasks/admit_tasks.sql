@@ -21,7 +21,7 @@ declare
     where m.kind = 'text' and m.is_enabled and m.is_default
   );
   v_user_ids uuid[];
-  v_one record;
+  v_task public.tasks;
   v_task_ids uuid[] := '{}'::uuid[];
   v_run_ids bigint[] := '{}'::bigint[];
 begin
@@ -43,14 +43,14 @@ begin
     order by u.id
     for key share skip locked
   );
-  for v_one in
-    select q.task
+  for v_task in
+    select q.*
     from unnest(v_user_ids) as i (id)
     -- Index lookups even on empty tables: ADR 16.
     join public.users as u on u.id = any (array[i.id])
     join public.plans as p on p.id = any (array[u.plan_id])
     cross join lateral (
-      select t as task, t.created_at, t.id
+      select t.*
       from public.tasks as t
       where t.status = 'pending' and t.user_id = i.id
       order by t.created_at, t.id
@@ -69,8 +69,8 @@ begin
     ) as q
     order by i.id, q.created_at, q.id
   loop
-    v_task_ids := v_task_ids || (v_one.task).id;
-    v_run_ids := v_run_ids || app.submit_task_run(v_one.task, v_model);
+    v_task_ids := v_task_ids || v_task.id;
+    v_run_ids := v_run_ids || app.submit_task_run(v_task, v_model);
   end loop;
 
   update public.tasks as t
