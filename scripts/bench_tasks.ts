@@ -14,7 +14,7 @@ const { options, refuse } = readArguments('bench:tasks', {
       about: 'tasks in the table of which one user’s are listed',
     },
     burst: { type: 'number', default: 10_000, min: 1000, about: 'one-tick tasks that 100 users submit' },
-    ticks: { type: 'number', default: 200, min: 20, about: 'ticks of a task' },
+    ticks: { type: 'number', default: 200, min: 20, about: 'ticks of a long task' },
     finished: { type: 'number', default: 100_000, min: 2000, about: 'finished tasks to delete' },
     json: { type: 'boolean', about: 'prints one JSON object' },
   },

@@ -11,6 +11,8 @@ import type { TasksStage, User } from './stage.ts'
 import { watchWaits } from './watch_waits.ts'
 
 const concurrency = 10
+/** The ticks of a task by default. */
+const ticksOfTask = 50
 
 /** The competitor: a step that reschedules itself at once and does nothing else. */
 const emptyTurn = defineHandler({
@@ -28,6 +30,9 @@ const emptyTurn = defineHandler({
  */
 type Cost = { ms: number; waitMs: number; cpuMs: number }
 
+/** The runs, and the turns of each run. */
+type Size = { runs: number; turns: number }
+
 /**
  * Measures a tick of a task against a turn of a step that only reschedules itself: the same engine, worker process and pool,
  * in turns. A tick makes the prompt, calls the stand-in for Gemini, which answers at once, and stores its state and result.
@@ -35,6 +40,9 @@ type Cost = { ms: number; waitMs: number; cpuMs: number }
  * The bar is for the tick without its wait: from the moment when the request is sent until the headers of the answer arrive.
  * Gemini takes seconds to answer, and no design of Plinth can shorten this wait. Everything else counts: making, sending and
  * reading the messages, and all of the database. The ratio of the whole tick is printed, too.
+ *
+ * The notes of a task grow with each tick, and so does the cost of a tick. The bar is for tasks of 50 ticks, the default of
+ * max_ticks. A long task has a figure of its own.
  */
 export async function measureTicks(stage: TasksStage, ticks: number): Promise<Section> {
   const admin = await stage.open('ticks')
@@ -69,48 +77,49 @@ async function compare(
   { ticks, rounds, readWaitMs }: { ticks: number; rounds: number; readWaitMs: () => number },
 ): Promise<Section> {
   say('Ticks: a warm-up, then rounds …')
+  const tasks = Math.ceil(ticks / ticksOfTask)
   const sets = [
-    { name: 'one after the other', runs: 1, turns: ticks },
-    { name: `${concurrency} at a time`, runs: concurrency, turns: Math.ceil(ticks / 4) },
+    { name: 'one after the other', atOnce: 1, runs: tasks, turns: ticksOfTask },
+    { name: `in a task with ${ticks} ticks`, atOnce: 1, runs: 1, turns: ticks },
+    { name: `${concurrency} at a time`, atOnce: concurrency, runs: concurrency, turns: ticksOfTask },
   ]
   const sections: Section[] = []
-  for (const { name, runs, turns } of sets) {
-    await runTurns(admin, user, runs, 20)
-    await runTicks(admin, runs, 20, readWaitMs)
+  for (const { name, atOnce, runs, turns } of sets) {
+    await admin.query('update public.plans set tasks_running = $1', [atOnce])
+    const emptyTurns = { runs: atOnce, turns: (runs / atOnce) * turns }
+    await runTurns(admin, user, { ...emptyTurns, turns: 20 })
+    await runTicks(admin, { runs, turns: 20 }, readWaitMs)
     const results: { turn: Cost; tick: Cost }[] = []
     for (let round = 0; round < rounds; round++) {
       results.push({
-        turn: await runTurns(admin, user, runs, turns),
-        tick: await runTicks(admin, runs, turns, readWaitMs),
+        turn: await runTurns(admin, user, emptyTurns),
+        tick: await runTicks(admin, { runs, turns }, readWaitMs),
       })
     }
     const of = (key: 'turn' | 'tick', cost: keyof Cost) => median(results.map((one) => one[key][cost]))
     const whole = median(results.map(({ turn, tick }) => tick.ms / turn.ms))
     const own = median(results.map(({ turn, tick }) => (tick.ms - tick.waitMs) / turn.ms))
+    const bars = [atMost('a tick, without its wait for the provider: against an empty turn', own, 2)]
     const figures = [
       { name: `a tick, ${name}`, value: of('tick', 'ms'), unit: 'ms' },
       { name: `an empty turn, ${name}`, value: of('turn', 'ms'), unit: 'ms' },
-      { name: `a tick, ${name}: with its wait for the provider, against an empty turn`, value: whole, unit: '×' },
+      { name: `a tick, ${name}: its wait for the provider`, value: of('tick', 'waitMs'), unit: 'ms' },
+      { name: `a tick, ${name}: without its wait, against an empty turn`, value: own, unit: '×' },
+      { name: `a tick, ${name}: with its wait, against an empty turn`, value: whole, unit: '×' },
       { name: `a tick, ${name}: the worker computes`, value: of('tick', 'cpuMs'), unit: 'ms' },
       { name: `an empty turn, ${name}: the worker computes`, value: of('turn', 'cpuMs'), unit: 'ms' },
     ]
-    // Ticks that run at the same time wait at the same time, so their waits cannot be subtracted.
-    if (runs > 1) sections.push({ bars: [], figures })
-    else {
-      sections.push({
-        bars: [atMost('a tick, without its wait for the provider: against an empty turn', own, 2)],
-        figures: [
-          ...figures,
-          { name: `a tick, ${name}: its wait for the provider`, value: of('tick', 'waitMs'), unit: 'ms' },
-        ],
-      })
-    }
+    sections.push({
+      bars: sections.length === 0 ? bars : [],
+      // Ticks that run at the same time wait at the same time, so their waits cannot be subtracted.
+      figures: atOnce === 1 ? figures : figures.filter(({ name }) => !/ (its|without its) wait/.test(name)),
+    })
   }
   return join(sections)
 }
 
 /** Runs steps of empty turns, and returns the cost of a turn. */
-async function runTurns(admin: pg.Client, user: User, runs: number, turns: number): Promise<Cost> {
+async function runTurns(admin: pg.Client, user: User, { runs, turns }: Size): Promise<Cost> {
   const spec = JSON.stringify({ key: 'turns', type: 'empty_turn', input: { turns } })
   const stop = startWatch(runs * turns)
   await admin.query('select app.submit_run($1, $2, null) from generate_series(1, $3::integer)', [spec, user.id, runs])
@@ -121,12 +130,12 @@ async function runTurns(admin: pg.Client, user: User, runs: number, turns: numbe
 }
 
 /** Runs tasks, and returns the cost of a tick. */
-async function runTicks(admin: pg.Client, runs: number, ticks: number, readWaitMs: () => number): Promise<Cost> {
-  const stop = startWatch(runs * ticks, readWaitMs)
+async function runTicks(admin: pg.Client, { runs, turns }: Size, readWaitMs: () => number): Promise<Cost> {
+  const stop = startWatch(runs * turns, readWaitMs)
   await admin.query(
     `select app.submit_task('Plan garden ' || n || ' in ' || $1::integer || ' ticks.', 500, null)
      from generate_series(1, $2::integer) as n`,
-    [ticks, runs],
+    [turns, runs],
   )
   await untilNone(
     admin,
