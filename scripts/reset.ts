@@ -7,7 +7,8 @@ import { claimHome, explain, stopStale } from './local/process.ts'
 readArguments('reset', { environment: ['PLINTH_HOME'], example: 'reset' })
 
 const home = homeFolder()
-const parts = ['postgres', 'objects', 'logs', 'cache', 'env', 'secrets.json', 'ports.json', 'run', 'restart']
+const data = ['postgres', 'objects', 'storage', 'mail']
+const parts = [...data, 'logs', 'cache', 'env', 'secrets.json', 'ports.json', 'run', 'restart']
 if (!parts.some((part) => existsSync(join(home, part)))) {
   console.log(`${home} holds no data of a local stack: nothing to delete.`)
   process.exit(0)

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import {
+  CreateBucketCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
@@ -99,7 +100,7 @@ test('a signature for another region is refused as a wrong one, also for the buc
   await expect(elsewhere.send(new ListObjectsV2Command({ Bucket: assetBucket }))).rejects.toMatchObject(refused)
 })
 
-test('an object of the bucket of templates needs a signature', async () => {
+test('an object of a private bucket, and a list, need a signature', async () => {
   const at = { Bucket: templateBucket, Key: 'demo/1.0.0/prompt.md' }
   await connect().send(new PutObjectCommand({ ...at, Body: 'private' }))
   const url = `http://127.0.0.1:${store.port}/${at.Bucket}/${at.Key}`
@@ -108,6 +109,14 @@ test('an object of the bucket of templates needs a signature', async () => {
     expect((await fetch(`http://127.0.0.1:${store.port}/${list}`)).status).toBe(403)
   const got = await connect().send(new GetObjectCommand(at))
   expect(await got.Body?.transformToString()).toBe('private')
+})
+
+test('serves no other folder as a bucket, not even with the right key', async () => {
+  const at = { Bucket: 'other-bucket', Key: 'a.txt' }
+  const refused = { name: 'NoSuchBucket', $metadata: { httpStatusCode: 404 } }
+  await expect(connect().send(new PutObjectCommand({ ...at, Body: 'x' }))).rejects.toMatchObject(refused)
+  await expect(connect().send(new GetObjectCommand(at))).rejects.toMatchObject(refused)
+  await expect(connect().send(new CreateBucketCommand(at))).rejects.toMatchObject(refused)
 })
 
 test('a stream with a checksum in its trailer is refused, and not stored with the trailer', async () => {

@@ -53,8 +53,8 @@ const server = createServer((request, response) => {
     response.end()
     return
   }
-  // s3rver accepts every region. Like Storage of Supabase, this server accepts its own, and calls others a wrong signature.
-  // Outside the bucket of Storage it accepts `auto`, as R2 does, from which dramas are imported.
+  // s3rver accepts every region. Like Storage of Supabase, this server accepts its own and `auto`, and calls others a wrong
+  // signature.
   if (isOfOtherRegion(request)) {
     response.writeHead(403, { 'content-type': 'application/xml' })
     response.end(
@@ -66,6 +66,10 @@ const server = createServer((request, response) => {
   if (!isSigned(request) && !isPublic(request)) {
     response.writeHead(403, { 'content-type': 'application/xml' })
     response.end('<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>')
+  } else if (isForeign(url)) {
+    // s3rver itself serves every folder of its directory as a bucket.
+    response.writeHead(404, { 'content-type': 'application/xml' })
+    response.end('<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>')
   } else if (/^\/[^/?]*\/?(\?|$)/.test(url)) forBuckets(request, response)
   else forObjects(request, response)
 }).listen(Number(port), '127.0.0.1')
@@ -85,8 +89,13 @@ function isOfOtherRegion({ url, headers }: IncomingMessage): boolean {
   const query = new URLSearchParams((url ?? '').split('?')[1])
   const scope = headers.authorization?.match(/Credential=([^,]+)/)?.[1] ?? query.get('X-Amz-Credential')
   const region = scope?.split('/').at(-3)
-  if (region === 'auto') return (url ?? '').split(/[/?]/)[1] === 'template-artifacts'
-  return region !== undefined && region !== 'us-east-1'
+  return region !== undefined && !['us-east-1', 'auto'].includes(region)
+}
+
+/** Whether a URL names another bucket than those of the arguments, as the folders of earlier releases. */
+function isForeign(url: string): boolean {
+  const bucket = url.split(/[/?]/)[1] ?? ''
+  return !/^\/(\?|$)/.test(url) && bucket !== publicBucket && !privateBuckets.includes(bucket)
 }
 
 /** Whether a request reads an object of the public bucket, like a browser that loads it from a CDN. */

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { limitLog, readPostgrestLine } from './limit_log.ts'
 import { type Child, StartError, startChild, systemEnv, waitFor } from './process.ts'
+import { storageRegion } from './storage/s3/routes.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const require = createRequire(import.meta.url)
@@ -65,18 +66,22 @@ export function spacesEnv(port: number): Record<string, string> {
   }
 }
 
-/** The bucket of the local S3 server in place of Supabase Storage's. */
+/** The bucket of published templates, in the local Storage. */
 export const templateBucket = 'template-artifacts'
 
-/** The environment that lets the worker and the publishing commands use templates in the local S3 server. */
-export function templatesEnv(port: number): Record<string, string> {
+/** The environment that lets the worker and the publishing commands use templates in an S3 server, such as the local Storage. */
+export function templatesEnv(store: {
+  endpoint: string
+  accessKeyId: string
+  secretAccessKey: string
+  region?: string
+}): Record<string, string> {
   return {
-    TEMPLATES_STORE_ENDPOINT: `http://127.0.0.1:${port}`,
-    // The region that the local server reports.
-    TEMPLATES_STORE_REGION: 'us-east-1',
+    TEMPLATES_STORE_ENDPOINT: store.endpoint,
+    TEMPLATES_STORE_REGION: store.region ?? storageRegion,
     TEMPLATES_STORE_BUCKET: templateBucket,
-    TEMPLATES_STORE_ACCESS_KEY_ID: 'S3RVER',
-    TEMPLATES_STORE_SECRET_ACCESS_KEY: 'S3RVER',
+    TEMPLATES_STORE_ACCESS_KEY_ID: store.accessKeyId,
+    TEMPLATES_STORE_SECRET_ACCESS_KEY: store.secretAccessKey,
   }
 }
 
@@ -85,11 +90,11 @@ export function assetsUrl(port: number): string {
   return `http://127.0.0.1:${port}/${assetBucket}`
 }
 
-/** Starts the local S3 server, with a bucket for assets and one for templates: for development only. */
-export async function startObjectStore(home: string, port: number): Promise<Child> {
+/** Starts the local S3 server in place of Spaces: for development only. Tests add buckets, which need a signature. */
+export async function startObjectStore(home: string, port: number, privateBuckets: string[] = []): Promise<Child> {
   const data = join(home, 'objects')
   mkdirSync(data, { recursive: true })
-  const args = [join(import.meta.dirname, 'object_store.ts'), data, String(port), assetBucket, templateBucket]
+  const args = [join(import.meta.dirname, 'object_store.ts'), data, String(port), assetBucket, ...privateBuckets]
   const child = startChild(home, 'object-store', process.execPath, args, {
     // s3rver encrypts the tokens of list pages with DES.
     env: { ...systemEnv(), NODE_OPTIONS: '--openssl-legacy-provider --no-deprecation' },

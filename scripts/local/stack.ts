@@ -21,6 +21,8 @@ import {
   templatesEnv,
 } from './services.ts'
 import { chooseStackPorts } from './stack_ports.ts'
+import { importTemplates } from './storage/import_templates.ts'
+import { type Storage, startStorage } from './storage/server.ts'
 import { prepareSupabaseShim } from './supabase_shim.ts'
 import { type Supervised, supervise } from './supervise.ts'
 
@@ -73,12 +75,14 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
   const children: Child[] = []
   let gateway: Gateway | undefined
   let auth: AuthServer | undefined
+  let storage: Storage | undefined
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= (async () => {
       removeEnv(home)
       await gateway?.close()
       await auth?.close()
+      await storage?.close()
       const [postgres, ...others] = children
       await Promise.all(others.map((child) => child.stop('SIGTERM', 3500)))
       await postgres?.stop('SIGINT', 1800)
@@ -141,6 +145,25 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
       mailFolder: join(home, 'mail'),
       say,
     })
+    const s3 = { accessKeyId: secrets.storageAccessKeyId, secretAccessKey: secrets.storageSecretAccessKey }
+    storage = await startStorage({
+      databaseUrl: url('supabase_storage_admin', secrets.storageAdminPassword),
+      folder: join(home, 'storage'),
+      keys,
+      s3: { ...s3, anonKey: keys.anonKey },
+    })
+    await importTemplates(home, storage.objects, say)
+    // Before the worker, which reaches Storage through the gateway.
+    gateway = await startGateway({
+      port: ports.gateway,
+      keys,
+      assetsUrl: assetsUrl(ports.s3),
+      postgrestPort: ports.postgrest,
+      sidecarPort: ports.sidecar,
+      authPort: auth.port,
+      storagePort: storage.port,
+    })
+    const templates = templatesEnv({ endpoint: `${gatewayUrl}/storage/v1/s3`, ...s3 })
     const workerHealth = `http://127.0.0.1:${ports.worker}/healthz`
     const started = await Promise.allSettled([
       startPostgrest({
@@ -159,7 +182,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
           // So that the stack stops within 5 s.
           WORKER_DRAIN_SECONDS: process.env['WORKER_DRAIN_SECONDS'] || '2',
           ...spacesEnv(ports.s3),
-          ...templatesEnv(ports.s3),
+          ...templates,
           // So that a published version is used at once.
           FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: process.env['FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE'] || 'true',
           PLINTH_HOME: home,
@@ -189,14 +212,6 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
     ])
     for (const result of started) if (result.status === 'fulfilled') children.push(result.value)
     for (const result of started) if (result.status === 'rejected') throw result.reason
-    gateway = await startGateway({
-      port: ports.gateway,
-      keys,
-      assetsUrl: assetsUrl(ports.s3),
-      postgrestPort: ports.postgrest,
-      sidecarPort: ports.sidecar,
-      authPort: auth.port,
-    })
 
     const env = {
       SUPABASE_URL: gatewayUrl,
@@ -219,7 +234,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
       S3_BUCKET: assetBucket,
       S3_ACCESS_KEY_ID: 'S3RVER',
       S3_SECRET_ACCESS_KEY: 'S3RVER',
-      ...templatesEnv(ports.s3),
+      ...templates,
       VITE_SUPABASE_URL: gatewayUrl,
       VITE_SUPABASE_ANON_KEY: keys.anonKey,
       VITE_BACKEND_URL: gatewayUrl,
@@ -251,6 +266,7 @@ async function prepareDatabase(
     await setPassword(client, 'postgres', secrets.postgresPassword)
     await setPassword(client, 'authenticator', secrets.authenticatorPassword)
     await setPassword(client, 'supabase_auth_admin', secrets.authAdminPassword)
+    await setPassword(client, 'supabase_storage_admin', secrets.storageAdminPassword)
     await migrate(databaseUrl)
     await seed(databaseUrl)
     await setPassword(client, 'worker', secrets.workerPassword)

@@ -17,10 +17,17 @@ import type { Pump } from '../../worker/steps/pump.ts'
 import sweepTemplateUploads from '../../worker/tasks/sweep_template_uploads.ts'
 import { hash } from '../../worker/templates/manifest.ts'
 import { systemEnv } from '../local/process.ts'
-import { templateBucket, templatesEnv } from '../local/services.ts'
+import { templateBucket } from '../local/services.ts'
 import { createDatabase, type TestDatabase } from '../testing/database.ts'
 import { type FaultyDatabase, startFaultyDatabase } from '../testing/faulty_database.ts'
-import { type FaultyStore, spacesConfig, startFaultyStore, startTestStore, type TestStore } from '../testing/store.ts'
+import {
+  type FaultyStore,
+  spacesConfig,
+  startFaultyStore,
+  startTestStore,
+  type TestStore,
+  testTemplatesEnv,
+} from '../testing/store.ts'
 import { findBundle, isPublished, planVersion, publish } from './publish.ts'
 
 // The real commands, as operators run them, on a real Postgres and a real S3 server. Some are killed.
@@ -91,7 +98,7 @@ const environment = (given: Record<string, string> = {}) => ({
   ...systemEnv(),
   PLINTH_HOME: home,
   DATABASE_URL: database.url(),
-  ...templatesEnv(faultyStore.port),
+  ...testTemplatesEnv(faultyStore.port),
   TEMPLATES_STORE_TIMEOUT_SECONDS: '5',
   ...given,
 })

@@ -7,6 +7,7 @@ import { inject } from 'vitest'
 import { startGateway } from '../local/gateway/gateway.ts'
 import { localKeys, signUserJwt } from '../local/keys.ts'
 import { freePort } from '../local/ports.ts'
+import { templatesEnv } from '../local/services.ts'
 import { type Storage, startStorage } from '../local/storage/server.ts'
 import type { TestDatabase } from './database.ts'
 
@@ -20,6 +21,8 @@ export type TestStorage = {
   folder: string
   anonKey: string
   serviceKey: string
+  /** The environment of a process that uses templates there, by the S3 protocol. */
+  templatesEnv: Record<string, string>
   tokenOf(userId: string): Promise<string>
   /** Clients of supabase-js. */
   service: StorageClient
@@ -36,11 +39,20 @@ export async function startTestStorage(
   database: TestDatabase,
   options: { maxBytes?: number } = {},
 ): Promise<TestStorage> {
-  const keys = await localKeys(inject('cluster').secrets)
+  const { secrets } = inject('cluster')
+  const keys = await localKeys(secrets)
+  const s3 = { accessKeyId: secrets.storageAccessKeyId, secretAccessKey: secrets.storageSecretAccessKey }
   const folder = mkdtempSync(join(tmpdir(), 'plinth-storage-'))
   const port = await freePort()
   const start = () =>
-    startStorage({ port, databaseUrl: database.url('supabase_storage_admin'), folder, keys, ...options })
+    startStorage({
+      port,
+      databaseUrl: database.url('supabase_storage_admin'),
+      folder,
+      keys,
+      s3: { ...s3, anonKey: keys.anonKey },
+      ...options,
+    })
   let storage: Storage = await start()
   const gatewayPort = await freePort()
   const url = `http://127.0.0.1:${gatewayPort}`
@@ -53,6 +65,7 @@ export async function startTestStorage(
     folder,
     anonKey: keys.anonKey,
     serviceKey: keys.serviceRoleKey,
+    templatesEnv: templatesEnv({ endpoint: `${url}/storage/v1/s3`, ...s3 }),
     tokenOf,
     service: createClient(url, keys.serviceRoleKey).storage,
     anon: createClient(url, keys.anonKey).storage,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSpaces, type SpacesConfig, type Store } from '../../worker/shared/object_store.ts'
 import { freePort } from '../local/ports.ts'
-import { assetBucket, assetsUrl, spacesEnv, startObjectStore, templateBucket } from '../local/services.ts'
+import { assetBucket, assetsUrl, spacesEnv, startObjectStore, templateBucket, templatesEnv } from '../local/services.ts'
 
 /** The answer of a store that is asked too often. */
 export const slowDown = readFileSync(
@@ -32,7 +32,7 @@ export type TestStore = {
 export async function startTestStore(): Promise<TestStore> {
   const home = mkdtempSync(join(tmpdir(), 'plinth-store-'))
   const port = await freePort()
-  const server = await startObjectStore(home, port)
+  const server = await startObjectStore(home, port, [templateBucket])
   const store = createSpaces(spacesConfig(port))
   const templates = createSpaces(spacesConfig(port, templateBucket))
   return {
@@ -52,6 +52,12 @@ export async function startTestStore(): Promise<TestStore> {
       rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+/** The environment that lets a process use the templates of an S3 server on this port. */
+export function testTemplatesEnv(port: number): Record<string, string> {
+  const keys = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' }
+  return templatesEnv({ endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', ...keys })
 }
 
 /** Returns the configuration of createSpaces for an S3 server on this port, with a short timeout. */

@@ -6,11 +6,11 @@ import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePort } from '../../scripts/local/ports.ts'
 import { type Child, startChild, systemEnv } from '../../scripts/local/process.ts'
-import { spacesEnv, templatesEnv } from '../../scripts/local/services.ts'
+import { spacesEnv } from '../../scripts/local/services.ts'
 import { findBundle, planVersion, publish } from '../../scripts/templates/publish.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { testTypes } from '../../scripts/testing/handlers.ts'
-import { startTestStore, type TestStore } from '../../scripts/testing/store.ts'
+import { startTestStore, type TestStore, testTemplatesEnv } from '../../scripts/testing/store.ts'
 import { createDb } from '../shared/db.ts'
 import { bundlesFolder } from './manifest.ts'
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
         DATABASE_URL: database.url('worker'),
         WORKER_HEALTH_PORT: String(await freePort()),
         ...spacesEnv(store.port),
-        ...templatesEnv(store.port),
+        ...testTemplatesEnv(store.port),
         FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: 'true',
         PLINTH_HOME: home,
       },

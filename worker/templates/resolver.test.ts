@@ -20,7 +20,7 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { systemEnv } from '../../scripts/local/process.ts'
-import { spacesEnv, templateBucket, templatesEnv } from '../../scripts/local/services.ts'
+import { spacesEnv, templateBucket } from '../../scripts/local/services.ts'
 import { findBundle, type Published, planVersion, publish } from '../../scripts/templates/publish.ts'
 import { createDatabase, type TestDatabase } from '../../scripts/testing/database.ts'
 import { type FaultyDatabase, startFaultyDatabase } from '../../scripts/testing/faulty_database.ts'
@@ -30,6 +30,7 @@ import {
   startFaultyStore,
   startTestStore,
   type TestStore,
+  testTemplatesEnv,
 } from '../../scripts/testing/store.ts'
 import { createDb } from '../shared/db.ts'
 import { createSpaces, type Store } from '../shared/object_store.ts'
@@ -628,7 +629,7 @@ describe('the cache', () => {
       ...systemEnv(),
       DATABASE_URL: database.url('worker'),
       ...spacesEnv(store.port),
-      ...templatesEnv(store.port),
+      ...testTemplatesEnv(store.port),
       FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: 'true',
       LOG_LEVEL: 'warn',
       PLINTH_HOME: home,

@@ -84,7 +84,7 @@ async function prepareTemplates({ cluster, connect }: Stage) {
   const { home } = cluster
   await prepareDatabase(cluster, 'plinth')
   const storePort = await freePort()
-  await startObjectStore(home, storePort)
+  await startObjectStore(home, storePort, [templateBucket])
   const storeConfig = { ...spacesConfig(storePort, templateBucket), SPACES_TIMEOUT_SECONDS: 15 }
   const store = createSpaces(storeConfig)
   const bundlesFolder = join(home, 'bundles')

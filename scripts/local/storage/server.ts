@@ -7,8 +7,9 @@ import { addBucketRoutes } from './bucket_routes.ts'
 import { createBuckets } from './buckets.ts'
 import { accessDenied, fromPostgres, notBuilt, StorageError } from './errors.ts'
 import { addObjectRoutes } from './object_routes.ts'
-import { createObjects } from './objects.ts'
+import { createObjects, type Objects } from './objects.ts'
 import { readCaller } from './requests.ts'
+import { addS3Routes, type S3Keys } from './s3/routes.ts'
 import { addSignedRoutes } from './signed_routes.ts'
 import type { SigningKeys } from './tokens.ts'
 
@@ -20,12 +21,15 @@ export type StorageOptions = {
   /** The folder of the bytes, such as `.local/storage`. */
   folder: string
   keys: SigningKeys
+  /** The keys of the S3 protocol at `/s3`. Their holder has the rights of `service_role`. No protocol without them. */
+  s3?: S3Keys
   /** The largest object of any bucket: 50 MiB by default. */
   maxBytes?: number
 }
 
 export type Storage = {
   port: number
+  objects: Objects
   /** Resolves when the files that a killed process left are removed, with their number. */
   swept: Promise<number>
   close(): Promise<void>
@@ -80,6 +84,7 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   addBucketRoutes(server, buckets, options.keys)
   addSignedRoutes(server, objects, options.keys)
   addObjectRoutes(server, objects, options.keys)
+  if (options.s3) addS3Routes(server, { objects, pool, signers: options.keys, keys: options.s3 })
   // Nothing is cached here, so there is nothing to purge.
   server.delete('/cdn/*', async (request) => {
     if ((await readCaller(request, options.keys)).role !== 'service_role')
@@ -98,6 +103,7 @@ export async function startStorage(options: StorageOptions): Promise<Storage> {
   })
   return {
     port: (server.server.address() as { port: number }).port,
+    objects,
     swept,
     async close() {
       await server.close()
