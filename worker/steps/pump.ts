@@ -127,9 +127,12 @@ export function createPump(options: {
 
   // The heartbeat lists all claims, so there are never more claims than rows.
   const countWanted = () => (slots.isReserved ? 0 : Math.min(appetite.count(slots.size), table.room))
-  const hasNone = (claims: number) => claims === 0 && !isCalling && exchange.pending + exchange.late === 0
+  const hasNone = (claims: number) => claims === 0 && !isCalling && exchange.pending === 0
+  // Late results keep no call of `run` open, because each call occupies a job of graphile-worker, and a client decides how
+  // long a result is late.
   const isIdle = () => hasNone(slots.size)
-  const isDrained = () => hasNone(slots.busy)
+  const isDrained = () => hasNone(slots.busy) && exchange.late === 0
+  const isEmpty = () => isIdle() && exchange.late === 0
 
   /** Exchanges at the end of this turn of the event loop, so that all results of the turn go together. */
   function plan(): void {
@@ -215,10 +218,10 @@ export function createPump(options: {
         const types = [...new Set(aborted.map(({ type }) => type))]
         logger.warn({ steps: aborted.map(({ id }) => id), types }, 'Running steps were aborted')
       }
-      if (!isBroken) await until(isIdle, abortMaxMs)
+      if (!isBroken) await until(isEmpty, abortMaxMs)
       slots.endRunning()
       plan()
-      await until(isIdle, handInMaxMs)
+      await until(isEmpty, handInMaxMs)
       ticks.stop()
       await heartbeat.stop()
       const left = exchange.pending + exchange.late
@@ -226,7 +229,7 @@ export function createPump(options: {
       await Promise.race([leaving, sleep(leaveMaxMs)]).catch((error: Error) =>
         logger.warn({ reason: error.message }, 'Worker could not sign off'),
       )
-      if (left > 0 || !isIdle()) throw new Error('Some results could not be handed in')
+      if (left > 0 || !isEmpty()) throw new Error('Some results could not be handed in')
     },
   }
 }
