@@ -4,6 +4,8 @@ import { assetsVariables, spacesVariables } from '../worker/shared/object_store.
 import { logLevel, parseEnv, port } from '../worker/shared/process.ts'
 import { isJwtSecret } from './credentials.ts'
 
+const hmacSecret = z.string().min(16, 'must have 16 characters or more')
+
 const schema = z.object({
   /** For role `sidecar`; directly or through a session pooler. */
   DATABASE_URL: postgresUrl,
@@ -28,6 +30,12 @@ const schema = z.object({
     .string()
     .refine(isJwtSecret, 'must be a secret of 32 characters or more, or a JWKS whose secrets have 32 bytes or more')
     .optional(),
+  /** Verifies Paymob's callbacks. Without it the routes below /api/paymob do not exist. */
+  PAYMOB_HMAC_SECRET: hmacSecret.optional(),
+  /** The secret before PAYMOB_HMAC_SECRET, which is accepted, too, while the secret is rotated. */
+  PAYMOB_HMAC_SECRET_OLD: hmacSecret.optional(),
+  /** The page to which customers return after a payment. Without it the route /api/paymob/return does not exist. */
+  PAYMOB_RETURN_URL: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).optional(),
   ...assetsVariables,
   ...spacesVariables,
   LOG_LEVEL: logLevel,

@@ -20,6 +20,8 @@ const server = buildServer({
   cdnUrl: config.ASSETS_CDN_URL,
   uploadsAtOnce: config.SIDECAR_UPLOADS_AT_ONCE,
   jwtSecret: config.JWT_SECRET,
+  paymobSecrets: [config.PAYMOB_HMAC_SECRET, config.PAYMOB_HMAC_SECRET_OLD].filter((secret) => secret !== undefined),
+  paymobReturnUrl: config.PAYMOB_RETURN_URL,
   uploadTimeoutMs: config.SIDECAR_UPLOAD_TIMEOUT_SECONDS * 1000,
 })
 

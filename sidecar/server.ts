@@ -14,13 +14,28 @@ import { createLineLimit, type LineLimit } from '../worker/shared/limit_lines.ts
 import { type AssetOptions, assets } from './assets.ts'
 import { drain } from './drain.ts'
 import { health } from './health.ts'
+import { paymobReturn } from './paymob/return.ts'
+import { paymobWebhook } from './paymob/webhook.ts'
 import { Refusal, refusal } from './problem.ts'
 
 /** Everything that the routes of the sidecar need. */
-export type ServerOptions = AssetOptions & { logger: Logger; corsOrigins: string[] }
+export type ServerOptions = AssetOptions & {
+  logger: Logger
+  corsOrigins: string[]
+  /** The secrets that Paymob may sign with. Without any, the routes of Paymob do not exist. */
+  paymobSecrets?: string[]
+  /** The page to which customers return from Paymob. */
+  paymobReturnUrl?: string | undefined
+}
 
 /** Builds the HTTP server of the sidecar. The caller makes it listen. */
-export function buildServer({ logger, corsOrigins, ...options }: ServerOptions): FastifyInstance {
+export function buildServer({
+  logger,
+  corsOrigins,
+  paymobSecrets = [],
+  paymobReturnUrl: returnUrl,
+  ...options
+}: ServerOptions): FastifyInstance {
   const limit = createLineLimit()
   const server = fastify({
     loggerInstance: logger as FastifyBaseLogger,
@@ -64,6 +79,10 @@ export function buildServer({ logger, corsOrigins, ...options }: ServerOptions):
   })
   server.register(health, { db: options.db })
   server.register(assets, options)
+  if (paymobSecrets.length > 0) {
+    server.register(paymobWebhook, { db: options.db, paymobSecrets })
+    if (returnUrl !== undefined) server.register(paymobReturn, { paymobSecrets, returnUrl })
+  }
   return server
 }
 

@@ -1,0 +1,84 @@
+import type { FastifyInstance } from 'fastify'
+import type { Db } from '../../worker/shared/db.ts'
+import { createLineLimit } from '../../worker/shared/limit_lines.ts'
+import { type Refusal, refusal } from '../problem.ts'
+import { type Callback, CallbackError, isSignedBy, readCallback, tokenFields, transactionFields } from './callback.ts'
+
+export type WebhookOptions = {
+  db: Db
+  /** The secrets that Paymob may sign with: two while a secret is rotated. */
+  paymobSecrets: string[]
+}
+
+/** What SQL answers. */
+type Recorded = { payment_id: string | null; status: string; reason: string | null }
+
+/** Paymob's callbacks have about 5 KiB. */
+const bodyBytesMax = 64 * 1024
+
+/**
+ * POST /api/paymob/webhook?hmac=…: Paymob's processed callback. Checks the signature, hands the callback to
+ * sidecar.record_paymob_callback and answers 200 `{"status": …}` only after its commit. All rules about money are there.
+ * If the database is away, the answer is 503, and Paymob sends the callback again.
+ */
+export async function paymobWebhook(server: FastifyInstance, { db, paymobSecrets }: WebhookOptions): Promise<void> {
+  const limit = createLineLimit()
+  server.removeAllContentTypeParsers()
+  // Whatever the content type: the signature decides.
+  server.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: bodyBytesMax }, (_request, body, done) =>
+    done(null, body),
+  )
+
+  server.post<{ Querystring: { hmac?: unknown } }>('/api/paymob/webhook', async (request) => {
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    const { type, signed, hints } = read(body)
+    if (signed === undefined) {
+      // Everybody can send one, because it has no signature to check.
+      limit('other type', (leftOut) =>
+        request.log.info(
+          { type, ...(leftOut > 0 && { left_out: leftOut }) },
+          'Callback of another type was not stored',
+        ),
+      )
+      return { status: 'ignored' }
+    }
+    const { hmac } = request.query
+    const fields = type === 'TOKEN' ? tokenFields : transactionFields
+    if (!isSignedBy(paymobSecrets, fields, signed, hmac)) throw unsigned()
+    // The token of a card can be charged, so nobody stores it.
+    const { token: _token, ...stored } = signed
+    const text = type === 'TOKEN' ? JSON.stringify({ type, obj: stored }) : body.toString()
+    const { payment_id, status, reason } = await record({ type, hmac, body: text, signed: stored, hints })
+    request.log.info({ payment_id, payment_status: status, reason }, 'Callback was recorded')
+    return { status }
+  })
+
+  async function record(callback: Record<string, unknown>): Promise<Recorded> {
+    try {
+      const args = { callback: JSON.stringify(callback) }
+      const [row] = await db.call<{ record_paymob_callback: Recorded }>('sidecar.record_paymob_callback', args)
+      if (!row) throw new Error('sidecar.record_paymob_callback returned no row')
+      return row.record_paymob_callback
+    } catch (cause) {
+      // The function accepts every callback. So each failure is one of the database, and Paymob has to send it again.
+      const message = 'The callback could not be stored at the moment.'
+      throw refusal(503, 'database_unavailable', message, 'Send it again.', { retryAfter: 5, cause })
+    }
+  }
+}
+
+function read(body: Buffer): Callback {
+  try {
+    return readCallback(body)
+  } catch (cause) {
+    if (!(cause instanceof CallbackError)) throw cause
+    throw refusal(400, 'callback_invalid', `The callback ${cause.message}.`, 'Send the callback as Paymob does.', {
+      cause,
+    })
+  }
+}
+
+/** Says nothing about what is wrong with the signature. */
+function unsigned(): Refusal {
+  return refusal(401, 'callback_unsigned', 'The callback is not signed by Paymob.', 'Only Paymob calls this route.')
+}
