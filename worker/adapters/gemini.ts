@@ -2,6 +2,7 @@ import { GoogleGenAI } from '@google/genai'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
 import { StepError } from '../outcomes/outcome.ts'
+import { readBody } from '../shared/read_body.ts'
 import { toText, walkErrors } from '../shared/serialize_error.ts'
 import { TimeoutError, within } from '../shared/within.ts'
 import {
@@ -371,16 +372,3 @@ function readUrl(text: string, base?: URL): URL {
 }
 
 const toPart = ({ bytes, mimeType }: Picture) => ({ inlineData: { mimeType, data: bytes.toString('base64') } })
-
-/** Reads a body up to a size. For a larger body, throws `tooLarge()`, or without `tooLarge` returns the beginning. */
-async function readBody(response: Response, maxBytes: number, tooLarge?: () => StepError): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > maxBytes && tooLarge) throw tooLarge()
-    if (bytes > maxBytes) break
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
