@@ -160,7 +160,7 @@ describe('the customer returns', () => {
   const visit = async (
     values: Record<string, string>,
     names: Record<string, string> = {},
-    encode = encodeURIComponent,
+    encode: (text: string) => string = encodeURIComponent,
   ) => {
     const pairs = Object.entries({ ...values, merchant_order_id: 'plinth-order-1', hmac: sign(values) })
     const query = pairs.map(([name, value]) => `${names[name] ?? name}=${encode(value)}`).join('&')
