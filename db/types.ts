@@ -985,6 +985,137 @@ export type Database = {
           },
         ]
       }
+      orders: {
+        Row: {
+          amount_minor: number
+          checkout_url: string | null
+          created_at: string
+          credits: number
+          currency: string
+          error: string | null
+          id: string
+          item_id: string
+          item_name: string
+          kind: string
+          opened_at: string | null
+          paid_at: string | null
+          period: string | null
+          refunded_minor: number
+          run_id: number | null
+          status: string
+          updated_at: string
+          user_id: string | null
+        }
+        Insert: {
+          amount_minor: number
+          checkout_url?: string | null
+          created_at?: string
+          credits: number
+          currency: string
+          error?: string | null
+          id?: string
+          item_id: string
+          item_name: string
+          kind: string
+          opened_at?: string | null
+          paid_at?: string | null
+          period?: string | null
+          refunded_minor?: number
+          run_id?: number | null
+          status?: string
+          updated_at?: string
+          user_id?: string | null
+        }
+        Update: {
+          amount_minor?: number
+          checkout_url?: string | null
+          created_at?: string
+          credits?: number
+          currency?: string
+          error?: string | null
+          id?: string
+          item_id?: string
+          item_name?: string
+          kind?: string
+          opened_at?: string | null
+          paid_at?: string | null
+          period?: string | null
+          refunded_minor?: number
+          run_id?: number | null
+          status?: string
+          updated_at?: string
+          user_id?: string | null
+        }
+        Relationships: [
+          {
+            foreignKeyName: "orders_user_id_fkey"
+            columns: ["user_id"]
+            isOneToOne: false
+            referencedRelation: "users"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      payments: {
+        Row: {
+          amount_minor: number | null
+          created_at: string
+          currency: string | null
+          id: string
+          judged_at: string
+          kind: string
+          order_id: string | null
+          reason: string | null
+          source: string
+          status: string
+          transaction_id: number | null
+          user_id: string | null
+        }
+        Insert: {
+          amount_minor?: number | null
+          created_at?: string
+          currency?: string | null
+          id?: string
+          judged_at?: string
+          kind: string
+          order_id?: string | null
+          reason?: string | null
+          source: string
+          status: string
+          transaction_id?: number | null
+          user_id?: string | null
+        }
+        Update: {
+          amount_minor?: number | null
+          created_at?: string
+          currency?: string | null
+          id?: string
+          judged_at?: string
+          kind?: string
+          order_id?: string | null
+          reason?: string | null
+          source?: string
+          status?: string
+          transaction_id?: number | null
+          user_id?: string | null
+        }
+        Relationships: [
+          {
+            foreignKeyName: "payments_order_id_fkey"
+            columns: ["order_id"]
+            isOneToOne: false
+            referencedRelation: "orders"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "payments_user_id_fkey"
+            columns: ["user_id"]
+            isOneToOne: false
+            referencedRelation: "users"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       plans: {
         Row: {
           bytes_stored: number
@@ -1676,6 +1807,40 @@ export type Database = {
           isSetofReturn: false
         }
       }
+      create_order: {
+        Args: {
+          billing: Json
+          idempotency_key: string
+          item_id: string
+          kind: string
+        }
+        Returns: {
+          amount_minor: number
+          checkout_url: string | null
+          created_at: string
+          credits: number
+          currency: string
+          error: string | null
+          id: string
+          item_id: string
+          item_name: string
+          kind: string
+          opened_at: string | null
+          paid_at: string | null
+          period: string | null
+          refunded_minor: number
+          run_id: number | null
+          status: string
+          updated_at: string
+          user_id: string | null
+        }
+        SetofOptions: {
+          from: "*"
+          to: "orders"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
       delete_drama: { Args: { drama_id: string }; Returns: undefined }
       deprecate_template_version: {
         Args: { name: string; version: string }
@@ -1780,6 +1945,29 @@ export type Database = {
           target_id: string
         }
         Returns: number
+      }
+      replay_callback: {
+        Args: { payment_id: string }
+        Returns: {
+          amount_minor: number | null
+          created_at: string
+          currency: string | null
+          id: string
+          judged_at: string
+          kind: string
+          order_id: string | null
+          reason: string | null
+          source: string
+          status: string
+          transaction_id: number | null
+          user_id: string | null
+        }
+        SetofOptions: {
+          from: "*"
+          to: "payments"
+          isOneToOne: true
+          isSetofReturn: false
+        }
       }
       retry_job: { Args: { job_id: number }; Returns: string }
       retry_task: {

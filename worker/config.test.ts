@@ -19,6 +19,7 @@ test('only the database and the bucket are required', () => {
     SPACES_REGION: 'us-east-1',
     SPACES_FORCE_PATH_STYLE: false,
     SPACES_TIMEOUT_SECONDS: 15,
+    PAYMOB_BASE_URL: 'https://accept.paymob.com',
     GEMINI_BASE_URL: 'https://generativelanguage.googleapis.com',
     GEMINI_TIMEOUT_SECONDS: 120,
     GEMINI_VIDEO_POLL_SECONDS: 10,

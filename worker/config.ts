@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { geminiVariables } from './adapters/gemini.ts'
+import { paymobVariables } from './adapters/paymob.ts'
 import { postgresUrl } from './shared/database_url.ts'
 import { assetsVariables, type SpacesConfig, spacesVariables } from './shared/object_store.ts'
 import { logLevel, parseEnv, port } from './shared/process.ts'
@@ -30,6 +31,7 @@ const variables = {
   WORKER_HEALTH_PORT: port.default(3002),
   ...templatesVariables,
   ...geminiVariables,
+  ...paymobVariables,
   LOG_LEVEL: logLevel,
 }
 const store = { ...assetsVariables, ...spacesVariables }

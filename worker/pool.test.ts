@@ -109,6 +109,6 @@ test.each([
   expect(await pool.exited).toBe('exit code 2')
   expect(pool.readLog().trim()).toBe(
     `${variable} names unknown job types: write_sceen. Use some of: write_outline, write_cast, write_script, write_scene, draw_episode, ` +
-      'generate_image, generate_video, run_task.',
+      'generate_image, generate_video, run_task, open_order, inquire_orders.',
   )
 })

@@ -1,7 +1,10 @@
 import { createDramaMedia } from './adapters/drama_media.ts'
 import { createGemini } from './adapters/gemini.ts'
+import { createPaymob } from './adapters/paymob.ts'
 import { findStore, parseConfig } from './config.ts'
 import type { DramaDeps } from './handlers/dramas/deps.ts'
+import type { PaymentDeps } from './handlers/payments/deps.ts'
+import { createOrderDoor } from './handlers/payments/door.ts'
 import type { AgentTaskDeps } from './handlers/tasks/deps.ts'
 import { createTaskDoor } from './handlers/tasks/door.ts'
 import { heartbeatInThread } from './heartbeat/heartbeat.ts'
@@ -25,7 +28,7 @@ import { cacheFolder, openTemplateStore } from './templates/config.ts'
 import { createTemplates } from './templates/resolver.ts'
 
 /** The services of this process for its handlers, of all products. */
-type HandlerDeps = DramaDeps & AgentTaskDeps
+type HandlerDeps = DramaDeps & AgentTaskDeps & PaymentDeps
 
 /**
  * Starts a worker process: reads the environment, opens the pool, gives handlers and tasks their services, and exits at a
@@ -70,6 +73,8 @@ export async function startWorker(options: {
       gemini: createGemini(config),
       media: createDramaMedia(store, assets?.publicUrl),
       tasks: createTaskDoor(db),
+      paymob: createPaymob(config),
+      orders: createOrderDoor(db),
     }),
     concurrency: config.WORKER_STEP_CONCURRENCY,
     accidents,

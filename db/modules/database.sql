@@ -261,6 +261,12 @@ begin
           'created_at, updated_at, usage, run_id'
         ),
         (
+          'orders',
+          'id, user_id, kind, item_id, item_name, amount_minor, currency, credits, period, '
+          'status, checkout_url, refunded_minor, error, run_id, created_at, updated_at, opened_at, '
+          'paid_at'
+        ),
+        (
           'users',
           'id, plan_id, plan_ends_at, credits, credits_held, credits_owed, created_at, updated_at'
         ),

@@ -50,3 +50,18 @@ values (
   true, 'fail_run', 5, '2 s', '5 min', '6 min', 20, 1, 10000, true
 )
 on conflict on constraint job_types_pkey do nothing;
+
+insert into public.job_types (
+  name, description, has_handler, on_failure, max_failures, backoff, backoff_max, timeout,
+  owner_running_limit, version, is_paid
+)
+values
+  (
+    'open_order', 'Opens an order at Paymob and returns the checkout page.',
+    true, 'fail_run', 8, '2 s', '5 min', '2 min', 5, 1, false
+  ),
+  (
+    'inquire_orders', 'Asks Paymob for the transactions of orders.',
+    true, 'fail_run', 3, '2 s', '5 min', '2 min', null, 1, false
+  )
+on conflict on constraint job_types_pkey do nothing;

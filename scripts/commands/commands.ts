@@ -25,6 +25,9 @@ export const groups = {
     'templates:rollback': 'Makes an earlier version of a template its default.',
     'dramas:import': 'Imports dramas from an S3-compatible store.',
   },
+  Payments: {
+    'paymob:send': 'Sends signed callbacks of Paymob to the running stack, and prints what they change.',
+  },
   'Tests and checks': {
     test: 'Lints, checks types and runs all tests; npx vitest run <path> runs the tests of a path.',
     lint: 'Checks style and format.',

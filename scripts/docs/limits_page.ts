@@ -14,6 +14,8 @@ const noLimits = new Set([
   'app.settings.job_events_are_kept',
   'app.settings.job_lease',
   'app.settings.job_retention',
+  'app.settings.paymob_integration_ids',
+  'app.settings.paymob_owner_id',
   'app.settings.share_base_url',
   'app.settings.credit_hold_max',
   'app.settings.credit_hold_retention',

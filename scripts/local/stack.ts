@@ -7,6 +7,7 @@ import { type Gateway, startGateway } from './gateway/gateway.ts'
 import { openHome, removeEnv, type Secrets, writeEnv } from './home.ts'
 import { jwkSet, localKeys } from './keys.ts'
 import { openPorts } from './ports.ts'
+import { acceptStandIn, type LocalPaymob, startLocalPaymob } from './paymob/local_paymob.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
 import { type Child, claimHome, isPortTaken, releaseHome, stopStale } from './process.ts'
 import {
@@ -76,6 +77,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
   let gateway: Gateway | undefined
   let auth: AuthServer | undefined
   let storage: Storage | undefined
+  let paymob: LocalPaymob | undefined
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= (async () => {
@@ -83,6 +85,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
       await gateway?.close()
       await auth?.close()
       await storage?.close()
+      await paymob?.standIn?.stop()
       const [postgres, ...others] = children
       await Promise.all(others.map((child) => child.stop('SIGTERM', 3500)))
       await postgres?.stop('SIGINT', 1800)
@@ -137,6 +140,13 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
     }
 
     const gatewayUrl = `http://127.0.0.1:${ports.gateway}`
+    paymob = await startLocalPaymob(home, gatewayUrl, process.env)
+    if (paymob.standIn) {
+      await withDatabase(url('postgres', secrets.postgresPassword), acceptStandIn)
+      say('PAYMOB_SECRET_KEY is not set: a stand-in for Paymob takes no money.')
+    } else {
+      say('PAYMOB_SECRET_KEY is set: orders are opened at Paymob.')
+    }
     auth = await startAuth({
       port: ports.auth,
       databaseUrl: url('supabase_auth_admin', secrets.authAdminPassword),
@@ -194,6 +204,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
             'GEMINI_TIMEOUT_SECONDS',
           ),
           ...gemini,
+          ...paymob.worker,
         },
         workerHealth,
       ),
@@ -206,6 +217,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
           SIDECAR_CORS_ORIGINS: '*',
           ...given('LOG_LEVEL', 'SIDECAR_CORS_ORIGINS', 'SIDECAR_UPLOADS_AT_ONCE', 'SIDECAR_UPLOAD_TIMEOUT_SECONDS'),
           ...spacesEnv(ports.s3),
+          ...paymob.sidecar,
         },
         `http://127.0.0.1:${ports.sidecar}/api/health`,
       ),
@@ -229,6 +241,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
       SIDECAR_URL: `http://127.0.0.1:${ports.sidecar}`,
       WORKER_HEALTH_URL: workerHealth,
       ...(!geminiKey && gemini),
+      ...(paymob.standIn && { PAYMOB_STAND_IN_URL: paymob.standIn.url }),
       S3_ENDPOINT: `http://127.0.0.1:${ports.s3}`,
       S3_REGION: 'us-east-1',
       S3_BUCKET: assetBucket,
@@ -250,6 +263,16 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
     // A process that never became ready has a record, too.
     await stopStale(home)
     throw error
+  }
+}
+
+async function withDatabase(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    await work(client)
+  } finally {
+    await client.end()
   }
 }
 

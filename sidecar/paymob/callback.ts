@@ -78,7 +78,7 @@ export function readCallback(body: Buffer): Callback {
   if (type === 'TRANSACTION') {
     for (const field of hintFields) {
       const value = valueAt(obj, field)
-      // Anything else than a scalar is no hint.
+      // Objects and lists are not hints.
       if (value !== null && value !== undefined && typeof value !== 'object') {
         hints[field.slice(field.lastIndexOf('.') + 1)] = clip(String(value))
       }

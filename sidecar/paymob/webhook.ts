@@ -10,7 +10,7 @@ export type WebhookOptions = {
   paymobSecrets: string[]
 }
 
-/** What SQL answers. */
+/** The answer of SQL. */
 type Recorded = { payment_id: string | null; status: string; reason: string | null }
 
 /** Paymob's callbacks have about 5 KiB. */

@@ -103,7 +103,7 @@ describe('asking for transactions', () => {
     expect(await list(paymobOrderId)).toMatchObject([{ is_refunded: 'true', refunded_amount_cents: '1500' }])
   })
 
-  test('of an unknown order returns none', async () => {
+  test('returns none for an unknown order', async () => {
     expect(await list(1)).toEqual([])
   })
 })

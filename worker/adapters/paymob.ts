@@ -24,7 +24,7 @@ const environment = z.object(paymobVariables)
 
 export type PaymobConfig = z.output<typeof environment>
 
-/** What Paymob demands of a customer. */
+/** The data of a customer that Paymob demands. */
 export type Billing = { first_name: string; last_name: string; email: string; phone: string }
 
 /** The fields of a transaction that SQL judges, as texts: exactly the values that Paymob's callback would have. */
@@ -164,7 +164,7 @@ export function createPaymob(config: PaymobConfig): Paymob {
         signal,
         { authorization: `Bearer ${auth_token}` },
       )
-      // Nobody has tried to pay yet.
+      // The order has no transaction yet.
       if (answer.status === 404) return []
       if (answer.status >= 300) throw explain(answer)
       return listIn(readJson(answer.text)).map(flatten)

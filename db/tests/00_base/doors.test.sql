@@ -24,7 +24,7 @@ select set_eq(
     'worker.leave', 'worker.list_schedules',
     'worker.list_warnings', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
     'worker.record_template_use', 'worker.run_schedule', 'worker.template_manifest',
-    'worker.read_task', 'worker.start_task'
+    'worker.read_order', 'worker.read_task', 'worker.start_task'
   ],
   'the worker may execute exactly these functions'
 );
@@ -34,7 +34,8 @@ select set_eq(
     'sidecar.admit_file', 'sidecar.admit_upload', 'sidecar.client_address_header',
     'sidecar.drop_upload',
     'sidecar.find_uploader', 'sidecar.list_warnings', 'sidecar.ping',
-    'sidecar.record_asset', 'sidecar.record_upload', 'sidecar.require_api_key',
+    'sidecar.record_asset', 'sidecar.record_paymob_callback', 'sidecar.record_upload',
+    'sidecar.require_api_key',
     'sidecar.reserve_asset', 'sidecar.reserve_upload', 'sidecar.start_upload'
   ],
   'the sidecar may execute exactly these functions'

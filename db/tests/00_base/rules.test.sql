@@ -333,6 +333,12 @@ select set_eq(
     'app.adjust_credits', 'app.subtract_adjustment', 'app.grant_periods', 'app.grant_due_periods',
     'app.expire_credits', 'app.delete_ended_holds', 'app.tg_users__lock_runs',
     'app.tg_users__delete_credits',
+    -- One order among all orders, and its reports among all reports.
+    'app.record_payment', 'app.judge_payment', 'app.judge_payments_of', 'app.find_paymob_order',
+    'app.fulfil_order', 'app.refund_order', 'app.take_back_order', 'app.lock_orders',
+    'app.record_opened_orders', 'app.end_openings', 'app.inquire_orders', 'app.record_inquiries',
+    'app.settle_orders', 'app.return_lapsed_plans', 'app.announce_plan_ends',
+    'app.tg_users__forget_payer', 'worker.read_order',
     -- The jobs of one user, in the order of an index.
     'app.export_jobs'
   ],

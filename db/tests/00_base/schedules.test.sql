@@ -6,6 +6,7 @@ select results_eq(
   $$
     values
       ('admit-pending-tasks', '*/5 * * * *', 'app.admit_pending_tasks'),
+      ('announce-plan-ends', '10 * * * *', 'app.announce_plan_ends'),
       ('cancel-overdue-holds', '*/5 * * * *', 'app.cancel_overdue_holds'),
       ('check-credits', '20 3 * * *', 'app.check_credits'),
       ('clean-orphaned-assets', '15 * * * *', 'app.enqueue_asset_cleaning'),
@@ -20,9 +21,11 @@ select results_eq(
       ('find-unknown-media', '50 3 * * *', 'app.enqueue_media_audit'),
       ('find-unknown-objects', '45 3 * * *', 'app.enqueue_asset_audit'),
       ('grant-due-periods', '* * * * *', 'app.grant_due_periods'),
+      ('inquire-orders', '* * * * *', 'app.inquire_orders'),
       ('publish-api-key-uses', '* * * * *', 'app.publish_api_key_uses'),
       ('remove-deleted-media', '*/5 * * * *', 'app.enqueue_media_removal'),
       ('repeat-callbacks', '* * * * *', 'app.repeat_callbacks'),
+      ('return-lapsed-plans', '*/5 * * * *', 'app.return_lapsed_plans'),
       ('sweep-template-uploads', '25 * * * *', 'app.enqueue_template_sweep')
   $$,
   'these are all schedules'

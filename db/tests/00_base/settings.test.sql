@@ -1,6 +1,6 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(41);
+select plan(44);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
@@ -41,6 +41,9 @@ values
   ('settings_task_retention_is_positive', $$task_retention = '0'$$),
   ('settings_credit_hold_max_is_positive', $$credit_hold_max = '0'$$),
   ('settings_credit_hold_retention_is_positive', $$credit_hold_retention = '0'$$),
+  ('settings_order_expiry_is_possible', $$order_expiry = '1 minute'$$),
+  ('settings_order_expiry_is_possible', $$order_expiry = '31 days'$$),
+  ('settings_orders_per_hour_is_positive', 'orders_per_hour = 0'),
   ('settings_task_writes_per_minute_is_positive', 'task_writes_per_minute = 0'),
   ('settings_unreferenced_bytes_max_is_positive', 'unreferenced_bytes_max = 0');
 

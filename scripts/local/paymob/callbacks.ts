@@ -41,11 +41,11 @@ export type PaymobOrder = {
   owner: number
 }
 
-let lastId = 200_000_000
+let lastId = 0
 
-/** Returns an id that no other transaction or order of this process has. */
+/** Returns an id that no other transaction or order has, also of another process. */
 export function nextId(): number {
-  lastId += 1 + Math.floor(Math.random() * 5)
+  lastId = Math.max(lastId + 1, Date.now() * 100 + Math.floor(Math.random() * 100))
   return lastId
 }
 
@@ -88,6 +88,24 @@ export function signTransaction(t: PaymobTransaction, secret: string): string {
     ...[t.is_3d_secure, t.is_auth, t.is_capture, t.is_refunded, t.is_standalone_payment, t.is_voided, t.order.id],
     ...[t.owner, t.pending, t.source_data.pan, t.source_data.sub_type, t.source_data.type, t.success],
   ].join('')
+  return createHmac('sha512', secret).update(text).digest('hex')
+}
+
+/** A saved card in the form of a TOKEN callback's `obj`. */
+export type PaymobToken = {
+  id: number
+  token: string
+  masked_pan: string
+  merchant_id: number
+  card_subtype: string
+  created_at: string
+  email: string
+  order_id: string
+}
+
+/** Signs a TOKEN callback as Paymob does. */
+export function signToken(t: PaymobToken, secret: string): string {
+  const text = [t.card_subtype, t.created_at, t.email, t.id, t.masked_pan, t.merchant_id, t.order_id, t.token].join('')
   return createHmac('sha512', secret).update(text).digest('hex')
 }
 

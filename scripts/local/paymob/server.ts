@@ -96,7 +96,7 @@ export async function startPaymob(
   const server = fastify({ forceCloseConnections: true })
 
   server.addHook('preHandler', async (request, reply) => {
-    if (request.url.startsWith('/stand-in') || request.url.startsWith('/unifiedcheckout')) return
+    if (!/^\/(v1|api)\//.test(request.url)) return
     const index = faults.findIndex(({ path = '' }) => request.url.includes(path))
     const [fault] = index === -1 ? [] : faults.splice(index, 1)
     if (fault !== undefined) await misbehave(fault, request, reply)
@@ -207,7 +207,7 @@ export async function startPaymob(
       ...(what === 'void' && { ...child, is_void: true }),
     })
     order.transactions.push(made)
-    // What the dashboard then shows for the payment itself.
+    // The dashboard then shows this for the payment itself.
     if (paid && what === 'refund') {
       paid.is_refunded = true
       paid.refunded_amount_cents += made.amount_cents
@@ -247,6 +247,11 @@ export async function startPaymob(
     return reply.redirect(`${order.redirectionUrl}?${returnQuery(made, keys.hmacSecret)}`, 303)
   })
 
+  // Where customers return if the app has no page yet.
+  server.get<{ Querystring: { outcome?: string; order?: string } }>('/returned', async (request, reply) => {
+    const { outcome = 'unknown', order = '' } = request.query
+    return reply.type('text/plain; charset=utf-8').send(`Outcome: ${outcome}. Order: ${order || 'unknown'}.\n`)
+  })
   server.get('/stand-in', async () => ({ orders: [...orders.values()] }))
   server.put<{ Body: PaymobFault[] }>('/stand-in/faults', async (request) => {
     faults.splice(0, faults.length, ...request.body)

@@ -1,0 +1,118 @@
+-- app.fulfil_order
+--
+-- Writes      orders, order_details, order_fulfilments, users; as app.grant_credits, app.notify,
+--             app.judge_payments_of
+-- Idempotent  once per order and per transaction
+-- Locks       the caller holds the order and its user
+create or replace function app.fulfil_order(
+  order_id uuid,
+  payment_id uuid,
+  inout kind text,
+  out status text,
+  out reason text
+)
+  returns record
+  language plpgsql
+  volatile
+  set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 16.
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
+as $$
+declare
+  v_now constant timestamptz := app.now();
+  v_order public.orders;
+  v_user public.users;
+  v_done app.order_fulfilments;
+  v_transaction_id bigint := (
+    select p.transaction_id from public.payments as p where p.id = fulfil_order.payment_id
+  );
+begin
+  select o.* into v_order
+  from public.orders as o
+  where o.id = fulfil_order.order_id;
+  select f.* into v_done
+  from app.order_fulfilments as f
+  where f.order_id = v_order.id;
+  if found then
+    status := case
+      when v_done.transaction_id = v_transaction_id then 'duplicate'
+      else 'suspicious'
+    end;
+    reason := case when status = 'suspicious' then 'paid_twice' end;
+    return;
+  end if;
+
+  status := 'suspicious';
+  select u.* into v_user
+  from public.users as u
+  where u.id = v_order.user_id;
+  if exists (
+    select from app.order_fulfilments as f where f.transaction_id = v_transaction_id
+  ) then
+    reason := 'transaction_used';
+    return;
+  end if;
+  if v_user.credits > 1000000000 - v_order.credits then
+    reason := 'credits_too_many';
+    return;
+  end if;
+
+  v_done.order_id := v_order.id;
+  v_done.transaction_id := v_transaction_id;
+  v_done.created_at := v_now;
+  if v_order.kind = 'plan' then
+    -- A renewal continues the plan; another plan replaces the one before at once.
+    v_done.period_from := case
+      when v_user.plan_id = v_order.item_id then greatest(v_user.plan_ends_at, v_now)
+      else v_now
+    end;
+    v_done.period_to := v_done.period_from + v_order.period;
+    update public.users as u
+    set plan_id = v_order.item_id, plan_ends_at = v_done.period_to
+    where u.id = v_user.id;
+  end if;
+  if v_order.credits > 0 then
+    v_done.grant_id := app.grant_credits(
+      v_user.id,
+      v_order.credits,
+      case v_order.kind when 'plan' then 'plan' else 'pack' end,
+      v_order.id::text,
+      v_done.period_to,
+      v_order.id::text
+    );
+  end if;
+  insert into app.order_fulfilments
+  select v_done.*;
+  update public.orders as o
+  set
+    status = 'paid',
+    paid_at = v_now,
+    opened_at = coalesce(o.opened_at, v_now),
+    error = null
+  where o.id = v_order.id;
+  update app.order_details as d
+  set next_inquiry_at = null
+  where d.order_id = v_order.id;
+  perform app.notify(
+    v_user.id,
+    'order_paid',
+    'Thank you for your payment',
+    format('%s is yours.', v_order.item_name),
+    jsonb_build_object('order_id', v_order.id)
+  );
+  status := 'applied';
+
+  -- Refunds that came before.
+  perform app.judge_payments_of(m.paymob_order_id)
+  from app.paymob_orders as m
+  where m.order_id = v_order.id;
+end
+$$;
+
+comment on function app.fulfil_order(uuid, uuid, text) is
+$$Gives a user what they have paid for: credits, or the plan until plan_ends_at with its credits.
+
+Returns kind, status and reason of the payment: applied, duplicate, or suspicious with paid_twice
+(another transaction has paid the order), transaction_used or credits_too_many.$$;

@@ -1,0 +1,42 @@
+-- sidecar.record_paymob_callback
+--
+-- Called by   the sidecar, after it has checked the signature
+-- Writes      as app.record_payment
+-- Idempotent  the same callback again only counts
+-- Why         raises for no callback: whatever is odd is stored as suspicious. So every error is
+--             one of the database, and Paymob has to send the callback again
+create or replace function sidecar.record_paymob_callback(callback jsonb)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = ''
+as $$
+declare
+  v_payment public.payments;
+begin
+  v_payment := app.record_payment(
+    'callback',
+    callback ->> 'type',
+    callback ->> 'hmac',
+    callback ->> 'body',
+    callback -> 'signed',
+    callback -> 'hints'
+  );
+
+  return jsonb_build_object(
+    'payment_id', v_payment.id,
+    'status', v_payment.status,
+    'reason', v_payment.reason
+  );
+end
+$$;
+
+comment on function sidecar.record_paymob_callback(jsonb) is
+$$Stores and judges a callback whose signature the sidecar has verified.
+
+callback: { type: TRANSACTION or TOKEN, hmac, body (as it came; a TOKEN without its token), signed:
+the signed fields as texts, hints: unsigned fields as texts }. Returns { payment_id, status, reason
+}. Only for the sidecar. From origin 004.$$;
+
+grant execute on function sidecar.record_paymob_callback(jsonb) to sidecar;

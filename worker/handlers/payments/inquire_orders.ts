@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import { inParallel } from '../../shared/in_parallel.ts'
+import { defineHandler } from '../../steps/define_handler.ts'
+import type { PaymentContext } from './deps.ts'
+
+const texts = z.record(z.string(), z.string())
+
+/** Asks Paymob for the transactions of orders. SQL judges them like callbacks. */
+export default defineHandler({
+  input: z.object({ orders: z.array(z.object({ order_id: z.uuid(), paymob_order_id: z.int().positive() })) }),
+  output: z.object({ orders: z.array(z.object({ order_id: z.uuid(), transactions: z.array(texts) })) }),
+  async run({ orders }, { deps, signal }: PaymentContext) {
+    const answered: { order_id: string; transactions: Record<string, string>[] }[] = []
+    await inParallel(orders, 5, signal, async ({ order_id, paymob_order_id }, either) => {
+      const transactions = await deps.paymob.listTransactions({ paymobOrderId: paymob_order_id, signal: either })
+      answered.push({ order_id, transactions })
+    })
+    return { orders: answered }
+  },
+})
