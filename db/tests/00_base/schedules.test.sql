@@ -10,6 +10,7 @@ select results_eq(
       ('cancel-overdue-holds', '*/5 * * * *', 'app.cancel_overdue_holds'),
       ('check-credits', '20 3 * * *', 'app.check_credits'),
       ('clean-orphaned-assets', '15 * * * *', 'app.enqueue_asset_cleaning'),
+      ('create-missing-profiles', '* * * * *', 'app.create_missing_profiles'),
       ('delete-ended-holds', '50 3 * * *', 'app.delete_ended_holds'),
       ('delete-expired-shares', '0 * * * *', 'app.delete_expired_shares'),
       ('delete-finished-runs', '20 3 * * *', 'app.delete_finished_runs'),
