@@ -330,7 +330,7 @@ return (
           select jsonb_agg(
             jsonb_build_object(
               'method', a.authentication_method,
-              'timestamp', extract(epoch from a.updated_at)::bigint
+              'timestamp', floor(extract(epoch from a.updated_at))::bigint
             )
             order by a.updated_at desc
           )
