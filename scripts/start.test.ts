@@ -286,7 +286,7 @@ describe('on a running stack', () => {
       return (await client.from('users').select('id, plan_id, credits').throwOnError()).data
     })
     const [first, second] = await Promise.all(profiles)
-    expect(first).toEqual([{ id: expect.any(String), plan_id: 'free', credits: 0 }])
+    expect(first).toEqual([{ id: expect.any(String), plan_id: 'free', credits: 10 }])
     expect(second).toEqual(first)
     const bad = run('scripts/token.ts', home, {}, ['--email', 'nobody'])
     expect(await ended(bad.child)).toBe(2)

@@ -157,6 +157,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
     })
     const s3 = { accessKeyId: secrets.storageAccessKeyId, secretAccessKey: secrets.storageSecretAccessKey }
     storage = await startStorage({
+      port: ports.storage,
       databaseUrl: url('supabase_storage_admin', secrets.storageAdminPassword),
       folder: join(home, 'storage'),
       keys,
