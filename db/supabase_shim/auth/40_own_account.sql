@@ -132,6 +132,9 @@ begin
   where u.id = v_id;
   if v_email <> coalesce(v_user.email, '') then
     perform local_auth.count_mail(v_email);
+    if coalesce(v_user.email, '') <> '' then
+      perform local_auth.count_mail(v_user.email);
+    end if;
     v_mails := local_auth.send_email_change(v_id, v_email);
   end if;
 
