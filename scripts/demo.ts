@@ -1,5 +1,6 @@
 import { readArguments } from './commands/read_arguments.ts'
 import { apiKeys } from './demo/api_keys.ts'
+import { showCatalogue } from './demo/catalogue.ts'
 import { generateDrama } from './demo/drama.ts'
 import { measureMemory } from './demo/memory.ts'
 import { shareFlow } from './demo/share_flow.ts'
@@ -18,6 +19,7 @@ const acts = [
   { title: 'Templates: prompts that are published once, and load even if a service fails', play: resolveTemplates },
   { title: 'Dramas: a premise becomes a document, by a tree of jobs', play: generateDrama },
   { title: 'Tasks: an agent works on a mandate, asks a question, and stops when told', play: runTasks },
+  { title: 'Photo app: the catalogue, a balance, and everything about a user as one document', play: showCatalogue },
   { title: 'API keys: a program acts as the owner of its key', play: apiKeys },
 ]
 

@@ -52,6 +52,11 @@ begin
   perform app.take_rate(
     'exports', app.caller_key(), v_settings.exports_per_day, interval '1 day'
   );
+  perform set_config(
+    'response.headers',
+    '[{"Content-Type": "application/json; charset=utf-8"}, {"Cache-Control": "no-store"}]',
+    true
+  );
 
   return v_export;
 end
@@ -61,7 +66,7 @@ comment on function app.export_my_data() is
   'Returns all data of the caller as one JSON document; see public.export_my_data.';
 
 create or replace function public.export_my_data()
-  returns json
+  returns public."*/*"
   language sql
   volatile
   set search_path = ''

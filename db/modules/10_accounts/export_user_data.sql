@@ -2,7 +2,8 @@
 --
 -- Called by   app.export_my_data; operators, for a user whose data are too large for that
 -- Errors      PT413 export_too_large
--- Why         stable, so that all parts show the same moment
+-- Why         stable, so that all parts show the same moment. The aggregate appends each part and
+--             frees it before the next one, so the memory is a few times that of the document
 create or replace function app.export_user_data(
   user_id uuid,
   max_bytes bigint default null,
@@ -14,29 +15,32 @@ create or replace function app.export_user_data(
   set search_path = ''
   set timezone = 'UTC'
 as $$
-declare
-  v_export record;
-  v_part text;
-  v_parts text[] := array['"exported_at":' || to_json(app.now())];
-  v_bytes bigint := octet_length(v_parts[1]) + 2;
 begin
-  for v_export in
-    select e.name, e.function
-    from app.exports as e
-    order by e.name
-  loop
-    v_part := format('%s:', to_json(v_export.name));
-    v_part := v_part || app.export_part(
-      v_export.function,
-      export_user_data.user_id,
-      export_user_data.max_bytes - v_bytes - octet_length(v_part),
-      export_user_data.until
-    );
-    v_bytes := v_bytes + octet_length(v_part) + 1;
-    v_parts := array_append(v_parts, v_part);
-  end loop;
+  perform set_config('plinth.export_bytes', '0', true);
 
-  return '{' || array_to_string(v_parts, ',') || '}';
+  return (
+    select json_object_agg(
+      p.name,
+      case p.name
+        when 'exported_at' then to_json(app.now())
+        else app.export_part(
+          p.function,
+          export_user_data.user_id,
+          export_user_data.max_bytes,
+          export_user_data.until
+        )
+      end
+    )
+    from (
+      select 'exported_at' as name, null as function
+      union all
+      (
+        select e.name, e.function
+        from app.exports as e
+        order by e.name
+      )
+    ) as p
+  );
 end
 $$;
 

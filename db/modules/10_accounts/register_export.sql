@@ -4,7 +4,7 @@
 --             a file when it changes
 -- Writes      exports
 -- Errors      42883 if the function does not exist yet; npm run db:migrate then applies the file
---             again after the others
+--             again after the others. 22023 if the function does not return json
 -- Idempotent  a registration replaces the earlier one of its name
 create or replace function app.register_export(name text, function text)
   returns void
@@ -18,7 +18,16 @@ begin
     where e.name = register_export.name;
     return;
   end if;
-  perform (register_export.function || '(uuid)')::regprocedure;
+  if (
+    select p.prorettype
+    from pg_catalog.pg_proc as p
+    where p.oid = (register_export.function || '(uuid)')::regprocedure
+  ) <> 'json'::regtype
+  then
+    raise invalid_parameter_value using
+      message = format('Function %s does not return json.', register_export.function),
+      hint = 'Return json or setof json.';
+  end if;
 
   insert into app.exports as e (name, function)
   values (register_export.name, register_export.function)

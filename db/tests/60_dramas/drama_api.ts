@@ -34,6 +34,8 @@ export async function startDramaApi(): Promise<DramaApi> {
   const client = await database.connect()
   // Some tests send ten requests of one user at the same moment.
   await client.query('update app.settings set drama_writes_per_minute = 1000000, requests_at_once = 0')
+  // require_drama_room.test.sql tests these limits; here one user generates many dramas.
+  await client.query('update public.plans set dramas_per_day = null, dramas_open = null')
   const api = await startApi(database)
   const createUser = async (name: string) => {
     const user = { id: crypto.randomUUID(), email: `${name}@example.com` }
