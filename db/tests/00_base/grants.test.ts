@@ -157,6 +157,11 @@ const inserts: Record<string, (role: Role) => Promise<Body>> = {
     idempotency_key: role,
     ...(role === 'service_role' && { owner_id: ana.id }),
   }),
+  plans: async () => ({ id: 'ours', ...catalogue.plans }),
+  credit_packs: async () => ({ id: 'ours', ...catalogue.credit_packs }),
+  tools: async () => ({ id: crypto.randomUUID(), ...catalogue.tools }),
+  hairstyles: async () => ({ id: crypto.randomUUID(), ...catalogue.hairstyles }),
+  colors: async () => ({ id: crypto.randomUUID(), ...catalogue.colors }),
   tasks: async (role) => ({
     id: crypto.randomUUID(),
     correlation_id: role,
@@ -164,6 +169,40 @@ const inserts: Record<string, (role: Role) => Promise<Body>> = {
     mandate: 'Find three names.',
     max_ticks: 5,
   }),
+}
+
+/** The columns of the catalogue that service_role inserts and updates. */
+const price = { price_minor: 100, currency: 'EGP', enabled: false, sort: 1 }
+const choice = { key: 'ours', name: 'n', category: 'c', prompt: 'p', enabled: false, sort: 1 }
+const catalogue = {
+  plans: {
+    ...price,
+    name: 'n',
+    description: 'd',
+    images_per_day: 1,
+    videos_per_day: 1,
+    bytes_stored: 1,
+    tasks_running: 1,
+    tasks_open: 1,
+    tasks_per_day: 1,
+    period: '1 week',
+    credits_per_period: 1,
+    low_credits_at: 1,
+    dramas_per_day: 1,
+    dramas_open: 1,
+  },
+  credit_packs: { ...price, name: 'n', description: 'd', credits: 1 },
+  tools: {
+    ...choice,
+    description: 'd',
+    kind: 'analysis',
+    model: 'm',
+    parameters: { type: 'object', additionalProperties: false },
+    result_schema: { type: 'object' },
+    cost: 1,
+  },
+  hairstyles: { ...choice, image_url: 'https://example.com/a.png' },
+  colors: { ...choice, hex: '#000000' },
 }
 
 const card = () => ({
@@ -181,12 +220,22 @@ const card = () => ({
 
 /** A change of an existing row for each table that clients update, with every column that is granted. */
 const updates: Record<string, { row: string; body: Body }> = {
+  plans: { row: 'id=eq.ours', body: catalogue.plans },
+  credit_packs: { row: 'id=eq.ours', body: catalogue.credit_packs },
+  tools: { row: 'key=eq.ours', body: catalogue.tools },
+  hairstyles: { row: 'key=eq.ours', body: catalogue.hairstyles },
+  colors: { row: 'key=eq.ours', body: catalogue.colors },
   templates: { row: 'name=eq.off', body: { enabled: true } },
   tasks: { row: 'correlation_id=eq.waiting', body: { mandate: 'Find four names.', max_ticks: 6 } },
 }
 
 /** An existing row for each table that clients delete from. */
 const deletes: Record<string, string> = {
+  plans: 'id=eq.ours',
+  credit_packs: 'id=eq.ours',
+  tools: 'key=eq.ours',
+  hairstyles: 'key=eq.ours',
+  colors: 'key=eq.ours',
   shared_resources: 'id=eq.20000000-0000-4000-8000-000000000031',
   tasks: 'correlation_id=eq.waiting',
 }
@@ -204,6 +253,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
   delete_drama: async (role) => ({ drama_id: await findDrama(role === 'service_role' ? 'failed' : 'cancelled') }),
   deprecate_template_version: async () => ({ name: 'off', version: '1.0.0' }),
   describe_share: async () => ({ share_id: shareId }),
+  export_my_data: async () => ({}),
   generate_drama: async () => ({ premise: 'A storm', model: null, options: { episodes: 1 }, idempotency_key: 'k' }),
   get_drama_complete: async () => ({ drama_id: await findDrama('completed') }),
   get_shared_resource: async () => ({ share_id: shareId }),
