@@ -217,6 +217,31 @@ test('signs URLs for uploads', async () => {
   expect(await dataOf(await bucket.download(path)).text()).toBe('again')
 })
 
+test('tells policies which operation it runs, and which file comes', async () => {
+  const admin = await database.connect()
+  await admin.query(`
+    insert into storage.buckets (id, name) values ('rules', 'rules');
+    create policy select_rules on storage.objects for select to authenticated
+      using (bucket_id = 'rules' and storage.allow_any_operation(array['object.list', 'storage.object.sign']));
+    create policy insert_rules on storage.objects for insert to authenticated
+      with check (
+        bucket_id = 'rules'
+        and storage.allow_only_operation('object.upload')
+        and metadata->>'mimetype' = 'image/png'
+        and (metadata->>'contentLength')::integer < 10
+      )`)
+  const bucket = (await storage.as(ana)).from('rules')
+  const png = { contentType: 'image/png' }
+  dataOf(await bucket.upload('a', 'small', png))
+  expect(await bucket.upload('b', 'larger than ten', png)).toEqual(failed('AccessDenied', '403'))
+  expect(await bucket.upload('b', 'text')).toEqual(failed('AccessDenied', '403'))
+  expect(await bucket.createSignedUploadUrl('b')).toEqual(failed('AccessDenied', '403'))
+  expect(dataOf(await bucket.list()).map(({ name }) => name)).toEqual(['a'])
+  dataOf(await bucket.createSignedUrl('a', 60))
+  expect(await bucket.download('a')).toEqual(failed('NoSuchKey', '404'))
+  expect(await bucket.info('a')).toEqual(failed('NoSuchKey', '404'))
+})
+
 test('serves public buckets to everybody', async () => {
   const bucket = storage.service.from('generations')
   dataOf(await bucket.upload('open/a.txt', 'open'))

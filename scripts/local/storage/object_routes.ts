@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { sendHead, sendInfo, sendObject } from './downloads.ts'
 import { noSuchBucket, notBuilt, StorageError } from './errors.ts'
-import type { Entry, Objects, Opened } from './objects.ts'
+import { type Entry, type Objects, type Opened, operations } from './objects.ts'
 import { readCaller, readCallerIfAny, readJson, readUserMetadata } from './requests.ts'
 import type { SigningKeys } from './tokens.ts'
 import { readUpload } from './uploads.ts'
@@ -47,23 +47,24 @@ export function addObjectRoutes(server: FastifyInstance, objects: Objects, keys:
     const caller = await readCaller(request, keys)
     const { bucket, '*': name } = request.params
     const { body, options } = await readUpload(request)
-    const { id } = await objects.put(caller, bucket, name, body, { ...options, upsert })
+    const operation = request.method === 'PUT' ? operations.update : operations.put
+    const { id } = await objects.put(caller, bucket, name, body, { ...options, upsert, operation })
     return { Id: id, Key: `${bucket}/${name}` }
   }
 
   /** Opens an object for whoever asks: objects of public buckets for anybody. */
-  async function open(request: FastifyRequest<ByKey>): Promise<Opened> {
+  async function open(request: FastifyRequest<ByKey>, operation: string): Promise<Opened> {
     const { bucket, '*': name } = request.params
     const caller = await readCallerIfAny(request, keys)
     const isPublic = await objects.isPublic(bucket)
     if (isPublic) return objects.openPublic(bucket, name)
     if (!caller || isPublic === undefined) throw noSuchBucket()
-    return objects.open(caller, bucket, name)
+    return objects.open(caller, bucket, name, operation)
   }
 
-  async function openAsCaller(request: FastifyRequest<ByKey>): Promise<Opened> {
+  async function openAsCaller(request: FastifyRequest<ByKey>, operation: string): Promise<Opened> {
     await readCaller(request, keys)
-    return open(request)
+    return open(request, operation)
   }
 
   const openPublic = ({ params }: FastifyRequest<ByKey>) => objects.openPublic(params.bucket, params['*'])
@@ -78,13 +79,13 @@ export function addObjectRoutes(server: FastifyInstance, objects: Objects, keys:
   ]
   for (const { path, find } of readers) {
     server.get<ByKey>(`/object/${path}:bucket/*`, async (request, reply) =>
-      sendObject(request, reply, await find(request)),
+      sendObject(request, reply, await find(request, operations.get)),
     )
     server.head<ByKey>(`/object/${path}:bucket/*`, async (request, reply) =>
-      sendHead(request, reply, (await find(request)).row),
+      sendHead(request, reply, (await find(request, operations.head)).row),
     )
     server.get<ByKey>(`/object/info/${path}:bucket/*`, async (request, reply) =>
-      sendInfo(request, reply, (await find(request)).row),
+      sendInfo(request, reply, (await find(request, operations.info)).row),
     )
   }
 

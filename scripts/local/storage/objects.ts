@@ -52,6 +52,8 @@ export type PutOptions = {
   xRobotsTag?: string | undefined
   /** Whose object this is, if it is not the caller's: a signed upload URL names its maker. */
   ownerId?: string | undefined
+  /** What `storage.operation()` returns to policies. */
+  operation?: string | undefined
 }
 
 export type Opened = {
@@ -111,8 +113,8 @@ export type Objects = {
   ): Promise<{ id: string; version: string; etag: string; size: number }>
   /** Refuses a put that policies refuse, or whose object exists. */
   requirePut(caller: Caller, bucket: string, name: string, options: PutOptions): Promise<void>
-  find(caller: Caller, bucket: string, name: string): Promise<ObjectRow>
-  open(caller: Caller, bucket: string, name: string): Promise<Opened>
+  find(caller: Caller, bucket: string, name: string, operation?: string): Promise<ObjectRow>
+  open(caller: Caller, bucket: string, name: string, operation?: string): Promise<Opened>
   /** Tells whether anybody may read the objects of a bucket; undefined: the bucket does not exist. */
   isPublic(bucket: string): Promise<boolean | undefined>
   /** Reads an object of a public bucket without asking policies. */
@@ -208,7 +210,7 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
     }
     const values = { ...put, id: randomUUID(), version: '1', metadata, caller }
     const tryStore = (transaction: Transaction) => store(transaction, { bucket, name }, values)
-    await asCaller(pool, caller, operations.put, tryStore, false)
+    await asCaller(pool, caller, put.operation ?? operations.put, tryStore, false)
   }
 
   function opened(row: ObjectRow | undefined): Opened {
@@ -264,7 +266,7 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
           ...(put.xRobotsTag !== undefined && { xRobotsTag: put.xRobotsTag }),
         }
         const { version } = place
-        const stored = await asCaller(pool, caller, operations.put, async (transaction) => {
+        const stored = await asCaller(pool, caller, put.operation ?? operations.put, async (transaction) => {
           const [old] = await lockForChange(transaction, caller, [{ bucket, name }])
           const id = await store(transaction, { bucket, name }, { ...put, id: randomUUID(), version, metadata, caller })
           return { id, old }
@@ -274,10 +276,10 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
       })
     },
 
-    find: (caller, bucket, name) => find(caller, bucket, name, operations.info),
+    find: (caller, bucket, name, operation = operations.info) => find(caller, bucket, name, operation),
 
-    async open(caller, bucket, name) {
-      return opened(await find(caller, bucket, name, operations.get))
+    async open(caller, bucket, name, operation = operations.get) {
+      return opened(await find(caller, bucket, name, operation))
     },
 
     isPublic: async (bucket) => (await lookUpBucket(bucket))?.public,
@@ -292,7 +294,7 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
 
     async findNames(caller, bucket, names) {
       requireBucketName(bucket)
-      const rows = await asCaller(pool, caller, operations.sign, (transaction) =>
+      const rows = await asCaller(pool, caller, operations.signMany, (transaction) =>
         transaction.query<{ name: string }>(
           'select name from storage.objects where bucket_id = $1 and name = any ($2)',
           [bucket, names],
@@ -465,13 +467,18 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
 }
 
 /** The names of operations that `storage.operation()` returns to policies, as in Storage. */
-const operations = {
+export const operations = {
   put: 'storage.object.upload',
+  update: 'storage.object.upload_update',
+  putSigned: 'storage.object.upload_signed',
+  signUpload: 'storage.object.sign_upload_url',
+  sign: 'storage.object.sign',
   get: 'storage.object.get_authenticated',
   getPublic: 'storage.object.get_public',
   getSigned: 'storage.object.get_signed',
-  info: 'storage.object.info_authenticated',
-  sign: 'storage.object.sign_many',
+  info: 'object.get_authenticated_info',
+  head: 'object.head_authenticated_info',
+  signMany: 'storage.object.sign_many',
   search: 'storage.object.list',
   list: 'storage.object.list_v2',
   removeOne: 'storage.object.delete',

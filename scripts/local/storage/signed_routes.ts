@@ -4,7 +4,7 @@ import { server as serverCaller } from './database.ts'
 import { sendObject } from './downloads.ts'
 import { invalidRequest, notBuilt } from './errors.ts'
 import type { ByBucket, ByKey } from './object_routes.ts'
-import type { Objects } from './objects.ts'
+import { type Objects, operations } from './objects.ts'
 import { readCaller, readJson, readUserMetadata } from './requests.ts'
 import { type SigningKeys, signUrl, verifyUrl } from './tokens.ts'
 import { readUpload } from './uploads.ts'
@@ -30,7 +30,7 @@ export function addSignedRoutes(server: FastifyInstance, objects: Objects, keys:
     const body = await readJson(request, signBody)
     if (Object.keys(body.transform ?? {}).length > 0) throw notBuilt('image transformations')
     if (body.versionId !== undefined) throw notBuilt('versions of objects')
-    await objects.find(caller, bucket, name)
+    await objects.find(caller, bucket, name, operations.sign)
     return { signedURL: await signDownload(bucket, name, body.expiresIn) }
   })
 
@@ -65,6 +65,7 @@ export function addSignedRoutes(server: FastifyInstance, objects: Objects, keys:
     await objects.requirePut(caller, bucket, name, {
       contentType: request.headers['content-type'] ?? 'application/octet-stream',
       upsert,
+      operation: operations.signUpload,
       userMetadata: readUserMetadata(request.headers['x-metadata']),
     })
     const owner = caller.claims.sub
@@ -82,6 +83,7 @@ export function addSignedRoutes(server: FastifyInstance, objects: Objects, keys:
       ...options,
       upsert: claims.upsert === true,
       ownerId: claims.owner,
+      operation: operations.putSigned,
     })
     return { Key: `${bucket}/${name}` }
   })
