@@ -52,7 +52,7 @@ export type PutOptions = {
   xRobotsTag?: string | undefined
   /** Whose object this is, if it is not the caller's: a signed upload URL names its maker. */
   ownerId?: string | undefined
-  /** What `storage.operation()` returns to policies. */
+  /** The name that policies read from `storage.operation()`. */
   operation?: string | undefined
 }
 
