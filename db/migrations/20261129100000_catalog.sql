@@ -45,7 +45,8 @@ alter table public.users
   add column credits_held integer not null default 0,
   add column credits_owed integer not null default 0,
   add constraint users_credits_cover_holds check (
-    credits_held between 0 and credits and credits_owed >= 0
+    -- Written out, because a dump flattens a "between".
+    credits_held >= 0 and credits_held <= credits and credits_owed >= 0
   ) not valid;
 -- Room for new versions of a row on its page: balances change often, and no index has them.
 alter table public.users set (fillfactor = 80);

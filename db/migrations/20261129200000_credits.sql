@@ -20,7 +20,8 @@ create table public.credit_grants (
   ),
   constraint credit_grants_amount_fits check (amount between 1 and 1000000000),
   constraint credit_grants_cover_holds check (
-    due between 0 and reserved and reserved <= remaining and remaining <= amount
+    -- Written out, because a dump flattens a "between".
+    due >= 0 and due <= reserved and reserved <= remaining and remaining <= amount
   ),
   constraint credit_grants_taken_back_fits check (taken_back between 0 and amount),
   constraint credit_grants_reference_is_short check (char_length(reference) between 1 and 200),

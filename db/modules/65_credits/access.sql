@@ -1,6 +1,7 @@
 -- A signed-in user reads their own grants, holds and ledger; service_role reads all of them; only
 -- app.apply_credits writes them.
 
+revoke all on sequence public.credit_entries_id_seq from anon, authenticated, service_role;
 revoke all on public.credit_grants, public.credit_holds, public.credit_entries
   from anon, authenticated, service_role;
 
