@@ -16,9 +16,10 @@ create or replace function app.export_part(
   set search_path = ''
 as $$
 declare
-  v_function constant regprocedure := export_part.function || '(uuid)';
-  v_bytes constant bigint := current_setting('plinth.export_bytes');
-  v_part record;
+  v_function constant regprocedure := (export_part.function || '(uuid)')::regprocedure;
+  v_bytes constant bigint := current_setting('plinth.export_bytes')::bigint;
+  v_part json;
+  v_part_bytes bigint;
 begin
   execute format(
     'select %s as part, coalesce(max(r.bytes), 0) as bytes '
@@ -33,11 +34,11 @@ begin
     end,
     v_function::regproc
   )
-  into v_part
+  into v_part, v_part_bytes
   using export_part.user_id, export_part.max_bytes - v_bytes, export_part.until;
-  perform set_config('plinth.export_bytes', (v_bytes + v_part.bytes)::text, true);
+  perform set_config('plinth.export_bytes', (v_bytes + v_part_bytes)::text, true);
 
-  return coalesce(v_part.part, 'null');
+  return coalesce(v_part, 'null');
 end
 $$;
 
