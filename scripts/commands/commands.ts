@@ -34,6 +34,8 @@ export const groups = {
     format: 'Formats every file, and applies the fixes of the linter.',
     types: 'Checks types.',
     'prove:attacks': 'Attacks a local stack as clients could, and verifies that each attack stays within its bound.',
+    'prove:credits':
+      'Raises a storm of grants, holds, charges, refunds, deletions and crashes, and checks that credits add up.',
     'chaos:jobs': 'Kills, pauses and disconnects workers at random, and verifies that every step ran once.',
   },
   Benchmarks: {
@@ -43,6 +45,7 @@ export const groups = {
     'bench:jobs': 'Runs of steps, against graphile-worker and a DAG written by hand.',
     'bench:dramas': 'Opening and generating dramas.',
     'bench:tasks': 'Submitting, listing and working on agent tasks.',
+    'bench:credits': 'Holds and charges of credits, and the nightly check of the ledger.',
     'bench:compare': 'Runs a benchmark before and after a change, in alternating pairs.',
   },
 } as const

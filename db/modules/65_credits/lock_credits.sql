@@ -1,6 +1,6 @@
 -- app.lock_credits
 --
--- Errors      55P03, if a second call of a transaction waits longer than 200 ms
+-- Errors      55P03, if a second call of a transaction waits longer than 50 ms
 -- Locks       the users, lowest id first, for no key update: submissions, which lock them for key
 --             share, do not wait
 -- Why         one batch of results calls several callbacks, and each may lock users. The first call

@@ -1,13 +1,13 @@
 -- app.lock_more_credits
 --
--- Errors      55P03, after 200 ms
+-- Errors      55P03, after 50 ms
 -- Locks       the users, lowest id first, for no key update
 create or replace function app.lock_more_credits(user_ids uuid[])
   returns void
   language plpgsql
   volatile
   set search_path = ''
-  set lock_timeout = '200ms'
+  set lock_timeout = '50ms'
 as $$
 begin
   perform
