@@ -182,11 +182,17 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   const card = { spec: 'chara_card_v2', spec_version: '2.0', data: { name: 'Mira' } }
   await ana.rpc('share_card', { card, icon_asset_id: assetId, share_id: crypto.randomUUID() }).throwOnError()
 
+  // Given credits: a charge, and an open hold
+  await client.query(`select app.place_hold($1, $2, 2, 'A drama.')`, [user.id, done.run_id])
+  await client.query('select app.capture_hold($1)', [done.run_id])
+  await client.query(`select app.place_hold($1, $2, 2, 'A drama.')`, [user.id, open.run_id])
+
   const byKeyId = ((await byKey.json()) as { id: string }).id
   const ids = [user.id, user.email, done.id, open.id, saved.id, byKeyId, key.id, answered, asking]
   const texts = [...ids, String(firstJobId).slice(0, 10)]
   expect(await search(texts)).toEqual(
     expect.arrayContaining([
+      'app.credit_periods',
       'app.drama_media',
       'app.drama_packages',
       'app.drama_requests',
@@ -201,6 +207,9 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
       'app.task_owners',
       'app.task_states',
       'public.api_keys',
+      'public.credit_entries',
+      'public.credit_grants',
+      'public.credit_holds',
       'public.drama_characters',
       'public.dramas',
       'public.episodes',
@@ -213,6 +222,8 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   const media = (await store.keys()).filter((name) => name.startsWith('drama-assets/'))
   expect(media.length).toBeGreaterThanOrEqual(4)
 
+  // The ledger keeps the entries without the user; their run is deleted.
+  const ledger = ['public.credit_entries']
   // When the user is deleted, and the worker is killed while it deletes the objects
   faulty.fail('hold', { method: 'DELETE' })
   await client.query('delete from auth.users where id = $1', [user.id])
@@ -221,7 +232,7 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   await worker.exited
   faulty.heal()
   expect((await store.keys()).filter((name) => name.startsWith('drama-assets/'))).toEqual(media)
-  expect(await search(texts)).toEqual(['app.deleted_media'])
+  expect(await search(texts)).toEqual(['app.deleted_media', ...ledger])
   worker = await startWorker()
   // The queue gives a killed worker's job to others after four hours; the schedule does not wait for it.
   await client.query('delete from graphile_worker._private_jobs where locked_at is not null')
@@ -235,10 +246,10 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   await store.store.put({ ...object, cacheControl: 'no-store' })
   await travel('59 minutes')
   await runToEnd('app.enqueue_media_removal', 'remove_deleted_media')
-  expect(await search(texts)).toEqual(['app.deleted_media'])
+  expect(await search(texts)).toEqual(['app.deleted_media', ...ledger])
   await travel('61 minutes')
   await runToEnd('app.enqueue_media_removal', 'remove_deleted_media')
-  expect(await search(texts)).toEqual([])
+  expect(await search(texts)).toEqual(ledger)
   expect((await store.keys()).filter((name) => name.startsWith('drama-assets/'))).toEqual([])
 
   // When the share has expired, and nothing has shown the upload for two grace periods
@@ -248,4 +259,8 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
     await runToEnd('app.enqueue_asset_cleaning', 'clean_orphaned_assets')
   }
   expect(await store.keys()).toEqual([])
+  expect(await rows('select user_id, kind, amount from credit_entries order by id')).toEqual([
+    { user_id: null, kind: 'grant', amount: 10 },
+    { user_id: null, kind: 'charge', amount: -2 },
+  ])
 })

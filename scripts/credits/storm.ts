@@ -1,6 +1,6 @@
 import type pg from 'pg'
 
-/** What a storm does, and how often it did each thing. */
+/** How long a storm lasts and how large it is. */
 export type Storm = { seconds: number; sessions: number; users: number; seed: number }
 
 /** How often each operation succeeded and was refused, and how many sessions were killed. */
@@ -45,7 +45,7 @@ export async function raiseStorm(
   const end = performance.now() + seconds * 1000
   const fault = new AbortController()
   const work = Array.from({ length: sessions }, (_, n) =>
-    blow(connect, admin, startRandom(seed + n), () => performance.now() < end && !fault.signal.aborted, weather).catch(
+    blow(connect, startRandom(seed + n), () => performance.now() < end && !fault.signal.aborted, weather).catch(
       (error) => {
         fault.abort()
         throw error
@@ -80,40 +80,39 @@ export async function requireSums(client: pg.Client): Promise<void> {
 
 async function blow(
   connect: () => Promise<pg.Client>,
-  admin: pg.Client,
   random: Random,
   goesOn: () => boolean,
   weather: Weather,
 ): Promise<void> {
+  const killer = await connect()
   let client = await connect()
-  const { rows } = await admin.query('select id from public.users order by id')
+  const { rows } = await killer.query('select id from public.users order by id')
   const ids = rows.map((row) => row.id as string)
   const names = Object.entries(operations).flatMap(([name, { weight }]) => Array<string>(weight).fill(name))
   while (goesOn()) {
     const name = names[random(names.length)] as string
     const user = ids[random(ids.length)] as string
     const { processID } = client as unknown as { processID: number }
-    const query = client.query({ name, text: operations[name]?.sql as string, values: [user, random(1000)] })
+    const result = client.query({ name, text: operations[name]?.sql as string, values: [user, random(1000)] }).then(
+      () => null,
+      (error: pg.DatabaseError) => error,
+    )
     // A crash: the session ends in the middle of its transaction, or a moment later.
     if (random(60) === 0) {
-      await admin.query('select pg_terminate_backend($1)', [processID])
+      await killer.query('select pg_terminate_backend($1)', [processID])
       weather.killed++
     }
-    try {
-      await query
-      weather.done[name] = (weather.done[name] ?? 0) + 1
-    } catch (error) {
-      const { code, message } = error as pg.DatabaseError
-      if (code !== undefined && !expected.has(code)) throw new Error(`${name}: ${code} ${message}`, { cause: error })
-      weather.refused++
-    }
+    const error = await result
+    if (error === null) weather.done[name] = (weather.done[name] ?? 0) + 1
+    else if (error.code === undefined || expected.has(error.code)) weather.refused++
+    else throw new Error(`${name}: ${error.code} ${error.message}`, { cause: error })
     const isAlive = await client.query('select').then(
       () => true,
       () => false,
     )
     if (!isAlive) client = await connect()
   }
-  await client.end()
+  await Promise.all([client.end(), killer.end()])
 }
 
 /** Returns a generator of whole numbers below a bound (mulberry32), so that a storm can be raised again by its seed. */
