@@ -319,7 +319,7 @@ describe('a key', () => {
       ['POST', 'api_keys', { owner_id: ben.id, name: 'n', prefix: 'plk_00000000', scopes: ['read'] }],
     ] as const)
       expect(await send({ method, path, body }, headers), path).toMatchObject({ status: 401, body: { code: '42501' } })
-    expect((await db.query('select sum(credits)::int as credits from users')).rows).toEqual([{ credits: 0 }])
+    expect((await db.query('select max(credits)::int as credits from users')).rows).toEqual([{ credits: 10 }])
   })
 
   test('gets no higher role, whatever it sends', async () => {
