@@ -114,7 +114,7 @@ begin
       begin
         v_refused := app.apply_free_results(v_one.results, 50);
         v_requeued := v_requeued + jsonb_array_length(v_one.results) - (
-          select count(*)
+          select count(*)::integer
           from jsonb_array_elements(v_refused) as f (refusal)
           where f.refusal ->> 'reason' = 'run_busy'
         );

@@ -75,7 +75,7 @@ begin
     )
     on conflict on constraint order_refunds_pkey do nothing;
   elsif refund_order.kind = 'void' then
-    v_total := v_order.amount_minor;
+    v_total := v_order.amount_minor::bigint;
   else
     -- From an inquiry, whose fields are believed.
     v_total := case

@@ -10,7 +10,7 @@ as $$
 declare
   v_field text;
   v_value text;
-  v_billing jsonb := '{}';
+  v_billing jsonb := jsonb_build_object();
 begin
   foreach v_field in array array['first_name', 'last_name', 'email', 'phone'] loop
     v_value := case
