@@ -2,7 +2,6 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
-import type { Client } from 'pg'
 import { inject } from 'vitest'
 import { startGateway } from '../local/gateway/gateway.ts'
 import { localKeys, signUserJwt } from '../local/keys.ts'
@@ -85,28 +84,4 @@ export async function startTestStorage(
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** Creates the buckets and policies of origin 004 §6: a private folder for each user, and public files of the server. */
-export async function addStudioBuckets(admin: Client): Promise<void> {
-  await admin.query(`
-    insert into storage.buckets (id, name, public)
-    values ('user_uploads', 'user_uploads', false), ('generations', 'generations', true);
-
-    create policy select_own on storage.objects
-      for select to authenticated
-      using (
-        bucket_id in ('user_uploads', 'generations')
-        and (storage.foldername(name))[1] = (select auth.uid())::text
-      );
-    create policy insert_own on storage.objects
-      for insert to authenticated
-      with check (bucket_id = 'user_uploads' and (storage.foldername(name))[1] = (select auth.uid())::text);
-    create policy update_own on storage.objects
-      for update to authenticated
-      using (bucket_id = 'user_uploads' and (storage.foldername(name))[1] = (select auth.uid())::text);
-    create policy delete_own on storage.objects
-      for delete to authenticated
-      using (bucket_id = 'user_uploads' and (storage.foldername(name))[1] = (select auth.uid())::text);
-  `)
 }

@@ -3,7 +3,8 @@ import { connect } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../testing/database.ts'
-import { addStudioBuckets, startTestStorage, type TestStorage } from '../../testing/storage.ts'
+import { startTestStorage, type TestStorage } from '../../testing/storage.ts'
+import { addStudioBuckets } from '../../testing/studio_buckets.ts'
 import { until } from '../../testing/waiting.ts'
 
 // Everybody tries everything, at the server itself. The policies are those of origin 004 §6.

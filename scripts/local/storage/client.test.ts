@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../testing/database.ts'
-import { addStudioBuckets, startTestStorage, type TestStorage } from '../../testing/storage.ts'
+import { startTestStorage, type TestStorage } from '../../testing/storage.ts'
+import { addStudioBuckets } from '../../testing/studio_buckets.ts'
 import { until } from '../../testing/waiting.ts'
 
 // The observable cases of storage-js' own tests, through supabase-js.
