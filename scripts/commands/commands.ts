@@ -34,6 +34,7 @@ export const groups = {
     format: 'Formats every file, and applies the fixes of the linter.',
     types: 'Checks types.',
     'prove:attacks': 'Attacks a local stack as clients could, and verifies that each attack stays within its bound.',
+    'prove:browser': 'Signs up, uploads and downloads in a real browser, from a page of another origin.',
     'prove:credits':
       'Raises a storm of grants, holds, charges, refunds, deletions and crashes, and checks that credits add up.',
     'chaos:jobs': 'Kills, pauses and disconnects workers at random, and verifies that every step ran once.',

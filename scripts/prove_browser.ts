@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import { createClient } from '@supabase/supabase-js'
+import pg from 'pg'
+import { findChromium, startChromium } from './browser/chromium.ts'
+import { prepareStack } from './browser/prepare.ts'
+import { serveApp } from './browser/serve_app.ts'
+import { tellStory } from './browser/story.ts'
+import { openTab } from './browser/tab.ts'
+import { readArguments } from './commands/read_arguments.ts'
+import { readMails } from './local/auth/mail.ts'
+import { startOwnStack } from './local/own_stack.ts'
+
+readArguments('prove:browser', {
+  about: 'Runs on a stack of its own, which it removes at the end. Needs Chromium or Chrome.',
+  environment: ['PLINTH_POSTGRES_BIN', 'PLINTH_POSTGREST_BIN'],
+  example: 'prove:browser',
+})
+
+const program = findChromium()
+if (program === undefined) {
+  console.error('No Chromium and no Chrome is on the PATH. On Debian: apt-get install --no-install-recommends chromium')
+  process.exit(1)
+}
+
+const closers: (() => Promise<void>)[] = []
+/** Closes what runs, the newest first. */
+async function closeAll(): Promise<void> {
+  for (let close = closers.pop(); close; close = closers.pop()) await close()
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void closeAll().finally(() => process.exit(1)))
+}
+
+let from = performance.now()
+function step(what: string): void {
+  console.log(`${((performance.now() - from) / 1000).toFixed(1).padStart(6)} s  ${what}`)
+  from = performance.now()
+}
+
+try {
+  const stack = await startOwnStack('browser')
+  closers.push(stack.stop)
+  const { env } = stack
+  const url = env['SUPABASE_URL'] ?? ''
+  const operator = new pg.Client(env['DATABASE_URL'])
+  await operator.connect()
+  closers.push(() => operator.end())
+  const artifacts = await prepareStack(operator, env)
+  step(`A stack of its own is ready at ${url}: buckets, policies and a template are there`)
+  const app = await serveApp({ VITE_SUPABASE_URL: url, VITE_SUPABASE_ANON_KEY: env['SUPABASE_PUBLISHABLE_KEY'] ?? '' })
+  closers.push(app.close)
+  const chromium = await startChromium(program)
+  closers.push(chromium.close)
+  step(`${chromium.version} opens the app at ${app.url}`)
+  await tellStory({
+    open: (key) => openTab(chromium, key === undefined ? app.url : `${app.url}?key=${encodeURIComponent(key)}`),
+    mailTo: async (email) => (await readMails(join(stack.home, 'mail'), 10)).find(({ to }) => to === email)?.text ?? '',
+    server: createClient(url, env['SUPABASE_SECRET_KEY'] ?? ''),
+    artifacts,
+    step,
+  })
+  if (chromium.uncaught.length > 0) throw new Error(`A page threw: ${chromium.uncaught.join('\n')}`)
+  console.log('The browser got what the origins promise.')
+} catch (error) {
+  console.error(error)
+  process.exitCode = 1
+} finally {
+  await closeAll()
+}
