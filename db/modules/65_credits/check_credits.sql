@@ -5,7 +5,7 @@
 create or replace function app.check_credits()
   returns integer
   language plpgsql
-  volatile
+  stable
   set search_path = ''
   -- The groups of all users and grants fit, so Postgres writes no temporary files.
   set work_mem = '128MB'

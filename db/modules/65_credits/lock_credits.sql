@@ -13,7 +13,7 @@ create or replace function app.lock_credits(user_ids uuid[])
   set search_path = ''
 as $$
 declare
-  v_locked_to uuid := nullif(current_setting('plinth.credits_locked_to', true), '');
+  v_locked_to uuid := nullif(current_setting('plinth.credits_locked_to', true), '')::uuid;
   v_first uuid;
   v_last uuid;
 begin

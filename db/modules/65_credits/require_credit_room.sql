@@ -9,7 +9,7 @@ create or replace function app.require_credit_room(user_id uuid, amount integer)
   set search_path = ''
 as $$
 declare
-  v_max constant bigint := 1000000000;
+  v_max constant integer := 1000000000;
   v_credits integer;
   v_owed integer;
 begin
