@@ -1,116 +1,49 @@
-import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { nextId, type PaymobTransaction, signTransaction } from '../../../scripts/local/paymob/callbacks.ts'
 import {
-  makeTransaction,
-  nextId,
-  type PaymobOrder,
-  type PaymobTransaction,
-  signTransaction,
-} from '../../../scripts/local/paymob/callbacks.ts'
-import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { announceVersions, claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
-import { readCallback } from '../../../sidecar/paymob/callback.ts'
+  billing,
+  child,
+  openShop,
+  pay,
+  paymobAccount,
+  type Shop,
+  paymobSecret as secret,
+} from '../../../scripts/testing/shop.ts'
 
 // Orders and callbacks, as the sidecar and the worker hand them to SQL.
-let database: TestDatabase
-let admin: Client
-let client: Client
+let shop: Shop
 let ana: string
-const worker = crypto.randomUUID()
-const [integrationId, owner] = [6741, 4705]
-const secret = 'plinth-test-secret'
-const billing = { first_name: 'Ana', last_name: 'Costa', email: 'ana@example.com', phone: '+201000000000' }
+const { owner } = paymobAccount
 
 beforeAll(async () => {
-  database = await createDatabase()
-  ;[admin, client] = await Promise.all([database.connect(), database.connect()])
-  await announceVersions(admin, worker)
-  await admin.query(
-    'update app.settings set paymob_integration_ids = $1, paymob_owner_id = $2, orders_per_hour = 10000',
-    [[integrationId], owner],
-  )
-  await admin.query(`
-    insert into plans (id, name, price_minor, credits_per_period) values
-      ('gold', 'Gold', 10000, 100), ('silver', 'Silver', 5000, 30);
-    insert into credit_packs (id, name, credits, price_minor) values ('seven', 'Seven', 7, 4900);
-  `)
+  shop = await openShop()
 })
-afterAll(() => database.drop())
+afterAll(() => shop.database.drop())
 beforeEach(async () => {
-  ana = crypto.randomUUID()
-  await admin.query('insert into auth.users (id, email) values ($1, $2)', [ana, `${ana}@example.com`])
-  // The credits of the free period would be in the way of counting.
-  await admin.query(
-    'select app.adjust_credits($1, -u.credits, $2, $3) from users u where u.id = $1 and u.credits > 0',
-    [ana, 'Begin without credits', 'begin'],
-  )
-  await client.query(`select set_config('role', 'authenticated', false), set_config('request.jwt.claims', $1, false)`, [
-    JSON.stringify({ sub: ana, role: 'authenticated' }),
-  ])
+  ana = await shop.newUser()
 })
-
-type Order = { id: string; status: string; amount_minor: number; refunded_minor: number; run_id: string }
-type Payment = { payment_id: string; status: string; reason: string | null }
-
-const order = async (kind = 'credit_pack', item = 'seven', key: string = crypto.randomUUID()): Promise<Order> =>
-  (await client.query('select * from create_order($1, $2, $3, $4)', [kind, item, billing, key])).rows[0]
-
-/** Opens an order as the worker does, and returns it as Paymob knows it. */
-async function open({ id, amount_minor, run_id }: Order, paymobId = nextId()): Promise<PaymobOrder> {
-  const steps = await claimSteps(admin, worker)
-  const step = steps.find((one) => String(one.run_id) === String(run_id))
-  if (!step) throw new Error('The step of the order was not claimed.')
-  await admin.query('select worker.read_order($1, $2)', [step.id, step.fence])
-  const output = { paymob_order_id: paymobId, checkout_url: 'https://accept.paymob.com/unifiedcheckout/?x' }
-  await exchangeSteps(admin, worker, [completed(step, output)])
-  return { id: paymobId, reference: id, amount: amount_minor, currency: 'EGP', integrationId, owner }
-}
-
-async function report(transaction: PaymobTransaction): Promise<Payment> {
-  const body = JSON.stringify({ type: 'TRANSACTION', obj: transaction })
-  const { signed, hints } = readCallback(Buffer.from(body))
-  const callback = { type: 'TRANSACTION', hmac: signTransaction(transaction, secret), body, signed, hints }
-  const { rows } = await admin.query('select sidecar.record_paymob_callback($1) as payment', [JSON.stringify(callback)])
-  return rows[0].payment
-}
-const pay = (at: PaymobOrder, change: Partial<PaymobTransaction> = {}) => makeTransaction(at, change)
-const child = (of: PaymobTransaction, at: PaymobOrder, change: Partial<PaymobTransaction>) =>
-  makeTransaction(at, { has_parent_transaction: true, parent_transaction: of.id, ...change })
-const statusOf = async ({ id }: Order) =>
-  (await admin.query('select status, refunded_minor from orders where id = $1', [id])).rows[0]
-const balance = async () => {
-  const { rows } = await admin.query(
-    'select credits, credits_owed as owed, plan_id as plan, plan_ends_at as ends from users where id = $1',
-    [ana],
-  )
-  return rows[0] as { credits: number; owed: number; plan: string; ends: Date | null }
-}
-async function opened(kind?: string, item?: string) {
-  const bought = await order(kind, item)
-  return { bought, at: await open(bought) }
-}
 
 describe('an order', () => {
   test('is created, opened without billing data, and paid once however often the callback comes', async () => {
-    const { bought, at } = await opened()
+    const { bought, at } = await shop.opened()
     expect(bought).toMatchObject({ status: 'created', amount_minor: 4900 })
-    const { rows } = await admin.query('select billing from app.order_details where order_id = $1', [bought.id])
+    const { rows } = await shop.admin.query('select billing from app.order_details where order_id = $1', [bought.id])
     expect(rows).toEqual([{ billing: null }])
-    expect(await statusOf(bought)).toMatchObject({ status: 'opened' })
+    expect(await shop.statusOf(bought)).toMatchObject({ status: 'opened' })
     const paid = pay(at)
-    expect(await report(paid)).toMatchObject({ status: 'applied', reason: null })
-    expect(await report(paid)).toMatchObject({ status: 'applied' })
-    expect(await report({ ...paid, profile_id: 1 })).toMatchObject({ status: 'duplicate' })
-    expect(await balance()).toMatchObject({ credits: 7, owed: 0 })
-    expect(await statusOf(bought)).toMatchObject({ status: 'paid' })
+    expect(await shop.report(paid)).toMatchObject({ status: 'applied', reason: null })
+    expect(await shop.report(paid)).toMatchObject({ status: 'applied' })
+    expect(await shop.report({ ...paid, profile_id: 1 })).toMatchObject({ status: 'duplicate' })
+    expect(await shop.balance()).toMatchObject({ credits: 7, owed: 0 })
+    expect(await shop.statusOf(bought)).toMatchObject({ status: 'paid' })
   })
 
   test('keeps the price of its moment, and is the same for the same key', async () => {
-    const first = await order('credit_pack', 'seven', 'k1')
-    await admin.query("update credit_packs set price_minor = 1 where id = 'seven'")
-    expect(await order('credit_pack', 'seven', 'k1')).toMatchObject({ id: first.id, amount_minor: 4900 })
-    await admin.query("update credit_packs set price_minor = 4900 where id = 'seven'")
-    await expect(order('plan', 'gold', 'k1')).rejects.toMatchObject({ code: 'PT409' })
+    const first = await shop.order('credit_pack', 'seven', 'k1')
+    await shop.admin.query("update credit_packs set price_minor = 1 where id = 'seven'")
+    expect(await shop.order('credit_pack', 'seven', 'k1')).toMatchObject({ id: first.id, amount_minor: 4900 })
+    await shop.admin.query("update credit_packs set price_minor = 4900 where id = 'seven'")
+    await expect(shop.order('plan', 'gold', 'k1')).rejects.toMatchObject({ code: 'PT409' })
   })
 
   test.each([
@@ -122,35 +55,35 @@ describe('an order', () => {
     ['a long name', 'credit_pack', 'seven', { ...billing, last_name: 'x'.repeat(51) }, 'billing_invalid'],
   ])('is refused with %s that is wrong', async (_what, kind, item, bill, slug) => {
     await expect(
-      client.query('select create_order($1, $2, $3, $4)', [kind, item, JSON.stringify(bill), 'key']),
+      shop.client.query('select create_order($1, $2, $3, $4)', [kind, item, JSON.stringify(bill), 'key']),
     ).rejects.toMatchObject({ detail: slug })
   })
 
   test('that was declined first is paid by a later callback', async () => {
-    const { bought, at } = await opened()
-    expect(await report(pay(at, { success: false }))).toMatchObject({ status: 'declined' })
-    expect(await statusOf(bought)).toMatchObject({ status: 'failed' })
-    expect(await report(pay(at, { success: false, pending: true }))).toMatchObject({ status: 'pending' })
-    expect(await report(pay(at))).toMatchObject({ status: 'applied' })
-    expect(await balance()).toMatchObject({ credits: 7 })
+    const { bought, at } = await shop.opened()
+    expect(await shop.report(pay(at, { success: false }))).toMatchObject({ status: 'declined' })
+    expect(await shop.statusOf(bought)).toMatchObject({ status: 'failed' })
+    expect(await shop.report(pay(at, { success: false, pending: true }))).toMatchObject({ status: 'pending' })
+    expect(await shop.report(pay(at))).toMatchObject({ status: 'applied' })
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
   })
 
   test('whose callback comes before it is opened is paid when it is opened', async () => {
-    const bought = await order()
+    const bought = await shop.order()
     const paymobId = nextId()
-    const at = { id: paymobId, reference: bought.id, amount: 4900, currency: 'EGP', integrationId, owner }
-    expect(await report(pay(at))).toMatchObject({ status: 'parked', reason: 'order_not_opened' })
-    expect(await balance()).toMatchObject({ credits: 0 })
-    await open(bought, paymobId)
-    expect(await balance()).toMatchObject({ credits: 7 })
-    expect(await statusOf(bought)).toMatchObject({ status: 'paid' })
+    const at = { id: paymobId, reference: bought.id, amount: 4900, currency: 'EGP', ...paymobAccount }
+    expect(await shop.report(pay(at))).toMatchObject({ status: 'parked', reason: 'order_not_opened' })
+    expect(await shop.balance()).toMatchObject({ credits: 0 })
+    await shop.open(bought, paymobId)
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
+    expect(await shop.statusOf(bought)).toMatchObject({ status: 'paid' })
   })
 
   test('that is paid twice shows the second payment to operators', async () => {
-    const { at } = await opened()
-    await report(pay(at))
-    expect(await report(pay(at))).toMatchObject({ status: 'suspicious', reason: 'paid_twice' })
-    expect(await balance()).toMatchObject({ credits: 7 })
+    const { at } = await shop.opened()
+    await shop.report(pay(at))
+    expect(await shop.report(pay(at))).toMatchObject({ status: 'suspicious', reason: 'paid_twice' })
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
   })
 })
 
@@ -177,24 +110,24 @@ describe('a report changes nothing', () => {
     ['a refund before its payment', { has_parent_transaction: true, is_refund: true }, 'parked', 'payment_missing'],
   ]
   test.each(changes)('%s', async (_what, change, status, reason) => {
-    const { at } = await opened()
-    expect(await report(pay(at, change))).toMatchObject({ status, reason })
-    expect(await balance()).toMatchObject({ credits: 0, owed: 0 })
+    const { at } = await shop.opened()
+    expect(await shop.report(pay(at, change))).toMatchObject({ status, reason })
+    expect(await shop.balance()).toMatchObject({ credits: 0, owed: 0 })
   })
 
   test('another order by the unsigned reference, and the genuine callback is still applied', async () => {
-    const { at } = await opened()
-    const other = await order()
+    const { at } = await shop.opened()
+    const other = await shop.order()
     const paid = pay(at)
     const shifted = { ...paid, order: { ...paid.order, merchant_order_id: other.id } }
-    expect(await report(shifted)).toMatchObject({ status: 'suspicious', reason: 'order_differs' })
-    expect(await report(paid)).toMatchObject({ status: 'applied' })
-    expect(await balance()).toMatchObject({ credits: 7 })
-    expect(await statusOf(other)).toMatchObject({ status: 'created' })
+    expect(await shop.report(shifted)).toMatchObject({ status: 'suspicious', reason: 'order_differs' })
+    expect(await shop.report(paid)).toMatchObject({ status: 'applied' })
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
+    expect(await shop.statusOf(other)).toMatchObject({ status: 'created' })
   })
 
   test('digits that moved between neighbours, with the same signature', async () => {
-    const { at } = await opened()
+    const { at } = await shop.opened()
     const paid = pay(at)
     const moved = (change: Partial<PaymobTransaction>) => {
       const forged = { ...paid, ...change } as PaymobTransaction
@@ -207,77 +140,81 @@ describe('a report changes nothing', () => {
       [{ order: { ...paid.order, id: Number(`${at.id}4`) }, owner: 705 }, 'owner_differs'],
       [{ amount_cents: Number(`4900${paid.created_at[0]}`), created_at: paid.created_at.slice(1) }, 'fields_invalid'],
     ] as const)
-      expect(await report(moved(forged))).toMatchObject({ status: 'suspicious', reason })
-    expect(await balance()).toMatchObject({ credits: 0 })
-    expect(await report(paid)).toMatchObject({ status: 'applied' })
+      expect(await shop.report(moved(forged))).toMatchObject({ status: 'suspicious', reason })
+    expect(await shop.balance()).toMatchObject({ credits: 0 })
+    expect(await shop.report(paid)).toMatchObject({ status: 'applied' })
   })
 
   test('endless variants of the unsigned part are not kept, and the genuine one is still applied', async () => {
-    const { at } = await opened()
+    const { at } = await shop.opened()
     const paid = pay(at)
-    for (let n = 0; n < 30; n++) await report({ ...paid, is_refund: true, profile_id: n })
-    const { rows } = await admin.query('select count(*)::int as n from payments where order_id = $1', [at.reference])
+    for (let n = 0; n < 30; n++) await shop.report({ ...paid, is_refund: true, profile_id: n })
+    const { rows } = await shop.admin.query('select count(*)::int as n from payments where order_id = $1', [
+      at.reference,
+    ])
     expect(rows[0].n).toBe(20)
-    expect(await report(paid)).toMatchObject({ status: 'applied' })
-    expect(await balance()).toMatchObject({ credits: 7 })
+    expect(await shop.report(paid)).toMatchObject({ status: 'applied' })
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
   })
 })
 
 describe('a refund', () => {
   test('takes back the floor of its share, and parts add up', async () => {
-    const { bought, at } = await opened()
+    const { bought, at } = await shop.opened()
     const paid = pay(at)
-    await report(paid)
+    await shop.report(paid)
     const first = child(paid, at, { is_refund: true, amount_cents: 1000 })
-    expect(await report(first)).toMatchObject({ status: 'applied' })
+    expect(await shop.report(first)).toMatchObject({ status: 'applied' })
     // 7 credits x 1000 / 4900 = 1.43
-    expect(await balance()).toMatchObject({ credits: 6 })
-    expect(await report({ ...first, profile_id: 2 })).toMatchObject({ status: 'duplicate' })
-    expect(await statusOf(bought)).toEqual({ status: 'part_refunded', refunded_minor: 1000 })
-    await report(child(paid, at, { is_refund: true, amount_cents: 1000 }))
+    expect(await shop.balance()).toMatchObject({ credits: 6 })
+    expect(await shop.report({ ...first, profile_id: 2 })).toMatchObject({ status: 'duplicate' })
+    expect(await shop.statusOf(bought)).toEqual({ status: 'part_refunded', refunded_minor: 1000 })
+    await shop.report(child(paid, at, { is_refund: true, amount_cents: 1000 }))
     // 2.86
-    expect(await balance()).toMatchObject({ credits: 5 })
-    await report(child(paid, at, { is_refund: true, amount_cents: 2900 }))
-    expect(await balance()).toMatchObject({ credits: 0, owed: 0 })
-    expect(await statusOf(bought)).toEqual({ status: 'refunded', refunded_minor: 4900 })
-    expect(await report(child(paid, at, { is_refund: true, amount_cents: 1 }))).toMatchObject({
+    expect(await shop.balance()).toMatchObject({ credits: 5 })
+    await shop.report(child(paid, at, { is_refund: true, amount_cents: 2900 }))
+    expect(await shop.balance()).toMatchObject({ credits: 0, owed: 0 })
+    expect(await shop.statusOf(bought)).toEqual({ status: 'refunded', refunded_minor: 4900 })
+    expect(await shop.report(child(paid, at, { is_refund: true, amount_cents: 1 }))).toMatchObject({
       reason: 'refunds_exceed_payment',
     })
   })
 
   test('before its payment waits for it', async () => {
-    const { bought, at } = await opened()
+    const { bought, at } = await shop.opened()
     const paid = pay(at)
-    expect(await report(child(paid, at, { is_refund: true, amount_cents: 4900 }))).toMatchObject({ status: 'parked' })
-    expect(await report(paid)).toMatchObject({ status: 'applied' })
-    expect(await balance()).toMatchObject({ credits: 0, owed: 0 })
-    expect(await statusOf(bought)).toMatchObject({ status: 'refunded' })
+    expect(await shop.report(child(paid, at, { is_refund: true, amount_cents: 4900 }))).toMatchObject({
+      status: 'parked',
+    })
+    expect(await shop.report(paid)).toMatchObject({ status: 'applied' })
+    expect(await shop.balance()).toMatchObject({ credits: 0, owed: 0 })
+    expect(await shop.statusOf(bought)).toMatchObject({ status: 'refunded' })
   })
 
   test('becomes a debt if the credits are spent', async () => {
-    const { at } = await opened()
+    const { at } = await shop.opened()
     const paid = pay(at)
-    await report(paid)
-    await admin.query("select app.adjust_credits($1, -5, 'Spent', 'spent')", [ana])
-    await report(child(paid, at, { is_void: true }))
-    expect(await balance()).toMatchObject({ credits: 0, owed: 5 })
+    await shop.report(paid)
+    await shop.admin.query("select app.adjust_credits($1, -5, 'Spent', 'spent')", [ana])
+    await shop.report(child(paid, at, { is_void: true }))
+    expect(await shop.balance()).toMatchObject({ credits: 0, owed: 5 })
   })
 
   test('that names another payment is suspicious', async () => {
-    const { at } = await opened()
-    await report(pay(at))
+    const { at } = await shop.opened()
+    await shop.report(pay(at))
     const foreign = child({ ...pay(at), id: 1 }, at, { is_refund: true, amount_cents: 100 })
-    expect(await report(foreign)).toMatchObject({ status: 'suspicious', reason: 'parent_differs' })
-    expect(await balance()).toMatchObject({ credits: 7 })
+    expect(await shop.report(foreign)).toMatchObject({ status: 'suspicious', reason: 'parent_differs' })
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
   })
 
   test('takes everything if the payment itself is voided', async () => {
-    const { bought, at } = await opened()
+    const { bought, at } = await shop.opened()
     const paid = pay(at)
-    await report(paid)
-    expect(await report({ ...paid, is_voided: true })).toMatchObject({ status: 'applied' })
-    expect(await statusOf(bought)).toMatchObject({ status: 'voided' })
-    expect(await balance()).toMatchObject({ credits: 0, owed: 0 })
+    await shop.report(paid)
+    expect(await shop.report({ ...paid, is_voided: true })).toMatchObject({ status: 'applied' })
+    expect(await shop.statusOf(bought)).toMatchObject({ status: 'voided' })
+    expect(await shop.balance()).toMatchObject({ credits: 0, owed: 0 })
   })
 })
 
@@ -285,119 +222,102 @@ describe('a plan', () => {
   const days = (date: Date | null) => Math.round(((date?.getTime() ?? 0) - Date.now()) / 86_400_000)
 
   test('is replaced at once, renewed from its end, and shortened by a full refund', async () => {
-    const silver = await opened('plan', 'silver')
-    await report(pay(silver.at))
-    expect(await balance()).toMatchObject({ plan: 'silver', credits: 30 })
-    const gold = await opened('plan', 'gold')
-    await report(pay(gold.at))
-    const first = await balance()
+    const silver = await shop.opened('plan', 'silver')
+    await shop.report(pay(silver.at))
+    expect(await shop.balance()).toMatchObject({ plan: 'silver', credits: 30 })
+    const gold = await shop.opened('plan', 'gold')
+    await shop.report(pay(gold.at))
+    const first = await shop.balance()
     expect(first).toMatchObject({ plan: 'gold', credits: 130 })
     expect(days(first.ends)).toBeGreaterThanOrEqual(28)
-    const again = await opened('plan', 'gold')
+    const again = await shop.opened('plan', 'gold')
     const paid = pay(again.at)
-    await report(paid)
-    const second = await balance()
+    await shop.report(paid)
+    const second = await shop.balance()
     expect(days(second.ends)).toBeGreaterThanOrEqual(days(first.ends) + 28)
-    await report(child(paid, again.at, { is_refund: true, amount_cents: 4000 }))
-    expect((await balance()).ends).toEqual(second.ends)
-    await report(child(paid, again.at, { is_refund: true, amount_cents: 6000 }))
-    expect(days((await balance()).ends)).toBe(days(first.ends))
+    await shop.report(child(paid, again.at, { is_refund: true, amount_cents: 4000 }))
+    expect((await shop.balance()).ends).toEqual(second.ends)
+    await shop.report(child(paid, again.at, { is_refund: true, amount_cents: 6000 }))
+    expect(days((await shop.balance()).ends)).toBe(days(first.ends))
   })
 
   test('that has ended returns to free, with a notice three days before and one after', async () => {
-    const { at } = await opened('plan', 'gold')
-    await report(pay(at))
+    const { at } = await shop.opened('plan', 'gold')
+    await shop.report(pay(at))
     const told = async () =>
-      (await admin.query('select kind from notifications where user_id = $1 order by created_at', [ana])).rows.map(
+      (await shop.admin.query('select kind from notifications where user_id = $1 order by created_at', [ana])).rows.map(
         ({ kind }) => kind,
       )
-    await admin.query("update users set plan_ends_at = now() + interval '2 days' where id = $1", [ana])
-    await admin.query('select app.announce_plan_ends(); select app.announce_plan_ends()')
+    await shop.admin.query("update users set plan_ends_at = now() + interval '2 days' where id = $1", [ana])
+    await shop.admin.query('select app.announce_plan_ends(); select app.announce_plan_ends()')
     expect((await told()).filter((kind) => kind === 'plan_ends_soon')).toHaveLength(1)
-    await admin.query("update users set plan_ends_at = now() - interval '1 second' where id = $1", [ana])
-    await admin.query('select app.return_lapsed_plans()')
-    expect(await balance()).toMatchObject({ plan: 'free', ends: null })
+    await shop.admin.query("update users set plan_ends_at = now() - interval '1 second' where id = $1", [ana])
+    await shop.admin.query('select app.return_lapsed_plans()')
+    expect(await shop.balance()).toMatchObject({ plan: 'free', ends: null })
     expect(await told()).toContain('plan_ended')
   })
 })
 
 describe('an inquiry', () => {
-  /** Runs the schedule, and answers as Paymob does. */
-  async function inquire(transactions: PaymobTransaction[], { id }: Order): Promise<void> {
-    await admin.query('update app.order_details set next_inquiry_at = now() where order_id = $1', [id])
-    await admin.query('select app.inquire_orders()')
-    const steps = await claimSteps(admin, worker)
-    const texts = transactions.map((one) => {
-      const { signed = {}, hints } = readCallback(Buffer.from(JSON.stringify({ type: 'TRANSACTION', obj: one })))
-      const { merchant_order_id, ...rest } = hints
-      return { ...signed, ...rest, 'order.merchant_order_id': merchant_order_id ?? '' }
-    })
-    for (const step of steps) {
-      const { orders } = step.input as { orders: { order_id: string }[] }
-      const answers = orders.map(({ order_id }) => ({ order_id, transactions: order_id === id ? texts : [] }))
-      await exchangeSteps(admin, worker, [completed(step, { orders: answers })])
-    }
-  }
-
   test('fulfils an order whose callback was lost, and a callback that comes later gives nothing more', async () => {
-    const { bought, at } = await opened()
+    const { bought, at } = await shop.opened()
     const paid = pay(at)
-    await inquire([paid], bought)
-    expect(await balance()).toMatchObject({ credits: 7 })
-    expect(await report(paid)).toMatchObject({ status: 'duplicate' })
-    expect(await balance()).toMatchObject({ credits: 7 })
+    await shop.inquire([paid], bought)
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
+    expect(await shop.report(paid)).toMatchObject({ status: 'duplicate' })
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
   })
 
   test('confirms the unsigned amount of a refund, and does not count its child twice', async () => {
-    const { bought, at } = await opened()
+    const { bought, at } = await shop.opened()
     const paid = pay(at)
-    await report(paid)
-    await report({ ...paid, is_refunded: true, refunded_amount_cents: 4900 })
-    expect(await balance()).toMatchObject({ credits: 7 })
-    await inquire([{ ...paid, is_refunded: true, refunded_amount_cents: 1000 }], bought)
-    expect(await balance()).toMatchObject({ credits: 6 })
-    expect(await report(child(paid, at, { is_refund: true, amount_cents: 1000 }))).toMatchObject({
+    await shop.report(paid)
+    await shop.report({ ...paid, is_refunded: true, refunded_amount_cents: 4900 })
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
+    await shop.inquire([{ ...paid, is_refunded: true, refunded_amount_cents: 1000 }], bought)
+    expect(await shop.balance()).toMatchObject({ credits: 6 })
+    expect(await shop.report(child(paid, at, { is_refund: true, amount_cents: 1000 }))).toMatchObject({
       status: 'duplicate',
     })
-    expect(await statusOf(bought)).toEqual({ status: 'part_refunded', refunded_minor: 1000 })
+    expect(await shop.statusOf(bought)).toEqual({ status: 'part_refunded', refunded_minor: 1000 })
   })
 
   test('that finds nothing ends an old order, and a payment still counts', async () => {
-    const { bought, at } = await opened()
-    await admin.query("update orders set created_at = now() - interval '2 days' where id = $1", [bought.id])
-    await inquire([], bought)
-    expect(await statusOf(bought)).toMatchObject({ status: 'expired' })
-    await report(pay(at))
-    expect(await balance()).toMatchObject({ credits: 7 })
+    const { bought, at } = await shop.opened()
+    await shop.admin.query("update orders set created_at = now() - interval '2 days' where id = $1", [bought.id])
+    await shop.inquire([], bought)
+    expect(await shop.statusOf(bought)).toMatchObject({ status: 'expired' })
+    await shop.report(pay(at))
+    expect(await shop.balance()).toMatchObject({ credits: 7 })
   })
 })
 
 test('the books of a deleted user stay without a name, and a callback for them is suspicious', async () => {
-  const { bought, at } = await opened()
+  const { bought, at } = await shop.opened()
   const paid = pay(at)
-  await report(paid)
-  const unpaid = await opened()
-  await admin.query('delete from auth.users where id = $1', [ana])
-  const { rows } = await admin.query(
+  await shop.report(paid)
+  const unpaid = await shop.opened()
+  await shop.admin.query('delete from auth.users where id = $1', [ana])
+  const { rows } = await shop.admin.query(
     `select o.user_id, o.status, p.user_id as payer, c.body, c.signed ->> 'source_data.pan' as pan
      from orders o join payments p on p.order_id = o.id join app.payment_callbacks c on c.payment_id = p.id
      where o.id = $1`,
     [bought.id],
   )
   expect(rows).toEqual([{ user_id: null, status: 'paid', payer: null, body: '', pan: null }])
-  expect(await report(pay(unpaid.at))).toMatchObject({ status: 'suspicious', reason: 'user_deleted' })
+  expect(await shop.report(pay(unpaid.at))).toMatchObject({ status: 'suspicious', reason: 'user_deleted' })
 })
 
 test('replay_callback judges again after a setting was corrected', async () => {
-  const { at } = await opened()
-  await admin.query('update app.settings set paymob_owner_id = 1')
-  const { payment_id } = await report(pay(at))
-  await admin.query('update app.settings set paymob_owner_id = $1', [owner])
-  const { rows } = await admin.query('select status from replay_callback($1)', [payment_id])
+  const { at } = await shop.opened()
+  await shop.admin.query('update app.settings set paymob_owner_id = 1')
+  const { payment_id } = await shop.report(pay(at))
+  await shop.admin.query('update app.settings set paymob_owner_id = $1', [owner])
+  const { rows } = await shop.admin.query('select status from replay_callback($1)', [payment_id])
   expect(rows).toEqual([{ status: 'applied' }])
-  expect(await balance()).toMatchObject({ credits: 7 })
+  expect(await shop.balance()).toMatchObject({ credits: 7 })
 })
 
 test('the ledger adds up', async () => {
-  expect((await admin.query('select * from ops.credit_faults')).rows).toEqual([])
+  expect((await shop.admin.query('select * from ops.credit_faults')).rows).toEqual([])
 })
