@@ -1,7 +1,7 @@
 -- app.find_field_fault
 --
 -- Why         the signed text has no separators, so digits can move between neighbours without
---             another signature. Fixed forms of all fields, and fixed values of integration and
+--             another signature; so can words, such as the false of is_auth. Fixed forms of all fields, and fixed values of integration and
 --             owner, leave one way to split the text: docs/guide/payments.md
 create or replace function app.find_field_fault(signed jsonb)
   returns text
@@ -20,7 +20,7 @@ as $$
           and signed ->> 'order.id' ~ '^[1-9][0-9]{0,17}$'
           and signed ->> 'integration_id' ~ '^[1-9][0-9]{0,17}$'
           and signed ->> 'owner' ~ '^[1-9][0-9]{0,17}$'
-          and signed ->> 'amount_cents' ~ '^(0|[1-9][0-9]{0,8})$'
+          and signed ->> 'amount_cents' ~ '^(0|[1-9][0-9]{0,9})$'
           and signed ->> 'currency' ~ '^[A-Z]{3}$'
           and signed ->> 'created_at' ~ (
             '^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])'
@@ -30,8 +30,8 @@ as $$
             select
             from unnest(
               array[
-                'error_occured', 'has_parent_transaction', 'is_auth', 'is_capture', 'is_refunded',
-                'is_voided', 'pending', 'success'
+                'error_occured', 'has_parent_transaction', 'is_3d_secure', 'is_auth', 'is_capture',
+                'is_refunded', 'is_standalone_payment', 'is_voided', 'pending', 'success'
               ]
             ) as n (name)
             where coalesce(signed ->> n.name, '') not in ('true', 'false')
