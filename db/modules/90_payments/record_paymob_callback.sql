@@ -18,10 +18,10 @@ begin
   v_payment := app.record_payment(
     'callback',
     callback ->> 'type',
-    callback ->> 'hmac',
-    callback ->> 'body',
-    callback -> 'signed',
-    callback -> 'hints'
+    coalesce(left(callback ->> 'hmac', 200), ''),
+    coalesce(callback ->> 'body', ''),
+    case when jsonb_typeof(callback -> 'signed') = 'object' then callback -> 'signed' else '{}' end,
+    case when jsonb_typeof(callback -> 'hints') = 'object' then callback -> 'hints' else '{}' end
   );
 
   return jsonb_build_object(
