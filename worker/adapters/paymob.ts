@@ -206,7 +206,10 @@ function flatten(transaction: Record<string, unknown>): Transaction {
   }
 }
 
-/** The signed fields of a callback, and the unsigned ones that tell a refund and its amount. */
+/**
+ * The signed fields of a callback, and the unsigned ones that tell a refund and its amount. Without the digits of the card:
+ * a deleted user's answers stay in the output of a job for a while.
+ */
 const kept = new Set([
   ...['amount_cents', 'created_at', 'currency', 'error_occured', 'has_parent_transaction', 'id', 'integration_id'],
   ...[
@@ -219,7 +222,7 @@ const kept = new Set([
     'order',
     'order.id',
   ],
-  ...['owner', 'pending', 'source_data.pan', 'source_data.sub_type', 'source_data.type', 'success'],
+  ...['owner', 'pending', 'source_data.sub_type', 'source_data.type', 'success'],
   ...['order.merchant_order_id', 'is_refund', 'is_void', 'refunded_amount_cents', 'parent_transaction'],
 ])
 

@@ -51,6 +51,7 @@ begin
             then left(v_reference, 36)::uuid
         end
         and o.status in ('created', 'failed')
+        and o.user_id is not null
     ) then
       status := 'parked';
       reason := 'order_not_opened';

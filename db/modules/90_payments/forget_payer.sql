@@ -20,15 +20,34 @@ begin
   set checkout_url = null, error = null
   where o.user_id = old.id and (o.checkout_url is not null or o.error is not null);
   update app.payment_callbacks as c
-  set
-    body = '',
-    hints = '{}',
-    merchant_order_id = null,
-    signed = c.signed - array['source_data.pan', 'email', 'masked_pan']
-  from public.payments as p
-  where p.user_id = old.id and c.payment_id = any (array[p.id]);
+  set body = '', hints = '{}', merchant_order_id = null, signed = app.strip_signed(c.signed)
+  where c.payment_id = any (
+    array(
+      select p.id
+      from public.payments as p
+      where p.user_id = old.id
+      union
+      -- Reports that came before the order was opened, and the saved cards among them.
+      select c.payment_id
+      from public.orders as o
+      join app.paymob_orders as m on m.order_id = any (array[o.id])
+      join app.payment_callbacks as c on c.paymob_order_id = any (array[m.paymob_order_id])
+      where o.user_id = old.id
+      union
+      select p.id
+      from public.orders as o
+      join app.payment_callbacks as c on left(c.merchant_order_id, 36) = any (array[o.id::text])
+      join public.payments as p on p.id = any (array[c.payment_id]) and p.order_id is null
+      where o.user_id = old.id
+    )
+  );
   update app.order_details as d
-  set user_id = null, billing = null, next_inquiry_at = null
+  set
+    user_id = null,
+    -- Clients choose the key.
+    idempotency_key = d.order_id::text,
+    billing = null,
+    next_inquiry_at = null
   where d.user_id = old.id;
 
   return old;

@@ -29,7 +29,9 @@ declare
     when v_order_text ~ '^[1-9][0-9]{0,17}$' then v_order_text::bigint
   end;
   v_variants_max constant integer := 20;
+  v_reference constant text := left(hints ->> 'merchant_order_id', 200);
   v_order public.orders;
+  v_is_forgotten boolean;
   v_payment public.payments;
   v_callback app.payment_callbacks;
 begin
@@ -40,7 +42,21 @@ begin
   end if;
   if v_order.id is not null then
     perform app.lock_orders(array[v_order.id]);
+    -- Its user may have been deleted while this waited.
+    v_order := app.find_paymob_order(v_paymob_order_id);
   end if;
+
+  -- The callback of a deleted user is cut to its signed fields.
+  v_is_forgotten := case
+    when v_order.id is not null then v_order.user_id is null
+    when left(v_reference, 36) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      then exists (
+        select
+        from public.orders as o
+        where o.id = left(v_reference, 36)::uuid and o.user_id is null
+      )
+    else false
+  end;
 
   insert into app.payment_callbacks as c (
     payment_id, hmac, digest, paymob_order_id, merchant_order_id, body, signed, hints,
@@ -48,8 +64,15 @@ begin
   )
   values (
     gen_random_uuid(), record_payment.hmac, sha256(convert_to(record_payment.body, 'UTF8')),
-    v_paymob_order_id, left(hints ->> 'merchant_order_id', 200), record_payment.body,
-    record_payment.signed, record_payment.hints, v_now
+    v_paymob_order_id,
+    case when not v_is_forgotten then v_reference end,
+    case when v_is_forgotten then '' else record_payment.body end,
+    case
+      when v_is_forgotten then app.strip_signed(record_payment.signed)
+      else record_payment.signed
+    end,
+    case when v_is_forgotten then '{}' else record_payment.hints end,
+    v_now
   )
   on conflict on constraint payment_callbacks_are_unique do update set
     times = c.times + 1,
@@ -89,7 +112,7 @@ begin
   -- A customer can send their own callback with endless other unsigned fields. Reports beyond the
   -- limit that change nothing are not kept.
   if record_payment.source = 'callback'
-    and v_payment.status in ('suspicious', 'duplicate', 'noted', 'declined')
+    and v_payment.status in ('suspicious', 'duplicate', 'noted', 'declined', 'pending')
     and (
       select count(*)
       from (

@@ -23,6 +23,14 @@ begin
     );
   end if;
 
+  -- The order may be opened at this moment.
+  perform app.lock_paymob_order(c.paymob_order_id)
+  from app.payment_callbacks as c
+  where c.payment_id = replay_callback.payment_id
+    and c.paymob_order_id is not null
+    and not exists (
+      select from app.paymob_orders as m where m.paymob_order_id = c.paymob_order_id
+    );
   v_order_ids := array(
     select m.order_id
     from app.payment_callbacks as c
