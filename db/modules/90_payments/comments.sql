@@ -46,6 +46,8 @@ comment on table app.order_fulfilments is
   'Orders that were fulfilled, and what each gave: once per order and per transaction.';
 comment on column app.order_fulfilments.period_from is
   'The beginning of the plan period that the order bought. Null for credit packs.';
+comment on column app.order_fulfilments.parent_id is
+  'The authorisation that was captured. Null for other payments.';
 comment on table app.order_refunds is
   'Refunds and voids that callbacks reported as transactions of their own.';
 

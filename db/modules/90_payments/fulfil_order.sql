@@ -59,8 +59,27 @@ begin
     return;
   end if;
 
+  if v_order.kind = 'plan' then
+    perform
+    from public.plans as p
+    where p.id = v_order.item_id
+    for key share;
+    if not found then
+      reason := 'plan_missing';
+      return;
+    end if;
+  end if;
+
   v_done.order_id := v_order.id;
   v_done.transaction_id := v_transaction_id;
+  -- Refunds of a captured authorisation may name the authorisation.
+  v_done.parent_id := (
+    select (c.hints ->> 'parent_transaction')::bigint
+    from app.payment_callbacks as c
+    where c.payment_id = fulfil_order.payment_id
+      and fulfil_order.kind = 'capture'
+      and c.hints ->> 'parent_transaction' ~ '^[1-9][0-9]{0,17}$'
+  );
   v_done.created_at := v_now;
   if v_order.kind = 'plan' then
     -- A renewal continues the plan; another plan replaces the one before at once.
@@ -115,4 +134,4 @@ comment on function app.fulfil_order(uuid, uuid, text) is
 $$Gives a user what they have paid for: credits, or the plan until plan_ends_at with its credits.
 
 Returns kind, status and reason of the payment: applied, duplicate, or suspicious with paid_twice
-(another transaction has paid the order), transaction_used or credits_too_many.$$;
+(another transaction has paid the order), transaction_used, credits_too_many or plan_missing.$$;

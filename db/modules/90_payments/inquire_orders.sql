@@ -30,7 +30,7 @@ begin
     return 0;
   end if;
 
-  -- If the run gets no answer, the order is asked about again after this time.
+  -- For orders that settle_orders skips, because a payment is being applied.
   update app.order_details as d
   set next_inquiry_at = v_now + interval '30 minutes', inquiries = d.inquiries + 1
   where d.order_id = any (v_order_ids);
@@ -38,13 +38,8 @@ begin
   into v_asked
   from app.paymob_orders as m
   where m.order_id = any (v_order_ids);
-  perform app.settle_orders(
-    array(
-      select i.id
-      from unnest(v_order_ids) as i (id)
-      where not exists (select from app.paymob_orders as m where m.order_id = i.id)
-    )
-  );
+  -- Now, not by the answer only: orders also expire while Paymob does not answer.
+  perform app.settle_orders(v_order_ids);
   if v_asked is not null then
     perform app.submit_run(
       jsonb_build_object(

@@ -20,6 +20,7 @@ declare
   v_callback app.payment_callbacks;
   v_order public.orders;
   v_verdict record;
+  v_is_part boolean;
 begin
   select p.* into v_payment
   from public.payments as p
@@ -36,8 +37,19 @@ begin
   if v_verdict.status = 'applied' and v_verdict.kind not in ('refund', 'void') then
     v_verdict := app.fulfil_order(v_order.id, v_payment.id, v_verdict.kind);
   elsif v_verdict.status = 'applied' then
-    -- Paymob names a payment that was given back only by its refund. An inquiry is proof of both.
-    if v_payment.source = 'inquiry' and v_order.paid_at is null then
+    v_is_part := case
+      when v_callback.hints ->> 'refunded_amount_cents' ~ '^[0-9]{1,10}$'
+        then (v_callback.hints ->> 'refunded_amount_cents')::bigint < v_order.amount_minor
+    end;
+    -- An inquiry about a payment of which a part was given back is proof of both. A payment that
+    -- was given back whole gives nothing: it would only end the plan that the user has.
+    if v_payment.source = 'inquiry'
+      and v_order.paid_at is null
+      and v_verdict.kind = 'refund'
+      and v_callback.signed ->> 'has_parent_transaction' = 'false'
+      and v_callback.signed ->> 'is_auth' = 'false'
+      and v_is_part
+    then
       perform app.fulfil_order(v_order.id, v_payment.id, 'payment');
     end if;
     v_verdict := app.refund_order(v_order.id, v_payment.id, v_verdict.kind);

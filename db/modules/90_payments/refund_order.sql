@@ -49,8 +49,12 @@ begin
     when v_is_child
       and coalesce(v_callback.hints ->> 'parent_transaction', '') <> ''
       and v_callback.hints ->> 'parent_transaction' <> v_done.transaction_id::text
+      and v_callback.hints ->> 'parent_transaction' is distinct from v_done.parent_id::text
       then 'parent_differs'
-    when not v_is_child and v_transaction_id <> v_done.transaction_id then 'transaction_differs'
+    when not v_is_child
+      and v_transaction_id <> v_done.transaction_id
+      and v_transaction_id is distinct from v_done.parent_id
+      then 'transaction_differs'
   end;
   if reason is not null then
     return;
@@ -79,13 +83,26 @@ begin
   else
     -- From an inquiry, whose fields are believed.
     v_total := case
-      when v_callback.hints ->> 'refunded_amount_cents' ~ '^[0-9]{1,9}$'
+      when v_callback.hints ->> 'refunded_amount_cents' ~ '^[0-9]{1,10}$'
         then (v_callback.hints ->> 'refunded_amount_cents')::bigint
     end;
     if coalesce(v_total not between 0 and v_order.amount_minor, true) then
       reason := 'amount_differs';
       return;
     end if;
+    -- The reports that asked for this inquiry.
+    update public.payments as p
+    set status = 'duplicate', reason = null, judged_at = app.now()
+    from app.payment_callbacks as c
+    where p.order_id = v_order.id
+      and p.status = 'pending'
+      and p.reason = 'inquiry_needed'
+      and c.payment_id = any (array[p.id])
+      and case
+        when c.hints ->> 'refunded_amount_cents' ~ '^[0-9]{1,10}$'
+          then (c.hints ->> 'refunded_amount_cents')::bigint <= v_total
+        else true
+      end;
   end if;
 
   if v_total <= v_order.refunded_minor then

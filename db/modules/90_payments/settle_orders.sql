@@ -20,7 +20,7 @@ begin
   v_order_ids := array(
     select o.id
     from public.orders as o
-    where o.id = any (settle_orders.order_ids) and o.paid_at is null
+    where o.id = any (settle_orders.order_ids)
     order by o.id
     for no key update skip locked
   );
@@ -33,6 +33,17 @@ begin
   set
     billing = case when o.status = 'expired' then null else d.billing end,
     next_inquiry_at = case
+      -- A refund whose amount an inquiry has to confirm.
+      when o.paid_at is not null
+        then (
+          select v_now + interval '30 minutes'
+          from public.payments as p
+          where p.order_id = o.id
+            and p.status = 'pending'
+            and p.reason = 'inquiry_needed'
+            and p.created_at > v_now - interval '1 day'
+          limit 1
+        )
       -- A late payment still counts, so Paymob is asked for a week.
       when o.created_at > v_now - interval '7 days' - v_expiry
         then v_now + least(interval '10 minutes' * (2 ^ least(d.inquiries, 8)), interval '1 day')
@@ -44,4 +55,5 @@ $$;
 
 comment on function app.settle_orders(uuid[]) is
 $$Ends orders that were not paid within app.settings.order_expiry, and says when Paymob is asked
-about them again: after 10 minutes, then after twice the time before, up to a day, for a week.$$;
+about them again: after 10 minutes, then after twice the time before, up to a day, for a week. About
+a paid order, Paymob is asked for a day while a refund is not confirmed.$$;

@@ -41,7 +41,17 @@ begin
       )
     where u.id = v_order.user_id
       and u.plan_id = v_order.item_id
-      and u.plan_ends_at > app.now();
+      and u.plan_ends_at > app.now()
+      -- Another plan that was bought later has ended the period already.
+      and not exists (
+        select
+        from public.orders as o
+        join app.order_fulfilments as f on f.order_id = any (array[o.id])
+        where o.user_id = v_order.user_id
+          and o.kind = 'plan'
+          and o.item_id <> v_order.item_id
+          and f.created_at > v_done.created_at
+      );
   end if;
   perform app.notify(
     v_order.user_id,
