@@ -13,7 +13,7 @@ import { announceVersions, claimSteps, completed, exchangeSteps } from './steps.
 export type Order = { id: string; status: string; amount_minor: number; refunded_minor: number; run_id: string }
 export type Payment = { payment_id: string; status: string; reason: string | null }
 export type Balance = { credits: number; owed: number; plan: string; ends: Date | null }
-/** What the sidecar hands to SQL. */
+/** A callback, in the form in which SQL gets it. */
 export type Recorded = { type: string; hmac: string; body: string; signed: object; hints: object }
 
 export const paymobSecret = 'plinth-test-secret'

@@ -1,20 +1,31 @@
 import { z } from 'zod'
 import { inParallel } from '../../shared/in_parallel.ts'
-import { defineHandler } from '../../steps/define_handler.ts'
+import { defineHandler, StepError } from '../../steps/define_handler.ts'
 import type { PaymentContext } from './deps.ts'
 
 const texts = z.record(z.string(), z.string())
 
-/** Asks Paymob for the transactions of orders. SQL judges them like callbacks. */
+/**
+ * Asks Paymob for the transactions of orders. SQL judges them like callbacks. An order for which Paymob gives no answer is
+ * left out, so it does not hold up the others; the schedule asks about this order again.
+ */
 export default defineHandler({
   input: z.object({ orders: z.array(z.object({ order_id: z.uuid(), paymob_order_id: z.int().positive() })) }),
   output: z.object({ orders: z.array(z.object({ order_id: z.uuid(), transactions: z.array(texts) })) }),
   async run({ orders }, { deps, signal }: PaymentContext) {
     const answered: { order_id: string; transactions: Record<string, string>[] }[] = []
+    let fault: StepError | undefined
     await inParallel(orders, 5, signal, async ({ order_id, paymob_order_id }, either) => {
-      const transactions = await deps.paymob.listTransactions({ paymobOrderId: paymob_order_id, signal: either })
-      answered.push({ order_id, transactions })
+      try {
+        const transactions = await deps.paymob.listTransactions({ paymobOrderId: paymob_order_id, signal: either })
+        answered.push({ order_id, transactions })
+      } catch (error) {
+        if (either.aborted || !(error instanceof StepError)) throw error
+        fault = error
+      }
     })
+    // Paymob is away: the engine repeats the step.
+    if (fault !== undefined && answered.length === 0) throw fault
     return { orders: answered }
   },
 })
