@@ -294,7 +294,10 @@ test('a foreign user and anon read no order and no payment', async () => {
 
 test('nothing personal is left after the deletion of a user, wherever callbacks were when it happened', async () => {
   const mark = `pii${Date.now()}`
-  const personal = { billing_data: { first_name: mark }, source_data: { pan: mark, type: 'card', sub_type: 'MasterCard' } }
+  const personal = {
+    billing_data: { first_name: mark },
+    source_data: { pan: mark, type: 'card', sub_type: 'MasterCard' },
+  }
   const tell = async (transaction: PaymobTransaction) => shop.report({ ...transaction, ...personal } as never)
   const token = (order_id: number, id: string) =>
     record(shop.admin, {
