@@ -240,8 +240,16 @@ const deletes: Record<string, string> = {
   tasks: 'correlation_id=eq.waiting',
 }
 
+/** Stores a callback of no order, as the sidecar does, and returns the id of its payment. */
+async function insertPayment(): Promise<string> {
+  const callback = { type: 'TRANSACTION', hmac: 'x', body: '{}', signed: {}, hints: {} }
+  const { rows } = await db.query('select sidecar.record_paymob_callback($1) as payment', [JSON.stringify(callback)])
+  return rows[0].payment.payment_id
+}
+
 /** A request that succeeds for each function, with every parameter. */
 const calls: Record<string, (role: Role) => Promise<Body>> = {
+  adjust_credits: async () => ({ user_id: ana.id, amount: 5, reason: 'A gift', idempotency_key: 'k' }),
   answer_task: async () => ({ id: await insertTask('input_required'), tick: 1, answer: 'yes' }),
   cancel_job: async (role) => ({ job_id: await findJob(role === 'service_role' ? 'limited-run' : 'open-run') }),
   cancel_task: async () => ({ id: await insertTask('pending') }),
@@ -250,6 +258,11 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
     scopes: ['read'],
     expires_at: new Date(Date.now() + 60_000).toISOString(),
   }),
+  create_order: async () => {
+    await db.query("update app.settings set paymob_integration_ids = '{1}', paymob_owner_id = 1")
+    const billing = { first_name: 'Ana', last_name: 'Costa', email: 'ana@example.com', phone: '+201000000000' }
+    return { kind: 'credit_pack', item_id: 'small', billing, idempotency_key: 'k' }
+  },
   delete_drama: async (role) => ({ drama_id: await findDrama(role === 'service_role' ? 'failed' : 'cancelled') }),
   deprecate_template_version: async () => ({ name: 'off', version: '1.0.0' }),
   describe_share: async () => ({ share_id: shareId }),
@@ -281,6 +294,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
     prompt: 'p',
     idempotency_key: role,
   }),
+  replay_callback: async () => ({ payment_id: await insertPayment() }),
   retry_job: async (role) => ({ job_id: await findJob(role === 'service_role' ? 'cancelled-run' : 'failed-run') }),
   retry_task: async () => ({ id: await insertTask('error') }),
   revoke_api_key: async () => ({ id: await findKey('read') }),

@@ -6,9 +6,9 @@ select set_eq(
   $$ select tablename::text from pg_publication_tables where pubname = 'supabase_realtime' $$,
   array[
     'jobs', 'dramas', 'episodes', 'scenes', 'tasks', 'users', 'notifications', 'plans', 'tools',
-    'hairstyles', 'colors'
+    'hairstyles', 'colors', 'orders'
   ],
-  'publishes the work of users, their balance and notifications, and the catalogue'
+  'publishes the work of users, their balance, notifications and orders, and the catalogue'
 );
 select is_empty(
   $$
