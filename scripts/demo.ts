@@ -5,6 +5,7 @@ import { generateDrama } from './demo/drama.ts'
 import { measureMemory } from './demo/memory.ts'
 import { shareFlow } from './demo/share_flow.ts'
 import { shareSession } from './demo/share_session.ts'
+import { signUp } from './demo/sign_up.ts'
 import { runTasks } from './demo/tasks.ts'
 import { resolveTemplates } from './demo/templates.ts'
 import { homeFolder, readEnv } from './local/home.ts'
@@ -12,10 +13,11 @@ import { explain } from './local/process.ts'
 import { type Stack, startStack } from './local/stack.ts'
 import { tokenForEmail } from './local/user.ts'
 
-/** One act per system. Each uses the stack as a client would, and throws if something is not as promised. */
+/** The acts of each system. Each uses the stack as a client would, and throws if something is not as promised. */
 const acts = [
   { title: 'Sharing: one stranger shares a flow, another opens it', play: shareFlow },
   { title: 'Sharing: cards and sessions, and the files that they show', play: shareSession },
+  { title: 'Users: a sign-up by the code of a mail', play: signUp },
   { title: 'Templates: prompts that are published once, and load even if a service fails', play: resolveTemplates },
   { title: 'Dramas: a premise becomes a document, by a tree of jobs', play: generateDrama },
   { title: 'Tasks: an agent works on a mandate, asks a question, and stops when told', play: runTasks },

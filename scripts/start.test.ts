@@ -298,6 +298,7 @@ describe('on a running stack', () => {
     expect(Number(processes)).toBeGreaterThan(8)
     expect(Number(megabytes)).toBeGreaterThan(100)
     expect(demo.output()).toContain('Two seconds later: 404 share_not_found')
+    expect(demo.output()).toContain('Cem enters the code, and is signed in')
     expect(demo.output()).toContain('Every system works as promised.')
     expect(demo.output()).toMatch(/Episode 2 +scenes ███ 3\/3 +images ███ 3\/3 +videos ███ 3\/3/)
     const picture = readFileSync(join(home, 'drama.svg'), 'utf8')
