@@ -32,9 +32,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 let from = performance.now()
+let last = 'the start'
+let logged: string[] = []
 function step(what: string): void {
   console.log(`${((performance.now() - from) / 1000).toFixed(1).padStart(6)} s  ${what}`)
   from = performance.now()
+  last = what
+  // Only the errors since the last step explain a failure: refusals are part of the story.
+  logged.length = 0
 }
 
 try {
@@ -51,6 +56,7 @@ try {
   closers.push(app.close)
   const chromium = await startChromium(program)
   closers.push(chromium.close)
+  logged = chromium.logged
   step(`${chromium.version} opens the app at ${app.url}`)
   await tellStory({
     open: (key) => openTab(chromium, key === undefined ? app.url : `${app.url}?key=${encodeURIComponent(key)}`),
@@ -62,6 +68,8 @@ try {
   if (chromium.uncaught.length > 0) throw new Error(`A page threw: ${chromium.uncaught.join('\n')}`)
   console.log('The browser got what the origins promise.')
 } catch (error) {
+  console.error(`Failed after: ${last}`)
+  for (const line of logged) console.error(`Chromium logged: ${line}`)
   console.error(error)
   process.exitCode = 1
 } finally {

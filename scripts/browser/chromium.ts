@@ -34,6 +34,8 @@ export type Chromium = {
   open(url: string): Promise<Page>
   /** The exceptions that no code of a page caught. */
   uncaught: string[]
+  /** The errors that Chromium logged, such as answers without the headers of CORS. */
+  logged: string[]
   close(): Promise<void>
 }
 
@@ -41,7 +43,7 @@ type Message = {
   id?: number
   method?: string
   sessionId?: string
-  params?: { exceptionDetails?: ExceptionDetails }
+  params?: { exceptionDetails?: ExceptionDetails; entry?: { level: string; text: string; url?: string } }
   result?: unknown
   error?: { message: string }
 }
@@ -76,6 +78,7 @@ export async function startChromium(program: string): Promise<Chromium> {
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   const loaded = new Map<string, () => void>()
   const uncaught: string[] = []
+  const logged: string[] = []
   const fail = () => {
     for (const { reject } of waiting.values()) reject(new Error(`Chromium has ended.\n${log}`))
     waiting.clear()
@@ -90,6 +93,7 @@ export async function startChromium(program: string): Promise<Chromium> {
       else call?.resolve(result)
     } else if (method === 'Page.loadEventFired') loaded.get(sessionId)?.()
     else if (method === 'Runtime.exceptionThrown') uncaught.push(describe(params?.exceptionDetails))
+    else if (params?.entry?.level === 'error') logged.push(`${params.entry.text} ${params.entry.url ?? ''}`)
   }
   let rest = ''
   fromBrowser.setEncoding('utf8').on('data', (text) => {
@@ -120,7 +124,7 @@ export async function startChromium(program: string): Promise<Chromium> {
     const { targetId } = await call<{ targetId: string }>('Target.createTarget', { url: 'about:blank' })
     const target = { targetId, flatten: true }
     const { sessionId } = await call<{ sessionId: string }>('Target.attachToTarget', target)
-    await Promise.all([call('Page.enable', {}, sessionId), call('Runtime.enable', {}, sessionId)])
+    await Promise.all(['Page', 'Runtime', 'Log'].map((domain) => call(`${domain}.enable`, {}, sessionId)))
     /** Resolves when the page is loaded: then its modules have run. */
     const load = async (method: string, params: object = {}) => {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -145,7 +149,7 @@ export async function startChromium(program: string): Promise<Chromium> {
   }
   try {
     const { product } = await call<{ product: string }>('Browser.getVersion')
-    return { version: product, open, uncaught, close }
+    return { version: product, open, uncaught, logged, close }
   } catch (error) {
     await close()
     throw error
