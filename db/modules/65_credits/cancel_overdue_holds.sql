@@ -25,6 +25,8 @@ begin
         array(
           select h.run_id
           from public.credit_holds as h
+          -- Holds whose run has ended wait for a repeated callback. They must not fill the batch.
+          join app.runs as o on o.id = any (array[h.run_id]) and o.finished_at is null
           where h.ended_at is null and h.expires_at <= app.now()
           order by h.expires_at
           limit 500

@@ -1,6 +1,6 @@
 -- Holds: placed with a run, captured when its step completes, released when the run ends otherwise.
 begin;
-select plan(34);
+select plan(36);
 select tests.announce_versions();
 select tests.create_paid_type();
 create temporary table known (ana uuid, ben uuid, run bigint, other bigint);
@@ -147,6 +147,18 @@ select tests.travel('25 hours');
 select is(app.cancel_overdue_holds(), 1, 'the run of an old hold is cancelled');
 select is(tests.status_of('old'), 'cancelled', 'the run is cancelled');
 select is(tests.balance_of(ana), '12 0 0', 'the end of the run releases the hold') from known;
+select tests.grant_credits(ben, 600, 'many') from known;
+select count(app.place_hold(ben, 900000 + n, 1, 'A run that ended long ago.'))
+from known, generate_series(1, 500) as n;
+select tests.travel('26 hours');
+update known set run = tests.submit_paid(ben, 5, 'behind');
+select tests.travel('52 hours');
+select is(
+  app.cancel_overdue_holds(), 1, 'five hundred older holds whose runs ended do not fill the batch'
+);
+select is(tests.status_of('behind'), 'cancelled', 'the run behind them is cancelled');
+select app.release_holds(array(select run_id from credit_holds where status = 'open'));
+delete from credit_holds where run_id > 900000 or reason = 'behind';
 select tests.travel('91 days');
 select is(app.delete_ended_holds(), 6, 'holds are deleted 90 days after their end');
 
