@@ -19,6 +19,12 @@ create or replace trigger _210_grant_first_period
   for each statement
   execute function app.tg_users__grant_first_period();
 
+create or replace trigger _220_renew_period
+  after update of plan_id on public.users
+  for each row
+  when (new.plan_id is distinct from old.plan_id)
+  execute function app.tg_users__renew_period();
+
 create or replace trigger _050_delete_credits
   after delete on public.users
   referencing old table as old_users

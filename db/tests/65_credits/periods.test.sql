@@ -1,6 +1,6 @@
 -- Credits of free plans: once per period, counted from sign-up.
 begin;
-select plan(24);
+select plan(27);
 create temporary table known (ana uuid, ben uuid);
 update plans set credits_per_period = 10, period = '1 month', low_credits_at = null
 where id = 'free';
@@ -49,10 +49,24 @@ select app.expire_credits();
 select is(tests.balance_of(ana), '0 0 0', 'a user of a paid plan gets nothing by schedule')
 from known;
 update users set plan_id = 'free';
+select app.grant_due_periods();
+select is(
+  tests.balance_of(ana), '10 0 0', 'a user who is back on the free plan gets the current period'
+)
+from known;
+update users set plan_id = 'pro';
+update users set plan_id = 'free';
+select app.grant_due_periods();
+select is(tests.balance_of(ana), '10 0 0', 'a plan that changes twice in a period gives one grant')
+from known;
 select tests.travel('275 days');
 select app.grant_due_periods();
-select is(tests.balance_of(ana), '10 0 0', 'a user who is back on the free plan gets credits again')
-from known;
+select app.expire_credits();
+select is(tests.balance_of(ana), '10 0 0', 'the next period has its credits') from known;
+
+select ok(
+  (select next_at > app.now() from app.credit_periods), 'the next period begins later'
+);
 
 -- The same period is never granted twice, whatever next_at says
 update app.credit_periods set next_at = '-infinity';
