@@ -8,6 +8,18 @@ create or replace trigger _100_touch_updated_at
   for each row
   execute function app.tg__touch_updated_at();
 
+create or replace trigger _010_keep_free_plan
+  before delete on public.plans
+  for each row
+  when (old.id = 'free')
+  execute function app.tg_plans__keep_free_plan();
+
+create or replace trigger _011_keep_free_plan_id
+  before update of id on public.plans
+  for each row
+  when (old.id = 'free' and new.id <> 'free')
+  execute function app.tg_plans__keep_free_plan();
+
 create or replace trigger _100_touch_updated_at
   before update on public.credit_packs
   for each row
