@@ -118,7 +118,7 @@ begin
     v_user.id,
     'order_paid',
     'Thank you for your payment',
-    format('%s is yours.', v_order.item_name),
+    format('You bought %s.', v_order.item_name),
     jsonb_build_object('order_id', v_order.id)
   );
   status := 'applied';

@@ -57,7 +57,14 @@ begin
     v_order.user_id,
     'order_refunded',
     'Your payment was refunded',
-    format('%s was refunded.', v_order.item_name),
+    format(
+      case
+        when v_order.refunded_minor = v_order.amount_minor
+          then 'Your payment for %s was refunded.'
+        else 'A part of your payment for %s was refunded.'
+      end,
+      v_order.item_name
+    ),
     jsonb_build_object('order_id', v_order.id, 'refunded_minor', v_order.refunded_minor)
   );
 end

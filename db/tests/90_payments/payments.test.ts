@@ -175,6 +175,16 @@ describe('a refund', () => {
     await shop.report(child(paid, at, { is_refund: true, amount_cents: 2900 }))
     expect(await shop.balance()).toMatchObject({ credits: 0, owed: 0 })
     expect(await shop.statusOf(bought)).toEqual({ status: 'refunded', refunded_minor: 4900 })
+    const { rows } = await shop.admin.query(
+      "select body from notifications where user_id = $1 and kind like 'order%' order by created_at, id",
+      [ana],
+    )
+    expect(rows.map(({ body }) => body)).toEqual([
+      'You bought Seven.',
+      'A part of your payment for Seven was refunded.',
+      'A part of your payment for Seven was refunded.',
+      'Your payment for Seven was refunded.',
+    ])
     expect(await shop.report(child(paid, at, { is_refund: true, amount_cents: 1 }))).toMatchObject({
       reason: 'refunds_exceed_payment',
     })
