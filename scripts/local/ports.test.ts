@@ -49,7 +49,7 @@ test('a port on which a program listens is not free', async () => {
 test('a home keeps its ports; a port that a variable names is for one start', async () => {
   const start = async () => {
     const ports = open()
-    const chosen = await chooseStackPorts(home, ports)
+    const chosen = await chooseStackPorts(home, ports, () => {})
     ports.release()
     return chosen
   }
@@ -68,6 +68,21 @@ test('a home keeps its ports; a port that a variable names is for one start', as
 test('a home of an earlier release keeps the port of its S3 server', async () => {
   const s3 = await freePort()
   writeFileSync(join(home, 'ports.json'), JSON.stringify({ s3 }))
-  expect((await chooseStackPorts(home, open())).s3).toBe(s3)
+  expect((await chooseStackPorts(home, open(), () => {})).s3).toBe(s3)
   expect(JSON.parse(readFileSync(join(home, 'ports.json'), 'utf8'))).toMatchObject({ s3, gateway: expect.any(Number) })
+})
+
+test('a start says that another program has the port of the URL', async () => {
+  const said: string[] = []
+  const choose = () => chooseStackPorts(home, open(), (line) => said.push(line))
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  writeFileSync(join(home, 'ports.json'), JSON.stringify({ gateway: port }))
+  const { gateway } = await choose()
+  server.close()
+  expect(said).toEqual([`Port ${port} is not free, so the URL has port ${gateway}: change it in your apps, too.`])
+  for (const ports of opened.splice(0)) ports.release()
+  expect((await choose()).gateway).toBe(gateway)
+  expect(said).toHaveLength(1)
 })

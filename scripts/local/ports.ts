@@ -44,9 +44,8 @@ export function openPorts(): Ports {
       }
       if (Number(given) > 0) {
         if (await claim(Number(given))) return Number(given)
-        throw new StartError(
-          `Port ${given} is not free: choose another ${variable}, or leave it unset for any free one.`,
-        )
+        const fault = Number(given) < 1024 ? 'is not free, or only root may use it' : 'is not free'
+        throw new StartError(`Port ${given} ${fault}: choose another ${variable}, or leave it unset for any free one.`)
       }
       for (const port of wanted) if (port !== undefined && (await claim(port))) return port
       for (;;) {

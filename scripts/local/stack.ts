@@ -108,7 +108,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
     const keys = await localKeys(secrets)
     removeEnv(home)
     for (const name of await stopStale(home)) say(`Stopped ${name}, which an earlier start left running.`)
-    const ports = await chooseStackPorts(home, claims)
+    const ports = await chooseStackPorts(home, claims, say)
 
     const postgres = await startPostgres(
       { home, port: ports.postgres, adminPassword: secrets.adminPassword, settings: observation, limitsLog: true },

@@ -18,8 +18,13 @@ const variables: { [part in keyof StackPorts]: string | undefined } = {
 /**
  * Claims the ports of a stack: those that variables name, otherwise those of the last start, otherwise the usual ones of
  * Supabase's CLI, otherwise free ones. The home remembers them, so that a client's URL stays.
+ * Says when the URL has another port than clients expect.
  */
-export async function chooseStackPorts(home: string, { choosePort }: Ports): Promise<StackPorts> {
+export async function chooseStackPorts(
+  home: string,
+  { choosePort }: Ports,
+  say: (line: string) => void,
+): Promise<StackPorts> {
   const last = readPorts(home)
   const ports: StackPorts = {
     gateway: await choosePort('PLINTH_PORT', [last.gateway, ...listUsualPorts(usualPorts.gateway)]),
@@ -34,6 +39,10 @@ export async function chooseStackPorts(home: string, { choosePort }: Ports): Pro
     gemini: await choosePort(undefined, [last.gemini]),
   }
   writePorts(home, { ...ports, ...keepUnnamed(last) })
+  const expected = last.gateway ?? usualPorts.gateway
+  if (ports.gateway !== expected && !(Number(process.env['PLINTH_PORT']) > 0)) {
+    say(`Port ${expected} is not free, so the URL has port ${ports.gateway}: change it in your apps, too.`)
+  }
   return ports
 }
 
