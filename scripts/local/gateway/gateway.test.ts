@@ -149,6 +149,9 @@ describe('refusals', () => {
   test('a path of no service is a 404, and one that is not UTF-8 a 400', async () => {
     for (const path of ['/', '/auth/v1/token', '/rest/v2/flows', '/apis'])
       expect(await refusalOf(path)).toEqual([404, 'route_not_found'])
+    expect(await (await call('/')).json()).toMatchObject({
+      hint: 'Use /rest/v1, /auth/v1, /storage/v1, /api for uploads, or /mail for mails. The guide is in docs/guide.',
+    })
     for (const path of ['/rest/v1/%ff', '/rest/v1/flows?a=%ff', '/rest/v1/%zz', '/%zz'])
       expect(await refusalOf(path)).toEqual([400, 'request_invalid'])
   })

@@ -194,7 +194,7 @@ function refuseMissing(server: FastifyInstance, upstream: Upstream): void {
 }
 
 function refuseRoute(reply: FastifyReply, message: string): FastifyReply {
-  const hint = 'Use /rest/v1 for tables and functions, /api for uploads.'
+  const hint = 'Use /rest/v1, /auth/v1, /storage/v1, /api for uploads, or /mail for mails. The guide is in docs/guide.'
   return refuse(reply, { status: 404, details: 'route_not_found', message, hint })
 }
 
