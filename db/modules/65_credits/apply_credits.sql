@@ -137,7 +137,11 @@ begin
       v_low.id,
       'credits_low',
       'Your credits are running low',
-      format('You have %s credits left.', v_low.credits),
+      format(
+        'You have %s %s left.',
+        v_low.credits,
+        case v_low.credits when 1 then 'credit' else 'credits' end
+      ),
       jsonb_build_object('credits', v_low.credits, 'low_credits_at', v_low.low_credits_at)
     );
   end loop;

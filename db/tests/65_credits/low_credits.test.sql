@@ -23,8 +23,12 @@ select results_eq(
 select pg_temp.spend(2);
 select is((select count(*) from notifications), 1::bigint, 'tells the user once');
 select tests.grant_credits(ana, 10, 'order 2') from known;
-select pg_temp.spend(9);
-select is((select count(*) from notifications), 2::bigint, 'tells the user again');
+select pg_temp.spend(12);
+select results_eq(
+  'select body from notifications order by body',
+  $$ values ('You have 1 credit left.'), ('You have 5 credits left.') $$,
+  'tells the user again, in the singular for one credit'
+);
 select tests.grant_credits(ana, 10, 'day', '1 day') from known;
 select tests.travel('2 days');
 select app.expire_credits();
