@@ -149,6 +149,8 @@ describe('without a key', () => {
     ['GET', '/auth/v1/authorize?provider=github'],
     ['GET', '/storage/v1/object/public/pictures/a/b.png?download='],
     ['GET', '/storage/v1/object/sign/pictures/a.png?token=1'],
+    ['GET', '/storage/v1/render/image/public/pictures/a.png?width=9'],
+    ['GET', '/storage/v1/render/image/sign/pictures/a.png?token=1'],
     ['PUT', '/storage/v1/object/upload/sign/pictures/a.png?token=1'],
     ['PUT', '/storage/v1/s3/bucket/key'],
     ['GET', '/storage/v1/s3/?list-type=2'],
@@ -169,6 +171,8 @@ describe('without a key', () => {
     ['DELETE', '/storage/v1/object/public/pictures/a.png'],
     ['GET', '/storage/v1/object/publicity/a.png'],
     ['GET', '/storage/v1/object/authenticated/a.png'],
+    ['GET', '/storage/v1/render/image/authenticated/pictures/a.png'],
+    ['GET', '/storage/v1/render/image/sign/pictures/a.png'],
     ['GET', '/storage/v1/s3x'],
   ])('%s %s is refused', async (method, path) => {
     expect(await refusalOf(path, {}, method)).toEqual(isMissing)

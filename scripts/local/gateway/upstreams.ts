@@ -95,7 +95,8 @@ function isOpenInAuth(method: string, path: string): boolean {
 function isOpenInStorage(method: string, path: string, query: URLSearchParams): boolean {
   const isRead = method === 'GET' || method === 'HEAD'
   if (/^\/s3(\/|$)/.test(path)) return true
-  if (path.startsWith('/object/public/')) return isRead
+  // Storage refuses transformations. Without a key, the refusal must say so, too.
+  if (path.startsWith('/object/public/') || path.startsWith('/render/image/public/')) return isRead
   if (path.startsWith('/object/upload/sign/')) return method === 'PUT' && query.has('token')
-  return path.startsWith('/object/sign/') && isRead && query.has('token')
+  return /^\/(object|render\/image)\/sign\//.test(path) && isRead && query.has('token')
 }
