@@ -72,7 +72,7 @@ export async function raiseStorm(
   return weather
 }
 
-/** Throws if anything does not add up. */
+/** Throws if `ops.credit_faults` has a row. */
 export async function requireSums(client: pg.Client): Promise<void> {
   const { rows } = await client.query('select * from ops.credit_faults limit 5')
   if (rows.length > 0) throw new Error(`Credits do not add up: ${JSON.stringify(rows)}`)

@@ -17,7 +17,7 @@ export type Buyer = {
   /** Orders an item and waits until Paymob, or its stand-in, has opened the order. */
   order(kind: string, item: string): Promise<PaymobOrder>
   account(): Promise<Account>
-  /** The status of each of these orders, and what became of each report about them. */
+  /** The status of each of these orders, and the status of each report about them. */
   orders(references: string[]): Promise<{ id: string; status: string; payments: string[] }[]>
 }
 

@@ -19,7 +19,7 @@ export type Scene = {
   say(line: string): void
 }
 
-/** The callbacks of each scenario. Every one begins with an opened order that is not paid. */
+/** The callbacks of each scenario. Each scenario begins with an opened order that is not paid. */
 export const scenarios = {
   paid: (scene) => send(scene, makeTransaction(scene.order)),
   declined: (scene) => send(scene, declined(scene.order)),

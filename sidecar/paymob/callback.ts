@@ -36,7 +36,7 @@ export const tokenFields = [
   'token',
 ] as const
 
-/** Unsigned fields of a TRANSACTION that SQL compares with what it knows. Nothing is decided by them alone. */
+/** Unsigned fields of a TRANSACTION, which SQL compares with the signed fields and with the order. */
 const hintFields = [
   'order.merchant_order_id',
   'is_refund',
@@ -90,7 +90,7 @@ export function readCallback(body: Buffer): Callback {
 /** Whether one of the secrets signed these values. Takes the same time for every wrong signature. */
 export function isSignedBy(secrets: string[], fields: readonly string[], signed: Signed, hmac: unknown): boolean {
   const text = fields.map((field) => signed[field]).join('')
-  // A signature of another form is compared, too, so that its answer takes as long.
+  // A malformed signature is compared, too, so that its answer takes as long as that of any other.
   const sent = Buffer.alloc(128)
   const isWellFormed = typeof hmac === 'string' && /^[0-9a-f]{128}$/.test(hmac)
   if (isWellFormed) sent.write(hmac, 'latin1')
@@ -123,7 +123,7 @@ function stringify(field: string, value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'boolean') return value ? 'true' : 'false'
   if (typeof value !== 'string') throw new CallbackError(`has an object or a list in ${field}`)
-  // Postgres stores neither.
+  // Postgres can store neither.
   if (value.includes('\0') || !value.isWellFormed()) throw new CallbackError(`has invalid text in ${field}`)
   return value
 }

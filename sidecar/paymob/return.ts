@@ -21,14 +21,14 @@ export async function paymobReturn(
     const target = new URL(returnUrl)
     const isSigned = isSignedBy(paymobSecrets, transactionFields, signedOf(query), query.get('hmac'))
     target.searchParams.set('outcome', isSigned ? outcomeOf(query) : 'unknown')
-    // Not signed: the page finds the order of its user by this id, or shows nothing.
+    // Paymob does not sign this id. The page of the app must look for it among the orders of its user.
     const order = query.get('merchant_order_id')
     if (isSigned && order !== undefined && /^[\w-]{1,100}$/.test(order)) target.searchParams.set('order', order)
     return reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer').redirect(target.href, 303)
   })
 }
 
-/** Decodes %XX, and leaves a plus sign as it is: some times are sent as …+02:00 without an escape. */
+/** Decodes %XX, and keeps plus signs, because Paymob sends some times as …+02:00 without an escape. */
 function readQuery(url: string): Map<string, string> {
   const query = new Map<string, string>()
   for (const pair of (url.split('?')[1] ?? '').split('&')) {
@@ -53,7 +53,7 @@ function signedOf(query: Map<string, string>): Signed {
     const names = field === 'order.id' ? ['order', 'order_id', 'order.id'] : [field, field.replace('.', '_')]
     const name = names.find((one) => query.has(one))
     const value = name === undefined ? '' : (query.get(name) ?? '')
-    // A plus sign is a space everywhere but in the zone of a time.
+    // A plus sign means a space, except in the time zone of created_at.
     signed[field] = field === 'created_at' ? value : value.replaceAll('+', ' ')
   }
   return signed

@@ -18,13 +18,13 @@ const bodyBytesMax = 64 * 1024
 
 /**
  * POST /api/paymob/webhook?hmac=…: Paymob's processed callback. Checks the signature, hands the callback to
- * sidecar.record_paymob_callback and answers 200 `{"status": …}` only after its commit. All rules about money are there.
- * If the database is away, the answer is 503, and Paymob sends the callback again.
+ * sidecar.record_paymob_callback and answers 200 `{"status": …}` only after its commit. All rules about money are in SQL.
+ * If the database cannot be reached, the answer is 503, and Paymob sends the callback again.
  */
 export async function paymobWebhook(server: FastifyInstance, { db, paymobSecrets }: WebhookOptions): Promise<void> {
   const limit = createLineLimit()
   server.removeAllContentTypeParsers()
-  // Whatever the content type: the signature decides.
+  // Accepts every content type, because the signature decides.
   server.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: bodyBytesMax }, (_request, body, done) =>
     done(null, body),
   )
@@ -33,7 +33,7 @@ export async function paymobWebhook(server: FastifyInstance, { db, paymobSecrets
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const { type, signed, hints } = read(body)
     if (signed === undefined) {
-      // Everybody can send one, because it has no signature to check.
+      // Anybody can send such a callback, because it has no signature to check.
       limit('other type', (leftOut) =>
         request.log.info(
           { type, ...(leftOut > 0 && { left_out: leftOut }) },
@@ -45,7 +45,7 @@ export async function paymobWebhook(server: FastifyInstance, { db, paymobSecrets
     const { hmac } = request.query
     const fields = type === 'TOKEN' ? tokenFields : transactionFields
     if (!isSignedBy(paymobSecrets, fields, signed, hmac)) throw unsigned()
-    // The token of a card can be charged, so nobody stores it.
+    // A card can be charged by its token, so the token is not stored.
     const { token: _token, ...stored } = signed
     const text = type === 'TOKEN' ? JSON.stringify({ type, obj: stored }) : body.toString()
     const { payment_id, status, reason } = await record({ type, hmac, body: text, signed: stored, hints })
@@ -61,8 +61,8 @@ export async function paymobWebhook(server: FastifyInstance, { db, paymobSecrets
       return row.record_paymob_callback
     } catch (cause) {
       // The function accepts every callback. So each failure is one of the database, and Paymob has to send it again.
-      const message = 'The callback could not be stored at the moment.'
-      throw refusal(503, 'database_unavailable', message, 'Send it again.', { retryAfter: 5, cause })
+      const message = 'The callback could not be stored.'
+      throw refusal(503, 'database_unavailable', message, 'Send the callback again.', { retryAfter: 5, cause })
     }
   }
 }
@@ -78,7 +78,7 @@ function read(body: Buffer): Callback {
   }
 }
 
-/** Says nothing about what is wrong with the signature. */
+/** Does not say which part of the signature is wrong, because a forger would learn from it. */
 function unsigned(): Refusal {
   return refusal(401, 'callback_unsigned', 'The callback is not signed by Paymob.', 'Only Paymob calls this route.')
 }

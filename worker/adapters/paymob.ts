@@ -11,7 +11,7 @@ export const paymobVariables = {
   PAYMOB_SECRET_KEY: z.string().min(1, 'is empty').optional(),
   /** Part of the checkout URL, which customers see. */
   PAYMOB_PUBLIC_KEY: z.string().min(1, 'is empty').optional(),
-  /** Asks for transactions. Paymob accepts no other key for that. */
+  /** Asks for transactions. Paymob accepts no other key for inquiries. */
   PAYMOB_API_KEY: z.string().min(1, 'is empty').optional(),
   PAYMOB_BASE_URL: httpUrl.default('https://accept.paymob.com'),
   /** The URL of the sidecar's POST /api/paymob/webhook. By default, the one in Paymob's dashboard. */

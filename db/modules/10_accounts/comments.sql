@@ -19,11 +19,11 @@ comment on column public.plans.price_minor is
   'The price of a period in the smallest unit of currency: 39900 is 399.00 EGP. 0: free.';
 comment on column public.plans.currency is 'The currency of price_minor: three letters, ISO 4217.';
 comment on column public.plans.period is
-  'How long a payment, and the credits of a period, last.';
+  'How long one payment, and the credits of one period, last.';
 comment on column public.plans.credits_per_period is
   'How many credits a user of the plan gets for each period. They end with their period.';
 comment on column public.plans.low_credits_at is
-  'A user whose spendable credits fall to this number gets a notification. Null: no notification.';
+  'A user whose balance falls to this number gets a notification. Null: no notification.';
 comment on column public.plans.enabled is 'Whether the plan is offered. Users of the plan keep it.';
 comment on column public.plans.sort is 'Clients list plans by sort, lowest first.';
 comment on column public.plans.bytes_stored is
@@ -32,7 +32,7 @@ comment on column public.plans.bytes_stored is
 comment on table public.users is
   'The profile of a signed-in user. Created and deleted with the auth user.';
 comment on column public.users.plan_ends_at is
-  'Until when a paid plan is paid. Null: the plan has no end.';
+  'The end of the time that is paid. Null: the plan does not end.';
 comment on column public.users.credits is
   'The balance. The user can spend credits - credits_held.';
 comment on column public.users.credits_held is

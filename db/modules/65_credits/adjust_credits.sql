@@ -85,9 +85,10 @@ comment on function public.adjust_credits(uuid, numeric, text, text) is
 $$Adds credits to a user or subtracts credits, and returns the user's row with the new balance.
 
 amount: a whole number from 1 to 1,000,000,000, or from -1,000,000,000 to -1. Added credits repay
-the debt of the user first and never expire. Subtracted credits come from what no hold reserves, and
-from the grant that expires first; the rest becomes a debt. reason: 1 to 500 characters, which the
-user reads. idempotency_key: 1 to 200 characters; the same key with the same amount changes nothing.
+the debt of the user first and never expire. Subtracted credits come from credits that no hold
+reserves, from the grant that expires first; the rest becomes a debt. reason: 1 to 500 characters;
+the user reads it. idempotency_key: 1 to 200 characters; the same key with the same amount changes
+nothing.
 404 owner_not_found. 409 idempotency_key_taken. 422 credits_invalid, credits_too_many,
 reason_invalid, idempotency_key_invalid. Only for service_role.$$;
 

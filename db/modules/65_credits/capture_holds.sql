@@ -1,8 +1,8 @@
 -- app.capture_holds
 --
--- Called by   products, as on_completed, or from it
+-- Called by   products, as callback on_completed or inside this callback
 -- Writes      as app.apply_credits
--- Idempotent  passes over runs without an open hold
+-- Idempotent  skips runs without an open hold
 -- Locks       the users: app.lock_credits. The engine holds the runs
 create or replace function app.capture_holds(run_ids bigint[])
   returns void

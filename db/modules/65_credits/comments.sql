@@ -1,7 +1,7 @@
 -- Comments on the tables, columns and types of this module.
 
 comment on column app.settings.credit_hold_max is
-  'How old a hold of credits may become. Then a schedule cancels its run. Must be longer than the '
+  'How old a hold of credits can become before a schedule cancels its run. Must be longer than the '
   'longest run that has a hold.';
 comment on column app.settings.credit_hold_retention is
   'How long a hold of credits is kept after it has ended. The ledger keeps its charge.';
@@ -12,14 +12,14 @@ $$Credits that the caller received: from a plan, a pack, as a bonus or by an ope
 remaining: what is left. reserved: the part of remaining that open holds reserve.$$;
 comment on column public.credit_grants.source is 'plan, pack, bonus or adjustment.';
 comment on column public.credit_grants.taken_back is
-  'How many credits of the grant were refunded, those that became a debt included.';
+  'How many credits of the grant were refunded, including those that became a debt.';
 comment on column public.credit_grants.due is
   'How many reserved credits belong to a refund: if a hold gives them back, they repay the debt of '
   'the refund.';
 comment on column public.credit_grants.reference is
   'The period of a free plan, or the id of an order.';
 comment on column public.credit_grants.expires_at is
-  'From when the rest of the grant is gone. Null: the grant does not expire.';
+  'When the unused rest of the grant expires. Null: the grant does not expire.';
 comment on column public.credit_grants.ended_at is
   'When the last credit of the grant was used. Null: credits remain.';
 
@@ -29,7 +29,7 @@ $$Credits that are reserved for runs of the caller.
 status: open; captured (the run was charged) or released (the run ended without a charge).$$;
 comment on column public.credit_holds.reason is 'Names the thing that the user pays for.';
 comment on column public.credit_holds.expires_at is
-  'From when a schedule cancels the run. The end of the run releases the hold.';
+  'After this time, a schedule cancels the run. The end of the run releases the hold.';
 
 comment on table app.credit_hold_grants is
   'How much an open hold reserves of each grant. The rows are deleted when the hold ends.';

@@ -18,7 +18,7 @@ where e.charged is not null;
 comment on view public.credit_usage is
 $$The charges of the caller: one row per captured hold, with the credits that it cost.
 
-reason: what the user paid for. run_id: the run, which may be deleted by now. Origin 004.$$;
+reason: what the user paid for. run_id: the run, which may have been deleted since. Origin 004.$$;
 
 revoke all on public.credit_usage from anon, authenticated, service_role;
 grant select on public.credit_usage to authenticated, service_role;

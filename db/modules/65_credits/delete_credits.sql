@@ -2,8 +2,7 @@
 --
 -- Writes      credit_holds, credit_hold_grants; credit_entries.user_id. A foreign key deletes
 --             credit_grants and credit_periods
--- Why         fires before the runs of the user end, so that no hold is released for a user who is
---             gone
+-- Why         fires before the runs of the user end, so that no hold is released for a deleted user
 create or replace function app.tg_users__delete_credits()
   returns trigger
   language plpgsql

@@ -54,5 +54,5 @@ end
 $$;
 
 comment on function app.expire_credits() is
-$$Takes what remains of up to 500 expired grants and is not reserved by a hold. Returns the number
-of grants. A released hold gives its part of an expired grant to app.release_holds.$$;
+$$Takes the credits that up to 500 expired grants have left and that no hold reserves. Returns the
+number of grants. When a hold is released, app.release_holds takes the credits of expired grants.$$;

@@ -59,5 +59,5 @@ $$;
 comment on function app.grant_periods(uuid[]) is
 $$Gives these users the credits of the current period of their free plan, unless they have them.
 
-Periods count from users.created_at. Past periods are not made up for. A user of a plan with a price
-gets nothing here: the order of the plan gives its credits.$$;
+Periods count from users.created_at. A user gets no credits for periods that have passed. A user of
+a plan with a price gets nothing here: the order of the plan gives its credits.$$;

@@ -36,7 +36,8 @@ begin
         ('repayment', 0, -least(g.amount, u.credits_owed))
     ) as m (kind, credits, owed)
   );
-  -- A debt may wait for credits that open holds reserve. Once it is repaid, they are free.
+  -- Credits that open holds reserve may be due for a debt. If the new credits repay the debt, the
+  -- reserved credits are due no longer.
   v_movements := v_movements || array(
     select (
       'repayment', d.user_id, d.id, null, null, null, null, null,

@@ -4,8 +4,9 @@
 -- Locks       the users, lowest id first, for no key update: submissions, which lock them for key
 --             share, do not wait
 -- Why         one batch of results calls several callbacks, and each may lock users. The first call
---             waits in order. A later call may have to lock a user with a lower id than the first
---             one did, so it waits only briefly, and the worker repeats a batch that 55P03 ends
+--             locks in order. A later call may need a user with a lower id than the first call
+--             locked, so the later call waits at most 50 ms. After 55P03, app.apply_free_results
+--             undoes the batch and applies its results one by one
 create or replace function app.lock_credits(user_ids uuid[])
   returns void
   language plpgsql

@@ -4,7 +4,7 @@
 -- Locks       the runs of the user, lowest id first; then the user
 -- Why         a callback holds runs and waits for the user. A deletion locks the user and then
 --             deletes the runs, so it locks the runs first. Between the two locks, a submission may
---             add a run: then both locks are undone and tried again
+--             add a run: the function then undoes both locks and tries again
 create or replace function app.tg_users__lock_runs()
   returns trigger
   language plpgsql
@@ -44,7 +44,7 @@ begin
     end;
   end loop;
   perform app.fail(
-    409, 'user_busy', 'The user submits runs all the time.', 'Delete the user again in a moment.'
+    409, 'user_busy', 'The user submits runs without a pause.', 'Repeat the deletion in a moment.'
   );
 
   return null;

@@ -96,9 +96,9 @@ $$;
 comment on function app.place_hold(uuid, bigint, integer, text) is
 $$Reserves credits of a user for a run, and returns the id of the hold.
 
-Reserves from the grant that expires first. amount: 1 to 1,000,000,000. reason: 1 to 500 characters,
-which the user reads in credit_usage. A run has at most one open hold. The type of the run registers
+Reserves from the grant that expires first. amount: 1 to 1,000,000,000. reason: 1 to 500 characters;
+the user reads it in credit_usage. A run has at most one open hold. The type of the run registers
 app.capture_holds as on_completed and app.release_holds as on_run_ended, or functions that call
 them. Before app.submit_run, call app.ensure_lanes and app.lock_credits.
-402 credits_insufficient: says what the hold costs and what there is. 404 owner_not_found. 409
-hold_exists. 422 credits_invalid.$$;
+402 credits_insufficient: the message has the cost and the available credits. 404 owner_not_found.
+409 hold_exists. 422 credits_invalid.$$;

@@ -1,7 +1,8 @@
 -- app.tg__refuse_credit_change
 --
 -- Errors      PT409 credits_protected
--- Why         lets the deletion of a user delete grants and holds: at that moment, the user is gone
+-- Why         permits the deletion of grants and holds by the deletion of their user, whose row is
+--             already deleted at this moment
 create or replace function app.tg__refuse_credit_change()
   returns trigger
   language plpgsql

@@ -21,11 +21,11 @@ begin
       refuse_hold.spendable,
       case when refuse_hold.spendable = 1 then 'is' else 'are' end
     ),
-    'Buy credits, or wait until open requests or the period of the plan have ended.'
+    'Buy credits, wait until running requests end, or wait for the next period of the plan.'
   );
 end
 $$;
 
 comment on function app.refuse_hold(uuid, integer, bigint) is
-  'Refuses a hold that the credits of its user do not cover: says what the hold costs and what is '
-  'available.';
+  'Refuses a hold that the credits of its user do not cover. The message has the cost and the '
+  'available credits.';

@@ -1,8 +1,8 @@
 -- app.release_holds
 --
--- Called by   products, as on_run_ended, or from it
+-- Called by   products, as callback on_run_ended or inside this callback
 -- Writes      as app.apply_credits
--- Idempotent  passes over runs without an open hold
+-- Idempotent  skips runs without an open hold
 -- Locks       the users: app.lock_credits. The engine holds the runs
 create or replace function app.release_holds(run_ids bigint[])
   returns void

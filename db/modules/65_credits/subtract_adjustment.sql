@@ -61,4 +61,4 @@ end
 $$;
 
 comment on function app.subtract_adjustment(uuid, integer, text, text) is
-  'Takes credits that an operator subtracts: first what no hold reserves, then as a debt.';
+  'Takes credits that an operator subtracts: first credits that no hold reserves, then as a debt.';

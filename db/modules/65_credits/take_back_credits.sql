@@ -70,7 +70,8 @@ $$;
 comment on function app.take_back_credits(uuid, integer, text) is
 $$Takes credits of a refunded grant back, and returns how many this call took.
 
-total: how many credits of the grant are taken back in total, this call included; so several partial
-refunds add up, and each may be repeated. Takes what remains of the grant and is not reserved; the
-rest becomes a debt. If a hold later gives credits back to the grant, they pay this debt.
+total: how many credits of the grant are taken back in total, including this call. So several
+partial refunds add up, and each call can be repeated. Takes credits of the grant that remain and
+are not reserved; the rest becomes a debt. If a hold later gives credits back to the grant, these
+credits pay the debt.
 404 grant_not_found. 422 credits_invalid.$$;

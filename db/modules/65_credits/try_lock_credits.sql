@@ -15,5 +15,4 @@ return array(
 );
 
 comment on function app.try_lock_credits(uuid[]) is
-  'Locks the credits of these users for a schedule, and returns the users that it locked: never '
-  'waits.';
+  'Locks the credits of these users for a schedule without waiting, and returns the locked users.';

@@ -2,8 +2,8 @@
 --
 -- Why         Paymob signs neither merchant_order_id nor is_refund, is_void and
 --             refunded_amount_cents. A customer can send the signed fields of their own payment
---             with other unsigned ones, so these only confirm: an unsigned field that disagrees
---             makes a report suspicious
+--             with other unsigned fields. So no unsigned field can pay for an order: it only
+--             tells a refund from a void, and makes a report suspicious if it disagrees
 create or replace function app.classify_payment(
   signed jsonb,
   hints jsonb,
@@ -90,7 +90,7 @@ begin
   elsif kind = 'authorisation' then
     status := 'noted';
   elsif kind = 'refund' and not v_is_child and classify_payment.source = 'callback' then
-    -- Its amount is not signed: an inquiry has to confirm it.
+    -- The refunded amount is not signed: an inquiry has to confirm the amount.
     status := 'pending';
     reason := 'inquiry_needed';
   else
@@ -100,7 +100,7 @@ end
 $$;
 
 comment on function app.classify_payment(jsonb, jsonb, public.orders, text) is
-$$Says what a report of Paymob is and whether it counts.
+$$Returns the kind of a report of Paymob, and whether the report counts.
 
 paymob_order: the order by Paymob's signed id, or a row of nulls. Returns kind, status and reason of
-the payment; status applied means that the report counts and is to be applied.$$;
+the payment; status applied: the caller has to apply the report.$$;

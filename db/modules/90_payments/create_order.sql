@@ -3,8 +3,9 @@
 -- Called by   clients
 -- Writes      orders, order_details; as app.submit_run
 -- Errors      PT401 not_signed_in, PT404 item_not_found, owner_not_found,
---             PT409 idempotency_key_taken, PT422 billing_invalid, idempotency_key_invalid,
---             order_kind_unknown, PT429 rate_limited, PT503 payments_not_configured
+--             PT409 idempotency_key_taken, order_changed, PT422 billing_invalid,
+--             idempotency_key_invalid, order_kind_unknown, PT429 rate_limited,
+--             PT503 payments_not_configured
 -- Idempotent  same user, idempotency_key, kind and item: returns the first order as it is now
 -- Locks       the user, for key share, then lanes
 create or replace function app.create_order(
@@ -70,7 +71,6 @@ begin
     v_user_id,
     null
   );
-  -- Two requests with one key at the same time: the second waits here for the first, and fails.
   insert into public.orders (
     id, user_id, kind, item_id, item_name, amount_minor, currency, credits, period, run_id,
     created_at
@@ -80,6 +80,7 @@ begin
     v_order.currency, v_order.credits, v_order.period, v_order.run_id, app.now()
   )
   returning * into v_order;
+  -- If another request with this key runs at the same time, this statement waits for it.
   insert into app.order_details (
     order_id, user_id, idempotency_key, request_hash, billing, next_inquiry_at
   )
@@ -92,7 +93,7 @@ begin
     perform app.fail(
       409,
       'order_changed',
-      'Another request with this idempotency key runs at the moment.',
+      'Another request with this idempotency key was running.',
       'Repeat the request.'
     );
   end if;
@@ -124,7 +125,8 @@ price; the order keeps that price. billing: { first_name, last_name, email, phon
 demands; it is deleted when the order is opened. idempotency_key: 1 to 200 characters; the same key
 with the same kind and item_id returns the first order as it is now.
 A job opens the order at Paymob. Watch the row until checkout_url is set, then send the customer
-there; the order is paid when its status says so, whatever the browser returns with.
+there. Only status tells whether the order is paid: the customer can change the query with which
+the browser returns.
 An order for the plan that the user has extends plan_ends_at by one period. An order for another
 plan replaces the plan at once.
 401 not_signed_in. 404 item_not_found. 409 idempotency_key_taken, order_changed. 422

@@ -1,8 +1,8 @@
 -- app.find_field_fault
 --
--- Why         the signed text has no separators, so digits can move between neighbours without
---             another signature, and so can words: the false of is_auth. Fixed forms of all
---             fields, and fixed values of integration and owner, leave one way to split the text:
+-- Why         the signed text has no separators. So digits and words can move between neighbouring
+--             fields without another signature. Fixed forms of all fields, and fixed values of
+--             integration and owner, leave one way to split the text:
 --             docs/guide/payments.md
 create or replace function app.find_field_fault(signed jsonb)
   returns text

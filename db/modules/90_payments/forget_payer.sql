@@ -2,7 +2,7 @@
 --
 -- Writes      orders, order_details, payment_callbacks
 -- Why         orders and payments of a deleted user stay for the books, without name, email, phone
---             and card. Before the row of the user is deleted, because the foreign keys then set
+--             and card. This runs before the deletion of the user, because the deletion sets
 --             user_id to null
 create or replace function app.tg_users__forget_payer()
   returns trigger
@@ -27,7 +27,7 @@ begin
       from public.payments as p
       where p.user_id = old.id
       union
-      -- Reports that came before the order was opened, and the saved cards among them.
+      -- Reports that came before the order was opened, TOKEN callbacks included.
       select c.payment_id
       from public.orders as o
       join app.paymob_orders as m on m.order_id = any (array[o.id])
@@ -44,7 +44,7 @@ begin
   update app.order_details as d
   set
     user_id = null,
-    -- Clients choose the key.
+    -- A client chooses the key, so the key may have personal data.
     idempotency_key = d.order_id::text,
     billing = null,
     next_inquiry_at = null

@@ -82,7 +82,7 @@ begin
   );
   v_done.created_at := v_now;
   if v_order.kind = 'plan' then
-    -- A renewal continues the plan; another plan replaces the one before at once.
+    -- A renewal continues the plan. Another plan replaces the current plan at once.
     v_done.period_from := case
       when v_user.plan_id = v_order.item_id then greatest(v_user.plan_ends_at, v_now)
       else v_now
@@ -123,7 +123,7 @@ begin
   );
   status := 'applied';
 
-  -- Refunds that came before.
+  -- Refunds that came before the payment.
   perform app.judge_payments_of(m.paymob_order_id)
   from app.paymob_orders as m
   where m.order_id = v_order.id;
@@ -131,7 +131,7 @@ end
 $$;
 
 comment on function app.fulfil_order(uuid, uuid, text) is
-$$Gives a user what they have paid for: credits, or the plan until plan_ends_at with its credits.
+$$Gives a user the credits that an order pays for, and the plan until plan_ends_at.
 
 Returns kind, status and reason of the payment: applied, duplicate, or suspicious with paid_twice
 (another transaction has paid the order), transaction_used, credits_too_many or plan_missing.$$;

@@ -30,7 +30,7 @@ begin
     return 0;
   end if;
 
-  -- For orders that settle_orders skips, because a payment is being applied.
+  -- settle_orders skips an order while its payment is being applied, and sets no next time.
   update app.order_details as d
   set next_inquiry_at = v_now + interval '30 minutes', inquiries = d.inquiries + 1
   where d.order_id = any (v_order_ids);
@@ -38,7 +38,7 @@ begin
   into v_asked
   from app.paymob_orders as m
   where m.order_id = any (v_order_ids);
-  -- Now, not by the answer only: orders also expire while Paymob does not answer.
+  -- app.record_inquiries settles the orders, too. This call ends orders while Paymob is down.
   perform app.settle_orders(v_order_ids);
   if v_asked is not null then
     perform app.submit_run(
@@ -55,5 +55,5 @@ end
 $$;
 
 comment on function app.inquire_orders() is
-$$Asks Paymob about up to 50 orders that are due: open for too long, or with a report that needs
-proof. Returns the number of orders.$$;
+$$Asks Paymob about up to 50 orders that are due: open for too long, or with a report that an
+inquiry has to confirm. Returns the number of orders.$$;

@@ -3,8 +3,8 @@
 -- Writes      payments; as app.fulfil_order and app.refund_order
 -- Idempotent  a payment that was applied is not applied again
 -- Locks       the caller holds the order and its user, if the order is known
--- Why         the rules of what counts as money are here and in app.classify_payment. Suspicious
---             payments change nothing, so the genuine one is still applied
+-- Why         the rules that decide which reports count are here and in app.classify_payment. A
+--             suspicious payment changes nothing, so the genuine payment is still applied
 create or replace function app.judge_payment(payment_id uuid)
   returns public.payments
   language plpgsql
@@ -41,8 +41,8 @@ begin
       when v_callback.hints ->> 'refunded_amount_cents' ~ '^[0-9]{1,10}$'
         then (v_callback.hints ->> 'refunded_amount_cents')::bigint < v_order.amount_minor
     end;
-    -- An inquiry about a payment of which a part was given back is proof of both. A payment that
-    -- was given back whole gives nothing: it would only end the plan that the user has.
+    -- An inquiry that shows a partly refunded payment proves the payment and the refund. A payment
+    -- that was refunded in full fulfils nothing: its refund would only end the user's plan.
     if v_payment.source = 'inquiry'
       and v_order.paid_at is null
       and v_verdict.kind = 'refund'

@@ -2,8 +2,8 @@
 --
 -- Errors      55P03: see app.lock_credits
 -- Locks       the users of the orders, as app.lock_credits does, then the orders, lowest id first
--- Why         whatever a payment changes, it changes under the lock of its order, and the lock of
---             the user comes before it, because the deletion of a user locks in this order
+-- Why         a payment changes rows only while it holds its order. The user is locked before the
+--             order, because the deletion of a user locks in this order
 create or replace function app.lock_orders(order_ids uuid[])
   returns void
   language plpgsql

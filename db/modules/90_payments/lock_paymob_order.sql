@@ -1,7 +1,7 @@
 -- app.lock_paymob_order
 --
 -- Locks       an advisory lock of Paymob's id, until the transaction ends
--- Why         a callback may come in the moment in which its order is opened. Without the lock,
+-- Why         a callback may come while its order is being opened. Without the lock,
 --             the callback would not see the order, and the order would not see the callback
 create or replace function app.lock_paymob_order(paymob_order_id bigint)
   returns void

@@ -19,7 +19,7 @@ begin
     set status = 'failed', error = 'The payment was declined. Try again, or pay another way.'
     where o.id = note_attempt.order_id and o.status in ('created', 'opened');
   end if;
-  -- Paymob knows more than the report says, or than may be believed.
+  -- The report is incomplete, or contradicts itself: Paymob is asked.
   if note_attempt.status in ('pending', 'parked')
     or note_attempt.reason in ('kind_unknown', 'hints_differ')
   then
@@ -31,5 +31,5 @@ end
 $$;
 
 comment on function app.note_attempt(uuid, text, text, text) is
-  'Records what a report that changes no money says about its order: a declined payment, or that '
-  'Paymob has to be asked.';
+  'Stores the effect of a report that moves no money: the order of a declined payment fails, and '
+  'Paymob is asked about an unclear report.';

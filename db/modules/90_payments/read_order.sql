@@ -4,9 +4,9 @@
 -- Writes      order_details.openings
 -- Errors      PT409 step_lost
 -- Locks       the details of the order
--- Why         the billing data must not be in the input of a job, which is kept for longer. Each
---             attempt has another reference, because the answer of an earlier one may be lost, and
---             Paymob refuses a reference that exists
+-- Why         the billing data must not be in the input of a job, because inputs are kept for
+--             longer. Each attempt has a reference of its own, because the answer of an earlier
+--             attempt may be lost, and Paymob refuses a reference that exists
 create or replace function worker.read_order(step_id bigint, fence bigint)
   returns jsonb
   language plpgsql

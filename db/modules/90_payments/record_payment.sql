@@ -1,7 +1,7 @@
 -- app.record_payment
 --
 -- Writes      payments, payment_callbacks; as app.judge_payment
--- Idempotent  the same report again only counts
+-- Idempotent  a repeated report only raises payment_callbacks.times
 -- Locks       the order and its user, if the order is known, before the report is stored: the same
 --             report at the same time waits for the first
 create or replace function app.record_payment(
@@ -42,11 +42,11 @@ begin
   end if;
   if v_order.id is not null then
     perform app.lock_orders(array[v_order.id]);
-    -- Its user may have been deleted while this waited.
+    -- The user may have been deleted while this transaction waited.
     v_order := app.find_paymob_order(v_paymob_order_id);
   end if;
 
-  -- The callback of a deleted user is cut to its signed fields.
+  -- The callback of a deleted user is stored without its body and without personal data.
   v_is_forgotten := case
     when v_order.id is not null then v_order.user_id is null
     when left(v_reference, 36) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
@@ -109,8 +109,8 @@ begin
   )
   returning * into v_payment;
   v_payment := app.judge_payment(v_payment.id);
-  -- A customer can send their own callback with endless other unsigned fields. Reports beyond the
-  -- limit that change nothing are not kept.
+  -- A customer can repeat a signed callback with ever different unsigned fields. So reports beyond
+  -- the limit that change nothing are deleted.
   if record_payment.source = 'callback'
     and v_payment.status in ('suspicious', 'duplicate', 'noted', 'declined', 'pending')
     and (

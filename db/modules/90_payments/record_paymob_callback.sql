@@ -2,9 +2,10 @@
 --
 -- Called by   the sidecar, after it has checked the signature
 -- Writes      as app.record_payment
--- Idempotent  the same callback again only counts
--- Why         raises for no callback: whatever is odd is stored as suspicious. So every error is
---             one of the database, and Paymob has to send the callback again
+-- Idempotent  a repeated callback only raises payment_callbacks.times
+-- Why         never raises because of the content of a callback: a strange callback is stored as
+--             suspicious. So each error is a fault of the database, and Paymob has to send the
+--             callback again
 create or replace function sidecar.record_paymob_callback(callback jsonb)
   returns jsonb
   language plpgsql

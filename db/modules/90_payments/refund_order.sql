@@ -81,7 +81,7 @@ begin
   elsif refund_order.kind = 'void' then
     v_total := v_order.amount_minor::bigint;
   else
-    -- From an inquiry, whose fields are believed.
+    -- From an inquiry: Paymob itself has answered, so unsigned fields count.
     v_total := case
       when v_callback.hints ->> 'refunded_amount_cents' ~ '^[0-9]{1,10}$'
         then (v_callback.hints ->> 'refunded_amount_cents')::bigint
@@ -90,7 +90,7 @@ begin
       reason := 'amount_differs';
       return;
     end if;
-    -- The reports that asked for this inquiry.
+    -- The reports that caused this inquiry.
     update public.payments as p
     set status = 'duplicate', reason = null, judged_at = app.now()
     from app.payment_callbacks as c
@@ -125,6 +125,6 @@ $$;
 comment on function app.refund_order(uuid, uuid, text) is
 $$Applies a refund or a void of an order that is paid.
 
-Refunds add up by their transactions, or are the total that an inquiry confirms, whichever is
-higher. Returns kind, status and reason of the payment: applied, duplicate, parked (the payment has
-not come), or suspicious.$$;
+The refunded amount is the sum of the refund transactions, or the total that an inquiry confirms:
+the higher one counts. Returns kind, status and reason of the payment: applied, duplicate, parked
+(the payment has not come), or suspicious.$$;

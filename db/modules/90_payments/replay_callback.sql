@@ -23,7 +23,7 @@ begin
     );
   end if;
 
-  -- The order may be opened at this moment.
+  -- Waits for a transaction that is opening the order.
   perform app.lock_paymob_order(c.paymob_order_id)
   from app.payment_callbacks as c
   where c.payment_id = replay_callback.payment_id
@@ -56,7 +56,7 @@ return app.replay_callback(payment_id);
 comment on function public.replay_callback(uuid) is
 $$Judges a stored report of Paymob again, and returns the payment.
 
-For operators, after a setting was corrected: the report counts now if it fits. payment_id: the id
+Call it after a correction of a setting: the report counts if it fits now. payment_id: the id
 of a row of payments. A payment that was applied stays as it is. 404 payment_not_found. Only for
 service_role.$$;
 

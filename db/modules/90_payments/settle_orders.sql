@@ -1,7 +1,7 @@
 -- app.settle_orders
 --
 -- Writes      orders, order_details
--- Locks       the orders, lowest id first, with skip locked: a payment is being applied
+-- Locks       the orders, lowest id first; skips an order whose payment is being applied
 create or replace function app.settle_orders(order_ids uuid[])
   returns void
   language plpgsql
@@ -54,6 +54,6 @@ end
 $$;
 
 comment on function app.settle_orders(uuid[]) is
-$$Ends orders that were not paid within app.settings.order_expiry, and says when Paymob is asked
-about them again: after 10 minutes, then after twice the time before, up to a day, for a week. About
-a paid order, Paymob is asked for a day while a refund is not confirmed.$$;
+$$Ends orders that were not paid within app.settings.order_expiry, and sets the time of the next
+inquiry at Paymob: after 10 minutes, then each time after twice as long, at most a day, for a week.
+For a paid order, inquiries continue for a day while a refund is not confirmed.$$;

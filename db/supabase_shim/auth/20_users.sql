@@ -85,7 +85,7 @@ create or replace function local_auth.show_user(user_id uuid)
 return (select local_auth.show_user(u) from auth.users as u where u.id = user_id);
 comment on function local_auth.show_user(uuid) is 'A user, as clients see it; null if unknown.';
 
--- Null: somebody else has the address. A row may be locked: two sign-ups for one address wait.
+-- Returns null if another user has the address. The second of two sign-ups for one address waits.
 create or replace function local_auth.insert_user(
   email text,
   password_hash text,

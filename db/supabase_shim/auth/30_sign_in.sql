@@ -134,7 +134,7 @@ begin
 end
 $$;
 comment on function local_auth.recover(jsonb) is
-  'Mails a code to who forgot the password. Answers the same for an address without a user.';
+  'Mails a code for a forgotten password. Answers the same for an address without a user.';
 
 create or replace function local_auth.resend(params jsonb)
   returns jsonb
@@ -249,7 +249,7 @@ begin
     where t.relates_to = v_email and t.token_type = any (v_kinds)
     limit 1;
   end if;
-  -- Locks the user before the token, as those do who make codes.
+  -- Locks the user before the token, as callers of local_auth.store_code do.
   perform from auth.users as u where u.id = v_user_id for update;
 
   if v_hash is null then
@@ -361,7 +361,7 @@ as $$
 declare
   v_email text := (select u.email_change from auth.users as u where u.id = change_email.user_id);
 begin
-  -- Somebody else may have signed up with the address since.
+  -- Another user may have signed up with the address since.
   if exists (select from auth.users as u where u.email = v_email and not u.is_sso_user) then
     perform local_auth.fail(
       422, 'email_exists', 'A user with this email address has already been registered'

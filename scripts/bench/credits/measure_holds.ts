@@ -64,7 +64,7 @@ export async function measureHolds(
       { name: 'a hold, p50', value: median(times.hold), unit: 'µs' },
       { name: 'a capture, p50', value: median(times.capture), unit: 'µs' },
       { name: 'a release, p50', value: median(times.release), unit: 'µs' },
-      // Without a bar: the issue names holds and captures.
+      // A figure without a bar: users wait for holds and captures, and not for releases.
       { name: 'a release: p50 against an update of one row', value: median(ratios.release), unit: '×' },
     ],
   }

@@ -85,7 +85,7 @@ export function clientOf({ headers, ip }: FastifyRequest): { user_agent: string 
   }
 }
 
-/** Whether a URL is on this machine: a browser is sent nowhere else with a token. */
+/** Whether a URL is on this machine. The server redirects a browser with a token to no other machine. */
 export function isLoopback(url: string | undefined): url is string {
   if (url === undefined || !URL.canParse(url)) return false
   const { protocol, hostname } = new URL(url)

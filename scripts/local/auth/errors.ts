@@ -21,7 +21,7 @@ export function errorBody({ status, code, message }: AuthError, version: unknown
     : { code: status, error_code: code, msg: message, ...weak }
 }
 
-/** Returns the refusal that a client sees for an error. An error that nobody expected tells nothing. */
+/** Returns the refusal that a client sees for an error. An unexpected error gets no details. */
 export function asRefusal(error: unknown): AuthError {
   if (error instanceof AuthError) return error
   const { statusCode, message } = error as { statusCode?: number; message: string }

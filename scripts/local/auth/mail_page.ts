@@ -1,6 +1,6 @@
 import type { ReadMail } from './mail.ts'
 
-/** How a browser must treat the page: it runs no script, loads nothing, and stands in no frame. */
+/** How a browser must treat the page: it runs no script, loads nothing, and is never shown in a frame. */
 export const mailPageHeaders = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",

@@ -1,8 +1,8 @@
 import { AuthError } from './errors.ts'
 
-/** Runs work that costs a processor, a few at a time; the others wait. */
+/** Runs work that needs much processor time: a few calls at a time, and the others wait. */
 export type Queue = {
-  /** Runs `work` in its turn. Refuses when too many wait, and when the client has gone before its turn. */
+  /** Runs `work` when its turn comes. Refuses if too many calls wait, or if the client has disconnected. */
   run<T>(isGone: () => boolean, work: () => Promise<T>): Promise<T>
 }
 
@@ -25,7 +25,7 @@ export function createQueue(atOnce: number, mayWait: number): Queue {
         return await work()
       } finally {
         const next = waiting.shift()
-        // The place goes to the next in line, so nobody else can take it in between.
+        // Hands the place directly to the next call in the queue, so that no new call gets it first.
         if (next) next()
         else running--
       }

@@ -24,7 +24,7 @@ export type AuthOptions = {
   mailFolder: string
   /** Writes a line to the log of `npm start`. */
   say(line: string): void
-  /** How many passwords are hashed at a time, and how many requests may wait for that. */
+  /** How many passwords are hashed at a time, and how many requests may wait for a hash. */
   hashesAtOnce?: number
   hashesWaiting?: number
 }
@@ -134,7 +134,7 @@ function addOpenRoutes(server: FastifyInstance, { keys, mailFolder }: Pick<AuthO
   })
 }
 
-/** Whether a person on this machine asks. A name of another site, a header of a proxy, or a page's script tells otherwise. */
+/** Whether a person on this machine asks: not a page of another site, a proxy, or the script of a page. */
 function isForThisMachine({ headers, hostname }: FastifyRequest): boolean {
   const passedOn = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'cf-connecting-ip', 'origin']
   return isLoopback(`http://${hostname}`) && !passedOn.some((name) => name in headers)

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from './errors.ts'
 
-/** The answers for features that the local Auth server lacks. The codes are GoTrue's for a provider that is off. */
+/** The answers for features that the local Auth server lacks. The codes are those of GoTrue for a disabled provider. */
 export const refused = {
   oauth: new AuthError(
     400,

@@ -17,7 +17,7 @@ export type Transaction = {
 
 /**
  * Runs `work` in one transaction with the caller's role and claims, so that policies decide. `operation` is what
- * `storage.operation()` returns to policies. With `keep` false, the transaction is rolled back at its end: it only asks.
+ * `storage.operation()` returns to policies. With `keep` false, the transaction is rolled back at its end, so it changes nothing.
  */
 export async function asCaller<Result>(
   pool: pg.Pool,
@@ -64,7 +64,7 @@ export async function asCaller<Result>(
   }
 }
 
-/** The connection broke while Postgres committed: nobody knows whether the change is stored. */
+/** The connection broke during the commit, so it is unknown whether the change is stored. */
 export class UnconfirmedError extends StorageError {
   constructor(cause: unknown) {
     super(500, 'DatabaseError', 'The database did not confirm the change. Look whether it is stored.', { cause })

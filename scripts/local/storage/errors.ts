@@ -9,7 +9,7 @@ export class StorageError extends Error {
   readonly statusCode: number
   /** Storage's code, which is S3's where S3 has one: NoSuchKey, EntityTooLarge, … */
   readonly code: string
-  /** The name of the error before errors had codes. Newer errors repeat the code. */
+  /** The name that the error had before Storage had codes. For newer errors, the same as the code. */
   readonly error: string
   readonly status: number
 

@@ -169,7 +169,7 @@ async function fill(
   return { size, md5: hash.digest() }
 }
 
-/** Yields the place of each file below a folder. Files that have other names are somebody else's. */
+/** Yields the place of each file below a folder. Skips files with other names, because another program made them. */
 async function* walk(folder: string, path: string[] = []): AsyncGenerator<Place> {
   const entries = []
   try {
@@ -187,7 +187,7 @@ async function* walk(folder: string, path: string[] = []): AsyncGenerator<Place>
   }
 }
 
-/** Says in words that the disk is full. */
+/** Turns an error about a full disk into a sentence. */
 async function onDisk<Result>(step: () => Promise<Result>): Promise<Result> {
   try {
     return await step()

@@ -29,7 +29,7 @@ export function requireAllowedType(type: string, allowed: readonly string[] | nu
   if (detail === undefined || !isAllowed) throw invalidMimeType(type)
 }
 
-/** Refuses what no header of a download can hold. */
+/** Refuses a content type that the header of a download cannot contain. */
 export function requireHeaders(contentType: string | undefined, cacheControl: string | undefined): void {
   const isHeader = (text: string) => /^[\x21-\x7e](?:[\x20-\x7e]{0,998}[\x21-\x7e])?$/.test(text)
   if (contentType !== undefined && (!isHeader(contentType) || !contentType.includes('/')))

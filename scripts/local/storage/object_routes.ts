@@ -52,7 +52,7 @@ export function addObjectRoutes(server: FastifyInstance, objects: Objects, keys:
     return { Id: id, Key: `${bucket}/${name}` }
   }
 
-  /** Opens an object for whoever asks: objects of public buckets for anybody. */
+  /** Opens an object as the caller; an object of a public bucket for anybody. */
   async function open(request: FastifyRequest<ByKey>, operation: string): Promise<Opened> {
     const { bucket, '*': name } = request.params
     const caller = await readCallerIfAny(request, keys)

@@ -50,7 +50,7 @@ export type PutOptions = {
   /** The MD5 of the bytes in base64, as in Content-MD5. */
   md5?: string | undefined
   xRobotsTag?: string | undefined
-  /** Whose object this is, if it is not the caller's: a signed upload URL names its maker. */
+  /** The owner of the object, if not the caller: for a signed upload URL, the user who signed the URL. */
   ownerId?: string | undefined
   /** The name that policies read from `storage.operation()`. */
   operation?: string | undefined
@@ -202,7 +202,7 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
     return allowedBytes
   }
 
-  /** Stores the row and takes it back, because only Postgres can tell what the policies say. */
+  /** Stores the row and rolls back, because only Postgres can evaluate the policies. */
   async function checkPolicies(caller: Caller, bucket: string, name: string, put: PutOptions): Promise<void> {
     const metadata = {
       mimetype: put.contentType,
@@ -425,7 +425,7 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
         await copyFile(sourcePlace, place)
         const row = await asCaller(pool, caller, operations.move, async (transaction) => {
           const [current] = await lockForChange(transaction, caller, [from, to])
-          // Somebody replaced, moved or deleted the object after its file was copied.
+          // Another request replaced, moved or deleted the object after its file was copied.
           if (current?.version !== source.version || current?.name !== from.name) throw noSuchKey()
           return relocate(transaction, caller, source, to, place.version)
         })
@@ -491,7 +491,7 @@ function placeOf(row: Pick<ObjectRow, 'bucket_id' | 'name' | 'version'>): Place 
   return row.version === null ? undefined : { bucket: row.bucket_id, key: row.name, version: row.version }
 }
 
-/** Refuses an object that the other bucket would not have let in. */
+/** Refuses an object whose size or type the other bucket does not allow. */
 function requireFits(
   row: ObjectRow,
   mimetype: string | undefined,

@@ -17,7 +17,7 @@ export async function readCaller(request: FastifyRequest, keys: SigningKeys): Pr
   const claims = await verifyJwt(token, keys).catch((cause: Error) => {
     throw accessDenied(cause.message)
   })
-  // A token without a role is nobody's, as in PostgREST.
+  // A token without a role has no rights, as in PostgREST.
   const role = claims['role'] ?? 'anon'
   if (role !== 'anon' && role !== 'authenticated' && role !== 'service_role')
     throw accessDenied(`The role "${String(role)}" may not use Storage.`)

@@ -5,7 +5,7 @@ import { invalidRequest, StorageError, tooLarge } from './errors.ts'
 import type { PutOptions } from './objects.ts'
 import { parseUserMetadata, readUserMetadata } from './requests.ts'
 
-/** The file of a request, and what its request says about it. */
+/** The file of a request, and the fields of the request that describe the file. */
 export type Upload = { body: Readable; options: Omit<PutOptions, 'upsert' | 'ownerId'> }
 
 /** The most bytes of a field, of which the metadata is the largest. */

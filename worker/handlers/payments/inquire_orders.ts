@@ -6,8 +6,8 @@ import type { PaymentContext } from './deps.ts'
 const texts = z.record(z.string(), z.string())
 
 /**
- * Asks Paymob for the transactions of orders. SQL judges them like callbacks. An order for which Paymob gives no answer is
- * left out, so it does not hold up the others; the schedule asks about this order again.
+ * Asks Paymob for the transactions of orders. SQL judges them like callbacks. If Paymob does not answer for an
+ * order, the output lacks this order, so that the other orders do not wait. The schedule asks again.
  */
 export default defineHandler({
   input: z.object({ orders: z.array(z.object({ order_id: z.uuid(), paymob_order_id: z.int().positive() })) }),
@@ -24,7 +24,7 @@ export default defineHandler({
         fault = error
       }
     })
-    // Paymob is away: the engine repeats the step.
+    // Paymob has answered for no order: the engine repeats the step.
     if (fault !== undefined && answered.length === 0) throw fault
     return { orders: answered }
   },

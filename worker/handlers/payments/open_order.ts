@@ -15,7 +15,7 @@ export default defineHandler({
     const { deps, signal } = context
     const { reference, billing, amount_minor, currency, item, integration_ids } = await deps.orders.read(context)
     if (billing === null) {
-      throw new StepError('order_closed', 'The order is open already, or has expired. Create a new order.', {
+      throw new StepError('order_closed', 'The order is already open, or has expired. Create a new order.', {
         isPermanent: true,
       })
     }
