@@ -323,7 +323,7 @@ describe('mails', () => {
     const evil = '<script>alert(1)</script>"&'
     const page = renderMailPage([{ to: evil, subject: evil, date: evil, text: evil }])
     expect(page).not.toContain('<script')
-    expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&amp;')
+    expect(page).toContain('&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#38;')
   })
 
   test('are shown to a person on this machine only, without scripts, newest first', async () => {

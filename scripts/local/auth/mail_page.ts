@@ -1,3 +1,4 @@
+import { escapeHtml } from '../escape_html.ts'
 import type { ReadMail } from './mail.ts'
 
 /** How a browser must treat the page: it runs no script, loads nothing, and is never shown in a frame. */
@@ -34,8 +35,4 @@ ${articles.join('\n') || '<p>No mail yet.</p>'}
 </body>
 </html>
 `
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }

@@ -1,3 +1,5 @@
+import { escapeHtml } from '../escape_html.ts'
+
 /** The answer of describe_share. */
 export type ShareDescription = {
   share_id: string
@@ -93,8 +95,4 @@ function asFields(value: unknown): Fields {
 function formatTime(text: string): string {
   const time = new Date(text)
   return Number.isNaN(time.getTime()) ? escapeHtml(text) : `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`
-}
-
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

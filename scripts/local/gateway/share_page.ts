@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { escapeHtml, renderShare, type ShareDescription } from './render_share.ts'
+import { escapeHtml } from '../escape_html.ts'
+import { renderShare, type ShareDescription } from './render_share.ts'
 
 /** Where the pages get shares: as an anonymous caller of PostgREST. */
 export type ShareSource = {

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { z } from 'zod'
+import { escapeHtml } from '../escape_html.ts'
 import {
   makeTransaction,
   nextId,
@@ -295,13 +296,12 @@ function toDjangoErrors(error: z.ZodError): Record<string, unknown> {
   return errors
 }
 
-/** The reference is the only text of others in the page. */
+/** The page where a developer pays or declines. Only the reference is text of a client. */
 function checkoutPage({ reference, amount, currency, clientSecret }: StandInOrder): string {
-  const escaped = reference.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
   const button = (act: string, label: string) =>
     `<form method="post" action="/unifiedcheckout/${clientSecret}/${act}"><button>${label}</button></form>`
   return `<!doctype html><meta charset="utf-8"><title>Stand-in for Paymob</title>
 <h1>This is a stand-in, not Paymob</h1>
-<p>Order ${escaped}: ${(amount / 100).toFixed(2)} ${currency}. No money moves.</p>
+<p>Order ${escapeHtml(reference)}: ${(amount / 100).toFixed(2)} ${currency}. No money moves.</p>
 ${button('pay', 'Pay')}${button('decline', 'Decline')}${button('pend', 'Leave pending')}`
 }
