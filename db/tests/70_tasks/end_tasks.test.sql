@@ -1,6 +1,6 @@
 -- The end of a run ends its task, whatever the run has left.
 begin;
-select plan(27);
+select plan(29);
 select tests.announce_versions();
 create temporary table known (ana uuid, task uuid, run bigint);
 insert into known (ana) select tests.create_user('ana@example.com');
@@ -78,6 +78,10 @@ select is(
 -- Failed
 select pg_temp.begin_task();
 select tests.finish_tick((select task from known), 1);
+select is(
+  (select e ->> 'state' from app.export_tasks((select ana from known)) as e)::jsonb ->> 'tick', '1',
+  'exports the state of an open run'
+);
 select tests.claim_steps();
 select pg_temp.hand_in(
   '{"outcome": "failed", "is_permanent": true,
@@ -90,6 +94,10 @@ select is(
 );
 select isnt_empty(
   'select from app.task_states where state is not null', 'keeps the state of a failed task'
+);
+select is(
+  (select e ->> 'state' from app.export_tasks((select ana from known)) as e)::jsonb ->> 'tick', '1',
+  'exports the state that a retry continues'
 );
 
 -- retry_job

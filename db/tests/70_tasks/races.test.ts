@@ -129,27 +129,45 @@ test('a hundred submissions at once leave as many tasks as the plan has open one
   expect(day.rows).toEqual([{ tasks_of_day: 5 }])
 })
 
-test('a submission that began before midnight forgets no task of the new day', async () => {
-  await a.query('begin')
-  const { rows } = await a.query('select now()')
-  // All other transactions begin after midnight.
+/** Moves the clock: `client` is in a transaction of the old day, and all other transactions begin after midnight. */
+async function passMidnight(client: Client, act: () => Promise<void>): Promise<void> {
+  await client.query('begin')
+  const { rows } = await client.query('select now()')
   await watcher.query(
     `create or replace function app.now() returns timestamptz language sql stable set search_path = ''
      return pg_catalog.now() + ('2030-01-01 00:00Z'::timestamptz - '${rows[0].now.toISOString()}'::timestamptz - '1 ms')`,
   )
   try {
-    await submit(b)
-    await submit(a)
-    await a.query('commit')
-    await submit(b)
-    const day = await watcher.query('select day::text, tasks_of_day from app.task_owners where user_id = $1', [ana])
-    expect(day.rows).toEqual([{ day: '2030-01-01', tasks_of_day: 3 }])
+    await act()
   } finally {
     await watcher.query(
       `create or replace function app.now() returns timestamptz language plpgsql stable set search_path = ''
        as $$begin return pg_catalog.now(); end$$`,
     )
   }
+}
+
+test('a submission that began before midnight forgets no task of the new day', async () => {
+  await passMidnight(a, async () => {
+    await submit(b)
+    await submit(a)
+    await a.query('commit')
+    await submit(b)
+    const day = await watcher.query('select day::text, tasks_of_day from app.task_owners where user_id = $1', [ana])
+    expect(day.rows).toEqual([{ day: '2030-01-01', tasks_of_day: 3 }])
+  })
+})
+
+test('a submission that began before midnight is told to wait until the new day ends', async () => {
+  await watcher.query("insert into plans (id, name, tasks_per_day) values ('daily', 'Daily', 1)")
+  await watcher.query("update users set plan_id = 'daily' where id = $1", [ana])
+  await passMidnight(a, async () => {
+    await submit(b)
+    const { message, detail } = await submit(a).catch((error) => error)
+    expect(JSON.parse(message).details).toBe('tasks_per_day_reached')
+    // The clock of the old day says one second.
+    expect(Number(JSON.parse(detail).headers['Retry-After'])).toBeGreaterThan(86_000)
+  })
 })
 
 test('two submissions with one correlation_id submit one task', async () => {
