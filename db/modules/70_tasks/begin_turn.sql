@@ -1,15 +1,19 @@
 -- app.begin_turn
 --
 -- Writes      tasks.status, task_states.is_closed
--- Errors      PT409 step_lost
+-- Errors      PT409 step_lost; 55P03, if another transaction holds the task. The worker then
+--             repeats the call
 -- Locks       the task, only if the call changes the status or closes the question. The function
 --             then reads everything again, because another transaction may have changed the task
 --             or the step while this one waited for the lock
+-- Why         a client chooses how long its request holds a task. The call waits only for a moment,
+--             because a waiting call occupies a connection that other users need
 create or replace function app.begin_turn(step_id bigint, fence bigint, starts boolean)
   returns jsonb
   language plpgsql
   volatile
   set search_path = ''
+  set lock_timeout = '20ms'
 as $$
 declare
   v_task record;
@@ -89,4 +93,4 @@ $$Begins a turn of a claimed step, for worker.start_task and worker.read_task: r
 closes its question if the deadline has passed.
 
 starts: whether an accepted task becomes started, and whether the state is returned.
-409 step_lost.$$;
+409 step_lost. 55P03: another transaction holds the task, so the worker repeats the call.$$;

@@ -2,7 +2,7 @@
 --
 -- Called by   the worker, for a step that waits for an answer
 -- Writes      task_states.is_closed
--- Errors      PT409 step_lost
+-- Errors      PT409 step_lost; 55P03, as app.begin_turn
 create or replace function worker.read_task(step_id bigint, fence bigint)
   returns jsonb
   language plpgsql

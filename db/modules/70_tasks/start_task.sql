@@ -2,7 +2,7 @@
 --
 -- Called by   the worker, as the first act of the handler of run_task
 -- Writes      tasks.status, task_states.is_closed
--- Errors      PT409 step_lost
+-- Errors      PT409 step_lost; 55P03, as app.begin_turn
 -- Idempotent  a repeated call returns the same task
 create or replace function worker.start_task(step_id bigint, fence bigint)
   returns jsonb

@@ -170,6 +170,25 @@ test('a submission that began before midnight is told to wait until the new day 
   })
 })
 
+test('a worker whose task another transaction holds does not wait, and starts the task later', async () => {
+  const task = await submit()
+  const step = (await claimSteps(watcher, worker))[0] as ClaimedStep
+  await asWorker(b)
+  await a.query('begin')
+  await a.query('reset role')
+  await a.query('select from tasks where id = $1 for update', [task.id])
+  // Without a limit of its own, the call would wait until this one.
+  await b.query("set statement_timeout = '5s'")
+  try {
+    expect(await slugOf(b.query('select worker.start_task($1, $2)', [step.id, step.fence]))).toBe('55P03')
+    await a.query('commit')
+    await b.query('select worker.start_task($1, $2)', [step.id, step.fence])
+    expect(await read(task)).toMatchObject({ status: 'started' })
+  } finally {
+    await b.query('reset statement_timeout')
+  }
+})
+
 test('two submissions with one correlation_id submit one task', async () => {
   const keyed = (client: Client, mandate: string) =>
     client.query("select (submit_task($1, 5, 'k')).id", [mandate]).then(({ rows }) => rows[0].id)
