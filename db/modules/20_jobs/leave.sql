@@ -34,7 +34,16 @@ begin
     perform app.enqueue_pump();
   end if;
 
-  -- If another transaction has locked the run of a step, the worker stays until a sweep.
+  -- If another transaction has locked the run of a step, the worker stays until a sweep, which
+  -- counts no loss for the steps in waiting_fences.
+  update app.workers as w
+  set waiting_fences = r.fences
+  from (
+    select array_agg(q.fence) as fences
+    from app.job_queue as q
+    where q.status = 'running' and q.worker_id = leave.worker_id
+  ) as r
+  where w.id = leave.worker_id and r.fences is not null;
   delete from app.workers as w
   where w.id = leave.worker_id
     and not exists (select from app.job_queue as q where q.worker_id = w.id);
