@@ -47,7 +47,8 @@ begin
     );
   end if;
 
-  if app.require_task_room(task.user_id, v_tasks_of_day) then
+  perform app.require_task_quotas(task.user_id, v_tasks_of_day);
+  if app.has_task_slot(task.user_id) then
     task.status := 'accepted';
     task.run_id := app.submit_task_run(task, app.require_model('text', null));
   else

@@ -35,7 +35,7 @@ begin
       'Wait until the task has ended, or call cancel_task first.'
     );
   end if;
-  perform app.require_task_room(v_task.user_id, app.lock_task_owner(v_task.user_id, 1));
+  perform app.require_task_quotas(v_task.user_id, app.lock_task_owner(v_task.user_id, 1));
 
   delete from app.runs as r
   where r.id = v_task.run_id;

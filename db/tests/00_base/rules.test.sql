@@ -324,8 +324,8 @@ select set_eq(
     -- A batch of media: its plan is made once, maybe on empty tables.
     'app.apply_drama_media', 'app.apply_drawings', 'app.record_drama_media',
     -- Tasks of one user among all tasks, and batches of tasks.
-    'app.require_task_room', 'app.admit_tasks', 'app.admit_pending_tasks', 'app.record_ticks',
-    'app.end_tasks', 'app.tg_tasks__lock_tasks', 'app.tg_users__delete_tasks',
+    'app.require_task_quotas', 'app.has_task_slot', 'app.admit_tasks', 'app.admit_pending_tasks',
+    'app.record_ticks', 'app.end_tasks', 'app.tg_tasks__lock_tasks', 'app.tg_users__delete_tasks',
     'app.delete_finished_tasks',
     -- Credits of one user among all users.
     'app.apply_credits', 'app.place_hold', 'app.lock_holds', 'app.capture_holds',
