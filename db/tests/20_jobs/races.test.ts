@@ -825,7 +825,9 @@ test('a worker that ends returns its steps although another transaction holds on
   await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
   await letSweep(watcher, second)
   expect(await sweepSteps(b, second)).toBe(1)
-  const { rows: returned } = await watcher.query('select losses, status from app.job_queue where job_id = $1', [held.id])
+  const { rows: returned } = await watcher.query('select losses, status from app.job_queue where job_id = $1', [
+    held.id,
+  ])
   expect(returned).toEqual([{ losses: 0, status: 'queued' }])
   expect((await watcher.query('select from app.workers where id = $1', [first])).rowCount).toBe(0)
   await requireInvariants(watcher)
