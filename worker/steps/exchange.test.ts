@@ -17,9 +17,10 @@ beforeEach(() => {
   lines = []
 })
 
-const completed = (id: number, output: unknown = null) => ({
+const completed = (id: number, output: unknown = null, ownerId: string | null = null) => ({
   fence: id,
   text: JSON.stringify({ id, fence: id, outcome: 'completed', output }),
+  ownerId,
 })
 const failing = (code: string) => Object.assign(new Error('worker.exchange_work failed'), { cause: { code } })
 const tooMuch = failing('54000')
@@ -193,7 +194,7 @@ describe('with a door that answers at once', () => {
       if (results.some(({ outcome }) => outcome === 'failed')) throw tooMuch
       return {}
     })
-    exchange.add({ fence: 2, text: JSON.stringify({ id: 1, fence: 2, outcome: 'failed' }) })
+    exchange.add({ fence: 2, text: JSON.stringify({ id: 1, fence: 2, outcome: 'failed' }), ownerId: null })
     expect(await exchange.run(0)).toMatchObject({ handedIn: [2] })
     expect(calls.flatMap(({ results }) => results)).toMatchObject([
       { id: 1, fence: 2, outcome: 'lost', error: { slug: 'result_refused' } },
@@ -206,7 +207,7 @@ describe('with a door that answers at once', () => {
       if (results.length > 0) throw tooMuch
       return {}
     })
-    exchange.add({ fence: 1, text: JSON.stringify({ id: 1, fence: 1, outcome: 'failed' }) })
+    exchange.add({ fence: 1, text: JSON.stringify({ id: 1, fence: 1, outcome: 'failed' }), ownerId: null })
     expect(await exchange.run(0)).toMatchObject({ handedIn: [1] })
     expect(exchange.pending).toBe(0)
     expect(lines).toMatchObject([{ msg: 'Result cannot be handed in', step: 1 }])
@@ -258,6 +259,21 @@ describe('with a door that answers at once', () => {
     expect(handedInLate).toEqual([])
   })
 
+  test('late results of one owner wait together, and alone if their rows are not free together', async () => {
+    const { exchange, calls } = open((results) => busy([1, 2, 3], results))
+    for (const [id, owner] of [
+      [1, 'ana'],
+      [2, 'ben'],
+      [3, 'ana'],
+    ] as const)
+      exchange.add(completed(id, null, owner))
+    await exchange.run(1)
+    const waits = () =>
+      calls.filter(({ args }) => Number(args['wait_ms']) > 1000).map(({ results }) => results.map(({ id }) => id))
+    await expect.poll(() => waits().length, { timeout: 10_000 }).toBeGreaterThan(2)
+    expect(waits().slice(0, 3)).toEqual([[1, 3], [2], [1]])
+  })
+
   test('a batch that fails in parts still names its late results', async () => {
     const { exchange, calls } = open((results, want) => {
       if (results.length > 1 || (want > 0 && results.length > 0)) throw tooMuch
@@ -305,7 +321,11 @@ describe('with Postgres', () => {
     ).rows.map(({ key, status, error_slug }) => [key, status, error_slug])
   const claim = async (want: number): Promise<ClaimedStep[]> => ((await exchange.run(want)) as Exchanged).steps
   const complete = ({ id, fence }: ClaimedStep, output: string) =>
-    exchange.add({ fence, text: `{"id":${id},"fence":${fence},"outcome":"completed","output":${output}}` })
+    exchange.add({
+      fence,
+      text: `{"id":${id},"fence":${fence},"outcome":"completed","output":${output}}`,
+      ownerId: null,
+    })
 
   test('returns steps with the outputs that they depend on, and when the next step is due', async () => {
     const run = await submit({ key: 'a' }, { key: 'b', depends_on: ['a'] })
@@ -317,6 +337,7 @@ describe('with Postgres', () => {
     exchange.add({
       fence: (b as ClaimedStep).fence,
       text: JSON.stringify({ id: b?.id, fence: b?.fence, outcome: 'rescheduled', state: null, retry_in_ms: 60_000 }),
+      ownerId: null,
     })
     const nothing = (await exchange.run(1)) as Exchanged
     expect(nothing).toMatchObject({ handedIn: [b?.fence], steps: [], isShort: true })

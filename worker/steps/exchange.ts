@@ -8,8 +8,8 @@ import type { Db } from '../shared/db.ts'
 import type { ClaimedStep } from './claim.ts'
 import { createLateResults } from './late_results.ts'
 
-/** The result of a step, as text for the database. */
-export type Result = { fence: number; text: string }
+/** The result of a step, as text for the database, and the owner of its run. */
+export type Result = { fence: number; text: string; ownerId: string | null }
 
 /** The outcome of one exchange. */
 export type Exchanged = {
@@ -133,7 +133,7 @@ export function createExchange(options: {
   /** Hands in a failure instead of a result that Postgres cannot store. */
   async function failAlone(result: Pending, error: unknown): Promise<Sorted> {
     const handIn = async (text: string): Promise<Sorted> => {
-      const answer = await call([{ fence: result.fence, text }], 0)
+      const answer = await call([{ ...result, text }], 0)
       return { ...answer, late: answer.late.length > 0 ? [result] : [] }
     }
     const { id, fence, outcome } = JSON.parse(result.text)

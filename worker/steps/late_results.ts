@@ -25,8 +25,10 @@ export function createLateResults(options: {
   const { handIn, onHandedIn, logger } = options
   /** Since when each result is late. */
   const all = new Map<Result, number>()
-  /** The result that waits for its rows. */
-  let waiting: Result | undefined
+  /** The results that wait for their rows: of one owner, because the runs of another owner must not wait with them. */
+  let waiting: Result[] = []
+  /** Owners whose next wait is for one result, because the rows of all their results were not free at the same time. */
+  const lonely = new Set<string>()
   let isPolling = false
 
   async function attempt(results: Result[], waitMs?: number): Promise<void> {
@@ -39,16 +41,22 @@ export function createLateResults(options: {
     }
   }
 
-  /** Lets the oldest result wait for its rows. Other results are handed in at the same time. */
+  /** Lets the oldest result wait for its rows, with the others of its owner. Other results are handed in at the same time. */
   async function waitForOldest(): Promise<void> {
     const [oldest] = all
-    if (waiting !== undefined || oldest === undefined || performance.now() - oldest[1] < patienceMs) return
-    waiting = oldest[0]
-    logger.warn({ fence: waiting.fence }, 'Result waits for locked rows')
-    await attempt([waiting], longWaitMs)
-    // If its rows are still locked, it waits again after the others.
-    if (all.delete(waiting)) all.set(waiting, performance.now())
-    waiting = undefined
+    if (waiting.length > 0 || oldest === undefined || performance.now() - oldest[1] < patienceMs) return
+    const [{ ownerId }] = oldest
+    waiting =
+      ownerId === null || lonely.delete(ownerId)
+        ? [oldest[0]]
+        : [...all.keys()].filter((result) => result.ownerId === ownerId)
+    logger.warn({ fences: waiting.map(({ fence }) => fence) }, 'Results wait for locked rows')
+    await attempt(waiting, longWaitMs)
+    const left = waiting.filter((result) => all.delete(result))
+    if (ownerId !== null && left.length > 1 && left.length === waiting.length) lonely.add(ownerId)
+    // If their rows are still locked, they wait again after the others.
+    for (const result of left) all.set(result, performance.now())
+    waiting = []
   }
 
   async function poll(): Promise<void> {
@@ -57,9 +65,10 @@ export function createLateResults(options: {
     for (let pauseMs = firstPauseMs; all.size > 0; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       await sleep(pauseMs)
       void waitForOldest()
-      const others = [...all.keys()].filter((result) => result !== waiting)
+      const others = [...all.keys()].filter((result) => !waiting.includes(result))
       if (others.length > 0) await attempt(others)
     }
+    lonely.clear()
     isPolling = false
   }
 

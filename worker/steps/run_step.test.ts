@@ -266,7 +266,7 @@ test('large outputs are read from Postgres page by page', async () => {
       accidents: unwatched,
     })
     for (const step of (await exchange.run(3))?.steps ?? []) {
-      exchange.add({ fence: step.fence, text: await runStep(createClaim(step)) })
+      exchange.add({ fence: step.fence, text: await runStep(createClaim(step)), ownerId: null })
     }
     const last = (await exchange.run(1))?.steps[0] as ClaimedStep
     expect(last).toMatchObject({ key: 'last', outputs: null })

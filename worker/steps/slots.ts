@@ -82,6 +82,7 @@ export function createSlots(options: {
   let aloneCount = 0
   let isClosed = false
 
+  const hand = ({ fence, owner_id }: ClaimedStep, text: string) => onResult({ fence, text, ownerId: owner_id })
   const findAlone = () => (aloneCount === 0 ? -1 : waiting.findIndex(({ step }) => step.runs_alone))
 
   /**
@@ -134,13 +135,13 @@ export function createSlots(options: {
     clearTimeout(timer)
     // Otherwise this process has already handed in another result of this claim.
     if (!running.delete(fence)) return
-    onResult({ fence, text })
+    hand(claim.step, text)
     fill()
     onEnd(performance.now() - startedAt)
   }
 
   function returnClaims(claims: Claim[]): void {
-    for (const { step } of claims) onResult({ fence: step.fence, text: describeReturn(step) })
+    for (const { step } of claims) hand(step, describeReturn(step))
   }
 
   /** Aborts a handler. A listener of the signal that throws is an accident of this handler. */
@@ -156,7 +157,7 @@ export function createSlots(options: {
 
   /** Hands in a result for each running claim, whose own result is dropped. */
   function endAll(describe: (claim: Claim) => string): void {
-    for (const claim of running.values()) onResult({ fence: claim.step.fence, text: describe(claim) })
+    for (const claim of running.values()) hand(claim.step, describe(claim))
     running.clear()
   }
 
