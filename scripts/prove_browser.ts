@@ -22,10 +22,14 @@ if (program === undefined) {
   process.exit(1)
 }
 
-const closers: (() => Promise<void>)[] = []
-/** Closes what runs, the newest first. */
-async function closeAll(): Promise<void> {
-  for (let close = closers.pop(); close; close = closers.pop()) await close()
+const closers: (() => Promise<unknown>)[] = []
+let closing: Promise<void> | undefined
+/** Closes what runs, the newest first. A signal and the failure that it causes share one end. */
+function closeAll(): Promise<void> {
+  closing ??= (async () => {
+    for (const close of closers.reverse()) await close()
+  })()
+  return closing
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void closeAll().finally(() => process.exit(1)))
@@ -43,8 +47,15 @@ function step(what: string): void {
 }
 
 try {
-  const stack = await startOwnStack('browser')
-  closers.push(stack.stop)
+  const starting = startOwnStack('browser')
+  // Also if a signal arrives during the start.
+  closers.push(() =>
+    starting.then(
+      (started) => started.stop(),
+      () => {},
+    ),
+  )
+  const stack = await starting
   const { env } = stack
   const url = env['SUPABASE_URL'] ?? ''
   const operator = new pg.Client(env['DATABASE_URL'])
