@@ -1,6 +1,7 @@
 import { readArguments } from './commands/read_arguments.ts'
 import { apiKeys } from './demo/api_keys.ts'
 import { showCatalogue } from './demo/catalogue.ts'
+import { showCredits } from './demo/credits.ts'
 import { generateDrama } from './demo/drama.ts'
 import { measureMemory } from './demo/memory.ts'
 import { shareFlow } from './demo/share_flow.ts'
@@ -22,6 +23,10 @@ const acts = [
   { title: 'Dramas: a premise becomes a document, by a tree of jobs', play: generateDrama },
   { title: 'Tasks: an agent works on a mandate, asks a question, and stops when told', play: runTasks },
   { title: 'Photo app: the catalogue, a balance, and everything about a user as one document', play: showCatalogue },
+  {
+    title: 'Credits: reserved for a run, charged when the run completes, given back when it does not',
+    play: showCredits,
+  },
   { title: 'API keys: a program acts as the owner of its key', play: apiKeys },
 ]
 
