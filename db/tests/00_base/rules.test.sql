@@ -332,7 +332,7 @@ select set_eq(
     'app.release_holds', 'app.insert_grants', 'app.grant_credits', 'app.take_back_credits',
     'app.adjust_credits', 'app.subtract_adjustment', 'app.grant_periods', 'app.grant_due_periods',
     'app.expire_credits', 'app.delete_ended_holds', 'app.tg_users__lock_runs',
-    'app.tg_users__delete_credits',
+    'app.tg_users__delete_credits', 'app.tg_users__renew_period',
     -- One order among all orders, and its reports among all reports.
     'app.record_payment', 'app.judge_payment', 'app.judge_payments_of', 'app.find_paymob_order',
     'app.fulfil_order', 'app.refund_order', 'app.take_back_order', 'app.lock_orders',
