@@ -58,19 +58,22 @@ export async function openShop() {
   const order = async (kind = 'credit_pack', item = 'seven', key: string = crypto.randomUUID()): Promise<Order> =>
     (await client.query('select * from create_order($1, $2, $3, $4)', [kind, item, billing, key])).rows[0]
 
-  /** Opens an order as the worker does, and returns it as Paymob knows it. */
-  async function open({ id, amount_minor, run_id }: Order, paymobId = nextId(), by: Client = admin) {
+  /** Claims the step that opens an order. The returned function hands in its result, as the worker does. */
+  async function claimOpening({ id, amount_minor, run_id }: Order, paymobId = nextId()) {
     const steps = await claimSteps(admin, worker)
     const step = steps.find((one) => String(one.run_id) === String(run_id))
     if (!step) throw new Error('The step of the order was not claimed.')
     await admin.query('select worker.read_order($1, $2)', [step.id, step.fence])
     const output = { paymob_order_id: paymobId, checkout_url: 'https://accept.paymob.com/unifiedcheckout/?x' }
-    await exchangeSteps(by, worker, [completed(step, output)])
-    return { id: paymobId, reference: id, amount: amount_minor, currency: 'EGP', ...paymobAccount } as PaymobOrder
+    return async (by: Client = admin): Promise<PaymobOrder> => {
+      await exchangeSteps(by, worker, [completed(step, output)])
+      return { id: paymobId, reference: id, amount: amount_minor, currency: 'EGP', ...paymobAccount }
+    }
   }
+  const open = async (bought: Order, paymobId?: number) => (await claimOpening(bought, paymobId))()
 
-  /** Runs the schedule, and answers as Paymob does. */
-  async function inquire(transactions: PaymobTransaction[], { id }: Order): Promise<void> {
+  /** Runs the schedule. The returned function hands in these transactions as the answer of Paymob. */
+  async function claimInquiry(transactions: PaymobTransaction[], { id }: Order) {
     await admin.query('update app.order_details set next_inquiry_at = now() where order_id = $1', [id])
     await admin.query('select app.inquire_orders()')
     const steps = await claimSteps(admin, worker)
@@ -79,12 +82,15 @@ export async function openShop() {
       const { merchant_order_id, ...rest } = hints
       return { ...signed, ...rest, 'order.merchant_order_id': merchant_order_id ?? '' }
     })
-    for (const step of steps) {
-      const { orders } = step.input as { orders: { order_id: string }[] }
-      const answers = orders.map(({ order_id }) => ({ order_id, transactions: order_id === id ? texts : [] }))
-      await exchangeSteps(admin, worker, [completed(step, { orders: answers })])
+    return async (by: Client = admin): Promise<void> => {
+      for (const step of steps) {
+        const { orders } = step.input as { orders: { order_id: string }[] }
+        const answers = orders.map(({ order_id }) => ({ order_id, transactions: order_id === id ? texts : [] }))
+        await exchangeSteps(by, worker, [completed(step, { orders: answers })])
+      }
     }
   }
+  const inquire = async (transactions: PaymobTransaction[], of: Order) => (await claimInquiry(transactions, of))()
 
   return {
     database,
@@ -95,12 +101,14 @@ export async function openShop() {
     newUser,
     order,
     open,
+    claimOpening,
     async opened(kind?: string, item?: string) {
       const bought = await order(kind, item)
       return { bought, at: await open(bought) }
     },
     report: (transaction: PaymobTransaction, by: Client = admin) => record(by, asCallback(transaction)),
     inquire,
+    claimInquiry,
     async statusOf({ id }: Order): Promise<{ status: string; refunded_minor: number }> {
       return (await admin.query('select status, refunded_minor from orders where id = $1', [id])).rows[0]
     },
