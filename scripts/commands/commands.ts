@@ -37,6 +37,8 @@ export const groups = {
     'prove:browser': 'Signs up, uploads and downloads in a real browser, from a page of another origin.',
     'prove:credits':
       'Raises a storm of grants, holds, charges, refunds, deletions and crashes, and checks that credits add up.',
+    'prove:payments':
+      'Sends callbacks of Paymob in any order and several times, and compares the ledger with a clean pass.',
     'chaos:jobs': 'Kills, pauses and disconnects workers at random, and verifies that every step ran once.',
   },
   Benchmarks: {
