@@ -68,8 +68,8 @@ describe('npm run paymob:send', () => {
 })
 
 /**
- * What many programs do with a callback: check the signature, find the order by its reference, and count each transaction
- * once. Kept here to prove that the attacks below are real.
+ * A program as many are: it checks the signature, finds the order by its reference, and counts each transaction once. The
+ * attacks below defeat it, so they are real.
  */
 function createNaiveShop(references: string[]) {
   const paid = new Map(references.map((reference) => [reference, 0]))
@@ -176,7 +176,7 @@ test('odd bodies, signed where that is possible, never give an error of the serv
       hmac = createHmac('sha512', secret).update(words).digest('hex')
       signed++
     } catch {
-      // It is no callback: the sidecar has to say so.
+      // The sidecar has to refuse this body.
     }
     if (randomInt(8) === 0) hmac = pick(['', 'x', '0'.repeat(128), `${hmac}&hmac=${hmac}`])
     const { status } = await fetch(`${webhookUrl}?hmac=${hmac}`, { method: 'POST', body: text })

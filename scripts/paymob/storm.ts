@@ -74,7 +74,7 @@ export async function provePayments(sizes: Sizes, say: (line: string) => void): 
   }
 }
 
-/** What has to be equal. Times differ, so a plan is compared by how many hours it lasts. */
+/** The rows that must be equal. Times differ, so a plan is compared by how many hours it lasts. */
 const ledgers = {
   'Orders (status, refunds)': 'select id, status, refunded_minor, paid_at is not null from orders order by id',
   'Fulfilments (transaction, grant)':

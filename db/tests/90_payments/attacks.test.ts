@@ -292,6 +292,44 @@ test('a foreign user and anon read no order and no payment', async () => {
   expect((await shop.client.query('select id from payments')).rows).toEqual([])
 })
 
+test('export_my_data has the orders with their payments, and nothing of a callback', async () => {
+  const { bought, at } = await shop.opened()
+  await shop.report(pay(at))
+  const { rows } = await shop.client.query('select export_my_data() as data')
+  const { orders } = rows[0].data
+  expect(orders).toHaveLength(1)
+  expect(orders[0]).toMatchObject({ order: { id: bought.id, status: 'paid' }, billing: null })
+  expect(orders[0].payments).toMatchObject([{ kind: 'payment', status: 'applied', amount_minor: 4900 }])
+  expect(JSON.stringify(orders)).not.toContain('2346')
+})
+
+test.each(['orders', 'payments'])('no client writes %s', async (table) => {
+  await shop.opened()
+  const as = async (role: string, statement: string) => {
+    await shop.client.query("select set_config('role', $1, false)", [role])
+    return shop.client.query(statement)
+  }
+  for (const role of ['anon', 'authenticated', 'service_role']) {
+    for (const statement of [
+      `insert into ${table} default values`,
+      `update ${table} set status = 'paid'`,
+      `delete from ${table}`,
+      `truncate ${table}`,
+    ]) {
+      await expect(as(role, statement), `${role}: ${statement}`).rejects.toMatchObject({ code: '42501' })
+    }
+  }
+  await expect(as('anon', `select from ${table}`)).rejects.toMatchObject({ code: '42501' })
+  await expect(as('authenticated', 'select from app.payment_callbacks')).rejects.toMatchObject({ code: '42501' })
+  await expect(as('authenticated', "select sidecar.record_paymob_callback('{}')")).rejects.toMatchObject({
+    code: '42501',
+  })
+  await expect(as('authenticated', 'select replay_callback(gen_random_uuid())')).rejects.toMatchObject({
+    code: '42501',
+  })
+  await shop.client.query('reset role')
+})
+
 test('nothing personal is left after the deletion of a user, wherever callbacks were when it happened', async () => {
   const mark = `pii${Date.now()}`
   const personal = {
