@@ -8,7 +8,14 @@ import {
   sendCallback,
 } from '../local/paymob/callbacks.ts'
 import { standInKeys } from '../local/paymob/server.ts'
-import { asAdmin, type Cluster, databaseUrl, prepareDatabase, startCluster } from '../testing/cluster.ts'
+import {
+  asAdmin,
+  type Cluster,
+  type ClusterInfo,
+  databaseUrl,
+  prepareDatabase,
+  startCluster,
+} from '../testing/cluster.ts'
 import { startTestSidecar } from '../testing/sidecar.ts'
 import { announceVersions, claimSteps, completed, exchangeSteps } from '../testing/steps.ts'
 
@@ -23,7 +30,7 @@ export async function provePayments(sizes: Sizes, say: (line: string) => void): 
   const cluster = await startCluster({ bin })
   try {
     await prepareDatabase(cluster, 'storm')
-    const orders = await openOrders(cluster, sizes.orders)
+    const orders = await openOrders(cluster, 'storm', sizes.orders)
     await asAdmin(cluster, 'postgres', (admin) => admin.query('create database clean template storm owner postgres'))
     say(`${orders.length} orders are open, in two equal databases.`)
 
@@ -99,7 +106,11 @@ async function read(cluster: Cluster, database: string, query: string): Promise<
   })
 }
 
-async function connected<T>(cluster: Cluster, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function connected<T>(
+  cluster: ClusterInfo,
+  database: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client(databaseUrl(cluster, database))
   await client.connect()
   try {
@@ -109,9 +120,9 @@ async function connected<T>(cluster: Cluster, database: string, work: (client: p
   }
 }
 
-/** Five orders for each user, one of them of a plan. */
-async function openOrders(cluster: Cluster, count: number): Promise<PaymobOrder[]> {
-  return connected(cluster, 'storm', async (client) => {
+/** Opens this many orders: five for each user, one of them of a plan. */
+export async function openOrders(cluster: ClusterInfo, database: string, count: number): Promise<PaymobOrder[]> {
+  return connected(cluster, database, async (client) => {
     const { integrationId, owner } = standInKeys
     await client.query('update app.settings set paymob_integration_ids = $1, paymob_owner_id = $2', [
       [integrationId],
