@@ -23,6 +23,7 @@ export const billing = { first_name: 'Ana', last_name: 'Costa', email: 'ana@exam
 /** A database with things for sale, and the parts of the worker and the sidecar that orders need. */
 export type Shop = Awaited<ReturnType<typeof openShop>>
 
+/** Opens a shop on a database of its own. */
 export async function openShop() {
   const database: TestDatabase = await createDatabase()
   const [admin, client] = await Promise.all([database.connect(), database.connect()])

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { isSignedBy, type Signed, transactionFields } from './callback.ts'
 
+/** The options of the route for Paymob's response callback. */
 export type ReturnOptions = {
   paymobSecrets: string[]
   /** The page of the app to which customers return. */

@@ -4,6 +4,7 @@ import { createLineLimit } from '../../worker/shared/limit_lines.ts'
 import { type Refusal, refusal } from '../problem.ts'
 import { type Callback, CallbackError, isSignedBy, readCallback, tokenFields, transactionFields } from './callback.ts'
 
+/** The options of the route for Paymob's processed callbacks. */
 export type WebhookOptions = {
   db: Db
   /** The secrets that Paymob may sign with: two while a secret is rotated. */

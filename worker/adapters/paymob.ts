@@ -22,6 +22,7 @@ export const paymobVariables = {
 
 const environment = z.object(paymobVariables)
 
+/** The variables of Paymob after their check. */
 export type PaymobConfig = z.output<typeof environment>
 
 /** The data of a customer that Paymob demands. */
@@ -61,6 +62,7 @@ const intention = z.object({
 })
 const authToken = z.object({ token: z.string().min(1).max(4000) })
 
+/** Creates the client of Paymob's API. Without a key, each call that needs this key fails with a StepError. */
 export function createPaymob(config: PaymobConfig): Paymob {
   const root = config.PAYMOB_BASE_URL.replace(/\/+$/, '')
   const keys = [config.PAYMOB_SECRET_KEY, config.PAYMOB_API_KEY].filter((key) => key !== undefined)

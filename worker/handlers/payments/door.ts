@@ -24,6 +24,7 @@ export type OrderDoor = {
   read(step: Pick<Step, 'id' | 'fence' | 'signal'>): Promise<OpenOrder>
 }
 
+/** Creates the door: `read` waits while the database cannot be reached. */
 export function createOrderDoor(db: Db): OrderDoor {
   return {
     async read({ id, fence, signal }) {
