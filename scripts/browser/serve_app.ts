@@ -10,6 +10,7 @@ import { createViteServer } from 'vitest/node'
 export async function serveApp(variables: Record<string, string>): Promise<{ url: string; close(): Promise<void> }> {
   const cacheDir = mkdtempSync(join(tmpdir(), 'plinth-vite-'))
   const define = Object.entries(variables).map(([name, value]) => [`import.meta.env.${name}`, JSON.stringify(value)])
+  const server = createServer()
   const vite = await createViteServer({
     root: join(import.meta.dirname, 'app'),
     configFile: false,
@@ -20,9 +21,9 @@ export async function serveApp(variables: Record<string, string>): Promise<{ url
     // The bundle is made before the first page, because Vite would load the page again when it is ready.
     optimizeDeps: { include: ['@supabase/supabase-js'] },
     // Without a server of Vite's own, which would end this process at SIGTERM before the stack has stopped.
-    server: { middlewareMode: true, hmr: false, ws: false, watch: null },
+    server: { middlewareMode: true, hmr: { server }, watch: null },
   })
-  const server = createServer(vite.middlewares).listen(0, '127.0.0.1')
+  server.on('request', vite.middlewares).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
     // Another site than the API's 127.0.0.1.
