@@ -103,6 +103,7 @@ export type StackPorts = {
   auth: number
   storage: number
   gemini: number
+  paymob: number
 }
 
 /** Returns the ports of the last start. A home of an earlier release has only that of the S3 server. */

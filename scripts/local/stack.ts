@@ -140,7 +140,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
     }
 
     const gatewayUrl = `http://127.0.0.1:${ports.gateway}`
-    paymob = await startLocalPaymob(home, gatewayUrl, process.env)
+    paymob = await startLocalPaymob(home, { gatewayUrl, port: ports.paymob }, process.env)
     if (paymob.standIn) {
       await withDatabase(url('postgres', secrets.postgresPassword), acceptStandIn)
       say('PAYMOB_SECRET_KEY is not set: a stand-in for Paymob takes no money.')

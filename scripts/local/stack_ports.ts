@@ -13,6 +13,7 @@ const variables: { [part in keyof StackPorts]: string | undefined } = {
   auth: undefined,
   storage: undefined,
   gemini: undefined,
+  paymob: undefined,
 }
 
 /**
@@ -37,6 +38,7 @@ export async function chooseStackPorts(
     auth: await choosePort(undefined, [last.auth]),
     storage: await choosePort(undefined, [last.storage]),
     gemini: await choosePort(undefined, [last.gemini]),
+    paymob: await choosePort(undefined, [last.paymob]),
   }
   writePorts(home, { ...ports, ...keepUnnamed(last) })
   const expected = last.gateway ?? usualPorts.gateway

@@ -28,7 +28,7 @@ const variables = {
  */
 export async function startLocalPaymob(
   home: string,
-  gatewayUrl: string,
+  { gatewayUrl, port }: { gatewayUrl: string; port: number },
   environment: NodeJS.ProcessEnv,
 ): Promise<LocalPaymob> {
   const given = (names: string[]) =>
@@ -38,6 +38,7 @@ export async function startLocalPaymob(
   }
   const log = join(home, 'logs', 'paymob-stand-in.log')
   const standIn = await startPaymob({
+    port,
     log: (line) => appendFileSync(log, `${new Date().toISOString()} STAND-IN, NOT PAYMOB: ${line}\n`),
   })
   return {
