@@ -43,7 +43,7 @@ const abortMaxMs = 1000
 /** How long the last results may take to be handed in. */
 const handInMaxMs = 2000
 /** How long the worker may take to sign off. */
-const leaveMaxMs = 1000
+const leaveMaxMs = 2000
 /** How many accidents are logged: a timer of the handler may fire again and again. */
 const accidentsLogged = 10
 

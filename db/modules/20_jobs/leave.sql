@@ -2,8 +2,8 @@
 --
 -- Called by   each worker process, when it ends
 -- Writes      workers; the rows that app.apply_free_results writes
--- Locks       the worker, by an advisory lock, which waits for an exchange of the same worker; then
---             the rows that app.apply_free_results locks
+-- Locks       the worker, by an advisory lock, which waits for an exchange of the same worker, for
+--             1.5 s at most; then the rows that app.apply_free_results locks
 create or replace function worker.leave(worker_id uuid)
   returns void
   language plpgsql
@@ -18,9 +18,19 @@ create or replace function worker.leave(worker_id uuid)
   set enable_mergejoin = off
 as $$
 declare
+  v_lock_timeout text := current_setting('lock_timeout');
+  v_is_busy boolean := false;
   v_results jsonb;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('worker ' || leave.worker_id, 0));
+  begin
+    perform set_config('lock_timeout', '1500', true);
+    perform pg_advisory_xact_lock(hashtextextended('worker ' || leave.worker_id, 0));
+  exception
+    -- An exchange waits for rows that a client has locked. The worker does not wait for its end.
+    when lock_not_available then
+      v_is_busy := true;
+  end;
+  perform set_config('lock_timeout', v_lock_timeout, true);
   -- A worker that signs off has neither crashed nor stalled, so no step counts a loss.
   select jsonb_agg(
     jsonb_build_object('id', q.job_id, 'fence', q.fence, 'outcome', 'returned')
@@ -28,7 +38,7 @@ begin
   into v_results
   from app.job_queue as q
   where q.status = 'running' and q.worker_id = leave.worker_id;
-  if v_results is not null then
+  if v_results is not null and not v_is_busy then
     -- Short, because a result that waits holds the runs of the others.
     perform app.apply_free_results(v_results, 50);
     perform app.enqueue_pump();
@@ -45,7 +55,8 @@ begin
   ) as r
   where w.id = leave.worker_id and r.fences is not null;
   delete from app.workers as w
-  where w.id = leave.worker_id
+  where not v_is_busy
+    and w.id = leave.worker_id
     and not exists (select from app.job_queue as q where q.worker_id = w.id);
 end
 $$;

@@ -391,6 +391,21 @@ const createUser = async (): Promise<string> => {
 const submitFor = (client: Client, owner: string) =>
   client.query(`select app.submit_run('{"key": "root", "type": "noop"}', $1, null) as id`, [owner])
 
+test('leave against an exchange that waits for a client: leave ends, and a sweep counts no loss', async () => {
+  await submit(['a'])
+  await exchange(a, first, [], 1)
+  await a.query('begin')
+  await exchange(a, first, [], 0)
+  await b.query('select worker.leave($1)', [first])
+  await a.query('commit')
+  await watcher.query("update app.workers set heartbeat_at = now() - interval '1 hour'")
+  await letSweep(watcher, second)
+  expect(await sweepSteps(b, second)).toBe(1)
+  const { rows } = await watcher.query('select status, losses from app.job_queue where parent_id is not null')
+  expect(rows).toEqual([{ status: 'queued', losses: 0 }])
+  await requireInvariants(watcher)
+})
+
 test('the deletion of a user against submit: submit waits, and does not find the owner', async () => {
   const owner = await createUser()
   await a.query('begin')
