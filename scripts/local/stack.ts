@@ -84,7 +84,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
     stopping ??= (async () => {
       removeEnv(home)
       const [postgres, ...others] = children
-      // All at once, because together they have 3.5 s. A server that has not closed by then loses its connections below.
+      // All at once, because together they have 3.5 s. The exit of this process closes a server that takes longer.
       const servers = [gateway?.close(), auth?.close(), storage?.close(), paymob?.standIn?.stop()]
       await Promise.all([
         ...others.map((child) => child.stop('SIGTERM', 3500)),
