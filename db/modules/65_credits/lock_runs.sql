@@ -4,7 +4,9 @@
 -- Locks       the runs of the user, lowest id first; then the user
 -- Why         a callback holds runs and waits for the user. A deletion locks the user and then
 --             deletes the runs, so it locks the runs first. Between the two locks, a submission may
---             add a run: the function then undoes both locks and tries again
+--             add a run: the function then undoes both locks and tries again. It also gives its
+--             locks up when it has waited for 300 ms, because whoever holds the other runs of the
+--             user may wait for these locks
 create or replace function app.tg_users__lock_runs()
   returns trigger
   language plpgsql
@@ -15,6 +17,7 @@ create or replace function app.tg_users__lock_runs()
   set plan_cache_mode = force_generic_plan
   set jit = off
   set enable_seqscan = off
+  set lock_timeout = '300ms'
 as $$
 declare
   v_runs integer;
@@ -39,12 +42,12 @@ begin
       end if;
       raise exception using errcode = 'CR001', message = 'A run was added.';
     exception
-      when sqlstate 'CR001' then
+      when sqlstate 'CR001' or lock_not_available or deadlock_detected then
         null;
     end;
   end loop;
   perform app.fail(
-    409, 'user_busy', 'The user submits runs without a pause.', 'Repeat the deletion in a moment.'
+    409, 'user_busy', 'Other requests use the runs of the user.', 'Repeat the deletion in a moment.'
   );
 
   return null;
