@@ -76,6 +76,8 @@ test('a wake-up that a worker of other types runs delays a step by about a secon
   await until('the pool of the type is healthy', async () => (await napping.health()) === 200)
   const warm = await submit('nap', { ms: 1 })
   await until('the pool runs', () => isCompleted(warm))
+  // A job that the stopped process holds would wait for it.
+  await until('no wake-up waits', async () => (await countJobs('run_steps')) === 0)
   process.kill(napping.pid, 'SIGSTOP')
   const other = await workers.start('other', database.url('worker'), { env: poolEnv('noop') })
   await until('the other pool is healthy', async () => (await other.health()) === 200)
