@@ -4,6 +4,7 @@ import { showCatalogue } from './demo/catalogue.ts'
 import { showCredits } from './demo/credits.ts'
 import { generateDrama } from './demo/drama.ts'
 import { measureMemory } from './demo/memory.ts'
+import { buyCredits } from './demo/payments.ts'
 import { shareFlow } from './demo/share_flow.ts'
 import { shareSession } from './demo/share_session.ts'
 import { signUp } from './demo/sign_up.ts'
@@ -27,6 +28,7 @@ const acts = [
     title: 'Credits: reserved for a run, charged when the run completes, given back when it does not',
     play: showCredits,
   },
+  { title: 'Payments: credits are bought, spent, and taken back by a refund', play: buyCredits },
   { title: 'API keys: a program acts as the owner of its key', play: apiKeys },
 ]
 
