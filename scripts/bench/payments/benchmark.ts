@@ -15,6 +15,9 @@ import { withStage } from '../stage.ts'
 
 const connections = 10
 
+/** Callbacks per connection before the first round. The first ones of a connection plan every statement. */
+const warmUps = 10
+
 /**
  * Measures the webhook against the health route of the same sidecar, and against the SQL function alone. Each callback pays
  * an order of its own.
@@ -24,7 +27,7 @@ export async function benchmarkPayments({ rounds, orders }: { rounds: number; or
   return await withStage(async ({ cluster }) => {
     await prepareDatabase(cluster, 'plinth')
     // A third pays by SQL alone, a third one by one over HTTP, and a third in parallel.
-    const open = await openOrders(cluster, 'plinth', rounds * orders * 3)
+    const open = await openOrders(cluster, 'plinth', rounds * orders * 3 + connections * warmUps + warmUps)
     const sidecar = await startTestSidecar({
       databaseUrl: databaseUrl(cluster, 'plinth', 'sidecar'),
       // Nothing is uploaded.
@@ -41,6 +44,8 @@ export async function benchmarkPayments({ rounds, orders }: { rounds: number; or
       const post = (one: PaymobOrder) => deliver(`${sidecar.url}/api/paymob/webhook`, makeTransaction(one))
       const callSql = (one: PaymobOrder) =>
         client.query('select sidecar.record_paymob_callback($1)', [asCallback(makeTransaction(one))])
+      await throughput(open.splice(0, connections * warmUps), post)
+      await p50(open.splice(0, warmUps), callSql)
       for (let round = 0; round < rounds; round++) {
         say(`round ${round + 1} of ${rounds} …`)
         const [first, second, third] = [open.splice(0, orders), open.splice(0, orders), open.splice(0, orders)]
