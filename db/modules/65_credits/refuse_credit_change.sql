@@ -2,7 +2,8 @@
 --
 -- Errors      PT409 credits_protected
 -- Why         permits the deletion of grants and holds by the deletion of their user, whose row is
---             already deleted at this moment
+--             already deleted at this moment. Reads the row as JSON, because each of its tables has
+--             other columns
 create or replace function app.tg__refuse_credit_change()
   returns trigger
   language plpgsql
@@ -13,12 +14,14 @@ as $$
 begin
   if tg_table_name = 'credit_hold_grants' then
     if tg_op = 'DELETE' and not exists (
-      select from public.credit_holds as h where h.id = old.hold_id
+      select from public.credit_holds as h where h.id = (to_jsonb(old) ->> 'hold_id')::uuid
     ) then
       return old;
     end if;
   elsif tg_level = 'ROW' and tg_table_name <> 'users' and tg_op <> 'INSERT' then
-    if not exists (select from public.users as u where u.id = old.user_id) then
+    if not exists (
+      select from public.users as u where u.id = (to_jsonb(old) ->> 'user_id')::uuid
+    ) then
       return case tg_op when 'DELETE' then old else new end;
     end if;
   end if;

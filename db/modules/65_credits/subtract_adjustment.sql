@@ -33,7 +33,7 @@ begin
       ),
       '{}'
     ),
-    coalesce(sum(least(f.free, subtract_adjustment.amount - f.before)), 0)
+    coalesce(sum(least(f.free, subtract_adjustment.amount - f.before)), 0)::integer
   into v_movements, v_taken
   from (
     select
