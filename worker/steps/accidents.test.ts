@@ -161,12 +161,13 @@ test('after an accident a worker ends within seconds, also if the database does 
 test('an accident that the async context does not explain is a loss of each running step; alone, only the culprit fails', {
   timeout: 60_000,
 }, async () => {
-  const poisons = await submitPoisons(['throw in a listener that another context calls'])
   // The last nap is so long that it still runs when the accident happens, also on a busy machine.
   const naps = await submit(
-    [300, 300, 300, 300, 300, 5000].map((ms, n) => ({ key: `nap${n}`, type: 'nap', input: { ms } })),
+    [300, 300, 300, 300, 300, 6000].map((ms, n) => ({ key: `nap${n}`, type: 'nap', input: { ms } })),
   )
   workers.supervise('unexplained', database.url('worker'))
+  await until('the last nap runs', async () => (await readSteps(naps)).at(-1)?.status === 'running')
+  const poisons = await submitPoisons(['throw in a listener that another context calls'])
   await untilEnded(poisons)
   await untilEnded(naps)
   expect(await readSteps(poisons)).toMatchObject([{ status: 'failed', error_slug: 'worker_lost', failures: 0 }])
