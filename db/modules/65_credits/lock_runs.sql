@@ -4,9 +4,9 @@
 -- Locks       the runs of the user, lowest id first; then the user
 -- Why         a callback holds runs and waits for the user. A deletion locks the user and then
 --             deletes the runs, so it locks the runs first. Between the two locks, a submission may
---             add a run: the function then undoes both locks and tries again. It also gives its
---             locks up when it has waited for 300 ms, because whoever holds the other runs of the
---             user may wait for these locks
+--             add a run: the function then undoes both locks and tries again. The function also
+--             undoes its locks after a wait of 300 ms, because the transaction that it waits for
+--             may wait for these locks
 create or replace function app.tg_users__lock_runs()
   returns trigger
   language plpgsql

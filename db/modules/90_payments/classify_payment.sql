@@ -47,8 +47,7 @@ begin
       select
       from public.orders as o
       where o.id = case
-          when left(v_reference, 36) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-            then left(v_reference, 36)::uuid
+          when app.is_uuid(left(v_reference, 36)) then left(v_reference, 36)::uuid
         end
         and o.status in ('created', 'failed')
         and o.user_id is not null

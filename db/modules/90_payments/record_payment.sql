@@ -49,7 +49,7 @@ begin
   -- The callback of a deleted user is stored without its body and without personal data.
   v_is_forgotten := case
     when v_order.id is not null then v_order.user_id is null
-    when left(v_reference, 36) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    when app.is_uuid(left(v_reference, 36))
       then exists (
         select
         from public.orders as o

@@ -200,7 +200,7 @@ test('signs URLs for uploads', async () => {
   const bucket = (await storage.as(ana)).from('user_uploads')
   const { path, token, signedUrl } = dataOf(await bucket.createSignedUploadUrl(mine('by url')))
   expect(signedUrl).toContain('/storage/v1/object/upload/sign/user_uploads/')
-  // The holder of the URL needs no account; the object belongs to whoever signed it.
+  // The holder of the URL needs no account. The object belongs to the user who signed the URL.
   const holder = storage.anon.from('user_uploads')
   expect(dataOf(await holder.uploadToSignedUrl(path, token, new Blob(['url'])))).toEqual({
     path,

@@ -22,7 +22,7 @@ const signManyBody = z.object({ expiresIn, paths: z.array(z.string()).min(1).max
 /** As on hosted Supabase: two hours. */
 const uploadSeconds = 7200
 
-/** Signs URLs as the caller, and serves them to whoever has them. */
+/** Signs URLs as the caller. A signed URL needs no account: its signature opens it. */
 export function addSignedRoutes(server: FastifyInstance, objects: Objects, keys: SigningKeys): void {
   server.post<ByKey>('/object/sign/:bucket/*', async (request) => {
     const caller = await readCaller(request, keys)
