@@ -247,10 +247,17 @@ comment on function local_auth.clear_codes(uuid) is 'Ends every code of a user.'
 create or replace function local_auth.mail(kind text, address text, code text default null)
   returns jsonb
   language sql
-  immutable
+  volatile
   set search_path = ''
-return jsonb_build_object('kind', kind, 'to', address, 'code', code);
-comment on function local_auth.mail(text, text, text) is 'A mail for the server to write.';
+return jsonb_build_object(
+  'kind', kind,
+  'to', address,
+  'code', code,
+  'made_at', local_auth.format_time(clock_timestamp())
+);
+comment on function local_auth.mail(text, text, text) is
+  'A mail for the server to write. made_at orders the mails of a user, who must be locked: the '
+  'last mail has the code that is stored.';
 
 create or replace function local_auth.send_confirmation(user_id uuid)
   returns jsonb

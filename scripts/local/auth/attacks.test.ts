@@ -91,7 +91,7 @@ test('the right code sent thirty times at once opens one session', async () => {
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
 })
 
-test('sign-ups of one address at once make one user', async () => {
+test('sign-ups of one address at once make one user, and the newest mail has the code that works', async () => {
   const email = 'race@example.com'
   const answers = await Promise.all(Array.from({ length: 20 }, () => send('POST', '/signup', { email, password })))
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
@@ -311,9 +311,32 @@ describe('mails', () => {
     const folder = mkdtempSync(join(tmpdir(), 'plinth-mail-'))
     try {
       const mailbox = openMailbox(folder, () => {}, 20)
-      for (let n = 0; n < 60; n++) await mailbox.send({ kind: 'recovery', to: `to${n}@example.com`, code: '012345' })
+      for (let n = 0; n < 60; n++) {
+        const made_at = new Date(1_000 * n).toISOString()
+        await mailbox.send({ kind: 'recovery', to: `to${n}@example.com`, code: '012345', made_at })
+      }
       expect(readdirSync(folder).length).toBeLessThan(24)
       expect(await readMails(folder, 1)).toMatchObject([{ to: 'to59@example.com', subject: 'Your code is 012345' }])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  test('are in the order in which their codes were made, not in the order in which they were written', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'plinth-mail-'))
+    try {
+      const mailbox = openMailbox(folder, () => {})
+      for (const [code, micros] of [
+        ['000002', '000002'],
+        ['000003', '000003'],
+        ['000001', '000001'],
+      ] as const) {
+        const made_at = `2030-01-01T00:00:00.${micros}Z`
+        await mailbox.send({ kind: 'confirmation', to: 'ana@example.com', code, made_at })
+      }
+      const mails = await readMails(folder, 3)
+      expect(mails.map(({ subject }) => subject.slice(-6))).toEqual(['000003', '000002', '000001'])
+      expect(mails[0]?.date).toBe('Tue, 01 Jan 2030 00:00:00 +0000')
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }

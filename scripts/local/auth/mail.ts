@@ -9,6 +9,11 @@ export type Mail = {
   kind: 'confirmation' | 'magic_link' | 'recovery' | 'email_change' | 'invite' | 'reauthentication' | 'notice'
   to: string
   code: string | null
+  /**
+   * When the rules made the code, to the microsecond. The rules hold the lock of the user at this moment, so the mail with
+   * the latest time has the code that works.
+   */
+  made_at: string
 }
 
 /** A mail as a person reads it. */
@@ -37,14 +42,13 @@ export function openMailbox(folder: string, say: (line: string) => void, kept = 
     async send(mail) {
       const { subject, text } = write(mail)
       const id = randomBytes(6).toString('hex')
-      const now = new Date()
-      // In the order of time, also for mails of one millisecond.
-      const name = `${now.toISOString().replaceAll(':', '-')}_${String(++sent).padStart(9, '0')}.eml`
+      // In the order in which the codes were made, because requests of the same moment write their mails in any order.
+      const name = `${mail.made_at.replaceAll(':', '-')}_${String(++sent).padStart(9, '0')}.eml`
       const lines = [
         'From: Plinth <auth@localhost>',
         `To: ${mail.to}`,
         `Subject: ${subject}`,
-        `Date: ${now.toUTCString().replace('GMT', '+0000')}`,
+        `Date: ${new Date(mail.made_at).toUTCString().replace('GMT', '+0000')}`,
         `Message-ID: <${id}@localhost>`,
         'MIME-Version: 1.0',
         'Content-Type: text/plain; charset=utf-8',
