@@ -22,6 +22,7 @@ declare
   v_has_place boolean := false;
   v_export json;
 begin
+  perform app.require_writing();
   select s.* into v_settings
   from app.settings as s;
   perform app.require_rate(
@@ -83,5 +84,5 @@ it has their URLs. A client must ignore keys that it does not know.
 document would have more than 64 MiB, or take too long. 429 rate_limited: ten exports a day.
 429 exports_are_busy: an export of this user, or two exports of others, are running.$$;
 
-grant execute on function app.export_my_data() to authenticated;
-grant execute on function public.export_my_data() to authenticated;
+grant execute on function app.export_my_data() to anon, authenticated;
+grant execute on function public.export_my_data() to anon, authenticated;

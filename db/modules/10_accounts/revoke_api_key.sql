@@ -14,6 +14,7 @@ as $$
 declare
   v_owner_id uuid := app.require_session();
 begin
+  perform app.require_writing();
   update public.api_keys as k
   set revoked_at = coalesce(k.revoked_at, app.now())
   where k.id = revoke_api_key.id and k.owner_id = v_owner_id;
@@ -42,5 +43,5 @@ id: a key of the caller. Requests that have begun may still finish; the next req
 api_key_revoked. A key that replaced this key, or that this key replaced, keeps working.
 401 not_signed_in. 403 api_key_not_allowed: an API key cannot revoke keys. 404 api_key_not_found.$$;
 
-grant execute on function app.revoke_api_key(uuid) to authenticated;
-grant execute on function public.revoke_api_key(uuid) to authenticated;
+grant execute on function app.revoke_api_key(uuid) to anon, authenticated;
+grant execute on function public.revoke_api_key(uuid) to anon, authenticated;

@@ -20,6 +20,7 @@ declare
   v_old public.api_keys;
   v_new public.new_api_key;
 begin
+  perform app.require_writing();
   if rotate_api_key.grace_seconds is null
     or rotate_api_key.grace_seconds not between 0 and 604800
   then
@@ -87,5 +88,5 @@ replaced_by is the new id.
 401 not_signed_in. 403 api_key_not_allowed: an API key cannot rotate keys. 404 api_key_not_found.
 409 api_key_not_live, too_many_api_keys. 422 grace_out_of_range. 429 rate_limited.$$;
 
-grant execute on function app.rotate_api_key(uuid, integer) to authenticated;
-grant execute on function public.rotate_api_key(uuid, integer) to authenticated;
+grant execute on function app.rotate_api_key(uuid, integer) to anon, authenticated;
+grant execute on function public.rotate_api_key(uuid, integer) to anon, authenticated;

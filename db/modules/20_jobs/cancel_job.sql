@@ -2,7 +2,7 @@
 --
 -- Called by   clients: the owner of the run, and service_role
 -- Writes      the rows that app.cancel_runs writes
--- Errors      PT404 job_not_found, PT409 job_is_step, job_finished
+-- Errors      PT401 not_signed_in, PT404 job_not_found, PT409 job_is_step, job_finished
 -- Idempotent  a cancelled run stays cancelled
 -- Locks       the run; then the rows that app.cancel_runs locks
 create or replace function app.cancel_job(job_id bigint)
@@ -21,6 +21,8 @@ as $$
 declare
   v_status text;
 begin
+  perform app.require_caller();
+  perform app.require_writing();
   perform app.lock_run(cancel_job.job_id);
 
   v_status := (select j.status from public.jobs as j where j.id = cancel_job.job_id);
@@ -60,5 +62,5 @@ handlers of running steps within 2 s; their results are refused. Returns "cancel
 that was cancelled before.
 404 job_not_found. 409 job_is_step, job_finished. Origin 002.$$;
 
-grant execute on function app.cancel_job(bigint) to authenticated, service_role;
-grant execute on function public.cancel_job(bigint) to authenticated, service_role;
+grant execute on function app.cancel_job(bigint) to anon, authenticated, service_role;
+grant execute on function public.cancel_job(bigint) to anon, authenticated, service_role;

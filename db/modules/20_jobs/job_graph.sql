@@ -1,7 +1,7 @@
 -- app.job_graph, public.job_graph
 --
 -- Called by   clients: the owner of the job, and service_role
--- Errors      PT404 job_not_found
+-- Errors      PT401 not_signed_in, PT404 job_not_found
 create or replace function app.job_graph(job_id bigint)
   returns text
   language plpgsql
@@ -14,6 +14,7 @@ create or replace function app.job_graph(job_id bigint)
   set enable_seqscan = off
 as $$
 begin
+  perform app.require_caller();
   perform app.require_job(job_graph.job_id);
 
   return (
@@ -96,5 +97,5 @@ job_id: any job, not only a root. Solid arrows are dependencies; dotted arrows l
 its children. The class of a node is the status of its job.
 404 job_not_found. Origin 002.$$;
 
-grant execute on function app.job_graph(bigint) to authenticated, service_role;
-grant execute on function public.job_graph(bigint) to authenticated, service_role;
+grant execute on function app.job_graph(bigint) to anon, authenticated, service_role;
+grant execute on function public.job_graph(bigint) to anon, authenticated, service_role;

@@ -1,7 +1,7 @@
 -- app.job_tree, public.job_tree
 --
 -- Called by   clients: the owner of the job, and service_role
--- Errors      PT404 job_not_found
+-- Errors      PT401 not_signed_in, PT404 job_not_found
 -- Why         reads job_queue too, because public.jobs shows some changes late (docs/states.md).
 --             Computes progress from the lowest level up, and writes the JSON text from the top
 --             down, so that the time grows with the number of nodes and not with their depth.
@@ -19,14 +19,15 @@ create or replace function app.job_tree(job_id bigint)
   set enable_seqscan = off
 as $$
 declare
-  v_run_id bigint := (select j.root_id from public.jobs as j where j.id = job_tree.job_id);
+  v_run_id bigint;
   v_tree record;
   v_progress numeric[] := '{}'::numeric[];
   v_below_parent_ids bigint[] := '{}'::bigint[];
   v_below_progress numeric[] := '{}'::numeric[];
   v_level record;
 begin
-  perform app.require_job(job_tree.job_id);
+  perform app.require_caller();
+  v_run_id := app.require_job(job_tree.job_id);
 
   -- The deepest level first, because the progress of a parent needs that of its children. In the
   -- order of path, a node stands before all nodes below it.
@@ -224,5 +225,5 @@ completed run may contain failed steps (on_failure skip_dependents or continue);
 again.
 404 job_not_found. Origin 002.$$;
 
-grant execute on function app.job_tree(bigint) to authenticated, service_role;
-grant execute on function public.job_tree(bigint) to authenticated, service_role;
+grant execute on function app.job_tree(bigint) to anon, authenticated, service_role;
+grant execute on function public.job_tree(bigint) to anon, authenticated, service_role;

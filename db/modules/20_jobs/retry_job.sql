@@ -2,8 +2,8 @@
 --
 -- Called by   clients: the owner of the run, and service_role
 -- Writes      jobs, job_queue, runs, lanes; the queue: a pump; rate_limits
--- Errors      PT404 job_not_found, PT409 job_is_step, job_not_finished, job_completed, job_closed,
---             PT429 rate_limited; the errors of on_run_reopened
+-- Errors      PT401 not_signed_in, PT404 job_not_found, PT409 job_is_step, job_not_finished,
+--             job_completed, job_closed, PT429 rate_limited; the errors of on_run_reopened
 -- Locks       the run; then the rows that callbacks lock; then lanes; then the caller's row of
 --             rate_limits
 create or replace function app.retry_job(job_id bigint)
@@ -19,9 +19,12 @@ create or replace function app.retry_job(job_id bigint)
   set enable_mergejoin = off
 as $$
 declare
-  v_limit integer := (select s.job_retries_per_hour from app.settings as s);
+  v_limit integer;
   v_started record;
 begin
+  perform app.require_caller();
+  perform app.require_writing();
+  v_limit := (select s.job_retries_per_hour from app.settings as s);
   perform app.lock_run(retry_job.job_id);
 
   if exists (select from app.runs as r where r.id = retry_job.job_id and r.finished_at is null) then
@@ -110,5 +113,5 @@ app.settings.job_retries_per_hour times an hour (30 by default).
 404 job_not_found. 409 job_is_step, job_not_finished, job_completed, job_closed. 429 rate_limited.
 The product of the run may refuse, too. Origin 002.$$;
 
-grant execute on function app.retry_job(bigint) to authenticated, service_role;
-grant execute on function public.retry_job(bigint) to authenticated, service_role;
+grant execute on function app.retry_job(bigint) to anon, authenticated, service_role;
+grant execute on function public.retry_job(bigint) to anon, authenticated, service_role;

@@ -47,5 +47,5 @@ Returns the latest 1,000 shares, newest first: { share_id, url, resource_type, v
 created_at, expires_at }.
 401 not_signed_in.$$;
 
-grant execute on function app.list_shares() to authenticated;
-grant execute on function public.list_shares() to authenticated;
+grant execute on function app.list_shares() to anon, authenticated;
+grant execute on function public.list_shares() to anon, authenticated;

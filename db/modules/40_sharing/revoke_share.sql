@@ -13,6 +13,7 @@ create or replace function app.revoke_share(share_id uuid, revoke_token uuid)
   set search_path = ''
 as $$
 begin
+  perform app.require_writing();
   perform app.lock_share_id(revoke_share.share_id);
 
   delete from public.shared_resources as s

@@ -33,6 +33,7 @@ declare
   v_link public.share_link;
   v_package json;
 begin
+  perform app.require_writing();
   perform app.require_share_room();
   v_card := app.parse_card(share_card.card);
   v_hash := app.hash_request(json_build_array(v_card, share_card.icon_asset_id));

@@ -30,6 +30,7 @@ declare
   v_hash bigint;
   v_link public.share_link;
 begin
+  perform app.require_writing();
   perform app.require_share_room();
   v_flow := app.parse_flow(share_flow.flow);
   v_hash := app.hash_request(v_flow);

@@ -35,6 +35,7 @@ declare
   v_session_id uuid := gen_random_uuid();
   v_package json;
 begin
+  perform app.require_writing();
   perform app.require_share_room();
   v_session := app.parse_session(share_session.session);
   if json_typeof(share_session.flow) <> 'null' then

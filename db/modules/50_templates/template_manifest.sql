@@ -1,7 +1,8 @@
 -- app.template_manifest, public.template_manifest, worker.template_manifest
 --
 -- Called by   clients; the worker's resolver (worker/templates/manifest_source.ts)
--- Errors      PT404 template_not_found, template_version_not_found, PT422 locale_unknown
+-- Errors      PT401 not_signed_in, PT404 template_not_found, template_version_not_found,
+--             PT422 locale_unknown
 create or replace function app.template_manifest(name text, version text, locale text, key text)
   returns json
   language plpgsql
@@ -10,6 +11,7 @@ create or replace function app.template_manifest(name text, version text, locale
   set search_path = ''
 as $$
 begin
+  perform app.require_caller();
   return app.build_template_manifest(
     template_manifest.name,
     app.pick_template_version(
@@ -97,7 +99,7 @@ Returns null if the template is unknown or disabled. The worker reports the vers
 really used with record_template_use.$$;
 
 grant execute on function app.template_manifest(text, text, text, text)
-  to authenticated, service_role;
+  to anon, authenticated, service_role;
 grant execute on function public.template_manifest(text, text, text, text)
-  to authenticated, service_role;
+  to anon, authenticated, service_role;
 grant execute on function worker.template_manifest(text, text, text, text, uuid) to worker;

@@ -2,7 +2,7 @@
 --
 -- Called by   the owner; service_role
 -- Writes      dramas and its rows; runs, which are closed; as app.cancel_job
--- Errors      PT404 drama_not_found, PT409 drama_changed
+-- Errors      PT401 not_signed_in, PT404 drama_not_found, PT409 drama_changed
 -- Locks       its runs, lowest id first, then the drama, in the order of a worker that hands in
 --             results
 create or replace function app.delete_drama(drama_id uuid)
@@ -15,6 +15,8 @@ as $$
 declare
   v_run_id bigint;
 begin
+  perform app.require_caller();
+  perform app.require_writing();
   perform app.require_read_committed();
   -- Only runs of a drama that the caller may see.
   for v_run_id in
@@ -72,5 +74,5 @@ A worker deletes the images and videos within minutes, and once more an hour lat
 them for a day. 404 drama_not_found. 409 drama_changed: a job was started while the drama was being
 deleted; repeat the request. From origin 002, which does not mention deletion.$$;
 
-grant execute on function app.delete_drama(uuid) to authenticated, service_role;
-grant execute on function public.delete_drama(uuid) to authenticated, service_role;
+grant execute on function app.delete_drama(uuid) to anon, authenticated, service_role;
+grant execute on function public.delete_drama(uuid) to anon, authenticated, service_role;

@@ -21,11 +21,13 @@ create or replace function app.generate_drama(
   set search_path = ''
 as $$
 declare
+  v_owner_id uuid := app.require_user();
   v_id uuid := gen_random_uuid();
   v_drama public.dramas;
 begin
+  perform app.require_writing();
   v_drama.id := v_id;
-  v_drama.owner_id := app.require_user();
+  v_drama.owner_id := v_owner_id;
   v_drama.premise := generate_drama.premise;
   v_drama.model := generate_drama.model;
   v_drama.options := generate_drama.options;
@@ -86,5 +88,5 @@ is left. 429 dramas_per_day_reached, dramas_open_reached: the plan allows no mor
 at the same time. 429 media_ceiling_reached, buying_stopped, rate_limited.
 From origin 002.$$;
 
-grant execute on function app.generate_drama(text, text, jsonb, text) to authenticated;
-grant execute on function public.generate_drama(text, text, jsonb, text) to authenticated;
+grant execute on function app.generate_drama(text, text, jsonb, text) to anon, authenticated;
+grant execute on function public.generate_drama(text, text, jsonb, text) to anon, authenticated;

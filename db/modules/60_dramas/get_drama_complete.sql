@@ -1,7 +1,7 @@
 -- app.get_drama_complete, public.get_drama_complete
 --
 -- Called by   clients, by GET or POST
--- Errors      PT404 drama_not_found
+-- Errors      PT401 not_signed_in, PT404 drama_not_found
 -- Why         volatile, because it sets headers, and PostgREST does not call a stable function for
 --             HEAD.
 --             A package counts only if its updated_at is the drama's: it may be old, but is never
@@ -17,6 +17,7 @@ declare
   v_drama record;
   v_wanted text;
 begin
+  perform app.require_caller();
   select d.updated_at, p.package into v_drama
   from public.dramas as d
   left join app.drama_packages as p on p.drama_id = d.id and p.updated_at = d.updated_at
@@ -71,5 +72,5 @@ $$Returns a drama with its characters, episodes and scenes.
 The document is as docs/drama.schema.json describes it; lists are in their order. A GET with the
 ETag as If-None-Match returns 304 until the drama changes. 404 drama_not_found. From origin 002.$$;
 
-grant execute on function app.get_drama_complete(uuid) to authenticated, service_role;
-grant execute on function public.get_drama_complete(uuid) to authenticated, service_role;
+grant execute on function app.get_drama_complete(uuid) to anon, authenticated, service_role;
+grant execute on function public.get_drama_complete(uuid) to anon, authenticated, service_role;

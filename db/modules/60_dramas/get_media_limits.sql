@@ -65,5 +65,5 @@ when it starts, and gives back at its end the media that it did not begin. The c
 may refuse a request earlier.
 401 not_signed_in. 404 owner_not_found. 422 owner_missing.$$;
 
-grant execute on function app.get_media_limits(uuid) to authenticated, service_role;
-grant execute on function public.get_media_limits(uuid) to authenticated, service_role;
+grant execute on function app.get_media_limits(uuid) to anon, authenticated, service_role;
+grant execute on function public.get_media_limits(uuid) to anon, authenticated, service_role;

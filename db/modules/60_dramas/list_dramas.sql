@@ -90,5 +90,6 @@ updated_at }], next (null on the last page) }. A run completes even if an image 
 counts the failed steps, retry_job runs them again, and the URL of a missing image is null.
 422 page_invalid, owner_missing. 404 owner_not_found. From origin 002.$$;
 
-grant execute on function app.list_dramas(integer, text, uuid) to authenticated, service_role;
-grant execute on function public.list_dramas(integer, text, uuid) to authenticated, service_role;
+grant execute on function app.list_dramas(integer, text, uuid) to anon, authenticated, service_role;
+grant execute on function public.list_dramas(integer, text, uuid)
+  to anon, authenticated, service_role;

@@ -3,9 +3,10 @@
 -- Called by   the owner; service_role
 -- Writes      drama_runs; portrait_job_id, image_job_id or video_job_id; as app.submit_run,
 --             app.reserve_media; rate_limits
--- Errors      PT404 drama_not_found, PT409 idempotency_key_taken, storage_used_up,
---             PT422 asset_kind_unknown, prompt_missing, prompt_invalid, model_unknown,
---             idempotency_key_invalid, PT429 rate_limited; those of app.require_media
+-- Errors      PT401 not_signed_in, PT404 drama_not_found, PT409 idempotency_key_taken,
+--             storage_used_up, PT422 asset_kind_unknown, prompt_missing, prompt_invalid,
+--             model_unknown, idempotency_key_invalid, PT429 rate_limited; those of
+--             app.require_media
 -- Idempotent  same idempotency_key, same owner, same request: returns the first run and changes
 --             nothing
 -- Locks       the owner, then a new lane, then the owner's row of media_days, then the drama, then
@@ -25,18 +26,17 @@ create or replace function app.regenerate_asset(
   set search_path = ''
 as $$
 declare
-  v_type constant text := case regenerate_asset.kind
-    when 'video' then 'generate_video'
-    else 'generate_image'
-  end;
+  v_type text;
   v_drama public.dramas;
   v_drama_id uuid;
   v_owner_id uuid;
-  v_key text := 'regenerate_asset:' || regenerate_asset.idempotency_key;
+  v_key text;
   v_request_hash bytea;
   v_run_id bigint;
-  v_images constant integer := case v_type when 'generate_image' then 1 else 0 end;
+  v_images integer;
 begin
+  perform app.require_caller();
+  perform app.require_writing();
   if regenerate_asset.kind is null
     or regenerate_asset.kind not in ('portrait', 'image', 'video')
   then
@@ -48,6 +48,9 @@ begin
     );
   end if;
   perform app.require_drama_key(regenerate_asset.idempotency_key);
+  v_type := case regenerate_asset.kind when 'video' then 'generate_video' else 'generate_image' end;
+  v_images := case v_type when 'generate_image' then 1 else 0 end;
+  v_key := 'regenerate_asset:' || regenerate_asset.idempotency_key;
 
   v_drama_id := case
     when regenerate_asset.kind = 'portrait' then (
@@ -165,6 +168,6 @@ more images or videos today; get_media_limits returns what is left. 429 media_ce
 buying_stopped, rate_limited. From origin 002.$$;
 
 grant execute on function app.regenerate_asset(uuid, text, text, text)
-  to authenticated, service_role;
+  to anon, authenticated, service_role;
 grant execute on function public.regenerate_asset(uuid, text, text, text)
-  to authenticated, service_role;
+  to anon, authenticated, service_role;

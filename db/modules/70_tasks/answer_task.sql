@@ -30,6 +30,8 @@ declare
   v_known bytea;
   v_asked record;
 begin
+  perform app.require_caller();
+  perform app.require_writing();
   if octet_length(answer_task.answer::text) > 65536 then
     perform app.fail(
       413, 'answer_too_large', 'The answer is larger than 64 KiB.', 'Send a shorter answer.'
@@ -136,5 +138,6 @@ The same answer may be sent again.
 passed. 409 answer_taken: the question has another answer. 409 task_changed: repeat the request.
 413 answer_too_large. 422 answer_invalid. 429 rate_limited.$$;
 
-grant execute on function app.answer_task(uuid, integer, json) to authenticated, service_role;
-grant execute on function public.answer_task(uuid, integer, json) to authenticated, service_role;
+grant execute on function app.answer_task(uuid, integer, json) to anon, authenticated, service_role;
+grant execute on function public.answer_task(uuid, integer, json)
+  to anon, authenticated, service_role;

@@ -21,8 +21,11 @@ create or replace function app.cancel_task(id uuid)
   set enable_mergejoin = off
 as $$
 declare
-  v_task public.tasks := app.lock_task(cancel_task.id);
+  v_task public.tasks;
 begin
+  perform app.require_caller();
+  perform app.require_writing();
+  v_task := app.lock_task(cancel_task.id);
   if v_task.status in ('completed', 'error') then
     perform app.fail(
       409,
@@ -73,5 +76,5 @@ tick. A task that is cancelled already stays as it is.
 404 task_not_found. 409 task_ended: the task is completed or ended with an error. 409 task_changed:
 repeat the request. 429 rate_limited.$$;
 
-grant execute on function app.cancel_task(uuid) to authenticated, service_role;
-grant execute on function public.cancel_task(uuid) to authenticated, service_role;
+grant execute on function app.cancel_task(uuid) to anon, authenticated, service_role;
+grant execute on function public.cancel_task(uuid) to anon, authenticated, service_role;

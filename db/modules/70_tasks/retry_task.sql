@@ -20,8 +20,11 @@ create or replace function app.retry_task(id uuid)
   set enable_mergejoin = off
 as $$
 declare
-  v_task public.tasks := app.lock_task(retry_task.id);
+  v_task public.tasks;
 begin
+  perform app.require_caller();
+  perform app.require_writing();
+  v_task := app.lock_task(retry_task.id);
   if v_task.status = 'completed' then
     perform app.fail(
       409, 'task_completed', 'The task is completed.', 'Submit a new task to do more work.'
@@ -83,5 +86,5 @@ new task of the day, and as a retry of a job.
 404 task_not_found. 409 task_not_ended, task_completed. 409 task_changed: repeat the request.
 429 tasks_open_reached, tasks_per_day_reached, rate_limited.$$;
 
-grant execute on function app.retry_task(uuid) to authenticated, service_role;
-grant execute on function public.retry_task(uuid) to authenticated, service_role;
+grant execute on function app.retry_task(uuid) to anon, authenticated, service_role;
+grant execute on function public.retry_task(uuid) to anon, authenticated, service_role;

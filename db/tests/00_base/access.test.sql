@@ -1,7 +1,7 @@
 -- Every table of ours × every role that can log in or be assumed × every command. A table that is
 -- missing here fails.
 begin;
-select plan(2);
+select plan(4);
 
 create temporary table expected (
   relation text, anon text, authenticated text, service_role text, worker text, sidecar text
@@ -181,6 +181,68 @@ select set_eq(
   ],
   'the columns that are ours alone are granted to no client'
 );
+
+-- Functions for signed-in users. An anonymous caller may execute them, because only the function
+-- can answer with a hint (ADR 25). Nothing else may happen before that answer.
+create temporary view functions_for_users as
+select
+  p.oid,
+  format('%s.%s', n.nspname, p.proname) as name,
+  format(
+    'select %s.%s(%s)',
+    n.nspname,
+    p.proname,
+    (
+      select string_agg(format('null::%s', format_type(t.type, null)), ', ' order by t.n)
+      from unnest(p.proargtypes::oid[]) with ordinality as t (type, n)
+    )
+  ) as call
+from pg_proc as p
+join pg_namespace as n on n.oid = p.pronamespace
+where n.nspname = 'public'
+  and has_function_privilege('authenticated', p.oid, 'execute')
+  -- Sharing needs no account.
+  and p.proname not in (
+    'share_flow', 'share_card', 'share_session', 'revoke_share', 'get_shared_resource',
+    'describe_share', 'list_public_shares'
+  );
+
+select is_empty(
+  $$
+    select name from functions_for_users
+    where not has_function_privilege('anon', oid, 'execute')
+  $$,
+  'an anonymous caller may call every function for signed-in users, to be told to sign in'
+);
+
+create function pg_temp.answer(call text) returns text language plpgsql as $$
+declare
+  v_code text;
+  v_slug text;
+  v_hint text;
+begin
+  execute answer.call;
+  return 'no error';
+exception
+  when others then
+    get stacked diagnostics
+      v_code = returned_sqlstate, v_slug = pg_exception_detail, v_hint = pg_exception_hint;
+    return concat_ws(' ', v_code, v_slug, case when v_hint <> '' then 'with a hint' end);
+end
+$$;
+create temporary table calls as
+select f.name, f.call from functions_for_users as f;
+grant select on calls to anon;
+select tests.become('anon');
+select is_empty(
+  $$
+    select c.name, pg_temp.answer(c.call)
+    from calls as c
+    where pg_temp.answer(c.call) <> 'PT401 not_signed_in with a hint'
+  $$,
+  'every function for signed-in users answers an anonymous caller with 401 not_signed_in and a hint'
+);
+reset role;
 
 select * from finish();
 rollback;

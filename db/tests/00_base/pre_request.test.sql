@@ -336,7 +336,7 @@ select throws_ok(
     select tests.send_key(tests.key('ro'), 'POST', '/rpc/share_flow');
     select public.share_flow('{"name": "n", "nodes": [], "edges": []}', gen_random_uuid())
   $$,
-  '25006', null, 'a function that a read-only key calls cannot write'
+  'PT403', null, 'a function that a read-only key calls cannot write'
 );
 select throws_ok(
   $$

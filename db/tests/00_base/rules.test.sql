@@ -1,6 +1,6 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(32);
+select plan(34);
 
 create temporary view our_functions as
 select
@@ -147,6 +147,49 @@ select is_empty(
       )
   $$,
   'a security definer function in app has its wrapper in public or in the gate'
+);
+-- Such a function first asks who calls, because anonymous callers may execute it (ADR 25).
+create temporary view client_functions as
+select
+  f.oid,
+  f.signature,
+  f.proname,
+  exists (
+    select from our_functions as w
+    where w.schema = 'public' and w.proname = f.proname and w.provolatile = 'v'
+  ) as is_volatile,
+  regexp_replace(f.prosrc, '--[^\n]*', '', 'g') as body
+from our_functions as f
+where f.schema = 'app'
+  and f.prosecdef
+  and has_function_privilege('authenticated', f.oid, 'execute')
+  and exists (
+    select from our_functions as w where w.schema = 'public' and w.proname = f.proname
+  );
+select is_empty(
+  $$
+    select signature from client_functions
+    where body !~ (
+        '^\s*declare\s+\w+ uuid := app\.require_(user|session|drama_owner)\('
+        '|^\s*(declare([^:]|:= ''{}''::)*)?begin\s+perform app\.require_caller\(\);'
+      )
+      -- Sharing needs no account.
+      and proname not in (
+        'share_flow', 'share_card', 'share_session', 'revoke_share', 'get_shared_resource',
+        'describe_share', 'list_public_shares'
+      )
+  $$,
+  'a function for signed-in users first calls app.require_user, or another require_ that calls it'
+);
+select is_empty(
+  $$
+    select signature from client_functions
+    where is_volatile
+      and body !~ 'begin\s+(perform app\.require_caller\(\);\s+)?perform app\.require_writing\(\);'
+      -- They only read: they are volatile because they set headers.
+      and proname not in ('get_drama_complete', 'get_shared_resource')
+  $$,
+  'a function for clients that writes refuses GET with 405 post_required before it works'
 );
 select is_empty(
   $$

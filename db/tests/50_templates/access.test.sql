@@ -122,7 +122,7 @@ select is_empty(
   'anon reads no object of the bucket'
 );
 select throws_ok(
-  $$ select public.template_manifest('shown') $$, '42501', null,
+  $$ select public.template_manifest('shown') $$, 'PT401', null,
   'anon may not call template_manifest'
 );
 reset role;

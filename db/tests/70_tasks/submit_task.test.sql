@@ -20,7 +20,7 @@ update users set plan_id = 'three';
 
 -- When callers submit who may not
 select tests.become('anon');
-select throws_ok($$ select submit_task('x') $$, '42501', null, 'refuses anonymous callers');
+select throws_ok($$ select submit_task('x') $$, 'PT401', null, 'refuses anonymous callers');
 select throws_ok(
   $$ insert into tasks (mandate) values ('x') $$, '42501', null,
   'refuses anonymous callers who insert'
