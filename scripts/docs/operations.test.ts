@@ -78,5 +78,5 @@ test('the blocks with job_tree and retry_job work in a session of postgres', asy
     'open queued',
   ])
   // The user of the block ends with its transaction.
-  await expect(client.query('select public.job_tree($1)', [failed])).rejects.toMatchObject({ code: 'PT404' })
+  await expect(client.query('select public.job_tree($1)', [failed])).rejects.toMatchObject({ code: 'PT401' })
 })

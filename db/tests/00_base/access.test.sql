@@ -230,6 +230,7 @@ exception
     return concat_ws(' ', v_code, v_slug, case when v_hint <> '' then 'with a hint' end);
 end
 $$;
+grant execute on function pg_temp.answer(text) to anon;
 create temporary table calls as
 select f.name, f.call from functions_for_users as f;
 grant select on calls to anon;
