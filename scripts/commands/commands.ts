@@ -29,7 +29,8 @@ export const groups = {
     'paymob:send': 'Sends signed callbacks of Paymob to the running stack, and prints what they change.',
   },
   'Tests and checks': {
-    test: 'Lints, checks types and runs all tests; npx vitest run <path> runs the tests of a path.',
+    test: 'Lints, checks types and runs the quick tests; npx vitest run <path> runs all tests of a path.',
+    'test:long': 'Runs the tests that start whole stacks, kill processes or take long.',
     lint: 'Checks style and format.',
     format: 'Formats every file, and applies the fixes of the linter.',
     types: 'Checks types.',

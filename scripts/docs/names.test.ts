@@ -24,7 +24,7 @@ test('every object of our schemas that a page names in prose or a diagram exists
           /(?<![\w./-])((?:app|worker|sidecar|gate|ops|cache)\.[a-z][a-z0-9_]*)(\.[a-z][a-z0-9_]*)?(?![\w/])/g,
         ),
       ]
-        .filter(([name]) => !/\.(ts|sql|md)$/.test(name))
+        .filter(({ index }) => !/^[\w.]*\.(ts|sql|md)\b/.test(line.slice(index)))
         .filter(([, object]) => !text.includes(`create or replace function ${object}(`))
         .filter(([name, object, column]) => !objects.has(object) || (column !== undefined && !columns.has(name)))
         .map(([name]) => `${path}:${index + 1} ${name}`),
