@@ -165,7 +165,7 @@ export async function openOrders(cluster: ClusterInfo, database: string, count: 
 }
 
 /** The callbacks of an order in the order in which they happen: eight lives, one after the other. */
-function callbacksOf(order: PaymobOrder, n: number): PaymobTransaction[] {
+export function callbacksOf(order: PaymobOrder, n: number): PaymobTransaction[] {
   const make = (change: Partial<PaymobTransaction> = {}) => makeTransaction(order, change)
   const paid = make()
   const child = (change: Partial<PaymobTransaction>) =>
@@ -189,7 +189,7 @@ function callbacksOf(order: PaymobOrder, n: number): PaymobTransaction[] {
 }
 
 /** Each callback one to ten times, shuffled, until there are `count`. */
-function repeated(callbacks: PaymobTransaction[], count: number): PaymobTransaction[] {
+export function repeated(callbacks: PaymobTransaction[], count: number): PaymobTransaction[] {
   const times = callbacks.map(() => 1)
   for (let sum = callbacks.length; sum < Math.min(count, callbacks.length * 10); ) {
     const place = Math.floor(Math.random() * times.length)

@@ -3,6 +3,7 @@ import type { Db } from '../../worker/shared/db.ts'
 import { createLineLimit } from '../../worker/shared/limit_lines.ts'
 import { type Refusal, refusal } from '../problem.ts'
 import { type Callback, CallbackError, isSignedBy, readCallback, tokenFields, transactionFields } from './callback.ts'
+import { createRecorder, type Recorded } from './recorder.ts'
 
 /** The options of the route for Paymob's processed callbacks. */
 export type WebhookOptions = {
@@ -11,19 +12,17 @@ export type WebhookOptions = {
   paymobSecrets: string[]
 }
 
-/** The answer of SQL. */
-type Recorded = { payment_id: string | null; status: string; reason: string | null }
-
 /** Paymob's callbacks have about 5 KiB. */
 const bodyBytesMax = 64 * 1024
 
 /**
  * POST /api/paymob/webhook?hmac=…: Paymob's processed callback. Checks the signature, hands the callback to
- * sidecar.record_paymob_callback and answers 200 `{"status": …}` only after its commit. All rules about money are in SQL.
+ * SQL (see createRecorder) and answers 200 `{"status": …}` only after its commit. All rules about money are in SQL.
  * If the database cannot be reached, the answer is 503, and Paymob sends the callback again.
  */
 export async function paymobWebhook(server: FastifyInstance, { db, paymobSecrets }: WebhookOptions): Promise<void> {
   const limit = createLineLimit()
+  const recorder = createRecorder(db)
   server.removeAllContentTypeParsers()
   // Accepts every content type, because the signature decides.
   server.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: bodyBytesMax }, (_request, body, done) =>
@@ -56,10 +55,7 @@ export async function paymobWebhook(server: FastifyInstance, { db, paymobSecrets
 
   async function record(callback: Record<string, unknown>): Promise<Recorded> {
     try {
-      const args = { callback: JSON.stringify(callback) }
-      const [row] = await db.call<{ record_paymob_callback: Recorded }>('sidecar.record_paymob_callback', args)
-      if (!row) throw new Error('sidecar.record_paymob_callback returned no row')
-      return row.record_paymob_callback
+      return await recorder(callback)
     } catch (cause) {
       // The function accepts every callback. So each failure is one of the database, and Paymob has to send it again.
       const message = 'The callback could not be stored.'

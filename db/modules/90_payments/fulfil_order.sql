@@ -1,7 +1,6 @@
 -- app.fulfil_order
 --
--- Writes      orders, order_details, order_fulfilments, users; as app.grant_credits, app.notify,
---             app.judge_payments_of
+-- Writes      as app.fulfil_orders and app.judge_payments_of
 -- Idempotent  once per order and per transaction
 -- Locks       the caller holds the order and its user
 create or replace function app.fulfil_order(
@@ -21,7 +20,6 @@ create or replace function app.fulfil_order(
   set enable_seqscan = off
 as $$
 declare
-  v_now constant timestamptz := app.now();
   v_order public.orders;
   v_user public.users;
   v_done app.order_fulfilments;
@@ -80,47 +78,7 @@ begin
       and fulfil_order.kind = 'capture'
       and c.hints ->> 'parent_transaction' ~ '^[1-9][0-9]{0,17}$'
   );
-  v_done.created_at := v_now;
-  if v_order.kind = 'plan' then
-    -- A renewal continues the plan. Another plan replaces the current plan at once.
-    v_done.period_from := case
-      when v_user.plan_id = v_order.item_id then greatest(v_user.plan_ends_at, v_now)
-      else v_now
-    end;
-    v_done.period_to := v_done.period_from + v_order.period;
-    update public.users as u
-    set plan_id = v_order.item_id, plan_ends_at = v_done.period_to
-    where u.id = v_user.id;
-  end if;
-  if v_order.credits > 0 then
-    v_done.grant_id := app.grant_credits(
-      v_user.id,
-      v_order.credits,
-      case v_order.kind when 'plan' then 'plan' else 'pack' end,
-      v_order.id::text,
-      v_done.period_to,
-      v_order.id::text
-    );
-  end if;
-  insert into app.order_fulfilments
-  select v_done.*;
-  update public.orders as o
-  set
-    status = 'paid',
-    paid_at = v_now,
-    opened_at = coalesce(o.opened_at, v_now),
-    error = null
-  where o.id = v_order.id;
-  update app.order_details as d
-  set next_inquiry_at = null
-  where d.order_id = v_order.id;
-  perform app.notify(
-    v_user.id,
-    'order_paid',
-    'Thank you for your payment',
-    format('You bought %s.', v_order.item_name),
-    jsonb_build_object('order_id', v_order.id)
-  );
+  perform app.fulfil_orders(array[v_done]);
   status := 'applied';
 
   -- Refunds that came before the payment.

@@ -34,8 +34,8 @@ select set_eq(
     'sidecar.admit_file', 'sidecar.admit_upload', 'sidecar.client_address_header',
     'sidecar.drop_upload',
     'sidecar.find_uploader', 'sidecar.list_warnings', 'sidecar.ping',
-    'sidecar.record_asset', 'sidecar.record_paymob_callback', 'sidecar.record_upload',
-    'sidecar.require_api_key',
+    'sidecar.record_asset', 'sidecar.record_paymob_callback', 'sidecar.record_paymob_callbacks',
+    'sidecar.record_upload', 'sidecar.require_api_key',
     'sidecar.reserve_asset', 'sidecar.reserve_upload', 'sidecar.start_upload'
   ],
   'the sidecar may execute exactly these functions'

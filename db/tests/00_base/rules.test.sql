@@ -372,7 +372,8 @@ select set_eq(
     'app.delete_finished_tasks',
     -- Credits of one user among all users.
     'app.apply_credits', 'app.place_hold', 'app.lock_holds', 'app.capture_holds',
-    'app.release_holds', 'app.insert_grants', 'app.grant_credits', 'app.take_back_credits',
+    'app.try_lock_credits', 'app.release_holds', 'app.insert_grants', 'app.grant_credits',
+    'app.take_back_credits',
     'app.adjust_credits', 'app.subtract_adjustment', 'app.grant_periods', 'app.grant_due_periods',
     'app.expire_credits', 'app.delete_ended_holds', 'app.tg_users__lock_runs',
     'app.tg_users__delete_credits', 'app.tg_users__renew_period',
@@ -381,7 +382,8 @@ select set_eq(
     'app.fulfil_order', 'app.refund_order', 'app.take_back_order', 'app.lock_orders',
     'app.record_opened_orders', 'app.end_openings', 'app.inquire_orders', 'app.record_inquiries',
     'app.settle_orders', 'app.return_lapsed_plans', 'app.announce_plan_ends',
-    'app.tg_users__forget_payer', 'worker.read_order',
+    'app.tg_users__forget_payer', 'worker.read_order', 'app.fulfil_orders', 'app.try_lock_orders',
+    'app.find_first_payments', 'app.record_first_payments', 'sidecar.record_paymob_callbacks',
     -- The jobs of one user, in the order of an index.
     'app.export_jobs'
   ],

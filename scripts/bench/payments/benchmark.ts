@@ -7,7 +7,7 @@ import {
   signTransaction,
 } from '../../local/paymob/callbacks.ts'
 import { standInKeys } from '../../local/paymob/server.ts'
-import { openOrders } from '../../paymob/storm.ts'
+import { callbacksOf, openOrders, repeated } from '../../paymob/storm.ts'
 import { databaseUrl, prepareDatabase } from '../../testing/cluster.ts'
 import { startTestSidecar } from '../../testing/sidecar.ts'
 import { atLeast, atMost, machine, median, type Report, say } from '../report.ts'
@@ -16,18 +16,21 @@ import { withStage } from '../stage.ts'
 const connections = 10
 
 /** Callbacks per connection before the first round. The first ones of a connection plan every statement. */
-const warmUps = 10
+const warmUps = 30
 
 /**
  * Measures the webhook against the health route of the same sidecar, and against the SQL function alone. Each callback pays
- * an order of its own.
+ * an order of its own: nothing costs more. A mix of payments, refunds and repeated callbacks is measured, too. Callbacks are
+ * signed before the clock starts, because Paymob signs them.
  */
 export async function benchmarkPayments({ rounds, orders }: { rounds: number; orders: number }): Promise<Report> {
   const environment = machine()
   return await withStage(async ({ cluster }) => {
     await prepareDatabase(cluster, 'plinth')
     // A third pays by SQL alone, a third one by one over HTTP, and a third in parallel.
-    const open = await openOrders(cluster, 'plinth', rounds * orders * 3 + connections * warmUps + warmUps)
+    const mixed = Math.ceil(orders / 4)
+    const count = rounds * (orders * 3 + mixed) + connections * warmUps + warmUps
+    const open = await openOrders(cluster, 'plinth', count)
     const sidecar = await startTestSidecar({
       databaseUrl: databaseUrl(cluster, 'plinth', 'sidecar'),
       // Nothing is uploaded.
@@ -41,18 +44,27 @@ export async function benchmarkPayments({ rounds, orders }: { rounds: number; or
       const webhook: number[] = []
       const alone: number[] = []
       const sql: number[] = []
-      const post = (one: PaymobOrder) => deliver(`${sidecar.url}/api/paymob/webhook`, makeTransaction(one))
-      const callSql = (one: PaymobOrder) =>
-        client.query('select sidecar.record_paymob_callback($1)', [asCallback(makeTransaction(one))])
-      await throughput(open.splice(0, connections * warmUps), post)
-      await p50(open.splice(0, warmUps), callSql)
+      const mix: number[] = []
+      const url = `${sidecar.url}/api/paymob/webhook`
+      const post = ({ body, hmac }: Signed) => expectOk(fetch(`${url}?hmac=${hmac}`, { method: 'POST', body }))
+      const ask = () => expectOk(fetch(`${sidecar.url}/api/health`))
+      // Named, because the sidecar prepares its statements, too.
+      const callSql = (callback: string) =>
+        client.query({ name: 'record', text: 'select sidecar.record_paymob_callback($1)', values: [callback] })
+      const next = (number: number) => open.splice(0, number)
+      const payments = (number: number) => next(number).map((one) => sign(makeTransaction(one)))
+      await throughput(payments(connections * warmUps), post)
+      await p50(next(warmUps).map(asCallback), callSql)
       for (let round = 0; round < rounds; round++) {
         say(`round ${round + 1} of ${rounds} …`)
-        const [first, second, third] = [open.splice(0, orders), open.splice(0, orders), open.splice(0, orders)]
-        health.push(await throughput(third, () => expectOk(fetch(`${sidecar.url}/api/health`))))
-        webhook.push(await throughput(third, post))
-        sql.push(await p50(first, callSql))
-        alone.push(await p50(second, post))
+        const paid = payments(orders)
+        // The health route is fast: as many requests would take too short to measure.
+        health.push(await throughput([...paid, ...paid, ...paid], ask))
+        webhook.push(await throughput(paid, post))
+        sql.push(await p50(next(orders).map(asCallback), callSql))
+        alone.push(await p50(payments(orders), post))
+        const lives = next(mixed).flatMap(callbacksOf)
+        mix.push(await throughput(repeated(lives, lives.length * 3).map(sign), post))
       }
       return {
         title: 'bench:payments',
@@ -63,6 +75,7 @@ export async function benchmarkPayments({ rounds, orders }: { rounds: number; or
         figures: [
           { name: `health route, ${connections} connections`, value: median(health), unit: '/s' },
           { name: `webhook, ${connections} connections`, value: median(webhook), unit: '/s' },
+          { name: `webhook, ${connections} connections, a mix`, value: median(mix), unit: '/s' },
           { name: 'webhook, one connection: p50', value: median(alone), unit: 'ms' },
           { name: 'SQL function, one connection: p50', value: median(sql), unit: 'ms' },
         ],
@@ -75,16 +88,21 @@ export async function benchmarkPayments({ rounds, orders }: { rounds: number; or
   })
 }
 
-function asCallback(transaction: PaymobTransaction): string {
-  const body = JSON.stringify({ type: 'TRANSACTION', obj: transaction })
-  const { signed, hints } = readCallback(Buffer.from(body))
-  const hmac = signTransaction(transaction, standInKeys.hmacSecret)
-  return JSON.stringify({ type: 'TRANSACTION', hmac, body, signed, hints })
+/** A callback as Paymob sends it. */
+type Signed = { body: string; hmac: string }
+
+function sign(transaction: PaymobTransaction): Signed {
+  return {
+    body: JSON.stringify({ type: 'TRANSACTION', obj: transaction }),
+    hmac: signTransaction(transaction, standInKeys.hmacSecret),
+  }
 }
 
-async function deliver(url: string, transaction: PaymobTransaction): Promise<void> {
-  const body = JSON.stringify({ type: 'TRANSACTION', obj: transaction })
-  await expectOk(fetch(`${url}?hmac=${signTransaction(transaction, standInKeys.hmacSecret)}`, { method: 'POST', body }))
+/** A payment as the sidecar hands it to SQL. */
+function asCallback(one: PaymobOrder): string {
+  const { body, hmac } = sign(makeTransaction(one))
+  const { signed, hints } = readCallback(Buffer.from(body))
+  return JSON.stringify({ type: 'TRANSACTION', hmac, body, signed, hints })
 }
 
 async function expectOk(answer: Promise<Response>): Promise<void> {
@@ -94,18 +112,18 @@ async function expectOk(answer: Promise<Response>): Promise<void> {
 }
 
 /** Requests per second over several connections. */
-async function throughput(items: PaymobOrder[], work: (item: PaymobOrder) => Promise<void>): Promise<number> {
+async function throughput<Item>(items: Item[], work: (item: Item) => Promise<void>): Promise<number> {
   const start = performance.now()
   let next = 0
   await Promise.all(
     Array.from({ length: connections }, async () => {
-      while (next < items.length) await work(items[next++] as PaymobOrder)
+      while (next < items.length) await work(items[next++] as Item)
     }),
   )
   return (items.length * 1000) / (performance.now() - start)
 }
 
-async function p50(items: PaymobOrder[], work: (item: PaymobOrder) => Promise<unknown>): Promise<number> {
+async function p50<Item>(items: Item[], work: (item: Item) => Promise<unknown>): Promise<number> {
   const times: number[] = []
   for (const item of items) {
     const start = performance.now()

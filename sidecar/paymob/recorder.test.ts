@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeEach, expect, test } from 'vitest'
+import type { Db } from '../../worker/shared/db.ts'
+import { createRecorder, type Recorded } from './recorder.ts'
+
+// Stands for Postgres; db/tests/90_payments/batches.test.ts has the functions.
+type Call = { alone?: string; together?: string[]; end(): void; fail(): void }
+const calls: Call[] = []
+let leftOut: string[]
+beforeEach(() => {
+  calls.splice(0)
+  leftOut = []
+})
+const answer = (name: string): Recorded => ({ payment_id: name, status: 'applied', reason: null })
+const db: Db = {
+  call: (_name, args = {}) =>
+    new Promise((resolve, reject) => {
+      const fail = () => reject(new Error('canceling statement due to lock timeout'))
+      if (args['callbacks'] === undefined) {
+        const { name } = JSON.parse(String(args['callback']))
+        calls.push({ alone: name, fail, end: () => resolve([{ record_paymob_callback: answer(name) }] as never) })
+        return
+      }
+      const names: string[] = JSON.parse(String(args['callbacks'])).map(({ name }: { name: string }) => name)
+      const answers = names.map((name) => (leftOut.includes(name) ? null : answer(name)))
+      calls.push({ together: names, fail, end: () => resolve([{ record_paymob_callbacks: answers }] as never) })
+    }),
+}
+const named = () => calls.map(({ alone, together }) => alone ?? together)
+const nextCall = async (count: number) => {
+  while (calls.length < count) await sleep(1)
+  return calls[count - 1] as Call
+}
+
+test('records a callback that comes alone at once', async () => {
+  const record = createRecorder(db)
+  const recorded = record({ name: 'a' })
+  expect(named()).toEqual(['a'])
+  calls[0]?.end()
+  expect(await recorded).toEqual(answer('a'))
+})
+
+test('records the callbacks that come while a call is running together, at most 50', async () => {
+  const record = createRecorder(db)
+  const names = Array.from({ length: 61 }, (_one, n) => `n${n}`)
+  const recorded = Promise.all(names.map((name) => record({ name })))
+  ;(await nextCall(1)).end()
+  ;(await nextCall(2)).end()
+  ;(await nextCall(3)).end()
+  expect(await recorded).toEqual(names.map(answer))
+  expect(named()).toEqual([names[0], names.slice(1, 51), names.slice(51)])
+})
+
+test('records what SQL left out alone, and answers the others before that', async () => {
+  const record = createRecorder(db)
+  leftOut = ['c']
+  const [a, b, c] = [record({ name: 'a' }), record({ name: 'b' }), record({ name: 'c' })]
+  ;(await nextCall(1)).end()
+  ;(await nextCall(2)).end()
+  expect(await Promise.all([a, b])).toEqual([answer('a'), answer('b')])
+  const alone = await nextCall(3)
+  expect(named()).toEqual(['a', ['b', 'c'], 'c'])
+  alone.end()
+  expect(await c).toEqual(answer('c'))
+})
+
+test('one callback that fails harms no other callback of its call', async () => {
+  const record = createRecorder(db)
+  const recorded = Promise.allSettled(['a', 'b', 'c'].map((name) => record({ name })))
+  ;(await nextCall(1)).end()
+  ;(await nextCall(2)).fail()
+  await nextCall(4)
+  expect(named().slice(2)).toEqual(['b', 'c'])
+  calls[2]?.fail()
+  calls[3]?.end()
+  expect((await recorded).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+})
+
+test('a call that does not end keeps no other callback waiting', async () => {
+  const record = createRecorder(db)
+  const hanging = record({ name: 'a' })
+  const others = Promise.all([record({ name: 'b' }), record({ name: 'c' })])
+  ;(await nextCall(2)).end()
+  expect(await others).toEqual([answer('b'), answer('c')])
+  calls[0]?.end()
+  await hanging
+})
