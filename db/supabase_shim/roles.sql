@@ -22,7 +22,7 @@ begin
   where roles.rolsuper
     and roles.rolname in (
       'anon', 'authenticated', 'service_role', 'authenticator', 'postgres',
-      'supabase_auth_admin', 'supabase_storage_admin'
+      'supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin'
     )
   limit 1;
 
@@ -43,7 +43,8 @@ begin
         ('authenticator', true, false, false, false, false, false),
         ('postgres', true, true, true, true, true, true),
         ('supabase_auth_admin', true, false, false, false, false, false),
-        ('supabase_storage_admin', true, false, true, false, false, false)
+        ('supabase_storage_admin', true, false, true, false, false, false),
+        ('supabase_realtime_admin', true, false, false, false, true, false)
     ) as wanted (
       name, has_login, has_inherit, has_createrole, has_createdb, has_replication, has_bypassrls
     )

@@ -11,6 +11,7 @@ export const ourSchemas = ['public', 'app', 'worker', 'sidecar', 'gate', 'cache'
 export const foreignSchemas = [
   'auth',
   'local_auth',
+  'local_realtime',
   'storage',
   'realtime',
   'extensions',

@@ -26,6 +26,7 @@ export type Secrets = {
   sidecarPassword: string
   authAdminPassword: string
   storageAdminPassword: string
+  realtimeAdminPassword: string
   /** A private ES256 key. */
   signingKey: JWK
   publishableKey: string
@@ -48,6 +49,7 @@ function makeSecrets(): Secrets {
     sidecarPassword: randomSecret(),
     authAdminPassword: randomSecret(),
     storageAdminPassword: randomSecret(),
+    realtimeAdminPassword: randomSecret(),
     storageAccessKeyId: randomBytes(16).toString('hex'),
     storageSecretAccessKey: randomBytes(32).toString('hex'),
   }
@@ -102,6 +104,7 @@ export type StackPorts = {
   s3: number
   auth: number
   storage: number
+  realtime: number
   gemini: number
   paymob: number
 }

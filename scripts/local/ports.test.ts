@@ -54,7 +54,7 @@ test('a home keeps its ports; a port that a variable names is for one start', as
     return chosen
   }
   const first = await start()
-  expect(new Set(Object.values(first)).size).toBe(11)
+  expect(new Set(Object.values(first)).size).toBe(12)
   expect(first.gateway % 10).toBe(1)
   expect(first.postgres % 10).toBe(2)
   expect(await start()).toEqual(first)

@@ -11,6 +11,7 @@ import { acceptStandIn, type LocalPaymob, startLocalPaymob } from './paymob/loca
 import { openPorts } from './ports.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
 import { type Child, claimHome, isPortTaken, releaseHome, stopStale } from './process.ts'
+import { type Realtime, startRealtime } from './realtime/server.ts'
 import {
   assetBucket,
   assetsUrl,
@@ -78,6 +79,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
   let gateway: Gateway | undefined
   let auth: AuthServer | undefined
   let storage: Storage | undefined
+  let realtime: Realtime | undefined
   let paymob: LocalPaymob | undefined
   let stopping: Promise<void> | undefined
   const stop = () => {
@@ -85,7 +87,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
       removeEnv(home)
       const [postgres, ...others] = children
       // All at once, because together they have 3.5 s. The exit of this process closes a server that takes longer.
-      const servers = [gateway?.close(), auth?.close(), storage?.close(), paymob?.standIn?.stop()]
+      const servers = [gateway?.close(), auth?.close(), storage?.close(), realtime?.close(), paymob?.standIn?.stop()]
       await Promise.all([
         ...others.map((child) => child.stop('SIGTERM', 3500)),
         Promise.race([Promise.allSettled(servers), sleep(3500, undefined, { ref: false })]),
@@ -166,6 +168,12 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
       s3: { ...s3, anonKey: keys.anonKey },
     })
     await importTemplates(home, storage.objects, say)
+    realtime = await startRealtime({
+      port: ports.realtime,
+      databaseUrl: url('supabase_realtime_admin', secrets.realtimeAdminPassword),
+      keys,
+      say,
+    })
     // Before the worker, which reaches Storage through the gateway.
     gateway = await startGateway({
       port: ports.gateway,
@@ -175,6 +183,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
       sidecarPort: ports.sidecar,
       authPort: auth.port,
       storagePort: storage.port,
+      realtimePort: realtime.port,
     })
     const templates = templatesEnv({ endpoint: `${gatewayUrl}/storage/v1/s3`, ...s3 })
     const workerHealth = `http://127.0.0.1:${ports.worker}/healthz`
@@ -293,6 +302,7 @@ async function prepareDatabase(
     await setPassword(client, 'authenticator', secrets.authenticatorPassword)
     await setPassword(client, 'supabase_auth_admin', secrets.authAdminPassword)
     await setPassword(client, 'supabase_storage_admin', secrets.storageAdminPassword)
+    await setPassword(client, 'supabase_realtime_admin', secrets.realtimeAdminPassword)
     await migrate(databaseUrl)
     await seed(databaseUrl)
     await setPassword(client, 'worker', secrets.workerPassword)

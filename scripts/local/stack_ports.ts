@@ -12,6 +12,7 @@ const variables: { [part in keyof StackPorts]: string | undefined } = {
   s3: 'S3_PORT',
   auth: undefined,
   storage: undefined,
+  realtime: undefined,
   gemini: undefined,
   paymob: undefined,
 }
@@ -37,6 +38,7 @@ export async function chooseStackPorts(
     s3: await choosePort('S3_PORT', [last.s3]),
     auth: await choosePort(undefined, [last.auth]),
     storage: await choosePort(undefined, [last.storage]),
+    realtime: await choosePort(undefined, [last.realtime]),
     gemini: await choosePort(undefined, [last.gemini]),
     paymob: await choosePort(undefined, [last.paymob]),
   }

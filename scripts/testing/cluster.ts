@@ -111,6 +111,7 @@ export async function prepareDatabase(cluster: ClusterInfo, name: string, folder
     await setPassword(admin, 'postgres', cluster.secrets.postgresPassword)
     await setPassword(admin, 'authenticator', cluster.secrets.authenticatorPassword)
     await setPassword(admin, 'supabase_storage_admin', cluster.secrets.storageAdminPassword)
+    await setPassword(admin, 'supabase_realtime_admin', cluster.secrets.realtimeAdminPassword)
     await setPassword(admin, 'supabase_auth_admin', cluster.secrets.authAdminPassword)
   })
   await migrateAlone(cluster, name, folder)
@@ -136,6 +137,7 @@ const passwords = {
   sidecar: 'sidecarPassword',
   supabase_auth_admin: 'authAdminPassword',
   supabase_storage_admin: 'storageAdminPassword',
+  supabase_realtime_admin: 'realtimeAdminPassword',
 } as const
 
 /** A role that has a password. */

@@ -151,7 +151,8 @@ function registerProxy(server: FastifyInstance, upstream: Upstream): void {
     rewritePrefix,
     config: configOf(upstream),
     websocket: true,
-    wsClientOptions: { rewriteRequestHeaders: headersOfSocket },
+    // The types of http-proxy do not know this option.
+    wsClientOptions: { rewriteRequestHeaders: headersOfSocket } as object,
     // Without a slash the path would be empty, and http-proxy would keep the prefix.
     preRewrite: (url) => (url.startsWith(`${prefix}?`) ? url.replace('?', '/?') : url),
     proxyPayloads: false,

@@ -25,9 +25,10 @@ export type Upstream = {
 export type UpstreamPorts = {
   postgrestPort: number
   sidecarPort: number
-  /** The local servers for Auth and Storage. */
+  /** The local servers for Auth, Storage and Realtime. */
   authPort?: number | undefined
   storagePort?: number | undefined
+  realtimePort?: number | undefined
 }
 
 /** Lists the services. Like Supabase, those below `/v1` need a key, except what browsers load without headers. */
@@ -78,7 +79,7 @@ export function listUpstreams(ports: UpstreamPorts): Upstream[] {
     {
       prefix: '/realtime/v1',
       rewritePrefix: '/',
-      port: undefined,
+      port: ports.realtimePort,
       missing: 'The local stack has no Realtime server. Poll the rows instead.',
       isOpen: () => false,
     },

@@ -1,0 +1,90 @@
+import pg from 'pg'
+import type { Checks } from './checks.ts'
+import { type Condition, prepareConditions } from './conditions.ts'
+import { ParameterError, type Parameters, readParameters } from './parameters.ts'
+import type { Tables } from './tables.ts'
+
+/** A binding of a channel, with its conditions for each table. */
+export type Prepared = { parameters: Parameters; tables: Map<number, Condition[]> }
+
+/** Finds the tables of each binding and checks its filter; throws a {@link ParameterError} in Realtime's words. */
+export async function prepareBindings(
+  bindings: unknown[],
+  role: string,
+  { tables, checks }: { tables: Tables; checks: Checks },
+): Promise<Prepared[]> {
+  const wanted = bindings.map(readParameters)
+  const published = await tables.list()
+  const prepared: Prepared[] = []
+  for (const parameters of wanted) {
+    const found = published.filter(
+      ({ schema, name }) =>
+        (parameters.schema === '*' || parameters.schema === schema) &&
+        (parameters.table === '*' || parameters.table === name),
+    )
+    if (found.length === 0)
+      throw new ParameterError(
+        'Unable to subscribe to changes with given parameters. Please check Realtime is enabled for the given ' +
+          `connect parameters: [${describe(parameters)}]`,
+      )
+    const conditions = new Map<number, Condition[]>()
+    for (const { id } of found) conditions.set(id, await prepareFor(id, parameters, role, { tables, checks }))
+    prepared.push({ parameters, tables: conditions })
+  }
+  return prepared
+}
+
+async function prepareFor(
+  id: number,
+  parameters: Parameters,
+  role: string,
+  { tables, checks }: { tables: Tables; checks: Checks },
+): Promise<Condition[]> {
+  try {
+    const table = await tables.describe(id, [role])
+    return table ? await prepareConditions(parameters, table, role, normalize) : []
+  } catch (error) {
+    const reason =
+      error instanceof pg.DatabaseError ? `ERROR ${error.code} (${nameOf(error.code)}) ${error.message}` : undefined
+    if (reason === undefined && !(error instanceof ParameterError)) throw error
+    throw new ParameterError(
+      'Unable to subscribe to changes with given parameters. An exception happened so please check your connect ' +
+        `parameters: [${describe(parameters)}]. Exception: ${reason ?? (error as Error).message}`,
+    )
+  }
+
+  async function normalize(values: { text: string; sqlType: string; isList: boolean }[]): Promise<string[][]> {
+    if (values.length === 0) return []
+    const parts = values.map(({ sqlType, isList }, at) =>
+      isList ? `($${at + 1}::text::${sqlType}[])::text[]` : `array[($${at + 1}::text::${sqlType})::text]`,
+    )
+    const [row] = await checks.query(
+      `select ${parts.map((part, at) => `${part} as v${at}`).join(', ')}`,
+      values.map(({ text }) => text),
+      role,
+    )
+    return values.map((_, at) => ((row?.[`v${at}`] ?? []) as (string | null)[]).filter((value) => value !== null))
+  }
+}
+
+/** Writes parameters as Realtime's messages do. */
+function describe({ event, schema, table, filters, select }: Parameters): string {
+  const conditions = filters.map(
+    ({ column, operator, value, isNegated }) =>
+      `{${[column, operator, value].map((part) => JSON.stringify(part)).join(', ')}, ${isNegated}}`,
+  )
+  const columns = select === null ? 'nil' : JSON.stringify(select)
+  return `event: ${event}, schema: ${schema}, table: ${table}, filters: [${conditions.join(', ')}], select: ${columns}`
+}
+
+const names: Record<string, string> = {
+  '22003': 'numeric_value_out_of_range',
+  '22007': 'invalid_datetime_format',
+  '22P02': 'invalid_text_representation',
+  '2201B': 'invalid_regular_expression',
+  '42501': 'insufficient_privilege',
+}
+
+function nameOf(code = ''): string {
+  return names[code] ?? 'unknown_error'
+}
