@@ -113,7 +113,7 @@ select throws_ok(
 select tests.become('anon');
 select throws_ok(
   $$ select public.create_api_key('n') $$,
-  '42501', null, 'an anonymous caller cannot create a key'
+  'PT401', null, 'an anonymous caller cannot create a key'
 );
 
 -- When Ana rotates

@@ -157,7 +157,7 @@ select throws_ok(
   'select export_my_data()', '42501', null, 'is closed to service_role, which has no data'
 );
 select tests.become('anon');
-select throws_ok('select export_my_data()', '42501', null, 'is closed to anonymous callers');
+select throws_ok('select export_my_data()', 'PT401', null, 'is closed to anonymous callers');
 select tests.assume(
   'authenticated',
   json_build_object(
