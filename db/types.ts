@@ -1905,7 +1905,12 @@ export type Database = {
       job_graph: { Args: { job_id: number }; Returns: string }
       job_tree: { Args: { job_id: number }; Returns: Json }
       list_dramas: {
-        Args: { after?: string; owner_id?: string; page_size?: number }
+        Args: {
+          after?: string
+          limit?: number
+          owner_id?: string
+          page_size?: number
+        }
         Returns: Json
       }
       list_public_shares: {
@@ -1922,7 +1927,10 @@ export type Database = {
           isSetofReturn: true
         }
       }
-      list_tasks: { Args: { before?: string; limit?: number }; Returns: Json }
+      list_tasks: {
+        Args: { before?: string; limit?: number }
+        Returns: Json
+      }
       publish_template_version: {
         Args: {
           artifacts: Json

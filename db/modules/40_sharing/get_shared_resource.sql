@@ -3,7 +3,9 @@
 -- Called by   clients, by GET or POST
 -- Errors      PT404 share_not_found
 -- Why         volatile, because it sets a header: PostgREST does not run a stable function for
---             HEAD, whose answer would always be 200
+--             HEAD, whose answer would always be 200. It sets Vary, because PostgREST 16 adds one
+--             with headers that differ from client to client, and a CDN would keep a copy of the
+--             share for each of them. The package is the same for every client
 create or replace function app.get_shared_resource(share_id uuid)
   returns json
   language plpgsql
@@ -29,7 +31,7 @@ begin
   perform set_config(
     'response.headers',
     format(
-      '[{"Cache-Control": "public, max-age=%s"}, '
+      '[{"Cache-Control": "public, max-age=%s"}, {"Vary": "Accept-Encoding"}, '
       '{"Content-Type": "application/json; charset=utf-8"}]',
       floor(extract(epoch from v_share.expires_at - v_now))
     ),

@@ -25,7 +25,7 @@ begin
     limit list_public_shares.page_size + 1
   );
 
-  return (
+  return app.send_document((
     with page as (
       select d.*
       from app.list_share_descriptions(v_ids[:list_public_shares.page_size]) as d
@@ -44,18 +44,21 @@ begin
       end
     )
     from page as p
-  );
+  ));
 end
 $$;
 
 comment on function app.list_public_shares(integer, text) is
   'Returns a page of the public shares; see public.list_public_shares.';
 
+-- The function of earlier releases returned json.
+drop function if exists public.list_public_shares(integer, text);
+
 create or replace function public.list_public_shares(
   page_size integer default 20,
   after text default null
 )
-  returns json
+  returns public."*/*"
   language sql
   stable
   set search_path = ''

@@ -12,7 +12,7 @@ create or replace function app.template_manifest(name text, version text, locale
 as $$
 begin
   perform app.require_caller();
-  return app.build_template_manifest(
+  return app.send_document(app.build_template_manifest(
     template_manifest.name,
     app.pick_template_version(
       template_manifest.name,
@@ -20,12 +20,15 @@ begin
       coalesce(template_manifest.key, auth.uid()::text)
     ),
     template_manifest.locale
-  );
+  ));
 end
 $$;
 
 comment on function app.template_manifest(text, text, text, text) is
   'Returns the manifest of a version of a template. Documented at public.template_manifest.';
+
+-- The function of earlier releases returned json.
+drop function if exists public.template_manifest(text, text, text, text);
 
 create or replace function public.template_manifest(
   name text,
@@ -33,7 +36,7 @@ create or replace function public.template_manifest(
   locale text default null,
   key text default null
 )
-  returns json
+  returns public."*/*"
   language sql
   stable
   set search_path = ''

@@ -1,6 +1,7 @@
--- A signed-in user reads their own dramas with characters, episodes and scenes, and inserts
--- { premise, model, options, idempotency_key } to generate one, service_role for the owner_id that
--- it names; functions write everything else. Everybody reads the list of models.
+-- A signed-in user reads their own dramas with characters, episodes and scenes, inserts
+-- { premise, model, options, idempotency_key } to generate one (service_role for the owner_id that
+-- it names), and edits title, summary and text of scenes, and title and summary of episodes.
+-- Functions write everything else. Everybody reads the list of models.
 
 revoke all
   on public.ai_models, public.dramas, public.drama_characters, public.episodes, public.scenes
@@ -36,6 +37,9 @@ grant select (
 
 grant select on public.dramas, public.drama_characters, public.episodes, public.scenes
   to service_role;
+-- Triggers check an edit as save_drama_complete checks a document, and raise the drama's version.
+grant update (title, summary) on public.episodes to authenticated;
+grant update (title, summary, text) on public.scenes to authenticated;
 
 drop policy if exists select_own on public.dramas;
 create policy select_own on public.dramas
@@ -67,3 +71,17 @@ create policy select_own on public.scenes
   for select
   to authenticated
   using (owner_id = (select auth.uid()));
+
+drop policy if exists update_own on public.episodes;
+create policy update_own on public.episodes
+  for update
+  to authenticated
+  using (owner_id = (select auth.uid()))
+  with check (owner_id = (select auth.uid()));
+
+drop policy if exists update_own on public.scenes;
+create policy update_own on public.scenes
+  for update
+  to authenticated
+  using (owner_id = (select auth.uid()))
+  with check (owner_id = (select auth.uid()));

@@ -16,14 +16,11 @@ create or replace function app.save_drama_complete(drama json, owner_id uuid)
 as $$
 declare
   v_owner_id uuid := app.require_drama_owner(save_drama_complete.owner_id);
-  v_max_bytes constant integer := app.get_domain_limit('app.drama_document');
   v_limit integer := (select s.drama_writes_per_minute from app.settings as s);
   v_cost constant integer := least(
     1 + coalesce(octet_length(save_drama_complete.drama::text), 0) / 65536, v_limit
   );
   v_id uuid;
-  v_bytes bigint;
-  v_growth bigint;
   v_saved app.drama_packages;
 begin
   perform app.require_writing();
@@ -51,25 +48,7 @@ begin
     perform app.take_rate('drama_writes', app.caller_key(), v_limit, interval '1 minute', v_cost);
   end if;
 
-  select p.* into v_saved
-  from app.drama_packages as p
-  where p.drama_id = v_id;
-  -- A client must be able to save a drama as it was read.
-  v_bytes := octet_length(v_saved.package::text)::bigint;
-  if v_bytes > v_max_bytes then
-    perform app.fail(
-      413,
-      'drama_too_large',
-      format('The drama is larger than %s MiB.', v_max_bytes / 1048576),
-      'Store large texts elsewhere, and put their URLs into the drama.'
-    );
-  end if;
-  v_growth := app.record_drama_size(v_id, v_owner_id, v_bytes);
-  -- After take_rate, whose lock orders the saves of a caller. A drama that becomes smaller is
-  -- always stored.
-  if v_growth > 0 then
-    perform app.require_storage(v_owner_id, v_growth, is_counted => true);
-  end if;
+  v_saved := app.require_drama_size(v_id, v_owner_id);
   perform app.set_drama_headers(v_saved.updated_at);
   return v_saved.package;
 end

@@ -59,6 +59,7 @@ create or replace trigger _210_touch_dramas
   after update on public.episodes
   referencing new table as changed_rows
   for each statement
+  when (current_user <> 'authenticated')
   execute function app.tg__touch_dramas();
 
 create or replace trigger _220_touch_dramas
@@ -66,6 +67,28 @@ create or replace trigger _220_touch_dramas
   referencing old table as changed_rows
   for each statement
   execute function app.tg__touch_dramas();
+
+-- Edits by the owner. Functions, which save whole documents, do this work themselves. An edit
+-- raises the version before the row is written, because PostgREST does not send a header that a
+-- later trigger sets.
+create or replace trigger _010_lock_edits
+  before update on public.episodes
+  for each statement
+  when (current_user = 'authenticated')
+  execute function app.tg__lock_edits();
+
+create or replace trigger _050_check_edit
+  before update on public.episodes
+  for each row
+  when (current_user = 'authenticated')
+  execute function app.tg__check_edit('episode');
+
+create or replace trigger _300_pack_edits
+  after update on public.episodes
+  referencing new table as changed_rows
+  for each statement
+  when (current_user = 'authenticated')
+  execute function app.tg__pack_edits();
 
 create or replace trigger _100_touch_updated_at
   before update on public.scenes
@@ -82,6 +105,7 @@ create or replace trigger _210_touch_dramas
   after update on public.scenes
   referencing new table as changed_rows
   for each statement
+  when (current_user <> 'authenticated')
   execute function app.tg__touch_dramas();
 
 create or replace trigger _220_touch_dramas
@@ -89,6 +113,28 @@ create or replace trigger _220_touch_dramas
   referencing old table as changed_rows
   for each statement
   execute function app.tg__touch_dramas();
+
+-- Edits by the owner. Functions, which save whole documents, do this work themselves. An edit
+-- raises the version before the row is written, because PostgREST does not send a header that a
+-- later trigger sets.
+create or replace trigger _010_lock_edits
+  before update on public.scenes
+  for each statement
+  when (current_user = 'authenticated')
+  execute function app.tg__lock_edits();
+
+create or replace trigger _050_check_edit
+  before update on public.scenes
+  for each row
+  when (current_user = 'authenticated')
+  execute function app.tg__check_edit('scene');
+
+create or replace trigger _300_pack_edits
+  after update on public.scenes
+  referencing new table as changed_rows
+  for each statement
+  when (current_user = 'authenticated')
+  execute function app.tg__pack_edits();
 
 create or replace trigger _110_delete_dramas
   after delete on public.users

@@ -14,7 +14,7 @@ declare
   v_user_id uuid := app.require_user();
   v_last record := app.parse_page(list_tasks."limit", list_tasks.before);
 begin
-  return (
+  return app.send_document((
     with page as (
       select t.*, row_number() over (order by t.created_at desc, t.id desc) as n
       from public.tasks as t
@@ -54,15 +54,18 @@ begin
       end
     )
     from page as p
-  );
+  ));
 end
 $$;
 
 comment on function app.list_tasks(integer, text) is
   'Returns a page of the caller''s tasks; see public.list_tasks.';
 
+-- The function of earlier releases returned json.
+drop function if exists public.list_tasks(integer, text);
+
 create or replace function public.list_tasks("limit" integer default 20, before text default null)
-  returns json
+  returns public."*/*"
   language sql
   stable
   set search_path = ''
@@ -71,7 +74,8 @@ return app.list_tasks("limit", before);
 comment on function public.list_tasks(integer, text) is
 $$Lists the caller's tasks, newest first.
 
-limit: 1 to 100, default 20. before: next of the previous page.
+limit: 1 to 100, default 20; in the query of a GET, limit belongs to PostgREST. before: next of the
+previous page.
 Returns { tasks: [rows of table tasks], next (null on the last page) }. Tasks that are submitted
 between two requests move no task to another page. service_role reads table tasks instead.
 401 not_signed_in. 422 page_invalid. From origin 003.$$;

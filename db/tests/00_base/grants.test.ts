@@ -17,6 +17,7 @@ const ana = { id: '10000000-0000-4000-8000-000000000001', email: 'ana@example.co
 const shareId = '20000000-0000-4000-8000-000000000001'
 const openFlowId = '30000000-0000-4000-8000-000000000002'
 const characterId = '50000000-0000-4000-8000-000000000001'
+const episodeId = '50000000-0000-4000-8000-000000000002'
 const sceneId = '50000000-0000-4000-8000-000000000003'
 
 let database: TestDatabase
@@ -226,6 +227,8 @@ const updates: Record<string, { row: string; body: Body }> = {
   hairstyles: { row: 'key=eq.ours', body: catalogue.hairstyles },
   colors: { row: 'key=eq.ours', body: catalogue.colors },
   templates: { row: 'name=eq.off', body: { enabled: true } },
+  episodes: { row: `id=eq.${episodeId}`, body: { title: 't', summary: 's' } },
+  scenes: { row: `id=eq.${sceneId}`, body: { title: 't', summary: 's', text: 'x' } },
   tasks: { row: 'correlation_id=eq.waiting', body: { mandate: 'Find four names.', max_ticks: 6 } },
 }
 
@@ -284,7 +287,7 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
   job_graph: async () => ({ job_id: await findJob('completed-run') }),
   job_tree: async () => ({ job_id: await findJob('completed-run') }),
   get_media_limits: async () => ({ owner_id: ana.id }),
-  list_dramas: async () => ({ page_size: 1, after: null, owner_id: ana.id }),
+  list_dramas: async () => ({ page_size: 1, after: null, owner_id: ana.id, limit: 1 }),
   list_public_shares: async () => ({ page_size: 1, after: null }),
   list_shares: async () => ({}),
   list_tasks: async () => ({ limit: 1, before: null }),

@@ -158,6 +158,8 @@ describe('opening a share', () => {
     ]) {
       const { status, headers } = await request
       expect(status).toBe(200)
+      // The package is the same for every client, so a CDN keeps one copy of it.
+      expect(headers.get('vary')).toBe('Accept-Encoding')
       const seconds = Number(headers.get('cache-control')?.match(/^public, max-age=(\d+)$/)?.[1])
       expect(seconds).toBeGreaterThan(3590)
       expect(seconds).toBeLessThanOrEqual(3600)

@@ -1,0 +1,45 @@
+-- app.send_document
+--
+-- Called by   functions for clients that return one JSON document
+-- Why         A function that returns json gives null for any offset but 0: PostgREST counts the
+--             document as a row. With domain "*/*", PostgREST answers such a request with 416, and
+--             sends the document for every Accept header. The function then sets the content type.
+create or replace function app.send_document(document json, tag text default null)
+  returns json
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  -- gate.pre_request may have set a header, for a request with an API key.
+  v_headers jsonb := coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb
+    || '[{"Content-Type": "application/json; charset=utf-8"}]';
+  v_wanted text;
+begin
+  if send_document.tag is null then
+    perform set_config('response.headers', v_headers::text, true);
+    return send_document.document;
+  end if;
+
+  v_headers := v_headers || jsonb_build_object('ETag', format('"%s"', send_document.tag));
+  if auth.jwt() -> 'api_key' is null then
+    v_headers := v_headers || '{"Cache-Control": "private, no-cache"}';
+  end if;
+  perform set_config('response.headers', v_headers::text, true);
+
+  if current_setting('request.method', true) in ('GET', 'HEAD') then
+    v_wanted := current_setting('request.headers', true)::json ->> 'if-none-match';
+    if btrim(v_wanted) = '*' or strpos(v_wanted, format('"%s"', send_document.tag)) > 0 then
+      perform set_config('response.status', '304', true);
+      return null;
+    end if;
+  end if;
+
+  return send_document.document;
+end
+$$;
+
+comment on function app.send_document(json, text) is
+$$Returns a document as the whole answer of a request, and sets its content type.
+
+tag: the entity tag without quotes. A GET whose If-None-Match has the tag gets 304 and no body.$$;
