@@ -58,6 +58,133 @@ describe('a callback of any form is stored without an error', () => {
     ['an empty object', () => ({})],
     ['without a signature', () => ({ ...base(), hmac: null })],
     ['without a body', () => ({ ...base(), body: null })],
+describe('the signed text has no separators, so', () => {
+  const split = (one: PaymobTransaction) =>
+    Object.values(readCallback(Buffer.from(JSON.stringify({ type: 'TRANSACTION', obj: one }))).signed ?? {})
+  /** Every other way to split the text of three neighbouring fields, with the same signature. */
+  function resplit(values: string[]): string[][] {
+    const ways: string[][] = []
+    for (let n = 0; n + 2 < values.length; n++) {
+      const text = values.slice(n, n + 3).join('')
+      for (let i = 0; i <= text.length; i++) {
+        for (let j = i; j <= text.length; j++) {
+          const way = [...values.slice(0, n), text.slice(0, i), text.slice(i, j), text.slice(j), ...values.slice(n + 3)]
+          if (way.some((value, place) => value !== values[place])) ways.push(way)
+        }
+      }
+    }
+    return ways
+  }
+  // The parts of the card carry no meaning, and are not compared.
+  const free = ['source_data.pan', 'source_data.sub_type', 'source_data.type']
+
+  test.each<[string, Partial<PaymobTransaction>]>([
+    ['a payment', {}],
+    ['a pending payment', { pending: true, success: false }],
+    ['an authorisation', { is_auth: true, is_standalone_payment: false }],
+    ['a refund', { has_parent_transaction: true, created_at: '2026-11-27T10:00:00Z' }],
+    [
+      'a refunded payment without 3D',
+      { is_refunded: true, is_3d_secure: false, created_at: '2026-11-27T10:00:00+02:00' },
+    ],
+    ['a payment whose ids repeat those of the account', { id: 67416741 }],
+    ['a wallet whose number looks like a word', { source_data: { pan: 'true', type: 'false', sub_type: 'true' } }],
+  ])('%s has no second reading at any of the 19 boundaries', async (_what, change) => {
+    const order = { id: 47054705, reference: 'x', amount: 4900, currency: 'EGP', ...paymobAccount }
+    const values = split(pay(order, change))
+    const ways = resplit(values)
+    expect(ways.length).toBeGreaterThan(2000)
+    const { rows } = await shop.admin.query(
+      `select s.signed from (
+         select (select jsonb_object_agg(f.name, w.way ->> (f.n - 1)::int) from unnest($2::text[]) with ordinality as f (name, n))
+           as signed
+         from jsonb_array_elements($1) as w (way)
+       ) as s where app.find_field_fault(s.signed) is null`,
+      [JSON.stringify(ways), [...transactionFields]],
+    )
+    const meant = Object.fromEntries(transactionFields.map((field, n) => [field, values[n]]))
+    for (const { signed } of rows)
+      expect(signed).toMatchObject({ ...meant, ...Object.fromEntries(free.map((f) => [f, signed[f]])) })
+    // The text itself is accepted, so the search would find a second reading.
+    const { rows: own } = await shop.admin.query('select app.find_field_fault($1) as fault', [meant])
+    expect(own).toEqual([{ fault: null }])
+  })
+
+  test('the settings refuse an integration id that ends with the digits of another one', async () => {
+    const set = (ids: number[]) => shop.admin.query('update app.settings set paymob_integration_ids = $1', [ids])
+    await expect(set([6741, 741])).rejects.toMatchObject({ code: 'PT422', detail: 'integration_ids_ambiguous' })
+    await expect(set([1, 6741])).rejects.toMatchObject({ detail: 'integration_ids_ambiguous' })
+    await set([6741, 67411, 6741])
+    await set([paymobAccount.integrationId])
+  })
+})
+
+test('an id of Paymob that two orders get belongs to the first one, and operators see the second one', async () => {
+  const { bought: first, at } = await shop.opened()
+  const second = await shop.order()
+  await shop.open(second, at.id)
+  const { rows } = await shop.client.query('select status, checkout_url, error from orders where id = $1', [second.id])
+  expect(rows).toEqual([
+    { status: 'failed', checkout_url: null, error: 'Paymob returned the id of another order. Create a new order.' },
+  ])
+  const listed = await shop.admin.query(
+    'select id, reason, order_id, user_id, paymob_order_id::float8 as at from ops.suspicious_payments where order_id = $1',
+    [second.id],
+  )
+  const [row] = listed.rows
+  expect(row).toMatchObject({ reason: 'paymob_order_taken', order_id: second.id, user_id: ana, at: at.id })
+  // To judge the row again changes nothing.
+  await shop.admin.query('select replay_callback($1)', [row.id])
+  expect((await shop.admin.query('select status from payments where id = $1', [row.id])).rows).toEqual([
+    { status: 'suspicious' },
+  ])
+  expect(await shop.report(pay(at))).toMatchObject({ status: 'applied' })
+  expect(await shop.statusOf(first)).toMatchObject({ status: 'paid' })
+  expect(await shop.statusOf(second)).toMatchObject({ status: 'failed' })
+  expect(await shop.balance()).toMatchObject({ credits: 7 })
+})
+
+describe('unpaid orders', () => {
+  const limit = (max: number) => shop.admin.query('update app.settings set orders_open_max = $1', [max])
+
+  test('of one user are limited, and the payment or the end of an order makes room', async () => {
+    await limit(2)
+    const first = await shop.opened()
+    const second = await shop.order()
+    await expect(shop.order()).rejects.toMatchObject({
+      code: 'PGRST',
+      message: expect.stringContaining('orders_open_reached'),
+    })
+    await shop.report(pay(first.at))
+    const third = await shop.order('credit_pack', 'seven', 'third')
+    expect(await shop.order('credit_pack', 'seven', 'third')).toMatchObject({ id: third.id })
+    await expect(shop.order()).rejects.toMatchObject({ message: expect.stringContaining('orders_open_reached') })
+    await shop.admin.query("update orders set created_at = now() - interval '2 days' where id = $1", [second.id])
+    await shop.order()
+    await limit(20)
+  })
+
+  test('are counted exactly when 20 sessions create them at the same time', async () => {
+    await limit(3)
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => shop.database.connect()))
+    const outcomes = await Promise.all(
+      sessions.map(async (session, n) => {
+        await session.query(
+          `select set_config('role', 'authenticated', false), set_config('request.jwt.claims', $1, false)`,
+          [JSON.stringify({ sub: ana, role: 'authenticated' })],
+        )
+        const values = ['credit_pack', 'seven', billing, `key ${n}`]
+        return session.query('select create_order($1, $2, $3, $4)', values).then(
+          () => 'created',
+          ({ message }) => (message.includes('orders_open_reached') ? 'refused' : message),
+        )
+      }),
+    )
+    expect(outcomes.sort()).toEqual([...Array(3).fill('created'), ...Array(17).fill('refused')])
+    await limit(20)
+  })
+})
+
     ['without signed fields', () => ({ ...base(), signed: null })],
     ['without hints', () => ({ ...base(), hints: undefined })],
     ['without a type', () => ({ ...base(), type: undefined })],
