@@ -56,7 +56,8 @@ comment on table public.payments is
 $$Reports of Paymob about payments, refunds and voids, with the decision of Plinth about each.
 
 This table is for history and support. orders has the outcome. From origin 004.$$;
-comment on column public.payments.source is 'callback or inquiry.';
+comment on column public.payments.source is
+  'callback, inquiry, or opening: Paymob gave an id that another order has.';
 comment on column public.payments.status is
   'applied, duplicate (it was applied before), pending, declined, parked (it waits for the order '
   'or for its payment), noted (it changes nothing) or suspicious.';

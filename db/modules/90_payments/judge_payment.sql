@@ -25,7 +25,7 @@ begin
   select p.* into v_payment
   from public.payments as p
   where p.id = judge_payment.payment_id;
-  if v_payment.kind = 'token' or v_payment.status = 'applied' then
+  if v_payment.kind = 'token' or v_payment.source = 'opening' or v_payment.status = 'applied' then
     return v_payment;
   end if;
 

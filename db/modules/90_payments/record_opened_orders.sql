@@ -2,7 +2,7 @@
 --
 -- Called by   the job engine, as on_completed of open_order
 -- Writes      orders, order_details, paymob_orders; as app.judge_payment for payments that came
---             before the order was opened
+--             before the order was opened; as app.refuse_opening
 -- Errors      raises for an output of another form, so that the step fails
 -- Locks       the users, then the orders, lowest id first. The engine holds the runs
 create or replace function app.record_opened_orders(step_ids bigint[])
@@ -39,7 +39,13 @@ begin
     perform app.lock_paymob_order(v_opened.paymob_order_id);
     insert into app.paymob_orders (paymob_order_id, order_id, created_at)
     values (v_opened.paymob_order_id, v_opened.id, v_now)
-    on conflict on constraint paymob_orders_pkey do nothing;
+    on conflict on constraint paymob_orders_pkey do update set created_at = m.created_at
+      where m.order_id = v_opened.id;
+    if not found then
+      perform app.refuse_opening(v_opened.id, v_opened.paymob_order_id);
+      continue;
+    end if;
+
     update public.orders as o
     set
       status = case when o.status in ('created', 'failed') then 'opened' else o.status end,

@@ -384,6 +384,7 @@ select set_eq(
     'app.settle_orders', 'app.return_lapsed_plans', 'app.announce_plan_ends',
     'app.tg_users__forget_payer', 'worker.read_order', 'app.fulfil_orders', 'app.try_lock_orders',
     'app.find_first_payments', 'app.record_first_payments', 'sidecar.record_paymob_callbacks',
+    'app.require_order_room', 'app.refuse_opening',
     -- The jobs of one user, in the order of an index.
     'app.export_jobs'
   ],
