@@ -12,6 +12,10 @@ comment on column app.settings.order_expiry is
 comment on column app.settings.orders_per_hour is
   'How many orders a user may create per hour. Limit per user: 429 rate_limited.';
 
+comment on column app.settings.orders_open_max is
+  'How many unpaid orders of a user may be open at a time. Limit per user: 429 '
+  'orders_open_reached.';
+
 comment on table public.orders is
 $$Orders of plans and credit packs.
 

@@ -4,8 +4,8 @@
 -- Writes      orders, order_details; as app.submit_run
 -- Errors      PT401 not_signed_in, PT404 item_not_found, owner_not_found,
 --             PT409 idempotency_key_taken, order_changed, PT422 billing_invalid,
---             idempotency_key_invalid, order_kind_unknown, PT429 rate_limited,
---             PT503 payments_not_configured
+--             idempotency_key_invalid, order_kind_unknown, PT429 orders_open_reached,
+--             rate_limited, PT503 payments_not_configured
 -- Idempotent  same user, idempotency_key, kind and item: returns the first order as it is now
 -- Locks       the user, for key share, then lanes
 create or replace function app.create_order(
@@ -63,6 +63,8 @@ begin
     (select s.orders_per_hour from app.settings as s),
     interval '1 hour'
   );
+
+  perform app.require_order_room(v_user_id);
 
   v_order.id := gen_random_uuid();
   v_order.run_id := app.submit_run(
@@ -131,8 +133,9 @@ the browser returns.
 An order for the plan that the user has extends plan_ends_at by one period. An order for another
 plan replaces the plan at once.
 401 not_signed_in. 404 item_not_found. 409 idempotency_key_taken, order_changed. 422
-billing_invalid, idempotency_key_invalid, order_kind_unknown. 429 rate_limited
-(app.settings.orders_per_hour). 503 payments_not_configured. From origin 004.$$;
+billing_invalid, idempotency_key_invalid, order_kind_unknown. 429 orders_open_reached
+(app.settings.orders_open_max), rate_limited (app.settings.orders_per_hour). 503
+payments_not_configured. From origin 004.$$;
 
 grant execute on function app.create_order(text, text, jsonb, text) to anon, authenticated;
 grant execute on function public.create_order(text, text, jsonb, text) to anon, authenticated;

@@ -37,7 +37,7 @@ begin
     order by o.id
   loop
     perform app.lock_paymob_order(v_opened.paymob_order_id);
-    insert into app.paymob_orders (paymob_order_id, order_id, created_at)
+    insert into app.paymob_orders as m (paymob_order_id, order_id, created_at)
     values (v_opened.paymob_order_id, v_opened.id, v_now)
     on conflict on constraint paymob_orders_pkey do update set created_at = m.created_at
       where m.order_id = v_opened.id;

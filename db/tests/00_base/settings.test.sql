@@ -1,6 +1,6 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(44);
+select plan(45);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
@@ -44,6 +44,7 @@ values
   ('settings_order_expiry_is_possible', $$order_expiry = '1 minute'$$),
   ('settings_order_expiry_is_possible', $$order_expiry = '31 days'$$),
   ('settings_orders_per_hour_is_positive', 'orders_per_hour = 0'),
+  ('settings_orders_open_max_is_positive', 'orders_open_max = 0'),
   ('settings_task_writes_per_minute_is_positive', 'task_writes_per_minute = 0'),
   ('settings_unreferenced_bytes_max_is_positive', 'unreferenced_bytes_max = 0');
 

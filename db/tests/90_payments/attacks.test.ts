@@ -1,6 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { makeTransaction, type PaymobTransaction, signTransaction } from '../../../scripts/local/paymob/callbacks.ts'
-import { asCallback, child, openShop, pay, paymobSecret, record, type Shop } from '../../../scripts/testing/shop.ts'
+import {
+  asCallback,
+  billing,
+  child,
+  openShop,
+  pay,
+  paymobAccount,
+  paymobSecret,
+  record,
+  type Shop,
+} from '../../../scripts/testing/shop.ts'
+import { readCallback, transactionFields } from '../../../sidecar/paymob/callback.ts'
 
 // Reports that are wrong in ways that money could follow, and what they must not do.
 let shop: Shop
@@ -47,17 +58,6 @@ describe('words that move between neighbours with the same signature', () => {
   })
 })
 
-describe('a callback of any form is stored without an error', () => {
-  const huge = `1${'0'.repeat(400)}`
-  const base = () =>
-    asCallback(makeTransaction({ id: 1, reference: 'x', amount: 1, currency: 'EGP', integrationId: 6741, owner: 4705 }))
-  test.each([
-    ['null', () => null],
-    ['a list', () => []],
-    ['a text', () => 'x'],
-    ['an empty object', () => ({})],
-    ['without a signature', () => ({ ...base(), hmac: null })],
-    ['without a body', () => ({ ...base(), body: null })],
 describe('the signed text has no separators, so', () => {
   const split = (one: PaymobTransaction) =>
     Object.values(readCallback(Buffer.from(JSON.stringify({ type: 'TRANSACTION', obj: one }))).signed ?? {})
@@ -147,7 +147,7 @@ test('an id of Paymob that two orders get belongs to the first one, and operator
 describe('unpaid orders', () => {
   const limit = (max: number) => shop.admin.query('update app.settings set orders_open_max = $1', [max])
 
-  test('of one user are limited, and the payment or the end of an order makes room', async () => {
+  test('are limited, and a payment or an expiry permits another order', async () => {
     await limit(2)
     const first = await shop.opened()
     const second = await shop.order()
@@ -185,6 +185,17 @@ describe('unpaid orders', () => {
   })
 })
 
+describe('a callback of any form is stored without an error', () => {
+  const huge = `1${'0'.repeat(400)}`
+  const base = () =>
+    asCallback(makeTransaction({ id: 1, reference: 'x', amount: 1, currency: 'EGP', integrationId: 6741, owner: 4705 }))
+  test.each([
+    ['null', () => null],
+    ['a list', () => []],
+    ['a text', () => 'x'],
+    ['an empty object', () => ({})],
+    ['without a signature', () => ({ ...base(), hmac: null })],
+    ['without a body', () => ({ ...base(), body: null })],
     ['without signed fields', () => ({ ...base(), signed: null })],
     ['without hints', () => ({ ...base(), hints: undefined })],
     ['without a type', () => ({ ...base(), type: undefined })],
