@@ -729,6 +729,78 @@ export type Database = {
         }
         Relationships: []
       }
+      generations: {
+        Row: {
+          completed_at: string | null
+          created_at: string
+          credits: number
+          error: string | null
+          id: string
+          is_favourite: boolean
+          kind: string
+          result: Json | null
+          run_id: number | null
+          status: string
+          tool_id: string | null
+          tool_key: string
+          tool_parameters: NonNullable<Json>
+          updated_at: string
+          url: string | null
+          user_id: string
+        }
+        Insert: {
+          completed_at?: string | null
+          created_at?: string
+          credits: number
+          error?: string | null
+          id?: string
+          is_favourite?: boolean
+          kind: string
+          result?: Json | null
+          run_id?: number | null
+          status?: string
+          tool_id?: string | null
+          tool_key: string
+          tool_parameters: NonNullable<Json>
+          updated_at?: string
+          url?: string | null
+          user_id: string
+        }
+        Update: {
+          completed_at?: string | null
+          created_at?: string
+          credits?: number
+          error?: string | null
+          id?: string
+          is_favourite?: boolean
+          kind?: string
+          result?: Json | null
+          run_id?: number | null
+          status?: string
+          tool_id?: string | null
+          tool_key?: string
+          tool_parameters?: NonNullable<Json>
+          updated_at?: string
+          url?: string | null
+          user_id?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "generations_tool_id_fkey"
+            columns: ["tool_id"]
+            isOneToOne: false
+            referencedRelation: "tools"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "generations_user_id_fkey"
+            columns: ["user_id"]
+            isOneToOne: false
+            referencedRelation: "users"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       hairstyles: {
         Row: {
           category: string
@@ -1748,6 +1820,15 @@ export type Database = {
           isSetofReturn: false
         }
       }
+      analyze_face: {
+        Args: {
+          idempotency_key?: string
+          original_image_storage_path: string
+          tool_id: string
+          tool_parameters?: Json
+        }
+        Returns: Json
+      }
       answer_task: {
         Args: { answer: Json; id: string; tick: number }
         Returns: {
@@ -1772,6 +1853,7 @@ export type Database = {
           isSetofReturn: false
         }
       }
+      cancel_generation: { Args: { generation_id: string }; Returns: Json }
       cancel_job: { Args: { job_id: number }; Returns: string }
       cancel_task: {
         Args: { id: string }
@@ -1796,6 +1878,10 @@ export type Database = {
           isOneToOne: true
           isSetofReturn: false
         }
+      }
+      count_unread_notifications: {
+        Args: Record<PropertyKey, never>
+        Returns: number
       }
       create_api_key: {
         Args: { expires_at?: string; name: string; scopes?: string[] }
@@ -1913,6 +1999,10 @@ export type Database = {
         }
         Returns: Json
       }
+      list_generations: {
+        Args: { before?: string; favourite?: boolean; limit?: number }
+        Returns: Json
+      }
       list_public_shares: {
         Args: { after?: string; page_size?: number }
         Returns: Json
@@ -1929,6 +2019,38 @@ export type Database = {
       }
       list_tasks: {
         Args: { before?: string; limit?: number }
+        Returns: Json
+      }
+      mark_notification_read: {
+        Args: { notification_id: string }
+        Returns: {
+          body: string
+          created_at: string
+          data: NonNullable<Json>
+          id: string
+          kind: string
+          read_at: string | null
+          title: string
+          user_id: string
+        }
+        SetofOptions: {
+          from: "*"
+          to: "notifications"
+          isOneToOne: true
+          isSetofReturn: false
+        }
+      }
+      mark_notifications_read: {
+        Args: Record<PropertyKey, never>
+        Returns: number
+      }
+      process_image: {
+        Args: {
+          idempotency_key?: string
+          original_image_storage_path: string
+          tool_id: string
+          tool_parameters?: Json
+        }
         Returns: Json
       }
       publish_template_version: {

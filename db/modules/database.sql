@@ -289,6 +289,11 @@ begin
         (
           'colors',
           'id, key, name, category, hex, prompt, enabled, sort, created_at, updated_at'
+        ),
+        (
+          'generations',
+          'id, user_id, tool_id, tool_key, kind, status, tool_parameters, url, result, error, '
+          'credits, is_favourite, run_id, created_at, updated_at, completed_at'
         )
     ) as w (name, columns)
     left join pg_catalog.pg_publication_tables as p

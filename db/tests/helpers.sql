@@ -513,3 +513,139 @@ begin atomic
   from public.users as u
   where u.id = balance_of.user_id;
 end;
+
+-- Prepares the studio: its job types, an address of Storage, the bucket of photos, and three tools.
+-- New users get no credits.
+create function tests.prepare_studio()
+  returns void
+  language plpgsql
+as $$
+begin
+  update public.plans set credits_per_period = 0, low_credits_at = null where id = 'free';
+  update app.settings set storage_url = 'https://x.test/storage/v1';
+  insert into public.job_types (
+    name, on_failure, max_failures, backoff, backoff_max, owner_running_limit, is_paid
+  )
+  values
+    ('process_image', 'fail_run', 3, '1 ms', '1 ms', 10, true),
+    ('analyze_face', 'fail_run', 3, '1 ms', '1 ms', 10, true)
+  on conflict on constraint job_types_pkey do nothing;
+  insert into storage.buckets (id, name)
+  values ('user_uploads', 'user_uploads')
+  on conflict do nothing;
+  insert into public.tools (
+    id, key, name, category, kind, prompt, model, cost, parameters, result_schema
+  )
+  values
+    (
+      '70000000-0000-4000-8000-000000000001', 'paint', 'Paint it', 'fun', 'image',
+      'Paint it {{color}}, strength {{strength}}, again {{color}}.', 'm', 2,
+      '{
+        "type": "object",
+        "properties": {
+          "color": {"type": "string", "maxLength": 40},
+          "strength": {"type": "number", "minimum": 0, "maximum": 10, "default": 0.50},
+          "is_bold": {"type": "boolean"},
+          "layers": {"type": "integer", "enum": [1, 2, 3]}
+        },
+        "required": ["color"],
+        "additionalProperties": false
+      }',
+      null
+    ),
+    (
+      '70000000-0000-4000-8000-000000000002', 'measure', 'Measure it', 'fun', 'analysis',
+      'Measure it.', 'm', 1, '{"type": "object", "additionalProperties": false}',
+      '{"type": "object"}'
+    ),
+    (
+      '70000000-0000-4000-8000-000000000003', 'closed', 'Closed', 'fun', 'image', 'Close it.', 'm',
+      1, '{"type": "object", "additionalProperties": false}', null
+    );
+  update public.tools set enabled = false where key = 'closed';
+  perform tests.announce_versions();
+end
+$$;
+
+-- A photo in the folder of a user, as Storage records it.
+create function tests.upload_photo(
+  user_id uuid,
+  name text default 'photo.jpg',
+  etag text default '"e1"',
+  size bigint default 1000,
+  type text default 'image/jpeg'
+)
+  returns text
+  language sql
+begin atomic
+  insert into storage.objects (bucket_id, name, owner_id, metadata)
+  values (
+    'user_uploads', user_id || '/' || upload_photo.name, user_id::text,
+    jsonb_build_object('eTag', etag, 'size', size, 'mimetype', type)
+  )
+  on conflict (bucket_id, name) do update set metadata = excluded.metadata
+  returning objects.name;
+end;
+
+-- The caller asks for tool "paint" with these parameters.
+create function tests.paint(
+  path text, parameters jsonb default '{"color": "red"}', key text default null
+)
+  returns jsonb
+  language sql
+return public.process_image('70000000-0000-4000-8000-000000000001', path, parameters, key);
+
+-- The caller asks for tool "measure".
+create function tests.measure(path text, key text default null)
+  returns jsonb
+  language sql
+return public.analyze_face('70000000-0000-4000-8000-000000000002', path, '{}', key);
+
+-- The worker reads a generation, whose step its last claim brought.
+create function tests.read_generation(generation_id uuid)
+  returns jsonb
+  language sql
+begin atomic
+  select worker.read_generation(c.id, c.fence)
+  from public.generations as g
+  join tests.claims as c on c.id = g.run_id
+  where g.id = read_generation.generation_id
+  order by c.fence desc
+  limit 1;
+end;
+
+-- Hands in a result of a generation's step, as its last claim brought the step.
+create function tests.hand_in_generation(generation_id uuid, result jsonb)
+  returns text
+  language sql
+begin atomic
+  select tests.exchange(
+    jsonb_build_array(jsonb_build_object('id', c.id, 'fence', c.fence) || hand_in_generation.result)
+  )
+  from public.generations as g
+  join tests.claims as c on c.id = g.run_id
+  where g.id = hand_in_generation.generation_id
+  order by c.fence desc
+  limit 1;
+end;
+
+-- Claims the step of a generation and completes it: with an image, or with { result }.
+create function tests.complete_generation(generation_id uuid, output jsonb default null)
+  returns text
+  language plpgsql
+as $$
+declare
+  v_output jsonb := output;
+begin
+  perform tests.claim_steps();
+  if v_output is null then
+    v_output := jsonb_build_object(
+      'object_key', tests.read_generation(generation_id) ->> 'target' || '.png'
+    );
+  end if;
+
+  return tests.hand_in_generation(
+    generation_id, jsonb_build_object('outcome', 'completed', 'output', v_output)
+  );
+end
+$$;

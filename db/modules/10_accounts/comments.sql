@@ -10,6 +10,10 @@ comment on column app.settings.exports_at_once is
   'times its size as memory of Postgres. Limit per server: 429 exports_are_busy.';
 comment on column app.settings.export_max_bytes is
   'How many bytes an export of a user''s data may have. Limit per export: 413 export_too_large.';
+comment on column app.settings.notification_retention is
+  'How long a notification is kept.';
+
+comment on type app.notification is 'A notification that is sent; see app.notify.';
 
 comment on table public.plans is
 $$The plans that a user can have: prices, credits and limits.

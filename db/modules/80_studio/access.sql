@@ -1,5 +1,6 @@
 -- Anyone may read the whole catalogue, disabled rows too, because Realtime sends no update of a row
--- that a client may not read; service_role writes it.
+-- that a client may not read; service_role writes it. A signed-in user reads and deletes their own
+-- generations and changes is_favourite; functions write everything else.
 
 revoke all on public.tools, public.hairstyles, public.colors from anon, authenticated, service_role;
 
@@ -48,3 +49,32 @@ create policy select_all on public.colors
   for select
   to anon, authenticated
   using (true);
+
+revoke all on public.generations from anon, authenticated, service_role;
+
+grant select (
+  id, user_id, tool_id, tool_key, kind, status, tool_parameters, url, result, error, credits,
+  is_favourite, run_id, created_at, updated_at, completed_at
+) on public.generations to authenticated;
+grant update (is_favourite) on public.generations to authenticated;
+grant delete on public.generations to authenticated;
+grant select on public.generations to service_role;
+
+drop policy if exists select_own on public.generations;
+create policy select_own on public.generations
+  for select
+  to authenticated
+  using (user_id = (select auth.uid()));
+
+drop policy if exists update_own on public.generations;
+create policy update_own on public.generations
+  for update
+  to authenticated
+  using (user_id = (select auth.uid()))
+  with check (user_id = (select auth.uid()));
+
+drop policy if exists delete_own on public.generations;
+create policy delete_own on public.generations
+  for delete
+  to authenticated
+  using (user_id = (select auth.uid()));

@@ -40,3 +40,100 @@ comment on column public.colors.prompt is
   'The color in words for a model: a value for parameter color of a tool.';
 comment on column public.colors.enabled is 'Whether the color is offered.';
 comment on column public.colors.sort is 'Clients list colors by sort, lowest first.';
+
+comment on schema cache is 'The cache of origin 004. No client enters this schema.';
+comment on table cache.kv_store is
+  'Results of generations, so that an identical request is answered at once. From origin 004.';
+comment on column cache.kv_store.key is 'From app.hash_generation.';
+comment on column cache.kv_store.value is
+  '{ generation_id, url, result }. An entry whose generation is deleted is never used.';
+comment on column cache.kv_store.expires_at is
+  'From then on the entry is not used. The schedule cleanup-cache deletes it.';
+
+comment on table public.generations is
+$$The images and analyses that process_image and analyze_face have made or are making.
+
+Set is_favourite; delete what has ended. A deleted generation leaves the cache, and a job deletes
+its image. Watch the row through Realtime, or read it again. From origin 004.$$;
+comment on column public.generations.tool_id is 'The tool. Null once the tool is deleted.';
+comment on column public.generations.tool_key is 'The key of the tool at the time of the request.';
+comment on column public.generations.kind is
+  'image: url has the result. analysis: result has the result.';
+comment on column public.generations.status is
+  'pending, then completed, failed or cancelled. Only a completed generation costs credits.';
+comment on column public.generations.tool_parameters is
+  'The parameters of the request, with defaults filled in.';
+comment on column public.generations.url is
+  'Where everybody who knows the URL can load the image. Null until it is completed.';
+comment on column public.generations.result is
+  'The result of an analysis, which follows the result_schema of its tool.';
+comment on column public.generations.error is 'Why the generation failed, in a sentence for users.';
+comment on column public.generations.credits is 'How many credits the generation costs.';
+comment on column public.generations.is_favourite is 'Its user sets this column.';
+comment on column public.generations.run_id is 'The run that makes it, for job_tree.';
+comment on column public.generations.completed_at is 'When it was completed.';
+
+comment on table app.generation_details is 'The private part of a generation.';
+comment on column app.generation_details.run_id is
+  'The run, which is deleted earlier than the generation.';
+comment on column app.generation_details.cache_key is
+  'From app.hash_generation. One generation with this key is pending at a time.';
+comment on column app.generation_details.prompt is
+  'The prompt with the values of its parameters. Null once the generation has ended.';
+comment on column app.generation_details.original_path is
+  'The photo: the name of an object in bucket user_uploads.';
+comment on column app.generation_details.original_etag is
+  'The ETag of the photo at the request. The worker fails if the photo has changed since.';
+comment on column app.generation_details.ended_at is
+  'When the generation ended. Null: it is pending.';
+
+comment on table app.generation_requests is
+  'The idempotency keys of process_image and analyze_face. A schedule deletes them.';
+comment on column app.generation_requests.is_cached is 'Whether the cache answered the request.';
+
+comment on table app.generation_files is
+$$The objects of bucket generations: a row per attempt, which exists before its object.
+
+The key of the object is <user_id>/<file_id>, and an extension.$$;
+comment on column app.generation_files.generation_id is
+  'The generation, which may have been deleted since.';
+comment on column app.generation_files.delete_at is
+  'From then on a worker may delete the object. Null: an attempt is running, or the file is the '
+  'result of its generation.';
+comment on column app.generation_files.claim_id is 'The last claim of a worker.';
+comment on column app.generation_files.attempts is 'How often a worker has claimed the file.';
+
+comment on table app.deleted_folders is
+  'The folders of deleted users, whose objects a worker deletes.';
+comment on column app.deleted_folders.delete_at is 'From then on a worker may delete the objects.';
+comment on column app.deleted_folders.claim_id is 'The last claim of a worker.';
+comment on column app.deleted_folders.attempts is 'How often a worker has claimed the folder.';
+
+comment on type app.generation_answer is
+  'The generation that answers a request. A generation_id of null: none.';
+comment on type app.generation_output is 'The usable output of a step of a generation.';
+
+comment on column app.settings.storage_url is
+  'The URL of Supabase Storage for clients, without a final slash, such as '
+  'https://<ref>.supabase.co/storage/v1. Without it, process_image answers 503 '
+  'storage_not_configured.';
+comment on column app.settings.original_max_bytes is
+  'How many bytes a photo may have. The limit of bucket user_uploads also applies. Limit per '
+  'photo: 422 original_too_large.';
+comment on column app.settings.upload_retention is
+  'How long an object of bucket user_uploads is kept.';
+comment on column app.settings.cache_ttl is
+  'How long a result answers identical requests.';
+comment on column app.settings.generations_open is
+  'How many generations of a user may be pending. Limit per user: 429 generations_open.';
+comment on column app.settings.generations_per_day is
+  'How many generations a user may start per day. Answers from the cache do not count; failed '
+  'generations count, because the provider is paid. Limit per user: 429 rate_limited.';
+comment on column app.settings.generation_keys_per_day is
+  'How many requests with an idempotency_key per day the cache or a pending generation may answer. '
+  'Limit per user: 429 rate_limited.';
+comment on column app.settings.generation_key_retention is
+  'How long the idempotency_key of a request is kept.';
+comment on column app.settings.generation_file_grace is
+  'When the file of an attempt that has failed is deleted: longer than its worker may still upload '
+  'it.';

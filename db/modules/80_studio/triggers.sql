@@ -22,3 +22,31 @@ create or replace trigger _100_touch_updated_at
   before update on public.colors
   for each row
   execute function app.tg__touch_updated_at();
+
+create or replace trigger _010_lock_user
+  before update or delete on public.generations
+  for each statement
+  when (current_user = 'authenticated')
+  execute function app.tg_generations__lock_user();
+
+create or replace trigger _040_refuse_arrow
+  before update on public.generations
+  for each row
+  when (old.status <> new.status and old.status <> 'pending')
+  execute function app.tg_generations__refuse_arrow();
+
+create or replace trigger _050_delete_traces
+  before delete on public.generations
+  for each row
+  execute function app.tg_generations__delete_traces();
+
+create or replace trigger _100_touch_updated_at
+  before update on public.generations
+  for each row
+  execute function app.tg__touch_updated_at();
+
+create or replace trigger _140_record_deleted_folders
+  after delete on public.users
+  referencing old table as old_users
+  for each statement
+  execute function app.tg_users__record_deleted_folders();

@@ -24,7 +24,7 @@ select set_eq(
     'worker.leave', 'worker.list_schedules',
     'worker.list_warnings', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
     'worker.record_template_use', 'worker.run_schedule', 'worker.template_manifest',
-    'worker.read_order', 'worker.read_task', 'worker.start_task'
+    'worker.read_generation', 'worker.read_order', 'worker.read_task', 'worker.start_task'
   ],
   'the worker may execute exactly these functions'
 );

@@ -46,6 +46,7 @@ beforeAll(async () => {
     update app.settings set requests_at_once = 0`)
   api = await startApi(database)
   await insertTask('pending', 'waiting')
+  await insertGeneration('cancelled')
 })
 afterAll(async () => {
   await api.stop()
@@ -84,6 +85,29 @@ const insertTask = async (status: string, correlation = crypto.randomUUID() as s
      where task_id = '${id}' and '${status}' = 'input_required'`,
   )
   return id
+}
+/** Inserts a generation of Ana's. */
+const insertGeneration = (status: string) =>
+  one<string>(
+    `insert into generations (user_id, tool_key, kind, status, tool_parameters, credits)
+     values ('${ana.id}', 'ours', 'image', '${status}', '{}', 1) returning id`,
+  )
+/** Adds a tool of the studio, a photo of Ana's, and what a request needs besides them. */
+const addTool = async (kind: string) => {
+  await db.query(`
+    update app.settings set storage_url = 'http://x/storage/v1';
+    insert into job_types (name) values ('process_image'), ('analyze_face') on conflict do nothing;
+    insert into storage.buckets (id, name) values ('user_uploads', 'user_uploads') on conflict do nothing;
+    insert into storage.objects (bucket_id, name, metadata)
+    values ('user_uploads', '${ana.id}/photo.jpg', '{"eTag": "\\"e\\"", "size": 1, "mimetype": "image/png"}')
+    on conflict do nothing;
+    select app.grant_credits('${ana.id}', 5, 'pack', gen_random_uuid()::text, null, gen_random_uuid()::text)`)
+  return await one<string>(
+    `insert into tools (key, name, category, kind, prompt, model, result_schema)
+     values ('for_${kind}', 'n', 'c', '${kind}', 'p', 'm', case '${kind}' when 'analysis' then '{"type": "object"}'::jsonb end)
+     on conflict (key) do update set name = excluded.name
+     returning id`,
+  )
 }
 const findAsset = () => one<string>('select id from assets where size_byte = 100')
 const file = (path: string) => ({
@@ -229,6 +253,7 @@ const updates: Record<string, { row: string; body: Body }> = {
   templates: { row: 'name=eq.off', body: { enabled: true } },
   episodes: { row: `id=eq.${episodeId}`, body: { title: 't', summary: 's' } },
   scenes: { row: `id=eq.${sceneId}`, body: { title: 't', summary: 's', text: 'x' } },
+  generations: { row: 'tool_key=eq.ours', body: { is_favourite: true } },
   tasks: { row: 'correlation_id=eq.waiting', body: { mandate: 'Find four names.', max_ticks: 6 } },
 }
 
@@ -239,6 +264,7 @@ const deletes: Record<string, string> = {
   tools: 'key=eq.ours',
   hairstyles: 'key=eq.ours',
   colors: 'key=eq.ours',
+  generations: 'tool_key=eq.ours',
   shared_resources: 'id=eq.20000000-0000-4000-8000-000000000031',
   tasks: 'correlation_id=eq.waiting',
 }
@@ -265,8 +291,16 @@ const openToAll = new Set([
 const calls: Record<string, (role: Role) => Promise<Body>> = {
   adjust_credits: async () => ({ user_id: ana.id, amount: 5, reason: 'A gift', idempotency_key: 'k' }),
   answer_task: async () => ({ id: await insertTask('input_required'), tick: 1, answer: 'yes' }),
+  analyze_face: async () => ({
+    tool_id: await addTool('analysis'),
+    original_image_storage_path: `${ana.id}/photo.jpg`,
+    tool_parameters: {},
+    idempotency_key: 'analysis',
+  }),
+  cancel_generation: async () => ({ generation_id: await insertGeneration('cancelled') }),
   cancel_job: async (role) => ({ job_id: await findJob(role === 'service_role' ? 'limited-run' : 'open-run') }),
   cancel_task: async () => ({ id: await insertTask('pending') }),
+  count_unread_notifications: async () => ({}),
   create_api_key: async () => ({
     name: 'n',
     scopes: ['read'],
@@ -288,9 +322,20 @@ const calls: Record<string, (role: Role) => Promise<Body>> = {
   job_tree: async () => ({ job_id: await findJob('completed-run') }),
   get_media_limits: async () => ({ owner_id: ana.id }),
   list_dramas: async () => ({ page_size: 1, after: null, owner_id: ana.id, limit: 1 }),
+  list_generations: async () => ({ limit: 1, before: null, favourite: true }),
   list_public_shares: async () => ({ page_size: 1, after: null }),
   list_shares: async () => ({}),
   list_tasks: async () => ({ limit: 1, before: null }),
+  mark_notification_read: async () => ({
+    notification_id: await one<string>(`select app.notify('${ana.id}', 'hello', 'Hello', '')`),
+  }),
+  mark_notifications_read: async () => ({}),
+  process_image: async () => ({
+    tool_id: await addTool('image'),
+    original_image_storage_path: `${ana.id}/photo.jpg`,
+    tool_parameters: {},
+    idempotency_key: 'image',
+  }),
   publish_template_version: async () => ({
     name: 'demo',
     version: '3.0.0',

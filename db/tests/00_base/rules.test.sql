@@ -348,7 +348,7 @@ select set_eq(
     'worker.start_task', 'worker.read_task',
     -- They cancel, delete or submit runs.
     'app.cancel_task', 'app.retry_task', 'app.answer_task', 'app.tg_tasks__delete_runs',
-    'app.cancel_overdue_holds'
+    'app.cancel_overdue_holds', 'app.cancel_generation'
   ],
   'the ways into the job engine plan index lookups only'
 );
@@ -385,6 +385,11 @@ select set_eq(
     'app.tg_users__forget_payer', 'worker.read_order', 'app.fulfil_orders', 'app.try_lock_orders',
     'app.find_first_payments', 'app.record_first_payments', 'sidecar.record_paymob_callbacks',
     'app.require_order_room', 'app.refuse_opening',
+    -- One generation among all generations, and batches of generations.
+    'app.request_generation', 'worker.read_generation', 'app.record_generations',
+    'app.end_generations', 'app.tg_generations__delete_traces',
+    'app.tg_users__record_deleted_folders', 'app.delete_expired_entries',
+    'app.delete_generation_keys', 'app.delete_old_notifications', 'app.send_notifications',
     -- The jobs of one user, in the order of an index.
     'app.export_jobs'
   ],

@@ -1,6 +1,6 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(45);
+select plan(57);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
@@ -23,6 +23,18 @@ values
   ('settings_exports_at_once_is_possible', 'exports_at_once = 0'),
   ('settings_exports_at_once_is_possible', 'exports_at_once = 101'),
   ('settings_exports_per_day_is_positive', 'exports_per_day = 0'),
+  ('settings_cache_ttl_is_possible', $$cache_ttl = '-1 s'$$),
+  ('settings_cache_ttl_is_possible', $$cache_ttl = '3651 days'$$),
+  ('settings_generation_file_grace_is_long_enough', $$generation_file_grace = '599 s'$$),
+  ('settings_generation_key_retention_is_long_enough', $$generation_key_retention = '59 min'$$),
+  ('settings_generation_keys_per_day_is_positive', 'generation_keys_per_day = 0'),
+  ('settings_generations_open_is_not_negative', 'generations_open = -1'),
+  ('settings_generations_per_day_is_positive', 'generations_per_day = 0'),
+  ('settings_notification_retention_is_positive', $$notification_retention = '0'$$),
+  ('settings_original_max_bytes_is_positive', 'original_max_bytes = 0'),
+  ('settings_storage_url_is_http', $$storage_url = 'https://example.com/'$$),
+  ('settings_storage_url_is_http', $$storage_url = 'https://example.com/?x'$$),
+  ('settings_upload_retention_is_long_enough', $$upload_retention = '59 min'$$),
   ('settings_is_one_row', 'id = false'),
   ('settings_job_lease_is_long_enough', $$job_lease = '2999 ms'$$),
   ('settings_job_retention_is_positive', $$job_retention = '0'$$),

@@ -20,6 +20,7 @@ from called as c;
 create temporary table not_exported (relation text, reason text);
 insert into not_exported
 values
+  ('app.deleted_folders', 'has only users who are deleted'),
   ('app.drama_sizes', 'counts bytes of dramas, which are exported'),
   ('app.lanes', 'counts what the engine serves next'),
   ('app.media_reservations', 'is counted in media_days'),

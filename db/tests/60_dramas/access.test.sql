@@ -6,7 +6,7 @@ select set_eq(
   $$ select tablename::text from pg_publication_tables where pubname = 'supabase_realtime' $$,
   array[
     'jobs', 'dramas', 'episodes', 'scenes', 'tasks', 'users', 'notifications', 'plans', 'tools',
-    'hairstyles', 'colors', 'orders'
+    'hairstyles', 'colors', 'orders', 'generations'
   ],
   'publishes the work of users, their balance, notifications and orders, and the catalogue'
 );
