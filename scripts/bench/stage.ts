@@ -85,7 +85,7 @@ export async function withStage<Result>(work: (stage: Stage) => Promise<Result>)
         const child = startChild(home, name, process.execPath, [file], {
           env: { PATH: process.env['PATH'], NODE_ENV: 'production', BACKEND_PORT: new URL(url).port, ...env },
         })
-        await waitFor(child, 15, async () => (await fetch(`${url}${probe}`)).ok)
+        await waitFor(child, Number(new URL(url).port), 15, async () => (await fetch(`${url}${probe}`)).ok)
         return url
       },
       async startWorker(database, name, env) {

@@ -49,7 +49,7 @@ export async function runInForeground({ accompany }: { accompany?: Companion } =
     if (accompany) leave = accompany(stack, say)
     const reason = await stack.failed
     if (!interrupted) {
-      console.error(`${reason}. Stopping the other processes.`)
+      console.error(`${reason}\nStopping the other processes.`)
       await end(1)
     }
   } catch (error) {

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { closeFolder } from './home.ts'
 import { limitLog, readPostgresLine } from './limit_log.ts'
@@ -65,20 +66,37 @@ export async function startPostgres(options: PostgresOptions, say: (line: string
     ...options.settings,
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const child = startChild(home, 'postgres', join(bin, 'postgres'), ['-D', data, '-p', String(port), ...flags], {
-    ...identity,
-    cwd: folder,
-    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
-    filterLog: options.limitsLog ? (write) => limitLog(readPostgresLine, write) : undefined,
-  })
-  await waitFor(child, 30, async () => {
-    const client = new pg.Client({ ...adminConfig(options, 'postgres'), connectionTimeoutMillis: 2000 })
-    client.on('error', () => {})
-    await client.connect()
-    await client.end()
-    return true
-  })
+  const launch = async () => {
+    const child = startChild(home, 'postgres', join(bin, 'postgres'), ['-D', data, '-p', String(port), ...flags], {
+      ...identity,
+      cwd: folder,
+      env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+      filterLog: options.limitsLog ? (write) => limitLog(readPostgresLine, write) : undefined,
+    })
+    await waitFor(child, port, 30, async () => {
+      const client = new pg.Client({ ...adminConfig(options, 'postgres'), connectionTimeoutMillis: 2000 })
+      client.on('error', () => {})
+      await client.connect()
+      await client.end()
+      return true
+    })
+    return child
+  }
+  const child = await startAfterSessions(launch)
   return { child, port, stop: () => child.stop('SIGINT', 3000) }
+}
+
+/** Starts a server. If the sessions of a server that was killed still end, which takes a moment, waits for them. */
+async function startAfterSessions(launch: () => Promise<Child>): Promise<Child> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await launch()
+    } catch (error) {
+      const log = ((error as Error).cause as Error | undefined)?.message ?? ''
+      if (attempt === 20 || !log.includes('pre-existing shared memory block')) throw error
+      await sleep(500)
+    }
+  }
 }
 
 /** Returns the connection of the superuser. */

@@ -1,5 +1,15 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { fstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -151,34 +161,80 @@ export function isClaimed(home: string): boolean {
 /** Whether a part did not start because its port was taken. */
 export function isPortTaken(error: unknown): boolean {
   for (let link = error; link instanceof Error; link = link.cause) {
-    if (/EADDRINUSE|address already in use/i.test(link.message)) return true
+    if (/EADDRINUSE|address (already )?in use/i.test(link.message)) return true
   }
   return false
 }
 
-/** Polls until `probe` succeeds. Fails when the process ends, and after `seconds`. */
-export async function waitFor(child: Child, seconds: number, probe: () => Promise<boolean>): Promise<void> {
+/** Polls until `probe` succeeds at the port of a process. Fails when the process ends, and after `seconds`. */
+export async function waitFor(
+  child: Child,
+  port: number,
+  seconds: number,
+  probe: () => Promise<boolean>,
+): Promise<void> {
   let ended: string | undefined
   void child.exited.then((how) => {
     ended = how
   })
   const until = Date.now() + seconds * 1000
-  // If another program has the port, the program may accept the probe and never answer.
+  // If another program has the port, the program may accept the probe and never answer, or answer as if it were ours.
+  const isOurs = async () => (await probe()) && !isForeign(port, child.pid)
   const attempt = () =>
-    Promise.race([probe().catch(() => false), child.exited.then(() => false), sleep(2000, false, { ref: false })])
+    Promise.race([isOurs().catch(() => false), child.exited.then(() => false), sleep(2000, false, { ref: false })])
   while (!(await attempt())) {
     if (ended !== undefined)
-      throw new StartError(`${child.name} ended at its start (${ended}): ${lastLines(child.log)}`, {
-        cause: new Error(readFileSync(child.log).subarray(child.logStart).toString()),
-      })
+      throw new StartError(
+        `${child.name} ended at its start (${ended}): ${lastLines(child, 3, ' | ')} (${child.log})`,
+        {
+          cause: new Error(readFileSync(child.log).subarray(child.logStart).toString()),
+        },
+      )
     if (Date.now() > until) throw new StartError(`${child.name} was not ready after ${seconds} s: see ${child.log}`)
     await sleep(20)
   }
 }
 
-/** Returns the end of a log, for a message. */
-function lastLines(log: string): string {
-  return `${readFileSync(log, 'utf8').trimEnd().split('\n').slice(-3).join(' | ')} (${log})`
+/** Describes how a process has ended, with the end of its log: after a crash of Node, the error is some lines further up. */
+export function describeEnd(child: Child, how: string): string {
+  const lines = lastLines(child, 20, '\n  ')
+  return `${child.name} has ended (${how}); its log: ${child.log}${lines && `\n  ${lines}\n`}`
+}
+
+/** Returns the last lines that a process wrote to its log. */
+function lastLines({ log, logStart }: Child, count: number, separator: string): string {
+  const text = readFileSync(log).subarray(logStart).toString().trimEnd()
+  return text.split('\n').slice(-count).join(separator)
+}
+
+/** Whether another process listens on a port of the loopback. False if the kernel does not tell. */
+function isForeign(port: number, pid: number): boolean {
+  const sockets = ['tcp', 'tcp6'].flatMap((table) => listListeners(table, port))
+  const own = new Set(
+    readdirSync(`/proc/${pid}/fd`).map((file) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${file}`)
+      } catch {
+        // The file has been closed since.
+        return ''
+      }
+    }),
+  )
+  return sockets.length > 0 && !sockets.some((inode) => own.has(`socket:[${inode}]`))
+}
+
+/** Returns the inodes of the sockets that listen on a port, from a table in /proc/net. */
+function listListeners(table: string, port: number): string[] {
+  let text = ''
+  try {
+    text = readFileSync(`/proc/net/${table}`, 'utf8')
+  } catch {}
+  const end = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return text.split('\n').flatMap((line) => {
+    const [, address, , state, , , , , , inode] = line.trim().split(/\s+/)
+    // 0A is the state of a listening socket. Without an inode, the kernel does not tell whose socket this is.
+    return address?.endsWith(end) && state === '0A' && inode !== undefined && inode !== '0' ? [inode] : []
+  })
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

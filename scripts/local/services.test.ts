@@ -1,9 +1,12 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createDatabase, startApi } from '../testing/database.ts'
-import { findPostgrest } from './services.ts'
+import { isPortTaken } from './process.ts'
+import { findPostgrest, startObjectStore } from './services.ts'
 
 let folder: string
 const given = process.env['PLINTH_POSTGREST_BIN']
@@ -27,6 +30,17 @@ test('PLINTH_POSTGREST_BIN starts another PostgREST, in tests, too', async () =>
   expect((await fetch(`${api.url}/rest/v1/plans`, { headers: { apikey: api.keys.publishableKey } })).status).toBe(200)
   await api.stop()
   await database.drop()
+})
+
+test('a program that answers at the port of a part is not mistaken for the part', async () => {
+  const other = createServer((_request, response) => response.end('{}')).listen(0, '127.0.0.1')
+  await new Promise((resolve) => other.once('listening', resolve))
+  const { port } = other.address() as AddressInfo
+  const error = await startObjectStore(folder, port).catch((error) => error)
+  expect(error.message).toContain('object-store ended at its start (exit code 1)')
+  expect(isPortTaken(error)).toBe(true)
+  expect(isPortTaken(new Error('postgrest: Network.Socket.bind: resource busy (Address in use)'))).toBe(true)
+  other.close()
 })
 
 test('PLINTH_POSTGREST_BIN may be a folder, and a wrong path is one sentence', () => {

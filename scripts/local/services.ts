@@ -37,7 +37,9 @@ export async function startPostgrest(options: {
     },
     filterLog: (write) => limitLog(readPostgrestLine, write),
   })
-  await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${options.adminPort}/ready`)).ok)
+  await waitFor(child, options.adminPort, 15, async () => {
+    return (await fetch(`http://127.0.0.1:${options.adminPort}/ready`)).ok
+  })
   return child
 }
 
@@ -99,7 +101,7 @@ export async function startObjectStore(home: string, port: number, privateBucket
     // s3rver encrypts the tokens of list pages with DES.
     env: { ...systemEnv(), NODE_OPTIONS: '--openssl-legacy-provider --no-deprecation' },
   })
-  await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${port}/`)).status < 500)
+  await waitFor(child, port, 15, async () => (await fetch(`http://127.0.0.1:${port}/`)).status < 500)
   return child
 }
 
@@ -112,7 +114,7 @@ export async function startGeminiStandIn(home: string, port: number): Promise<Ch
     [join(import.meta.dirname, 'gemini_stand_in.ts'), String(port)],
     { env: { ...systemEnv() } },
   )
-  await waitFor(child, 15, async () => (await fetch(`http://127.0.0.1:${port}/stand-in`)).ok)
+  await waitFor(child, port, 15, async () => (await fetch(`http://127.0.0.1:${port}/stand-in`)).ok)
   return child
 }
 
@@ -132,6 +134,6 @@ export async function startService(
   healthUrl: string,
 ): Promise<Child> {
   const child = launchService(home, name, env)
-  await waitFor(child, 15, async () => (await fetch(healthUrl)).ok)
+  await waitFor(child, Number(new URL(healthUrl).port), 15, async () => (await fetch(healthUrl)).ok)
   return child
 }

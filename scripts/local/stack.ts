@@ -10,7 +10,7 @@ import { jwkSet, localKeys } from './keys.ts'
 import { acceptStandIn, type LocalPaymob, startLocalPaymob } from './paymob/local_paymob.ts'
 import { openPorts } from './ports.ts'
 import { adminConfig, startPostgres } from './postgres.ts'
-import { type Child, claimHome, isPortTaken, releaseHome, stopStale } from './process.ts'
+import { type Child, claimHome, describeEnd, isPortTaken, releaseHome, stopStale } from './process.ts'
 import { type Realtime, startRealtime } from './realtime/server.ts'
 import {
   assetBucket,
@@ -130,11 +130,14 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
           GEMINI_BASE_URL: `http://127.0.0.1:${ports.gemini}`,
           GEMINI_VIDEO_POLL_SECONDS: '0.5',
         }
-    const [objectStore, standIn] = await Promise.all([
+    const starting = [
       startObjectStore(home, ports.s3),
       geminiKey ? undefined : startGeminiStandIn(home, ports.gemini),
       prepareDatabase(ports, url('postgres', secrets.postgresPassword), secrets),
-    ])
+    ] as const
+    // If one fails, Postgres must not stop while the database is being prepared.
+    await Promise.allSettled(starting)
+    const [objectStore, standIn] = await Promise.all(starting)
     children.push(objectStore)
     if (standIn !== undefined) {
       children.push(standIn)
@@ -265,9 +268,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
       VITE_BACKEND_URL: gatewayUrl,
     }
     writeEnv(home, env)
-    const failed = Promise.race(
-      children.map(async (child) => `${child.name} has ended (${await child.exited}); its log: ${child.log}`),
-    )
+    const failed = Promise.race(children.map(async (child) => describeEnd(child, await child.exited)))
     const restart = (name: 'worker' | 'sidecar') => void services[name]?.restart()
     return { env, failed, restart, stop }
   } catch (error) {
