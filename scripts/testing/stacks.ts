@@ -65,7 +65,7 @@ export function run(
 /** Starts a stack, and resolves when it is ready. */
 export async function start(home: string, script = 'scripts/start.ts', project = root): Promise<RunningStack> {
   const { child, output } = run(script, home, {}, [], project)
-  for (let n = 0; n < 600; n++) {
+  for (let n = 0; n < 1800; n++) {
     if (child.exitCode !== null) throw new Error(`start ended: ${output()}`)
     if (output().includes('Plinth is ready')) return { child, output, env: readEnv(home) ?? {} }
     await sleep(50)
@@ -79,12 +79,10 @@ export async function ended(child: ChildProcess): Promise<number | null> {
   return child.exitCode
 }
 
-/** Stops a stack by a signal, and returns how many milliseconds that took. */
-export async function stop(stack: Run, signal: NodeJS.Signals = 'SIGTERM'): Promise<number> {
-  const since = performance.now()
+/** Stops a stack by a signal. */
+export async function stop(stack: Run, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   stack.child.kill(signal)
   expect(await ended(stack.child)).toBe(0)
-  return performance.now() - since
 }
 
 /** Lists the processes whose command line names this folder, and those that {@link remember} noted. */
