@@ -1295,6 +1295,51 @@ export type Database = {
           },
         ]
       }
+      runs: {
+        Row: {
+          created_at: string
+          id: string
+          job_id: number
+          label: string
+          owner_id: string | null
+          progress: number
+          status: string
+          steps_done: number
+          steps_failed: number
+          steps_open: number
+          type: string
+          updated_at: string
+        }
+        Insert: {
+          created_at: string
+          id?: string
+          job_id: number
+          label: string
+          owner_id?: string | null
+          progress?: number
+          status: string
+          steps_done?: number
+          steps_failed?: number
+          steps_open?: number
+          type: string
+          updated_at: string
+        }
+        Update: {
+          created_at?: string
+          id?: string
+          job_id?: number
+          label?: string
+          owner_id?: string | null
+          progress?: number
+          status?: string
+          steps_done?: number
+          steps_failed?: number
+          steps_open?: number
+          type?: string
+          updated_at?: string
+        }
+        Relationships: []
+      }
       scenarios: {
         Row: {
           card_summary: string | null

@@ -150,18 +150,19 @@ describe('the assertions of each migration', () => {
           '+  tables in schema public: to anon: ',
         ],
         ['drop trigger _100_create_profile on auth.users', '-  trigger _100_create_profile'],
-        ['alter publication supabase_realtime drop table public.jobs', '-  public.jobs (id,'],
+        ['alter publication supabase_realtime drop table public.runs', '-  public.runs'],
+        ['alter publication supabase_realtime add table public.jobs', '+  public.jobs'],
         [
           `alter publication supabase_realtime drop table public.scenes;
-           alter publication supabase_realtime add table public.scenes`,
-          '+  public.scenes (id,',
+           alter publication supabase_realtime add table public.scenes (id)`,
+          '+  public.scenes with a list of columns',
         ],
       ],
     ],
     [
       'a missing publication and a disabled trigger',
       [
-        ['drop publication supabase_realtime', '-  public.dramas (id,'],
+        ['drop publication supabase_realtime', '-  public.dramas'],
         ['alter table auth.users disable trigger _100_create_profile', '-  trigger _100_create_profile'],
       ],
     ],

@@ -222,7 +222,10 @@ begin
 end
 $$;
 
--- Realtime sends the columns that clients may read, and no others.
+-- Realtime reads the names of these tables. It sends the rows that a policy shows, with the columns
+-- that the role may select; lists of columns and filters of rows in a publication do nothing there.
+-- Other tables of an operator stay, except jobs: each deletion of a step would reach every
+-- subscriber (ADR 24).
 do $$
 declare
   v_table record;
@@ -233,84 +236,49 @@ begin
     create publication supabase_realtime;
   end if;
 
+  -- A publication for all tables has no list.
+  if exists (
+    select
+    from pg_catalog.pg_publication as p
+    where p.pubname = 'supabase_realtime' and p.puballtables
+  ) then
+    return;
+  end if;
+
   for v_table in
-    select w.name, w.columns, p.tablename is not null as is_published
+    select w.name, w.is_wanted, r.oid is not null as is_published
     from (
       values
-        (
-          'jobs',
-          'id, root_id, parent_id, owner_id, key, type, status, progress, created_at, started_at, '
-          'finished_at, error_slug, error_message'
-        ),
-        (
-          'dramas',
-          'id, owner_id, title, premise, cover_url, model, run_id, created_at, updated_at'
-        ),
-        (
-          'episodes',
-          'id, drama_id, owner_id, position, title, summary, created_at, updated_at'
-        ),
-        (
-          'scenes',
-          'id, drama_id, episode_id, owner_id, position, title, summary, text, image_url, '
-          'image_job_id, video_url, video_job_id, audio_url, created_at, updated_at'
-        ),
-        (
-          'tasks',
-          'id, correlation_id, user_id, mandate, status, max_ticks, tick, result, error, '
-          'created_at, updated_at, usage, run_id'
-        ),
-        (
-          'orders',
-          'id, user_id, kind, item_id, item_name, amount_minor, currency, credits, period, '
-          'status, checkout_url, refunded_minor, error, run_id, created_at, updated_at, opened_at, '
-          'paid_at'
-        ),
-        (
-          'users',
-          'id, plan_id, plan_ends_at, credits, credits_held, credits_owed, created_at, updated_at'
-        ),
-        ('notifications', 'id, user_id, kind, title, body, data, read_at, created_at'),
-        (
-          'plans',
-          'id, name, description, images_per_day, videos_per_day, bytes_stored, tasks_running, '
-          'tasks_open, tasks_per_day, created_at, updated_at, price_minor, currency, period, '
-          'credits_per_period, low_credits_at, dramas_per_day, dramas_open, enabled, sort'
-        ),
-        (
-          'tools',
-          'id, key, name, description, category, kind, prompt, model, parameters, result_schema, '
-          'cost, enabled, version, sort, created_at, updated_at'
-        ),
-        (
-          'hairstyles',
-          'id, key, name, category, prompt, image_url, enabled, sort, created_at, updated_at'
-        ),
-        (
-          'colors',
-          'id, key, name, category, hex, prompt, enabled, sort, created_at, updated_at'
-        ),
-        (
-          'generations',
-          'id, user_id, tool_id, tool_key, kind, status, tool_parameters, url, result, error, '
-          'credits, is_favourite, run_id, created_at, updated_at, completed_at'
-        )
-    ) as w (name, columns)
-    left join pg_catalog.pg_publication_tables as p
-      on p.pubname = 'supabase_realtime' and p.schemaname = 'public' and p.tablename = w.name
-    where p.rowfilter is not null
-      or array(select unnest(p.attnames)::text order by 1)
-        <> array(select unnest(string_to_array(w.columns, ', ')) order by 1)
+        ('runs', true),
+        ('dramas', true),
+        ('episodes', true),
+        ('scenes', true),
+        ('tasks', true),
+        ('orders', true),
+        ('users', true),
+        ('notifications', true),
+        ('plans', true),
+        ('tools', true),
+        ('hairstyles', true),
+        ('colors', true),
+        ('generations', true),
+        ('jobs', false)
+    ) as w (name, is_wanted)
+    left join pg_catalog.pg_publication_rel as r
+      on r.prrelid = format('public.%I', w.name)::regclass
+      and r.prpubid = (
+        select p.oid from pg_catalog.pg_publication as p where p.pubname = 'supabase_realtime'
+      )
+    where w.is_wanted <> (r.oid is not null)
+      or r.prattrs is not null
+      or r.prqual is not null
   loop
     if v_table.is_published then
       execute format('alter publication supabase_realtime drop table public.%I', v_table.name);
     end if;
-
-    execute format(
-      'alter publication supabase_realtime add table public.%I (%s)',
-      v_table.name,
-      v_table.columns
-    );
+    if v_table.is_wanted then
+      execute format('alter publication supabase_realtime add table public.%I', v_table.name);
+    end if;
   end loop;
 end
 $$;

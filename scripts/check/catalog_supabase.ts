@@ -73,12 +73,16 @@ const publication = `
   select '4' as part, 'publication supabase_realtime' as object, 0 as rank, 0 as place, coalesce(t.line, 'no table') as line
   from (select) as one
   left join (
-    select format('%I.%I (%s)%s', p.schemaname, p.tablename,
-      (select string_agg(quote_ident(a.name), ', ' order by a.at) from unnest(p.attnames) with ordinality as a(name, at)),
-      ' where ' || p.rowfilter
+    select concat(format('%I.%I', c.relnamespace::regnamespace, c.relname),
+      case when r.prattrs is not null then ' with a list of columns' end,
+      case when r.prqual is not null then ' with a filter of rows' end
     ) as line
-    from pg_publication_tables as p
-    where p.pubname = 'supabase_realtime' and p.schemaname = any ($1)
+    from pg_publication_rel as r
+    join pg_publication as p on p.oid = r.prpubid
+    join pg_class as c on c.oid = r.prrelid
+    where p.pubname = 'supabase_realtime' and c.relnamespace::regnamespace::text = any ($1)
+    union all
+    select 'all tables' from pg_publication as p where p.pubname = 'supabase_realtime' and p.puballtables
   ) as t on true`
 
 const schemas = `

@@ -22,7 +22,11 @@ describe('with a door that answers at once', () => {
 
   type Call = { name: string; args: Record<string, unknown>; timeoutMs: number | undefined }
 
-  function open(answer: () => Answer | Promise<Answer>, sweep: () => Promise<number> = async () => 0) {
+  function open(
+    answer: () => Answer | Promise<Answer>,
+    sweep: () => Promise<number> = async () => 0,
+    publish: () => Promise<number> = async () => 0,
+  ) {
     const calls: Call[] = []
     const lines: { msg: string; reason: string }[] = []
     const onUnwanted = vi.fn()
@@ -30,8 +34,9 @@ describe('with a door that answers at once', () => {
     const table = createClaimsTable(['x'], 4)
     const call: Db['call'] = async (name, args = {}, { timeoutMs } = {}) => {
       calls.push({ name, args, timeoutMs })
-      const isSweep = name === 'worker.requeue_lost_steps'
-      return [isSweep ? { requeue_lost_steps: await sweep() } : { send_heartbeat: await answer() }] as never
+      if (name === 'worker.requeue_lost_steps') return [{ requeue_lost_steps: await sweep() }] as never
+      if (name === 'worker.publish_runs') return [{ publish_runs: await publish() }] as never
+      return [{ send_heartbeat: await answer() }] as never
     }
     const beats = createBeats({
       ...{
@@ -51,6 +56,7 @@ describe('with a door that answers at once', () => {
       ...{ beats, table, lines, onUnwanted, onReady },
       heartbeats: () => named('send_heartbeat'),
       sweeps: () => named('requeue_lost_steps'),
+      publications: () => named('publish_runs'),
       /** Lets the time pass; the main thread ticks twice a second. */
       async passSeconds(seconds: number) {
         for (let n = 0; n < 2 * seconds; n++) {
@@ -100,6 +106,33 @@ describe('with a door that answers at once', () => {
     beats.start()
     await vi.advanceTimersByTimeAsync(0)
     expect(onReady).toHaveBeenCalledTimes(times)
+  })
+
+  test('publishes changed runs at once and then each second, and goes on without a pause while there are more', async () => {
+    const counts = [0, 300, 300, 7]
+    const { beats, publications } = open(quiet, undefined, async () => counts.shift() ?? 0)
+    beats.start()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(publications()).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(beatMs + 10)
+    expect(publications()).toHaveLength(4)
+    await vi.advanceTimersByTimeAsync(beatMs)
+    expect(publications()).toHaveLength(5)
+  })
+
+  test('logs that runs cannot be published, and publishes a second later', async () => {
+    let isAway = true
+    const { beats, publications, lines, heartbeats } = open(quiet, undefined, async () => {
+      if (isAway) throw new Error('refused')
+      return 1
+    })
+    beats.start()
+    await vi.advanceTimersByTimeAsync(0)
+    isAway = false
+    await vi.advanceTimersByTimeAsync(beatMs)
+    expect(publications()).toHaveLength(2)
+    expect(heartbeats()).toHaveLength(2)
+    expect(lines.map(({ msg }) => msg)).toEqual(['Changed runs could not be published'])
   })
 
   test('logs why heartbeats fail, once until the reason changes, and sends the next ones', async () => {

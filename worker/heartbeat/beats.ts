@@ -35,12 +35,14 @@ type Answer = { stop: { id: number; fence: number }[]; wake_in_ms: number | null
 export const beatMs = 1000
 /** How long a heartbeat waits for its answer; less if the lease is short. */
 const answerMaxMs = 5000
+/** After so many runs, `worker.publish_runs` may have more. */
+const publishedMax = 300
 /** How long a sweep waits for its answer: longer than the statement_timeout of the role. */
 const sweepMaxMs = 40_000
 
 /**
  * Sends heartbeats through `db`, and sweeps through `sweepDb`: a sweep requeues the steps of silent workers, and waits for
- * callbacks of products, which must delay no heartbeat.
+ * callbacks of products, which must delay no heartbeat. Another sweep shows clients which runs have changed.
  */
 export function createBeats(options: BeatOptions & { db: Db; sweepDb: Db; logger: Logger }): Beats {
   const { db, sweepDb, logger, workerId, memory } = options
@@ -48,6 +50,7 @@ export function createBeats(options: BeatOptions & { db: Db; sweepDb: Db; logger
   let leaseMs = Number.POSITIVE_INFINITY
   let lastTicks = 0
   let livelySweeps = 0
+  let published = 0
 
   async function beat(): Promise<void> {
     const running = readClaims(memory).map(({ id, fence, progress, state }) => ({
@@ -83,6 +86,12 @@ export function createBeats(options: BeatOptions & { db: Db; sweepDb: Db; logger
     if (steps > 0) logger.warn({ steps }, 'Lost steps were requeued')
   }
 
+  async function publish(): Promise<void> {
+    published = 0
+    const rows = await sweepDb.call<{ publish_runs: number }>('worker.publish_runs', {}, { timeoutMs: sweepMaxMs })
+    published = rows[0]?.publish_runs ?? 0
+  }
+
   const warn = (message: string) => (error: Error) => {
     // The pool has logged once why the database cannot be reached.
     logger[isAway(error) ? 'debug' : 'warn']({ reason: error.message }, message)
@@ -98,6 +107,11 @@ export function createBeats(options: BeatOptions & { db: Db; sweepDb: Db; logger
       call: sweep,
       findPause: () => beatMs,
       onFailure: warn('Lost steps could not be requeued'),
+    }),
+    keepCalling({
+      call: publish,
+      findPause: () => (published < publishedMax ? beatMs : 0),
+      onFailure: warn('Changed runs could not be published'),
     }),
   ]
 

@@ -1,7 +1,7 @@
--- Everybody may read the names of job types; users may read their own jobs, except input and
--- output. The API writes none of these tables.
+-- Everybody may read the names of job types; users may read their own runs, and their own jobs
+-- except input and output. The API writes none of these tables.
 
-revoke all on public.job_types, public.jobs from anon, authenticated, service_role;
+revoke all on public.job_types, public.jobs, public.runs from anon, authenticated, service_role;
 
 grant select (name, description) on public.job_types to anon, authenticated;
 grant select on public.job_types to service_role;
@@ -25,6 +25,21 @@ create policy select_own on public.jobs
   to authenticated
   using (owner_id = (select auth.uid()));
 
+-- Column by column, because a column that Realtime sends is a decision.
+grant select (
+  id, job_id, owner_id, type, label, status, progress, steps_done, steps_failed, steps_open,
+  created_at, updated_at
+) on public.runs to authenticated;
+grant select on public.runs to service_role;
+
+drop policy if exists select_own on public.runs;
+create policy select_own on public.runs
+  for select
+  to authenticated
+  using (owner_id = (select auth.uid()));
+
 revoke all
-  on sequence public.jobs_id_seq, app.lanes_id_seq, app.job_events_id_seq, app.step_fences
+  on sequence
+    public.jobs_id_seq, app.lanes_id_seq, app.job_events_id_seq, app.run_changes_id_seq,
+    app.step_fences
   from anon, authenticated, service_role;

@@ -1,6 +1,6 @@
 -- app.answer_heartbeat
 --
--- Writes      jobs, where a step is first seen running or reports progress
+-- Writes      jobs, where a step is first seen running or reports progress; run_changes
 -- Locks       the runs of the listed steps, with skip locked: the progress of a run that another
 --             transaction changes is published a second later
 create or replace function app.answer_heartbeat(running jsonb, types text[])
@@ -42,31 +42,37 @@ begin
     )
     for update skip locked
   );
-  update public.jobs as j
-  set
-    status = 'running',
-    started_at = coalesce(j.started_at, p.claimed_at),
-    progress = greatest(j.progress, p.progress)
-  from (
-    select
-      q.job_id,
-      q.claimed_at,
-      round(least(greatest((h.step ->> 'progress')::numeric, 0), 1), 4)::real as progress
-    from jsonb_array_elements(answer_heartbeat.running) as h (step)
-    cross join lateral (
-      select s.job_id, s.claimed_at
-      from app.job_queue as s
-      where s.job_id = any (array[app.parse_bigint(h.step -> 'id')])
-        and s.fence = app.parse_bigint(h.step -> 'fence')
-        and s.worker_id is not null
-        and s.run_id = any (v_run_ids)
-      offset 0
-    ) as q
-    where jsonb_typeof(coalesce(h.step -> 'progress', '0')) = 'number'
-      -- A step that waits for a slot has not begun.
-      and h.step -> 'waiting' is distinct from 'true'
-  ) as p
-  where j.id = any (array[p.job_id]) and (j.status <> 'running' or p.progress > j.progress);
+  with shown as (
+    update public.jobs as j
+    set
+      status = 'running',
+      started_at = coalesce(j.started_at, p.claimed_at),
+      progress = greatest(j.progress, p.progress)
+    from (
+      select
+        q.job_id,
+        q.claimed_at,
+        round(least(greatest((h.step ->> 'progress')::numeric, 0), 1), 4)::real as progress
+      from jsonb_array_elements(answer_heartbeat.running) as h (step)
+      cross join lateral (
+        select s.job_id, s.claimed_at
+        from app.job_queue as s
+        where s.job_id = any (array[app.parse_bigint(h.step -> 'id')])
+          and s.fence = app.parse_bigint(h.step -> 'fence')
+          and s.worker_id is not null
+          and s.run_id = any (v_run_ids)
+        offset 0
+      ) as q
+      where jsonb_typeof(coalesce(h.step -> 'progress', '0')) = 'number'
+        -- A step that waits for a slot has not begun.
+        and h.step -> 'waiting' is distinct from 'true'
+    ) as p
+    where j.id = any (array[p.job_id]) and (j.status <> 'running' or p.progress > j.progress)
+    returning j.root_id
+  )
+  insert into app.run_changes (run_id)
+  select distinct s.root_id
+  from shown as s;
 
   return jsonb_build_object(
     'stop', coalesce(v_stop, '[]'),

@@ -1,7 +1,7 @@
 -- app.apply_locked_results
 --
--- Writes      jobs, job_queue, step_states, lanes, runs; the rows that callbacks write; the queue:
---             a pump for steps that are due later
+-- Writes      jobs, job_queue, step_states, lanes, runs, run_changes; the rows that callbacks
+--             write; the queue: a pump for steps that are due later
 -- Errors      JC001, if the callback of a step raises
 -- Locks       new lanes, by owner and type; then the rows that callbacks lock; then the lanes of
 --             queued steps, lowest id first (app.wake_lanes). The caller holds the runs
@@ -29,6 +29,7 @@ declare
   v_steps_max integer;
   v_failing_ids bigint[] := apply_locked_results.failing_run_ids;
   v_seen_ids bigint[] := '{}'::bigint[];
+  v_run_ids bigint[] := '{}'::bigint[];
   -- Steps whose own work is done: output, its size, when claimed, number of open children.
   v_done_ids bigint[] := '{}'::bigint[];
   v_done_outputs jsonb[] := '{}'::jsonb[];
@@ -171,6 +172,7 @@ begin
       continue;
     end if;
     v_seen_ids := v_seen_ids || v_one.job_id;
+    v_run_ids := v_run_ids || v_one.run_id;
     if v_verdict.outcome = 'done' then
       v_done_ids := v_done_ids || v_one.job_id;
       v_done_outputs := v_done_outputs || v_one.output;
@@ -235,6 +237,10 @@ begin
   if v_seen_ids = '{}' then
     return v_refused;
   end if;
+
+  insert into app.run_changes (run_id)
+  select distinct r.id
+  from unnest(v_run_ids) as r (id);
 
   if v_done_ids <> '{}' then
     perform app.finish_work(

@@ -1,6 +1,6 @@
 -- app.cancel_runs
 --
--- Writes      jobs, job_queue, runs, step_states; the rows that on_run_ended writes
+-- Writes      jobs, job_queue, runs, step_states, run_changes; the rows that on_run_ended writes
 -- Locks       the runs, lowest id first; then queue rows, for which it waits until running claims
 --             commit (a claim waits for no lock); then the rows that callbacks lock
 -- Idempotent  passes over runs that have ended
@@ -63,6 +63,9 @@ begin
   update app.runs as r
   set finished_at = v_now, failing_step_id = null
   where r.id = any (v_run_ids);
+  insert into app.run_changes (run_id)
+  select r.id
+  from unnest(v_run_ids) as r (id);
   perform app.record_events(v_ids || v_begun_ids, 'cancelled');
   perform app.run_callbacks('{}', '{}', v_run_ids);
 end

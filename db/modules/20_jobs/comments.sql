@@ -104,9 +104,9 @@ comment on column app.runs.finished_at is
 
 comment on table public.jobs is 'Background work as its owner sees it: a run is a tree of steps.
 
-Watch it through Realtime, or read job_tree. A step that ends within a second may never be shown
-as running. Clients may not read input, output, depends_on and a few more columns, so name the
-columns in a select.';
+Watch table runs through Realtime, or read job_tree; Realtime sends no jobs. A step that ends
+within a second may never be shown as running. Clients may not read input, output, depends_on and a
+few more columns, so name the columns in a select.';
 comment on column public.jobs.id is 'The id of the step; the root''s is the id of the run.';
 comment on column public.jobs.root_id is 'The run: the id of its root job.';
 comment on column public.jobs.parent_id is 'The step above this one. Null for the root.';
@@ -141,6 +141,37 @@ comment on column public.jobs.worked_at is
 comment on column public.jobs.finished_at is 'When the step reached its final status.';
 comment on column public.jobs.error_slug is 'The reason of the last failure, for programs.';
 comment on column public.jobs.error_message is 'The reason of the last failure, for people.';
+
+comment on table public.runs is 'Runs as their owner sees them: one small row per run.
+
+Watch it through Realtime, with a filter on job_id or owner_id, or poll it. A run is written once a
+second at most, and has its final status within about two seconds after its end. job_tree has its
+steps and their errors. The row is deleted with the jobs of the run.';
+comment on column public.runs.id is
+  'The id of the row. Realtime sends it to everybody when the row is deleted, so it says nothing.';
+comment on column public.runs.job_id is
+  'The id of the root job, for job_tree, cancel_job and retry_job. Other tables name it run_id.';
+comment on column public.runs.owner_id is
+  'The user who may read the run; null for work without an owner.';
+comment on column public.runs.type is 'The type of the root job: a name of job_types.';
+comment on column public.runs.label is 'The key of the root job.';
+comment on column public.runs.status is
+  'queued (no step has begun), running, completed, failed or cancelled.';
+comment on column public.runs.progress is
+  'From 0 to 1: the mean of all steps below the root; for a run of one step, its own progress.';
+comment on column public.runs.steps_done is 'How many steps are completed, including the root.';
+comment on column public.runs.steps_failed is
+  'How many steps have failed. A completed run may contain failed steps.';
+comment on column public.runs.steps_open is
+  'How many steps have no final status, including the root. Skipped and cancelled steps count '
+  'nowhere.';
+comment on column public.runs.created_at is 'When the run was submitted.';
+comment on column public.runs.updated_at is 'When the row was last written.';
+
+comment on table app.run_changes is
+  'Changes of runs that public.runs does not show yet, one row per run and transaction. '
+  'app.publish_runs deletes them.';
+comment on column app.run_changes.run_id is 'The run that changed. It may be deleted.';
 
 comment on table app.lanes is
   'One row per owner and type: the steps of one owner that have one type. Claims serve lanes in '

@@ -16,6 +16,7 @@ declare
   v_run_ids bigint[];
 begin
   -- As many runs as have about 5,000 steps together, because deleting those takes about a second.
+  -- At most 300 runs, because each row of public.runs is an event of Realtime: ADR 24.
   v_run_ids := array(
     select b.id
     from (
@@ -25,7 +26,7 @@ begin
         from app.runs as r
         where r.finished_at < app.now() - (select s.job_retention from app.settings as s)
         order by r.finished_at
-        limit 5000
+        limit 300
         for update skip locked
       ) as l
     ) as b
@@ -41,4 +42,4 @@ $$;
 comment on function app.delete_finished_runs() is
 $$Deletes runs that finished longer ago than app.settings.job_retention, with their steps.
 
-Deletes about 5,000 steps per call and returns the number of runs.$$;
+Deletes up to 300 runs with about 5,000 steps per call and returns the number of runs.$$;

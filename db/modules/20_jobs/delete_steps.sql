@@ -1,6 +1,8 @@
 -- app.tg_runs__delete_steps
 --
--- Writes      jobs, job_queue, step_states, job_events
+-- Writes      jobs, job_queue, step_states, job_events; runs of public
+-- Locks       rows of public.runs, for which it waits until app.publish_runs commits, which waits
+--             for nothing
 -- Why         replaces foreign keys, which would look up the run once per inserted step: a fifth of
 --             the time that 10,000 steps take. Only app.insert_steps inserts steps, under the run's
 --             lock
@@ -22,6 +24,8 @@ begin
   where q.run_id = any (v_run_ids);
   delete from public.jobs as j
   where j.root_id = any (v_run_ids);
+  delete from public.runs as r
+  where r.job_id = any (v_run_ids);
   delete from app.step_states as s
   where s.run_id = any (v_run_ids);
   delete from app.job_events as e

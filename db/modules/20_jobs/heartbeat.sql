@@ -1,9 +1,11 @@
 -- worker.heartbeat
 --
 -- Called by   worker processes of the last release, once a second
--- Writes      workers; the rows that app.return_lost_steps and app.answer_heartbeat write
+-- Writes      workers; the rows that app.return_lost_steps, app.answer_heartbeat and
+--             app.publish_runs write
 -- Errors      PT422 results_invalid
--- Locks       the rows that app.return_lost_steps locks; then those of app.answer_heartbeat
+-- Locks       the rows that app.return_lost_steps locks; then those of app.answer_heartbeat and
+--             app.publish_runs
 create or replace function worker.heartbeat(
   worker_id uuid,
   running jsonb,
@@ -21,12 +23,17 @@ create or replace function worker.heartbeat(
   set enable_hashjoin = off
   set enable_mergejoin = off
 as $$
+declare
+  v_answer jsonb;
 begin
   perform app.require_running_list(heartbeat.worker_id, heartbeat.running);
 
   perform app.record_heartbeat(heartbeat.worker_id, heartbeat.types, null, '{}');
   perform app.return_lost_steps(heartbeat.worker_id, heartbeat.running);
-  return app.answer_heartbeat(heartbeat.running, heartbeat.types);
+  v_answer := app.answer_heartbeat(heartbeat.running, heartbeat.types);
+  perform app.publish_runs();
+
+  return v_answer;
 end
 $$;
 

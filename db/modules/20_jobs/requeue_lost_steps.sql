@@ -1,9 +1,9 @@
 -- worker.requeue_lost_steps
 --
 -- Called by   each worker process, about once a second, on a connection of its own
--- Writes      the rows that app.return_lost_steps writes
+-- Writes      the rows that app.return_lost_steps and app.publish_runs write
 -- Errors      PT422 results_invalid
--- Locks       the rows that app.return_lost_steps locks
+-- Locks       the rows that app.return_lost_steps locks, then those of app.publish_runs
 create or replace function worker.requeue_lost_steps(worker_id uuid, running jsonb)
   returns integer
   language plpgsql
@@ -17,10 +17,16 @@ create or replace function worker.requeue_lost_steps(worker_id uuid, running jso
   set enable_hashjoin = off
   set enable_mergejoin = off
 as $$
+declare
+  v_requeued integer;
 begin
   perform app.require_running_list(requeue_lost_steps.worker_id, requeue_lost_steps.running);
 
-  return app.return_lost_steps(requeue_lost_steps.worker_id, requeue_lost_steps.running);
+  v_requeued := app.return_lost_steps(requeue_lost_steps.worker_id, requeue_lost_steps.running);
+  -- Workers of the last release do not call worker.publish_runs.
+  perform app.publish_runs();
+
+  return v_requeued;
 end
 $$;
 

@@ -1,7 +1,7 @@
 -- app.retry_job, public.retry_job
 --
 -- Called by   clients: the owner of the run, and service_role
--- Writes      jobs, job_queue, runs, lanes; the queue: a pump; rate_limits
+-- Writes      jobs, job_queue, runs, lanes, run_changes; the queue: a pump; rate_limits
 -- Errors      PT401 not_signed_in, PT404 job_not_found, PT409 job_is_step, job_not_finished,
 --             job_completed, job_closed, PT429 rate_limited; the errors of on_run_reopened
 -- Locks       the run; then the rows that callbacks lock; then lanes; then the caller's row of
@@ -78,6 +78,7 @@ begin
   update app.runs as r
   set finished_at = null, failing_step_id = null
   where r.id = retry_job.job_id;
+  insert into app.run_changes (run_id) values (retry_job.job_id);
   perform app.call_run_reopened(retry_job.job_id);
   v_started := app.start_steps(retry_job.job_id);
   if v_started.ended_ids <> '{}' then

@@ -1,6 +1,6 @@
 -- app.submit_keyed_run
 --
--- Writes      runs, jobs, job_queue, lanes; the queue: a pump
+-- Writes      runs, jobs, job_queue, lanes, run_changes; runs of public; the queue: a pump
 -- Errors      PT404 owner_not_found, PT409 idempotency_key_taken,
 --             PT422 idempotency_key_invalid, spec_invalid, PT503 profile_missing, and those of
 --             app.insert_steps
@@ -105,10 +105,18 @@ begin
   insert into app.runs (id, owner_id, steps, created_at)
   values (v_run_id, submit_keyed_run.owner_id, v_new.total, app.now())
   on conflict on constraint runs_pkey do update set steps = excluded.steps;
+  -- Clients see the run at once; app.publish_runs writes everything that follows.
+  insert into public.runs (
+    job_id, owner_id, type, label, status, steps_open, created_at, updated_at
+  )
+  select v_run_id, j.owner_id, j.type, j.key, 'queued', v_new.total, j.created_at, j.created_at
+  from public.jobs as j
+  where j.id = v_run_id;
   if v_keeps_events then
     perform app.record_events(array[v_run_id], 'submitted');
   end if;
   if v_new.emptied <> '{}' then
+    insert into app.run_changes (run_id) values (v_run_id);
     v_settled := app.settle_steps('{}', '{}', v_new.emptied);
     v_new.queued := v_new.queued || v_settled.queued_ids;
     if v_settled.ended_ids <> '{}' then

@@ -21,3 +21,9 @@ create or replace trigger _100_wake_paid_lanes
   for each row
   when (old.buying_is_stopped and not new.buying_is_stopped)
   execute function app.tg_settings__wake_paid_lanes();
+
+-- Runs that the last release submitted have no row in public.runs: app.publish_runs inserts them.
+insert into app.run_changes (run_id)
+select r.id
+from app.runs as r
+where not exists (select from public.runs as p where p.job_id = r.id);

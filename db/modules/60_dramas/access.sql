@@ -2,6 +2,9 @@
 -- { premise, model, options, idempotency_key } to generate one (service_role for the owner_id that
 -- it names), and edits title, summary and text of scenes, and title and summary of episodes.
 -- Functions write everything else. Everybody reads the list of models.
+--
+-- Realtime sends what a user may select. So users may not select scripts, prompts and extra of
+-- episodes and scenes: get_drama_complete has them.
 
 revoke all
   on public.ai_models, public.dramas, public.drama_characters, public.episodes, public.scenes
@@ -26,13 +29,11 @@ grant select (
   id, drama_id, owner_id, position, name, role, description, appearance, portrait_url,
   portrait_job_id, extra, created_at, updated_at
 ) on public.drama_characters to authenticated;
+grant select (id, drama_id, owner_id, position, title, summary, created_at, updated_at)
+  on public.episodes to authenticated;
 grant select (
-  id, drama_id, owner_id, position, title, summary, script, extra, created_at, updated_at
-) on public.episodes to authenticated;
-grant select (
-  id, drama_id, episode_id, owner_id, position, title, summary, text, image_prompt, video_prompt,
-  character_ids, image_url, image_job_id, video_url, video_job_id, audio_url, extra, created_at,
-  updated_at
+  id, drama_id, episode_id, owner_id, position, title, summary, text, character_ids, image_url,
+  image_job_id, video_url, video_job_id, audio_url, created_at, updated_at
 ) on public.scenes to authenticated;
 
 grant select on public.dramas, public.drama_characters, public.episodes, public.scenes

@@ -23,7 +23,8 @@ begin
     from app.task_states as s
     where s.ended_at < app.now() - (select g.task_retention from app.settings as g)
     order by s.ended_at
-    limit 1000
+    -- Each task and its run is an event of Realtime: ADR 24.
+    limit 150
   );
   v_run_ids := array(
     select r.id
@@ -53,5 +54,5 @@ end
 $$;
 
 comment on function app.delete_finished_tasks() is
-$$Deletes up to 1,000 tasks that ended longer ago than app.settings.task_retention. Returns the
+$$Deletes up to 150 tasks that ended longer ago than app.settings.task_retention. Returns the
 number of deleted tasks.$$;

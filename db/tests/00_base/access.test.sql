@@ -45,6 +45,7 @@ values
   ('app.paymob_orders', '', '', '', '', ''),
   ('app.plan_notices', '', '', '', '', ''),
   ('app.rate_limits', '', '', '', '', ''),
+  ('app.run_changes', '', '', '', '', ''),
   ('app.runs', '', '', '', '', ''),
   ('app.schedules', '', '', '', '', ''),
   ('app.seeds', '', '', '', '', ''),
@@ -91,6 +92,7 @@ values
   ('public.payments', '', 'select', 'select', '', ''),
   ('public.plans', 'select', 'select', 'delete insert select update', '', ''),
   ('public.prompts', '', 'select', 'select', '', ''),
+  ('public.runs', '', 'select', 'select', '', ''),
   ('public.scenarios', 'insert select', 'insert select', 'select', '', ''),
   ('public.scenes', '', 'select update', 'select', '', ''),
   ('public.sessions', 'insert select', 'insert select', 'select', '', ''),
@@ -134,7 +136,7 @@ select set_eq(
 
 -- Columns that clients may not write although the table is open to them. Clients may read every
 -- column of an open table, except internal columns of job_types, jobs, template_versions and of
--- the ledger.
+-- the ledger, and long columns of episodes and scenes, which Realtime would send.
 select set_eq(
   $$
     select distinct format('%s.%s %s', c.relname, a.attname, p.privilege)
@@ -163,6 +165,8 @@ select set_eq(
     'dramas.language insert', 'dramas.style insert', 'dramas.cover_url insert',
     'dramas.extra insert', 'dramas.run_id insert', 'dramas.created_at insert',
     'dramas.updated_at insert',
+    'episodes.script select', 'episodes.extra select',
+    'scenes.image_prompt select', 'scenes.video_prompt select', 'scenes.extra select',
     'job_types.has_handler select', 'job_types.on_failure select', 'job_types.max_failures select',
     'job_types.backoff select', 'job_types.backoff_max select', 'job_types.timeout select',
     'job_types.running_limit select', 'job_types.owner_running_limit select',

@@ -20,7 +20,7 @@ select set_eq(
     'worker.confirm_template_claim', 'worker.exchange_steps', 'worker.exchange_work',
     'worker.find_unknown_objects', 'worker.forget_assets', 'worker.forget_template_uploads',
     'worker.heartbeat',
-    'worker.send_heartbeat', 'worker.requeue_lost_steps',
+    'worker.send_heartbeat', 'worker.requeue_lost_steps', 'worker.publish_runs',
     'worker.leave', 'worker.list_schedules',
     'worker.list_warnings', 'worker.mark_orphaned_assets', 'worker.ping', 'worker.read_outputs',
     'worker.record_template_use', 'worker.run_schedule', 'worker.template_manifest',

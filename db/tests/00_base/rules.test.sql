@@ -343,9 +343,9 @@ select set_eq(
     ]
   $$,
   array[
-    'app.submit_keyed_run', 'app.cancel_job', 'worker.exchange_work', 'worker.heartbeat',
-    'worker.send_heartbeat', 'worker.requeue_lost_steps', 'worker.read_outputs', 'worker.leave',
-    'worker.start_task', 'worker.read_task',
+    'app.submit_keyed_run', 'app.cancel_job', 'app.publish_runs', 'worker.exchange_work',
+    'worker.heartbeat', 'worker.send_heartbeat', 'worker.requeue_lost_steps',
+    'worker.read_outputs', 'worker.leave', 'worker.start_task', 'worker.read_task',
     -- They cancel, delete or submit runs.
     'app.cancel_task', 'app.retry_task', 'app.answer_task', 'app.tg_tasks__delete_runs',
     'app.cancel_overdue_holds', 'app.cancel_generation'

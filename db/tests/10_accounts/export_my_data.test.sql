@@ -25,6 +25,7 @@ values
   ('app.lanes', 'counts what the engine serves next'),
   ('app.media_reservations', 'is counted in media_days'),
   ('app.missing_profiles', 'has only users without a profile'),
+  ('public.runs', 'is counted from jobs, which are exported'),
   ('app.plan_notices', 'notes which notifications were sent, and notifications are exported'),
   ('app.template_uploads', 'is counted in template_versions');
 create temporary view tables_of_users as

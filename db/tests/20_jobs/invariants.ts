@@ -37,6 +37,27 @@ const invariants: Record<string, string> = {
     select j.id, j.status, q.status as queued from jobs as j
     left join app.job_queue as q on q.job_id = j.id
     where (q.job_id is null) <> (j.finished_at is not null)`,
+  'every run has a row that clients see': `
+    select coalesce(a.id, r.job_id) as run_id from app.runs as a
+    full join public.runs as r on r.job_id = a.id
+    where a.id is null or r.job_id is null`,
+  'a run that clients see is as its steps are, or a change of the run is recorded': `
+    select r.job_id, r.status, r.steps_done, r.steps_failed, r.steps_open, c.* from public.runs as r
+    join app.runs as a on a.id = r.job_id
+    cross join lateral (
+      select
+        max(j.status) filter (where j.parent_id is null) as root_status,
+        count(*) filter (where j.status = 'completed') as done,
+        count(*) filter (where j.status = 'failed') as failed,
+        count(*) filter (where j.finished_at is null) as open
+      from jobs as j where j.root_id = r.job_id
+    ) as c
+    where (
+        (r.steps_done, r.steps_failed, r.steps_open) is distinct from (c.done, c.failed, c.open)
+        or (a.finished_at is not null and r.status <> c.root_status)
+        or (a.finished_at is null and r.status not in ('queued', 'running'))
+      )
+      and not exists (select from app.run_changes as n where n.run_id = r.job_id)`,
   'a finished run has no open steps, and an unfinished run has an open root': `
     select r.id from app.runs as r
     where (r.finished_at is null) <> exists (select from app.job_queue as q where q.job_id = r.id)

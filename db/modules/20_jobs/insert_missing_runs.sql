@@ -1,0 +1,54 @@
+-- app.insert_missing_runs
+--
+-- Writes      runs of public; run_changes of deleted runs
+-- Locks       an advisory lock, which it tries without waiting, so that two sweeps never insert the
+--             same row and wait for each other; then the runs, for key share, with skip locked
+create or replace function app.insert_missing_runs(run_ids bigint[], last_change_id bigint)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = ''
+as $$
+declare
+  v_missing_ids bigint[];
+begin
+  v_missing_ids := array(
+    select c.id
+    from unnest(insert_missing_runs.run_ids) as c (id)
+    where not exists (
+      select
+      from public.runs as r
+      -- Index lookup even on an empty table, here and below: ADR 16.
+      where r.job_id = any (array[c.id])
+      offset 0
+    )
+    limit 300
+  );
+  if v_missing_ids = '{}'
+    or not pg_try_advisory_xact_lock(hashtextextended('missing runs', 0))
+  then
+    return;
+  end if;
+
+  delete from app.run_changes as c
+  where c.id <= insert_missing_runs.last_change_id
+    and c.run_id = any (v_missing_ids)
+    and not exists (select from app.runs as a where a.id = any (array[c.run_id]) offset 0);
+  insert into public.runs (
+    job_id, owner_id, type, label, status, steps_open, created_at, updated_at
+  )
+  select a.id, a.owner_id, j.type, j.key, 'queued', a.steps, a.created_at, a.created_at
+  from app.runs as a
+  join public.jobs as j on j.id = any (array[a.id])
+  where a.id = any (v_missing_ids)
+  -- A deletion of the run waits, and then deletes the new row, too.
+  for key share of a skip locked
+  on conflict on constraint runs_job_id_is_unique do nothing;
+end
+$$;
+
+comment on function app.insert_missing_runs(bigint[], bigint) is
+$$Inserts the rows of public.runs that changed runs lack, because an older release submitted them.
+Deletes the changes of runs that were deleted.
+
+last_change_id: the last change that the caller has read.$$;

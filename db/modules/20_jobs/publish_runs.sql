@@ -1,0 +1,79 @@
+-- app.publish_runs, worker.publish_runs
+--
+-- Called by   each worker process, about once a second
+-- Writes      runs of public; run_changes
+-- Locks       rows of public.runs, with skip locked; for runs without such a row see
+--             app.insert_missing_runs. Waits for nothing, and is the last to lock in its
+--             transaction
+-- Idempotent  counts the steps each time, so a repeated call changes nothing
+-- Why         a step never writes the row of its run in public.runs: all steps of a run would wait
+--             for each other, and each would be an event of Realtime. The step inserts a row of
+--             app.run_changes instead, which outlives every worker, so no final status is lost.
+--             The changes of a run are deleted under the lock of its row, and a later statement
+--             counts the steps. Each step that this statement does not see yet has another change
+create or replace function app.publish_runs()
+  returns integer
+  language plpgsql
+  volatile
+  set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 16.
+  set plan_cache_mode = force_generic_plan
+  set jit = off
+  set enable_seqscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off
+as $$
+declare
+  v_last_id bigint;
+  v_changed_ids bigint[];
+  v_run_ids bigint[];
+begin
+  -- More than a few large runs change between two of their counts, so that their changes never
+  -- hide those of other runs.
+  select max(c.id), array_agg(distinct c.run_id)
+  into v_last_id, v_changed_ids
+  from (
+    select n.id, n.run_id
+    from app.run_changes as n
+    order by n.id
+    limit 20000
+  ) as c;
+  if v_last_id is null then
+    return 0;
+  end if;
+
+  perform app.insert_missing_runs(v_changed_ids, v_last_id);
+  v_run_ids := app.lock_due_runs(v_changed_ids);
+  if v_run_ids = '{}' then
+    return 0;
+  end if;
+
+  delete from app.run_changes as c
+  where c.id <= v_last_id and c.run_id = any (v_run_ids);
+  perform app.count_run_steps(v_run_ids);
+
+  return cardinality(v_run_ids);
+end
+$$;
+
+comment on function app.publish_runs() is
+$$Writes the status, progress and counts of up to 300 changed runs to public.runs.
+
+A run is written at most once a second, a large run less often while it is open. Any number of calls
+at the same moment share the work, and none waits for another. Returns the number of runs; after 300
+call it again at once.$$;
+
+create or replace function worker.publish_runs()
+  returns integer
+  language sql
+  volatile
+  security definer
+  set search_path = ''
+return app.publish_runs();
+
+comment on function worker.publish_runs() is
+$$Writes the status, progress and counts of up to 300 changed runs to public.runs, for clients.
+
+Returns the number of runs. After 300, call it again at once. Only for workers.$$;
+
+grant execute on function worker.publish_runs() to worker;
