@@ -7,11 +7,14 @@ import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { type StandIn, startGemini } from '../scripts/local/gemini.ts'
+import { makeTransaction, nextId, type PaymobTransaction } from '../scripts/local/paymob/callbacks.ts'
 import { freePort } from '../scripts/local/ports.ts'
 import { type Child, startChild, systemEnv } from '../scripts/local/process.ts'
 import { spacesEnv } from '../scripts/local/services.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../scripts/testing/database.ts'
+import { asCallback, paymobAccount, record } from '../scripts/testing/shop.ts'
 import { someGif, startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.ts'
+import { announceVersions, claimSteps, completed, exchangeSteps } from '../scripts/testing/steps.ts'
 import { type FaultyStore, startFaultyStore, startTestStore, type TestStore } from '../scripts/testing/store.ts'
 
 // A user does everything that leaves rows or objects, and is deleted. Then every table is searched for the user's ids, so
@@ -101,6 +104,35 @@ async function runToEnd(name: string, task: string): Promise<void> {
   })
 }
 
+const payCard = { pan: '7301', type: 'card', sub_type: 'MasterCard' }
+const billing = { first_name: 'Anahita', last_name: 'Zzyzx', email: user.email, phone: '+201555012345' }
+
+/** Orders a pack, and hands in the result of the step that opens the order, as a worker with Paymob's keys does. */
+async function buy(key: string, isOpened: boolean) {
+  const args = { kind: 'credit_pack', item_id: 'small', billing, idempotency_key: `${billing.last_name} ${key}` }
+  const { data } = await ana
+    .rpc('create_order', args)
+    .single<{ id: string; amount_minor: number; currency: string }>()
+    .throwOnError()
+  const at = { id: nextId(), reference: data.id, amount: data.amount_minor, currency: data.currency, ...paymobAccount }
+  if (isOpened) {
+    const opener = crypto.randomUUID()
+    await announceVersions(client, opener)
+    const steps = await claimSteps(client, opener)
+    expect(steps).toHaveLength(1)
+    const output = { paymob_order_id: at.id, checkout_url: `https://accept.paymob.com/unifiedcheckout/?x=${user.id}` }
+    await exchangeSteps(
+      client,
+      opener,
+      steps.map((step) => completed(step, output)),
+    )
+  }
+  return {
+    id: data.id,
+    pay: (change: Partial<PaymobTransaction> = {}) => makeTransaction(at, { source_data: payCard, ...change }),
+  }
+}
+
 /** The tables that have a row with one of these texts in any column. */
 async function search(texts: string[]): Promise<string[]> {
   const tables = await rows(`
@@ -122,6 +154,22 @@ async function search(texts: string[]): Promise<string[]> {
 }
 
 test('leaves no row and no object of a deleted user', { timeout: 120_000 }, async () => {
+  // Given an order that is paid, one with a declined payment, and one whose payment and token come before it is opened
+  await client.query('update app.settings set paymob_integration_ids = $1, paymob_owner_id = $2', [
+    [paymobAccount.integrationId],
+    paymobAccount.owner,
+  ])
+  const paid = await buy('paid', true)
+  const payment = paid.pay()
+  expect(await record(client, asCallback(payment))).toMatchObject({ status: 'applied' })
+  const declined = await buy('declined', true)
+  expect(await record(client, asCallback(declined.pay({ success: false })))).toMatchObject({ status: 'declined' })
+  const unopened = await buy('unopened', false)
+  expect(await record(client, asCallback(unopened.pay()))).toMatchObject({ status: 'parked' })
+  const token = { email: user.email, masked_pan: `xxxx-${payCard.pan}`, order_id: String(payment.order.id), id: '7' }
+  const tokenCallback = { type: 'TOKEN', hmac: 'x', body: JSON.stringify(token), signed: token, hints: {} }
+  expect(await record(client, tokenCallback)).toMatchObject({ status: 'noted' })
+
   // Given a generated drama with images and videos, one of them made again, under idempotency keys
   const options = { episodes: 1, scenes_per_episode: 1, characters: 1, with_video: true }
   const generate = async (premise: string) =>
@@ -189,7 +237,8 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
 
   const byKeyId = ((await byKey.json()) as { id: string }).id
   const ids = [user.id, user.email, done.id, open.id, saved.id, byKeyId, key.id, answered, asking]
-  const texts = [...ids, String(firstJobId).slice(0, 10)]
+  const payer = [billing.first_name, billing.last_name, billing.phone, `"${payCard.pan}"`, `-${payCard.pan}`]
+  const texts = [...ids, ...payer, String(firstJobId).slice(0, 10)]
   expect(await search(texts)).toEqual(
     expect.arrayContaining([
       'app.credit_periods',
@@ -201,6 +250,8 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
       'app.job_events',
       'app.job_queue',
       'app.lanes',
+      'app.order_details',
+      'app.payment_callbacks',
       'app.rate_limits',
       'app.runs',
       'app.task_answers',
@@ -214,6 +265,9 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
       'public.dramas',
       'public.episodes',
       'public.jobs',
+      'public.notifications',
+      'public.orders',
+      'public.payments',
       'public.scenes',
       'public.tasks',
       'public.users',
@@ -222,8 +276,8 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   const media = (await store.keys()).filter((name) => name.startsWith('drama-assets/'))
   expect(media.length).toBeGreaterThanOrEqual(4)
 
-  // The ledger keeps the entries without the user; their run is deleted.
-  const ledger = ['public.credit_entries']
+  // The books keep the entries and the orders without the user; their runs are deleted.
+  const ledger = ['public.credit_entries', 'public.orders']
   // When the user is deleted, and the worker is killed while it deletes the objects
   faulty.fail('hold', { method: 'DELETE' })
   await client.query('delete from auth.users where id = $1', [user.id])
@@ -259,8 +313,45 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
     await runToEnd('app.enqueue_asset_cleaning', 'clean_orphaned_assets')
   }
   expect(await store.keys()).toEqual([])
+  // When Paymob reports a refund after that, and repeats the payment: both are suspicious, and without personal data
+  const refund = paid.pay({ has_parent_transaction: true, parent_transaction: payment.id, is_refund: true })
+  for (const late of [refund, { ...payment, profile_id: 1 }, unopened.pay()]) {
+    const recorded = await record(client, asCallback(late))
+    expect(recorded).toMatchObject({ status: 'suspicious' })
+  }
+  expect(await search(texts)).toEqual(ledger)
+  expect(
+    await rows(`
+      select o.status, o.user_id, o.checkout_url, o.error, o.amount_minor > 0 as has_price, d.billing, d.user_id as payer,
+        d.idempotency_key = o.id::text as is_neutral
+      from orders o join app.order_details d on d.order_id = o.id order by o.created_at`),
+  ).toEqual(
+    ['paid', 'failed', 'failed'].map((status) => ({
+      ...{ status, user_id: null, checkout_url: null, error: null, has_price: true },
+      ...{ billing: null, payer: null, is_neutral: true },
+    })),
+  )
+  const books = await rows(`
+    select concat_ws(' ', p.kind, p.status, p.reason, o.status) as what, p.user_id, c.body, c.hints,
+      c.signed ->> 'amount_cents' as amount
+    from payments p join app.payment_callbacks c on c.payment_id = p.id left join orders o on o.id = p.order_id
+    order by p.created_at, p.kind`)
+  const amount = String(payment.amount_cents)
+  expect(books).toEqual(
+    [
+      'payment applied paid',
+      'payment declined failed',
+      'payment parked order_not_opened',
+      'token noted paid',
+      // Paymob does not sign that it is a refund.
+      'unknown suspicious user_deleted paid',
+      'payment suspicious user_deleted paid',
+      'payment suspicious order_unknown',
+    ].map((what) => ({ what, user_id: null, body: '', hints: {}, amount: what.startsWith('token') ? null : amount })),
+  )
   expect(await rows('select user_id, kind, amount from credit_entries order by id')).toEqual([
     { user_id: null, kind: 'grant', amount: 10 },
+    { user_id: null, kind: 'grant', amount: 50 },
     { user_id: null, kind: 'charge', amount: -2 },
   ])
 })
