@@ -35,10 +35,13 @@ begin
       where o.user_id = old.id
       union
       select p.id
-      from public.orders as o
-      join app.payment_callbacks as c on left(c.merchant_order_id, 36) = any (array[o.id::text])
+      from app.payment_callbacks as c
       join public.payments as p on p.id = any (array[c.payment_id]) and p.order_id is null
-      where o.user_id = old.id
+      where c.merchant_order_id is not null
+        -- An array, so that the plan looks each order up in the index.
+        and left(c.merchant_order_id, 36) = any (
+          array(select o.id::text from public.orders as o where o.user_id = old.id)
+        )
     )
   );
   update app.order_details as d
