@@ -210,7 +210,7 @@ describe('mapping', () => {
   })
 })
 
-test('imports valid dramas, reports why it refuses others, and can be repeated', { timeout: 60_000 }, async () => {
+test('imports valid dramas, reports why it refuses others, and can be repeated', async () => {
   await put('dramas/drama_1/drama.json', JSON.stringify(old))
   await put('dramas/drama_1/cover.png', 'no JSON at all')
   const uuid = crypto.randomUUID()
@@ -296,7 +296,7 @@ test.each([
   ['text/html', '<h1>Too large</h1>'],
   ['application/json', '{"message": "Too large."}'],
   ['application/json', '{"error": "Too large."}'],
-])('reports a drama that a gateway refuses with %s in one line', { timeout: 60_000 }, async (type, body) => {
+])('reports a drama that a gateway refuses with %s in one line', async (type, body) => {
   const names = Array.from({ length: 5 }, (_, n) => `gateway_${crypto.randomUUID()}_${n}`)
   const server = await startServer((request, response) => {
     if (request.url?.includes('list-type')) response.writeHead(200).end(list(names))
@@ -349,7 +349,7 @@ const reported = () =>
       .map(({ id, reason }) => [id, reason]),
   )
 
-test('reports a bad file in one line, and imports the others', { timeout: 120_000 }, async () => {
+test('reports a bad file in one line, and imports the others', async () => {
   const bad: Record<string, (response: ServerResponse) => void> = {
     forbidden: (response) => {
       response.writeHead(403, { 'content-type': 'application/xml' })
@@ -427,7 +427,7 @@ test('reports a bad file in one line, and imports the others', { timeout: 120_00
   }
 })
 
-test('inflates compressed files, by their header or by their first bytes', { timeout: 60_000 }, async () => {
+test('inflates compressed files, by their header or by their first bytes', async () => {
   const text = '\ufeff{"title":"Packed","createdAt":"2020-02-03 04:05:06"}'
   const files: Record<string, [bytes: Buffer | string, encoding?: string]> = {
     gzip: [gzipSync(text), 'gzip'],
@@ -509,7 +509,7 @@ test.each([['yesterday'], [7], [null], ['2025-13-01'], ['2025-02-30'], ['0000-01
   },
 )
 
-test('imports many dramas with long names and with names of any characters', { timeout: 60_000 }, async () => {
+test('imports many dramas with long names and with names of any characters', async () => {
   const odd = [
     'a,b',
     'a(b)',
@@ -542,7 +542,7 @@ test('imports many dramas with long names and with names of any characters', { t
   }
 })
 
-test('two imports of the same files at the same time refuse none and save each once', { timeout: 60_000 }, async () => {
+test('two imports of the same files at the same time refuse none and save each once', async () => {
   const ids = Array.from({ length: 30 }, (_, n) => `same_${n}`)
   const server = await startServer((request, response) => {
     response.writeHead(200).end(request.url?.includes('list-type') ? list(ids) : '{"title":"Same"}')
@@ -559,9 +559,7 @@ test('two imports of the same files at the same time refuse none and save each o
   }
 })
 
-test('counts a drama as imported if an attempt saved it and its answer was lost, or a good key was refused for a moment', {
-  timeout: 60_000,
-}, async () => {
+test('counts a drama as imported if an attempt saved it and its answer was lost, or a good key was refused for a moment', async () => {
   await put('lost/lost_1/drama.json', '{"title":"Once"}')
   let saves = 0
   const proxy = await startServer(async (request, response) => {
@@ -595,7 +593,7 @@ test('counts a drama as imported if an attempt saved it and its answer was lost,
   }
 })
 
-test('needs no more memory for 10,000 files than for a few', { timeout: 300_000 }, async () => {
+test('needs no more memory for 10,000 files than for a few', async () => {
   // A store of 10,000 files of 10 KB, which are made while they are read.
   const many = await startManyFiles()
   many.files = 10_000

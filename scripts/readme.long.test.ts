@@ -23,7 +23,7 @@ afterAll(async () => {
 })
 
 describe('every example runs on a local stack and gives the answer that stands below it', () => {
-  test.each(pages)('$path', { timeout: 120_000 }, async (page) => {
+  test.each(pages)('$path', async (page) => {
     const tokenFor = (email: string) => tokenForEmail(stack?.env ?? {}, email)
     expect(await runPage(page, { root, home, tokenFor })).toEqual([])
   })

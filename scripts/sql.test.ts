@@ -169,7 +169,7 @@ test('the built-in prompt on a terminal cancels a query at Ctrl-C, drops a state
     shown += data
   })
   const exited = new Promise((resolve) => child.once('exit', resolve))
-  const see = (text: string) => expect.poll(() => shown, { timeout: 10_000 }).toContain(text)
+  const see = (text: string) => expect.poll(() => shown).toContain(text)
   await see('postgres=> ')
   child.stdin.write('select pg_sleep(60);\n')
   const client = await database.connect()

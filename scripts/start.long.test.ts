@@ -43,9 +43,7 @@ async function uploadAndLoad(env: Record<string, string>): Promise<void> {
 }
 
 describe('npm start', () => {
-  test('brings up the whole stack, keeps data, and stops every part, also one that does not answer', {
-    timeout: 240_000,
-  }, async () => {
+  test('brings up the whole stack, keeps data, and stops every part, also one that does not answer', async () => {
     const home = newHome()
     const first = await start(home)
     const share_id = crypto.randomUUID()
@@ -132,9 +130,7 @@ describe('npm start', () => {
     expect(readdirSync(home)).toEqual([])
   })
 
-  test('after a kill -9 stops what was left behind, and says so; two homes start at the same moment', {
-    timeout: 240_000,
-  }, async () => {
+  test('after a kill -9 stops what was left behind, and says so; two homes start at the same moment', async () => {
     const home = newHome()
     const otherHome = newHome()
     const starting = [start(otherHome), start(home)] as const
@@ -176,9 +172,7 @@ describe('npm start', () => {
     expect(await ended(reset.child)).toBe(1)
   })
 
-  test('a worker that crashes is started again, and Postgres stays up; a part that ends takes the rest with it, and is named', {
-    timeout: 240_000,
-  }, async () => {
+  test('a worker that crashes is started again, and Postgres stays up; a part that ends takes the rest with it, and is named', async () => {
     const home = newHome()
     const stack = await start(home)
     const pidOf = (name: string) => JSON.parse(readFileSync(join(home, 'run', `${name}.json`), 'utf8')).pid as number
@@ -186,7 +180,7 @@ describe('npm start', () => {
     const worker = pidOf('worker')
     process.kill(worker, 'SIGKILL')
     const health = () => fetch(stack.env['WORKER_HEALTH_URL'] ?? '').then(({ status }) => status)
-    await expect.poll(() => health().catch(() => 0), { timeout: 20_000 }).toBe(200)
+    await expect.poll(() => health().catch(() => 0)).toBe(200)
     expect(stack.output()).toContain('worker has ended (SIGKILL) and starts again in 1 s')
     expect([pidOf('postgres'), isRunning(postgres), pidOf('worker') === worker]).toEqual([postgres, true, false])
     await stop(stack)
@@ -229,7 +223,7 @@ describe('npm start', () => {
     )
   })
 
-  test('a start that was killed while it made the database is made up for', { timeout: 240_000 }, async () => {
+  test('a start that was killed while it made the database is made up for', async () => {
     const home = newHome()
     const first = run('scripts/start.ts', home)
     while (!existsSync(join(home, 'postgres/data.new/PG_VERSION'))) await sleep(5)
@@ -283,9 +277,7 @@ describe('npm start', () => {
 })
 
 describe('on a running stack', () => {
-  test('npm run token makes the user once, and a JWT that PostgREST takes; npm run demo plays every act', {
-    timeout: 240_000,
-  }, async () => {
+  test('npm run token makes the user once, and a JWT that PostgREST takes; npm run demo plays every act', async () => {
     const home = newHome()
     const missing = run('scripts/token.ts', home, {}, ['--email', 'ana@example.com'])
     expect(await ended(missing.child)).toBe(2)

@@ -26,7 +26,7 @@ test('the sidecar answers at once, says 503 until Postgres is there, and survive
   try {
     const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
     const until = async (status: number) => {
-      for (let n = 0; n < 300; n++) {
+      for (let n = 0; n < 1200; n++) {
         if (
           (await get('/api/health').then(
             (response) => response.status,

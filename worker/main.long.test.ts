@@ -123,7 +123,8 @@ describe('the worker process', () => {
     const since = performance.now()
     process.kill(worker.child.pid, 'SIGTERM')
     expect(await worker.child.exited).toBe('exit code 0')
-    expect(performance.now() - since).toBeLessThan(4000)
+    // The drain would take 25 s.
+    expect(performance.now() - since).toBeLessThan(20_000)
   })
 
   test('waits for a Postgres that is down, and survives its restart', async () => {
@@ -155,7 +156,7 @@ describe('the worker process', () => {
       process.kill(worker.child.pid, 'SIGTERM')
       expect(await worker.child.exited).toBe('exit code 0')
       // The drain would take 25 s.
-      expect(performance.now() - since).toBeLessThan(6000)
+      expect(performance.now() - since).toBeLessThan(20_000)
     } finally {
       await cluster.resume()
     }
@@ -187,9 +188,7 @@ describe('the worker process', () => {
     await query("select graphile_worker.remove_job('misfit')")
   })
 
-  test('two workers run each schedule once a minute, and follow a change without a restart', {
-    timeout: 150_000,
-  }, async () => {
+  test('two workers run each schedule once a minute, and follow a change without a restart', async () => {
     await scheduled
     const ticks = await readTicks()
     for (const { times } of ticks) expect(times).toBe(1)

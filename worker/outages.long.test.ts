@@ -88,7 +88,7 @@ async function count(id: number): Promise<Counts> {
   return counts as Counts
 }
 
-const untilEnded = (id: number, seconds = 30) =>
+const untilEnded = (id: number, seconds = 90) =>
   until(
     'the run ends',
     async () => {
@@ -126,9 +126,7 @@ test('the slots of requests also count on a hot standby', async () => {
   }
 })
 
-test('an outage longer than the lease is not the death of the worker that runs the steps', {
-  timeout: 60_000,
-}, async () => {
+test('an outage longer than the lease is not the death of the worker that runs the steps', async () => {
   await setLease('3 seconds')
   await startWorker('busy')
   for (let round = 1; round <= 2; round++) {
@@ -142,19 +140,17 @@ test('an outage longer than the lease is not the death of the worker that runs t
   }
 })
 
-test('connections whose packets are dropped cost one pause, and no step starts twice', {
-  timeout: 60_000,
-}, async () => {
+test('connections whose packets are dropped cost one pause, and no step starts twice', async () => {
   await setLease('6 seconds')
   await startWorker('frozen')
   const id = await submitNaps(8, 5000)
   await startWorker('neighbour', databaseUrl(cluster, 'plinth', 'worker'))
   faulty.freeze()
   const since = performance.now()
-  await untilEnded(id, 60)
+  await untilEnded(id)
   expect(await count(id)).toEqual(onceEach(8))
   // The naps end after 5 s. The first exchange after the freeze waits for 10 s, and a second one would wait for 20 s.
-  expect(performance.now() - since).toBeLessThan(30_000)
+  expect(performance.now() - since).toBeLessThan(34_000)
 })
 
 test('while Postgres is read-only, the health endpoints say so, and steps wait', async () => {
@@ -180,7 +176,7 @@ test('while Postgres is read-only, the health endpoints say so, and steps wait',
   expect(worker.readLog()).not.toContain('Step failed')
 })
 
-test('after a failover the steps continue on the new primary', { timeout: 60_000 }, async () => {
+test('after a failover the steps continue on the new primary', async () => {
   await setLease('5 seconds')
   await startWorker('one')
   await startWorker('two')

@@ -63,7 +63,7 @@ const environment = (url: string, more: Record<string, string> = {}) => ({
 /** Runs a program to its end. */
 function run(program: string, url: string, args: string[] = []): Promise<{ code: unknown; said: string }> {
   return new Promise((resolve) => {
-    const options = { env: environment(url), cwd: root, timeout: 20_000 }
+    const options = { env: environment(url), cwd: root, timeout: 100_000 }
     execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) =>
       resolve({ code: error?.code ?? 0, said: stdout + stderr }),
     )

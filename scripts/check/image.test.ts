@@ -39,7 +39,7 @@ test.each(['worker/main.ts', 'sidecar/main.ts', 'scripts/db_migrate.ts', 'script
       cwd: image,
       env: { ...systemEnv(), HOME: image },
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 100_000,
     })
     expect(stderr).not.toMatch(/ERR_MODULE_NOT_FOUND|ENOENT/)
     expect(stderr).toMatch(/DATABASE_URL|stack|is a thread/)

@@ -45,19 +45,17 @@ test('the example has a file of each kind', () => {
   expect(readShownFiles(page).length).toBeGreaterThan(10)
 })
 
-test('the example passes db:check', { timeout: 180_000 }, () => {
+test('the example passes db:check', () => {
   expect(run('npm', 'run', '--silent', 'db:check', '--', '--write')).toContain('All checks passed')
 })
 
-test('the example compiles', { timeout: 180_000 }, () => {
+test('the example compiles', () => {
   run('npm', 'run', '--silent', 'lint')
   run('npm', 'run', '--silent', 'types')
 })
 
 // One run of vitest, because each run makes a Postgres with the templates of the tests.
-test('its tests pass with the rules and the access matrix, its documents are complete, and its guide runs on a stack', {
-  timeout: 240_000,
-}, () => {
+test('its tests pass with the rules and the access matrix, its documents are complete, and its guide runs on a stack', () => {
   const files = {
     'db/tests/pgtap.test.ts': ['95_texts', '00_base/access', '00_base/rules'],
     'worker/handlers/texts': ['counts words'],

@@ -192,6 +192,8 @@ export async function startGemini(options: { port?: number; log?: (line: string)
       else response.destroy()
     })
   })
+  // With the 5 s of Node, a connection could close while a client in a busy process sends its next request.
+  server.keepAliveTimeout = 60_000
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, '127.0.0.1', resolve)

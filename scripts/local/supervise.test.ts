@@ -26,7 +26,7 @@ const pauses = () => said.map((line) => Number(line.match(/starts again in ([\d.
 
 test('a process that ends again and again starts after pauses that double up to a limit, and its log says so', async () => {
   open('echo started; exit 3', { firstPauseMs: 20, longestPauseMs: 80 })
-  await expect.poll(() => said.length, { timeout: 5000 }).toBeGreaterThan(4)
+  await expect.poll(() => said.length).toBeGreaterThan(4)
   expect(pauses().slice(0, 5)).toEqual([0.02, 0.04, 0.08, 0.08, 0.08])
   expect(said[0]).toBe(`service has ended (exit code 3) and starts again in 0.02 s; its log: ${service.log}`)
   const [first, second] = readFileSync(service.log, 'utf8').split('\n')
@@ -36,7 +36,7 @@ test('a process that ends again and again starts after pauses that double up to 
 
 test('the pause is short again after a process was healthy', async () => {
   open('sleep 0.3; exit 3', { firstPauseMs: 10, longestPauseMs: 1000, healthyMs: 200 })
-  await expect.poll(() => said.length, { timeout: 5000 }).toBe(3)
+  await expect.poll(() => said.length).toBe(3)
   expect(pauses()).toEqual([0.01, 0.01, 0.01])
 })
 

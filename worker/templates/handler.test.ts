@@ -87,9 +87,7 @@ async function runSteps(count: number): Promise<{ version: string; source: strin
   throw new Error(`The steps did not end: ${readFileSync(worker.log, 'utf8').slice(-2000)}`)
 }
 
-test('a step gets the bundled prompts, then the published ones, a canary for some owners, and the older ones after a rollback', {
-  timeout: 60_000,
-}, async () => {
+test('a step gets the bundled prompts, then the published ones, a canary for some owners, and the older ones after a rollback', async () => {
   expect(await runSteps(1)).toMatchObject([{ version: '1.0.0', source: 'local' }])
   await publishDrama('1.0.0')
   expect(await runSteps(1)).toMatchObject([{ version: '1.0.0', source: 'remote' }])

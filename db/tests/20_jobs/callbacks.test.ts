@@ -48,9 +48,7 @@ beforeEach(async () => {
 const submit = async (spec: object): Promise<number> =>
   Number((await admin.query('select app.submit_run($1, null, null) as id', [JSON.stringify(spec)])).rows[0].id)
 
-test('a callback that always raises fails only its own step, and not 50 steps of another product', {
-  timeout: 60_000,
-}, async () => {
+test('a callback that always raises fails only its own step, and not 50 steps of another product', async () => {
   await admin.query(
     "select app.register_callbacks('noop', 'app.note_steps'), app.register_callbacks('nap', 'app.always_raise')",
   )
@@ -79,9 +77,7 @@ test('a callback that always raises fails only its own step, and not 50 steps of
   )
   try {
     await expect
-      .poll(async () => (await admin.query('select from app.runs where finished_at is null')).rowCount, {
-        timeout: 30_000,
-      })
+      .poll(async () => (await admin.query('select from app.runs where finished_at is null')).rowCount)
       .toBe(0)
   } finally {
     await worker.stop('SIGTERM', 5000)
@@ -100,7 +96,7 @@ test('a callback that always raises fails only its own step, and not 50 steps of
   await requireInvariants(admin)
 })
 
-test('callbacks of two types that lock the same rows cause no deadlock', { timeout: 60_000 }, async () => {
+test('callbacks of two types that lock the same rows cause no deadlock', async () => {
   await admin.query(
     "select app.register_callbacks('noop', 'app.note_steps'), app.register_callbacks('nap', 'app.note_steps')",
   )

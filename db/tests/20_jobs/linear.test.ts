@@ -188,7 +188,7 @@ async function measure(shape: Shape, gather: (typeof statistics)[string]): Promi
   }
 }
 
-test.each(Object.keys(shapes))('%s', { timeout: 60_000 }, async (name) => {
+test.each(Object.keys(shapes))('%s', async (name) => {
   const shape = shapes[name] as (typeof shapes)[string]
   for (const [knowledge, gather] of Object.entries(statistics)) {
     const small = await measure(shape(200), gather)
@@ -276,7 +276,7 @@ test.each(Object.keys(statistics))(
   },
 )
 
-test('claims in a worker, after the statistics of a queue in which no step ran', { timeout: 60_000 }, async () => {
+test('claims in a worker, after the statistics of a queue in which no step ran', async () => {
   const measureClaims = async (n: number) => {
     const { client, rows } = await watch()
     const worker = crypto.randomUUID()
@@ -309,7 +309,7 @@ test('claims in a worker, after the statistics of a queue in which no step ran',
   expect(large.exchange_steps / small.exchange_steps, JSON.stringify({ small, large })).toBeLessThan(8)
 })
 
-test('a claim by a worker of an earlier version than most steps', { timeout: 60_000 }, async () => {
+test('a claim by a worker of an earlier version than most steps', async () => {
   const measureClaim = async (n: number) => {
     const { client, rows } = await watch()
     const submit = (count: number) =>
@@ -341,7 +341,6 @@ test('a claim by a worker of an earlier version than most steps', { timeout: 60_
 
 test.each(Object.keys(statistics))(
   'a claim from a lane at its limit of open steps, in which many steps wait, with %s',
-  { timeout: 60_000 },
   async (knowledge) => {
     const gather = statistics[knowledge] as (typeof statistics)[string]
     const measureClaims = async (n: number) => {

@@ -250,9 +250,7 @@ class Simulation {
   }
 }
 
-test('whatever workers do, nothing starts early or completes twice, no counter drifts, every run ends, and callbacks are called once', {
-  timeout: 300_000,
-}, async () => {
+test('whatever workers do, nothing starts early or completes twice, no counter drifts, every run ends, and callbacks are called once', async () => {
   await admin.query("update job_types set backoff = '1 microsecond', backoff_max = '1 ms'")
   await fc.assert(
     fc.asyncProperty(

@@ -150,19 +150,20 @@ test('a sign-in with an unknown address takes about as long as one with a wrong 
   await cost(9)
   try {
     await local.signUp('timed9@example.com')
-    // The fastest of three, because other work on this machine only adds time.
-    const fastest = async (email: string) => {
-      const times: number[] = []
-      for (let n = 0; n < 3; n++) {
-        const since = performance.now()
-        expect((await send('POST', '/token?grant_type=password', { email, password: 'wrong-1' })).status).toBe(400)
-        times.push(performance.now() - since)
-      }
-      return Math.min(...times)
+    const measure = async (email: string) => {
+      const since = performance.now()
+      expect((await send('POST', '/token?grant_type=password', { email, password: 'wrong-1' })).status).toBe(400)
+      return performance.now() - since
     }
-    const ratio = (await fastest('nobody@example.com')) / (await fastest('timed9@example.com'))
-    expect(ratio).toBeGreaterThan(0.5)
-    expect(ratio).toBeLessThan(2)
+    // The fastest of each, because other work on this machine only adds time: a busy machine needs more rounds.
+    let unknown = Number.POSITIVE_INFINITY
+    let wrongPassword = Number.POSITIVE_INFINITY
+    for (let round = 1; round <= 30; round++) {
+      unknown = Math.min(unknown, await measure('nobody@example.com'))
+      wrongPassword = Math.min(wrongPassword, await measure('timed9@example.com'))
+      if (round >= 3 && unknown / wrongPassword > 0.5 && unknown / wrongPassword < 2) return
+    }
+    expect({ unknown, wrongPassword }).toBe('about as fast')
   } finally {
     await cost(4)
   }

@@ -133,7 +133,7 @@ const flatten = (node: Node): Node[] => [node, ...node.children.flatMap(flatten)
 const status = async (jobId: number) =>
   (await ana.from('jobs').select('status').eq('id', jobId).single().throwOnError()).data.status as string
 
-async function until(what: string, fact: () => Promise<boolean>, seconds = 60): Promise<void> {
+async function until(what: string, fact: () => Promise<boolean>, seconds = 120): Promise<void> {
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50)) if (await fact()) return
   const logs = workers.map(({ log }) => readFileSync(log, 'utf8').slice(-3000)).join('\n')
   throw new Error(`It never happened: ${what}.\n${logs}`)
@@ -154,7 +154,7 @@ async function expectPng(url: string | null): Promise<void> {
   expect(await fileTypeFromBuffer(await response.arrayBuffer())).toMatchObject({ mime: 'image/png' })
 }
 
-test('generates a whole drama from a premise that a client inserts', { timeout: 90_000 }, async () => {
+test('generates a whole drama from a premise that a client inserts', async () => {
   await startWorker()
   const response = await fetch(`${api.url}/rest/v1/dramas?select=id,run_id`, {
     method: 'POST',
@@ -207,9 +207,7 @@ test('generates a whole drama from a premise that a client inserts', { timeout: 
   await requireInvariants(client)
 })
 
-test('completes a drama despite faults of Gemini and killed workers, and buys the answer of a completed step once', {
-  timeout: 180_000,
-}, async () => {
+test('completes a drama despite faults of Gemini and killed workers, and buys the answer of a completed step once', async () => {
   gemini.behave({
     latencyMs: 100,
     faults: [
@@ -293,9 +291,7 @@ test('completes a drama despite faults of Gemini and killed workers, and buys th
   await requireInvariants(client)
 })
 
-test('stops a cancelled run, continues a retried one, and buys no completed answer again', {
-  timeout: 90_000,
-}, async () => {
+test('stops a cancelled run, continues a retried one, and buys no completed answer again', async () => {
   gemini.behave({ latencyMs: 150 })
   await startWorker()
   const { id, runId } = await generate('A cook who cannot taste.', { episodes: 2, scenes_per_episode: 4 })
@@ -329,7 +325,7 @@ test('stops a cancelled run, continues a retried one, and buys no completed answ
   expect(drama.episodes.flatMap(({ scenes }) => scenes).every(({ image_url }) => image_url !== null)).toBe(true)
 })
 
-test('continues a failed run from its failed step', { timeout: 60_000 }, async () => {
+test('continues a failed run from its failed step', async () => {
   // The third text is the script, after outline and cast.
   gemini.behave({ faults: [{ kind: 'safety', every: 3, times: 1, path: 'gemini-3-pro-preview' }] })
   await startWorker()
@@ -350,9 +346,7 @@ test('continues a failed run from its failed step', { timeout: 60_000 }, async (
   expect(drama.characters.every(({ portrait_url }) => portrait_url !== null)).toBe(true)
 })
 
-test('completes a drama of 24 scenes without a gap and for little more if 3 % of the calls have each kind of fault', {
-  timeout: 120_000,
-}, async () => {
+test('completes a drama of 24 scenes without a gap and for little more if 3 % of the calls have each kind of fault', async () => {
   const kinds: Fault['kind'][] = [
     'rate',
     'unavailable',
@@ -394,7 +388,7 @@ test('completes a drama of 24 scenes without a gap and for little more if 3 % of
   expect(gemini.sold.length).toBeLessThan(clean * 1.15)
 })
 
-test('fails the run of a premise that Gemini refuses, with a message for people', { timeout: 60_000 }, async () => {
+test('fails the run of a premise that Gemini refuses, with a message for people', async () => {
   gemini.behave({ faults: [{ kind: 'blocked', every: 1 }] })
   await startWorker()
   const { id, runId } = await generate('Something that must not be.')
@@ -409,7 +403,7 @@ test('fails the run of a premise that Gemini refuses, with a message for people'
   expect((await open(id)).episodes).toEqual([])
 })
 
-test('fails a run with provider_not_configured if the worker has no key', { timeout: 60_000 }, async () => {
+test('fails a run with provider_not_configured if the worker has no key', async () => {
   await startWorker({ GEMINI_API_KEY: '' })
   const { runId } = await generate('A map of nowhere.')
   await ended(runId, 'failed')
@@ -417,9 +411,7 @@ test('fails a run with provider_not_configured if the worker has no key', { time
   expect(gemini.requests).toHaveLength(0)
 })
 
-test('starts a video once even if the worker, whose clock is two hours behind, is killed; polls it without using a slot', {
-  timeout: 90_000,
-}, async () => {
+test('starts a video once even if the worker, whose clock is two hours behind, is killed; polls it without using a slot', async () => {
   gemini.behave({ videoPolls: 60 })
   await startWorker({ WORKER_STEP_CONCURRENCY: '1', PLINTH_TEST_CLOCK_SHIFT_MS: '-7200000' })
   const options = { episodes: 1, scenes_per_episode: 2, characters: 1, with_video: true }
@@ -447,34 +439,28 @@ test.each([
   ['fails to make', { kind: 'video_failed', every: 1, times: 1, path: '/operations/' }],
   ['loses while it is polled', { kind: 'video_lost', every: 1, times: 1, path: '/operations/' }],
   ['loses while it is downloaded', { kind: 'video_lost', every: 1, times: 1, path: ':download' }],
-] as const)(
-  'starts a video again that Gemini %s, and reports why another one is filtered',
-  { timeout: 60_000 },
-  async (_how, fault) => {
-    gemini.behave({ videoPolls: 1, faults: [fault] })
-    await startWorker()
-    const options = { episodes: 1, scenes_per_episode: 1, characters: 1, with_video: true }
-    const { id, runId } = await generate('A door in the water.', options)
-    await ended(runId)
-    expect(gemini.requests.filter((path) => path.includes(':predictLongRunning'))).toHaveLength(2)
-    const [scene] = (await open(id)).episodes[0]?.scenes ?? []
-    expect(scene?.video_url).toMatch(/\.mp4$/)
+] as const)('starts a video again that Gemini %s, and reports why another one is filtered', async (_how, fault) => {
+  gemini.behave({ videoPolls: 1, faults: [fault] })
+  await startWorker()
+  const options = { episodes: 1, scenes_per_episode: 1, characters: 1, with_video: true }
+  const { id, runId } = await generate('A door in the water.', options)
+  await ended(runId)
+  expect(gemini.requests.filter((path) => path.includes(':predictLongRunning'))).toHaveLength(2)
+  const [scene] = (await open(id)).episodes[0]?.scenes ?? []
+  expect(scene?.video_url).toMatch(/\.mp4$/)
 
-    gemini.behave({ faults: [{ kind: 'safety', every: 1, path: '/operations/' }] })
-    const { data: videoId } = await ana.rpc('regenerate_asset', { target_id: scene?.id, kind: 'video' }).throwOnError()
-    await ended(videoId, 'failed')
-    expect((await tree(videoId)).error).toMatchObject({
-      slug: 'provider_refused',
-      message: expect.stringContaining('filtered'),
-    })
-    // The earlier video stays.
-    expect((await open(id)).episodes[0]?.scenes[0]?.video_url).toBe(scene?.video_url)
-  },
-)
+  gemini.behave({ faults: [{ kind: 'safety', every: 1, path: '/operations/' }] })
+  const { data: videoId } = await ana.rpc('regenerate_asset', { target_id: scene?.id, kind: 'video' }).throwOnError()
+  await ended(videoId, 'failed')
+  expect((await tree(videoId)).error).toMatchObject({
+    slug: 'provider_refused',
+    message: expect.stringContaining('filtered'),
+  })
+  // The earlier video stays.
+  expect((await open(id)).episodes[0]?.scenes[0]?.video_url).toBe(scene?.video_url)
+})
 
-test('continues each pending video when its run is cancelled and retried, and buys none again', {
-  timeout: 90_000,
-}, async () => {
+test('continues each pending video when its run is cancelled and retried, and buys none again', async () => {
   gemini.behave({ videoPolls: 1_000_000 })
   await startWorker()
   const options = { episodes: 1, scenes_per_episode: 8, characters: 1, with_video: true }
@@ -500,7 +486,7 @@ test('continues each pending video when its run is cancelled and retried, and bu
   await requireInvariants(client)
 })
 
-test('loses no paid video because Gemini does not answer a third of the polls', { timeout: 60_000 }, async () => {
+test('loses no paid video because Gemini does not answer a third of the polls', async () => {
   await startWorker()
   const { id, runId } = await generate('A well of echoes.', { episodes: 1, scenes_per_episode: 1, characters: 1 })
   await ended(runId)
@@ -513,7 +499,7 @@ test('loses no paid video because Gemini does not answer a third of the polls', 
   expect(gemini.requests.filter((path) => path.includes(':predictLongRunning'))).toHaveLength(1)
 })
 
-test('buys at most three operations for a video that Gemini never makes', { timeout: 60_000 }, async () => {
+test('buys at most three operations for a video that Gemini never makes', async () => {
   await startWorker()
   const { id, runId } = await generate('A kiln that stays cold.', { episodes: 1, scenes_per_episode: 1, characters: 1 })
   await ended(runId)
@@ -525,9 +511,7 @@ test('buys at most three operations for a video that Gemini never makes', { time
   expect(gemini.requests.filter((path) => path.includes(':predictLongRunning'))).toHaveLength(3)
 })
 
-test('replaces one portrait and one image, and fetches no reference from another server', {
-  timeout: 60_000,
-}, async () => {
+test('replaces one portrait and one image, and fetches no reference from another server', async () => {
   let fetched = 0
   const trap = createServer((_request, response) => {
     fetched += 1

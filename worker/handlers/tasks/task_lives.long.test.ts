@@ -259,9 +259,7 @@ test('a task ends at max_ticks, and waits without cost while buying is stopped',
   expect(boughtTicks(mandate)).toEqual([1, 2, 3, 4])
 })
 
-test('every task ends although three workers are killed during ticks, and no finished tick is bought again', {
-  timeout: 120_000,
-}, async () => {
+test('every task ends although three workers are killed during ticks, and no finished tick is bought again', async () => {
   gemini.behave({
     latencyMs: 150,
     faults: [
