@@ -22,7 +22,8 @@ async function makeDrama(): Promise<void> {
 }
 
 async function patch(path: string, body: unknown, headers: Record<string, string> = {}) {
-  const response = await fetch(`${dramas.api.url}/rest/v1/${path}`, {
+  // Users may not select every column.
+  const response = await fetch(`${dramas.api.url}/rest/v1/${path}&select=id,title,summary`, {
     method: 'PATCH',
     headers: {
       apikey: dramas.api.anonKey,
