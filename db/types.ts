@@ -591,7 +591,6 @@ export type Database = {
           cover_url: string | null
           created_at: string
           external_id: string | null
-          extra: NonNullable<Json>
           genre: string
           id: string
           idempotency_key: string | null
@@ -610,7 +609,6 @@ export type Database = {
           cover_url?: string | null
           created_at?: string
           external_id?: string | null
-          extra?: NonNullable<Json>
           genre?: string
           id?: string
           idempotency_key?: string | null
@@ -629,7 +627,6 @@ export type Database = {
           cover_url?: string | null
           created_at?: string
           external_id?: string | null
-          extra?: NonNullable<Json>
           genre?: string
           id?: string
           idempotency_key?: string | null
@@ -1999,7 +1996,6 @@ export type Database = {
           cover_url: string | null
           created_at: string
           external_id: string | null
-          extra: NonNullable<Json>
           genre: string
           id: string
           idempotency_key: string | null

@@ -44,6 +44,7 @@ export type Limits = {
 
 const tables: Record<string, string> = {
   dramas: 'drama',
+  drama_extras: 'drama',
   drama_characters: 'character',
   episodes: 'episode',
   scenes: 'scene',
@@ -93,7 +94,8 @@ export async function readLimits(client: pg.Client): Promise<Limits> {
        join pg_type as t on t.oid = d.refobjid and t.typtype = 'd' and t.typname !~ '^task_'
        join pg_class as c on c.oid = k.conrelid
        join pg_attribute as a on a.attrelid = k.conrelid and a.attnum = any (k.conkey)
-       where k.contype = 'c' and k.convalidated and c.relnamespace = 'public'::regnamespace`,
+       where k.contype = 'c' and k.convalidated
+         and (c.relnamespace = 'public'::regnamespace or c.oid = 'app.drama_extras'::regclass)`,
     ),
     comment: one?.comment ?? '',
   }

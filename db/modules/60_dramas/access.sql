@@ -4,7 +4,7 @@
 -- Functions write everything else. Everybody reads the list of models.
 --
 -- Realtime sends what a user may select. So users may not select scripts, prompts and extra of
--- episodes and scenes: get_drama_complete has them.
+-- episodes and scenes, and extra of a drama is in app.drama_extras: get_drama_complete has them.
 
 revoke all
   on public.ai_models, public.dramas, public.drama_characters, public.episodes, public.scenes
@@ -21,7 +21,7 @@ create policy select_all on public.ai_models
 
 grant select (
   id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url,
-  options, extra, run_id, idempotency_key, created_at, updated_at
+  options, run_id, idempotency_key, created_at, updated_at
 ) on public.dramas to authenticated;
 grant insert (premise, model, options, idempotency_key) on public.dramas to authenticated;
 grant insert (owner_id, premise, model, options, idempotency_key) on public.dramas to service_role;

@@ -25,7 +25,7 @@ begin
       'model', d.model,
       'cover_url', d.cover_url,
       'options', d.options,
-      'extra', d.extra,
+      'extra', app.find_drama_extra(d.id),
       'run_id', d.run_id,
       'created_at', d.created_at,
       'updated_at', d.updated_at,

@@ -57,7 +57,6 @@ comment on column public.dramas.model is
 comment on column public.dramas.cover_url is 'The URL of the cover, or null.';
 comment on column public.dramas.options is
   'The options of generate_drama, with their defaults; empty for a drama that was only saved.';
-comment on column public.dramas.extra is 'Data of the client: a JSON object of any form.';
 comment on column public.dramas.run_id is
   'The job that generates the drama, for job_tree. Jobs are deleted 30 days after their end.';
 comment on column public.dramas.idempotency_key is
@@ -65,6 +64,11 @@ comment on column public.dramas.idempotency_key is
 comment on column public.dramas.created_at is 'When the drama was inserted.';
 comment on column public.dramas.updated_at is
   'When the drama, or a character, episode or scene in it, last changed.';
+
+comment on table app.drama_extras is
+  'Data of clients for their dramas, apart from dramas, because Realtime sends each change of a '
+  'drama. A drama without data has no row.';
+comment on column app.drama_extras.extra is 'Data of the client: a JSON object of any form.';
 
 comment on table public.drama_characters is
   'The characters of dramas. Table characters has the character cards of sharing.';

@@ -9,7 +9,7 @@ begin
   -- A byte becomes six at most in JSON (\u0001). Keys, ids and times of a part: 500 bytes at most.
   return (
     select
-      2000 + octet_length(d.extra::text) + octet_length(d.options::text)
+      2000 + octet_length(app.find_drama_extra(d.id)::text) + octet_length(d.options::text)
         + 6 * octet_length(concat(
           d.title, d.premise, d.logline, d.genre, d.language, d.style, d.model, d.external_id,
           d.cover_url

@@ -1,6 +1,6 @@
 -- app.save_drama_row
 --
--- Writes      dramas
+-- Writes      dramas, drama_extras
 -- Errors      PT404 drama_not_found, PT409 drama_changed, external_id_taken, storage_used_up
 -- Locks       the drama
 create or replace function app.save_drama_row(drama json, owner_id uuid)
@@ -42,16 +42,17 @@ begin
 
   insert into public.dramas (
     id, owner_id, external_id, title, premise, logline, genre, language, style, model, cover_url,
-    extra, created_at
+    created_at
   )
   select
     v_new.id, save_drama_row.owner_id, v_new.external_id, v_new.title, v_new.premise, v_new.logline,
-    v_new.genre, v_new.language, v_new.style, v_new.model, v_new.cover_url, v_new.extra,
+    v_new.genre, v_new.language, v_new.style, v_new.model, v_new.cover_url,
     v_new.created_at
   -- A drama that was read and then deleted is not inserted again.
   where v_new.may_be_new
   on conflict do nothing;
   if found then
+    perform app.save_drama_extra(v_new.id, v_new.extra);
     -- Refuse a new drama before its parts are stored: a refused request counts against no limit.
     perform app.require_storage(save_drama_row.owner_id, 1);
     return v_new.id;
@@ -119,16 +120,18 @@ begin
     language = v_new.language,
     style = v_new.style,
     model = v_new.model,
-    cover_url = v_new.cover_url,
-    extra = v_new.extra
+    cover_url = v_new.cover_url
   where d.id = v_new.id
     and (
       d.external_id, d.title, d.premise, d.logline, d.genre, d.language, d.style, d.model,
-      d.cover_url, d.extra::text
+      d.cover_url, app.find_drama_extra(d.id)::text
     ) is distinct from (
       v_new.external_id, v_new.title, v_new.premise, v_new.logline, v_new.genre, v_new.language,
       v_new.style, v_new.model, v_new.cover_url, v_new.extra::text
     );
+  if found then
+    perform app.save_drama_extra(v_new.id, v_new.extra);
+  end if;
 
   return v_new.id;
 end

@@ -90,7 +90,7 @@ select set_eq(
       ),
       (
         'dramas',
-        'cover_url created_at external_id extra genre id idempotency_key language logline model '
+        'cover_url created_at external_id genre id idempotency_key language logline model '
         'options owner_id premise run_id style title updated_at',
         null
       ),
