@@ -11,7 +11,14 @@ import {
 } from '@aws-sdk/client-s3'
 import { z } from 'zod'
 import { type StoreClock, startStoreClock } from './store_clock.ts'
-import { BrokenOffError, ForeignAnswerError, readStoreFault, statusOf, TooLargeError } from './store_fault.ts'
+import {
+  BrokenOffError,
+  ChangedError,
+  ForeignAnswerError,
+  readStoreFault,
+  statusOf,
+  TooLargeError,
+} from './store_fault.ts'
 import { untilAbort } from './within.ts'
 
 /** The part of the environment that says where the store is; worker and sidecar share it. */
@@ -64,8 +71,11 @@ export type Store = {
   /** How long a call waits for the store. */
   readonly timeoutMs: number
   put(object: NewObject, signal?: AbortSignal): Promise<void>
-  /** Returns all bytes of an object; throws when it has more than `maxBytes`. */
-  get(key: string, maxBytes: number, signal?: AbortSignal): Promise<Buffer>
+  /**
+   * Returns all bytes of an object. Throws when it has more than `maxBytes`, and when it has another ETag than `eTag`, which
+   * may be quoted or not.
+   */
+  get(key: string, maxBytes: number, signal?: AbortSignal, eTag?: string): Promise<Buffer>
   /** Deletes an object. A missing object counts as deleted. */
   delete(key: string, signal?: AbortSignal): Promise<void>
   /** Lists the objects whose key has this prefix, in the order of keys, page by page. */
@@ -101,6 +111,11 @@ export class StoreError extends Error {
   /** Whether the store says that the object does not exist. */
   get isMissing(): boolean {
     return statusOf(this.cause) === 404 && !this.isTooLarge
+  }
+
+  /** Whether the object has another ETag than the caller asked for. */
+  get isChanged(): boolean {
+    return this.cause instanceof ChangedError || statusOf(this.cause) === 412
   }
 
   /** Whether the object or the answer is larger than allowed. */
@@ -240,12 +255,15 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
       await request('Putting an object', signal, send, { hasAcl, ...(attempts !== undefined && { attempts }) })
     },
 
-    async get(key, maxBytes, signal) {
+    async get(key, maxBytes, signal, eTag) {
       return request('Getting an object', signal, async (abortSignal, clock) => {
-        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }), { abortSignal })
+        const IfMatch = eTag === undefined ? undefined : `"${bare(eTag)}"`
+        const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket, Key: key, IfMatch }), { abortSignal })
         const chunks: Buffer[] = []
         let length = 0
         try {
+          // Storage of Supabase ignores If-Match.
+          if (eTag !== undefined && bare(ETag ?? '') !== bare(eTag)) throw new ChangedError('it has another ETag')
           for await (const chunk of addAbortSignal(abortSignal, Body as Readable)) {
             chunks.push(chunk)
             length += chunk.length
@@ -253,7 +271,8 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
             if (length > maxBytes) throw new TooLargeError(`it has more than ${maxBytes} bytes`)
           }
         } catch (cause) {
-          if (abortSignal.aborted || cause instanceof TooLargeError) throw cause
+          if (cause instanceof ChangedError) (Body as Readable).destroy()
+          if (abortSignal.aborted || cause instanceof TooLargeError || cause instanceof ChangedError) throw cause
           throw new BrokenOffError(`it broke off after ${length} bytes`, { cause })
         }
         return Buffer.concat(chunks)
@@ -320,6 +339,11 @@ function pauseAfter(attempt: number): number {
 }
 
 function ignore(): void {}
+
+/** Returns an ETag without quotes, and without the mark of a weak one. */
+function bare(eTag: string): string {
+  return eTag.replace(/^(?:W\/)?"(.*)"$/, '$1')
+}
 
 type Answer = { statusCode: number; headers: Record<string, string>; body?: Readable }
 

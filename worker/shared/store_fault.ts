@@ -25,6 +25,9 @@ export type StoreRequest = {
 /** The object or the answer is larger than allowed. */
 export class TooLargeError extends Error {}
 
+/** The object has another ETag than the caller asked for. */
+export class ChangedError extends Error {}
+
 /** The store began to answer and broke off. */
 export class BrokenOffError extends Error {}
 
@@ -127,6 +130,7 @@ function judge(error: unknown): Pick<StoreFault, 'advice' | 'isUncertain'> {
   const { name = '', code = '', message = '' } = (error ?? {}) as SdkError
   if (error instanceof BrokenOffError) return { advice: 'repeat', isUncertain: true }
   if (error instanceof TooLargeError) return { advice: 'stop', isUncertain: true }
+  if (error instanceof ChangedError) return { advice: 'stop', isUncertain: false }
   const status = statusOf(error)
   if (status === undefined) {
     const isUnconnected =
