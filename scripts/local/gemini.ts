@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileTypeFromBuffer } from 'file-type'
 import { PNG } from 'pngjs'
+import { isCutImage } from '../../worker/adapters/is_cut_image.ts'
 
 /**
  * A stand-in for Gemini, for development and tests. It speaks the wire format, without a model: texts satisfy the requested
- * schema, images are real PNGs derived from the prompt, videos take a few polls, and the same request gets the same answer.
+ * schema, images are real PNGs derived from the prompt and from the first image of the request, videos take a few polls, and
+ * the same request gets the same answer. Like Gemini, it refuses images that it cannot read, and models that cannot answer.
  * Agent tasks end after a few ticks; {@link answerTick} says which words of a mandate it understands.
  * `PUT /stand-in` with a {@link Behaviour} changes its behaviour, `GET /stand-in` lists its requests.
  */
@@ -52,6 +55,12 @@ export type Fault = {
     | 'day_spent'
     /** The operation is done, without a video and without a reason. */
     | 'video_empty'
+    /** The image lacks its second half. */
+    | 'cut_image'
+    /** The JSON is valid and does not match the schema. */
+    | 'wrong_json'
+    /** The answer takes `delayMs` longer. */
+    | 'slow'
   /** Every how many of the matching requests: 3 is every third. */
   every: number
   /** Which of these requests: every 3 and offset 1 are the second, the fifth and so on. By default the last one. */
@@ -62,6 +71,8 @@ export type Fault = {
   path?: string
   /** The delay that a 429 names; "none" leaves it out. */
   retryDelay?: string
+  /** How much longer an answer takes: for `slow`. */
+  delayMs?: number
 }
 
 export type StandIn = {
@@ -135,11 +146,16 @@ export async function startGemini(options: { port?: number; log?: (line: string)
     const fault = meetFault(path, body)
     if (fault !== undefined) {
       log(`fault ${fault.kind}: ${path}`)
+      if (fault.kind === 'slow') await sleep(fault.delayMs ?? 1000)
       if (await misbehave(fault, response)) return
     }
     log(`${request.method} ${path}`)
     const [, model, verb] = /^\/v1beta\/models\/([^/:]+):(\w+)$/.exec(path) ?? []
     const sent = request.method === 'POST' ? JSON.parse(body) : undefined
+    if (model !== undefined && verb === 'generateContent') {
+      const wrong = await findWrong(model, sent)
+      if (wrong !== undefined) return refuse(response, 400, 'INVALID_ARGUMENT', wrong)
+    }
     if (sent !== undefined && !unpaid.has(fault?.kind)) {
       sold.push(digest(`${path} ${body}`).toString('hex'))
       const task = readTick(sent)
@@ -290,18 +306,80 @@ function generate(model: string, body: Any, fault: Fault | undefined, taskTicks:
   }
   if (fault?.kind === 'thoughts') return reply({ text: 'First, the lamp.', thought: true })
   if (config.responseModalities?.includes('IMAGE')) {
-    return reply({ inlineData: { mimeType: 'image/png', data: makePng(prompt).toString('base64') } })
+    const whole = redraw(readFiles(body)[0], prompt)
+    const bytes = fault?.kind === 'cut_image' ? whole.subarray(0, whole.length / 2) : whole
+    return reply({ inlineData: { mimeType: 'image/png', data: bytes.toString('base64') } })
   }
   const schema = config.responseJsonSchema ?? config.responseSchema
   const task = readTick(body)
   const value = task ? answerTick(task, taskTicks) : schema && makeValue(schema, schema, prompt)
   const text = value === undefined ? makeText(prompt, 200) : JSON.stringify(value)
   if (fault?.kind === 'truncated') return reply({ text: text.slice(0, text.length / 2) }, 'MAX_TOKENS')
+  if (fault?.kind === 'wrong_json') return reply({ text: '{"unexpected": true}' })
   if (fault?.kind === 'broken_json') return reply({ text: text.slice(0, text.length / 2) })
   if (fault?.kind === 'fence') return reply({ text: `\`\`\`json\n${text}\n\`\`\`` })
   if (fault?.kind === 'tail') return reply({ text: `${text}."\n}` })
   if (fault?.kind === 'echo') return reply({ text: `${JSON.stringify(schema)}\n${text}` })
   return reply({ text })
+}
+
+/** The types of images that Gemini reads. */
+const readable = ['image/png', 'image/jpeg', 'image/webp', 'image/heic', 'image/heif']
+
+type File = { mimeType: string; data: string }
+
+/** Reads the files of a request. */
+function readFiles(body: Any): File[] {
+  return readParts(body).flatMap((part) => part.inlineData ?? part.inline_data ?? [])
+}
+
+/** Returns why Gemini would refuse the form of a request; undefined if it would not. */
+async function findWrong(model: string, body: Any): Promise<string | undefined> {
+  const parts = readParts(body)
+  if (parts.length === 0) return '* GenerateContentRequest.contents: contents is not specified'
+  for (const part of parts) {
+    const file = part.inlineData ?? part.inline_data
+    if ((file === undefined) === (part.text === undefined)) {
+      return "Invalid value at 'contents[0].parts' (oneof), oneof field 'data' must have exactly one initialized field"
+    }
+    if (file !== undefined && !readable.includes(file.mimeType)) return `Unsupported MIME type: ${file.mimeType}`
+    if (file !== undefined && !(await isImage(file))) return 'Unable to process input image. Please retry or report.'
+  }
+  const { responseModalities: modalities, responseMimeType, ...config } = body.generationConfig ?? {}
+  const isImageModel = /image/.test(model)
+  if (modalities?.includes('IMAGE') && !isImageModel) {
+    return `Model does not support the requested response modalities: ${modalities.join(',').toLowerCase()}`
+  }
+  if (responseMimeType === 'application/json' && isImageModel) return 'JSON mode is not enabled for this model'
+  if (responseMimeType !== 'application/json' && (config.responseJsonSchema ?? config.responseSchema)) {
+    return "Response schema is only supported with response mime type 'application/json'"
+  }
+  return undefined
+}
+
+/** Whether a file is whole base64, and has the type that it declares. */
+async function isImage({ mimeType, data }: File): Promise<boolean> {
+  const bytes = Buffer.from(data, 'base64')
+  if (bytes.toString('base64') !== data) return false
+  const found = (await fileTypeFromBuffer(bytes))?.mime
+  if (found !== mimeType || isCutImage(bytes, mimeType)) return false
+  try {
+    if (mimeType === 'image/png') PNG.sync.read(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Draws an image from an image: a PNG in other colours, or squares whose colours derive from the bytes of any other type. */
+function redraw(file: File | undefined, prompt: string): Buffer {
+  if (file?.mimeType !== 'image/png') return makePng(file === undefined ? prompt : `${prompt} ${file.data}`)
+  const png = PNG.sync.read(Buffer.from(file.data, 'base64'))
+  const tint = digest(prompt)
+  for (let at = 0; at < png.data.length; at++) {
+    if (at % 4 < 3) png.data[at] = (png.data[at] ?? 0) ^ (tint[at % 4] ?? 0)
+  }
+  return PNG.sync.write(png)
 }
 
 const readParts = (body: Any): Any[] => (body.contents ?? []).flatMap((content: Any) => content.parts ?? [])

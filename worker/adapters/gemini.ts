@@ -20,6 +20,7 @@ import {
 } from './gemini_answers.ts'
 import { readOperation, readStarted } from './gemini_operations.ts'
 import { RefusedError } from './gemini_refusals.ts'
+import { isCutImage } from './is_cut_image.ts'
 import { isCutMp4 } from './is_cut_mp4.ts'
 import { loosenSchema } from './loosen_schema.ts'
 import { requireVideoHost, videoHosts } from './video_hosts.ts'
@@ -50,12 +51,17 @@ export type Picture = { bytes: Buffer; mimeType: string }
  * attempt would fail, too; with `retryInMs` where Gemini says when to retry. An aborted call throws the signal's reason.
  */
 export type Gemini = {
-  /** Writes a JSON value that matches the schema, which Gemini gets as JSON Schema. */
+  /**
+   * Writes a JSON value that matches the schema, which Gemini gets as JSON Schema. `images` are what the prompt speaks of.
+   * Gemini gets `jsonSchema` instead, if it is given.
+   */
   writeJson<Schema extends z.ZodType>(request: {
     model: string
     prompt: string
+    images?: Picture[]
     system?: string
     schema: Schema
+    jsonSchema?: object
     signal: AbortSignal
   }): Promise<{ value: z.output<Schema>; usage: GeminiUsage }>
   /** Draws an image from a prompt and from images that it should resemble. */
@@ -207,12 +213,12 @@ export function createGemini(config: GeminiConfig): Gemini {
   return {
     videoPollMs: config.GEMINI_VIDEO_POLL_SECONDS * 1000,
 
-    async writeJson({ model, prompt, system, schema, signal }) {
-      const strict = toJsonSchema(schema)
+    async writeJson({ model, prompt, images = [], system, schema, jsonSchema, signal }) {
+      const strict = jsonSchema ?? toJsonSchema(schema)
       const ask = (responseJsonSchema: unknown) =>
         generate({
           model,
-          parts: [{ text: prompt }],
+          parts: [...images.map(toPart), { text: prompt }],
           config: {
             responseMimeType: 'application/json',
             responseJsonSchema,
@@ -362,6 +368,7 @@ async function look(bytes: Buffer, wanted: RegExp): Promise<Picture> {
   const mimeType = (await fileTypeFromBuffer(bytes))?.mime ?? 'an unknown type'
   if (!wanted.test(mimeType)) throw unreadable(`it has ${bytes.length === 0 ? 'no bytes' : mimeType}`)
   if (mimeType === 'video/mp4' && isCutMp4(bytes)) throw unreadable('its video is cut off')
+  if (isCutImage(bytes, mimeType)) throw unreadable('its image is cut off')
   return { bytes, mimeType }
 }
 

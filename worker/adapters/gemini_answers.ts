@@ -70,6 +70,16 @@ const answers = z.object({
     .catch(undefined),
 })
 
+/** A refusal by a policy of Gemini. The same request gets the same refusal. */
+export class BlockedError extends StepError {
+  /** Gemini's word for the policy, such as PROHIBITED_CONTENT. */
+  readonly reason: string
+  constructor(slug: string, message: string, reason: string) {
+    super(slug, message, { isPermanent: true })
+    this.reason = reason
+  }
+}
+
 /** A text, or a file in base64. */
 export type Part = {
   text?: string | undefined
@@ -102,14 +112,15 @@ function explainNothing(
   const blocked = feedback.blockReason?.toUpperCase() ?? ''
   if (blocked !== '' && blocked !== 'BLOCK_REASON_UNSPECIFIED') {
     const reason = feedback.blockReasonMessage?.slice(0, 300).replace(/[.\s]+$/, '') || inWords(blocked)
-    return permanent('prompt_blocked', `Gemini refuses the prompt: ${reason}. Change the prompt.`)
+    return new BlockedError('prompt_blocked', `Gemini refuses the prompt: ${reason}. Change the prompt.`, blocked)
   }
   if (!first) return unreadable('it is empty')
   const finishReason = readReason(first.finishReason)
   if (policies.has(finishReason)) {
-    return permanent(
+    return new BlockedError(
       'provider_refused',
       `Gemini refuses to answer: ${inWords(finishReason)}. Change the text or the prompt.`,
+      finishReason,
     )
   }
   // A loop of the model, mostly. The same request often gets a whole answer the next time.
