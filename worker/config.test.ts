@@ -19,6 +19,7 @@ test('only the database and the bucket are required', () => {
     SPACES_REGION: 'us-east-1',
     SPACES_FORCE_PATH_STYLE: false,
     SPACES_TIMEOUT_SECONDS: 15,
+    STORAGE_S3_TIMEOUT_SECONDS: 15,
     PAYMOB_BASE_URL: 'https://accept.paymob.com',
     GEMINI_BASE_URL: 'https://generativelanguage.googleapis.com',
     GEMINI_TIMEOUT_SECONDS: 120,
@@ -80,6 +81,12 @@ test('a pool with a part of a store is refused', () => {
   const part = { DATABASE_URL: url, WORKER_TYPES: 'write_scene', SPACES_BUCKET: needed.SPACES_BUCKET }
   expect(() => parseConfig(part)).toThrow(
     /ASSETS_CDN_URL: is missing[\s\S]*SPACES_ENDPOINT: is missing[\s\S]*SECRET_ACCESS_KEY: is missing/,
+  )
+})
+
+test.each([{}, { WORKER_TYPES: 'process_image' }])('a part of the Storage of users is refused with %j', (more) => {
+  expect(() => parseConfig({ ...needed, ...more, STORAGE_S3_ENDPOINT: 'http://127.0.0.1:1' })).toThrow(
+    /STORAGE_S3_REGION: is missing[\s\S]*ACCESS_KEY_ID: is missing[\s\S]*SECRET_ACCESS_KEY: is missing/,
   )
 })
 

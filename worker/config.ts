@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { geminiVariables } from './adapters/gemini.ts'
 import { paymobVariables } from './adapters/paymob.ts'
+import { requireWholeStorage, storageVariables } from './adapters/user_files.ts'
 import { postgresUrl } from './shared/database_url.ts'
 import { assetsVariables, type SpacesConfig, spacesVariables } from './shared/object_store.ts'
 import { logLevel, parseEnv, port } from './shared/process.ts'
@@ -32,6 +33,7 @@ const variables = {
   ...templatesVariables,
   ...geminiVariables,
   ...paymobVariables,
+  ...storageVariables,
   LOG_LEVEL: logLevel,
 }
 const store = { ...assetsVariables, ...spacesVariables }
@@ -43,11 +45,15 @@ const named = z.object(store).pick({
   SPACES_ACCESS_KEY_ID: true,
   SPACES_SECRET_ACCESS_KEY: true,
 })
-const worker = z.object({ ...variables, ...store }).superRefine(requireStore)
+const worker = z
+  .object({ ...variables, ...store })
+  .superRefine(requireStore)
+  .superRefine(requireWholeStorage)
 const pool = z
   .object({ ...variables, ...store, ...named.partial().shape })
   .superRefine(requireStore)
   .superRefine(requireAllOrNone)
+  .superRefine(requireWholeStorage)
 
 /** The worker's configuration, by the names of its variables. Only a pool may have no store. */
 export type Config = z.output<typeof pool>

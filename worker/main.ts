@@ -1,5 +1,5 @@
-import { handlers } from './handlers/index.ts'
+import { handlers, storageTypes } from './handlers/index.ts'
 import { startWorker } from './start_worker.ts'
-import { poolTasks, tasks } from './tasks/index.ts'
+import { poolTasks, storageTasks, tasks } from './tasks/index.ts'
 
-await startWorker({ handlers, tasks, poolTasks })
+await startWorker({ handlers, tasks, poolTasks, storageTypes, storageTasks })

@@ -1,10 +1,13 @@
 import { createDramaMedia } from './adapters/drama_media.ts'
 import { createGemini } from './adapters/gemini.ts'
 import { createPaymob } from './adapters/paymob.ts'
+import { createUserFiles, openUserBuckets } from './adapters/user_files.ts'
 import { findStore, parseConfig } from './config.ts'
 import type { DramaDeps } from './handlers/dramas/deps.ts'
 import type { PaymentDeps } from './handlers/payments/deps.ts'
 import { createOrderDoor } from './handlers/payments/door.ts'
+import type { StudioDeps } from './handlers/studio/deps.ts'
+import { createGenerationDoor } from './handlers/studio/door.ts'
 import type { AgentTaskDeps } from './handlers/tasks/deps.ts'
 import { createTaskDoor } from './handlers/tasks/door.ts'
 import { heartbeatInThread } from './heartbeat/heartbeat.ts'
@@ -22,13 +25,13 @@ import { createAccidents } from './steps/accidents.ts'
 import { chooseHandlers } from './steps/choose_handlers.ts'
 import type { HandlerFactory } from './steps/define_handler.ts'
 import { createPump } from './steps/pump.ts'
-import type { Deps as TaskDeps } from './tasks/deps.ts'
+import type { StorageDeps, Deps as TaskDeps } from './tasks/deps.ts'
 import { createCache } from './templates/cache.ts'
 import { cacheFolder, openTemplateStore } from './templates/config.ts'
 import { createTemplates } from './templates/resolver.ts'
 
 /** The services of this process for its handlers, of all products. */
-type HandlerDeps = DramaDeps & AgentTaskDeps & PaymentDeps
+type HandlerDeps = DramaDeps & AgentTaskDeps & PaymentDeps & StudioDeps
 
 /**
  * Starts a worker process: reads the environment, opens the pool, gives handlers and tasks their services, and exits at a
@@ -39,11 +42,19 @@ export async function startWorker(options: {
   tasks: Record<string, TaskFactory<TaskDeps>>
   /** The tasks of a pool: a worker with `WORKER_TYPES`, which runs no schedules either. */
   poolTasks: Record<string, TaskFactory<Pick<TaskDeps, 'pump'>>>
+  /** The job types that need the buckets of users' files. A worker without STORAGE_S3_* leaves them to other workers. */
+  storageTypes?: string[]
+  /** The tasks that need these buckets, for workers that are no pool. */
+  storageTasks?: Record<string, TaskFactory<TaskDeps & StorageDeps>>
   /** How long a handler may ignore its signal before the process ends. Default: a minute. */
   ignoredMaxMs?: number
 }): Promise<void> {
   const config = await orExit(2, () => parseConfig(process.env))
-  const handlers = await orExit(2, () => chooseHandlers(options.handlers, config))
+  const buckets = openUserBuckets(config)
+  const left = buckets === undefined ? (options.storageTypes ?? []) : []
+  const handlers = await orExit(2, () =>
+    chooseHandlers(options.handlers, config, { types: left, need: 'STORAGE_S3_*' }),
+  )
   const logger = createLogger('worker', config.LOG_LEVEL)
 
   // graphile-worker's queries are short. Calls of functions wait longer than the statement_timeout of role worker (30 s),
@@ -75,6 +86,8 @@ export async function startWorker(options: {
       tasks: createTaskDoor(db),
       paymob: createPaymob(config),
       orders: createOrderDoor(db),
+      files: createUserFiles(buckets),
+      generations: createGenerationDoor(db),
     }),
     concurrency: config.WORKER_STEP_CONCURRENCY,
     accidents,
@@ -97,7 +110,10 @@ export async function startWorker(options: {
     logger,
     tasks: isPool
       ? bindAll(options.poolTasks, { pump, logger })
-      : bindAll(options.tasks, { db, store, templateStore, pump, logger }),
+      : {
+          ...bindAll(options.tasks, { db, store, templateStore, pump, logger }),
+          ...(buckets && bindAll(options.storageTasks ?? {}, { db, store, templateStore, buckets, pump, logger })),
+        },
     runsSchedules: !isPool,
     concurrency: config.WORKER_CONCURRENCY,
     callTask: accidents.call,
@@ -115,6 +131,7 @@ export async function startWorker(options: {
       const stops = await Promise.allSettled([queue.stop(drainMs, hurry), pump.stop(drainMs, hurry)])
       store?.close()
       templateStore?.close()
+      buckets?.close()
       await Promise.all([pool.end(), exchangePool.end()])
       health.close()
       for (const stop of stops) if (stop.status === 'rejected') throw stop.reason
@@ -130,6 +147,7 @@ export async function startWorker(options: {
     void tidy()
     setInterval(tidy, 86_400_000).unref()
   }
+  if (left.length > 0) logger.info({ types: left }, 'STORAGE_S3_* is not set: other workers must run these types')
   queue.start()
   pump.start()
   void logWarnings(db, 'worker.list_warnings', logger)

@@ -1,15 +1,13 @@
 import type pg from 'pg'
 import { createDb } from '../../worker/shared/db.ts'
 import { findBundle, planVersion, publish, readTemplatesConfig, requireTemplateStore } from '../templates/publish.ts'
-import { addStudioBuckets } from '../testing/studio_buckets.ts'
 import type { Artifact } from './story.ts'
 
-/** Does the operator's work before the story: creates the buckets and their policies, and publishes a template. */
+/** Does the operator's work before the story: publishes a template. */
 export async function prepareStack(
   operator: pg.Client,
   templatesEnv: Record<string, string>,
 ): Promise<[Artifact, Artifact]> {
-  await addStudioBuckets(operator)
   const store = requireTemplateStore(readTemplatesConfig(templatesEnv as NodeJS.ProcessEnv))
   try {
     const plan = await planVersion(await findBundle('drama'), '1.0.0')

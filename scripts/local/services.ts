@@ -87,6 +87,16 @@ export function templatesEnv(store: {
   }
 }
 
+/** The environment that lets the worker use the buckets of users' files in the local Storage. */
+export function storageEnv(store: { endpoint: string; accessKeyId: string; secretAccessKey: string }) {
+  return {
+    STORAGE_S3_ENDPOINT: store.endpoint,
+    STORAGE_S3_REGION: storageRegion,
+    STORAGE_S3_ACCESS_KEY_ID: store.accessKeyId,
+    STORAGE_S3_SECRET_ACCESS_KEY: store.secretAccessKey,
+  }
+}
+
 /** The URL from which clients load the assets in the local S3 server. */
 export function assetsUrl(port: number): string {
   return `http://127.0.0.1:${port}/${assetBucket}`

@@ -21,6 +21,7 @@ import {
   startObjectStore,
   startPostgrest,
   startService,
+  storageEnv,
   templatesEnv,
 } from './services.ts'
 import { chooseStackPorts } from './stack_ports.ts'
@@ -188,7 +189,8 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
       storagePort: storage.port,
       realtimePort: realtime.port,
     })
-    const templates = templatesEnv({ endpoint: `${gatewayUrl}/storage/v1/s3`, ...s3 })
+    const storageApi = { endpoint: `${gatewayUrl}/storage/v1/s3`, ...s3 }
+    const templates = templatesEnv(storageApi)
     const workerHealth = `http://127.0.0.1:${ports.worker}/healthz`
     const started = await Promise.allSettled([
       startPostgrest({
@@ -208,6 +210,7 @@ async function startParts(home: string, say: (line: string) => void): Promise<St
           WORKER_DRAIN_SECONDS: process.env['WORKER_DRAIN_SECONDS'] || '2',
           ...spacesEnv(ports.s3),
           ...templates,
+          ...storageEnv(storageApi),
           // So that a published version is used at once.
           FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE: process.env['FEATURE_TEMPLATE_VERSION_REMOTE_STORAGE'] || 'true',
           PLINTH_HOME: home,

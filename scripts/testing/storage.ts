@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
+import type pg from 'pg'
 import { inject } from 'vitest'
 import { startGateway } from '../local/gateway/gateway.ts'
 import { localKeys, signUserJwt } from '../local/keys.ts'
@@ -32,6 +33,15 @@ export type TestStorage = {
   /** Returns the paths of the files below the folder. */
   files(): string[]
   stop(): Promise<void>
+}
+
+/** Adds users, and lets them upload files of any type and size, as the tests of the server do. */
+export async function loosenUserBuckets(admin: pg.Client, userIds: string[]): Promise<void> {
+  await admin.query(
+    "insert into auth.users (id, email) select id, id || '@example.com' from unnest($1::uuid[]) as id",
+    [userIds],
+  )
+  await admin.query('update storage.buckets set file_size_limit = null, allowed_mime_types = null')
 }
 
 export async function startTestStorage(

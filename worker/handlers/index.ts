@@ -1,5 +1,6 @@
 import { dramaHandlers } from './dramas/index.ts'
 import { paymentHandlers } from './payments/index.ts'
+import { studioHandlers } from './studio/index.ts'
 import { taskHandlers } from './tasks/index.ts'
 
 /** Each job type that this worker runs, by its name in `job_types`. A product adds its own list here. */
@@ -7,4 +8,8 @@ export const handlers = {
   ...dramaHandlers,
   ...taskHandlers,
   ...paymentHandlers,
+  ...studioHandlers,
 }
+
+/** The job types that need the buckets of users' files. */
+export const storageTypes = Object.keys(studioHandlers)

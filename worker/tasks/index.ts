@@ -1,5 +1,7 @@
 import cleanOrphanedAssets from './clean_orphaned_assets.ts'
+import removeDeletedFiles from './remove_deleted_files.ts'
 import removeDeletedMedia from './remove_deleted_media.ts'
+import removeOldUploads from './remove_old_uploads.ts'
 import runSchedule from './run_schedule.ts'
 import runSteps from './run_steps.ts'
 import sweepTemplateUploads from './sweep_template_uploads.ts'
@@ -11,6 +13,12 @@ export const tasks = {
   run_schedule: runSchedule,
   run_steps: runSteps,
   sweep_template_uploads: sweepTemplateUploads,
+}
+
+/** The tasks that need the buckets of users' files. */
+export const storageTasks = {
+  remove_deleted_files: removeDeletedFiles,
+  remove_old_uploads: removeOldUploads,
 }
 
 /** The tasks of a worker with `WORKER_TYPES`: only the wake-ups of its pump, because other tasks need the stores. */

@@ -78,3 +78,68 @@ create policy delete_own on public.generations
   for delete
   to authenticated
   using (user_id = (select auth.uid()));
+
+-- The files of users, if the database has Supabase Storage or its shim: in bucket user_uploads a
+-- user has one folder, named after the user. Bucket generations is public by URL; only its listing
+-- and its metadata are for the user of the folder. The worker writes it, and bypasses policies.
+do $$
+begin
+  if to_regclass('storage.buckets') is null or to_regclass('storage.objects') is null then
+    raise notice 'storage.objects does not exist, so users cannot upload photos.';
+    return;
+  end if;
+
+  -- For a database that got Storage after the migration that adds both buckets.
+  insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
+  values
+    (
+      'user_uploads', 'user_uploads', false, 20971520,
+      array['image/jpeg', 'image/png', 'image/webp', 'image/heic', 'image/heif']
+    ),
+    ('generations', 'generations', true, null, array['image/jpeg', 'image/png', 'image/webp'])
+  on conflict (id) do nothing;
+
+  drop policy if exists select_own_files on storage.objects;
+  create policy select_own_files on storage.objects
+    for select
+    to authenticated
+    using (
+      bucket_id in ('user_uploads', 'generations')
+      and (storage.foldername(name))[1] = (select auth.uid())::text
+    );
+
+  -- The token of a deleted user is valid for a while.
+  drop policy if exists insert_own_uploads on storage.objects;
+  create policy insert_own_uploads on storage.objects
+    for insert
+    to authenticated
+    with check (
+      bucket_id = 'user_uploads'
+      and (storage.foldername(name))[1]
+        = (select u.id from public.users as u where u.id = (select auth.uid()))::text
+    );
+
+  drop policy if exists update_own_uploads on storage.objects;
+  create policy update_own_uploads on storage.objects
+    for update
+    to authenticated
+    using (
+      bucket_id = 'user_uploads'
+      and (storage.foldername(name))[1] = (select auth.uid())::text
+    )
+    with check (
+      bucket_id = 'user_uploads'
+      and (storage.foldername(name))[1]
+        = (select u.id from public.users as u where u.id = (select auth.uid()))::text
+    );
+
+  drop policy if exists delete_own_uploads on storage.objects;
+  create policy delete_own_uploads on storage.objects
+    for delete
+    to authenticated
+    using (
+      bucket_id = 'user_uploads'
+      and (storage.foldername(name))[1] = (select auth.uid())::text
+    );
+end
+$$;

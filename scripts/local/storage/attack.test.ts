@@ -3,8 +3,7 @@ import { connect } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../testing/database.ts'
-import { startTestStorage, type TestStorage } from '../../testing/storage.ts'
-import { addStudioBuckets } from '../../testing/studio_buckets.ts'
+import { loosenUserBuckets, startTestStorage, type TestStorage } from '../../testing/storage.ts'
 import { until } from '../../testing/waiting.ts'
 
 // Everybody tries everything, at the server itself. The policies are those of origin 004 §6.
@@ -18,7 +17,7 @@ const bea = '22222222-2222-4222-8222-222222222222'
 beforeAll(async () => {
   database = await createDatabase()
   admin = await database.connect()
-  await addStudioBuckets(admin)
+  await loosenUserBuckets(admin, [ana, bea])
   storage = await startTestStorage(database)
 })
 

@@ -2,8 +2,7 @@ import { createReadStream } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../testing/database.ts'
-import { startTestStorage, type TestStorage } from '../../testing/storage.ts'
-import { addStudioBuckets } from '../../testing/studio_buckets.ts'
+import { loosenUserBuckets, startTestStorage, type TestStorage } from '../../testing/storage.ts'
 import { until } from '../../testing/waiting.ts'
 
 // The observable cases of storage-js' own tests, through supabase-js.
@@ -15,7 +14,7 @@ const mine = (name: string) => `${ana}/${name}`
 
 beforeAll(async () => {
   database = await createDatabase()
-  await addStudioBuckets(await database.connect())
+  await loosenUserBuckets(await database.connect(), [ana])
   storage = await startTestStorage(database)
 })
 

@@ -1,0 +1,14 @@
+import { z } from 'zod'
+
+/**
+ * The input of both types. Everything else comes from the database, because inputs are kept, and prompts and photos belong to
+ * the user.
+ */
+export const input = z.object({ generation_id: z.uuid() })
+
+/** The cost of a provider's call; stored in the output of the job. */
+export const usage = z.object({
+  model: z.string(),
+  input_tokens: z.int().nonnegative(),
+  output_tokens: z.int().nonnegative(),
+})

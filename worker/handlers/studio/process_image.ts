@@ -1,0 +1,26 @@
+import { z } from 'zod'
+import { defineHandler } from '../../steps/define_handler.ts'
+import type { StudioContext } from './deps.ts'
+import { input, usage } from './documents.ts'
+import { explain } from './explain.ts'
+
+/**
+ * Makes an image of a user's photo. An attempt that fails after it has stored its image leaves the image behind: the database
+ * knows its key, and deletes it.
+ */
+export default defineHandler({
+  input,
+  output: z.object({ object_key: z.string(), mime_type: z.string(), bytes: z.int().positive(), usage }),
+  async run(_input, context: StudioContext) {
+    const { deps, signal, progress } = context
+    const { model, prompt, original, target } = await deps.generations.read(context)
+    const photo = await deps.files.load(original, signal)
+    progress(0.2)
+    const { usage, ...image } = await deps.gemini
+      .drawImage({ model, prompt, references: [photo], signal })
+      .catch(explain)
+    progress(0.9)
+    const object_key = await deps.files.store(target, image, signal)
+    return { object_key, mime_type: image.mimeType, bytes: image.bytes.length, usage }
+  },
+})
