@@ -97,6 +97,8 @@ export type FaultyStore = {
   heal(): void
   /** Forwards the held requests. */
   release(): void
+  /** Never forwards the held requests. */
+  forget(): void
   /** Returns the headers of the last request with this method. */
   headers(method: string): Record<string, string | string[] | undefined>
   /** Counts the requests with this method. */
@@ -213,6 +215,9 @@ export async function startFaultyStore(upstreamPort: number): Promise<FaultyStor
     },
     release() {
       for (const go of waiting.splice(0)) go()
+    },
+    forget() {
+      waiting = []
     },
     headers: (method) => headers[method] ?? {},
     requests: (method) => requests[method] ?? 0,
