@@ -4,6 +4,8 @@ import { pino } from 'pino'
 import { z } from 'zod'
 import { createDramaMedia, type DramaMedia } from '../../worker/adapters/drama_media.ts'
 import { createGemini, type Gemini, geminiVariables } from '../../worker/adapters/gemini.ts'
+import { createUserFiles, openUserBuckets, storageVariables, type UserFiles } from '../../worker/adapters/user_files.ts'
+import { createGenerationDoor, type GenerationDoor } from '../../worker/handlers/studio/door.ts'
 import { createTaskDoor, type TaskDoor } from '../../worker/handlers/tasks/door.ts'
 import { heartbeatInThread } from '../../worker/heartbeat/heartbeat.ts'
 import { createQueue } from '../../worker/queue/runner.ts'
@@ -22,9 +24,16 @@ import { spacesConfig } from '../testing/store.ts'
 import { watch } from './jobs/stage.ts'
 
 /** The services that the handlers of a benchmark get. */
-export type BenchDeps = { templates: Templates; media: DramaMedia; gemini: Gemini; tasks: TaskDoor }
+export type BenchDeps = {
+  templates: Templates
+  media: DramaMedia
+  gemini: Gemini
+  tasks: TaskDoor
+  files: UserFiles
+  generations: GenerationDoor
+}
 
-/** Calls `work` while Plinth's worker runs in this process, with bundled templates and without a store of files. */
+/** Calls `work` while Plinth's worker runs in this process, with bundled templates and without a store of dramas' files. */
 export async function withWorker<Result>(
   options: {
     cluster: ClusterInfo
@@ -34,6 +43,8 @@ export async function withWorker<Result>(
     handlers: Record<string, HandlerFactory<BenchDeps>>
     /** The environment of the adapter for Gemini. */
     geminiEnv?: Record<string, string>
+    /** The environment of the adapter for the files of users. */
+    storageEnv?: Record<string, string>
   },
   work: () => Promise<Result>,
 ): Promise<Result> {
@@ -44,11 +55,14 @@ export async function withWorker<Result>(
   const logger = pino({ level: 'error' }, pino.destination(2))
   const cache = createCache(cluster.home, { ttlMs: 0 })
   const store = createSpaces(spacesConfig(1))
+  const buckets = openUserBuckets(z.object(storageVariables).parse(options.storageEnv ?? {}))
   const deps: BenchDeps = {
     templates: createTemplates({ isRemote: false, db, store: undefined, cache, logger }),
     media: createDramaMedia(store, assetsUrl(1)),
     gemini: createGemini(z.object(geminiVariables).parse(options.geminiEnv ?? {})),
     tasks: createTaskDoor(db),
+    files: createUserFiles(buckets),
+    generations: createGenerationDoor(db),
   }
   const handlers = bindAll(options.handlers, deps)
   const openHeartbeat = heartbeatInThread({
@@ -71,6 +85,7 @@ export async function withWorker<Result>(
   } finally {
     const now = AbortSignal.abort()
     await Promise.all([queue.stop(0, now), pump.stop(0, now)])
+    buckets?.close()
     await pool.end()
   }
 }

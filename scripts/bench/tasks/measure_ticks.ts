@@ -6,9 +6,9 @@ import { defineHandler, type HandlerFactory, Reschedule } from '../../../worker/
 import { freePort } from '../../local/ports.ts'
 import { startGeminiStandIn } from '../../local/services.ts'
 import { atMost, join, median, type Section, say } from '../report.ts'
+import { watchWaits } from '../watch_waits.ts'
 import { type BenchDeps, withWorker } from '../worker.ts'
 import type { TasksStage, User } from './stage.ts'
-import { watchWaits } from './watch_waits.ts'
 
 const concurrency = 10
 /** The ticks of a task by default. */
