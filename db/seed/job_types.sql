@@ -63,5 +63,13 @@ values
   (
     'inquire_orders', 'Asks Paymob for the transactions of orders.',
     true, 'fail_run', 3, '2 s', '5 min', '2 min', null, 1, false
+  ),
+  (
+    'process_image', 'Edits a photo with a tool of the studio.',
+    true, 'fail_run', 3, '2 s', '1 min', '8 min', 10, 1, true
+  ),
+  (
+    'analyze_face', 'Analyses a photo with a tool of the studio.',
+    true, 'fail_run', 3, '2 s', '1 min', '6 min', 10, 1, true
   )
 on conflict on constraint job_types_pkey do nothing;

@@ -144,7 +144,7 @@ function explainLoad(error: unknown): StepError {
     return permanent('original_missing', 'The photo does not exist any more. Upload it again.', error)
   }
   if (error.isChanged) {
-    return permanent('original_changed', 'Another photo has replaced this photo meanwhile. Request it again.', error)
+    return permanent('original_changed', 'Another photo has replaced this photo. Request it again.', error)
   }
   if (error.isTooLarge) return permanent('original_invalid', 'The photo has more than 20 MB.', error)
   return unavailable(error)

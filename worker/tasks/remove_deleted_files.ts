@@ -7,7 +7,7 @@ const batchSize = 20
 /** After so many claims whose objects cannot be deleted, the store is probably down, so the task stops. */
 const failuresMax = 3
 
-/** What to delete: all objects of a bucket whose keys have a prefix. */
+/** A claim to delete all objects of a bucket whose keys have a prefix. */
 type Claimed = { id: string; claim_id: string; bucket: 'user_uploads' | 'generations'; prefix: string }
 
 /**

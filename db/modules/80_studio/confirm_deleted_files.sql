@@ -25,22 +25,23 @@ begin
   update app.deleted_folders as d
   set delete_at = d.deleted_at + interval '3 hours', attempts = 0, claim_id = null
   from jsonb_to_recordset(confirm_deleted_files.claims) as c (id uuid, bucket text, claim_id uuid)
-  where d.user_id = c.id
-    and d.bucket_id = c.bucket
+  -- Index lookups even on empty tables: ADR 16.
+  where d.user_id = any (array[c.id])
+    and d.bucket_id = any (array[c.bucket])
     and d.claim_id = c.claim_id
     and app.now() < d.deleted_at + interval '3 hours';
   get diagnostics v_again = row_count;
 
   delete from app.deleted_folders as d
   using jsonb_to_recordset(confirm_deleted_files.claims) as c (id uuid, bucket text, claim_id uuid)
-  where d.user_id = c.id
-    and d.bucket_id = c.bucket
+  where d.user_id = any (array[c.id])
+    and d.bucket_id = any (array[c.bucket])
     and d.claim_id = c.claim_id;
   get diagnostics v_folders = row_count;
 
   delete from app.generation_files as f
   using jsonb_to_recordset(confirm_deleted_files.claims) as c (id uuid, claim_id uuid)
-  where f.file_id = c.id
+  where f.file_id = any (array[c.id])
     and f.claim_id = c.claim_id;
   get diagnostics v_files = row_count;
 

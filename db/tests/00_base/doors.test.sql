@@ -14,6 +14,7 @@ grant select on executable to public;
 select set_eq(
   $$ select function from executable where role = 'worker' $$,
   array[
+    'worker.claim_deleted_files', 'worker.confirm_deleted_files', 'worker.list_old_uploads',
     'worker.claim_deleted_media', 'worker.list_removable_media', 'worker.confirm_media_removal',
     'worker.find_unknown_media',
     'worker.claim_orphaned_assets', 'worker.claim_template_uploads',

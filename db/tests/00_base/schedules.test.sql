@@ -27,7 +27,9 @@ select results_eq(
       ('grant-due-periods', '* * * * *', 'app.grant_due_periods'),
       ('inquire-orders', '* * * * *', 'app.inquire_orders'),
       ('publish-api-key-uses', '* * * * *', 'app.publish_api_key_uses'),
+      ('remove-deleted-files', '*/5 * * * *', 'app.enqueue_file_removal'),
       ('remove-deleted-media', '*/5 * * * *', 'app.enqueue_media_removal'),
+      ('remove-old-uploads', '40 3 * * *', 'app.enqueue_upload_removal'),
       ('repeat-callbacks', '* * * * *', 'app.repeat_callbacks'),
       ('return-lapsed-plans', '*/5 * * * *', 'app.return_lapsed_plans'),
       ('sweep-template-uploads', '25 * * * *', 'app.enqueue_template_sweep')

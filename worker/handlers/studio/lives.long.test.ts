@@ -213,7 +213,7 @@ test('a photo that is replaced while its generation waits fails the generation b
   await studio.startWorker()
   expect(await ended(id)).toMatchObject({
     status: 'failed',
-    error: 'Another photo has replaced this photo meanwhile. Request it again.',
+    error: 'Another photo has replaced this photo. Request it again.',
   })
 })
 
