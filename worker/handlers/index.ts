@@ -10,6 +10,3 @@ export const handlers = {
   ...paymentHandlers,
   ...studioHandlers,
 }
-
-/** The job types that need the buckets of users' files. */
-export const storageTypes = Object.keys(studioHandlers)
