@@ -37,9 +37,10 @@ end
 $$;
 
 comment on function worker.list_old_uploads(text, integer) is
-$$Looks at the next photos of bucket user_uploads in the order of their names, and returns the names
-of those that nobody has stored again within app.settings.upload_retention.
+$$Looks at the next photos of bucket user_uploads in the order of their names, and returns the
+names of the photos that nobody has stored again within app.settings.upload_retention.
 
-after: '' for the first call, then next of the call before. next is null at the end of the bucket.$$;
+after: '' for the first call, then next of the call before. next is null at the end of the
+bucket.$$;
 
 grant execute on function worker.list_old_uploads(text, integer) to worker;
