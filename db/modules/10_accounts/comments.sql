@@ -95,6 +95,13 @@ comment on column app.api_key_secrets.secret_hash is
 
 comment on type public.new_api_key is
   'A new API key. key is returned once and cannot be read again.';
+comment on column public.new_api_key.id is 'For rotate_api_key and revoke_api_key.';
+comment on column public.new_api_key.name is 'The name, for people.';
+comment on column public.new_api_key.prefix is 'The beginning of the key, to recognize the key by.';
+comment on column public.new_api_key.scopes is '{read}, or {read,write}.';
+comment on column public.new_api_key.expires_at is
+  'The time from which the key is refused. Null: the key does not expire.';
+comment on column public.new_api_key.key is 'The secret, for the header x-api-key.';
 
 comment on table app.seeds is
   'The rows that the seed has brought to this database. The seed brings each row once, so that a '

@@ -207,7 +207,31 @@ comment on column app.session_icons.asset_id is 'The icon.';
 
 comment on type public.own_share is
   'A live share of the signed-in user, with the URL of the page that shows it.';
+comment on column public.own_share.share_id is 'The id, with which anyone can open the share.';
+comment on column public.own_share.url is 'The page that shows the share.';
+comment on column public.own_share.resource_type is
+  'flow, card_character, card_scenario or session.';
+comment on column public.own_share.visibility is 'unlisted or public.';
+comment on column public.own_share.created_at is 'The time at which the share was made.';
+comment on column public.own_share.expires_at is 'The time at which the share expires.';
 comment on type public.share_description is
   'A live share, with its title and its icon, and the URL of the page that shows it.';
+comment on column public.share_description.share_id is
+  'The id, with which anyone can open the share.';
+comment on column public.share_description.type is 'flow, card or session.';
+comment on column public.share_description.kind is
+  'The kind of a card: character or scenario. Null for a flow or a session.';
+comment on column public.share_description.title is
+  'The name of a flow, the title of a session, or the title or name of a card. At most 300 '
+  'characters in one line. Null if it is blank.';
+comment on column public.share_description.icon_url is
+  'The icon of a card; of a session the cover, the first icon of a card, or the background. Null '
+  'if the resource has none.';
+comment on column public.share_description.url is 'The page that shows the share.';
+comment on column public.share_description.created_at is 'The time at which the share was made.';
+comment on column public.share_description.expires_at is 'The time at which the share expires.';
 comment on type public.share_link is
 $$A share: its id, the URL of the page that shows it, and the time at which it expires.$$;
+comment on column public.share_link.share_id is 'The id of the request.';
+comment on column public.share_link.url is 'The page that shows the share.';
+comment on column public.share_link.expires_at is 'The time at which the share expires.';

@@ -168,6 +168,25 @@ comment on column app.media_returns.videos is 'The videos that are given back.';
 comment on type public.media_limits is
   'How many images and videos of dramas a user may reserve today, has reserved, and has left; and '
   'how many bytes the user may store, has stored, and has left.';
+comment on column public.media_limits.day_ends_at is
+  'The time at which the next day begins, in UTC. The limits count per day.';
+comment on column public.media_limits.images_per_day is 'From the plan of the user.';
+comment on column public.media_limits.images_reserved is
+  'Media that the runs of today have reserved and not given back.';
+comment on column public.media_limits.images_left is 'How many the user may still request today.';
+comment on column public.media_limits.videos_per_day is 'From the plan of the user.';
+comment on column public.media_limits.videos_reserved is
+  'Media that the runs of today have reserved and not given back.';
+comment on column public.media_limits.videos_left is 'How many the user may still request today.';
+comment on column public.media_limits.bytes_stored is
+  'How many bytes the dramas of the user may have, from the plan.';
+comment on column public.media_limits.bytes_used is 'How many bytes the dramas of the user have.';
+comment on column public.media_limits.bytes_left is 'How many bytes the dramas may still get.';
+comment on column public.media_limits.dramas_per_day is
+  'From the plan of the user. Null: no limit.';
+comment on column public.media_limits.dramas_started is 'The dramas that the user generated today.';
+comment on column public.media_limits.dramas_left is
+  'How many the user may still generate today. Null: no limit.';
 
 comment on table app.drama_requests is
   'The request that generated a drama with an idempotency key, to compare with later requests.';

@@ -1,6 +1,6 @@
 -- The project's conventions, asked of the catalog. Each failing row is named.
 begin;
-select plan(34);
+select plan(35);
 
 create temporary view our_functions as
 select
@@ -28,6 +28,16 @@ select is_empty(
 select is_empty(
   'select signature from our_functions where obj_description(oid, ''pg_proc'') is null',
   'every function has a comment'
+);
+select is_empty(
+  $$
+    select format('%s.%s', c.oid::regclass, a.attname)
+    from pg_class as c
+    join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relkind in ('c', 'v') and c.relnamespace = 'public'::regnamespace
+      and col_description(c.oid, a.attnum) is null
+  $$,
+  'every column of a composite type or view of the API has a comment, which says if it may be null'
 );
 select is_empty(
   $$
