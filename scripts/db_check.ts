@@ -14,6 +14,7 @@ import { count, type Outcome, printOutcome } from './check/outcome.ts'
 import { checkPlpgsql } from './check/plpgsql.ts'
 import { checkRole } from './check/role.ts'
 import { checkMigrationsWithSquawk } from './check/squawk.ts'
+import { checkTypes } from './check/types.ts'
 import { checkUpgrade } from './check/upgrade.ts'
 import { readArguments } from './commands/read_arguments.ts'
 import { describeFailure, findDatabaseUrl, root } from './database/command.ts'
@@ -127,6 +128,7 @@ async function checkDatabase(cluster: Cluster): Promise<void> {
   await check('limits', () => withClient(url, checkLimits))
   await check('limits page', () => withClient(url, (client) => checkLimitsPage(client, root, options.write)))
   await check('catalog', () => checkCatalog(root, catalog, options.write))
+  await check('types', () => withClient(url, (client) => checkTypes(client, root, options.write)))
   await check('pictures', async () => checkPictures(options.write))
   await check('repeat', () => checkRepeat(url, catalog))
   await check('upgrade', () => checkUpgrade(root, cluster, catalog, options.write))

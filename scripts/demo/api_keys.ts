@@ -1,5 +1,5 @@
 import { createClient } from '@supabase/supabase-js'
-import type { Database } from '../../db/types.ts'
+import type { Database } from '../../db/client_types.ts'
 import { must, type Stage, timed } from './act.ts'
 
 /** Creates a key, reads with it, tries what it must not do, rotates and revokes it. */

@@ -1,6 +1,6 @@
 import { createClient } from '@supabase/supabase-js'
 import pg from 'pg'
-import type { Database } from '../../db/types.ts'
+import type { Database, ServiceDatabase } from '../../db/client_types.ts'
 import { must, type Stage, timed } from './act.ts'
 
 /** Gives credits, reserves them for runs, and charges one run and not the other, as their user sees it. */
@@ -10,7 +10,7 @@ export async function showCredits({ url, anonKey, env, tokenFor, step }: Stage):
   const email = `dora-${name}@example.com`
   const token = await tokenFor(email)
   const dora = createClient<Database>(url, anonKey, { accessToken: async () => token })
-  const service = createClient<Database>(url, env['SUPABASE_SERVICE_ROLE_KEY'] ?? '')
+  const service = createClient<ServiceDatabase>(url, env['SUPABASE_SERVICE_ROLE_KEY'] ?? '')
   const operator = new pg.Client({ connectionString: env['DATABASE_URL'] })
   await operator.connect()
   const balance = async () =>

@@ -3,15 +3,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '@supabase/supabase-js'
 import { renderMermaidSVG } from 'beautiful-mermaid'
-import type { Database } from '../../db/types.ts'
+import type { Database, Drama, JobTree } from '../../db/client_types.ts'
 import { must, type Stage, timed } from './act.ts'
-import { type JobNode, showProgress } from './job_progress.ts'
-
-type Drama = {
-  title: string
-  characters: { id: string; name: string; portrait_url: string | null }[]
-  episodes: { scenes: { image_url: string | null; video_url: string | null }[] }[]
-}
+import { showProgress } from './job_progress.ts'
 
 /** Requests a drama, shows its progress, opens it, regenerates a portrait, and draws the graph of its jobs. */
 export async function generateDrama({ url, anonKey, env, home, tokenFor, step }: Stage): Promise<void> {
@@ -35,7 +29,8 @@ export async function generateDrama({ url, anonKey, env, home, tokenFor, step }:
         })
         .throwOnError(),
     )
-    const { id = '', run_id = 0 } = asked.value.data as { id?: string; run_id?: number }
+    const { id, run_id } = asked.value.data
+    if (run_id === null) throw new Error('The drama has no run.')
     step('Ana requests a drama: its row and its run exist', asked.ms)
 
     const grown = await timed(() => watch(ana, id, run_id))
@@ -62,7 +57,7 @@ export async function generateDrama({ url, anonKey, env, home, tokenFor, step }:
 
     const [first] = drama.characters
     const again = await timed(async () => {
-      const target = { target_id: first?.id ?? '', kind: 'portrait', prompt: 'Older, with a scar.' }
+      const target = { target_id: first?.id ?? '', kind: 'portrait' as const, prompt: 'Older, with a scar.' }
       const { data: jobId } = await ana.rpc('regenerate_asset', target).throwOnError()
       while ((await readTree(ana, jobId)).status !== 'completed') await sleep(50)
     })
@@ -76,7 +71,7 @@ export async function generateDrama({ url, anonKey, env, home, tokenFor, step }:
     const drawn = await timed(async () => {
       const { data } = await ana.rpc('job_graph', { job_id: run_id }).throwOnError()
       // Without the font, which would be loaded from another site, and with colours that every viewer supports.
-      const svg = renderMermaidSVG(data as string)
+      const svg = renderMermaidSVG(data)
         .replace(/^ *@import .*\n/m, '')
         .replaceAll('var(--_line)', '#71717a')
         .replaceAll('var(--_arrow)', '#3f3f46')
@@ -90,7 +85,7 @@ export async function generateDrama({ url, anonKey, env, home, tokenFor, step }:
 
 type Client = ReturnType<typeof createClient<Database>>
 
-async function watch(ana: Client, id: string, runId: number): Promise<JobNode> {
+async function watch(ana: Client, id: string, runId: number): Promise<JobTree> {
   const display = showProgress()
   for (const end = Date.now() + 60_000; ; await sleep(100)) {
     const [tree, { data }] = await Promise.all([
@@ -104,15 +99,15 @@ async function watch(ana: Client, id: string, runId: number): Promise<JobNode> {
   }
 }
 
-async function readTree(ana: Client, jobId: number): Promise<JobNode> {
-  return (await ana.rpc('job_tree', { job_id: jobId }).throwOnError()).data as JobNode
+async function readTree(ana: Client, jobId: number): Promise<JobTree> {
+  return (await ana.rpc('job_tree', { job_id: jobId }).throwOnError()).data
 }
 
 async function open(ana: Client, id: string): Promise<Drama> {
-  return (await ana.rpc('get_drama_complete', { drama_id: id }, { get: true }).throwOnError()).data as Drama
+  return (await ana.rpc('get_drama_complete', { drama_id: id }, { get: true }).throwOnError()).data
 }
 
-const count = (tree: JobNode): number => 1 + tree.children.reduce((sum, child) => sum + count(child), 0)
+const count = (tree: JobTree): number => 1 + tree.children.reduce((sum, child) => sum + count(child), 0)
 
 async function isA(type: string, url: string | null): Promise<boolean> {
   const response = await fetch(url ?? '')

@@ -1,19 +1,10 @@
-/** A node of `job_tree`. */
-export type JobNode = {
-  id: number
-  key: string
-  type: string
-  status: string
-  progress: number
-  error: { slug: string; message: string } | null
-  children: JobNode[]
-}
+import type { JobTree } from '../../db/client_types.ts'
 
 /** One line of the display: its subject, how much of it is done, and a note. */
 type Row = { name: string; parts: string; isDone: boolean }
 
 /** Draws the progress of a drama's run: in place in a terminal, otherwise a line for each finished part. */
-export function showProgress(): { draw(tree: JobNode, title: string): void } {
+export function showProgress(): { draw(tree: JobTree, title: string): void } {
   const isLive = process.stdout.isTTY === true
   let drawn = 0
   const told = new Set<string>()
@@ -42,7 +33,7 @@ export function showProgress(): { draw(tree: JobNode, title: string): void } {
   }
 }
 
-function describe(tree: JobNode): Row[] {
+function describe(tree: JobTree): Row[] {
   const [outline] = tree.children
   if (outline === undefined) return []
   const parts = outline.children.flatMap((cast) => [cast, ...cast.children])
@@ -71,9 +62,9 @@ function describe(tree: JobNode): Row[] {
 }
 
 /** Whether its own work is done; its children may be open. */
-const isWritten = ({ status }: JobNode) => status === 'joining' || status === 'completed'
+const isWritten = ({ status }: JobTree) => status === 'joining' || status === 'completed'
 
-function counts(nodes: JobNode[], kinds: Record<string, string>): string {
+function counts(nodes: JobTree[], kinds: Record<string, string>): string {
   return Object.entries(kinds)
     .flatMap(([name, type]) => {
       const some = nodes.filter((node) => node.type === type)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '@supabase/supabase-js'
 import pg from 'pg'
-import type { Database } from '../../db/types.ts'
+import type { Database, Order, ServiceDatabase } from '../../db/client_types.ts'
 import { must, type Stage, timed } from './act.ts'
 
 /** Buys a pack of credits on the checkout page of Paymob's stand-in, spends a part, and gets the money back. */
@@ -14,7 +14,7 @@ export async function buyCredits({ url, anonKey, env, tokenFor, step }: Stage): 
   const email = `emil-${crypto.randomUUID().slice(0, 8)}@example.com`
   const token = await tokenFor(email)
   const emil = createClient<Database>(url, anonKey, { accessToken: async () => token })
-  const service = createClient<Database>(url, env['SUPABASE_SERVICE_ROLE_KEY'] ?? '')
+  const service = createClient<ServiceDatabase>(url, env['SUPABASE_SERVICE_ROLE_KEY'] ?? '')
   const operator = new pg.Client({ connectionString: env['DATABASE_URL'] })
   await operator.connect()
   const account = async () =>
@@ -22,9 +22,9 @@ export async function buyCredits({ url, anonKey, env, tokenFor, step }: Stage): 
   try {
     const { id: user_id, credits: before } = await account()
     const billing = { first_name: 'Emil', last_name: 'Berg', email, phone: '+201000000000' }
-    const request = { kind: 'credit_pack', item_id: 'small', billing, idempotency_key: 'demo' }
+    const request = { kind: 'credit_pack' as const, item_id: 'small', billing, idempotency_key: 'demo' }
     const ordered = await timed(() => emil.rpc('create_order', request).throwOnError())
-    const { id, amount_minor, currency, credits } = ordered.value.data as unknown as Order
+    const { id, amount_minor, currency, credits } = ordered.value.data
     const price = `${(Number(amount_minor) / 100).toFixed(2)} ${currency}`
     step(`Emil orders ${credits} credits for ${price}`, ordered.ms)
     const reached = (status: string) => timed(() => watch(emil, id, status))
@@ -60,13 +60,11 @@ export async function buyCredits({ url, anonKey, env, tokenFor, step }: Stage): 
   }
 }
 
-type Order = Database['public']['Tables']['orders']['Row']
-
 /** Polls the order until it has a status. */
 async function watch(emil: ReturnType<typeof createClient<Database>>, id: Order['id'], status: string): Promise<Order> {
   for (const end = Date.now() + 30_000; ; await sleep(50)) {
     const { data } = await emil.from('orders').select('*').eq('id', id).single().throwOnError()
-    if (data.status === status) return data as Order
+    if (data.status === status) return data
     must(data.status !== 'failed' && Date.now() < end, `the order is ${data.status}, not ${status}: ${data.error}`)
   }
 }

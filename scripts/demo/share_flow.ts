@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { createClient } from '@supabase/supabase-js'
-import type { Database } from '../../db/types.ts'
+import type { Database } from '../../db/client_types.ts'
 import { must, type Stage, timed } from './act.ts'
 
 /** Shares a real flow, opens it, compares it, and shows that an expired share does not open. */
@@ -38,7 +38,7 @@ export async function shareFlow({ url, anonKey, step }: Stage): Promise<void> {
   const direct = await timed(async () => {
     await ana.from('flows').insert({ id: flowId, name: 'Short', nodes: [], edges: [] }).throwOnError()
     const expiresAt = new Date(Date.now() + 2000).toISOString()
-    const row = { id: shortId, resource_type: 'flow', resource_id: flowId, expires_at: expiresAt }
+    const row = { id: shortId, resource_type: 'flow' as const, resource_id: flowId, expires_at: expiresAt }
     await ana.from('shared_resources').insert(row).throwOnError()
   })
   step('Ana shares another flow for two seconds, by direct inserts', direct.ms)

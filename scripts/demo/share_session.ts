@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { createClient } from '@supabase/supabase-js'
 import { PNG } from 'pngjs'
-import type { Database } from '../../db/types.ts'
+import type { Database } from '../../db/client_types.ts'
 import { must, type Stage, timed } from './act.ts'
 
 const run = crypto.randomUUID()

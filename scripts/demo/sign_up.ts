@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { createClient } from '@supabase/supabase-js'
-import type { Database } from '../../db/types.ts'
+import type { Database, ServiceDatabase } from '../../db/client_types.ts'
 import { readMails } from '../local/auth/mail.ts'
 import { must, type Stage, timed } from './act.ts'
 
@@ -8,7 +8,7 @@ import { must, type Stage, timed } from './act.ts'
 export async function signUp({ url, env, home, step }: Stage): Promise<void> {
   const options = { auth: { persistSession: false, autoRefreshToken: false } }
   const cem = createClient<Database>(url, env['SUPABASE_PUBLISHABLE_KEY'] ?? '', options)
-  const server = createClient<Database>(url, env['SUPABASE_SECRET_KEY'] ?? '', options)
+  const server = createClient<ServiceDatabase>(url, env['SUPABASE_SECRET_KEY'] ?? '', options)
   const email = `cem-${crypto.randomUUID()}@example.com`
   const password = 'secret-123'
 

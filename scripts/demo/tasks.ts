@@ -1,14 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '@supabase/supabase-js'
-import type { Database } from '../../db/types.ts'
+import type { Database, Task } from '../../db/client_types.ts'
 import { must, type Stage, timed } from './act.ts'
-
-type Task = {
-  id: string
-  status: string
-  tick: number | null
-  result: { text: string; question?: { tick: number; text: string; schema: { enum: string[] } } } | null
-}
 
 /** Submits a task, watches its ticks, answers its question, and cancels another one. */
 export async function runTasks({ url, anonKey, env, tokenFor, step }: Stage): Promise<void> {
@@ -26,13 +19,14 @@ export async function runTasks({ url, anonKey, env, tokenFor, step }: Stage): Pr
   await behave(200)
   try {
     const asked = await submit('Plan a trip in 4 ticks. Ask me to choose sea, hills or woods.')
-    const { id } = asked.value.data as unknown as Task
+    const { id } = asked.value.data
     step('Ana submits a task: its row and its run exist', asked.ms)
 
     const asking = await timed(() => watch(ana, id, 0, step))
     const question = asking.value.result?.question
     must(asking.value.status === 'input_required' && question !== undefined, 'the task asks no question')
-    step(`  “${question?.text}” ${question?.schema.enum.join(', ')}`)
+    const schema = question?.schema ?? { enum: [] }
+    step(`  “${question?.text}” ${'enum' in schema ? schema.enum.join(', ') : schema.type}`)
     const answer = { id, tick: question?.tick ?? 0, answer: 'hills' }
     const answered = await timed(() => ana.rpc('answer_task', answer).throwOnError())
     step('Ana answers: hills', answered.ms)
@@ -42,9 +36,9 @@ export async function runTasks({ url, anonKey, env, tokenFor, step }: Stage): Pr
     must(lines.includes('You answered "hills".'), 'the result does not know the answer')
     step(`  → ${lines.length} lines, the last one: ${lines.at(-1)}`)
 
-    const second = (await submit('Write a very long book in 500 ticks.')).value.data as unknown as Task
+    const second = (await submit('Write a very long book in 500 ticks.')).value.data
     const cancelled = await timed(() => ana.rpc('cancel_task', { id: second.id }).throwOnError())
-    must((cancelled.value.data as unknown as Task).status === 'cancelled', 'the other task was not cancelled')
+    must(cancelled.value.data.status === 'cancelled', 'the other task was not cancelled')
     step('She submits another task, and cancels it', cancelled.ms)
   } finally {
     await behave(0)
@@ -61,8 +55,7 @@ async function watch(
   const start = performance.now()
   let shown = after
   for (const end = Date.now() + 30_000; ; await sleep(50)) {
-    const { data } = await ana.from('tasks').select().eq('id', id).single().throwOnError()
-    const task = data as unknown as Task
+    const { data: task } = await ana.from('tasks').select().eq('id', id).single().throwOnError()
     const tick = task.tick ?? 0
     if (tick !== shown) step(`  tick ${tick}, ${task.status}`, performance.now() - start)
     shown = tick

@@ -113,7 +113,7 @@ describe('examples', () => {
         const source = [first.text, ...others.map((block) => `{\n${block.text}}\n`)].join('')
         // The examples are files of a client, or of worker/handlers/<product>.
         const paths = source
-          .replaceAll("'./types.ts'", "'../../db/types.ts'")
+          .replaceAll("'./client_types.ts'", "'../../db/client_types.ts'")
           .replaceAll("'../../steps/", "'../../worker/steps/")
         writeFileSync(file, paths)
         return [file]

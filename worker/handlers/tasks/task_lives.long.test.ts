@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Database, Task } from '../../../db/client_types.ts'
 import { requireInvariants } from '../../../db/tests/20_jobs/invariants.ts'
-import type { Database } from '../../../db/types.ts'
 import { type StandIn, startGemini } from '../../../scripts/local/gemini.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
 import { until } from '../../../scripts/testing/waiting.ts'
@@ -18,16 +18,6 @@ let gemini: StandIn
 let workers: TestWorkers
 let ana: SupabaseClient<Database>
 let pools: TestWorker[] = []
-
-type Task = {
-  id: string
-  status: string
-  tick: number | null
-  result: { text: string; question?: { tick: number; text: string; schema: object }; stopped_by?: string } | null
-  error: string | null
-  usage: { calls: number; input_tokens: number } | null
-  run_id: number
-}
 
 beforeAll(async () => {
   database = await createDatabase()
@@ -79,11 +69,10 @@ async function startPool(name: string): Promise<TestWorker> {
 const readLogs = () => pools.map((pool) => pool.readLog()).join('\n')
 
 async function submit(mandate: string, max_ticks = 50): Promise<string> {
-  const { data } = await ana.rpc('submit_task', { mandate, max_ticks }).single<Task>().throwOnError()
+  const { data } = await ana.rpc('submit_task', { mandate, max_ticks }).throwOnError()
   return data.id
 }
-const read = async (id: string) =>
-  (await ana.from('tasks').select().eq('id', id).single().throwOnError()).data as unknown as Task
+const read = async (id: string) => (await ana.from('tasks').select().eq('id', id).single().throwOnError()).data
 
 /** Waits until a task has a status. Throws if the task ends otherwise. */
 async function reached(id: string, status: string): Promise<Task> {
