@@ -465,7 +465,7 @@ export type ToolParameters = {
 /** The types of columns and attributes that Postgres knows only as JSON or text. Null is added where a column may be null. */
 export type ColumnTypes = {
   drama_characters: { extra: JsonObject }
-  dramas: { options: DramaOptions; extra: JsonObject }
+  dramas: { options: DramaOptions }
   episodes: { extra: JsonObject }
   generations: { tool_parameters: { [name: string]: string | number | boolean }; result: JsonObject }
   new_api_key: { scopes: ('read' | 'write')[] }

@@ -447,8 +447,6 @@ export type Database = {
           created_at: string
           /** The id that the drama had where it was imported from; unique per owner. Null: not imported. */
           external_id: string | null
-          /** Data of the client: a JSON object of any form. */
-          extra: NonNullable<Json>
           /** The genre, such as mystery. */
           genre: string
           /** The id of the drama. */
