@@ -3,7 +3,8 @@
 -- Called by   clients
 -- Writes      notifications
 -- Errors      PT401 not_signed_in, PT405 post_required
--- Locks       the unread notifications of the caller, lowest id first
+-- Locks       the user, for no key update, because two such requests, and a deletion of the user,
+--             lock notifications in any order; then the unread notifications of the user
 create or replace function app.mark_notifications_read()
   returns integer
   language plpgsql
@@ -13,20 +14,17 @@ create or replace function app.mark_notifications_read()
 as $$
 declare
   v_user_id uuid := app.require_user();
-  v_ids uuid[];
   v_marked integer;
 begin
   perform app.require_writing();
-  v_ids := array(
-    select n.id
-    from public.notifications as n
-    where n.user_id = v_user_id and n.read_at is null
-    order by n.id
-    for no key update
-  );
+  perform
+  from public.users as u
+  where u.id = v_user_id
+  for no key update;
+
   update public.notifications as n
   set read_at = app.now()
-  where n.id = any (v_ids) and n.read_at is null;
+  where n.user_id = v_user_id and n.read_at is null;
   get diagnostics v_marked = row_count;
 
   return v_marked;

@@ -1,9 +1,9 @@
 -- app.tg_generations__lock_user
 --
 -- Errors      PT401 not_signed_in
--- Locks       the user, for key share
--- Why         a deletion of the user locks the user before the generations. A statement of a client
---             locks generations in any order, so it first waits for such a deletion
+-- Locks       the user, for no key update
+-- Why         callbacks, requests and a deletion of the user lock the user before generations. A
+--             statement of a client locks generations in any order, so it also locks the user first
 create or replace function app.tg_generations__lock_user()
   returns trigger
   language plpgsql
@@ -17,7 +17,7 @@ begin
   perform
   from public.users as u
   where u.id = v_user_id
-  for key share;
+  for no key update;
 
   return null;
 end

@@ -24,7 +24,6 @@ declare
     select o
     from app.read_generation_outputs(record_generations.job_ids) as o
   );
-  v_notifications app.notification[];
 begin
   if v_outputs = '{}' then
     return;
@@ -74,24 +73,20 @@ begin
     on conflict on constraint kv_store_pkey do update
       set value = excluded.value, expires_at = excluded.expires_at
   )
+  -- This transaction holds the users, so the foreign key waits for nobody: see app.notify.
+  insert into public.notifications (user_id, kind, title, body, data, created_at)
   select
-    array_agg(
-      (
-        c.user_id,
-        'generation_completed',
-        case c.kind when 'image' then 'Your image is ready' else 'Your analysis is ready' end,
-        coalesce(t.name, c.tool_key),
-        jsonb_build_object(
-          'generation_id', c.id, 'tool_key', c.tool_key, 'kind', c.kind, 'url', c.url
-        )
-      )::app.notification
-      order by c.id
-    )
-  into v_notifications
+    c.user_id,
+    'generation_completed',
+    case c.kind when 'image' then 'Your image is ready' else 'Your analysis is ready' end,
+    coalesce(t.name, c.tool_key),
+    jsonb_build_object(
+      'generation_id', c.id, 'tool_key', c.tool_key, 'kind', c.kind, 'url', c.url
+    ),
+    v_now
   from completed as c
-  left join public.tools as t on t.id = any (array[c.tool_id]);
-
-  perform app.send_notifications(v_notifications);
+  left join public.tools as t on t.id = any (array[c.tool_id])
+  order by c.id;
 end
 $$;
 

@@ -1,24 +1,27 @@
 -- app.render_prompt
 --
 -- Why         splits the prompt once and never reads a value again, so that a value that contains
---             {{name}} stays text. app.describe_tool_fault refuses every other use of two braces
+--             {{name}} stays text. app.describe_tool_fault refuses every other use of two braces.
+--             In plpgsql, because Postgres would plan a SQL function at each call
 create or replace function app.render_prompt(prompt text, parameters jsonb)
   returns text
-  language sql
+  language plpgsql
   immutable
   set search_path = ''
-return (
-  select string_agg(
-    case
-      when p.n = 1 then p.part
-      else coalesce(parameters ->> split_part(p.part, '}}', 1), '')
-        || substr(p.part, strpos(p.part, '}}') + 2)
-    end,
-    ''
-    order by p.n
-  )
-  from unnest(string_to_array(prompt, '{{')) with ordinality as p (part, n)
-);
+as $$
+declare
+  v_parts text[] := string_to_array(render_prompt.prompt, '{{');
+  v_rendered text := v_parts[1];
+begin
+  for v_n in 2 .. cardinality(v_parts) loop
+    v_rendered := v_rendered
+      || coalesce(render_prompt.parameters ->> split_part(v_parts[v_n], '}}', 1), '')
+      || substr(v_parts[v_n], strpos(v_parts[v_n], '}}') + 2);
+  end loop;
+
+  return v_rendered;
+end
+$$;
 
 comment on function app.render_prompt(text, jsonb) is
 $$Returns the prompt of a tool with the values of its parameters in the place of {{name}}.

@@ -1,14 +1,12 @@
 -- app.request_generation
 --
--- Writes      nothing for a cache hit without a key; else as app.store_generation_key or
---             app.start_generation
+-- Writes      nothing for a cache hit without a key; else as app.start_generation
 -- Errors      PT422 idempotency_key_invalid, PT409 idempotency_key_taken; those of
---             app.require_tool, app.parse_tool_parameters, app.require_original,
---             app.store_generation_key and app.start_generation
+--             app.require_tool, app.parse_tool_parameters, app.require_original and
+--             app.start_generation
 -- Idempotent  same idempotency_key, same user, same request: returns the first generation as it is
 --             now
--- Locks       none for a cache hit without a key; else as app.store_generation_key or
---             app.start_generation
+-- Locks       none for a cache hit without a key; else as app.start_generation
 create or replace function app.request_generation(
   kind text,
   user_id uuid,
@@ -70,22 +68,14 @@ begin
     v_parameters
   );
 
-  v_answer := app.find_generation(v_cache_key);
+  -- A request with a key stores the key, which it does while it holds the user.
+  if request_generation.idempotency_key is null then
+    v_answer := app.find_generation(v_cache_key);
+  end if;
   if v_answer.generation_id is null then
     v_answer := app.start_generation(
       request_generation.user_id, v_tool, v_parameters, v_cache_key, v_original.path,
       v_original.etag, v_original.size, request_generation.idempotency_key, v_hash
-    );
-  elsif request_generation.idempotency_key is not null
-    and not app.store_generation_key(
-      request_generation.user_id, request_generation.idempotency_key, v_hash,
-      v_answer.generation_id, v_answer.is_cached
-    )
-  then
-    return app.request_generation(
-      request_generation.kind, request_generation.user_id, request_generation.tool_id,
-      request_generation.original_image_storage_path, request_generation.tool_parameters,
-      request_generation.idempotency_key
     );
   end if;
 

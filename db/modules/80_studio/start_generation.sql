@@ -38,11 +38,13 @@ begin
   perform app.lock_credits(array[start_generation.user_id]);
 
   -- Under the lock, so that these statements see what other requests have started.
-  v_answer := app.find_requested_generation(
-    start_generation.user_id, start_generation.idempotency_key, start_generation.request_hash
-  );
-  if v_answer.generation_id is not null then
-    return v_answer;
+  if start_generation.idempotency_key is not null then
+    v_answer := app.find_requested_generation(
+      start_generation.user_id, start_generation.idempotency_key, start_generation.request_hash
+    );
+    if v_answer.generation_id is not null then
+      return v_answer;
+    end if;
   end if;
   v_answer := app.find_generation(start_generation.cache_key);
   if v_answer.generation_id is not null
@@ -55,14 +57,6 @@ begin
     )
   then
     return v_answer;
-  elsif v_answer.generation_id is not null then
-    -- Another request has just stored this key, or the generation has just been deleted.
-    v_answer := app.find_requested_generation(
-      start_generation.user_id, start_generation.idempotency_key, start_generation.request_hash
-    );
-    if v_answer.generation_id is not null then
-      return v_answer;
-    end if;
   end if;
 
   select s.generations_open, s.generations_per_day, s.storage_url into v_settings
@@ -118,15 +112,6 @@ begin
       (start_generation.tool).key, (start_generation.tool).kind, start_generation.parameters,
       (start_generation.tool).cost, v_run_id, v_now, v_now
     )
-  ),
-  new_request as (
-    insert into app.generation_requests (
-      user_id, idempotency_key, request_hash, generation_id, is_cached, created_at
-    )
-    select
-      start_generation.user_id, start_generation.idempotency_key, start_generation.request_hash,
-      v_answer.generation_id, false, v_now
-    where start_generation.idempotency_key is not null
   )
   insert into app.generation_details (
     generation_id, run_id, cache_key, prompt, model, result_schema, original_path, original_etag,
@@ -138,6 +123,15 @@ begin
     (start_generation.tool).model, (start_generation.tool).result_schema,
     start_generation.original_path, start_generation.original_etag, start_generation.original_size
   );
+  if start_generation.idempotency_key is not null then
+    insert into app.generation_requests (
+      user_id, idempotency_key, request_hash, generation_id, is_cached, created_at
+    )
+    values (
+      start_generation.user_id, start_generation.idempotency_key, start_generation.request_hash,
+      v_answer.generation_id, false, v_now
+    );
+  end if;
 
   return v_answer;
 end
@@ -148,5 +142,5 @@ comment on function app.start_generation(
 ) is
 $$Starts a generation: submits its run, holds its cost and inserts its rows in one transaction.
 
-Returns another generation if an identical request has started or completed one since the caller
-looked. The tool is frozen in the generation: a later change of the tool changes nothing.$$;
+Returns another generation, and stores the key for it, if an identical request has started or
+completed one. The tool is frozen in the generation: a later change of the tool changes nothing.$$;

@@ -2,7 +2,8 @@
 --
 -- Writes      generation_requests, rate_limits
 -- Errors      PT429 rate_limited
--- Locks       the generation, for key share; then the user's row of rate_limits
+-- Locks       the generation, for key share; then the user's row of rate_limits. The caller holds
+--             the user, so no other request stores the same key
 create or replace function app.store_generation_key(
   user_id uuid,
   idempotency_key text,
@@ -31,12 +32,7 @@ begin
     store_generation_key.user_id, store_generation_key.idempotency_key,
     store_generation_key.request_hash, store_generation_key.generation_id,
     store_generation_key.is_cached, app.now()
-  )
-  on conflict on constraint generation_requests_pkey do nothing;
-  if not found then
-    return false;
-  end if;
-
+  );
   perform app.take_rate(
     'generation_keys',
     'user ' || store_generation_key.user_id,
@@ -51,5 +47,4 @@ $$;
 comment on function app.store_generation_key(uuid, text, bytea, uuid, boolean) is
 $$Stores the key of a request that got an earlier generation.
 
-Returns false if the generation was deleted, or if another request has just stored the key: the
-caller then begins again. 429 rate_limited.$$;
+Returns false if the generation has just been deleted. 429 rate_limited.$$;
