@@ -1,4 +1,4 @@
--- Runs, users, tools and photos end or are deleted while a generation holds credits, and afterwards.
+-- Runs, users, tools and photos end or are deleted while a generation holds credits, and later.
 begin;
 select plan(56);
 select tests.prepare_studio();
