@@ -14,26 +14,31 @@ create or replace function app.end_openings(run_ids bigint[])
   set enable_seqscan = off
 as $$
 begin
+  -- Arrays, so that the plans look each run up in the index.
   perform app.lock_orders(
     array(
       select o.id
-      from unnest(end_openings.run_ids) as i (id)
-      join public.orders as o on o.run_id = any (array[i.id]) and o.status = 'created'
+      from public.orders as o
+      where o.run_id = any (end_openings.run_ids) and o.run_id is not null and o.status = 'created'
     )
   );
   update public.orders as o
   set
     status = 'failed',
-    error = coalesce(e.error, 'The order was cancelled before it was opened. Create a new order.')
-  from (
-    select
-      i.id as run_id,
-      case when j.status = 'failed' then j.error_message end as error
-    from unnest(end_openings.run_ids) as i (id)
-    left join public.jobs as j on j.id = any (array[i.id])
-    where j.status is distinct from 'completed'
-  ) as e
-  where o.run_id = any (array[e.run_id]) and o.status = 'created';
+    error = coalesce(
+      (
+        select j.error_message
+        from public.jobs as j
+        where j.id = o.run_id and j.status = 'failed'
+      ),
+      'The order was cancelled before it was opened. Create a new order.'
+    )
+  where o.run_id = any (end_openings.run_ids)
+    and o.run_id is not null
+    and o.status = 'created'
+    and not exists (
+      select from public.jobs as j where j.id = any (array[o.run_id]) and j.status = 'completed'
+    );
 end
 $$;
 

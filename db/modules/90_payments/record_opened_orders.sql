@@ -22,8 +22,8 @@ begin
   perform app.lock_orders(
     array(
       select o.id
-      from unnest(record_opened_orders.step_ids) as i (id)
-      join public.orders as o on o.run_id = any (array[i.id])
+      from public.orders as o
+      where o.run_id = any (record_opened_orders.step_ids) and o.run_id is not null
     )
   );
   for v_opened in
