@@ -26,6 +26,15 @@ export type ServerOptions = AssetOptions & {
   paymobSecrets?: string[]
   /** The page to which customers return from Paymob. */
   paymobReturnUrl?: string | undefined
+  /** How long the body of a callback may take. */
+  paymobBodyTimeoutMs?: number
+}
+
+declare module 'fastify' {
+  /** The configuration that a route may have. */
+  interface FastifyContextConfig {
+    limitsLog?: true
+  }
 }
 
 /** Builds the HTTP server of the sidecar. The caller makes it listen. */
@@ -34,6 +43,7 @@ export function buildServer({
   corsOrigins,
   paymobSecrets = [],
   paymobReturnUrl: returnUrl,
+  paymobBodyTimeoutMs: bodyTimeoutMs,
   ...options
 }: ServerOptions): FastifyInstance {
   const limit = createLineLimit()
@@ -80,7 +90,7 @@ export function buildServer({
   server.register(health, { db: options.db })
   server.register(assets, options)
   if (paymobSecrets.length > 0) {
-    server.register(paymobWebhook, { db: options.db, paymobSecrets })
+    server.register(paymobWebhook, { db: options.db, paymobSecrets, ...(bodyTimeoutMs && { bodyTimeoutMs }) })
     if (returnUrl !== undefined) server.register(paymobReturn, { paymobSecrets, returnUrl })
   }
   return server

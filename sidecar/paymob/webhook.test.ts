@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -31,7 +33,10 @@ const recorder: Db = {
     return [{ record_paymob_callback: answer() }] as never
   },
 }
-const start = (db: Db, change: { paymobSecrets?: string[]; paymobReturnUrl?: string } = {}) =>
+const start = (
+  db: Db,
+  change: { paymobSecrets?: string[]; paymobReturnUrl?: string; paymobBodyTimeoutMs?: number } = {},
+) =>
   buildServer({
     db,
     store: createSpaces(parseConfig({ DATABASE_URL: 'postgres://h/d', ASSETS_CDN_URL: 'http://h', ...spacesEnv(1) })),
@@ -143,6 +148,32 @@ describe('asks Paymob to send the callback again', () => {
     expect((await send(approved)).statusCode).toBe(503)
     expect(lines.join('')).toContain('statement timeout')
   })
+})
+
+test('a flood of accepted requests fills no log', async () => {
+  for (let n = 0; n < 50; n++) {
+    expect((await send(approved)).statusCode).toBe(200)
+    expect((await server.inject('/api/paymob/return')).statusCode).toBe(303)
+  }
+  const read = (message: string) => lines.filter((line) => line.includes(message))
+  expect(read('Callback was recorded').length).toBeLessThan(10)
+  expect(read('Request was answered').length).toBeLessThan(20)
+})
+
+test('a body that does not come ends the connection', async () => {
+  const impatient = start(recorder, { paymobBodyTimeoutMs: 50 })
+  await impatient.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = impatient.server.address() as AddressInfo
+  const socket = connect(port, '127.0.0.1')
+  socket.write(`POST /api/paymob/webhook?hmac=${hmac} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{`)
+  socket.resume()
+  await once(socket, 'close')
+  const whole = await fetch(`http://127.0.0.1:${port}/api/paymob/webhook?hmac=${hmac}`, {
+    method: 'POST',
+    body: new Uint8Array(approved),
+  })
+  expect(whole.status).toBe(200)
+  await impatient.close()
 })
 
 test('without a secret the routes do not exist', async () => {

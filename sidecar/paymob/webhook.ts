@@ -10,6 +10,8 @@ export type WebhookOptions = {
   db: Db
   /** The secrets that Paymob may sign with: two while a secret is rotated. */
   paymobSecrets: string[]
+  /** How long a body may take. Default: 10 s. */
+  bodyTimeoutMs?: number
 }
 
 /** Paymob's callbacks have about 5 KiB. */
@@ -20,7 +22,10 @@ const bodyBytesMax = 64 * 1024
  * SQL (see createRecorder) and answers 200 `{"status": …}` only after its commit. All rules about money are in SQL.
  * If the database cannot be reached, the answer is 503, and Paymob sends the callback again.
  */
-export async function paymobWebhook(server: FastifyInstance, { db, paymobSecrets }: WebhookOptions): Promise<void> {
+export async function paymobWebhook(
+  server: FastifyInstance,
+  { db, paymobSecrets, bodyTimeoutMs = 10_000 }: WebhookOptions,
+): Promise<void> {
   const limit = createLineLimit()
   const recorder = createRecorder(db)
   server.removeAllContentTypeParsers()
@@ -29,12 +34,34 @@ export async function paymobWebhook(server: FastifyInstance, { db, paymobSecrets
     done(null, body),
   )
 
-  server.post<{ Querystring: { hmac?: unknown } }>('/api/paymob/webhook', async (request) => {
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-    const { type, signed, hints } = read(body)
-    if (signed === undefined) {
-      // Anybody can send such a callback, because it has no signature to check.
-      limit('other type', (leftOut) =>
+  // The server waits longer for the bodies of uploads. Without this limit, slow callbacks could occupy all its sockets.
+  server.addHook('onRequest', async ({ raw }) => {
+    const timer = setTimeout(() => raw.destroy(), bodyTimeoutMs)
+    raw.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer))
+  })
+
+  server.post<{ Querystring: { hmac?: unknown } }>(
+    '/api/paymob/webhook',
+    { config: { limitsLog: true } },
+    async (request) => {
+      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+      const { type, signed, hints } = read(body)
+      if (signed === undefined) {
+        // Anybody can send such a callback, because it has no signature to check.
+        limit('other type', (leftOut) =>
+          request.log.info({ type, ...countLeftOut(leftOut) }, 'Callback of another type was not stored'),
+        )
+        return { status: 'ignored' }
+      }
+      const { hmac } = request.query
+      const fields = type === 'TOKEN' ? tokenFields : transactionFields
+      if (!isSignedBy(paymobSecrets, fields, signed, hmac)) throw unsigned()
+      // A card can be charged by its token, so the token is not stored.
+      const { token: _token, ...stored } = signed
+      const text = type === 'TOKEN' ? JSON.stringify({ type, obj: stored }) : body.toString()
+      const { payment_id, status, reason } = await record({ type, hmac, body: text, signed: stored, hints })
+      // The database has every callback. A customer can repeat the one of their own payment.
+      limit(`recorded ${status} ${reason}`, (leftOut) =>
         request.log.info(
           { type, ...(leftOut > 0 && { left_out: leftOut }) },
           'Callback of another type was not stored',
