@@ -10,7 +10,7 @@ import {
   LogController,
 } from 'fastify'
 import type { Logger } from 'pino'
-import { createLineLimit, type LineLimit } from '../worker/shared/limit_lines.ts'
+import { countLeftOut, createLineLimit, type LineLimit } from '../worker/shared/limit_lines.ts'
 import { type AssetOptions, assets } from './assets.ts'
 import { drain } from './drain.ts'
 import { health } from './health.ts'
@@ -134,7 +134,8 @@ const hints: Record<number, string> = { 413: 'Send less at once.', 415: 'Correct
 
 /**
  * Logs one line for each request, with the pattern of its route instead of the URL, because a query may hold a signature.
- * For requests of one route that are refused alike, it logs at most one line a second.
+ * For requests of one route that are refused alike, it logs at most one line a second. A route with `limitsLog` has this
+ * limit for accepted requests, too, because everybody can repeat its requests.
  */
 class RequestLog extends LogController {
   readonly #limit: LineLimit
@@ -154,7 +155,7 @@ class RequestLog extends LogController {
       if (err) reply.log.error({ ...facts, err, ...countLeftOut(leftOut) }, 'Answer was interrupted')
       else reply.log.info({ ...facts, ...countLeftOut(leftOut) }, 'Request was answered')
     }
-    if (!err && reply.statusCode < 400) write(0)
+    if (!err && reply.statusCode < 400 && !routeOptions.config.limitsLog) write(0)
     else this.#limit([err ? 'interrupted' : 'answered', method, facts.route, facts.status].join(' '), write)
   }
 
@@ -163,9 +164,4 @@ class RequestLog extends LogController {
     const isRefused = error.code === 'ERR_STREAM_PREMATURE_CLOSE' && reply.statusCode >= 400
     this.requestCompleted(isRefused ? undefined : error, request, reply)
   }
-}
-
-/** Says how many lines of the same kind the log leaves out. */
-function countLeftOut(leftOut: number): { left_out?: number } {
-  return leftOut > 0 ? { left_out: leftOut } : {}
 }

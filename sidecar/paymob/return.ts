@@ -17,7 +17,7 @@ export async function paymobReturn(
   server: FastifyInstance,
   { paymobSecrets, returnUrl }: ReturnOptions,
 ): Promise<void> {
-  server.get('/api/paymob/return', async (request, reply) => {
+  server.get('/api/paymob/return', { config: { limitsLog: true } }, async (request, reply) => {
     const query = readQuery(request.raw.url ?? '')
     const target = new URL(returnUrl)
     const isSigned = isSignedBy(paymobSecrets, transactionFields, signedOf(query), query.get('hmac'))

@@ -29,3 +29,8 @@ export function createLineLimit({ intervalMs = 1000, kindsMax = 100 } = {}): Lin
     return true
   }
 }
+
+/** Says how many lines of the same kind the log leaves out. */
+export function countLeftOut(leftOut: number): { left_out?: number } {
+  return leftOut > 0 ? { left_out: leftOut } : {}
+}
