@@ -51,7 +51,7 @@ test('a restart ends the pause; a stop starts nothing', async () => {
   await service.restart()
   await expect.poll(() => service.pid).not.toBe(second)
   expect([isRunning(second), isRunning(service.pid), said.length]).toEqual([false, true, 1])
-  await service.stop('SIGTERM', 1000)
+  await service.stop('SIGTERM', 60_000)
   expect(await service.exited).toBe('SIGTERM')
   expect(isRunning(service.pid)).toBe(false)
 })
@@ -75,6 +75,6 @@ test('a start that fails, and a log that cannot be written, do not end the super
 test('a stop during a pause ends the pause', async () => {
   open('exit 3', { firstPauseMs: 60_000 })
   await expect.poll(() => said.length).toBe(1)
-  await service.stop('SIGTERM', 1000)
+  await service.stop('SIGTERM', 60_000)
   expect(await service.exited).toBe('exit code 3')
 })

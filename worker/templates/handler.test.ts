@@ -77,7 +77,7 @@ async function runSteps(count: number): Promise<{ version: string; source: strin
     [count],
   )
   const [{ ids }] = rows
-  for (let n = 0; n < 400; n++) {
+  for (let n = 0; n < 2000; n++) {
     const { rows: done } = await client.query("select output from jobs where id = any ($1) and status = 'completed'", [
       ids,
     ])
