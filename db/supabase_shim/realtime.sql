@@ -125,7 +125,7 @@ begin
   end if;
 
   if v_type.typelem <> 0 and v_type.typlen = -1 and v_type.typcategory = 'A' then
-    return '[' || v_type.typdelim || local_realtime.json_kind(v_type.typelem);
+    return '[' || v_type.typdelim::text || local_realtime.json_kind(v_type.typelem);
   end if;
 
   return case

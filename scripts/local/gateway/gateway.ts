@@ -136,6 +136,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
  */
 const requestsAtOnce = 6
 
+/** The largest message of a WebSocket from a client, and how much a client may leave unread. */
+const maxMessageBytes = 5_000_000
+const maxUnreadBytes = 8 * 1024 * 1024
+
 /** The configuration of the routes of a service. */
 function configOf(upstream: Upstream): FastifyContextConfig {
   const { isPage = false, hasLimits = false } = upstream
@@ -151,6 +155,13 @@ function registerProxy(server: FastifyInstance, upstream: Upstream): void {
     rewritePrefix,
     config: configOf(upstream),
     websocket: true,
+    wsServerOptions: { maxPayload: maxMessageBytes },
+    wsHooks: {
+      // A client that does not read would fill the memory.
+      onOutgoingMessage: (_context, source) => {
+        if (source.bufferedAmount > maxUnreadBytes) source.terminate()
+      },
+    },
     // The types of http-proxy do not know this option.
     wsClientOptions: { rewriteRequestHeaders: headersOfSocket } as object,
     // Without a slash the path would be empty, and http-proxy would keep the prefix.

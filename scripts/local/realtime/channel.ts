@@ -28,6 +28,8 @@ export type Port = {
   deliver(ids: number[], data: string): void
   /** Tells the client that the channel is closed, and forgets the channel. */
   close(): void
+  /** Forgets a channel whose join was refused. */
+  forget(): void
 }
 
 export type Channel = {
@@ -113,7 +115,7 @@ export function createChannel(port: Port, context: Context): Channel {
     const unbuilt = findUnbuilt(config)
     if (unbuilt) return refuse(ref, unbuilt)
     const sent = parameters['user_token'] ?? parameters['access_token']
-    token = typeof sent === 'string' && sent !== '' && !sent.startsWith('sb_') ? sent : port.apiToken
+    token = typeof sent === 'string' && !sent.startsWith('sb_') ? sent : port.apiToken
     let claims: Claims
     try {
       claims = await readToken(token, context.keys)
@@ -141,7 +143,7 @@ export function createChannel(port: Port, context: Context): Channel {
   function refuse(ref: string | null, reason: string): void {
     if (isEnded) return
     port.reply(ref, 'error', { reason })
-    port.close()
+    port.forget()
   }
 
   function report(refusal: string | undefined): void {

@@ -14,8 +14,13 @@ export type Condition = {
   sqlType: string
 }
 
-/** A value, such as the text `1`, as Postgres writes it in a type; throws if the text is not of the type. */
-export type Normalize = (values: { text: string; sqlType: string; isList: boolean }[]) => Promise<string[][]>
+/** The questions about values that only Postgres can answer. */
+export type ValueRules = {
+  /** Returns texts as Postgres writes them in their types; throws if a text is not of its type. */
+  normalize(values: { text: string; sqlType: string; isList: boolean }[]): Promise<string[][]>
+  /** Throws if the text is no regular expression. */
+  checkRegex(text: string): Promise<void>
+}
 
 /** The error of Postgres's exception P0001, which the SQL of Realtime raises for conditions. */
 function refuse(message: string): ParameterError {
@@ -30,7 +35,7 @@ export async function prepareConditions(
   { filters, select }: Parameters,
   table: Table,
   role: string,
-  normalize: Normalize,
+  rules: ValueRules,
 ): Promise<Condition[]> {
   const selectable = table.selectable.get(role)
   if (selectable === undefined) throw new ParameterError(`ERROR 42704 (undefined_object) role "${role}" does not exist`)
@@ -43,8 +48,11 @@ export async function prepareConditions(
   })
   for (const name of select ?? []) if (!selectable.has(name)) throw refuse(`invalid column for select ${name}`)
 
+  for (const { operator, value } of filters) {
+    if (operator === 'match' || operator === 'imatch') await rules.checkRegex(value)
+  }
   const typed = conditions.filter(({ operator }) => !isPattern(operator) && operator !== 'is')
-  const normalized = await normalize(
+  const normalized = await rules.normalize(
     typed.map(({ operator, values: [text = ''], sqlType }) => ({ text, sqlType, isList: operator === 'in' })),
   )
   for (const [at, condition] of typed.entries()) {

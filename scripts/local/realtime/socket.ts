@@ -63,7 +63,8 @@ export function serveSocket(
       return
     }
     // A client that joins again has forgotten the channel.
-    endChannel(topic)
+    const earlier = channels.get(topic)
+    if (earlier) closeChannel(topic, earlier.joinRef)
     const reason = refusalOf(topic)
     if (reason !== undefined) {
       reply(frame, 'error', { reason })
@@ -80,6 +81,9 @@ export function serveSocket(
         },
         close: () => {
           if (channels.get(topic)?.channel === channel) closeChannel(topic, joinRef)
+        },
+        forget: () => {
+          if (channels.get(topic)?.channel === channel) endChannel(topic)
         },
       },
       context,

@@ -57,10 +57,10 @@ export async function openStream(options: StreamOptions): Promise<Stream> {
   })
   service.on('heartbeat', (lsn, _time, shouldRespond) => {
     lastLsn = lsn
-    if (shouldRespond) void service.acknowledge(lsn)
+    if (shouldRespond) void service.acknowledge(before(lsn))
   })
   // More often than wal_sender_timeout, also while the stream is paused.
-  const timer = setInterval(() => lastLsn && void service.acknowledge(lastLsn), 5000).unref()
+  const timer = setInterval(() => lastLsn && void service.acknowledge(before(lastLsn)), 5000).unref()
   const stop = async () => {
     if (isStopped) return
     isStopped = true
@@ -87,6 +87,16 @@ export async function openStream(options: StreamOptions): Promise<Stream> {
     service.subscribe(plugin, options.slot).then(() => fail(new Error('The replication has ended.')), fail)
   })
   return { pause: () => plugin.socket?.pause(), resume: () => plugin.socket?.resume(), stop }
+}
+
+/**
+ * The position before this one. The library acknowledges the position after the given one, and a Postgres that stops would
+ * wait for the exact one.
+ */
+function before(lsn: string): string {
+  const [high = '0', low = '0'] = lsn.split('/')
+  const position = (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`) - 1n
+  return position < 0n ? lsn : `${(position >> 32n).toString(16)}/${(position & 0xffffffffn).toString(16)}`
 }
 
 /** Creates its slot on its own connection, and keeps values as Postgres's text. */

@@ -40,9 +40,9 @@ async function prepareFor(
   role: string,
   { tables, checks }: { tables: Tables; checks: Checks },
 ): Promise<Condition[]> {
+  const table = await tables.describe(id, [role])
   try {
-    const table = await tables.describe(id, [role])
-    return table ? await prepareConditions(parameters, table, role, normalize) : []
+    return table ? await prepareConditions(parameters, table, role, { normalize, checkRegex }) : []
   } catch (error) {
     const reason =
       error instanceof pg.DatabaseError ? `ERROR ${error.code} (${nameOf(error.code)}) ${error.message}` : undefined
@@ -55,15 +55,23 @@ async function prepareFor(
 
   async function normalize(values: { text: string; sqlType: string; isList: boolean }[]): Promise<string[][]> {
     if (values.length === 0) return []
+    // As the type writes itself: a cast of a boolean to text would be true, and not t.
     const parts = values.map(({ sqlType, isList }, at) =>
-      isList ? `($${at + 1}::text::${sqlType}[])::text[]` : `array[($${at + 1}::text::${sqlType})::text]`,
+      isList
+        ? `array(select format('%s', e) from unnest($${at + 1}::text::${sqlType}[]) as e where e is not null)`
+        : `array[format('%s', $${at + 1}::text::${sqlType})]`,
     )
     const [row] = await checks.query(
       `select ${parts.map((part, at) => `${part} as v${at}`).join(', ')}`,
       values.map(({ text }) => text),
       role,
     )
-    return values.map((_, at) => ((row?.[`v${at}`] ?? []) as (string | null)[]).filter((value) => value !== null))
+    return values.map((_, at) => row?.[`v${at}`] ?? [])
+  }
+
+  /** Fails if the text is no regular expression. */
+  async function checkRegex(text: string): Promise<void> {
+    await checks.query("select '' ~ $1::text", [text], role)
   }
 }
 

@@ -39,6 +39,11 @@ export async function readToken(token: string, keys: SigningKeys): Promise<Claim
 function asTokenError(error: unknown): TokenError {
   if (error instanceof errors.JWTExpired) return expired((error.payload.exp ?? 0) * 1000)
   if (error instanceof errors.JWTClaimValidationFailed) return missingClaims()
+  if (error instanceof errors.JOSEAlgNotAllowed)
+    return new TokenError(
+      'JwtSignerError',
+      'Failed to generate JWT signer, check your JWT secret or JWKS configuration',
+    )
   if (error instanceof errors.JWSSignatureVerificationFailed || !(error instanceof errors.JOSEError))
     return new TokenError('JwtSignatureError', 'Failed to validate JWT signature')
   return new TokenError('MalformedJWT', 'The token provided is not a valid JWT')
