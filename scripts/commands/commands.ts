@@ -52,6 +52,7 @@ export const groups = {
     'bench:credits': 'Holds and charges of credits, and the nightly check of the ledger.',
     'bench:studio': 'Cache hits and misses of the photo app, and the cost of a generation.',
     'bench:payments': 'Callbacks per second, and the time of a callback over HTTP and in SQL alone.',
+    'bench:realtime': 'The time from a change to its arrival at many subscribers.',
     'bench:compare': 'Runs a benchmark before and after a change, in alternating pairs.',
   },
 } as const

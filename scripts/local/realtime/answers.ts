@@ -31,6 +31,7 @@ export function createAnswers(checks: Checks): Answers {
   const keys = new Map<Change, { key: string[]; id: string } | undefined>()
   let openRows = new Set<RowQuestion>()
   let openValues = new Set<ValueQuestion>()
+  let xids = new Set<number>()
 
   /** The key of the row whose visibility decides; undefined where no policy does. */
   function keyOf(change: Change, { hasRls, key }: Table): { key: string[]; id: string } | undefined {
@@ -82,6 +83,7 @@ export function createAnswers(checks: Checks): Answers {
       question.answers.set(row.id, false)
       question.keys.push(row.key)
       question.asked.push(row.id)
+      xids.add(change.xid)
       openRows.add(question)
     },
     async ask() {
@@ -89,7 +91,9 @@ export function createAnswers(checks: Checks): Answers {
       const [askedRows, askedValues] = [[...openRows], [...openValues]]
       openRows = new Set()
       openValues = new Set()
-      const { visible, results } = await checks.run(askedRows, askedValues)
+      const askedXids = xids
+      xids = new Set()
+      const { visible, results } = await checks.run(askedRows, askedValues, askedXids)
       for (const [at, question] of askedRows.entries()) {
         for (const number of visible[at] ?? []) question.answers.set(question.asked[number] ?? '', true)
         question.keys = []

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Table } from './tables.ts'
 
@@ -23,9 +24,14 @@ export type ValueCheck = {
 export type Checks = {
   /**
    * Asks Postgres once for all checks. Returns the numbers of the rows that the caller may select, and the texts of the
-   * expressions. A check that fails, such as one of a policy that raises, returns no row and nulls.
+   * expressions. A check that fails, such as one of a policy that raises, returns no row and nulls. Sees what these
+   * transactions have written.
    */
-  run(rows: RowCheck[], values: ValueCheck[]): Promise<{ visible: Set<number>[]; results: (string | null)[][] }>
+  run(
+    rows: RowCheck[],
+    values: ValueCheck[],
+    xids: Iterable<number>,
+  ): Promise<{ visible: Set<number>[]; results: (string | null)[][] }>
   /** Runs a statement; with a role, in a transaction that is rolled back. */
   query(text: string, values?: unknown[], role?: string): Promise<pg.QueryResultRow[]>
   close(): Promise<void>
@@ -70,15 +76,22 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
     }
   }
 
-  /** The statement that finds which keys of a table the current role may select. One index lookup for each key. */
+  /**
+   * The statement that finds which keys of a table the current role may select, with these claims. One index lookup for each
+   * key. The condition reads the row of the claims, so Postgres sets them before it asks the policies.
+   */
   function prepare({ schema, name, key, columns }: Table): { statement: string; prepares: string } {
     const types = key.map((column) => columns.get(column)?.sql_type ?? 'text')
-    const parameters = types.map((type) => `${type}[]`).join(', ')
+    const parameters = ['text', ...types.map((type) => `${type}[]`)].join(', ')
     const keys = types.map((_, at) => `k${at}`)
     const conditions = key.map((column, at) => `t.${pg.escapeIdentifier(column)} = k.k${at}`).join(' and ')
     const text = `(${parameters}) as select string_agg(k.n::text, ',') as n
-      from unnest(${types.map((_, at) => `$${at + 1}`).join(', ')}) with ordinality as k(${[...keys, 'n'].join(', ')})
-      where (select true from ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)} as t where ${conditions})`
+      from (select set_config('request.jwt.claims', $1, true) as json offset 0) as claims
+      cross join unnest(${types.map((_, at) => `$${at + 2}`).join(', ')}) with ordinality as k(${[...keys, 'n'].join(', ')})
+      where (
+        select true from ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)} as t
+        where ${conditions} and claims.json is not null
+      )`
     const known = names.get(text)
     if (known !== undefined) return { statement: known, prepares: '' }
     const statement = `rows_${names.size}`
@@ -95,8 +108,11 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
       readers.push(read)
     }
     add('begin')
+    let snapshot = ''
+    add('select pg_current_snapshot()::text as s', ({ s }) => {
+      snapshot = s
+    })
     let role: string | undefined
-    let claims: string | undefined
     const become = (wanted: string) => {
       if (role !== wanted) add(`set local role ${pg.escapeIdentifier(wanted)}`)
       role = wanted
@@ -105,7 +121,8 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
       become(caller)
       add(
         `select array_agg((${expression})::text order by n) as r
-         from unnest(${literal(texts)}::${sqlType}[]) with ordinality as k(v, n)`,
+         from unnest(${literal(texts)}::text[]) with ordinality as k(t, n)
+         cross join lateral (select k.t::${sqlType} as v) as typed`,
         ({ r }) => {
           results[at] = r
         },
@@ -113,12 +130,10 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
     }
     for (const [at, { role: caller, claims: wanted, table, keys }] of rows.entries()) {
       become(caller)
-      if (claims !== wanted) add(`select set_config('request.jwt.claims', ${pg.escapeLiteral(wanted)}, true)`)
-      claims = wanted
       const { statement, prepares } = prepare(table)
       if (prepares) add(prepares.slice(0, -1))
       const lists = table.key.map((_, place) => literal(keys.map((key) => key[place] ?? '')))
-      add(`execute ${statement} (${lists.join(', ')})`, ({ n }) => {
+      add(`execute ${statement} (${[pg.escapeLiteral(wanted), ...lists].join(', ')})`, ({ n }) => {
         visible[at] = new Set(
           n === null
             ? []
@@ -129,19 +144,30 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
       })
     }
     add('rollback')
-    return { text: parts.join(';\n'), readers }
+    return { text: parts.join(';\n'), readers, snapshot: () => snapshot }
   }
 
   async function attempt(client: pg.Client, rows: RowCheck[], values: ValueCheck[]) {
     const visible: Set<number>[] = rows.map(() => new Set())
     const results: (string | null)[][] = values.map(({ values: texts }) => texts.map(() => null))
-    const { text, readers } = compose(rows, values, visible, results)
+    const { text, readers, snapshot } = compose(rows, values, visible, results)
     const answers = (await client.query(text)) as unknown as pg.QueryResult[]
     for (const [at, read] of readers.entries()) {
       const row = answers[at]?.rows[0]
       if (row) read?.(row)
     }
-    return { visible, results }
+    return { visible, results, snapshot: snapshot() }
+  }
+
+  /**
+   * Asks again until the transactions have ended. A change is read as soon as its commit is in the WAL, and other sessions
+   * see it some time later.
+   */
+  async function attemptAfter(xids: number[], client: pg.Client, rows: RowCheck[], values: ValueCheck[]) {
+    for (const end = performance.now() + 5000; ; await sleep(2)) {
+      const answer = await attempt(client, rows, values)
+      if (xids.every((xid) => hasEnded(xid, answer.snapshot)) || performance.now() > end) return answer
+    }
   }
 
   /** After an error nothing of the batch is known, and the prepared statements may be stale. */
@@ -152,10 +178,11 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
   }
 
   return {
-    run: (rows, values) =>
+    run: (rows, values, xids) =>
       next(async (client) => {
+        const written = [...xids]
         try {
-          return await attempt(client, rows, values)
+          return await attemptAfter(written, client, rows, values)
         } catch (error) {
           if (!(error instanceof pg.DatabaseError)) throw error
           await recover(client)
@@ -163,7 +190,7 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
         const visible: Set<number>[] = []
         const results: (string | null)[][] = []
         for (const check of rows) {
-          const one = await attempt(client, [check], []).catch(failed(`rows of ${check.table.name}`))
+          const one = await attemptAfter(written, client, [check], []).catch(failed(`rows of ${check.table.name}`))
           visible.push(one?.visible[0] ?? new Set())
         }
         for (const check of values) {
@@ -200,6 +227,15 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
       await client?.end().catch(() => {})
     },
   }
+}
+
+/** Whether a snapshot, such as `10:12:10,11`, sees the transaction: it is older than the second number and not listed. */
+function hasEnded(xid: number, snapshot: string): boolean {
+  const [, next = '0', running = ''] = snapshot.split(':')
+  // The numbers of a snapshot have an epoch before the 32 bits that the WAL has.
+  const low = (number: string) => Number(BigInt(number) & 0xffffffffn)
+  const isOlder = ((xid - low(next)) | 0) < 0
+  return isOlder && !running.split(',').some((number) => number !== '' && low(number) === xid)
 }
 
 /** The literal of a Postgres array of texts. */

@@ -18,6 +18,8 @@ export type Change = {
   record: Row | null
   /** The replica identity before the change: the primary key, or the whole row; null for an INSERT. */
   identity: Row | null
+  /** Its transaction, and when that committed. */
+  xid: number
   committedAt: Date
   bytes: number
 }
@@ -124,6 +126,7 @@ class TextPlugin extends PgoutputPlugin {
 function createReader({ onRelation, onChange }: StreamOptions): (message: Pgoutput.Message) => void {
   const relations = new Map<number, Relation>()
   let committedAt = new Date()
+  let xid = 0
 
   function relationOf({ relationOid }: Pgoutput.MessageRelation): Relation {
     const relation = relations.get(relationOid)
@@ -134,6 +137,7 @@ function createReader({ onRelation, onChange }: StreamOptions): (message: Pgoutp
   return (message) => {
     switch (message.tag) {
       case 'begin':
+        xid = message.xid >>> 0
         committedAt = new Date(Number(BigInt(message.commitTime.toString()) / 1000n))
         return
       case 'relation': {
@@ -155,7 +159,7 @@ function createReader({ onRelation, onChange }: StreamOptions): (message: Pgoutp
         const old = message.tag === 'insert' ? null : (message.old ?? message.key)
         const identity = message.tag === 'insert' ? null : identityOf(relation, old && toRow(old), record)
         const type = message.tag.toUpperCase() as Change['type']
-        onChange({ type, relation, record, identity, committedAt, bytes: sizeOf(record) + sizeOf(identity) })
+        onChange({ type, relation, record, identity, xid, committedAt, bytes: sizeOf(record) + sizeOf(identity) })
       }
     }
   }
