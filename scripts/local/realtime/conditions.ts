@@ -18,7 +18,7 @@ export type Condition = {
 export type ValueRules = {
   /** Returns texts as Postgres writes them in their types; throws if a text is not of its type. */
   normalize(values: { text: string; sqlType: string; isList: boolean }[]): Promise<string[][]>
-  /** Throws if the text is no regular expression. */
+  /** Throws if the text is not a regular expression. */
   checkRegex(text: string): Promise<void>
 }
 

@@ -57,7 +57,7 @@ async function insert(owner: string, values: { title?: string; stars?: number; p
   return rows[0].id as number
 }
 
-/** Waits for a change that is committed after all others, so that what has not arrived by then never will. */
+/** Waits for a change that is committed after all others. A change that has not arrived by then will not arrive. */
 async function heardAll(heard: Heard, owner: string): Promise<Heard['changes']> {
   const id = await insert(owner, { title: 'last', stars: 99 })
   await until('the last change arrives', () => heard.changes.some((change) => change.new['id'] === id))
@@ -203,7 +203,7 @@ describe('changes', () => {
   })
 })
 
-describe('who hears what', () => {
+describe('visibility', () => {
   test('two users each hear exactly their own rows', async () => {
     const [hers, his] = await Promise.all([as(ana, { table: 'notes' }), as(bob, { table: 'notes' })])
     for (let n = 0; n < 20; n++) await insert(n % 2 === 0 ? ana : bob, { stars: n })
@@ -469,7 +469,7 @@ describe('channels', () => {
     expect(heard.errors[0]).toContain('RealtimeDisabledForConfiguration: Unable to subscribe to changes')
   })
 
-  test('the HTTP API for broadcasts says that there is none', async () => {
+  test('the HTTP API for broadcasts says that the server has no broadcast', async () => {
     const response = await fetch(`${realtime.url}/realtime/v1/api/broadcast`, {
       method: 'POST',
       headers: { apikey: realtime.keys.anonKey, 'content-type': 'application/json' },

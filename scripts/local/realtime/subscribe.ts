@@ -69,7 +69,7 @@ async function prepareFor(
     return values.map((_, at) => row?.[`v${at}`] ?? [])
   }
 
-  /** Fails if the text is no regular expression. */
+  /** Fails if the text is not a regular expression. */
   async function checkRegex(text: string): Promise<void> {
     await checks.query("select '' ~ $1::text", [text], role)
   }
