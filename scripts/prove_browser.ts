@@ -73,6 +73,7 @@ try {
     open: (key) => openTab(chromium, key === undefined ? app.url : `${app.url}?key=${encodeURIComponent(key)}`),
     mailTo: async (email) => (await readMails(join(stack.home, 'mail'), 10)).find(({ to }) => to === email)?.text ?? '',
     server: createClient(url, env['SUPABASE_SECRET_KEY'] ?? ''),
+    operate: (sql, values) => operator.query(sql, values),
     artifacts,
     step,
   })

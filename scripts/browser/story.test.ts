@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@supabase/supabase-js'
+import type pg from 'pg'
 import { PNG } from 'pngjs'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { readMails } from '../local/auth/mail.ts'
@@ -9,6 +10,7 @@ import { type AuthServer, startAuth } from '../local/auth/server.ts'
 import { type Gateway, startGateway } from '../local/gateway/gateway.ts'
 import { type LocalKeys, localKeys } from '../local/keys.ts'
 import { freePort } from '../local/ports.ts'
+import { type Realtime, startRealtime } from '../local/realtime/server.ts'
 import { createDatabase, type TestDatabase } from '../testing/database.ts'
 import { startTestStorage, type TestStorage } from '../testing/storage.ts'
 import { createStudio } from './app/studio.ts'
@@ -18,6 +20,8 @@ import { type Artifact, tellStory } from './story.ts'
 let database: TestDatabase
 let auth: AuthServer
 let storage: TestStorage
+let realtime: Realtime
+let operator: pg.Client
 let gateway: Gateway
 let keys: LocalKeys
 let url: string
@@ -33,12 +37,23 @@ beforeAll(async () => {
   const databaseUrl = database.url('supabase_auth_admin')
   auth = await startAuth({ port: 0, databaseUrl, keys, publicUrl: url, mailFolder, say: () => {} })
   const storagePort = Number(new URL(storage.ownUrl).port)
-  gateway = await startGateway({ port, keys, postgrestPort: 9, sidecarPort: 9, authPort: auth.port, storagePort })
-  artifacts = await prepareStack(await database.connect(), storage.templatesEnv)
+  realtime = await startRealtime({ databaseUrl: database.url('supabase_realtime_admin'), keys, say: () => {} })
+  gateway = await startGateway({
+    port,
+    keys,
+    postgrestPort: 9,
+    sidecarPort: 9,
+    authPort: auth.port,
+    storagePort,
+    realtimePort: realtime.port,
+  })
+  operator = await database.connect()
+  artifacts = await prepareStack(operator, storage.templatesEnv)
 })
 afterAll(async () => {
   await gateway.close()
   await auth.close()
+  await realtime.close()
   await storage.stop()
   await database.drop()
   rmSync(mailFolder, { recursive: true })
@@ -61,6 +76,7 @@ test('Ana signs up by a code, keeps photos in her folder, and downloads an artif
     },
     mailTo: async (email) => (await readMails(mailFolder, 10)).find(({ to }) => to === email)?.text ?? '',
     server: createClient(url, keys.secretKey),
+    operate: (sql, values) => operator.query(sql, values),
     artifacts,
     step: (what) => steps.push(what),
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { SupabaseClient } from '@supabase/supabase-js'
 import { PNG } from 'pngjs'
+import { until } from '../testing/waiting.ts'
 import type { Studio } from './app/studio.ts'
 
 /** A file of a published template, as `artifacts` has it. */
@@ -27,6 +28,8 @@ export type World = {
   mailTo(email: string): Promise<string>
   /** A server of the app, with the secret key. */
   server: SupabaseClient
+  /** Runs a statement in the database, as the operator. */
+  operate(sql: string, values: unknown[]): Promise<unknown>
   /** Two published artifacts. */
   artifacts: [Artifact, Artifact]
   step(what: string): void
@@ -100,6 +103,35 @@ export async function tellStory(world: World): Promise<void> {
   step('A result, which only the server can upload, shows by its public URL')
   assert.equal(await studio.hashOfArtifact(artifacts[0].path), artifacts[0].sha256)
   step('She downloads a published artifact: its SHA-256 is right')
+
+  const { data: other, error } = await server.auth.admin.createUser({
+    email: `ben-${crypto.randomUUID()}@example.com`,
+    password,
+    email_confirm: true,
+  })
+  if (error) throw error
+  await studio.watch(ana)
+  const notify = 'insert into public.notifications (user_id, kind, title) values ($1, $2, $3)'
+  await world.operate(notify, [other.user.id, 'generation_ready', 'For Ben'])
+  await world.operate(notify, [ana, 'generation_ready', 'For Ana'])
+  for (const user of [other.user.id, ana])
+    await world.operate(
+      'select public.adjust_credits(user_id => $1, amount => 5, reason => $2, idempotency_key => $3)',
+      [user, 'A gift', crypto.randomUUID()],
+    )
+  await world.operate(
+    'update public.tools set enabled = not enabled where id = (select min(id::text)::uuid from public.tools)',
+    [],
+  )
+  await until('four changes arrive', async () => (await studio.heard()).length >= 4)
+  const live = await studio.heard()
+  assert.deepEqual(
+    live.map(({ table, event }) => `${table} ${event}`),
+    ['notifications INSERT', 'notifications INSERT', 'users UPDATE', 'tools UPDATE'],
+  )
+  assert.deepEqual([live[0]?.['title'], live[1]?.['title'], live[2]?.['id']], ['For Ana', 'For Ana', ana])
+  assert.equal(typeof live[3]?.['enabled'], 'boolean')
+  step('She hears of her notification, her credits and a tool at once, and nothing of another user')
 
   assert.match(await first.follow(await studio.urlOfGoogle()), /provider is not enabled.*no OAuth/s)
   step('A sign-in by Google ends at a page that says what is missing')

@@ -7,6 +7,7 @@ import { isAuthRefreshDiscardedError, type SupabaseClient } from '@supabase/supa
 export function createStudio(supabase: SupabaseClient) {
   const photos = supabase.storage.from('user_uploads')
   const results = supabase.storage.from('generations')
+  const heard: Record<string, unknown>[] = []
   return {
     async signUp(email: string, password: string) {
       const { data, error } = await supabase.auth.signUp({ email, password, options: { data: { name: 'Ana' } } })
@@ -91,6 +92,36 @@ export function createStudio(supabase: SupabaseClient) {
     async uploadResult(path: string, picture: File) {
       const { error } = await results.upload(path, picture)
       if (error) throw error
+    },
+
+    /** Subscribes to the user's own notifications and credits, and to the tools, which all users share. */
+    async watch(userId: string) {
+      heard.length = 0
+      // Before the first subscription, because a channel that joins without the user's token stays anonymous.
+      await supabase.realtime.setAuth()
+      const note = (change: { table: string; eventType: string; new: object }) => {
+        const { id, title, enabled, credits } = change.new as Record<string, unknown>
+        heard.push({ table: change.table, event: change.eventType, id, title, enabled, credits })
+      }
+      const schema = 'public'
+      const mine = { event: 'INSERT' as const, schema, table: 'notifications', filter: `user_id=eq.${userId}` }
+      const self = { event: 'UPDATE' as const, schema, table: 'users', filter: `id=eq.${userId}` }
+      await new Promise<void>((resolve, reject) => {
+        supabase
+          .channel('live')
+          .on('postgres_changes', mine, note)
+          .on('postgres_changes', self, note)
+          .on('postgres_changes', { event: '*', schema, table: 'tools' }, note)
+          // Without a filter: policies alone keep the rows of others away.
+          .on('postgres_changes', { event: '*', schema, table: 'notifications' }, note)
+          .on('system', {}, ({ status, message }) => (status === 'ok' ? resolve() : reject(new Error(message))))
+          .subscribe((_status, error) => error && reject(error))
+      })
+    },
+
+    /** Returns the changes that have arrived since {@link watch}. */
+    async heard() {
+      return heard
     },
 
     async publicUrls(path: string) {

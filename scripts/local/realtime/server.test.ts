@@ -57,7 +57,7 @@ async function insert(owner: string, values: { title?: string; stars?: number; p
   return rows[0].id as number
 }
 
-/** Waits for a change that is committed after all others. A change that has not arrived by then will not arrive. */
+/** Waits for a change that is committed after all others, and returns the others that have arrived. */
 async function heardAll(heard: Heard, owner: string): Promise<Heard['changes']> {
   const id = await insert(owner, { title: 'last', stars: 99 })
   await until('the last change arrives', () => heard.changes.some((change) => change.new['id'] === id))
