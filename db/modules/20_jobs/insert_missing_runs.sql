@@ -1,8 +1,7 @@
 -- app.insert_missing_runs
 --
 -- Writes      runs of public; run_changes of deleted runs
--- Locks       an advisory lock, which it tries without waiting, so that two sweeps never insert the
---             same row and wait for each other; then the runs, for key share, with skip locked
+-- Locks       the runs, for key share, with skip locked. The caller holds the lock of the sweep
 create or replace function app.insert_missing_runs(run_ids bigint[], last_change_id bigint)
   returns void
   language plpgsql
@@ -24,9 +23,7 @@ begin
     )
     limit 300
   );
-  if v_missing_ids = '{}'
-    or not pg_try_advisory_xact_lock(hashtextextended('missing runs', 0))
-  then
+  if v_missing_ids = '{}' then
     return;
   end if;
 

@@ -2,9 +2,9 @@
 --
 -- Called by   each worker process, about once a second
 -- Writes      runs of public; run_changes
--- Locks       rows of public.runs, with skip locked; for runs without such a row see
---             app.insert_missing_runs. Waits for nothing, and is the last to lock in its
---             transaction
+-- Locks       an advisory lock, which it tries without waiting, so that one sweep writes at a time;
+--             then runs without a row of public.runs, for key share, and rows of public.runs, both
+--             with skip locked. Waits for nothing, and is the last to lock in its transaction
 -- Idempotent  counts the steps each time, so a repeated call changes nothing
 -- Why         a step never writes the row of its run in public.runs: all steps of a run would wait
 --             for each other, and each would be an event of Realtime. The step inserts a row of
@@ -28,6 +28,12 @@ declare
   v_changed_ids bigint[];
   v_run_ids bigint[];
 begin
+  -- Row locks alone do not keep two sweeps apart: skip locked waits where Postgres follows a row to
+  -- a newer version that another sweep has locked.
+  if not pg_try_advisory_xact_lock(hashtextextended('publish runs', 0)) then
+    return 0;
+  end if;
+
   -- More than a few large runs change between two of their counts, so that their changes never
   -- hide those of other runs.
   select max(c.id), array_agg(distinct c.run_id)
@@ -59,9 +65,9 @@ $$;
 comment on function app.publish_runs() is
 $$Writes the status, progress and counts of up to 300 changed runs to public.runs.
 
-A run is written at most once a second, a large run less often while it is open. Any number of calls
-at the same moment share the work, and none waits for another. Returns the number of runs; after 300
-call it again at once.$$;
+A run is written at most once a second, a large run less often while it is open. One call at a time
+does the work; other calls at the same moment return 0 without waiting. Returns the number of runs;
+after 300 call it again at once.$$;
 
 create or replace function worker.publish_runs()
   returns integer
