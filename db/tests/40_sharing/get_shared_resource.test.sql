@@ -16,7 +16,8 @@ select lives_ok(
 );
 select is(
   current_setting('response.headers', true),
-  '[{"Cache-Control": "public, max-age=1"}, {"Content-Type": "application/json; charset=utf-8"}]',
+  '[{"Cache-Control": "public, max-age=1"}, {"Vary": "Accept-Encoding"}, '
+  '{"Content-Type": "application/json; charset=utf-8"}]',
   'lets caches keep a share no longer than it lives'
 );
 
