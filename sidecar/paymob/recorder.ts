@@ -10,8 +10,8 @@ const batchMax = 50
 /** How long a call lets other callbacks wait for it. A call that waits for a locked order takes longer. */
 const turnMs = 50
 
-/** How long callbacks are gathered after a call with several of them. */
-const gatherMs = 1
+/** How long callbacks are gathered after a call with several of them, until there are as many again. */
+const gatherMs = 5
 
 type Waiting = { callback: object; resolve: (recorded: Recorded) => void; reject: (cause: unknown) => void }
 
@@ -32,7 +32,7 @@ export function createRecorder(db: Db): (callback: object) => Promise<Recorded> 
       const work = batch.length === 1 ? recordAlone(batch) : recordTogether(batch)
       await Promise.race([work, sleep(turnMs, undefined, { ref: false })])
       // Callbacks come together now, so the next ones are probably on their way.
-      if (batch.length > 1) await sleep(gatherMs)
+      if (batch.length > 1) for (let ms = 0; ms < gatherMs && waiting.length < batch.length; ms++) await sleep(1)
     }
     isRunning = false
   }
