@@ -11,23 +11,23 @@ create or replace function app.send_document(document json, tag text default nul
   set search_path = ''
 as $$
 declare
-  -- gate.pre_request may have set a header, for a request with an API key.
-  v_headers jsonb := coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb
-    || '[{"Content-Type": "application/json; charset=utf-8"}]';
+  v_headers jsonb := '[{"Content-Type": "application/json; charset=utf-8"}]';
   v_wanted text;
 begin
-  if send_document.tag is null then
-    perform set_config('response.headers', v_headers::text, true);
-    return send_document.document;
-  end if;
-
-  v_headers := v_headers || jsonb_build_object('ETag', format('"%s"', send_document.tag));
-  if auth.jwt() -> 'api_key' is null then
+  -- As gate.pre_request sets it for a request with an API key.
+  if auth.jwt() -> 'api_key' is not null then
+    v_headers := v_headers || '{"Cache-Control": "private, no-store"}';
+  elsif send_document.tag is not null then
     v_headers := v_headers || '{"Cache-Control": "private, no-cache"}';
+  end if;
+  if send_document.tag is not null then
+    v_headers := v_headers || jsonb_build_object('ETag', format('"%s"', send_document.tag));
   end if;
   perform set_config('response.headers', v_headers::text, true);
 
-  if current_setting('request.method', true) in ('GET', 'HEAD') then
+  if send_document.tag is not null
+    and current_setting('request.method', true) in ('GET', 'HEAD')
+  then
     v_wanted := current_setting('request.headers', true)::json ->> 'if-none-match';
     if btrim(v_wanted) = '*' or strpos(v_wanted, format('"%s"', send_document.tag)) > 0 then
       perform set_config('response.status', '304', true);
