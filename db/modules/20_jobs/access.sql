@@ -1,9 +1,15 @@
--- Everybody may read the names of job types; users may read their own runs, and their own jobs
--- except input and output. The API writes none of these tables.
+-- Everybody may read the job types; users may read their own runs, and their own jobs except input
+-- and output. The API writes none of these tables.
 
 revoke all on public.job_types, public.jobs, public.runs from anon, authenticated, service_role;
 
-grant select (name, description) on public.job_types to anon, authenticated;
+-- Every column, so that select('*') works: limits, timeouts and rates of a type are no secrets, and
+-- rate_spent_until says only when the provider accepts the next request.
+grant select (
+  name, description, has_handler, on_failure, max_failures, backoff, backoff_max, timeout,
+  running_limit, owner_running_limit, rate_limit, rate_window, rate_spent_until, max_output_bytes,
+  max_losses, version, max_input_bytes, owner_open_limit, max_turns, is_paid
+) on public.job_types to anon, authenticated;
 grant select on public.job_types to service_role;
 
 drop policy if exists select_all on public.job_types;

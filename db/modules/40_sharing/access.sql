@@ -1,5 +1,6 @@
--- Anyone may insert a flow with its nodes, a card or a session, and its share, and reads only what
--- was shared as public; get_shared_resource opens the rest. Clients update and delete nothing.
+-- Anyone may insert a flow with its nodes, a card or a session, and its share, and reads only the
+-- row that the statement inserts and what was shared as public; get_shared_resource opens the rest.
+-- Clients update and delete nothing.
 -- service_role reads everything and deletes shares.
 
 revoke all on public.shared_resources, public.flows, public.agents, public.data_store_nodes,
@@ -112,6 +113,58 @@ create policy insert_client on public.shared_resources
   for insert
   to anon, authenticated
   with check (expires_at <= (select app.now()) + interval '1 hour');
+
+-- The row that this statement is inserting, and no other row: Postgres asks the policies for select
+-- whether a client may see the new row, for ON CONFLICT and RETURNING. Trigger _020_name_row names
+-- the row. So an insert may be repeated with resolution=ignore-duplicates, and .insert().select()
+-- works.
+drop policy if exists select_new on public.flows;
+create policy select_new on public.flows
+  for select
+  to anon, authenticated
+  using (sealed_at is null and current_setting('plinth.new_row', true) = 'flows ' || id);
+
+drop policy if exists select_new on public.characters;
+create policy select_new on public.characters
+  for select
+  to anon, authenticated
+  using (sealed_at is null and current_setting('plinth.new_row', true) = 'characters ' || id);
+
+drop policy if exists select_new on public.scenarios;
+create policy select_new on public.scenarios
+  for select
+  to anon, authenticated
+  using (sealed_at is null and current_setting('plinth.new_row', true) = 'scenarios ' || id);
+
+drop policy if exists select_new on public.sessions;
+create policy select_new on public.sessions
+  for select
+  to anon, authenticated
+  using (sealed_at is null and current_setting('plinth.new_row', true) = 'sessions ' || id);
+
+drop policy if exists select_new on public.shared_resources;
+create policy select_new on public.shared_resources
+  for select
+  to anon, authenticated
+  using (current_setting('plinth.new_row', true) = 'shared_resources ' || id);
+
+drop policy if exists select_new on public.agents;
+create policy select_new on public.agents
+  for select
+  to anon, authenticated
+  using (current_setting('plinth.new_row', true) = 'agents ' || flow_id || ' ' || id);
+
+drop policy if exists select_new on public.data_store_nodes;
+create policy select_new on public.data_store_nodes
+  for select
+  to anon, authenticated
+  using (current_setting('plinth.new_row', true) = 'data_store_nodes ' || flow_id || ' ' || id);
+
+drop policy if exists select_new on public.if_nodes;
+create policy select_new on public.if_nodes
+  for select
+  to anon, authenticated
+  using (current_setting('plinth.new_row', true) = 'if_nodes ' || flow_id || ' ' || id);
 
 drop policy if exists select_public on public.shared_resources;
 create policy select_public on public.shared_resources

@@ -28,6 +28,8 @@ begin
   end if;
   -- For the packages, and for their rows, which now live as long as the shares.
   perform app.count_anonymous_bytes(2 * v_new.bytes);
+  -- The insert is done: policy select_new shows its last row no longer.
+  perform set_config('plinth.new_row', '', true);
 
   return null;
 end

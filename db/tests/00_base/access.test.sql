@@ -136,8 +136,8 @@ select set_eq(
 );
 
 -- Columns that clients may not write although the table is open to them. Clients may read every
--- column of an open table, except internal columns of job_types, jobs, template_versions and of
--- the ledger, and long columns of episodes and scenes, which Realtime would send.
+-- column of an open table, except internal columns of jobs and of the ledger, and long columns of
+-- episodes and scenes, which Realtime would send.
 select set_eq(
   $$
     select distinct format('%s.%s %s', c.relname, a.attname, p.privilege)
@@ -168,14 +168,6 @@ select set_eq(
     'dramas.updated_at insert',
     'episodes.script select', 'episodes.extra select',
     'scenes.image_prompt select', 'scenes.video_prompt select', 'scenes.extra select',
-    'job_types.has_handler select', 'job_types.on_failure select', 'job_types.max_failures select',
-    'job_types.backoff select', 'job_types.backoff_max select', 'job_types.timeout select',
-    'job_types.running_limit select', 'job_types.owner_running_limit select',
-    'job_types.rate_limit select',
-    'job_types.rate_window select', 'job_types.rate_spent_until select',
-    'job_types.max_output_bytes select',
-    'job_types.is_paid select', 'job_types.max_turns select', 'job_types.owner_open_limit select',
-    'job_types.max_losses select', 'job_types.max_input_bytes select', 'job_types.version select',
     'jobs.version select',
     'jobs.input select', 'jobs.output select', 'jobs.output_bytes select', 'jobs.priority select',
     'jobs.worked_at select',
@@ -183,7 +175,6 @@ select set_eq(
     'tasks.status insert', 'tasks.tick insert', 'tasks.result insert', 'tasks.error insert',
     'tasks.created_at insert', 'tasks.updated_at insert', 'tasks.usage insert',
     'tasks.run_id insert',
-    'template_versions.created_by select',
     'plans.created_at insert', 'plans.updated_at insert',
     'credit_packs.created_at insert', 'credit_packs.updated_at insert',
     'tools.version insert', 'tools.created_at insert', 'tools.updated_at insert',

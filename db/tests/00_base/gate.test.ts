@@ -182,7 +182,9 @@ describe('a client sees no estimate of the planner', () => {
     ['before another header, which hides it', 'prefer: count=planned', 'prefer: return=minimal'],
     ['in a folded header', 'prefer: return=minimal,', ' count=planned'],
   ])('%s', async (_name, ...headers) => {
-    await db.query("insert into flows (name, nodes, edges) select 'Falcon', '[]', '[]' from generate_series(1, 50)")
+    await db.query(
+      "insert into flows (id, name, nodes, edges) select gen_random_uuid(), 'Falcon', '[]', '[]' from generate_series(1, 50)",
+    )
     await db.query('analyze flows')
     for (const claim of [[], [`authorization: ${(await bearer(ana)).authorization}`]]) {
       const answer = await sendLines(

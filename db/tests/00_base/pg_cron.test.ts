@@ -53,8 +53,8 @@ describe.runIf(process.env['PLINTH_TEST_PG_CRON'] === 'on')('where pg_cron is in
 
   test('pg_cron runs a schedule to its end, batch by batch', { timeout: 150_000 }, async () => {
     await client.query(`
-      insert into flows (name, nodes, edges, created_at)
-      select 'old', '[]', '[]', now() - interval '2 hours' from generate_series(1, 2500)
+      insert into flows (id, name, nodes, edges, created_at)
+      select gen_random_uuid(), 'old', '[]', '[]', now() - interval '2 hours' from generate_series(1, 2500)
     `)
     await client.query(`update app.schedules set cron = '* * * * *' where name = 'delete-unshared-resources'`)
     const left = async () => (await client.query('select count(*)::int as flows from flows')).rows[0].flows

@@ -14,6 +14,7 @@ let everything: Request[]
 const ana = newUser('ana')
 const ben = newUser('ben')
 const flow = { name: 'n', nodes: [], edges: [] }
+const newFlow = () => ({ id: crypto.randomUUID(), ...flow })
 const keys = { full: '', reading: '', bens: '', revoked: '', expired: '' }
 
 type Request = { name: string; method: string; path: string; body?: unknown }
@@ -258,7 +259,7 @@ describe('a key that works', () => {
   test('writes where its owner may, and opens what it shared', async () => {
     const share_id = crypto.randomUUID()
     expect((await withKey(keys.full).rpc('share_flow', { flow, share_id })).error).toBeNull()
-    expect((await withKey(keys.full).from('flows').insert(flow)).status).toBe(201)
+    expect((await withKey(keys.full).from('flows').insert(newFlow())).status).toBe(201)
     for (const get of [true, false])
       expect((await withKey(keys.reading).rpc('get_shared_resource', { share_id }, { get })).data).toMatchObject(flow)
   })
@@ -268,7 +269,7 @@ describe('a key that works', () => {
       { method: 'GET', path: 'users' },
       { method: 'HEAD', path: 'api_keys' },
       { method: 'GET', path: 'rpc/who' },
-      { method: 'POST', path: 'flows', body: flow },
+      { method: 'POST', path: 'flows', body: newFlow() },
     ]) {
       const { status, headers } = await send(request, { 'x-api-key': keys.full })
       expect([status, headers.get('cache-control')], request.path).toEqual([
@@ -476,7 +477,7 @@ describe('the life of a key', () => {
   })
 
   test('ten writes at the same moment all succeed, and of more than the limit just the limit does', async () => {
-    const write = (key: string) => send({ method: 'POST', path: 'flows', body: flow }, { 'x-api-key': key })
+    const write = (key: string) => send({ method: 'POST', path: 'flows', body: newFlow() }, { 'x-api-key': key })
     const many = async (key: string) => {
       const answers = await Promise.all(Array.from({ length: 10 }, () => write(key)))
       return answers.map(({ status }) => status).sort()
@@ -501,9 +502,9 @@ describe('the life of a key', () => {
       const dora = newUser('dora')
       await db.query('insert into auth.users (id, email) values ($1, $2)', [dora.id, dora.email])
       const { key } = await createKey(dora, { scopes: ['write'] })
-      expect((await withKey(key).from('flows').insert(flow)).status).toBe(201)
-      expect((await withKey(key).from('flows').insert(flow)).status).toBe(429)
-      expect((await as(dora).from('flows').insert(flow)).status).toBe(429)
+      expect((await withKey(key).from('flows').insert(newFlow())).status).toBe(201)
+      expect((await withKey(key).from('flows').insert(newFlow())).status).toBe(429)
+      expect((await as(dora).from('flows').insert(newFlow())).status).toBe(429)
     } finally {
       await db.query('update app.settings set share_writes_per_minute = 1200')
     }

@@ -15,8 +15,8 @@ select is_empty(
 );
 
 -- When a card shows one of them after all
-insert into public.characters (name, icon_asset_id)
-values ('n', '00000006-0000-4000-8000-000000000000');
+insert into public.characters (id, name, icon_asset_id)
+values (gen_random_uuid(), 'n', '00000006-0000-4000-8000-000000000000');
 select tests.travel('4 hours 2 minutes');
 select tests.become('worker');
 select results_eq(

@@ -7,10 +7,10 @@ create function pg_temp.statuses() returns text language sql as
 -- Given seven assets, of which cards and a session show five
 select tests.create_asset(format('0000000%s-0000-4000-8000-000000000000', n)::uuid)
 from generate_series(1, 7) as n;
-insert into public.characters (name, icon_asset_id)
-values ('n', '00000001-0000-4000-8000-000000000000');
-insert into public.scenarios (name, icon_asset_id)
-values ('n', '00000002-0000-4000-8000-000000000000');
+insert into public.characters (id, name, icon_asset_id)
+values (gen_random_uuid(), 'n', '00000001-0000-4000-8000-000000000000');
+insert into public.scenarios (id, name, icon_asset_id)
+values (gen_random_uuid(), 'n', '00000002-0000-4000-8000-000000000000');
 insert into public.sessions (id, title, background_id, cover_id)
 values (
   'aaaaaaaa-0000-4000-8000-000000000000', 't',

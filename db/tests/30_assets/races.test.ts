@@ -39,7 +39,10 @@ const claim = async (client: Client) => (await client.query('select id from work
 const status = async () => (await watcher.query('select status from assets where id = $1', [assetId])).rows[0]?.status
 const show = async (client: Client) => {
   await client.query('select app.lock_assets($1)', [[assetId]])
-  await client.query('insert into characters (name, icon_asset_id) values ($1, $2)', ['N', assetId])
+  await client.query('insert into characters (id, name, icon_asset_id) values (gen_random_uuid(), $1, $2)', [
+    'N',
+    assetId,
+  ])
 }
 const reserve = async (client: Client) =>
   (
@@ -83,7 +86,10 @@ test('a session with a card whose icon the cleaner has claimed waits, and is ref
   await b.query('begin')
   expect(await claim(b)).toEqual([{ id: assetId }])
   const cards = JSON.stringify([{ icon_asset_id: assetId }])
-  const showing = a.query('insert into sessions (title, all_cards) values ($1, $2)', ['S', cards])
+  const showing = a.query('insert into sessions (id, title, all_cards) values (gen_random_uuid(), $1, $2)', [
+    'S',
+    cards,
+  ])
   showing.catch(() => {})
   await untilWaiting(watcher, a)
   await b.query('commit')

@@ -21,8 +21,8 @@ $$;
 -- Given assets of one byte, of which a card shows one
 select tests.create_asset(format('0000000%s-0000-4000-8000-000000000000', n)::uuid)
 from generate_series(1, 4) as n;
-insert into public.characters (name, icon_asset_id)
-values ('n', '00000001-0000-4000-8000-000000000000');
+insert into public.characters (id, name, icon_asset_id)
+values (gen_random_uuid(), 'n', '00000001-0000-4000-8000-000000000000');
 select pg_temp.is_exact(4, 4, 'a new asset counts until the cleaner has looked at it');
 
 select tests.travel('2 hours 1 minute');
@@ -41,8 +41,8 @@ select worker.forget_assets(array(select id from public.assets));
 select pg_temp.is_exact(2, 2, 'a deleted asset does not count');
 
 -- When a card shows an orphan before it is claimed
-insert into public.characters (name, icon_asset_id)
-select 'n', id from public.assets where status = 'orphaned' limit 1;
+insert into public.characters (id, name, icon_asset_id)
+select gen_random_uuid(), 'n', id from public.assets where status = 'orphaned' limit 1;
 select tests.travel('7 hours');
 select worker.claim_orphaned_assets(100);
 select pg_temp.is_exact(2, 1, 'an orphan that is shown again does not count');

@@ -136,11 +136,12 @@ select throws_ok(
 );
 select throws_ok('delete from public.sessions', '42501', null, 'anon cannot delete a session');
 select throws_ok(
-  $$ insert into public.flows (name, nodes, edges, sealed_at) values ('x', '[]', '[]', now()) $$,
+  $$ insert into public.flows (id, name, nodes, edges, sealed_at)
+    values (gen_random_uuid(), 'x', '[]', '[]', now()) $$,
   '42501', null, 'anon cannot seal a flow by hand'
 );
 select throws_ok(
-  $$ insert into public.characters (name, sealed_at) values ('x', now()) $$,
+  $$ insert into public.characters (id, name, sealed_at) values (gen_random_uuid(), 'x', now()) $$,
   '42501', null, 'anon cannot seal a card by hand'
 );
 select throws_ok(

@@ -838,7 +838,9 @@ describe('cards that were inserted directly', () => {
 
   test('a first message without a text is refused, because it would be lost', async () => {
     const first_messages = ['One', { text: 'Two' }]
-    const { status, error } = await anon.from('scenarios').insert({ name: 'Storm', first_messages })
+    const { status, error } = await anon
+      .from('scenarios')
+      .insert({ id: crypto.randomUUID(), name: 'Storm', first_messages })
     expect({ status, slug: error?.details }).toEqual({ status: 422, slug: 'card_invalid' })
     expect(error?.message).toContain('first_messages.1 ')
   })
@@ -864,7 +866,9 @@ describe('cards that were inserted directly', () => {
   )
 
   test('a card with an unknown icon is refused', async () => {
-    const { error } = await anon.from('characters').insert({ name: 'Ana', icon_asset_id: crypto.randomUUID() })
+    const { error } = await anon
+      .from('characters')
+      .insert({ id: crypto.randomUUID(), name: 'Ana', icon_asset_id: crypto.randomUUID() })
     expect(error).toMatchObject({ code: '23503' })
   })
 

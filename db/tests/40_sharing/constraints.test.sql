@@ -20,10 +20,11 @@ select throws_ok(
     insert into public.shared_resources (resource_type, resource_id, expires_at)
     values ('recipe', gen_random_uuid(), now())
   $$,
-  '23514', null, 'refuses an unknown resource type'
+  'PT422', 'Unknown resource_type "recipe".', 'refuses an unknown resource type'
 );
 select throws_ok(
-  $$ insert into public.flows (name, nodes, edges) values ('x', '["\u0000"]', '[]') $$,
+  $$ insert into public.flows (id, name, nodes, edges)
+    values (gen_random_uuid(), 'x', '["\u0000"]', '[]') $$,
   '23514', null, 'refuses \u0000 in a flow'
 );
 select throws_ok(
@@ -32,7 +33,7 @@ select throws_ok(
 );
 select throws_ok(
   $$ insert into public.agents (id) values ('a') $$,
-  '23502', null, 'refuses a node that names no flow'
+  'PT422', 'A new row of agents needs flow_id and id.', 'refuses a node that names no flow'
 );
 select throws_ok(
   $$
@@ -43,25 +44,29 @@ select throws_ok(
 
 -- Cards and sessions
 select throws_ok(
-  $$ insert into public.sessions (all_cards) values ('{}') $$,
+  $$ insert into public.sessions (id, all_cards) values (gen_random_uuid(), '{}') $$,
   '23514', null, 'refuses all_cards that is not an array'
 );
 select throws_ok(
-  $$ insert into public.characters (name, tags) values ('x', '{}') $$,
+  $$ insert into public.characters (id, name, tags)
+    values (gen_random_uuid(), 'x', '{}') $$,
   '23514', null, 'refuses tags that are not an array'
 );
 select throws_ok(
-  $$ insert into public.characters (name, lorebook) values ('x', '{"entries": ["\u0000"]}') $$,
+  $$ insert into public.characters (id, name, lorebook)
+    values (gen_random_uuid(), 'x', '{"entries": ["\u0000"]}') $$,
   '23514', null, 'refuses \u0000 in a lorebook'
 );
 select throws_ok(
-  $$ insert into public.characters (name, tags) values ('x', '["\u0000"]') $$,
+  $$ insert into public.characters (id, name, tags)
+    values (gen_random_uuid(), 'x', '["\u0000"]') $$,
   '23514', null, 'refuses \u0000 in tags'
 );
 -- 7,500 numbers that jsonb would print with 131 KB each
 select lives_ok(
   format(
-    $$ insert into public.scenarios (name, tags) values ('x', '[%s]') $$,
+    $$ insert into public.scenarios (id, name, tags)
+    values (gen_random_uuid(), 'x', '[%s]') $$,
     rtrim(repeat('1e131071,', 7500), ',')
   ),
   'a short document stays short'
@@ -75,15 +80,15 @@ select tests.become('anon');
 -- Quotes, brackets and name take 5 bytes.
 select lives_ok(
   $$
-    insert into public.flows (name, nodes, edges)
-    select 'x', to_json(repeat('x', bytes - 5)), '[]' from "limit"
+    insert into public.flows (id, name, nodes, edges)
+    select gen_random_uuid(), 'x', to_json(repeat('x', bytes - 5)), '[]' from "limit"
   $$,
   'accepts a flow of the largest size'
 );
 select throws_ok(
   $$
-    insert into public.flows (name, nodes, edges)
-    select 'x', to_json(repeat('x', bytes - 4)), '[]' from "limit"
+    insert into public.flows (id, name, nodes, edges)
+    select gen_random_uuid(), 'x', to_json(repeat('x', bytes - 4)), '[]' from "limit"
   $$,
   '23514', null, 'refuses a flow that is a byte larger'
 );

@@ -8,7 +8,8 @@ values ('f0000000-0000-4000-8000-000000000001', 'F', '[]', '[]');
 update app.settings set share_writes_per_minute = 1;
 select tests.become('anon');
 select lives_ok(
-  $$ insert into public.characters (name) values ('one') $$, 'accepts an insert within the rate'
+  $$ insert into public.characters (id, name)
+    values (gen_random_uuid(), 'one') $$, 'accepts an insert within the rate'
 );
 
 -- When the caller inserts into any table of this module
@@ -19,13 +20,13 @@ select throws_like(
 )
 from (
   values
-    ('flows', $$ (name, nodes, edges) values ('x', '[]', '[]') $$),
+    ('flows', $$ (id, name, nodes, edges) values (gen_random_uuid(), 'x', '[]', '[]') $$),
     ('agents', $$ (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', 'a') $$),
     ('data_store_nodes', $$ (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', 'd') $$),
     ('if_nodes', $$ (flow_id, id) values ('f0000000-0000-4000-8000-000000000001', 'i') $$),
-    ('characters', $$ (name) values ('two') $$),
-    ('scenarios', $$ (name) values ('two') $$),
-    ('sessions', $$ (title) values ('two') $$),
+    ('characters', $$ (id, name) values (gen_random_uuid(), 'two') $$),
+    ('scenarios', $$ (id, name) values (gen_random_uuid(), 'two') $$),
+    ('sessions', $$ (id, title) values (gen_random_uuid(), 'two') $$),
     (
       'shared_resources',
       $$
@@ -41,15 +42,15 @@ delete from app.rate_limits;
 select tests.become('anon');
 select lives_ok(
   $$
-    insert into public.flows (name, nodes, edges)
-    select '', '[]', '[]' from generate_series(1, 1000)
+    insert into public.flows (id, name, nodes, edges)
+    select gen_random_uuid(), '', '[]', '[]' from generate_series(1, 1000)
   $$,
   'given: the caller has spent half of the rate on empty rows'
 );
 select throws_like(
   $$
-    insert into public.flows (name, nodes, edges)
-    select '', '[]', '[]' from generate_series(1, 1000)
+    insert into public.flows (id, name, nodes, edges)
+    select gen_random_uuid(), '', '[]', '[]' from generate_series(1, 1000)
   $$,
   '%rate_limited%', 'counts empty rows'
 );

@@ -7,9 +7,9 @@ insert into public.flows (id, name, nodes, edges)
 values
   ('f0000000-0000-4000-8000-000000000001', 'unshared', '[]', '[]'),
   ('f0000000-0000-4000-8000-000000000002', 'shared', '[]', '[]');
-insert into public.characters (name) values ('Ana');
-insert into public.scenarios (name) values ('Storm');
-insert into public.sessions (title) values ('Evening');
+insert into public.characters (id, name) values (gen_random_uuid(), 'Ana');
+insert into public.scenarios (id, name) values (gen_random_uuid(), 'Storm');
+insert into public.sessions (id, title) values (gen_random_uuid(), 'Evening');
 insert into public.shared_resources (resource_type, resource_id)
 values ('flow', 'f0000000-0000-4000-8000-000000000002');
 reset role;

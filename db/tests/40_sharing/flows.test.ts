@@ -183,6 +183,7 @@ describe('opening a share', () => {
 
 describe('a request with bad input is refused and changes nothing', () => {
   const bare = { name: 'n', nodes: [] as unknown[], edges: [] }
+  const row = () => JSON.stringify({ id: crypto.randomUUID(), ...bare })
   const share = (flow: unknown) => JSON.stringify({ share_id: crypto.randomUUID(), flow })
   const nested = (depth: number) =>
     `{"share_id":"${crypto.randomUUID()}","flow":{"name":"n","edges":[],"nodes":${'['.repeat(depth)}${']'.repeat(depth)}}}`
@@ -211,7 +212,13 @@ describe('a request with bad input is refused and changes nothing', () => {
       '\\u0000 cannot be converted to text.',
     ],
     ['a package that is too large', 'rpc/share_flow', () => share(tooLarge()), 413, 'package_too_large'],
-    ['a package that is too large, directly', 'flows', () => JSON.stringify(tooLarge()), 400, null],
+    [
+      'a package that is too large, directly',
+      'flows',
+      () => JSON.stringify({ id: crypto.randomUUID(), ...tooLarge() }),
+      400,
+      null,
+    ],
     ['20 MB', 'rpc/share_flow', share({ ...bare, nodes: ['x'.repeat(20_000_000)] }), 413, 'request_too_large'],
     [
       '20 MB, directly',
@@ -227,8 +234,8 @@ describe('a request with bad input is refused and changes nothing', () => {
       'an unknown resource type',
       'shared_resources',
       JSON.stringify({ resource_type: 'recipe', resource_id: crypto.randomUUID(), expires_at: 'now' }),
-      400,
-      null,
+      422,
+      'resource_type_unknown',
     ],
     [
       'a flow that does not exist',
@@ -274,7 +281,7 @@ describe('a request with bad input is refused and changes nothing', () => {
       expect((await write('203.0.113.2')).status).toBe(201)
       // The gateway overwrites the address that a client claims: all of these come from this machine.
       const claims = ['203.0.113.3', '203.0.113.4', '203.0.113.5', '203.0.113.6'].map((address) =>
-        send('flows', { body: JSON.stringify(bare), headers: { 'x-client-address': address } }),
+        send('flows', { body: row(), headers: { 'x-client-address': address } }),
       )
       expect((await Promise.all(claims)).map((answer) => answer.status).sort()).toEqual([201, 201, 201, 429])
     } finally {

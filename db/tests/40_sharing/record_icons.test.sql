@@ -37,37 +37,39 @@ update public.assets set status = 'deleting' where id = 'a0000001-0000-4000-8000
 select tests.become('anon');
 select throws_ok(
   $$
-    insert into public.sessions (all_cards)
-    values ('[{"icon_asset_id": "a0000001-0000-4000-8000-000000000000"}]')
+    insert into public.sessions (id, all_cards)
+    values (gen_random_uuid(), '[{"icon_asset_id": "a0000001-0000-4000-8000-000000000000"}]')
   $$,
   'PT422', null, 'refuses an icon that is being deleted'
 );
 select throws_ok(
   $$
-    insert into public.sessions (all_cards)
-    values ('[{"icon\u005fasset_id": "a0000001-0000-4000-8000-000000000000"}]')
+    insert into public.sessions (id, all_cards)
+    values (gen_random_uuid(), '[{"icon\u005fasset_id": "a0000001-0000-4000-8000-000000000000"}]')
   $$,
   'PT422', null, 'refuses the icon also if the name of the field is escaped'
 );
 select throws_ok(
-  $$ insert into public.sessions (cover_id) values ('a0000001-0000-4000-8000-000000000000') $$,
+  $$ insert into public.sessions (id, cover_id)
+    values (gen_random_uuid(), 'a0000001-0000-4000-8000-000000000000') $$,
   'PT422', null, 'refuses a cover that is being deleted'
 );
 
 -- Bad input
 select throws_ok(
-  $$ insert into public.sessions (all_cards) values ('[{"icon_asset_id": "x"}]') $$,
+  $$ insert into public.sessions (id, all_cards)
+    values (gen_random_uuid(), '[{"icon_asset_id": "x"}]') $$,
   'PT422', 'all_cards.0.icon_asset_id must be a UUID or null.',
   'refuses an icon that is not a UUID'
 );
 select throws_ok(
-  $$ insert into public.sessions (all_cards) values ('[{}, 5]') $$,
+  $$ insert into public.sessions (id, all_cards) values (gen_random_uuid(), '[{}, 5]') $$,
   'PT422', 'all_cards.1 must be an object.', 'refuses a card that is not an object'
 );
 select throws_ok(
   $$
-    insert into public.sessions (all_cards)
-    select json_agg('{}'::json) from generate_series(1, 1001)
+    insert into public.sessions (id, all_cards)
+    select gen_random_uuid(), json_agg('{}'::json) from generate_series(1, 1001)
   $$,
   'PT422', 'all_cards may have at most 1000 cards.', 'refuses more cards than a session may have'
 );

@@ -68,7 +68,10 @@ select lives_ok(
 -- When the database itself inserts more
 reset role;
 select lives_ok(
-  $$ insert into public.characters (name) select '' from generate_series(1, 1001) $$,
+  $$
+    insert into public.characters (id, name)
+    select gen_random_uuid(), '' from generate_series(1, 1001)
+  $$,
   'limits only the statements of clients'
 );
 
@@ -76,7 +79,7 @@ select lives_ok(
 update app.settings set share_writes_per_minute = 1;
 delete from app.rate_limits;
 select tests.become('anon');
-insert into public.characters (name) values ('one');
+insert into public.characters (id, name) values (gen_random_uuid(), 'one');
 update inserts set rows_before = pg_temp.rows_written(name);
 
 -- When the caller inserts rows
@@ -97,10 +100,12 @@ update app.settings set share_writes_per_minute = 30;
 delete from app.rate_limits;
 select tests.become('anon');
 select set_config('request.headers', '{"content-length": "1300000"}', true);
-insert into public.characters (name, description) values ('large', repeat('x', 1300000));
+insert into public.characters (id, name, description)
+values (gen_random_uuid(), 'large', repeat('x', 1300000));
 update inserts set rows_before = pg_temp.rows_written(name);
 select throws_like(
-  $$ insert into public.characters (name, description) values ('large', repeat('x', 1300000)) $$,
+  $$ insert into public.characters (id, name, description)
+    values (gen_random_uuid(), 'large', repeat('x', 1300000)) $$,
   '%rate_limited%', 'refuses a body for which the rate has no room'
 );
 select is(
@@ -110,7 +115,7 @@ select is(
 );
 select set_config('request.headers', '{"content-length": "100"}', true);
 select lives_ok(
-  $$ insert into public.characters (name) values ('small') $$,
+  $$ insert into public.characters (id, name) values (gen_random_uuid(), 'small') $$,
   'accepts a body for which the rate has room'
 );
 

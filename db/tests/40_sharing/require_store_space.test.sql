@@ -65,7 +65,7 @@ select is(
 select tests.become('anon');
 select set_config('request.headers', '{"content-length": "3000"}', true);
 select throws_like(
-  $$ insert into public.characters (name) values ('') $$,
+  $$ insert into public.characters (id, name) values (gen_random_uuid(), '') $$,
   '%store_full%', 'refuses a direct insert for which the store has no space'
 );
 select throws_like(
@@ -74,7 +74,8 @@ select throws_like(
 );
 select set_config('request.headers', '{"content-length": "100"}', true);
 select lives_ok(
-  $$ insert into public.characters (name) values ('') $$, 'accepts a body for which there is space'
+  $$ insert into public.characters (id, name)
+    values (gen_random_uuid(), '') $$, 'accepts a body for which there is space'
 );
 select set_config('request.headers', '{"content-length": "9000"}', true);
 select tests.become('service_role');
@@ -88,7 +89,8 @@ reset role;
 select tests.travel('81 minutes');
 select tests.become('anon');
 select lives_ok(
-  $$ insert into public.characters (name) values ('') $$, 'accepts bytes again an hour later'
+  $$ insert into public.characters (id, name)
+    values (gen_random_uuid(), '') $$, 'accepts bytes again an hour later'
 );
 reset role;
 select tests.travel('152 minutes');

@@ -33,15 +33,16 @@ begin
   for v_step in 1 .. 200 loop
     case floor(random() * 8)
       when 0 then
-        insert into public.characters (name, icon_asset_id) values ('x', pg_temp.any_asset());
+        insert into public.characters (id, name, icon_asset_id)
+        values (gen_random_uuid(), 'x', pg_temp.any_asset());
       when 1 then
-        insert into public.scenarios (name, icon_asset_id)
-        select 'x', case when random() < 0.5 then pg_temp.any_asset() end
+        insert into public.scenarios (id, name, icon_asset_id)
+        select gen_random_uuid(), 'x', case when random() < 0.5 then pg_temp.any_asset() end
         from generate_series(1, 3);
       when 2 then
-        insert into public.sessions (all_cards, background_id, cover_id)
+        insert into public.sessions (id, all_cards, background_id, cover_id)
         select
-          json_build_array(
+          gen_random_uuid(), json_build_array(
             json_build_object('icon_asset_id', pg_temp.any_asset()),
             json_build_object('icon_asset_id', null),
             json_build_object('icon_asset_id', pg_temp.any_asset())
