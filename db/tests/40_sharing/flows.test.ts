@@ -271,7 +271,7 @@ describe('a request with bad input is refused and changes nothing', () => {
         fetch(`${api.postgrestUrl}/flows`, {
           method: 'POST',
           headers: { 'content-type': 'application/json', 'x-client-address': address },
-          body: JSON.stringify(bare),
+          body: row(),
         })
       for (let n = 0; n < 3; n++) expect((await write('203.0.113.1')).status).toBe(201)
       const refused = await write('203.0.113.1')

@@ -7,13 +7,13 @@ grant execute on function pg_temp.rows_written(text) to public;
 create temporary table inserts (name text, insert_rows text, rows_before bigint);
 insert into inserts (name, insert_rows)
 values
-  ('flows', $$ (name, nodes, edges) select '', '[]', '[]' $$),
+  ('flows', $$ (id, name, nodes, edges) select gen_random_uuid(), '', '[]', '[]' $$),
   ('agents', $$ (flow_id, id) select 'f0000000-0000-4000-8000-000000000001', n::text $$),
   ('data_store_nodes', $$ (flow_id, id) select 'f0000000-0000-4000-8000-000000000001', n::text $$),
   ('if_nodes', $$ (flow_id, id) select 'f0000000-0000-4000-8000-000000000001', n::text $$),
-  ('characters', $$ (name) select '' $$),
-  ('scenarios', $$ (name) select '' $$),
-  ('sessions', $$ (title) select '' $$),
+  ('characters', $$ (id, name) select gen_random_uuid(), '' $$),
+  ('scenarios', $$ (id, name) select gen_random_uuid(), '' $$),
+  ('sessions', $$ (id, title) select gen_random_uuid(), '' $$),
   (
     'shared_resources',
     $$ (resource_type, resource_id) select 'flow', 'f0000000-0000-4000-8000-000000000001'::uuid $$
