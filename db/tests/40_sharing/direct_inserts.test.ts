@@ -18,13 +18,14 @@ afterAll(async () => {
   await database.drop()
 })
 
-const rows = {
+type Table = 'flows' | 'characters' | 'scenarios' | 'sessions'
+const rows: Record<Table, Record<string, unknown>> = {
   flows: { name: 'F', nodes: [], edges: [] },
   characters: { name: 'C' },
   scenarios: { name: 'S' },
   sessions: { title: 'T', all_cards: [] },
 }
-const tables = Object.keys(rows) as (keyof typeof rows)[]
+const tables = Object.keys(rows) as Table[]
 const insertFlow = async (id = crypto.randomUUID() as string) => {
   await anon
     .from('flows')
