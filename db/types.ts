@@ -219,7 +219,7 @@ export type Database = {
           /** The assetId of the answer of POST /api/assets, or null. */
           icon_asset_id?: string | null
           /** A UUID that the client makes. */
-          id?: string
+          id: string
           /** A character book of Character Card V2. */
           lorebook?: JsonInput
           name: string
@@ -552,7 +552,7 @@ export type Database = {
           /** Edges of the editor, as the client has them. */
           edges: NonNullable<JsonInput>
           /** A UUID that the client makes. */
-          id?: string
+          id: string
           /** Name of the flow. */
           name: string
           /** Nodes of the editor, as the client has them. */
@@ -677,10 +677,89 @@ export type Database = {
       /** Kinds of background work. */
       job_types: {
         Row: {
+          /** The pause after the first failure. It doubles with each failure, up to backoff_max. */
+          backoff: string
+          /** The longest pause between two attempts. */
+          backoff_max: string
           /** Describes the work of a step of this type to people. */
           description: string
+          /** False for a group: a step without own work, which completes when its children do. */
+          has_handler: boolean
+          /**
+           * Whether a step of this type buys from a provider. While app.settings.buying_is_stopped is true, no such
+           * step is claimed unless it has a saved state.
+           */
+          is_paid: boolean
+          /**
+           * The number of failures after which a step is not tried again. Transient errors and timeouts count. Delays
+           * that a provider names are counted apart: a step may have 100 of them. So are losses; see max_losses. Limit
+           * per step: the step fails.
+           */
+          max_failures: number
+          /**
+           * The maximum size of the outputs that a step depends on, together. A step with more fails with
+           * input_too_large. Limit per step: the step fails with input_too_large.
+           */
+          max_input_bytes: number
+          /**
+           * The number of losses after which a step is not tried again. A loss: the process of the step ended or
+           * stalled while the step may have been running. After a loss the step runs alone in its process, because
+           * another step may have caused the loss. Limit per step: the step fails with worker_lost.
+           */
+          max_losses: number
+          /**
+           * The maximum size of a step's output as JSON text. A larger output fails the step with output_too_large.
+           * Limit per step: the step fails with output_too_large.
+           */
+          max_output_bytes: number
+          /**
+           * How many turns a step may have: a step that reschedules itself once more fails with too_many_turns.
+           * retry_job counts from 0 again. Turns of a paid type do not count while app.settings.buying_is_stopped is
+           * true. Limit per step: the step fails with too_many_turns.
+           */
+          max_turns: number
           /** The name that the steps of a run use as type. */
           name: string
+          /** The default on_failure of steps of this type: fail_run, skip_dependents or continue. */
+          on_failure: 'fail_run' | 'skip_dependents' | 'continue'
+          /**
+           * How many steps of this type one owner may have open at a time: running, or queued with a saved state. While
+           * as many are open, no step without a saved state is claimed, so the limit bounds operations that a provider
+           * works on between two turns of a step. Null: no limit. Limit per owner: further steps wait.
+           */
+          owner_open_limit: number | null
+          /**
+           * How many steps of this type may run at a time for one owner. Null: no limit. Limit per owner: further steps
+           * wait.
+           */
+          owner_running_limit: number | null
+          /**
+           * How many steps may start per rate_window, over all owners, in the long run and at once after a pause (a
+           * token bucket). Null: no limit. Limit per type: further steps wait.
+           */
+          rate_limit: number | null
+          /**
+           * The state of the token bucket: the time until which started steps have used it (generic cell rate
+           * algorithm).
+           */
+          rate_spent_until: string
+          /** The period of rate_limit. Limit per type: further steps wait. */
+          rate_window: string | null
+          /**
+           * How many steps of this type may run at a time, over all owners. 0 stops the type; null: no limit. Limit per
+           * type: further steps wait.
+           */
+          running_limit: number | null
+          /**
+           * The time after which the worker aborts a handler. A timeout counts as a failure. Limit per attempt: the
+           * attempt fails with timed_out.
+           */
+          timeout: string
+          /**
+           * The version of the input that new steps of this type get. Raise it, in a migration and in the seed data,
+           * whenever the input changes: only workers that announce this version or a later one claim these steps.
+           */
+          version: number
         }
         Insert: never
         Update: never
@@ -1006,7 +1085,7 @@ export type Database = {
           /** The assetId of the answer of POST /api/assets, or null. */
           icon_asset_id?: string | null
           /** A UUID that the client makes. */
-          id?: string
+          id: string
           /** A character book of Character Card V2. */
           lorebook?: JsonInput
           name: string
@@ -1126,7 +1205,7 @@ export type Database = {
           /** An id of the client's own. */
           flow_id?: string | null
           /** A UUID that the client makes. */
-          id?: string
+          id: string
           title?: string | null
           /** Any JSON, as the client has it. */
           translation?: JsonInput
@@ -1237,6 +1316,8 @@ export type Database = {
           /** Text of the publisher, at most 10000 bytes. */
           changelog: string | null
           created_at: string
+          /** The user who published the version; null if unknown or if the account was deleted. */
+          created_by: string | null
           id: string
           /** Sorts versions in the order of SemVer. Generated from semver. */
           precedence: string
@@ -1253,6 +1334,13 @@ export type Database = {
         Insert: never
         Update: never
         Relationships: [
+          {
+            foreignKeyName: 'template_versions_created_by_fkey'
+            columns: ['created_by']
+            isOneToOne: false
+            referencedRelation: 'users'
+            referencedColumns: ['id']
+          },
           {
             foreignKeyName: 'template_versions_template_id_fkey'
             columns: ['template_id']
@@ -2083,91 +2171,7 @@ export type ServiceDatabase = {
       }
       /** Kinds of background work. */
       job_types: {
-        Row: {
-          /** The pause after the first failure. It doubles with each failure, up to backoff_max. */
-          backoff: string
-          /** The longest pause between two attempts. */
-          backoff_max: string
-          /** Describes the work of a step of this type to people. */
-          description: string
-          /** False for a group: a step without own work, which completes when its children do. */
-          has_handler: boolean
-          /**
-           * Whether a step of this type buys from a provider. While app.settings.buying_is_stopped is true, no such
-           * step is claimed unless it has a saved state.
-           */
-          is_paid: boolean
-          /**
-           * The number of failures after which a step is not tried again. Transient errors and timeouts count. Delays
-           * that a provider names are counted apart: a step may have 100 of them. So are losses; see max_losses. Limit
-           * per step: the step fails.
-           */
-          max_failures: number
-          /**
-           * The maximum size of the outputs that a step depends on, together. A step with more fails with
-           * input_too_large. Limit per step: the step fails with input_too_large.
-           */
-          max_input_bytes: number
-          /**
-           * The number of losses after which a step is not tried again. A loss: the process of the step ended or
-           * stalled while the step may have been running. After a loss the step runs alone in its process, because
-           * another step may have caused the loss. Limit per step: the step fails with worker_lost.
-           */
-          max_losses: number
-          /**
-           * The maximum size of a step's output as JSON text. A larger output fails the step with output_too_large.
-           * Limit per step: the step fails with output_too_large.
-           */
-          max_output_bytes: number
-          /**
-           * How many turns a step may have: a step that reschedules itself once more fails with too_many_turns.
-           * retry_job counts from 0 again. Turns of a paid type do not count while app.settings.buying_is_stopped is
-           * true. Limit per step: the step fails with too_many_turns.
-           */
-          max_turns: number
-          /** The name that the steps of a run use as type. */
-          name: string
-          /** The default on_failure of steps of this type: fail_run, skip_dependents or continue. */
-          on_failure: 'fail_run' | 'skip_dependents' | 'continue'
-          /**
-           * How many steps of this type one owner may have open at a time: running, or queued with a saved state. While
-           * as many are open, no step without a saved state is claimed, so the limit bounds operations that a provider
-           * works on between two turns of a step. Null: no limit. Limit per owner: further steps wait.
-           */
-          owner_open_limit: number | null
-          /**
-           * How many steps of this type may run at a time for one owner. Null: no limit. Limit per owner: further steps
-           * wait.
-           */
-          owner_running_limit: number | null
-          /**
-           * How many steps may start per rate_window, over all owners, in the long run and at once after a pause (a
-           * token bucket). Null: no limit. Limit per type: further steps wait.
-           */
-          rate_limit: number | null
-          /**
-           * The state of the token bucket: the time until which started steps have used it (generic cell rate
-           * algorithm).
-           */
-          rate_spent_until: string
-          /** The period of rate_limit. Limit per type: further steps wait. */
-          rate_window: string | null
-          /**
-           * How many steps of this type may run at a time, over all owners. 0 stops the type; null: no limit. Limit per
-           * type: further steps wait.
-           */
-          running_limit: number | null
-          /**
-           * The time after which the worker aborts a handler. A timeout counts as a failure. Limit per attempt: the
-           * attempt fails with timed_out.
-           */
-          timeout: string
-          /**
-           * The version of the input that new steps of this type get. Raise it, in a migration and in the seed data,
-           * whenever the input changes: only workers that announce this version or a later one claim these steps.
-           */
-          version: number
-        }
+        Row: Database['public']['Tables']['job_types']['Row']
         Insert: never
         Update: never
         Relationships: []
@@ -2464,45 +2468,10 @@ export type ServiceDatabase = {
       }
       /** Versions of templates. A published version changes only its status, and is never deleted. */
       template_versions: {
-        Row: {
-          /** Text of the publisher, at most 10000 bytes. */
-          changelog: string | null
-          created_at: string
-          /**
-           * The user who published the version; null if unknown or if the account was deleted. Users cannot read it.
-           */
-          created_by: string | null
-          id: string
-          /** Sorts versions in the order of SemVer. Generated from semver. */
-          precedence: string
-          /**
-           * SemVer 2.0.0, at most 64 bytes. Build metadata is not allowed: versions that differ only in it would have
-           * equal rank.
-           */
-          semver: string
-          /** draft, stable or deprecated. Moves only forward, one step at a time. */
-          status: 'draft' | 'stable' | 'deprecated'
-          template_id: string
-          updated_at: string
-        }
+        Row: Database['public']['Tables']['template_versions']['Row']
         Insert: never
         Update: never
-        Relationships: [
-          {
-            foreignKeyName: 'template_versions_created_by_fkey'
-            columns: ['created_by']
-            isOneToOne: false
-            referencedRelation: 'users'
-            referencedColumns: ['id']
-          },
-          {
-            foreignKeyName: 'template_versions_template_id_fkey'
-            columns: ['template_id']
-            isOneToOne: false
-            referencedRelation: 'templates'
-            referencedColumns: ['id']
-          },
-        ]
+        Relationships: Database['public']['Tables']['template_versions']['Relationships']
       }
       /** Templates: bundles of prompts, by name. template_manifest returns the files of a version. */
       templates: {
