@@ -20,7 +20,9 @@ export async function apiKeys({ url, anonKey, tokenFor, step }: Stage): Promise<
     profile.ms,
   )
 
-  const write = await timed(() => program(key).from('flows').insert({ id: crypto.randomUUID(), name: 'No', nodes: [], edges: [] }))
+  const write = await timed(() =>
+    program(key).from('flows').insert({ id: crypto.randomUUID(), name: 'No', nodes: [], edges: [] }),
+  )
   must(write.value.error?.details === 'key_is_read_only', 'a key that may only read could write')
   step(`The program tries to write: ${write.value.status} ${write.value.error?.details}`, write.ms)
 
