@@ -80,8 +80,11 @@ async function compare(
     admin.query(`select app.submit_run('{"key": "noop", "type": "noop", "input": {}}', $1, null) as id`, [user.id])
   const runGeneration = () =>
     admin.query(
-      `select (app.request_generation('image', $1, $2, jsonb_build_object('color', gen_random_uuid()), null)
-         ->> 'generation_id')::uuid as generation_id`,
+      `select public.process_image(
+         tool_id => $1,
+         original_image_storage_path => $2,
+         tool_parameters => jsonb_build_object('color', gen_random_uuid())
+       )`,
       [toolId, user.photo],
     )
   /** Runs one at a time, and returns the medians of their costs. */
