@@ -8,6 +8,7 @@ import { buyCredits } from './demo/payments.ts'
 import { shareFlow } from './demo/share_flow.ts'
 import { shareSession } from './demo/share_session.ts'
 import { signUp } from './demo/sign_up.ts'
+import { editPhotos } from './demo/studio.ts'
 import { runTasks } from './demo/tasks.ts'
 import { resolveTemplates } from './demo/templates.ts'
 import { homeFolder, readEnv } from './local/home.ts'
@@ -29,6 +30,10 @@ const acts = [
     play: showCredits,
   },
   { title: 'Payments: credits are bought, spent, and taken back by a refund', play: buyCredits },
+  {
+    title: 'Photo app: a photo is edited, from the cache the second time, until the credits are used up',
+    play: editPhotos,
+  },
   { title: 'API keys: a program acts as the owner of its key', play: apiKeys },
 ]
 

@@ -15,7 +15,7 @@ export async function showCredits({ url, anonKey, env, tokenFor, step }: Stage):
   await operator.connect()
   const balance = async () =>
     (await dora.from('users').select('id, credits, credits_held').single().throwOnError()).data
-  // No product charges credits yet, so the act is the product: a job type that no worker runs.
+  // The act is a product of its own: a job type that no worker runs.
   const type = `paint_demo_${name}`
   const submit = async (user: string, cost: number): Promise<string> => {
     await operator.query('begin')
