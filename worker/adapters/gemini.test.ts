@@ -248,6 +248,45 @@ describe('images and videos', () => {
     await expect(draw('x')).rejects.toMatchObject({ slug: 'provider_refused', isPermanent: true })
   })
 
+  test('an image that Gemini cannot read is refused, and a cut image is not accepted', async () => {
+    const draw = (bytes: Buffer, mimeType = 'image/png') =>
+      gemini.drawImage({
+        model: 'gemini-3-pro-image-preview',
+        prompt: 'x',
+        references: [{ bytes, mimeType }],
+        signal: never,
+      })
+    const photo = makePng('a face')
+    for (const [bytes, mimeType] of [
+      [photo.subarray(0, 100), 'image/png'],
+      [photo, 'image/jpeg'],
+      [photo, 'image/gif'],
+    ] as const) {
+      await expect(draw(bytes, mimeType)).rejects.toMatchObject({ slug: 'provider_refused', isPermanent: true })
+    }
+    meet('cut_image')
+    await expect(draw(photo)).rejects.toMatchObject({ slug: 'provider_answer_invalid', isPermanent: false })
+  })
+
+  test('JSON about an image follows a schema of its own', async () => {
+    const jsonSchema = { type: 'object', properties: { shape: { type: 'string', enum: ['oval', 'round'] } } }
+    const images = [{ bytes: makePng('a face'), mimeType: 'image/png' }]
+    const schema = z.fromJSONSchema(jsonSchema as z.core.JSONSchema.JSONSchema)
+    const { value } = await gemini.writeJson({
+      model,
+      prompt: 'Describe it',
+      images,
+      schema,
+      jsonSchema,
+      signal: never,
+    })
+    expect(['oval', 'round']).toContain((value as { shape: string }).shape)
+    const broken = [{ bytes: Buffer.from('no image'), mimeType: 'image/png' }]
+    await expect(
+      gemini.writeJson({ model, prompt: 'x', images: broken, schema, jsonSchema, signal: never }),
+    ).rejects.toMatchObject({ slug: 'provider_refused', isPermanent: true })
+  })
+
   test('an answer without an image', async () => {
     const server = createServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' })

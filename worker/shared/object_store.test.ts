@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
@@ -199,4 +200,15 @@ test('get returns an object of exactly the limit, and refuses an object that has
   await put('ten.txt', Buffer.from('0123456789'))
   expect(String(await store.get('ten.txt', 10))).toBe('0123456789')
   await expect(store.get('ten.txt', 9)).rejects.toMatchObject({ isTooLarge: true, isSilence: false })
+})
+
+test('get with an ETag returns only the object that has it', async () => {
+  await put('photo.txt', Buffer.from('first'))
+  const eTag = createHash('md5').update('first').digest('hex')
+  for (const spelling of [eTag, `"${eTag}"`]) {
+    expect(String(await store.get('photo.txt', 10, undefined, spelling))).toBe('first')
+  }
+  await put('photo.txt', Buffer.from('second'))
+  await expect(store.get('photo.txt', 10, undefined, eTag)).rejects.toMatchObject({ isChanged: true, isMissing: false })
+  await expect(store.get('none.txt', 10, undefined, eTag)).rejects.toMatchObject({ isChanged: false, isMissing: true })
 })
