@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '@supabase/supabase-js'
 import pg from 'pg'
-import type { Database } from '../../db/types.ts'
+import type { Database, ServiceDatabase } from '../../db/client_types.ts'
 import { readMails } from '../local/auth/mail.ts'
 import { makePng } from '../local/gemini.ts'
 import { must, type Stage, timed } from './act.ts'
@@ -17,7 +17,7 @@ export async function editPhotos(stage: Stage): Promise<void> {
   }
   const options = { auth: { persistSession: false, autoRefreshToken: false } }
   const fay = createClient<Database>(url, env['SUPABASE_PUBLISHABLE_KEY'] ?? '', options)
-  const service = createClient<Database>(url, env['SUPABASE_SERVICE_ROLE_KEY'] ?? '', options)
+  const service = createClient<ServiceDatabase>(url, env['SUPABASE_SERVICE_ROLE_KEY'] ?? '', options)
   const operator = new pg.Client({ connectionString: env['DATABASE_URL'] })
   await operator.connect()
   const email = `fay-${crypto.randomUUID().slice(0, 8)}@example.com`
@@ -54,14 +54,14 @@ export async function editPhotos(stage: Stage): Promise<void> {
         original_image_storage_path: path,
       })
     const first = await timed(async () => {
-      const answer = (await request('copper red').throwOnError()).data as unknown as Answer
+      const answer = (await request('copper red').throwOnError()).data
       return watch(fay, answer.generation_id)
     })
     const image = await fetch(String(first.value.url))
     must(image.ok && image.headers.get('content-type') === 'image/png', 'the image cannot be loaded')
     step(`Copper red hair, ${tool.cost} credit: an image at a URL that nobody can guess`, first.ms)
     const again = await timed(() => request('copper red').throwOnError())
-    const hit = again.value.data as unknown as Answer
+    const hit = again.value.data
     must(hit.cached && hit.url === first.value.url, 'the same request was not answered from the cache')
     must((await account()).credits === credits - tool.cost, 'a hit of the cache was charged')
     step('The same again: from the cache, at once, and free', again.ms)
@@ -69,7 +69,7 @@ export async function editPhotos(stage: Stage): Promise<void> {
     const face = await toolOf('analyze_face_shape')
     const analysed = await timed(async () => {
       const args = { tool_id: face.id, original_image_storage_path: path }
-      const answer = (await fay.rpc('analyze_face', args).throwOnError()).data as unknown as Answer
+      const answer = (await fay.rpc('analyze_face', args).throwOnError()).data
       return watch(fay, answer.generation_id)
     })
     const facts = Object.keys((analysed.value.result ?? {}) as object)
@@ -85,16 +85,16 @@ export async function editPhotos(stage: Stage): Promise<void> {
 
     const bought = await timed(async () => {
       const billing = { first_name: 'Fay', last_name: 'Adel', email, phone: '+201000000000' }
-      const args = { kind: 'credit_pack', item_id: 'small', billing, idempotency_key: 'demo' }
+      const args = { kind: 'credit_pack' as const, item_id: 'small', billing, idempotency_key: 'demo' }
       const { data } = await fay.rpc('create_order', args).throwOnError()
-      const opened = await orderOf(fay, (data as unknown as { id: string }).id, 'opened')
+      const opened = await orderOf(fay, data.id, 'opened')
       const page = await (await fetch(String(opened.checkout_url))).text()
       await fetch(`${standIn}${/action="([^"]*\/pay)"/.exec(page)?.[1]}`, { method: 'POST' })
       return orderOf(fay, opened.id, 'paid')
     })
     step(`She buys a pack, and has ${(await account()).credits} credits`, bought.ms)
     const last = await timed(async () => {
-      const answer = (await request('black').throwOnError()).data as unknown as Answer
+      const answer = (await request('black').throwOnError()).data
       return watch(fay, answer.generation_id)
     })
     must(last.value.url !== null, 'the image is missing')
@@ -102,7 +102,7 @@ export async function editPhotos(stage: Stage): Promise<void> {
 
     const { data: mine } = await fay.rpc('list_generations').throwOnError()
     const { data: usage } = await fay.from('credit_usage').select('credits').throwOnError()
-    const { generations } = mine as unknown as { generations: unknown[] }
+    const { generations } = mine
     must(generations.length === 3 && usage.length === 3, 'generations and charges do not match')
     step(`${generations.length} generations, and a charge for each of them`)
   } finally {
@@ -112,7 +112,6 @@ export async function editPhotos(stage: Stage): Promise<void> {
   step('Fay deletes her account: a job deletes her photo and her images')
 }
 
-type Answer = { generation_id: string; cached: boolean; url: string | null }
 type Client = ReturnType<typeof createClient<Database>>
 
 /** Polls a generation until it has ended; an app subscribes to its row. */
