@@ -16,7 +16,7 @@ as $$
 declare
   v_max integer;
   v_expiry interval;
-  v_open integer;
+  v_open bigint;
 begin
   select s.orders_open_max, s.order_expiry into v_max, v_expiry
   from app.settings as s;
