@@ -21,7 +21,8 @@ begin
         then format('The flow has a value that cannot be stored: %s.', refuse_flow.reason)
       else format('%s must be %s.', v_fault.path, v_fault.expected)
     end,
-    'Send the flow as the editor exports it.'
+    'Send { name, description, nodes, edges, responseTemplate, agents, dataStoreNodes, ifNodes }: '
+      'nodes and edges are lists; agents, dataStoreNodes and ifNodes are objects by id.'
   );
 end
 $$;

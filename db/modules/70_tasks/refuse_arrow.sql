@@ -13,7 +13,7 @@ begin
     409,
     'task_status_invalid',
     format('A task that is %s cannot become %s.', old.status, new.status),
-    'See docs/states.md for the transitions of a task.'
+    'Call cancel_task, retry_task or answer_task, which make the transitions that exist.'
   );
 
   return null;

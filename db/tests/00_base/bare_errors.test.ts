@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs'
+import { SignJWT } from 'jose'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Api, createDatabase, startApi, type TestDatabase } from '../../../scripts/testing/database.ts'
+
+// The mistakes that newcomers make first, each made once against a real PostgREST (12.0). An error of Postgres or PostgREST
+// has a line in docs/errors.md with this code and status; an error of Plinth has a slug and a hint.
+
+let database: TestDatabase
+let api: Api
+const ana = { id: crypto.randomUUID(), email: 'ana@example.com' }
+
+beforeAll(async () => {
+  database = await createDatabase()
+  const db = await database.connect()
+  await db.query('insert into auth.users (id, email) values ($1, $2)', [ana.id, ana.email])
+  await db.query(
+    `create function public.wait() returns void language sql set statement_timeout = '50ms' as 'select pg_sleep(1)'`,
+  )
+  await db.query('grant execute on function public.wait() to authenticated')
+  await db.query(`insert into flows (id, name, nodes, edges) values ($1, 'F', '[]', '[]')`, [flow.id])
+  api = await startApi(database)
+})
+afterAll(async () => {
+  await api.stop()
+  await database.drop()
+})
+
+type Mistake = {
+  as?: 'ana' | 'anon' | 'expired' | { token: string }
+  method?: string
+  path: string
+  body?: unknown
+  headers?: Record<string, string>
+  status: number
+  /** The code of a bare error, or the slug of Plinth. */
+  error: string
+}
+
+const flow = { id: '10000000-0000-4000-8000-000000000001', name: 'F', nodes: [], edges: [] }
+const drama = { premise: 'A storm' }
+const get = (path: string, status: number, error: string, more: Partial<Mistake> = {}): Mistake => ({
+  path,
+  status,
+  error,
+  ...more,
+})
+const post = (path: string, body: unknown, status: number, error: string, more: Partial<Mistake> = {}): Mistake => ({
+  method: 'POST',
+  path,
+  body,
+  status,
+  error,
+  ...more,
+})
+
+const mistakes: Record<string, Mistake> = {
+  'calls a function without a sign-in': post('rpc/generate_drama', drama, 401, 'not_signed_in', { as: 'anon' }),
+  'lists dramas without a sign-in': get('rpc/list_dramas', 401, 'not_signed_in', { as: 'anon' }),
+  'selects a private table without a sign-in': get('dramas', 401, '42501', { as: 'anon' }),
+  'selects every column of jobs': get('jobs', 403, '42501'),
+  'inserts a column that no client may write': post('dramas', { ...drama, owner_id: ana.id }, 403, '42501'),
+  'updates a flow': {
+    method: 'PATCH',
+    path: `flows?id=eq.${flow.id}`,
+    body: { name: 'x' },
+    status: 403,
+    error: '42501',
+  },
+  'deletes a drama from the table': { method: 'DELETE', path: `dramas?id=eq.${flow.id}`, status: 403, error: '42501' },
+  'upserts a flow that exists': post('flows', flow, 403, '42501', {
+    headers: { prefer: 'resolution=merge-duplicates' },
+  }),
+  'calls a function of operators': post(
+    'rpc/adjust_credits',
+    { user_id: ana.id, amount: 5, reason: 'x', idempotency_key: 'k' },
+    403,
+    '42501',
+  ),
+  'misspells a column': get('plans?select=title', 400, '42703'),
+  'misspells a column of an insert': post('flows', { ...flow, title: 'x' }, 400, 'PGRST204'),
+  'misspells a table': get('characers', 404, '42P01'),
+  'misspells a function': post('rpc/share_flows', { flow }, 404, 'PGRST202'),
+  'misspells a parameter': post('rpc/job_tree', { id: 1 }, 404, 'PGRST202'),
+  'forgets a parameter': post('rpc/job_tree', {}, 404, 'PGRST202'),
+  'filters by an id in the wrong format': get('dramas?id=eq.abc', 400, '22P02'),
+  'calls a function with an id in the wrong format': post('rpc/get_drama_complete', { drama_id: 'abc' }, 400, '22P02'),
+  'sends a number that is too large': post('rpc/list_tasks', { limit: 99_999_999_999 }, 400, '22003'),
+  'sends a number in quotes for a run': post('rpc/job_tree', { job_id: 'first' }, 400, '22P02'),
+  'sends a character that Postgres cannot store': post('tasks', { mandate: 'a\u0000' }, 400, '22P05'),
+  'leaves out a required column': post('flows', { id: flow.id, nodes: [], edges: [] }, 400, '23502'),
+  'refers to a row that does not exist': post('agents', { flow_id: ana.id, id: 'a' }, 409, '23503'),
+  'inserts a row twice': post('flows', flow, 409, '23505'),
+  'sends an object where a list belongs': post('characters', { id: ana.id, name: 'x', tags: {} }, 400, '23514'),
+  'sends an unknown value': post(
+    'shared_resources',
+    { resource_type: 'card', resource_id: ana.id },
+    422,
+    'resource_type_unknown',
+  ),
+  'inserts without an id': post('flows', { name: 'F', nodes: [], edges: [] }, 422, 'id_missing'),
+  'calls a function that writes by GET': get('rpc/generate_drama?premise=x', 405, 'post_required'),
+  'shares by GET': get('rpc/share_flow?flow=%7B%22name%22%3A%22x%22%7D', 405, 'post_required', { as: 'anon' }),
+  'sends agents as a list': post(
+    'rpc/share_flow',
+    { flow: { ...flow, agents: [] }, share_id: ana.id },
+    422,
+    'flow_invalid',
+  ),
+  'writes a filter without an operator': get('plans?id=free', 400, 'PGRST100'),
+  'sends no JSON': post('flows', '{', 400, 'PGRST102'),
+  'sends half an emoji': post('flows', `{"id":"${flow.id}","name":"\\ud83d","nodes":[],"edges":[]}`, 400, 'PGRST102'),
+  'asks for a page behind the last': get('plans?offset=100&limit=10', 416, 'PGRST103', {
+    headers: { prefer: 'count=exact' },
+  }),
+  'asks for a document behind the first': get('rpc/list_dramas?offset=20', 416, 'PGRST103'),
+  'asks for a form that does not exist': get('plans', 415, 'PGRST107', { headers: { accept: 'application/xml' } }),
+  'asks for one row and finds none': get('plans?id=eq.x', 406, 'PGRST116', {
+    headers: { accept: 'application/vnd.pgrst.object+json' },
+  }),
+  'asks for one row and finds several': get('ai_models', 406, 'PGRST116', {
+    headers: { accept: 'application/vnd.pgrst.object+json' },
+  }),
+  'embeds tables that are not connected': get('plans?select=*,flows(*)', 400, 'PGRST200'),
+  'embeds tables that are connected twice': get('templates?select=id,template_versions(id)', 300, 'PGRST201'),
+  'sends another schema': get('plans', 406, 'PGRST106', { headers: { 'accept-profile': 'app' } }),
+  'sends an API key as a token': get('plans', 401, 'PGRST301', { as: { token: 'plk_12345678_secret' } }),
+  'sends a token of another secret': get('plans', 401, 'PGRST301', {
+    as: {
+      token: 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJyb2xlIjoiYW5vbiJ9.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+    },
+  }),
+  'sends an expired token': get('plans', 401, 'PGRST301', { as: 'expired' }),
+  'asks for an estimated count': get('plans', 400, 'count_not_exact', { headers: { prefer: 'count=planned' } }),
+  'waits too long': post('rpc/wait', {}, 500, '57014'),
+}
+
+async function make({ as = 'ana', method = 'GET', path, body, headers }: Mistake) {
+  const token =
+    typeof as === 'object' ? as.token : await { ana: () => api.tokenFor(ana), anon: () => api.anonKey, expired }[as]()
+  const response = await fetch(`${api.url}/rest/v1/${path}`, {
+    method,
+    headers: {
+      apikey: api.anonKey,
+      authorization: `Bearer ${token}`,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  })
+  return { status: response.status, body: (await response.json()) as Record<string, string> }
+}
+
+function expired() {
+  const claims = { sub: ana.id, role: 'authenticated', aud: 'authenticated' }
+  const secret = new TextEncoder().encode(api.keys.jwtSecret)
+  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(1_000_000_000).sign(secret)
+}
+
+const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
+
+test.each(Object.entries(mistakes))('a newcomer who %s learns why', async (_name, mistake) => {
+  const { status, body } = await make(mistake)
+  const isOurs = String(body.code).startsWith('PT')
+  expect({ status, error: isOurs ? body.details : body.code }, JSON.stringify(body)).toEqual({
+    status: mistake.status,
+    error: mistake.error,
+  })
+  if (isOurs) expect(body.hint).toMatch(/./)
+  expect(page).toContain(`| \`${mistake.error}\` | ${status} |`)
+})
