@@ -1,3 +1,4 @@
+import { checkApiPage } from './check/api_page.ts'
 import { checkBoundaries } from './check/boundaries.ts'
 import { dumpCatalog } from './check/catalog.ts'
 import { checkCatalog, checkDrift, checkRepeat, checkWarnings, withClient } from './check/database.ts'
@@ -128,6 +129,7 @@ async function checkDatabase(cluster: Cluster): Promise<void> {
   await check('limits', () => withClient(url, checkLimits))
   await check('limits page', () => withClient(url, (client) => checkLimitsPage(client, root, options.write)))
   await check('catalog', () => checkCatalog(root, catalog, options.write))
+  await check('API page', () => withClient(url, (client) => checkApiPage(client, root, options.write)))
   await check('types', () => withClient(url, (client) => checkTypes(client, root, options.write)))
   await check('pictures', async () => checkPictures(options.write))
   await check('repeat', () => checkRepeat(url, catalog))

@@ -4,6 +4,11 @@ import type pg from 'pg'
 export type Column = {
   name: string
   type: string
+  /** The type in Postgres, and the values that a check allows. */
+  sqlType: string
+  values?: string[] | undefined
+  /** The default as SQL; empty: none. */
+  default: string
   isNullable: boolean
   hasDefault: boolean
   comment: string
@@ -31,7 +36,15 @@ export type Relation = {
   canDelete: boolean
 }
 
-export type Argument = { name: string; type: string; isOptional: boolean; isNullable: boolean; default: string }
+export type Argument = {
+  name: string
+  type: string
+  sqlType: string
+  isOptional: boolean
+  isNullable: boolean
+  /** The default as SQL; empty: none. */
+  default: string
+}
 
 export type Rpc = {
   name: string
@@ -97,7 +110,7 @@ function refine(relation: Relation, column: Column, checks: Check[]): Column {
   const type = union === undefined ? base : base === 'string[]' ? `(${union})[]` : union
   // Postgres does not know which columns of views and composite types may be null: their comments say it.
   const isNullable = relation.kind === 'table' ? column.isNullable : /\bnull\b/i.test(column.comment)
-  return { ...column, type, isNullable }
+  return { ...column, type, isNullable, values }
 }
 
 type Check = { table: string; columns: string[]; definition: string }
@@ -182,6 +195,10 @@ const relationsQuery = `
         json_build_object(
           'name', a.attname,
           'type', ${typeName('a.atttypid')},
+          'sqlType', format_type(a.atttypid, null),
+          'default', coalesce(
+            (select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef as d where d.adrelid = c.oid and d.adnum = a.attnum), ''
+          ),
           'isNullable', not a.attnotnull,
           'hasDefault', a.atthasdef or a.attidentity <> '',
           'comment', coalesce(col_description(c.oid, a.attnum), ''),
@@ -263,6 +280,7 @@ const functionsQuery = `
           json_build_object(
             'name', p.proargnames[a.place],
             'type', ${typeName('a.type')},
+            'sqlType', format_type(a.type, null),
             'isOptional', a.place > p.pronargs - p.pronargdefaults,
             'isNullable', false,
             'default', coalesce(pg_get_function_arg_default(p.oid, a.place::integer), '')
