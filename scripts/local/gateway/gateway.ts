@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { type PassThrough, Readable } from 'node:stream'
 import httpProxy from '@fastify/http-proxy'
 import {
@@ -14,6 +15,7 @@ import type { LocalKeys } from '../keys.ts'
 import { BodyTooLarge, gatherBody, hasUnknownCoding, isAnnouncedTooLarge, isLarge, largeBodiesAtOnce } from './body.ts'
 import { createKeyCheck } from './client_keys.ts'
 import { corsHeaders } from './cors.ts'
+import { isUpgrade, pipeSocket } from './pipe_socket.ts'
 import { invalid, notUtf8, type Refusal, refuse, refuseBody, refuseUnreadable } from './refusals.ts'
 import { serveSharePages } from './share_page.ts'
 import { createSlots } from './slots.ts'
@@ -111,6 +113,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   for (const upstream of listUpstreams(options)) {
     if (upstream.port === undefined) refuseMissing(server, upstream)
     else registerProxy(server, upstream)
+    if (upstream.socketPath !== undefined) registerSocket(server, upstream)
   }
   const { postgrestPort, assetsUrl } = options
   serveSharePages(server, { postgrestPort, anonKey: options.keys.anonKey, assetsUrl })
@@ -136,10 +139,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
  */
 const requestsAtOnce = 6
 
-/** The largest message of a WebSocket from a client, and how much a client may leave unread. */
-const maxMessageBytes = 5_000_000
-const maxUnreadBytes = 8 * 1024 * 1024
-
 /** The configuration of the routes of a service. */
 function configOf(upstream: Upstream): FastifyContextConfig {
   const { isPage = false, hasLimits = false } = upstream
@@ -155,13 +154,6 @@ function registerProxy(server: FastifyInstance, upstream: Upstream): void {
     rewritePrefix,
     config: configOf(upstream),
     websocket: true,
-    wsServerOptions: { maxPayload: maxMessageBytes },
-    wsHooks: {
-      // A client that does not read would fill the memory.
-      onOutgoingMessage: (_context, source) => {
-        if (source.bufferedAmount > maxUnreadBytes) source.terminate()
-      },
-    },
     // The types of http-proxy do not know this option.
     wsClientOptions: { rewriteRequestHeaders: headersOfSocket } as object,
     // Without a slash the path would be empty, and http-proxy would keep the prefix.
@@ -197,6 +189,26 @@ function registerProxy(server: FastifyInstance, upstream: Upstream): void {
         })
       },
     },
+  })
+}
+
+/** Forwards the WebSockets of a service byte by byte. */
+function registerSocket(server: FastifyInstance, upstream: Upstream): void {
+  const { prefix, port, socketPath = '' } = upstream
+  if (port === undefined) return
+  const sockets = new Set<Socket>()
+  server.get(`${prefix}${socketPath}`, { config: configOf(upstream) }, (request, reply) => {
+    if (!isUpgrade(request)) {
+      const hint = 'Connect with supabase.channel, or with the header "upgrade: websocket".'
+      return refuse(reply, { status: 426, details: 'upgrade_missing', message: 'This route is a WebSocket.', hint })
+    }
+    reply.hijack()
+    const socket = pipeSocket(request, port, request.url.slice(prefix.length))
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  server.addHook('preClose', async () => {
+    for (const socket of sockets) socket.destroy()
   })
 }
 

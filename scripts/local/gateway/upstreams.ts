@@ -1,6 +1,8 @@
 /** A service behind the gateway, and what its requests need. */
 export type Upstream = {
   prefix: string
+  /** The path, after the prefix, of a WebSocket with many messages. */
+  socketPath?: string
   /** Replaces the prefix. */
   rewritePrefix: string
   /** Undefined if this stack has no such service. */
@@ -80,6 +82,7 @@ export function listUpstreams(ports: UpstreamPorts): Upstream[] {
       prefix: '/realtime/v1',
       rewritePrefix: '/',
       port: ports.realtimePort,
+      socketPath: '/websocket',
       missing: 'The local stack has no Realtime server. Poll the rows instead.',
       isOpen: () => false,
     },
