@@ -52,12 +52,13 @@ export async function benchmarkRealtime({ subscribers: count, rate, rounds, seco
       const total = perSecond * seconds
       const begin = performance.now()
       const inserts: Promise<unknown>[] = []
-      for (let at = 0; at < total; at++) {
-        const wait = begin + (at / perSecond) * 1000 - performance.now()
+      // The first second is not counted.
+      for (let at = -perSecond; at < total; at++) {
+        const wait = begin + (at / perSecond + 1) * 1000 - performance.now()
         if (wait > 1) await sleep(wait)
         const n = next++
-        const ownerId = listeners[at % listeners.length]?.ownerId ?? ''
-        sentAt.set(n, performance.now())
+        const ownerId = listeners[(at + perSecond) % listeners.length]?.ownerId ?? ''
+        if (at >= 0) sentAt.set(n, performance.now())
         owners.set(n, ownerId)
         inserts.push(
           pool.query(`insert into public.${table} values ($1, $2, 'a note of a usual length')`, [n, ownerId]),

@@ -86,7 +86,7 @@ export async function startRealtime(options: RealtimeOptions): Promise<Realtime>
       const hear = () => void lastHeard.set(socket, performance.now())
       hear()
       socket.on('message', hear)
-      serveSocket(socket, { version, apiToken }, limits, context)
+      serveSocket(socket, { version, apiToken, stream: duplex }, limits, context)
     })
   })
   const sweep = setInterval(() => {

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import { type Channel, type Context, createChannel, notBuilt } from './channel.ts'
 import { decodeFrame, encodeChange, encodeFrame, type Frame, type Version } from './protocol.ts'
@@ -13,7 +14,7 @@ export type SocketLimits = {
 /** Serves a client's socket: decodes its messages and passes them to its channels. */
 export function serveSocket(
   socket: WebSocket,
-  { version, apiToken }: { version: Version; apiToken: string },
+  { version, apiToken, stream }: { version: Version; apiToken: string; stream: Duplex },
   limits: SocketLimits,
   context: Context,
 ): void {
@@ -27,6 +28,11 @@ export function serveSocket(
       context.say('Realtime dropped a client that does not read its messages.')
       socket.terminate()
       return
+    }
+    // The messages of a batch leave together.
+    if (stream.writableCorked === 0) {
+      stream.cork()
+      process.nextTick(() => stream.uncork())
     }
     socket.send(text)
   }
