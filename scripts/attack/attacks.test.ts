@@ -10,7 +10,7 @@ beforeAll(async () => {
   const started = await startTarget()
   target = started.target
   stop = started.stop
-}, 60_000)
+})
 afterAll(() => stop(), 20_000)
 
 test.each(Object.keys(quickAttacks))('the stack withstands attack %s', async (name) => {

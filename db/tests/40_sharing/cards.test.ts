@@ -660,7 +660,7 @@ describe('a card of another version, or with values of other types, opens as V2'
       }),
       { numRuns: 60 },
     )
-  }, 60_000)
+  })
 })
 
 describe('a real card', () => {

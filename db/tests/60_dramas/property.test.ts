@@ -132,4 +132,4 @@ test('returns any saved drama as it was saved, from its package and from its row
     }),
     { numRuns: 40 },
   )
-}, 90_000)
+})

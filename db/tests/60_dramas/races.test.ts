@@ -513,4 +513,4 @@ test('deletes a user during saves, requests and results without a deadlock, and 
     await requireGone(id)
   }
   for (const client of [a, watcher]) await be(client, owner)
-}, 60_000)
+})

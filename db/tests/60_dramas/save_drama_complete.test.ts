@@ -215,7 +215,7 @@ test('saves in time as many ids as fit into 4 MiB', async () => {
   const { error, data } = await save(ana, { characters, episodes: [{ scenes: Array(490).fill({ character_ids }) }] })
   expect(error).toBeNull()
   expect(data.episodes[0].scenes[489].character_ids).toEqual(character_ids)
-}, 20_000)
+})
 
 test('refuses JSON that is too deep to parse', async () => {
   const body = `{"drama":${'['.repeat(200_000)}${']'.repeat(200_000)}}`

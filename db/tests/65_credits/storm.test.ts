@@ -16,4 +16,4 @@ test('random grants, holds, charges, expiries, refunds, debts, deletions and cra
   } finally {
     await database.drop()
   }
-}, 60_000)
+})

@@ -49,7 +49,7 @@ beforeAll(async () => {
     insert into credit_grants (user_id, source, amount, reference) select user_id, 'pack', 7, order_id::text from many;
     insert into app.plan_notices select user_id, now() from many`)
   await filler.end()
-}, 120_000)
+})
 afterAll(() => shop.database.drop())
 
 async function connectAsSuperuser(): Promise<pg.Client> {

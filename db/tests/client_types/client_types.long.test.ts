@@ -49,7 +49,7 @@ beforeAll(async () => {
   recorded.push(...(await readRows(client, 'ServiceTables', schemas.service)))
   changed = recorded.flatMap(change)
   project = makeProject()
-}, 120_000)
+})
 afterAll(async () => {
   await client?.end()
   await own?.stop()

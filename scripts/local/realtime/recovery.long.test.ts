@@ -30,7 +30,7 @@ const ana = crypto.randomUUID()
 beforeAll(async () => {
   realtime = await startTestRealtime({ unreadBytes: 256 * 1024 })
   await realtime.db.query(table)
-}, 60_000)
+})
 afterAll(() => realtime?.stop())
 
 const insert = (owner = ana) =>
@@ -293,7 +293,7 @@ describe('restarts', () => {
       await postgres.stop()
       rmSync(home, { recursive: true, force: true })
     }
-  }, 120_000)
+  })
 
   test('a stopped server leaves no slot', async () => {
     const slots = async () =>

@@ -37,7 +37,7 @@ beforeAll(async () => {
     create table public.unpublished (id integer primary key);
     alter publication supabase_realtime add table public.notes, public.logs, public.marks, public.keyless;
   `)
-}, 60_000)
+})
 afterAll(() => realtime?.stop())
 beforeEach(() => {
   ana = crypto.randomUUID()
