@@ -2,7 +2,7 @@
 create or replace function app.build_generation(user_id uuid, answer app.generation_answer)
   returns jsonb
   language plpgsql
-  volatile
+  stable
   set search_path = ''
 as $$
 begin

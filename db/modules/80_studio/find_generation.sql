@@ -4,7 +4,7 @@
 create or replace function app.find_generation(cache_key text)
   returns app.generation_answer
   language plpgsql
-  volatile
+  stable
   set search_path = ''
 as $$
 declare
@@ -19,7 +19,7 @@ begin
     and k.expires_at > app.now()
     and g.status = 'completed';
   if not found then
-    select d.generation_id, 'pending', false, null, null into v_answer
+    select d.generation_id, 'pending', false, null::text, null::jsonb into v_answer
     from app.generation_details as d
     where d.cache_key = any (array[find_generation.cache_key]) and d.ended_at is null;
   end if;

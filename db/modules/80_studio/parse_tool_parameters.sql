@@ -12,7 +12,7 @@ as $$
 declare
   v_given jsonb := coalesce(parse_tool_parameters.parameters, '{}');
   v_unknown jsonb := v_given;
-  v_parsed jsonb := '{}';
+  v_parsed jsonb := '{}'::jsonb;
   v_name text;
   v_property jsonb;
   v_value jsonb;

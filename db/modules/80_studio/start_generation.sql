@@ -89,7 +89,7 @@ begin
     interval '1 day'
   );
 
-  v_answer := (gen_random_uuid(), 'pending', false, null, null);
+  v_answer := (gen_random_uuid(), 'pending', false, null::text, null::jsonb);
   v_run_id := app.submit_keyed_run(
     jsonb_build_object(
       'key', v_type,
