@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Heard, listen, startTestRealtime, type TestRealtime } from '../../../scripts/testing/realtime.ts'
 import { until } from '../../../scripts/testing/waiting.ts'
 
-// What the local Realtime server sends of each published table, against the grants and policies of the database.
+// Compares what the local Realtime server sends of each published table with the grants and policies of the database.
 let realtime: TestRealtime
 const [ana, ben] = [crypto.randomUUID(), crypto.randomUUID()]
 const heard: Record<string, Heard> = {}

@@ -70,7 +70,7 @@ const shapes: Record<string, (n: number) => Shape> = {
   },
 }
 
-const tables = ['public.jobs', 'app.job_queue', 'app.runs', 'app.lanes']
+const tables = ['public.jobs', 'public.runs', 'app.job_queue', 'app.runs', 'app.run_changes', 'app.lanes']
 /** The tables are empty, or full of rows whose transaction is open, or full. */
 type Moment = 'empty' | 'open' | 'loaded'
 const statistics: Record<string, (admin: pg.Client, moment: Moment) => Promise<unknown>> = {
