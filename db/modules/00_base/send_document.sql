@@ -11,14 +11,14 @@ create or replace function app.send_document(document json, tag text default nul
   set search_path = ''
 as $$
 declare
-  v_headers jsonb := '[{"Content-Type": "application/json; charset=utf-8"}]';
+  v_headers jsonb := jsonb '[{"Content-Type": "application/json; charset=utf-8"}]';
   v_wanted text;
 begin
   -- As gate.pre_request sets it for a request with an API key.
   if auth.jwt() -> 'api_key' is not null then
-    v_headers := v_headers || '{"Cache-Control": "private, no-store"}';
+    v_headers := v_headers || jsonb '{"Cache-Control": "private, no-store"}';
   elsif send_document.tag is not null then
-    v_headers := v_headers || '{"Cache-Control": "private, no-cache"}';
+    v_headers := v_headers || jsonb '{"Cache-Control": "private, no-cache"}';
   end if;
   if send_document.tag is not null then
     v_headers := v_headers || jsonb_build_object('ETag', format('"%s"', send_document.tag));
