@@ -28,7 +28,7 @@ export function listMistakes({ ana, anyone, service }: Clients): Mistake[] {
     // @ts-expect-error TS2353: a misspelt column
     ['PGRST204', () => ana.from('dramas').insert({ premisse: 'p' })],
     // @ts-expect-error TS2322: a generated column
-    ['428C9', () => anyone.from('flows').insert({ ...flow, size_bytes: 1 })],
+    ['428C9', () => anyone.from('flows').insert({ ...flow, id, size_bytes: 1 })],
     // @ts-expect-error TS2345: nodes and edges are required
     ['23502', () => anyone.from('flows').insert({ id, name: 'Letters' })],
     // @ts-expect-error TS2353: only functions write API keys
@@ -38,9 +38,9 @@ export function listMistakes({ ana, anyone, service }: Clients): Mistake[] {
     // @ts-expect-error TS2353: of a task a client may change mandate and max_ticks
     ['42501', () => ana.from('tasks').update({ status: 'completed' }).eq('id', id)],
     // @ts-expect-error TS2322: no such type of resource
-    ['23514', () => anyone.from('shared_resources').insert({ ...row, resource_type: 'card' })],
+    ['resource_type_unknown', () => anyone.from('shared_resources').insert({ ...row, resource_type: 'card' })],
     // @ts-expect-error TS2322: no such visibility
-    ['23514', () => anyone.from('shared_resources').insert({ ...row, visibility: 'privat' })],
+    ['visibility_unknown', () => anyone.from('shared_resources').insert({ ...row, visibility: 'privat' })],
     // @ts-expect-error TS2345: no such status
     ['', () => ana.from('jobs').select('id').eq('status', 'complete')],
     // @ts-expect-error TS2769: no such table
@@ -52,6 +52,9 @@ export function listMistakes({ ana, anyone, service }: Clients): Mistake[] {
     ['42501', () => ana.from('generations').update({ status: 'completed' }).eq('id', id)],
     // @ts-expect-error TS2345: the status of a run belongs to the engine
     ['42501', () => ana.from('runs').update({ status: 'completed' }).eq('id', id)],
+
+    // @ts-expect-error TS2345 or TS2322: an id of the client makes a repetition safe
+    ['id_missing', () => anyone.from('flows').insert(flow)],
 
     // Functions
     // @ts-expect-error TS2345 or TS2741: share_id is required
