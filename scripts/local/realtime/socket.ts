@@ -7,7 +7,7 @@ export type SocketLimits = {
   /** Channels of a socket, and joins of a socket in a second. */
   channels: number
   joinsPerSecond: number
-  /** A client that has not read this much is dropped. */
+  /** A client that has not read this much before the next batch is dropped. */
   unreadBytes: number
 }
 
@@ -24,13 +24,14 @@ export function serveSocket(
 
   function send(text: string): void {
     if (socket.readyState !== WebSocket.OPEN) return
-    if (socket.bufferedAmount > limits.unreadBytes) {
+    // The messages of a batch leave together. A client is slow if the messages of earlier batches are still there.
+    const isFirst = stream.writableCorked === 0
+    if (socket.bufferedAmount > limits.unreadBytes * (isFirst ? 1 : 8)) {
       context.say('Realtime dropped a client that does not read its messages.')
       socket.terminate()
       return
     }
-    // The messages of a batch leave together.
-    if (stream.writableCorked === 0) {
+    if (isFirst) {
       stream.cork()
       process.nextTick(() => stream.uncork())
     }
