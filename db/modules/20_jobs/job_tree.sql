@@ -7,8 +7,12 @@
 --             down, so that the time grows with the number of nodes and not with their depth.
 --             Joins no two lists of nodes: a planner that expects one row would compare each node
 --             with every other one (ADR 16)
+-- The functions of earlier releases returned jsonb.
+drop function if exists public.job_tree(bigint);
+drop function if exists app.job_tree(bigint);
+
 create or replace function app.job_tree(job_id bigint)
-  returns jsonb
+  returns json
   language plpgsql
   stable
   security definer
@@ -25,6 +29,7 @@ declare
   v_below_parent_ids bigint[] := '{}'::bigint[];
   v_below_progress numeric[] := '{}'::numeric[];
   v_level record;
+  v_text text;
 begin
   perform app.require_caller();
   v_run_id := app.require_job(job_tree.job_id);
@@ -101,112 +106,113 @@ begin
     v_progress := v_progress || v_below_progress;
   end loop;
 
-  return (
-    with
-    -- The lanes of the run from which some or all queued steps may not start now.
-    held as materialized (
-      select
-        l.id,
-        case when l.not_before > app.now()
-          then jsonb_build_object(
-            'slug', coalesce(l.hold_kind, 'provider_delay'),
-            'message', coalesce(l.hold_reason, 'The provider accepts no requests at the moment.'),
-            'until', l.not_before
-          )
-        end as hold,
-        case
-          when t.is_paid and s.buying_is_stopped
-            then jsonb_build_object(
-              'slug', 'buying_stopped',
-              'message',
-              'The operator has stopped all purchases. The step starts when they resume.',
-              'until', null
-            )
-          when t.owner_open_limit is not null
-            and app.count_open(l.id, t.owner_open_limit) >= t.owner_open_limit
-            then jsonb_build_object(
-              'slug', 'open_limit',
-              'message',
-              format(
-                'At most %s steps of this type may be open at a time. The step starts when another '
-                'step ends.',
-                t.owner_open_limit
-              ),
-              'until', null
-            )
-        end as stop
-      from app.lanes as l
-      join public.job_types as t on t.name = l.type
-      cross join app.settings as s
-      where l.id = any (
-        array(
-          select distinct q.lane_id
-          from app.job_queue as q
-          where q.run_id = any (array[v_run_id]) and q.status = 'queued'
+  with
+  -- The lanes of the run from which some or all queued steps may not start now.
+  held as materialized (
+    select
+      l.id,
+      case when l.not_before > app.now()
+        then jsonb_build_object(
+          'slug', coalesce(l.hold_kind, 'provider_delay'),
+          'message', coalesce(l.hold_reason, 'The provider accepts no requests at the moment.'),
+          'until', l.not_before
         )
+      end as hold,
+      case
+        when t.is_paid and s.buying_is_stopped
+          then jsonb_build_object(
+            'slug', 'buying_stopped',
+            'message',
+            'The operator has stopped all purchases. The step starts when they resume.',
+            'until', null
+          )
+        when t.owner_open_limit is not null
+          and app.count_open(l.id, t.owner_open_limit) >= t.owner_open_limit
+          then jsonb_build_object(
+            'slug', 'open_limit',
+            'message',
+            format(
+              'At most %s steps of this type may be open at a time. The step starts when another '
+              'step ends.',
+              t.owner_open_limit
+            ),
+            'until', null
+          )
+      end as stop
+    from app.lanes as l
+    join public.job_types as t on t.name = l.type
+    cross join app.settings as s
+    where l.id = any (
+      array(
+        select distinct q.lane_id
+        from app.job_queue as q
+        where q.run_id = any (array[v_run_id]) and q.status = 'queued'
       )
-    ),
-    nodes as (
-      select
-        p.path,
-        p.depth,
-        lag(p.depth) over by_path as depth_before,
-        lead(p.depth) over by_path as depth_after,
-        jsonb_build_object(
-          'id', j.id,
-          'key', j.key,
-          'type', j.type,
-          'status', coalesce(q.status, j.status),
-          'progress', round(p.progress, 4),
-          'created_at', j.created_at,
-          'started_at', coalesce(j.started_at, q.claimed_at),
-          'finished_at', j.finished_at,
-          'error', case
-            when j.error_slug is not null
-              then jsonb_build_object('slug', j.error_slug, 'message', j.error_message)
-          end,
-          'waiting', case
-            when q.status = 'queued'
-              then coalesce(h.hold, case when q.state is null then h.stop end)
-          end
-        )::text as node
-      from unnest(v_tree.ids, v_tree.places, v_tree.depths, v_tree.paths, v_progress)
-        as p (id, place, depth, path, progress)
-      cross join lateral (
-        select
-          n.id, n.key, n.type, n.status, n.created_at, n.started_at, n.finished_at, n.error_slug,
-          n.error_message
-        from public.jobs as n
-        -- The place of the row is the same for the whole call, which has one snapshot. By id, a
-        -- plan may read the whole index of owners for each node.
-        where n.ctid = p.place
-        offset 0
-      ) as j
-      left join lateral (
-        select n.status, n.claimed_at, n.lane_id, n.state
-        from app.job_queue as n
-        where n.job_id = any (array[p.id])
-        offset 0
-      ) as q on true
-      left join held as h on h.id = q.lane_id
-      window by_path as (order by p.path)
     )
-    -- Each node is written without its end; the last node below it closes it.
-    select string_agg(
-      case when n.depth_before >= n.depth then ',' else '' end
-        || left(n.node, -1) || ', "children": ['
-        || repeat(']}', n.depth - coalesce(n.depth_after, 0) + 1),
-      '' order by n.path
-    )::jsonb
-    from nodes as n
-  );
+  ),
+  nodes as (
+    select
+      p.path,
+      p.depth,
+      lag(p.depth) over by_path as depth_before,
+      lead(p.depth) over by_path as depth_after,
+      jsonb_build_object(
+        'id', j.id,
+        'key', j.key,
+        'type', j.type,
+        'status', coalesce(q.status, j.status),
+        'progress', round(p.progress, 4),
+        'created_at', j.created_at,
+        'started_at', coalesce(j.started_at, q.claimed_at),
+        'finished_at', j.finished_at,
+        'error', case
+          when j.error_slug is not null
+            then jsonb_build_object('slug', j.error_slug, 'message', j.error_message)
+        end,
+        'waiting', case
+          when q.status = 'queued'
+            then coalesce(h.hold, case when q.state is null then h.stop end)
+        end
+      )::text as node
+    from unnest(v_tree.ids, v_tree.places, v_tree.depths, v_tree.paths, v_progress)
+      as p (id, place, depth, path, progress)
+    cross join lateral (
+      select
+        n.id, n.key, n.type, n.status, n.created_at, n.started_at, n.finished_at, n.error_slug,
+        n.error_message
+      from public.jobs as n
+      -- The place of the row is the same for the whole call, which has one snapshot. By id, a
+      -- plan may read the whole index of owners for each node.
+      where n.ctid = p.place
+      offset 0
+    ) as j
+    left join lateral (
+      select n.status, n.claimed_at, n.lane_id, n.state
+      from app.job_queue as n
+      where n.job_id = any (array[p.id])
+      offset 0
+    ) as q on true
+    left join held as h on h.id = q.lane_id
+    window by_path as (order by p.path)
+  )
+  -- Each node is written without its end; the last node below it closes it.
+  select string_agg(
+    case when n.depth_before >= n.depth then ',' else '' end
+      || left(n.node, -1) || ', "children": ['
+      || repeat(']}', n.depth - coalesce(n.depth_after, 0) + 1),
+    '' order by n.path
+  )
+  into v_text
+  from nodes as n;
+
+  return app.send_document(v_text::json, md5(v_text));
 end
 $$;
 
 comment on function app.job_tree(bigint) is 'Returns a job as a tree; see public.job_tree.';
 
 create or replace function public.job_tree(job_id bigint)
-  returns jsonb
+  returns public."*/*"
   language sql
   stable
   set statement_timeout = '10s'
@@ -223,6 +229,7 @@ day_spent (the provider's quota of the day is used up), buying_stopped or open_l
 if that is known. progress: 0 to 1; for a parent that is not completed, the mean of its children. A
 completed run may contain failed steps (on_failure skip_dependents or continue); retry_job runs them
 again.
+A GET with the ETag as If-None-Match returns 304 until the tree changes.
 404 job_not_found. Origin 002.$$;
 
 grant execute on function app.job_tree(bigint) to anon, authenticated, service_role;

@@ -37,11 +37,11 @@ select is(
   'job_tree returns the mean progress of the children as that of the parent'
 );
 select is(
-  job_tree((select run from known)) #> '{children,2,children,0,status}', '"running"',
+  job_tree((select run from known))::jsonb #> '{children,2,children,0,status}', '"running"',
   'job_tree nests children, and shows a claimed step as running before its first heartbeat'
 );
 select ok(
-  job_tree((select run from known)) #> '{children,0}'
+  job_tree((select run from known))::jsonb #> '{children,0}'
     ?& array[
       'id', 'key', 'type', 'status', 'progress', 'created_at', 'started_at', 'finished_at', 'error',
       'children'

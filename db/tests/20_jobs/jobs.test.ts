@@ -63,6 +63,12 @@ async function submit(steps: unknown[], more: object = {}): Promise<number> {
   return data
 }
 
+/** Reads the tree of a run by GET, as a client that polls does. */
+async function readTree(id: number, etag = ''): Promise<Response> {
+  const headers = { apikey: api.anonKey, authorization: `Bearer ${await api.tokenFor(anaUser)}`, 'if-none-match': etag }
+  return fetch(`${api.url}/rest/v1/rpc/job_tree?job_id=${id}`, { headers })
+}
+
 describe('a run', () => {
   test('is submitted by service_role, and only its owner sees it', async () => {
     const id = await submit([
@@ -127,10 +133,13 @@ describe('a run', () => {
     expect(rows[0].pulse.stop).toMatchObject([{ id: b?.id }])
     const half = (await ana.rpc('job_tree', { job_id: id })).data as Node
     expect(half.children.map(({ key, status }) => `${key} ${status}`)).toEqual(['a completed', 'b cancelled'])
+    const stale = (await readTree(id)).headers.get('etag') ?? ''
+    expect((await readTree(id, stale)).status).toBe(304)
     expect((await ana.rpc('retry_job', { job_id: id })).data).toBe('joining')
     const again = await exchange([])
     expect(again.map(({ key }) => key)).toEqual(['b'])
     await exchange(again.map((step) => completed(step)))
+    expect((await readTree(id, stale)).status).toBe(200)
     const whole = (await ana.rpc('job_tree', { job_id: id })).data as Node
     expect([whole.status, whole.progress]).toEqual(['completed', 1])
     const { data: graph } = await ana.rpc('job_graph', { job_id: id })

@@ -19,7 +19,7 @@ $$;
 create function pg_temp.node(key text) returns jsonb language sql as $$
   select n -> 'waiting'
   from jsonb_path_query(
-    job_tree((select run from known)), '$.children[*] ? (@.key == $key)',
+    job_tree((select run from known))::jsonb, '$.children[*] ? (@.key == $key)',
     jsonb_build_object('key', node.key)
   ) as n;
 $$;
