@@ -1,6 +1,6 @@
 -- Runs, users, tools and photos end or are deleted while a generation holds credits, and later.
 begin;
-select plan(56);
+select plan(60);
 select tests.prepare_studio();
 create temporary table known (ana uuid, photo text, id uuid, run bigint);
 insert into known (ana) values (tests.create_user('ana@example.com'));
@@ -40,6 +40,23 @@ begin
   return v_slug;
 end
 $$;
+
+-- When an operator deletes the job type
+select pg_temp.start('type');
+create temporary table seen as select pg_temp.state() as state;
+select throws_ok(
+  $$delete from job_types where name = 'process_image'$$, '23503', null,
+  'a job type whose runs are open stays'
+);
+select is(pg_temp.state(), state, 'and the generation keeps its hold') from seen;
+select tests.sign_in((select ana from known));
+select cancel_generation(id) from known;
+reset role;
+select throws_ok(
+  $$delete from job_types where name = 'process_image'$$, '23503', null,
+  'a job type whose runs have just ended stays'
+);
+select is_empty('select * from ops.credit_faults', 'and the books are right');
 
 -- When the run is retried, cancelled or deleted while the hold is open
 select pg_temp.start('a');
