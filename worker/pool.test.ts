@@ -5,6 +5,7 @@ import { createDatabase, type TestDatabase } from '../scripts/testing/database.t
 import { testTypes } from '../scripts/testing/handlers.ts'
 import { until } from '../scripts/testing/waiting.ts'
 import { createTestWorkers, type TestWorkers } from '../scripts/testing/workers.ts'
+import { handlers } from './handlers/index.ts'
 
 // Pools: real worker processes with WORKER_TYPES.
 
@@ -110,7 +111,6 @@ test.each([
   })
   expect(await pool.exited).toBe('exit code 2')
   expect(pool.readLog().trim()).toBe(
-    `${variable} names unknown job types: write_sceen. Use some of: write_outline, write_cast, write_script, write_scene, draw_episode, ` +
-      'generate_image, generate_video, run_task, open_order, inquire_orders.',
+    `${variable} names unknown job types: write_sceen. Use some of: ${Object.keys(handlers).join(', ')}.`,
   )
 })
