@@ -1,8 +1,8 @@
--- Asserts what belongs to the database or to the cluster: roles, privileges of the database,
--- default privileges, a policy of every table, the trigger on auth.users, the publication. A dump
--- of a database leaves some of these out, and a migration runs only once. So npm run db:migrate
--- applies this file each time, after all other files. Each block writes only where something
--- differs.
+-- Asserts what belongs to the database or to the cluster: roles, privileges of the database, a
+-- policy of every table, the trigger on auth.users, the publication. A dump of a database leaves
+-- some of these out, and a migration runs only once. So npm run db:migrate applies this file each
+-- time, after all other files. Each block writes only where something differs.
+-- npm run db:migrate asserts default privileges itself, before all files: files create objects.
 
 -- Roles and their settings. Roles belong to the cluster. npm run db:migrate creates worker and
 -- sidecar if they are missing.
@@ -129,16 +129,6 @@ begin
   end loop;
 end
 $$;
-
--- Nothing is exposed by default: each grant is written next to its object. (Hosted projects grant
--- everything in schema public to the roles of the API by default.)
-alter default privileges revoke execute on functions from public;
-alter default privileges in schema public
-  revoke all on tables from anon, authenticated, service_role;
-alter default privileges in schema public
-  revoke all on sequences from anon, authenticated, service_role;
-alter default privileges in schema public
-  revoke all on functions from anon, authenticated, service_role;
 
 -- Clients see no estimates of the planner: app.is_executed says why.
 do $$

@@ -32,7 +32,7 @@ test.each([
   ['access.sql', 'create policy a on app.b;'],
   ['triggers.sql', 'create trigger a after insert on app.b …'],
   ['schedules.sql', 'insert into app.schedules …'],
-  ['database.sql', 'alter default privileges …'],
+  ['database.sql', 'alter role worker noinherit …'],
 ])('%s may hold: %s', (name, text) => {
   expect(findMisplaced({ path: `db/modules/1/${name}`, text })).toEqual([])
 })

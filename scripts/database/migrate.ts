@@ -51,6 +51,7 @@ export async function migrate(databaseUrl: string, folder = dbFolder): Promise<M
     const { applied, strangers } = await requireFrozen(client, folder)
     await createRoles(client)
     await installQueue(databaseUrl)
+    await closeDefaults(client)
     const migrations = await runMigrations(client, folder, applied)
     const modules = await repeatWhileInUse(client, () => applyModules(client, folder))
     return { migrations, strangers, ...modules }
@@ -124,6 +125,22 @@ async function createRoles(client: pg.Client): Promise<void> {
      where not exists (select from pg_roles where rolname = w.name)`,
   )
   for (const { name } of rows) await client.query(`create role ${pg.escapeIdentifier(name)} login noinherit`)
+}
+
+/**
+ * Exposes nothing by default: each grant is written next to its object. Hosted projects grant everything in schema public to
+ * the roles of the API by default, and a dump of schemas lacks most default privileges. So this runs before any file creates
+ * an object, also in a database whose first migration has run.
+ */
+async function closeDefaults(client: pg.Client): Promise<void> {
+  await client.query(`
+    alter default privileges revoke execute on functions from public;
+    alter default privileges in schema public
+      revoke all on tables from anon, authenticated, service_role;
+    alter default privileges in schema public
+      revoke all on sequences from anon, authenticated, service_role;
+    alter default privileges in schema public
+      revoke all on functions from anon, authenticated, service_role`)
 }
 
 async function installQueue(databaseUrl: string): Promise<void> {
