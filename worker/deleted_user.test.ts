@@ -10,11 +10,12 @@ import { type StandIn, startGemini } from '../scripts/local/gemini.ts'
 import { makeTransaction, nextId, type PaymobTransaction } from '../scripts/local/paymob/callbacks.ts'
 import { freePort } from '../scripts/local/ports.ts'
 import { type Child, startChild, systemEnv } from '../scripts/local/process.ts'
-import { spacesEnv } from '../scripts/local/services.ts'
+import { spacesEnv, storageEnv } from '../scripts/local/services.ts'
 import { type Api, createDatabase, startApi, type TestDatabase } from '../scripts/testing/database.ts'
 import { asCallback, paymobAccount, record } from '../scripts/testing/shop.ts'
 import { someGif, startTestSidecar, type TestSidecar } from '../scripts/testing/sidecar.ts'
 import { announceVersions, claimSteps, completed, exchangeSteps } from '../scripts/testing/steps.ts'
+import { startTestStorage, type TestStorage } from '../scripts/testing/storage.ts'
 import { type FaultyStore, startFaultyStore, startTestStore, type TestStore } from '../scripts/testing/store.ts'
 
 // A user does everything that leaves rows or objects, and is deleted. Then every table is searched for the user's ids, so
@@ -24,6 +25,7 @@ let client: pg.Client
 let api: Api
 let store: TestStore
 let faulty: FaultyStore
+let storage: TestStorage
 let gemini: StandIn
 let sidecar: TestSidecar
 let home: string
@@ -50,6 +52,7 @@ beforeAll(async () => {
   api = await startApi(database)
   store = await startTestStore()
   faulty = await startFaultyStore(store.port)
+  storage = await startTestStorage(database)
   gemini = await startGemini()
   sidecar = await startTestSidecar({
     databaseUrl: database.url('sidecar'),
@@ -63,7 +66,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await worker.stop('SIGTERM', 6000)
-  await Promise.all([sidecar.stop(), gemini.stop(), api.stop()])
+  await Promise.all([sidecar.stop(), gemini.stop(), api.stop(), storage.stop()])
   faulty.stop()
   await store.stop()
   await database.drop()
@@ -81,6 +84,11 @@ async function startWorker(): Promise<Child> {
       GEMINI_VIDEO_POLL_SECONDS: '0.05',
       ...spacesEnv(faulty.port),
       SPACES_TIMEOUT_SECONDS: '5',
+      ...storageEnv({
+        endpoint: `${storage.url}/storage/v1/s3`,
+        accessKeyId: String(storage.templatesEnv['TEMPLATES_STORE_ACCESS_KEY_ID']),
+        secretAccessKey: String(storage.templatesEnv['TEMPLATES_STORE_SECRET_ACCESS_KEY']),
+      }),
       PLINTH_HOME: home,
     },
   })
@@ -230,6 +238,12 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   const card = { spec: 'chara_card_v2', spec_version: '2.0', data: { name: 'Mira' } }
   await ana.rpc('share_card', { card, icon_asset_id: assetId, share_id: crypto.randomUUID() }).throwOnError()
 
+  // Given a photo of the studio
+  const photo = `${user.id}/photo.png`
+  const photos = storage.service.from('user_uploads')
+  expect((await photos.upload(photo, 'x', { contentType: 'image/png' })).error).toBeNull()
+  const hasPhoto = async () => (await rows('select from storage.objects where name = $1', [photo])).length === 1
+
   // Given credits: a charge, and an open hold
   await client.query(`select app.place_hold($1, $2, 2, 'A drama.')`, [user.id, done.run_id])
   await client.query('select app.capture_hold($1)', [done.run_id])
@@ -237,7 +251,7 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
 
   const byKeyId = ((await byKey.json()) as { id: string }).id
   const ids = [user.id, user.email, done.id, open.id, saved.id, byKeyId, key.id, answered, asking]
-  const payer = [billing.first_name, billing.last_name, billing.phone, `"${payCard.pan}"`, `-${payCard.pan}`]
+  const payer = [billing.first_name, billing.last_name, billing.phone, `"${payCard.pan}"`, `xxxx-${payCard.pan}`]
   const texts = [...ids, ...payer, String(firstJobId).slice(0, 10)]
   expect(await search(texts)).toEqual(
     expect.arrayContaining([
@@ -268,6 +282,7 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
       'public.notifications',
       'public.orders',
       'public.payments',
+      'public.runs',
       'public.scenes',
       'public.tasks',
       'public.users',
@@ -278,6 +293,9 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
 
   // The books keep the entries and the orders without the user; their runs are deleted.
   const ledger = ['public.credit_entries', 'public.orders']
+  // The folders of the studio keep the user's id until they are deleted for the last time, 3 hours after the user: a signed URL
+  // for an upload is valid until then.
+  const folders = 'app.deleted_folders'
   // When the user is deleted, and the worker is killed while it deletes the objects
   faulty.fail('hold', { method: 'DELETE' })
   await client.query('delete from auth.users where id = $1', [user.id])
@@ -286,13 +304,18 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   await worker.exited
   faulty.heal()
   expect((await store.keys()).filter((name) => name.startsWith('drama-assets/'))).toEqual(media)
-  expect(await search(texts)).toEqual(['app.deleted_media', ...ledger])
+  // A worker deletes the recorded changes of deleted runs within seconds.
+  const found = (await search(texts)).filter((name) => name !== 'app.run_changes')
+  expect(found).toEqual([folders, 'app.deleted_media', ...ledger])
   worker = await startWorker()
+  await until('no change of a run is left', async () => (await rows('select from app.run_changes')).length === 0)
   // The queue gives a killed worker's job to others after four hours; the schedule does not wait for it.
   await client.query('delete from graphile_worker._private_jobs where locked_at is not null')
   await travel('11 minutes')
   await runToEnd('app.enqueue_media_removal', 'remove_deleted_media')
   expect((await store.keys()).filter((name) => name.startsWith('drama-assets/'))).toEqual([])
+  await runToEnd('app.enqueue_file_removal', 'remove_deleted_files')
+  expect(await hasPhoto()).toBe(false)
 
   // When a step that was running stores its file after that
   const late = `drama-assets/${open.id}/late.png`
@@ -300,11 +323,16 @@ test('leaves no row and no object of a deleted user', { timeout: 120_000 }, asyn
   await store.store.put({ ...object, cacheControl: 'no-store' })
   await travel('59 minutes')
   await runToEnd('app.enqueue_media_removal', 'remove_deleted_media')
-  expect(await search(texts)).toEqual(['app.deleted_media', ...ledger])
+  expect(await search(texts)).toEqual([folders, 'app.deleted_media', ...ledger])
   await travel('61 minutes')
   await runToEnd('app.enqueue_media_removal', 'remove_deleted_media')
-  expect(await search(texts)).toEqual(ledger)
+  expect(await search(texts)).toEqual([folders, ...ledger])
   expect((await store.keys()).filter((name) => name.startsWith('drama-assets/'))).toEqual([])
+
+  // When the signed URLs have expired
+  await travel('181 minutes')
+  await runToEnd('app.enqueue_file_removal', 'remove_deleted_files')
+  expect(await search(texts)).toEqual(ledger)
 
   // When the share has expired, and nothing has shown the upload for two grace periods
   await client.query('select app.delete_expired_shares()')
