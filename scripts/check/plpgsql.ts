@@ -15,7 +15,7 @@ type Finding = {
 const exempt = [
   {
     pattern:
-      /^(app\.((refuse|require|settle|take)_rate|get_share_cost|list_(tasks|dramas|generations))|worker\.(mark|claim)_orphaned_assets|worker\.claim_template_uploads)\(.*name of parameter "(limit|window)" is reserved keyword/,
+      /^(app\.((refuse|require|settle|take)_rate|get_share_cost|list_(tasks|dramas|generations))|worker\.(mark|claim)_orphaned_assets|worker\.(claim_template_uploads|list_old_uploads))\(.*name of parameter "(limit|window)" is reserved keyword/,
     reason: 'the words that say it best; the body writes them in quotes',
   },
   {
