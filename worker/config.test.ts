@@ -20,6 +20,7 @@ test('only the database and the bucket are required', () => {
     SPACES_FORCE_PATH_STYLE: false,
     SPACES_TIMEOUT_SECONDS: 15,
     STORAGE_S3_TIMEOUT_SECONDS: 15,
+    WORKER_PHOTOS_MAX_BYTES: 104_857_600,
     PAYMOB_BASE_URL: 'https://accept.paymob.com',
     GEMINI_BASE_URL: 'https://generativelanguage.googleapis.com',
     GEMINI_TIMEOUT_SECONDS: 120,

@@ -2,8 +2,12 @@ import { Readable } from 'node:stream'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
 import { StepError } from '../outcomes/outcome.ts'
+import { createByteRoom } from '../shared/byte_room.ts'
 import { createSpaces, type Store, StoreError } from '../shared/object_store.ts'
 import type { Picture } from './gemini.ts'
+
+/** The limit of bucket user_uploads. */
+const photoMaxBytes = 20 * 2 ** 20
 
 /** The part of the worker's environment that says where the files of users are: the S3 API of Supabase Storage. */
 export const storageVariables = {
@@ -16,6 +20,12 @@ export const storageVariables = {
   STORAGE_S3_SECRET_ACCESS_KEY: z.string().optional(),
   /** How long a call waits for the store: for all its attempts, and for the pauses between them. */
   STORAGE_S3_TIMEOUT_SECONDS: z.coerce.number('must be a number from 1 to 60').min(1).max(60).default(15),
+  /** How many bytes of photos this process works on at a time. Each byte needs about seven bytes of memory. */
+  WORKER_PHOTOS_MAX_BYTES: z.coerce
+    .number('must be a number from 20971520')
+    .int()
+    .min(photoMaxBytes, `must be a number from ${photoMaxBytes}`)
+    .default(5 * photoMaxBytes),
 }
 
 const environment = z.object(storageVariables)
@@ -40,6 +50,7 @@ export function requireWholeStorage(config: StorageConfig, context: z.Refinement
 export type UserBuckets = {
   user_uploads: Store
   generations: Store
+  photosMaxBytes: number
   close(): void
 }
 
@@ -66,6 +77,7 @@ export function openUserBuckets(config: StorageConfig): UserBuckets | undefined 
   return {
     user_uploads,
     generations,
+    photosMaxBytes: parsed.data.WORKER_PHOTOS_MAX_BYTES,
     close() {
       user_uploads.close()
       generations.close()
@@ -78,14 +90,19 @@ export function openUserBuckets(config: StorageConfig): UserBuckets | undefined 
  * another attempt would fail, too. It throws the signal's reason when the signal aborts.
  */
 export type UserFiles = {
-  /** Loads the photo that a user has uploaded, if it is still the same one, and checks that it is a photo. */
-  load(photo: { path: string; etag: string }, signal: AbortSignal): Promise<Picture>
+  /**
+   * Loads the photo that a user has uploaded, if it is still the same one, checks that it is a photo, and passes it to `use`.
+   * Waits while other photos take up the memory that this process may use for photos.
+   */
+  withPhoto<Result>(
+    original: { path: string; etag: string; size: number },
+    signal: AbortSignal,
+    use: (photo: Picture) => Promise<Result>,
+  ): Promise<Result>
   /** Stores an image below a key without an extension, and returns the key with the extension of the image's type. */
   store(target: string, image: Picture, signal: AbortSignal): Promise<string>
 }
 
-/** The limit of bucket user_uploads. */
-const photoMaxBytes = 20 * 2 ** 20
 /** The types that Gemini reads, as the buckets allow them. */
 const photoTypes = /^image\/(png|jpeg|webp|heic|heif)$/
 const extensions: Record<string, string> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp' }
@@ -98,19 +115,24 @@ export function createUserFiles(buckets: UserBuckets | undefined): UserFiles {
     throw new StepError('store_not_configured', message, { isPermanent: true })
   }
 
+  const room = createByteRoom(buckets?.photosMaxBytes ?? 0)
+
+  async function load({ path, etag }: { path: string; etag: string }, signal: AbortSignal): Promise<Picture> {
+    const { user_uploads } = requireBuckets()
+    const bytes = await user_uploads.get(path, photoMaxBytes, signal, etag).catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw explainLoad(error)
+    })
+    const mimeType = (await fileTypeFromBuffer(bytes))?.mime ?? ''
+    if (!photoTypes.test(mimeType)) {
+      throw permanent('original_invalid', 'The file is not a photo. Upload a JPEG, PNG, WebP or HEIC image.')
+    }
+    return { bytes, mimeType }
+  }
+
   return {
-    async load({ path, etag }, signal) {
-      const { user_uploads } = requireBuckets()
-      const bytes = await user_uploads.get(path, photoMaxBytes, signal, etag).catch((error: unknown) => {
-        signal.throwIfAborted()
-        throw explainLoad(error)
-      })
-      const mimeType = (await fileTypeFromBuffer(bytes))?.mime ?? ''
-      if (!photoTypes.test(mimeType)) {
-        throw permanent('original_invalid', 'The file is not a photo. Upload a JPEG, PNG, WebP or HEIC image.')
-      }
-      return { bytes, mimeType }
-    },
+    withPhoto: (original, signal, use) =>
+      room.use(original.size, signal, async () => use(await load(original, signal))),
 
     async store(target, { bytes, mimeType }, signal) {
       const { generations } = requireBuckets()

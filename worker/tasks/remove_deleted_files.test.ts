@@ -41,6 +41,7 @@ beforeAll(async () => {
       secretAccessKey: String(storage.templatesEnv['TEMPLATES_STORE_SECRET_ACCESS_KEY']),
     }),
     STORAGE_S3_TIMEOUT_SECONDS: 1,
+    WORKER_PHOTOS_MAX_BYTES: 2 ** 25,
   }) as UserBuckets
 })
 beforeEach(async () => {

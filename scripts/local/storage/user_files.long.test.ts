@@ -37,6 +37,7 @@ beforeAll(async () => {
       secretAccessKey: String(env['TEMPLATES_STORE_SECRET_ACCESS_KEY']),
     }),
     STORAGE_S3_TIMEOUT_SECONDS: 5,
+    WORKER_PHOTOS_MAX_BYTES: 2 ** 25,
   }) as UserBuckets
   ana = await storage.as(anaId)
   bea = await storage.as(beaId)
@@ -200,13 +201,15 @@ test('the owner writes nothing to the bucket of results either', async () => {
 })
 
 describe('the worker', () => {
-  const files = () => createUserFiles(buckets)
+  /** Loads a photo as a handler does. */
+  const load = (path: string, etag: string, from = buckets) =>
+    createUserFiles(from).withPhoto({ path, etag, size: photo.length }, signal, async (found) => found)
   const etagOf = async (name: string) =>
     (await admin.query("select metadata->>'eTag' as etag from storage.objects where name = $1", [name])).rows[0].etag
 
   test('loads a photo by its ETag', async () => {
     const path = `${anaId}/face.png`
-    expect(await files().load({ path, etag: await etagOf(path) }, signal)).toEqual({
+    expect(await load(path, await etagOf(path))).toEqual({
       bytes: photo,
       mimeType: 'image/png',
     })
@@ -216,12 +219,12 @@ describe('the worker', () => {
     const path = `${anaId}/face.png`
     const etag = await etagOf(path)
     await ana.from('user_uploads').upload(path, makePng('another'), { ...asPng, upsert: true })
-    await expect(files().load({ path, etag }, signal)).rejects.toMatchObject({
+    await expect(load(path, etag)).rejects.toMatchObject({
       slug: 'original_changed',
       isPermanent: true,
     })
     await ana.from('user_uploads').remove([path])
-    await expect(files().load({ path, etag }, signal)).rejects.toMatchObject({
+    await expect(load(path, etag)).rejects.toMatchObject({
       slug: 'original_missing',
       isPermanent: true,
     })
@@ -230,7 +233,7 @@ describe('the worker', () => {
   test('refuses a file whose bytes are no photo, whatever type the user declares', async () => {
     const path = `${anaId}/text.png`
     expect((await ana.from('user_uploads').upload(path, 'a text', asPng)).error).toBeNull()
-    await expect(files().load({ path, etag: await etagOf(path) }, signal)).rejects.toMatchObject({
+    await expect(load(path, await etagOf(path))).rejects.toMatchObject({
       slug: 'original_invalid',
       isPermanent: true,
     })
@@ -238,19 +241,20 @@ describe('the worker', () => {
 
   test('says that a Storage that refuses the keys needs the operator, and that a silent one may be back later', async () => {
     const env = { STORAGE_S3_REGION: 'local', STORAGE_S3_ACCESS_KEY_ID: 'wrong', STORAGE_S3_SECRET_ACCESS_KEY: 'wrong' }
-    const load = async (endpoint: string) => {
-      const wrong = openUserBuckets({ ...env, STORAGE_S3_ENDPOINT: endpoint, STORAGE_S3_TIMEOUT_SECONDS: 1 })
+    const loadFrom = async (endpoint: string) => {
+      const more = { STORAGE_S3_TIMEOUT_SECONDS: 1, WORKER_PHOTOS_MAX_BYTES: 2 ** 25 }
+      const wrong = openUserBuckets({ ...env, ...more, STORAGE_S3_ENDPOINT: endpoint }) as UserBuckets
       try {
-        return await createUserFiles(wrong).load({ path: `${anaId}/face.png`, etag: 'x' }, signal)
+        return await load(`${anaId}/face.png`, 'x', wrong)
       } finally {
-        wrong?.close()
+        wrong.close()
       }
     }
-    await expect(load(`${storage.url}/storage/v1/s3`)).rejects.toMatchObject({
+    await expect(loadFrom(`${storage.url}/storage/v1/s3`)).rejects.toMatchObject({
       slug: 'store_unavailable',
       isPermanent: true,
     })
-    await expect(load('http://127.0.0.1:9/storage/v1/s3')).rejects.toMatchObject({
+    await expect(loadFrom('http://127.0.0.1:9/storage/v1/s3')).rejects.toMatchObject({
       slug: 'store_unavailable',
       isPermanent: false,
     })

@@ -12,11 +12,11 @@ export default defineHandler({
     const { deps, signal, progress } = context
     const { model, prompt, original, result_schema } = await deps.generations.read(context)
     const schema = readSchema(result_schema)
-    const photo = await deps.files.load(original, signal)
-    progress(0.2)
-    const { value, usage } = await deps.gemini
-      .writeJson({ model, prompt, images: [photo], schema, jsonSchema: result_schema ?? {}, signal })
-      .catch(explain)
+    const { value, usage } = await deps.files.withPhoto(original, signal, (photo) => {
+      progress(0.2)
+      const request = { model, prompt, images: [photo], schema, jsonSchema: result_schema ?? {}, signal }
+      return deps.gemini.writeJson(request).catch(explain)
+    })
     return { result: value as Record<string, unknown>, usage }
   },
 })

@@ -10,7 +10,7 @@ const generation = z.object({
   prompt: z.string(),
   /** The JSON Schema of an analysis. */
   result_schema: z.record(z.string(), z.unknown()).nullable(),
-  original: z.object({ path: z.string(), etag: z.string() }),
+  original: z.object({ path: z.string(), etag: z.string(), size: z.number() }),
   /** Where this attempt stores its image, without an extension. The next attempt has another target. */
   target: z.string(),
 })

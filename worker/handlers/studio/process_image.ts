@@ -14,11 +14,10 @@ export default defineHandler({
   async run(_input, context: StudioContext) {
     const { deps, signal, progress } = context
     const { model, prompt, original, target } = await deps.generations.read(context)
-    const photo = await deps.files.load(original, signal)
-    progress(0.2)
-    const { usage, ...image } = await deps.gemini
-      .drawImage({ model, prompt, references: [photo], signal })
-      .catch(explain)
+    const { usage, ...image } = await deps.files.withPhoto(original, signal, (photo) => {
+      progress(0.2)
+      return deps.gemini.drawImage({ model, prompt, references: [photo], signal }).catch(explain)
+    })
     progress(0.9)
     const object_key = await deps.files.store(target, image, signal)
     return { object_key, mime_type: image.mimeType, bytes: image.bytes.length, usage }
