@@ -212,3 +212,12 @@ test('get with an ETag returns only the object that has it', async () => {
   await expect(store.get('photo.txt', 10, undefined, eTag)).rejects.toMatchObject({ isChanged: true, isMissing: false })
   await expect(store.get('none.txt', 10, undefined, eTag)).rejects.toMatchObject({ isChanged: false, isMissing: true })
 })
+
+test.each(['..', 'a/../b', './a', 'a/.', 'a/..'])('sends no request for the key %j', async (key) => {
+  const before = ['PUT', 'GET', 'DELETE'].map(faulty.requests)
+  const isOurs = expect.objectContaining({ isRefused: true, isSilence: false, isUncertain: false })
+  await expect(put(key, Buffer.from('a'))).rejects.toEqual(isOurs)
+  await expect(store.get(key, 10)).rejects.toEqual(isOurs)
+  await expect(store.delete(key)).rejects.toEqual(isOurs)
+  expect(['PUT', 'GET', 'DELETE'].map(faulty.requests)).toEqual(before)
+})

@@ -100,7 +100,7 @@ export class StoreError extends Error {
 
   /** Whether the store did not answer: it hangs or cannot be reached. */
   get isSilence(): boolean {
-    return statusOf(this.cause) === undefined && !this.isTooLarge && !this.isBroken
+    return statusOf(this.cause) === undefined && !this.isRefused && !this.isTooLarge && !this.isBroken
   }
 
   /** Whether the store began to answer and broke off. */
@@ -224,6 +224,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
     timeoutMs,
 
     async put({ key, open, length, contentType, cacheControl, isPrivate, attempts }, signal) {
+      requirePath(key)
       // Objects of Spaces are private by default, for the CDN, too.
       const hasAcl = !isPrivate && config.SPACES_ACL === 'public-read'
       const send = async (signal: AbortSignal, clock: StoreClock) => {
@@ -256,6 +257,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
     },
 
     async get(key, maxBytes, signal, eTag) {
+      requirePath(key)
       return request('Getting an object', signal, async (abortSignal, clock) => {
         const IfMatch = eTag === undefined ? undefined : `"${bare(eTag)}"`
         const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket, Key: key, IfMatch }), { abortSignal })
@@ -280,6 +282,7 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
     },
 
     async delete(key, signal) {
+      requirePath(key)
       await request('Deleting an object', signal, (abortSignal) =>
         client.send(new DeleteObjectCommand({ Bucket, Key: key }), { abortSignal }).catch((error: Error) => {
           if (error.name !== 'NoSuchKey') throw error
@@ -331,6 +334,13 @@ export function createSpaces(config: SpacesConfig, options: { sockets?: number; 
 
     close: () => client.destroy(),
   }
+}
+
+/** Throws for a key that a server on the way may read as the key of another object, because "." and ".." name folders. */
+function requirePath(key: string): void {
+  if (!key.split('/').some((segment) => segment === '.' || segment === '..')) return
+  const message = 'A key of the store has "." or ".." between its slashes, so it may name another object'
+  throw new StoreError(message, { cause: undefined, isUncertain: false, isRefused: true })
 }
 
 /** Doubles the pause with each attempt. Up to a half of a pause is random, so that callers do not return together. */

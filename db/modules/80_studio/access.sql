@@ -82,6 +82,8 @@ create policy delete_own on public.generations
 -- The files of users, if the database has Supabase Storage or its shim: in bucket user_uploads a
 -- user has one folder, named after the user. Bucket generations is public by URL; only its listing
 -- and its metadata are for the user of the folder. The worker writes it, and bypasses policies.
+-- No name has "." or ".." or nothing as a segment: a server between the worker and Storage could
+-- resolve the segment, and the worker would delete a file of another folder.
 do $$
 begin
   if to_regclass('storage.buckets') is null or to_regclass('storage.objects') is null then
@@ -117,6 +119,7 @@ begin
       bucket_id = 'user_uploads'
       and (storage.foldername(name))[1]
         = (select u.id from public.users as u where u.id = (select auth.uid()))::text
+      and name !~ '(^|/)[.]{0,2}(/|$)'
     );
 
   drop policy if exists update_own_uploads on storage.objects;
@@ -131,6 +134,7 @@ begin
       bucket_id = 'user_uploads'
       and (storage.foldername(name))[1]
         = (select u.id from public.users as u where u.id = (select auth.uid()))::text
+      and name !~ '(^|/)[.]{0,2}(/|$)'
     );
 
   drop policy if exists delete_own_uploads on storage.objects;

@@ -2,7 +2,9 @@
 --
 -- Called by   worker task remove_old_uploads
 -- Why         by the index of Storage on (bucket_id, name), because a hosted database lets us add
---             no index of ours. So a call looks at a part of the bucket, also where nothing is old
+--             no index of ours. So a call looks at a part of the bucket, also where nothing is old.
+--             Names with "." or ".." or nothing as a segment are left out: no policy lets a user
+--             store one, and a server may delete another file in its place
 create or replace function worker.list_old_uploads("after" text, "limit" integer)
   returns table (names text[], next text)
   language plpgsql
@@ -28,6 +30,7 @@ begin
       coalesce(
         array_agg(p.name order by p.name) filter (
           where p.changed_at < app.now() - (select s.upload_retention from app.settings as s)
+            and p.name !~ '(^|/)[.]{0,2}(/|$)'
         ),
         '{}'
       ),

@@ -1,6 +1,6 @@
 -- Attacks on generations: other users, anonymous callers, service_role, keys, and the worker.
 begin;
-select plan(37);
+select plan(44);
 select tests.prepare_studio();
 create temporary table known (
   ana uuid, ben uuid, photo text, id uuid, note uuid, run bigint, fence bigint
@@ -81,6 +81,28 @@ from (
 update generations set is_favourite = true;
 select is((select is_favourite from generations), true, 'lets a user mark a favourite');
 select is(count_unread_notifications(), 0, 'counts only unread notifications of the caller');
+reset role;
+
+-- When Ben stores files
+select tests.sign_in((select ben from known));
+select lives_ok(
+  format('insert into storage.objects (bucket_id, name) values (%L, %L)', 'user_uploads', ben || name),
+  format('a user may store %s in their folder', name)
+)
+from known, unnest(array['/a.jpg', '/album/.b..jpg', '/..c/d']) as f (name);
+select throws_ok(
+  format(
+    'insert into storage.objects (bucket_id, name) values (%L, %L)', 'user_uploads',
+    ben || '/' || name
+  ),
+  '42501', null, format('lets no user store a file as %s', name)
+)
+from unnest(array['../x/photo.jpg', './photo.jpg', 'a//photo.jpg']) as f (name), known;
+select throws_ok(
+  format('update storage.objects set name = %L where name = %L', ben || '/../x', ben || '/a.jpg'),
+  '42501', null, 'lets no user rename a file to a path around the folder'
+)
+from known;
 reset role;
 
 -- When Ana reads her notifications

@@ -1,6 +1,6 @@
 -- The photos that are older than upload_retention, a part of the bucket at a time.
 begin;
-select plan(6);
+select plan(7);
 
 insert into storage.objects (bucket_id, name, created_at, updated_at)
 values
@@ -37,6 +37,14 @@ select results_eq(
   $$ select names from worker.list_old_uploads('', 10) $$,
   $$ values (array['a/1.png', 'a/2.png', 'a/3.png', 'b/1.png']) $$,
   'follows app.settings.upload_retention'
+);
+insert into storage.objects (bucket_id, name, created_at)
+select 'user_uploads', n, now() - interval '31 days'
+from unnest(array['a/../b/1.png', 'a/./1.png', 'a/.', '../a', 'a//1.png', 'a/']) as n;
+select results_eq(
+  $$ select names from worker.list_old_uploads('', 20) $$,
+  $$ values (array['a/1.png', 'a/2.png', 'a/3.png', 'b/1.png']) $$,
+  'names no path that a server may read as another one'
 );
 select app.enqueue_upload_removal();
 select is(
