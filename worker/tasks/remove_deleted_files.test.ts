@@ -161,6 +161,21 @@ test('deletes uploads that are older than the setting, and no others', async () 
   expect(await stored()).toEqual(['generations/user/1.png', 'user_uploads/user/3.png'])
 })
 
+test('an old upload that cannot be deleted keeps no upload of a later part', async () => {
+  await put('user_uploads', 'user/0.png')
+  await put('user_uploads', 'user/z.png')
+  await admin.query(`
+    insert into storage.objects (bucket_id, name, created_at)
+    select 'user_uploads', 'user/' || n || '.png', now() + interval '40 days' from generate_series(1, 600) as n
+  `)
+  await travel('40 days')
+  faulty.fail('forbid', { method: 'DELETE', key: 'user/0.png' })
+  await expect(runTask(removeOldUploads)).rejects.toThrow('Old uploads could not be deleted')
+  const left = await stored()
+  expect(left).toContain('user_uploads/user/0.png')
+  expect(left).not.toContain('user_uploads/user/z.png')
+})
+
 test('a stopping worker leaves the rest to another one', async () => {
   await addFile(true)
   await put('user_uploads', 'user/1.png')
