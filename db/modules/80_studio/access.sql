@@ -80,8 +80,9 @@ create policy delete_own on public.generations
   using (user_id = (select auth.uid()));
 
 -- The files of users, if the database has Supabase Storage or its shim: in bucket user_uploads a
--- user has one folder, named after the user. Bucket generations is public by URL; only its listing
--- and its metadata are for the user of the folder. The worker writes it, and bypasses policies.
+-- user has one folder, named after the user. Bucket generations is public by URL. Only its listing
+-- and its metadata are for the user of the folder, once the generation is completed. The worker
+-- writes the bucket, and bypasses policies.
 -- No name has "." or ".." or nothing as a segment: a server between the worker and Storage could
 -- resolve the segment, and the worker would delete a file of another folder.
 do $$
@@ -108,6 +109,7 @@ begin
     using (
       bucket_id in ('user_uploads', 'generations')
       and (storage.foldername(name))[1] = (select auth.uid())::text
+      and (bucket_id = 'user_uploads' or app.is_result_file(name))
     );
 
   -- The token of a deleted user is valid for a while.

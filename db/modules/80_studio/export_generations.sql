@@ -25,7 +25,10 @@ as $$
     'files', (
       select json_agg(
         json_build_object(
-          'file_id', f.file_id, 'created_at', f.created_at, 'delete_at', f.delete_at
+          -- The id of any other file would open an image that nobody has paid for.
+          'file_id', case when g.status = 'completed' and f.delete_at is null then f.file_id end,
+          'created_at', f.created_at,
+          'delete_at', f.delete_at
         ) order by f.created_at, f.file_id
       )
       from app.generation_files as f

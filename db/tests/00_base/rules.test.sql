@@ -151,6 +151,8 @@ select is_empty(
   $$
     select f.signature from our_functions as f
     where f.schema = 'app' and f.prosecdef and f.prorettype <> 'trigger'::regtype
+      -- A policy calls this one.
+      and f.proname <> 'is_result_file'
       and not exists (
         select from our_functions as w
         where w.schema in ('public', 'gate') and w.proname = f.proname
@@ -400,7 +402,7 @@ select set_eq(
     'app.end_generations', 'app.tg_generations__delete_traces',
     'app.tg_users__record_deleted_folders', 'app.delete_expired_entries',
     'app.delete_generation_keys', 'app.delete_old_notifications', 'app.send_notifications',
-    'worker.confirm_deleted_files', 'worker.list_old_uploads',
+    'worker.confirm_deleted_files', 'worker.list_old_uploads', 'app.is_result_file',
     -- The jobs of one user, in the order of an index.
     'app.export_jobs'
   ],

@@ -86,7 +86,9 @@ reset role;
 -- When Ben stores files
 select tests.sign_in((select ben from known));
 select lives_ok(
-  format('insert into storage.objects (bucket_id, name) values (%L, %L)', 'user_uploads', ben || name),
+  format(
+    'insert into storage.objects (bucket_id, name) values (%L, %L)', 'user_uploads', ben || name
+  ),
   format('a user may store %s in their folder', name)
 )
 from known, unnest(array['/a.jpg', '/album/.b..jpg', '/..c/d']) as f (name);

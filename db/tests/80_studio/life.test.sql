@@ -1,7 +1,7 @@
 -- The life of a generation: requested, in flight, completed, answered from the cache, failed,
 -- cancelled.
 begin;
-select plan(45);
+select plan(47);
 select tests.prepare_studio();
 create temporary table known (ana uuid, photo text);
 insert into known (ana) values (tests.create_user('ana@example.com'));
@@ -88,6 +88,31 @@ select isnt(
   'each attempt has a target of its own'
 );
 
+-- When the worker has stored the image of each attempt
+insert into storage.buckets (id, name) values ('generations', 'generations') on conflict do nothing;
+insert into storage.objects (bucket_id, name)
+select 'generations', f.user_id || '/' || f.file_id || '.png' from app.generation_files as f;
+create function pg_temp.seen_files() returns text language plpgsql as $$
+declare
+  v_seen text;
+begin
+  perform tests.sign_in((select ana from known));
+  select string_agg(o.name, ' ') into v_seen
+  from storage.objects as o
+  where o.bucket_id = 'generations';
+  reset role;
+  return concat_ws(
+    '; ',
+    v_seen,
+    (
+      select string_agg(f ->> 'file_id', ' ')
+      from known, app.export_generations(known.ana) as e, json_array_elements(e -> 'files') as f
+    )
+  );
+end
+$$;
+select is(pg_temp.seen_files(), '', 'hides an image that is not paid for from its user');
+
 -- When the worker completes it
 select tests.hand_in_generation(
   pg_temp.last_id(),
@@ -95,6 +120,14 @@ select tests.hand_in_generation(
     'outcome', 'completed',
     'output', jsonb_build_object('object_key', (select door ->> 'target' from doors) || '.png')
   )
+);
+select is(
+  pg_temp.seen_files(),
+  (
+    select format('%s.png; %s', d.door ->> 'target', split_part(d.door ->> 'target', '/', 2))
+    from doors as d
+  ),
+  'shows the image of the completed generation, and no other one'
 );
 select is(tests.status_of('process_image'), 'completed', 'the run is completed');
 select is(tests.balance_of(ana), '8 0 0', 'a completed generation is charged') from known;

@@ -18,6 +18,8 @@ let ana: Storage
 let bea: Storage
 const [anaId, beaId] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222']
 const photo = makePng('a face')
+/** The file of a completed generation of Ana. */
+const resultId = crypto.randomUUID()
 const asPng = { contentType: 'image/png' }
 const { signal } = new AbortController()
 
@@ -28,6 +30,17 @@ beforeAll(async () => {
     anaId,
     beaId,
   ])
+  const { rows } = await admin.query(
+    `insert into generations
+       (user_id, tool_key, kind, status, tool_parameters, url, credits, completed_at)
+     values ($1, 'paint', 'image', 'completed', '{}', 'http://x', 1, now())
+     returning id`,
+    [anaId],
+  )
+  await admin.query(
+    'insert into app.generation_files (file_id, user_id, generation_id, created_at) values ($1, $2, $3, now())',
+    [resultId, anaId, rows[0].id],
+  )
   storage = await startTestStorage(database)
   const env = storage.templatesEnv
   buckets = openUserBuckets({
@@ -45,7 +58,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   for (const bucket of ['user_uploads', 'generations']) await storage.service.emptyBucket(bucket)
   expect((await ana.from('user_uploads').upload(`${anaId}/face.png`, photo, asPng)).error).toBeNull()
-  await createUserFiles(buckets).store(`${anaId}/result`, { bytes: photo, mimeType: 'image/png' }, signal)
+  await createUserFiles(buckets).store(`${anaId}/${resultId}`, { bytes: photo, mimeType: 'image/png' }, signal)
 })
 afterAll(async () => {
   buckets.close()
@@ -72,8 +85,8 @@ describe('a user', () => {
   })
 
   test('lists only the own images, which everybody loads by their URL', async () => {
-    expect((await ana.from('generations').list(anaId)).data?.map(({ name }) => name)).toEqual(['result.png'])
-    const { publicUrl } = ana.from('generations').getPublicUrl(`${anaId}/result.png`).data
+    expect((await ana.from('generations').list(anaId)).data?.map(({ name }) => name)).toEqual([`${resultId}.png`])
+    const { publicUrl } = ana.from('generations').getPublicUrl(`${anaId}/${resultId}.png`).data
     const answer = await fetch(publicUrl)
     expect(Object.fromEntries(answer.headers)).toMatchObject({
       'content-type': 'image/png',
@@ -166,14 +179,14 @@ describe.each(['bea', 'anon'] as const)('%s', (name) => {
   test('writes nothing to the bucket of results', async () => {
     const results = strange().from('generations')
     const before = await snapshot()
-    for (const path of [`${anaId}/result.png`, `${anaId}/new.png`, `${beaId}/new.png`, 'new.png']) {
+    for (const path of [`${anaId}/${resultId}.png`, `${anaId}/new.png`, `${beaId}/new.png`, 'new.png']) {
       for (const upsert of [true, false]) {
         expect((await results.upload(path, photo, { ...asPng, upsert })).error).not.toBeNull()
       }
       expect((await results.createSignedUploadUrl(path)).error).not.toBeNull()
       expect((await results.remove([path])).data ?? []).toEqual([])
     }
-    expect((await results.move(`${anaId}/result.png`, `${beaId}/result.png`)).error).not.toBeNull()
+    expect((await results.move(`${anaId}/${resultId}.png`, `${beaId}/${resultId}.png`)).error).not.toBeNull()
     const photos = strange().from('user_uploads')
     const destinationBucket = 'generations'
     expect((await photos.copy(`${beaId}/own.png`, `${beaId}/x.png`, { destinationBucket })).error).not.toBeNull()
@@ -186,17 +199,17 @@ test('the owner writes nothing to the bucket of results either', async () => {
   const photos = ana.from('user_uploads')
   const before = await snapshot()
   for (const upsert of [true, false]) {
-    expect((await results.upload(`${anaId}/result.png`, photo, { ...asPng, upsert })).error).not.toBeNull()
+    expect((await results.upload(`${anaId}/${resultId}.png`, photo, { ...asPng, upsert })).error).not.toBeNull()
     expect((await results.upload(`${anaId}/new.png`, photo, { ...asPng, upsert })).error).not.toBeNull()
   }
   expect((await results.createSignedUploadUrl(`${anaId}/new.png`)).error).not.toBeNull()
   const destinationBucket = 'generations'
-  for (const target of [`${anaId}/new.png`, `${anaId}/result.png`]) {
+  for (const target of [`${anaId}/new.png`, `${anaId}/${resultId}.png`]) {
     expect((await photos.copy(`${anaId}/face.png`, target, { destinationBucket })).error).not.toBeNull()
     expect((await photos.move(`${anaId}/face.png`, target, { destinationBucket })).error).not.toBeNull()
   }
-  expect((await results.move(`${anaId}/result.png`, `${anaId}/other.png`)).error).not.toBeNull()
-  expect((await results.remove([`${anaId}/result.png`])).data ?? []).toEqual([])
+  expect((await results.move(`${anaId}/${resultId}.png`, `${anaId}/other.png`)).error).not.toBeNull()
+  expect((await results.remove([`${anaId}/${resultId}.png`])).data ?? []).toEqual([])
   expect(await snapshot()).toEqual(before)
 })
 
