@@ -31,6 +31,7 @@ test.each([
 test.each([
   refused(400, 'Unable to process input image. Please retry or report.'),
   refused(413, 'Request Entity Too Large'),
+  refused(400, 'Request payload size exceeds the limit: 20971520 bytes.'),
 ])('blames the photo if Gemini cannot read it', (error) => {
   expect(() => explain(error)).toThrow(expect.objectContaining({ slug: 'original_invalid', isPermanent: true }))
 })

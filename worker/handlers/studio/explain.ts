@@ -40,5 +40,8 @@ const reasons: Record<string, string> = {
 function isUnreadable(error: unknown): boolean {
   if (!(error instanceof StepError) || error.slug !== 'provider_refused') return false
   const { cause } = error
-  return cause instanceof RefusedError && (cause.status === 413 || /\bimage\b/i.test(readRefusal(cause).message))
+  return (
+    cause instanceof RefusedError &&
+    (cause.status === 413 || /\bimage\b|\bpayload size\b/i.test(readRefusal(cause).message))
+  )
 }
