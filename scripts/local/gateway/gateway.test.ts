@@ -141,7 +141,17 @@ describe('refusals', () => {
     ['/auth/v1/token?grant_type=password', 'The local stack has no Auth server. Get a token with npm run token.'],
     ['/storage/v1/object/a', 'The local stack has no Storage server. Upload files with POST /api/assets.'],
     ['/realtime/v1/api/broadcast', 'The local stack has no Realtime server. Poll the rows instead.'],
-    ['/functions/v1/hello?a=b', 'The local stack has no route /functions/v1/hello.'],
+    [
+      '/functions/v1/process-image?a=b',
+      "Plinth has no Edge Functions. Call a function of the database, such as supabase.rpc('process_image', {…}).",
+    ],
+    [
+      '/graphql/v1',
+      "Plinth has no GraphQL. Read tables with supabase.from('…').select(), and call functions with supabase.rpc().",
+    ],
+    ['/rest/v1/rest/v1/tools?select=id', 'Call createClient with the URL of the stack, without a path.'],
+    ['/rest/v1/auth/v1/signup', 'Call createClient with the URL of the stack, without a path.'],
+    ['/nothing/v1/hello?a=b', 'The local stack has no route /nothing/v1/hello.'],
   ])('the message for %s says what to do, because supabase-js hides hints', async (path, message) => {
     expect(await (await call(path)).json()).toMatchObject({ details: 'route_not_found', message })
   })

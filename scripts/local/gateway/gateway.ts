@@ -91,6 +91,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (!isUtf8Escaped(request.url)) return refuse(reply, notUtf8)
     }
     if (!upstream) return
+    if (hasTwoPrefixes(request))
+      return refuseRoute(reply, 'Call createClient with the URL of the stack, without a path.')
     if (upstream.isForThisMachine && !isLoopback(request.hostname)) return refuse(reply, notLocal)
     const refusal = await checkKey(request.raw, !isOpen(upstream, request))
     if (refusal) return refuse(reply.headers(corsHeaders(request)), refusal)
@@ -281,6 +283,11 @@ const notLocal: Refusal = {
   details: 'host_unknown',
   message: 'This page is only for the machine on which the stack runs.',
   hint: 'Open the page at http://127.0.0.1, with the port of the stack.',
+}
+
+/** supabase-js adds the path of each service to its URL, so a URL that has one already, such as `…/rest/v1`, has two. */
+function hasTwoPrefixes({ url }: FastifyRequest): boolean {
+  return /^\/(rest|auth|storage)\/v1\/+(rest|auth|storage|functions)\/v1\//.test(url)
 }
 
 function pathOf({ url }: FastifyRequest): string {

@@ -86,6 +86,22 @@ export function listUpstreams(ports: UpstreamPorts): Upstream[] {
       missing: 'The local stack has no Realtime server. Poll the rows instead.',
       isOpen: () => false,
     },
+    {
+      prefix: '/functions/v1',
+      rewritePrefix: '/',
+      port: undefined,
+      missing:
+        "Plinth has no Edge Functions. Call a function of the database, such as supabase.rpc('process_image', {…}).",
+      isOpen: () => true,
+    },
+    {
+      prefix: '/graphql/v1',
+      rewritePrefix: '/',
+      port: undefined,
+      missing:
+        "Plinth has no GraphQL. Read tables with supabase.from('…').select(), and call functions with supabase.rpc().",
+      isOpen: () => true,
+    },
   ]
 }
 
