@@ -37,6 +37,8 @@ export type Channel = {
   join(ref: string | null, parameters: Record<string, unknown>): Promise<void>
   /** Uses another token from now on. */
   refresh(token: unknown): Promise<void>
+  /** Tells the client, once, that this server does not have what the client sent: realtime-js reports only 'ok'. */
+  refuseMessage(feature: string): void
   /** Ends the subscriptions. */
   end(): void
 }
@@ -54,6 +56,7 @@ export function createChannel(port: Port, context: Context): Channel {
   let token = ''
   let expiry: NodeJS.Timeout | undefined
   let isEnded = false
+  let isRefused = false
   /** Counts the attempts to subscribe: only the last may succeed. */
   let attempt = 0
 
@@ -176,6 +179,12 @@ export function createChannel(port: Port, context: Context): Channel {
   return {
     join,
     refresh,
+    refuseMessage(feature) {
+      if (isRefused) return
+      isRefused = true
+      system('system', 'error', notBuilt(feature))
+      context.say(`Realtime: ${notBuilt(feature)}`)
+    },
     end() {
       isEnded = true
       clearTimeout(expiry)

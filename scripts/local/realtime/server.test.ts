@@ -462,6 +462,25 @@ describe('channels', () => {
     ])
   })
 
+  test('a broadcast without acknowledgement looks sent, so the channel hears once that it was not', async () => {
+    const client = realtime.client(await realtime.tokenOf(ana))
+    await client.realtime.setAuth()
+    const heard: { status: string; message: string }[] = []
+    const channel = client.channel('cursors').on('system', {}, (message) => heard.push(message))
+    await new Promise<void>((joined) => void channel.subscribe(() => joined()))
+    for (const x of [1, 2]) expect(await channel.send({ type: 'broadcast', event: 'move', payload: { x } })).toBe('ok')
+    await until('the channel hears of the refusal', () => heard.length > 0)
+    // The answer comes after what was sent before.
+    expect(await channel.track({ online: true })).toBe('error')
+    expect(heard).toEqual([
+      expect.objectContaining({
+        status: 'error',
+        message:
+          'NotImplemented: The local Realtime server has no broadcast, only postgres_changes. Try this on hosted Supabase.',
+      }),
+    ])
+  })
+
   test('a channel that waits hears of a refusal in its status', async () => {
     const heard = await as(ana, { table: 'nope' }, { config: { postgres_changes_options: { wait: true } } })
     expect(heard.statuses[0]).toBe('CHANNEL_ERROR')

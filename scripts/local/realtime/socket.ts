@@ -128,6 +128,7 @@ export function serveSocket(
       run(found.channel.refresh(payload['access_token']))
     } else if (event === 'broadcast' || event === 'presence') {
       reply(frame, 'error', { reason: notBuilt(event) })
+      found.channel.refuseMessage(event)
     }
   }
 
