@@ -71,6 +71,14 @@ describe('the guides are complete', () => {
     expect([named('js'), named('sh'), blocks.some(({ language }) => language === 'json')]).toEqual([true, true, true])
   })
 
+  test('the section of export_my_data names each key of the export', () => {
+    const sql = globSync('db/modules/*/exports.sql', { cwd: root }).map(read).join('\n')
+    const keys = [...sql.matchAll(/app\.register_export\('(\w+)'/g)].map(([, key = '']) => key)
+    expect(keys.length).toBeGreaterThan(15)
+    const [section = ''] = sectionsOf('export_my_data')
+    expect(keys.filter((key) => !section.includes(`\`${key}\``))).toEqual([])
+  })
+
   test('every slug in a guide has the status that docs/errors.md gives', () => {
     const rows = guides.flatMap(({ path, text }) =>
       [...text.matchAll(/^\| `([a-z]\w*)` \| (\d{3}) \|/gm)].map(([, slug = '', status = '']) => ({
