@@ -84,6 +84,8 @@ const mistakes: Record<string, Mistake> = {
   'misspells a parameter': post('rpc/job_tree', { id: 1 }, 404, 'PGRST202'),
   'forgets a parameter': post('rpc/job_tree', {}, 404, 'PGRST202'),
   'filters by an id in the wrong format': get('dramas?id=eq.abc', 400, '22P02'),
+  'compares a time with null by eq': get('notifications?select=id&read_at=eq.null', 400, '22007'),
+  'asks for a sum': get('credit_entries?select=amount.sum()', 400, 'PGRST123'),
   'calls a function with an id in the wrong format': post('rpc/get_drama_complete', { drama_id: 'abc' }, 400, '22P02'),
   'sends a number that is too large': post('rpc/list_tasks', { limit: 99_999_999_999 }, 400, '22003'),
   'sends a number in quotes for a run': post('rpc/job_tree', { job_id: 'first' }, 400, '22P02'),
