@@ -21,13 +21,29 @@ select results_eq(
   'user_uploads is private and takes photos of 20 MiB; generations is public by URL'
 );
 
--- Given photos and results of two users
+-- Given photos and results of two users, and a completed generation of Ana
 create temporary table users_of as
 select tests.create_user('ana@example.com') as ana, tests.create_user('ben@example.com') as ben;
 grant select on users_of to public;
 insert into storage.objects (bucket_id, name)
 select b, u || '/1.png'
 from users_of, unnest(array[ana, ben]) as u, unnest(array['user_uploads', 'generations']) as b;
+create temporary table completed as
+with made as (
+  insert into public.generations (
+    user_id, tool_key, kind, status, tool_parameters, url, credits, completed_at
+  )
+  select ana, 'paint', 'image', 'completed', '{}', 'https://x.test/1.png', 1, now() from users_of
+  returning id, user_id
+),
+file as (
+  insert into app.generation_files (user_id, generation_id, created_at)
+  select m.user_id, m.id, now() from made as m
+  returning user_id, file_id
+)
+select f.user_id || '/' || f.file_id || '.png' as name from file as f;
+grant select on completed to public;
+insert into storage.objects (bucket_id, name) select 'generations', name from completed;
 create function pg_temp.put(bucket text, name text) returns void language sql as
   $$ insert into storage.objects (bucket_id, name) values (bucket, name) $$;
 grant execute on all functions in schema pg_temp to public;
@@ -37,10 +53,11 @@ select tests.sign_in((select ana from users_of));
 select results_eq(
   'select bucket_id, name from storage.objects order by bucket_id',
   $$
-    select b, ana || '/1.png'
-    from users_of, unnest(array['generations', 'user_uploads']) as b
+    select 'generations', name from completed
+    union all
+    select 'user_uploads', ana || '/1.png' from users_of
   $$,
-  'a user sees only the own folders'
+  'a user sees only the own photos, and the images of the own completed generations'
 );
 select lives_ok(
   $$ select pg_temp.put('user_uploads', ana || '/2.png') from users_of $$,
