@@ -4,7 +4,7 @@
 /** JSON as an answer has it. */
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
 
-/** JSON that a request sends: interfaces, and whatever JSON.stringify writes as an object, fit. */
+/** JSON that a request sends: an interface, or any value that JSON.stringify writes as an object. */
 export type JsonInput = string | number | boolean | null | object
 
 /** What clients, anonymous or signed in, may read, write and call. */
@@ -566,7 +566,7 @@ export type Database = {
       /** The images and analyses that process_image and analyze_face have made or are making. */
       generations: {
         Row: {
-          /** When it was completed. */
+          /** When the generation was completed. */
           completed_at: string | null
           created_at: string
           /** How many credits the generation costs. */
@@ -574,13 +574,13 @@ export type Database = {
           /** Why the generation failed, in a sentence for users. */
           error: string | null
           id: string
-          /** Its user sets this column. */
+          /** Set by the user. */
           is_favourite: boolean
           /** image: url has the result. analysis: result has the result. */
           kind: 'image' | 'analysis'
           /** The result of an analysis, which follows the result_schema of its tool. */
           result: Json
-          /** The run that makes it, for job_tree. */
+          /** The run that makes the generation, for job_tree. */
           run_id: number | null
           /** pending, then completed, failed or cancelled. Only a completed generation costs credits. */
           status: 'pending' | 'completed' | 'failed' | 'cancelled'
@@ -591,13 +591,13 @@ export type Database = {
           /** The parameters of the request, with defaults filled in. */
           tool_parameters: NonNullable<Json>
           updated_at: string
-          /** Where everybody who knows the URL can load the image. Null until it is completed. */
+          /** The URL of the image, which everybody who knows the URL can load. Null until completed. */
           url: string | null
           user_id: string
         }
         Insert: never
         Update: {
-          /** Its user sets this column. */
+          /** Set by the user. */
           is_favourite?: boolean
         }
         Relationships: [
@@ -1013,7 +1013,7 @@ export type Database = {
         Row: {
           /** When the run was submitted. */
           created_at: string
-          /** The id of the row. Realtime sends it to everybody when the row is deleted, so it says nothing. */
+          /** The id of the row, a random UUID. Realtime sends the id of a deleted row to every subscriber. */
           id: string
           /** The id of the root job, for job_tree, cancel_job and retry_job. Other tables name it run_id. */
           job_id: number
@@ -1029,7 +1029,7 @@ export type Database = {
           steps_done: number
           /** How many steps have failed. A completed run may contain failed steps. */
           steps_failed: number
-          /** How many steps have no final status, including the root. Skipped and cancelled steps count nowhere. */
+          /** How many steps have no final status, including the root. No column counts skipped and cancelled steps. */
           steps_open: number
           /** The type of the root job: a name of job_types. */
           type: string
@@ -1486,7 +1486,7 @@ export type Database = {
         Returns: Database['public']['Tables']['tasks']['Row']
         SetofOptions: { from: '*'; to: 'tasks'; isOneToOne: true; isSetofReturn: false }
       }
-      /** Cancels a pending generation at once, and gives its credits back. */
+      /** Cancels a pending generation at once, and releases its credits. */
       cancel_generation: {
         Args: {
           generation_id: string
@@ -1805,13 +1805,13 @@ export type Database = {
         images_left: number
         /** From the plan of the user. */
         images_per_day: number
-        /** Media that the runs of today have reserved and not given back. */
+        /** Media that the runs of today have reserved and not released. */
         images_reserved: number
         /** How many the user may still request today. */
         videos_left: number
         /** From the plan of the user. */
         videos_per_day: number
-        /** Media that the runs of today have reserved and not given back. */
+        /** Media that the runs of today have reserved and not released. */
         videos_reserved: number
       }
       new_api_key: {
@@ -1823,7 +1823,7 @@ export type Database = {
         key: string
         /** The name, for people. */
         name: string
-        /** The beginning of the key, to recognize the key by. */
+        /** The beginning of the key, by which people recognize the key. */
         prefix: string
         /** {read}, or {read,write}. */
         scopes: string[]

@@ -44,7 +44,7 @@ export async function startWorker(options: {
   poolTasks: Record<string, TaskFactory<Pick<TaskDeps, 'pump'>>>
   /** The job types that need the buckets of users' files. A worker without STORAGE_S3_* leaves them to other workers. */
   storageTypes?: string[]
-  /** The tasks that need these buckets, for workers that are no pool. */
+  /** The tasks that need these buckets. Pools do not run them. */
   storageTasks?: Record<string, TaskFactory<TaskDeps & StorageDeps>>
   /** How long a handler may ignore its signal before the process ends. Default: a minute. */
   ignoredMaxMs?: number

@@ -213,9 +213,9 @@ end
 $$;
 
 -- Realtime reads the names of these tables. It sends the rows that a policy shows, with the columns
--- that the role may select; lists of columns and filters of rows in a publication do nothing there.
--- Other tables of an operator stay, except jobs: each deletion of a step would reach every
--- subscriber (ADR 24).
+-- that the role may select; Realtime ignores column lists and row filters of a publication. The
+-- publication keeps other tables that an operator added, except jobs, because Realtime would send
+-- each deletion of a step to every subscriber (ADR 24).
 do $$
 declare
   v_table record;
@@ -226,7 +226,7 @@ begin
     create publication supabase_realtime;
   end if;
 
-  -- A publication for all tables has no list.
+  -- A publication for all tables has no list of tables to change.
   if exists (
     select
     from pg_catalog.pg_publication as p

@@ -7,7 +7,7 @@ import { root } from './pages.ts'
 /** Functions that only read, and are volatile because PostgREST runs no stable function for HEAD. */
 const volatileReaders = new Set(['get_drama_complete', 'get_shared_resource'])
 
-/** Functions for callers without an account. Anonymous callers may execute the others, too, to be told to sign in. */
+/** Functions for callers without an account. Anonymous callers may also execute other functions, which answer 401. */
 const forAnyone = new Set([
   'describe_share',
   'get_shared_resource',
@@ -316,7 +316,7 @@ function unwrap(text: string): string[] {
   return paragraphs
 }
 
-/** Marks names and JSON as code, and escapes what Markdown would read as its own. */
+/** Marks names and JSON as code, and escapes characters that Markdown interprets. */
 function format(text: string): string {
   let out = ''
   for (let at = 0; at < text.length; ) {

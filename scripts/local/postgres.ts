@@ -86,7 +86,7 @@ export async function startPostgres(options: PostgresOptions, say: (line: string
   return { child, port, stop: () => child.stop('SIGINT', 3000) }
 }
 
-/** Starts a server. If the sessions of a server that was killed still end, which takes a moment, waits for them. */
+/** Starts a server. After a kill of the previous server, first waits until its sessions have ended. */
 async function startAfterSessions(launch: () => Promise<Child>): Promise<Child> {
   for (let attempt = 1; ; attempt++) {
     try {

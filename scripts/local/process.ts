@@ -178,7 +178,7 @@ export async function waitFor(
     ended = how
   })
   const until = Date.now() + seconds * 1000
-  // If another program has the port, the program may accept the probe and never answer, or answer as if it were ours.
+  // Another program that has the port may accept the probe and never answer, or may answer like this service.
   const isOurs = async () => (await probe()) && !isForeign(port, child.pid)
   const attempt = () =>
     Promise.race([isOurs().catch(() => false), child.exited.then(() => false), sleep(2000, false, { ref: false })])

@@ -312,7 +312,7 @@ async function prepareDatabase(
     await setPassword(client, 'worker', secrets.workerPassword)
     await setPassword(client, 'sidecar', secrets.sidecarPassword)
     await setShareBaseUrl(client, readShareBaseUrl() ?? `http://127.0.0.1:${ports.gateway}`)
-    // The local Storage is the only one of this stack.
+    // The stack has no other Storage than the local one.
     await client.query('update app.settings set storage_url = $1', [`http://127.0.0.1:${ports.gateway}/storage/v1`])
     // The local gateway sets this header; see scripts/local/gateway.
     await client.query(

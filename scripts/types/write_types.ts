@@ -11,7 +11,7 @@ export function writeTypes(clients: Schema, service: Schema): string {
 /** JSON as an answer has it. */
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
 
-/** JSON that a request sends: interfaces, and whatever JSON.stringify writes as an object, fit. */
+/** JSON that a request sends: an interface, or any value that JSON.stringify writes as an object. */
 export type JsonInput = string | number | boolean | null | object
 
 /** What clients, anonymous or signed in, may read, write and call. */
@@ -25,7 +25,7 @@ export type ServiceDatabase = ${writeSchema(service, { root: "ServiceDatabase['p
 type Context = {
   /** The type that holds the schema. */
   root: string
-  /** A schema that was written before: what is the same there is not written again. */
+  /** A schema that is already written. Equal parts are not repeated. */
   shared: { root: string; schema: Schema } | undefined
 }
 

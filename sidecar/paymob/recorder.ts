@@ -7,19 +7,19 @@ export type Recorded = { payment_id: string | null; status: string; reason: stri
 /** The most callbacks in one call. */
 const batchMax = 50
 
-/** How long a call lets other callbacks wait for it. A call that waits for a locked order takes longer. */
+/** How long other callbacks wait for the end of a call. A call that waits for a locked order may take longer. */
 const turnMs = 50
 
-/** How long callbacks are gathered after a call with several of them, until there are as many again. */
+/** The longest pause after a call with several callbacks, in which as many new callbacks are collected. */
 const gatherMs = 5
 
 type Waiting = { callback: object; resolve: (recorded: Recorded) => void; reject: (cause: unknown) => void }
 
 /**
- * Returns a function that records a callback, and resolves after the commit. A callback that comes alone is recorded at once.
- * Callbacks that come while a call is running wait for it, and are then recorded together in one transaction, which costs a
- * fraction. SQL leaves a callback of a locked or an unknown order out, and a failed call has stored nothing: such callbacks are
- * recorded one by one.
+ * Returns a function that records a callback, and resolves after the commit. A single callback is recorded at once. Callbacks
+ * that arrive during a call wait for its end, and are then recorded together in one transaction, which is much cheaper. SQL
+ * skips callbacks of locked or unknown orders, and a failed call has stored nothing. These callbacks are then recorded one by
+ * one.
  */
 export function createRecorder(db: Db): (callback: object) => Promise<Recorded> {
   const waiting: Waiting[] = []
@@ -31,7 +31,7 @@ export function createRecorder(db: Db): (callback: object) => Promise<Recorded> 
       const batch = waiting.splice(0, batchMax)
       const work = batch.length === 1 ? recordAlone(batch) : recordTogether(batch)
       await Promise.race([work, sleep(turnMs, undefined, { ref: false })])
-      // Callbacks come together now, so the next ones are probably on their way.
+      // Several callbacks arrived together, so more will probably arrive soon.
       if (batch.length > 1) for (let ms = 0; ms < gatherMs && waiting.length < batch.length; ms++) await sleep(1)
     }
     isRunning = false

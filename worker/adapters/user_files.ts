@@ -33,7 +33,7 @@ const complete = environment.required()
 
 export type StorageConfig = z.output<typeof environment>
 
-/** Reports each missing variable, if another one is set. */
+/** If one of the variables is set, reports each variable that is missing. */
 export function requireWholeStorage(config: StorageConfig, context: z.RefinementCtx): void {
   const needed = [
     'STORAGE_S3_ENDPOINT',
@@ -86,8 +86,8 @@ export function openUserBuckets(config: StorageConfig): UserBuckets | undefined 
 }
 
 /**
- * The photos of users, and the images made of them. A call throws a StepError whose sentence is for the user: permanent where
- * another attempt would fail, too. It throws the signal's reason when the signal aborts.
+ * The photos of users, and the images made of them. A call throws a StepError whose message is for the user. The error is
+ * permanent if another attempt would fail, too. It throws the signal's reason when the signal aborts.
  */
 export type UserFiles = {
   /**

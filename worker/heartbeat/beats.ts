@@ -35,7 +35,7 @@ type Answer = { stop: { id: number; fence: number }[]; wake_in_ms: number | null
 export const beatMs = 1000
 /** How long a heartbeat waits for its answer; less if the lease is short. */
 const answerMaxMs = 5000
-/** After so many runs, `worker.publish_runs` may have more. */
+/** If `worker.publish_runs` returns this number of runs, more runs may have changed. */
 const publishedMax = 300
 /** How long a sweep waits for its answer: longer than the statement_timeout of the role. */
 const sweepMaxMs = 40_000

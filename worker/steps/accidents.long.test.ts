@@ -155,7 +155,7 @@ test('after an accident a worker ends, also if the database does not answer', as
   await client.query('delete from app.runs where id = $1', [run])
 })
 
-test('an accident that the async context does not explain is a loss of each running step; alone, only the culprit fails', async () => {
+test('an accident without an async context is a loss of each running step; a step that ran alone fails', async () => {
   // The last nap is so long that it still runs when the accident happens, also on a busy machine.
   const naps = await submit(
     [300, 300, 300, 300, 300, 6000].map((ms, n) => ({ key: `nap${n}`, type: 'nap', input: { ms } })),

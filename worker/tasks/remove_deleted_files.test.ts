@@ -114,7 +114,7 @@ test('deletes files that are due, and the folders of deleted users in both bucke
   expect((await admin.query('select from app.deleted_folders')).rowCount).toBe(0)
 })
 
-test('leaves everything for later while the store is down', async () => {
+test('deletes the files later if the store is down', async () => {
   await addDeletedUser()
   await addFile(true)
   const before = await stored()
@@ -129,7 +129,7 @@ test('leaves everything for later while the store is down', async () => {
   expect(await stored()).toEqual([])
 })
 
-test('an object that cannot be deleted does not keep the others', async () => {
+test('deletes the other objects if one object cannot be deleted', async () => {
   const first = await addFile(true)
   await addFile(true)
   faulty.fail('forbid', { method: 'DELETE', key: first.split('/').at(-1) ?? '' })

@@ -4,7 +4,7 @@ import { deleteObjects } from './delete_objects.ts'
 import type { StorageDeps } from './deps.ts'
 
 const batchSize = 20
-/** After so many claims whose objects cannot be deleted, the store is probably down, so the task stops. */
+/** The task stops after this many claims whose objects cannot be deleted, because the store is probably down. */
 const failuresMax = 3
 
 /** A claim to delete all objects of a bucket whose keys have a prefix. */

@@ -1,9 +1,9 @@
 -- app.require_caller
 --
 -- Errors      PT401 not_signed_in
--- Why         gate.pre_request has asked whether the account of a signed-in user exists, so this
---             function does not ask again. It is the first statement of a function that works for
---             the owner of a row, and for service_role.
+-- Why         gate.pre_request has checked that the account of a signed-in user exists, so this
+--             function does not check again. A function for the owner of a row and for service_role
+--             calls this function first.
 create or replace function app.require_caller()
   returns void
   language plpgsql

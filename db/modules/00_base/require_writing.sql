@@ -1,10 +1,9 @@
 -- app.require_writing
 --
 -- Errors      PT403 key_is_read_only, PT405 post_required
--- Why         PostgREST runs GET and HEAD in a transaction that may only read, and
---             gate.become_key_owner does the same for a key without scope write. Without this
---             check, the first statement that writes or locks would end in 25006, which names no
---             cause.
+-- Why         PostgREST runs GET and HEAD in a read-only transaction, and gate.become_key_owner
+--             makes the transaction of a key without scope write read-only, too. Without this
+--             check, the first statement that writes or locks raises 25006, which names no cause.
 create or replace function app.require_writing()
   returns void
   language plpgsql
@@ -32,5 +31,5 @@ end
 $$;
 
 comment on function app.require_writing() is
-  'Refuses a call by GET or HEAD (405 post_required) and one with an API key that may only read '
-  '(403 key_is_read_only). Every function for clients that writes calls it before it works.';
+  'Refuses a call by GET or HEAD (405 post_required) and a call with a read-only API key (403 '
+  'key_is_read_only). Every function for clients that writes calls this function first.';

@@ -1,9 +1,10 @@
 -- app.send_document
 --
 -- Called by   functions for clients that return one JSON document
--- Why         A function that returns json gives null for any offset but 0: PostgREST counts the
---             document as a row. With domain "*/*", PostgREST answers such a request with 416, and
---             sends the document for every Accept header. The function then sets the content type.
+-- Why         A function that returns json answers null for any offset except 0, because PostgREST
+--             counts the document as one row. With domain "*/*", PostgREST answers such a request
+--             with 416, and sends the document for every Accept header. The function then sets the
+--             content type.
 create or replace function app.send_document(document json, tag text default null)
   returns json
   language plpgsql
@@ -14,7 +15,7 @@ declare
   v_headers jsonb := jsonb '[{"Content-Type": "application/json; charset=utf-8"}]';
   v_wanted text;
 begin
-  -- As gate.pre_request sets it for a request with an API key.
+  -- The same header as gate.pre_request sets for a request with an API key.
   if auth.jwt() -> 'api_key' is not null then
     v_headers := v_headers || jsonb '{"Cache-Control": "private, no-store"}';
   elsif send_document.tag is not null then

@@ -97,7 +97,8 @@ comment on type public.new_api_key is
   'A new API key. key is returned once and cannot be read again.';
 comment on column public.new_api_key.id is 'For rotate_api_key and revoke_api_key.';
 comment on column public.new_api_key.name is 'The name, for people.';
-comment on column public.new_api_key.prefix is 'The beginning of the key, to recognize the key by.';
+comment on column public.new_api_key.prefix is
+  'The beginning of the key, by which people recognize the key.';
 comment on column public.new_api_key.scopes is '{read}, or {read,write}.';
 comment on column public.new_api_key.expires_at is
   'The time from which the key is refused. Null: the key does not expire.';

@@ -3,8 +3,9 @@
 -- Called by   clients
 -- Writes      notifications
 -- Errors      PT401 not_signed_in, PT405 post_required
--- Locks       the user, for no key update, because two such requests, and a deletion of the user,
---             lock notifications in any order; then the unread notifications of the user
+-- Locks       the user, for no key update, because two such requests, or a request and a deletion
+--             of the user, lock notifications in any order; then the unread notifications of the
+--             user
 create or replace function app.mark_notifications_read()
   returns integer
   language plpgsql

@@ -32,4 +32,4 @@ $$;
 comment on function app.send_notifications(app.notification[]) is
 $$Sends many notifications in one statement; see app.notify.
 
-Users who are deleted get none.$$;
+Deleted users get no notification.$$;

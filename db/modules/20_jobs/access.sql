@@ -4,7 +4,7 @@
 revoke all on public.job_types, public.jobs, public.runs from anon, authenticated, service_role;
 
 -- Every column, so that select('*') works: limits, timeouts and rates of a type are no secrets, and
--- rate_spent_until says only when the provider accepts the next request.
+-- rate_spent_until only has the time from which the provider accepts requests.
 grant select (
   name, description, has_handler, on_failure, max_failures, backoff, backoff_max, timeout,
   running_limit, owner_running_limit, rate_limit, rate_window, rate_spent_until, max_output_bytes,
@@ -31,7 +31,7 @@ create policy select_own on public.jobs
   to authenticated
   using (owner_id = (select auth.uid()));
 
--- Column by column, because a column that Realtime sends is a decision.
+-- The columns are listed, because Realtime sends each granted column.
 grant select (
   id, job_id, owner_id, type, label, status, progress, steps_done, steps_failed, steps_open,
   created_at, updated_at

@@ -144,11 +144,11 @@ comment on column public.jobs.error_message is 'The reason of the last failure, 
 
 comment on table public.runs is 'Runs as their owner sees them: one small row per run.
 
-Watch it through Realtime, with a filter on job_id or owner_id, or poll it. A run is written once a
-second at most, and has its final status within about two seconds after its end. job_tree has its
-steps and their errors. The row is deleted with the jobs of the run.';
+Watch the row through Realtime, with a filter on job_id or owner_id, or poll the row. The row is
+written once a second at most, and has the final status within about two seconds after the end of
+the run. job_tree has the steps and their errors. The row is deleted with the jobs of the run.';
 comment on column public.runs.id is
-  'The id of the row. Realtime sends it to everybody when the row is deleted, so it says nothing.';
+  'The id of the row, a random UUID. Realtime sends the id of a deleted row to every subscriber.';
 comment on column public.runs.job_id is
   'The id of the root job, for job_tree, cancel_job and retry_job. Other tables name it run_id.';
 comment on column public.runs.owner_id is
@@ -163,15 +163,15 @@ comment on column public.runs.steps_done is 'How many steps are completed, inclu
 comment on column public.runs.steps_failed is
   'How many steps have failed. A completed run may contain failed steps.';
 comment on column public.runs.steps_open is
-  'How many steps have no final status, including the root. Skipped and cancelled steps count '
-  'nowhere.';
+  'How many steps have no final status, including the root. No column counts skipped and '
+  'cancelled steps.';
 comment on column public.runs.created_at is 'When the run was submitted.';
 comment on column public.runs.updated_at is 'When the row was last written.';
 
 comment on table app.run_changes is
   'Changes of runs that public.runs does not show yet, one row per run and transaction. '
   'app.publish_runs deletes them.';
-comment on column app.run_changes.run_id is 'The run that changed. It may be deleted.';
+comment on column app.run_changes.run_id is 'The run that changed. The run may have been deleted.';
 
 comment on table app.lanes is
   'One row per owner and type: the steps of one owner that have one type. Claims serve lanes in '

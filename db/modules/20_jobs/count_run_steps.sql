@@ -15,7 +15,7 @@ begin
   set
     status = case
       when n.has_ended then n.root_status
-      -- A run that has begun does not become queued again while its steps wait.
+      -- A run that has started stays running while all its steps are queued.
       when n.has_begun or r.status = 'running' then 'running'
       else 'queued'
     end,
@@ -59,8 +59,8 @@ begin
     ) as c
   ) as n
   where r.job_id = any (array[n.id])
-    -- A step that waits for its provider changes nothing that a client sees. The row of a large run
-    -- is written all the same, because its next count waits for updated_at.
+    -- A step that waits for its provider changes no column for clients. The row of a large run is
+    -- written even without a change, because updated_at sets the time of the next count.
     and (
       n.done + n.failed + n.open > 1000
       or r.status is distinct from case
@@ -75,4 +75,5 @@ end
 $$;
 
 comment on function app.count_run_steps(bigint[]) is
-  'Writes the status, progress and counts of runs to public.runs, as their steps are now.';
+  'Computes the status, progress and counts of runs from their steps, and writes them to '
+  'public.runs.';

@@ -1,8 +1,8 @@
 -- app.tg_runs__delete_steps
 --
 -- Writes      jobs, job_queue, step_states, job_events; runs of public
--- Locks       rows of public.runs, for which it waits until app.publish_runs commits, which waits
---             for nothing
+-- Locks       rows of public.runs: waits until app.publish_runs commits. app.publish_runs never
+--             waits
 -- Why         replaces foreign keys, which would look up the run once per inserted step: a fifth of
 --             the time that 10,000 steps take. Only app.insert_steps inserts steps, under the run's
 --             lock

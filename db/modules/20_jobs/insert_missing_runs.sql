@@ -38,14 +38,14 @@ begin
   from app.runs as a
   join public.jobs as j on j.id = any (array[a.id])
   where a.id = any (v_missing_ids)
-  -- A deletion of the run waits, and then deletes the new row, too.
+  -- The deletion of a run waits for this lock, and then also deletes the new row.
   for key share of a skip locked
   on conflict on constraint runs_job_id_is_unique do nothing;
 end
 $$;
 
 comment on function app.insert_missing_runs(bigint[], bigint) is
-$$Inserts the rows of public.runs that changed runs lack, because an older release submitted them.
+$$Inserts rows of public.runs for changed runs that an older release submitted without such a row.
 Deletes the changes of runs that were deleted.
 
 last_change_id: the last change that the caller has read.$$;

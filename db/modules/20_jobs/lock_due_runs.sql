@@ -1,6 +1,6 @@
 -- app.lock_due_runs
 --
--- Locks       rows of public.runs, with skip locked: a row that a deletion holds is left alone
+-- Locks       rows of public.runs, with skip locked: skips a row that a deletion has locked
 -- Why         one transaction is one poll of Realtime, and 300 rows take less than a second; the
 --             count of 20,000 steps takes about 20 ms
 create or replace function app.lock_due_runs(run_ids bigint[])

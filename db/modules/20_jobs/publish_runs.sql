@@ -4,13 +4,14 @@
 -- Writes      runs of public; run_changes
 -- Locks       an advisory lock, which it tries without waiting, so that one sweep writes at a time;
 --             then runs without a row of public.runs, for key share, and rows of public.runs, both
---             with skip locked. Waits for nothing, and is the last to lock in its transaction
+--             with skip locked. Never waits, and locks after all other locks of its transaction
 -- Idempotent  counts the steps each time, so a repeated call changes nothing
--- Why         a step never writes the row of its run in public.runs: all steps of a run would wait
---             for each other, and each would be an event of Realtime. The step inserts a row of
---             app.run_changes instead, which outlives every worker, so no final status is lost.
---             The changes of a run are deleted under the lock of its row, and a later statement
---             counts the steps. Each step that this statement does not see yet has another change
+-- Why         a step never writes the row of its run in public.runs, because all steps of a run
+--             would then wait for each other, and each step would be an event of Realtime. The step
+--             inserts a row of app.run_changes instead. This row remains if a worker dies, so no
+--             final status is lost. The changes of a run are deleted under the lock of its row, and
+--             a later statement counts the steps. If this statement does not see a step yet, the
+--             change of the step remains for the next sweep
 create or replace function app.publish_runs()
   returns integer
   language plpgsql
@@ -34,8 +35,8 @@ begin
     return 0;
   end if;
 
-  -- More than a few large runs change between two of their counts, so that their changes never
-  -- hide those of other runs.
+  -- The limit is larger than the number of changes of a few large runs between two counts, so these
+  -- changes never hide the changes of other runs.
   select max(c.id), array_agg(distinct c.run_id)
   into v_last_id, v_changed_ids
   from (

@@ -105,7 +105,7 @@ begin
   insert into app.runs (id, owner_id, steps, created_at)
   values (v_run_id, submit_keyed_run.owner_id, v_new.total, app.now())
   on conflict on constraint runs_pkey do update set steps = excluded.steps;
-  -- Clients see the run at once; app.publish_runs writes everything that follows.
+  -- Clients see the run at once; app.publish_runs writes all later changes.
   insert into public.runs (
     job_id, owner_id, type, label, status, steps_open, created_at, updated_at
   )

@@ -1,7 +1,7 @@
--- Anyone may insert a flow with its nodes, a card or a session, and its share, and reads only the
--- row that the statement inserts and what was shared as public; get_shared_resource opens the rest.
--- Clients update and delete nothing.
--- service_role reads everything and deletes shares.
+-- Anyone may insert a flow with its nodes, a card or a session, and its share. Clients read only
+-- the rows that the statement inserts, and rows that are shared as public; get_shared_resource also
+-- opens unlisted shares. Clients update and delete no rows. service_role reads everything and
+-- deletes shares.
 
 revoke all on public.shared_resources, public.flows, public.agents, public.data_store_nodes,
   public.if_nodes, public.characters, public.scenarios, public.sessions
@@ -114,10 +114,9 @@ create policy insert_client on public.shared_resources
   to anon, authenticated
   with check (expires_at <= (select app.now()) + interval '1 hour');
 
--- The row that this statement is inserting, and no other row: Postgres asks the policies for select
--- whether a client may see the new row, for ON CONFLICT and RETURNING. Trigger _020_name_row names
--- the row. So an insert may be repeated with resolution=ignore-duplicates, and .insert().select()
--- works.
+-- Shows only the row that this statement is inserting. For ON CONFLICT and RETURNING, Postgres
+-- checks the select policies for the new row. Trigger _020_name_row stores the key of the row. So
+-- clients can repeat an insert with resolution=ignore-duplicates, and .insert().select() works.
 drop policy if exists select_new on public.flows;
 create policy select_new on public.flows
   for select

@@ -28,7 +28,7 @@ begin
   end if;
   -- For the packages, and for their rows, which now live as long as the shares.
   perform app.count_anonymous_bytes(2 * v_new.bytes);
-  -- The insert is done: policy select_new shows its last row no longer.
+  -- The insert has ended, so policy select_new must not show its last row any more.
   perform set_config('plinth.new_row', '', true);
 
   return null;

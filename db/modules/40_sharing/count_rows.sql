@@ -17,7 +17,7 @@ declare
 begin
   perform app.take_share_rate(v_bytes);
   perform app.count_anonymous_bytes(v_bytes);
-  -- The insert is done: policy select_new shows its last row no longer.
+  -- The insert has ended, so policy select_new must not show its last row any more.
   perform set_config('plinth.new_row', '', true);
 
   return null;

@@ -3,9 +3,9 @@
 -- Called by   clients, by GET or POST
 -- Errors      PT404 share_not_found
 -- Why         volatile, because it sets a header: PostgREST does not run a stable function for
---             HEAD, whose answer would always be 200. It sets Vary, because PostgREST 16 adds one
---             with headers that differ from client to client, and a CDN would keep a copy of the
---             share for each of them. The package is the same for every client
+--             HEAD, whose answer would always be 200. The function sets Vary, because PostgREST 16
+--             otherwise sets Vary with headers that differ between clients, and a CDN then keeps
+--             one copy of the share per client. The package is the same for every client
 create or replace function app.get_shared_resource(share_id uuid)
   returns json
   language plpgsql

@@ -51,7 +51,7 @@ $$;
 comment on function app.list_public_shares(integer, text) is
   'Returns a page of the public shares; see public.list_public_shares.';
 
--- The function of earlier releases returned json.
+-- Drops the function of earlier releases, which returned json.
 drop function if exists public.list_public_shares(integer, text);
 
 create or replace function public.list_public_shares(

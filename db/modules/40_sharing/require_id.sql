@@ -1,8 +1,8 @@
 -- app.tg__require_id
 --
 -- Errors      PT422 id_missing, always
--- Why         its trigger also keeps the key of the row in a setting, in its condition: a call of
---             PL/pgSQL for each row would take longer. Policy select_new reads the setting
+-- Why         the condition of its trigger also stores the key of the row in a setting, because a
+--             call of PL/pgSQL for each row takes longer. Policy select_new reads the setting
 create or replace function app.tg__require_id()
   returns trigger
   language plpgsql

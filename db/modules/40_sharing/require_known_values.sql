@@ -1,7 +1,8 @@
 -- app.tg_shared_resources__require_known_values
 --
 -- Errors      PT422 resource_type_unknown, visibility_unknown
--- Why         the checks of the table refuse the same values, but do not list those they accept
+-- Why         the checks of the table refuse the same values, but their errors do not list the
+--             accepted values
 create or replace function app.tg_shared_resources__require_known_values()
   returns trigger
   language plpgsql

@@ -1,7 +1,7 @@
 -- Triggers fire in the order of their names: _100 before _200. Clients' direct inserts are checked
 -- before the first row, and counted last, so that the caller's row of rate_limits is locked for a
 -- short time. The functions of this module insert rows that are sealed already, and check and count
--- them themselves: current_user tells the two apart. The condition of _020_name_row keeps the key
+-- them themselves: current_user tells the two apart. The condition of _020_name_row stores the key
 -- of the row that is being inserted, for policy select_new.
 
 create or replace trigger _010_require_room

@@ -7,7 +7,8 @@ revoke all on public.templates, public.template_versions, public.artifacts, publ
 
 grant select (id, name, default_version_id, default_version_status, enabled, created_at, updated_at)
   on public.templates to authenticated;
--- Every column, so that select('*') works. created_by is the id of a publisher, and opens nothing.
+-- Every column, so that select('*') works. created_by is the id of a publisher, and gives no access
+-- to anything.
 grant select (
   id, template_id, semver, precedence, status, created_by, changelog, created_at, updated_at
 ) on public.template_versions to authenticated;

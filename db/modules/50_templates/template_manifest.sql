@@ -27,7 +27,7 @@ $$;
 comment on function app.template_manifest(text, text, text, text) is
   'Returns the manifest of a version of a template. Documented at public.template_manifest.';
 
--- The function of earlier releases returned json.
+-- Drops the function of earlier releases, which returned json.
 drop function if exists public.template_manifest(text, text, text, text);
 
 create or replace function public.template_manifest(

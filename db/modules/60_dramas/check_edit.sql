@@ -2,8 +2,8 @@
 --
 -- Writes      dramas.updated_at
 -- Errors      PT409 drama_changed, PT422 drama_invalid
--- Locks       the drama, without waiting: the row is locked already, and whoever holds the drama
---             may wait for the row
+-- Locks       the drama, without waiting, because this transaction has locked the row, and a
+--             transaction that has locked the drama may wait for the row
 create or replace function app.tg__check_edit()
   returns trigger
   language plpgsql
@@ -41,7 +41,7 @@ begin
       perform app.fail(
         409,
         'drama_changed',
-        'The drama is being saved, or its run is writing to it at the moment.',
+        'Another request or a run is writing to the drama at the moment.',
         'Repeat the request.'
       );
   end;

@@ -66,8 +66,8 @@ comment on column public.dramas.updated_at is
   'When the drama, or a character, episode or scene in it, last changed.';
 
 comment on table app.drama_extras is
-  'Data of clients for their dramas, apart from dramas, because Realtime sends each change of a '
-  'drama. A drama without data has no row.';
+  'Data of clients for their dramas. A table of its own, because Realtime sends each change of '
+  'table dramas. A drama without data has no row.';
 comment on column app.drama_extras.extra is 'Data of the client: a JSON object of any form.';
 
 comment on table public.drama_characters is
@@ -172,11 +172,11 @@ comment on column public.media_limits.day_ends_at is
   'The time at which the next day begins, in UTC. The limits count per day.';
 comment on column public.media_limits.images_per_day is 'From the plan of the user.';
 comment on column public.media_limits.images_reserved is
-  'Media that the runs of today have reserved and not given back.';
+  'Media that the runs of today have reserved and not released.';
 comment on column public.media_limits.images_left is 'How many the user may still request today.';
 comment on column public.media_limits.videos_per_day is 'From the plan of the user.';
 comment on column public.media_limits.videos_reserved is
-  'Media that the runs of today have reserved and not given back.';
+  'Media that the runs of today have reserved and not released.';
 comment on column public.media_limits.videos_left is 'How many the user may still request today.';
 comment on column public.media_limits.bytes_stored is
   'How many bytes the dramas of the user may have, from the plan.';

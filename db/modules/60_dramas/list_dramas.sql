@@ -2,7 +2,7 @@
 --
 -- Called by   clients for themselves; service_role for an owner
 -- Errors      PT401 not_signed_in, PT404 owner_not_found, PT422 owner_missing, page_invalid
--- The functions of earlier releases, without limit.
+-- Drops the functions of earlier releases, which had no parameter limit.
 drop function if exists public.list_dramas(integer, text, uuid);
 drop function if exists app.list_dramas(integer, text, uuid);
 

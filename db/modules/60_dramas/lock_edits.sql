@@ -14,7 +14,7 @@ declare
   v_user_id uuid := app.require_user();
 begin
   perform app.require_read_committed();
-  -- Looks before the work, because a refused edit counts nothing.
+  -- Checks the limit here and counts later, because a refused edit does not count.
   perform app.require_rate(
     'drama_writes',
     app.caller_key(),

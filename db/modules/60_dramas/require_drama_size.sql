@@ -19,7 +19,7 @@ begin
   select p.* into v_package
   from app.drama_packages as p
   where p.drama_id = require_drama_size.drama_id;
-  -- A client must be able to save a drama as it was read.
+  -- A client must be able to save every drama that it can read.
   v_bytes := octet_length(v_package.package::text)::bigint;
   if v_bytes > v_max_bytes then
     perform app.fail(
@@ -32,7 +32,7 @@ begin
   v_growth := app.record_drama_size(
     require_drama_size.drama_id, require_drama_size.owner_id, v_bytes
   );
-  -- A drama that becomes smaller is always stored.
+  -- A drama that does not grow is always stored, even over the limit of the plan.
   if v_growth > 0 then
     perform app.require_storage(require_drama_size.owner_id, v_growth, is_counted => true);
   end if;

@@ -1,7 +1,7 @@
 -- app.try_lock_credits
 --
 -- Locks       the users that no other transaction has locked, for no key update
--- Why         in plpgsql, because a SQL function would be planned again by each call
+-- Why         in plpgsql, because Postgres plans a SQL function again at each call
 create or replace function app.try_lock_credits(user_ids uuid[])
   returns uuid[]
   language plpgsql

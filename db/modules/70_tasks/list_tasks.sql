@@ -61,7 +61,7 @@ $$;
 comment on function app.list_tasks(integer, text) is
   'Returns a page of the caller''s tasks; see public.list_tasks.';
 
--- The function of earlier releases returned json.
+-- Drops the function of earlier releases, which returned json.
 drop function if exists public.list_tasks(integer, text);
 
 create or replace function public.list_tasks("limit" integer default 20, before text default null)

@@ -13,7 +13,7 @@ begin
     409,
     'task_status_invalid',
     format('A task that is %s cannot become %s.', old.status, new.status),
-    'Call cancel_task, retry_task or answer_task, which make the transitions that exist.'
+    'Call cancel_task, retry_task or answer_task instead.'
   );
 
   return null;

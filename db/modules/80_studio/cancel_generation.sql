@@ -28,9 +28,9 @@ begin
   from public.generations as g
   where g.id = any (array[cancel_generation.generation_id]) and g.user_id = v_user_id;
   if v_generation.status = 'pending' then
-    -- Waits for a worker that is handing in the result. The run has then ended, and stays so.
+    -- Waits while a worker stores the result. The run has then ended, and is not cancelled.
     perform app.cancel_runs(array[v_generation.run_id]);
-    -- The end of the run could not be stored. app.repeat_callbacks gives the credits back.
+    -- The callback has failed. app.repeat_callbacks releases the credits later.
     update public.generations as g
     set status = 'cancelled'
     where g.id = v_generation.id and g.status = 'pending';
@@ -75,11 +75,11 @@ create or replace function public.cancel_generation(generation_id uuid)
 return app.cancel_generation(generation_id);
 
 comment on function public.cancel_generation(uuid) is
-$$Cancels a pending generation at once, and gives its credits back.
+$$Cancels a pending generation at once, and releases its credits.
 
-Returns what process_image returns, with status cancelled. The generation ends for all requests that
-got it. A cancelled generation stays as it is.
-401 not_signed_in. 404 generation_not_found. 409 generation_ended: it is completed or failed.$$;
+Returns the answer of process_image, with status cancelled. The generation is cancelled for all
+requests that got it. A repeated call changes nothing. 401 not_signed_in. 404 generation_not_found.
+409 generation_ended: it is completed or failed.$$;
 
 grant execute on function app.cancel_generation(uuid) to anon, authenticated;
 grant execute on function public.cancel_generation(uuid) to anon, authenticated;

@@ -3,8 +3,8 @@
 -- Called by   worker task remove_deleted_files
 -- Writes      deleted_folders, generation_files
 -- Locks       the claimed rows, with skip locked
--- Why         a claim is a lease: it plans the next attempt itself, so that a worker that dies, or
---             a store that is down, needs no other call. The pauses grow to 6 hours
+-- Why         a claim is a lease: the claim sets the time of the next attempt, so no other call is
+--             needed if the worker dies or Storage is down. The pauses grow to 6 hours
 create or replace function worker.claim_deleted_files("limit" integer)
   returns table (id uuid, claim_id uuid, bucket text, prefix text)
   language sql

@@ -19,7 +19,7 @@ end
 $$;
 
 comment on function app.close_generations(uuid[]) is
-$$Stores that these generations have ended without a result.
+$$Records that these generations have ended without a result.
 
 Their prompts are deleted now, and their files after app.settings.generation_file_grace, because a
-worker that has lost its step may still upload one.$$;
+worker that has lost its step may still upload a file.$$;

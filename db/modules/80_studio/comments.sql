@@ -48,13 +48,15 @@ comment on column cache.kv_store.key is 'From app.hash_generation.';
 comment on column cache.kv_store.value is
   '{ generation_id, url, result }. An entry whose generation is deleted is never used.';
 comment on column cache.kv_store.expires_at is
-  'From then on the entry is not used. The schedule cleanup-cache deletes it.';
+  'From this time on, the entry is not used. The schedule cleanup-cache deletes the entry.';
 
 comment on table public.generations is
 $$The images and analyses that process_image and analyze_face have made or are making.
 
-Set is_favourite; delete what has ended. A deleted generation leaves the cache, and a job deletes
-its image. Watch the row through Realtime, or read it again. From origin 004.$$;
+Users set is_favourite and delete generations that have ended. The deletion removes the result from
+the cache, and a job deletes the image. Watch the row through Realtime, or poll it.
+
+From origin 004.$$;
 comment on column public.generations.tool_id is 'The tool. Null once the tool is deleted.';
 comment on column public.generations.tool_key is 'The key of the tool at the time of the request.';
 comment on column public.generations.kind is
@@ -64,14 +66,14 @@ comment on column public.generations.status is
 comment on column public.generations.tool_parameters is
   'The parameters of the request, with defaults filled in.';
 comment on column public.generations.url is
-  'Where everybody who knows the URL can load the image. Null until it is completed.';
+  'The URL of the image, which everybody who knows the URL can load. Null until completed.';
 comment on column public.generations.result is
   'The result of an analysis, which follows the result_schema of its tool.';
 comment on column public.generations.error is 'Why the generation failed, in a sentence for users.';
 comment on column public.generations.credits is 'How many credits the generation costs.';
-comment on column public.generations.is_favourite is 'Its user sets this column.';
-comment on column public.generations.run_id is 'The run that makes it, for job_tree.';
-comment on column public.generations.completed_at is 'When it was completed.';
+comment on column public.generations.is_favourite is 'Set by the user.';
+comment on column public.generations.run_id is 'The run that makes the generation, for job_tree.';
+comment on column public.generations.completed_at is 'When the generation was completed.';
 
 comment on table app.generation_details is 'The private part of a generation.';
 comment on column app.generation_details.run_id is
@@ -83,7 +85,7 @@ comment on column app.generation_details.prompt is
 comment on column app.generation_details.original_path is
   'The photo: the name of an object in bucket user_uploads.';
 comment on column app.generation_details.original_etag is
-  'The ETag of the photo at the request. The worker fails if the photo has changed since.';
+  'The ETag of the photo at the request. If the photo changes later, the step fails.';
 comment on column app.generation_details.ended_at is
   'When the generation ended. Null: it is pending.';
 
@@ -98,19 +100,19 @@ The key of the object is <user_id>/<file_id>, and an extension.$$;
 comment on column app.generation_files.generation_id is
   'The generation, which may have been deleted since.';
 comment on column app.generation_files.delete_at is
-  'From then on a worker may delete the object. Null: an attempt is running, or the file is the '
+  'When a worker may delete the object. Null: an attempt is running, or the file is the '
   'result of its generation.';
 comment on column app.generation_files.claim_id is 'The last claim of a worker.';
 comment on column app.generation_files.attempts is 'How often a worker has claimed the file.';
 
 comment on table app.deleted_folders is
   'The folders of deleted users, whose objects a worker deletes.';
-comment on column app.deleted_folders.delete_at is 'From then on a worker may delete the objects.';
+comment on column app.deleted_folders.delete_at is 'When a worker may delete the objects.';
 comment on column app.deleted_folders.claim_id is 'The last claim of a worker.';
 comment on column app.deleted_folders.attempts is 'How often a worker has claimed the folder.';
 
 comment on type app.generation_answer is
-  'The generation that answers a request. A generation_id of null: none.';
+  'The generation that answers a request. A null generation_id: no generation.';
 comment on type app.generation_output is 'The usable output of a step of a generation.';
 
 comment on column app.settings.storage_url is
@@ -123,7 +125,7 @@ comment on column app.settings.original_max_bytes is
 comment on column app.settings.upload_retention is
   'How long an object of bucket user_uploads is kept.';
 comment on column app.settings.cache_ttl is
-  'How long a result answers identical requests.';
+  'How long the cache answers identical requests with a result.';
 comment on column app.settings.generations_open is
   'How many generations of a user may be pending. Limit per user: 429 generations_open.';
 comment on column app.settings.generations_per_day is
@@ -135,5 +137,5 @@ comment on column app.settings.generation_keys_per_day is
 comment on column app.settings.generation_key_retention is
   'How long the idempotency_key of a request is kept.';
 comment on column app.settings.generation_file_grace is
-  'When the file of an attempt that has failed is deleted: longer than its worker may still upload '
-  'it.';
+  'How long after the end of its generation the file of a lost attempt is deleted. Must be longer '
+  'than a worker that has lost its step may need to upload a file.';

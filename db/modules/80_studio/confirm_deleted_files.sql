@@ -1,11 +1,11 @@
 -- worker.confirm_deleted_files
 --
--- Called by   worker task remove_deleted_files, when the store has no such object any more
+-- Called by   worker task remove_deleted_files, after it has deleted the objects
 -- Writes      deleted_folders, generation_files
--- Idempotent  a claim that another worker has replaced changes nothing
+-- Idempotent  a claim that another worker has renewed changes nothing
 -- Why         a deleted user's token is valid for up to an hour, and a signed URL for an upload for
---             2 hours, and Storage asks no policy about the latter. So a folder is removed once
---             more after 3 hours
+--             2 hours, and Storage checks no policy for such an upload. So a folder is deleted
+--             again after 3 hours
 create or replace function worker.confirm_deleted_files(claims jsonb)
   returns integer
   language plpgsql
@@ -50,9 +50,9 @@ end
 $$;
 
 comment on function worker.confirm_deleted_files(jsonb) is
-$$Records that the objects of claims are gone. Returns how many claims the caller still had.
+$$Records that the objects of claims are deleted. Returns how many claims the caller still held.
 
 claims: [{ id, bucket, claim_id }], as claim_deleted_files returns them. A folder whose user was
-deleted less than 3 hours ago becomes due once more.$$;
+deleted less than 3 hours ago becomes due again.$$;
 
 grant execute on function worker.confirm_deleted_files(jsonb) to worker;

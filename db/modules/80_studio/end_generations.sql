@@ -25,7 +25,7 @@ begin
     update public.generations as g
     set
       status = case
-        -- If the run is deleted, its job is open or deleted.
+        -- The job of a deleted run is open or deleted.
         when j.status is null or j.status not in ('completed', 'failed') then 'cancelled'
         else 'failed'
       end,
@@ -65,8 +65,7 @@ end
 $$;
 
 comment on function app.end_generations(bigint[]) is
-$$Callback on_run_ended: gives the credits of these runs back, and ends their generations that are
-still pending.
+$$Callback on_run_ended: releases the credits of these runs, and ends their pending generations.
 
 A failed run fails its generation with a sentence for the user, and notifies the user. A completed
 run whose output cannot be used does the same. A cancelled or deleted run cancels its generation.$$;

@@ -1,6 +1,6 @@
 -- app.find_generation
 --
--- Why         called once without a lock, and once more while the caller holds the user
+-- Why         called first without a lock, and again while the caller has locked the user
 create or replace function app.find_generation(cache_key text)
   returns app.generation_answer
   language plpgsql

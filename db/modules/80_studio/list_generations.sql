@@ -100,9 +100,9 @@ $$Lists the caller's generations, newest first.
 
 limit: 1 to 100, default 20. before: next of the previous page. favourite: true lists only rows with
 is_favourite.
-Returns { generations: [rows of table generations], next (null on the last page) }. Generations that
-start between two requests move no row to another page.
-401 not_signed_in. 422 page_invalid. From origin 004.$$;
+Returns { generations: [rows of table generations], next (null on the last page) }. New generations
+between two requests do not move rows to another page. 401 not_signed_in. 422 page_invalid. From
+origin 004.$$;
 
 grant execute on function app.list_generations(integer, text, boolean) to anon, authenticated;
 grant execute on function public.list_generations(integer, text, boolean) to anon, authenticated;

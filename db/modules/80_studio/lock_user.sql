@@ -3,7 +3,8 @@
 -- Errors      PT401 not_signed_in
 -- Locks       the user, for no key update
 -- Why         callbacks, requests and a deletion of the user lock the user before generations. A
---             statement of a client locks generations in any order, so it also locks the user first
+--             statement of a client locks generations in any order, so this trigger locks the user
+--             first
 create or replace function app.tg_generations__lock_user()
   returns trigger
   language plpgsql

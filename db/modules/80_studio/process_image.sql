@@ -58,11 +58,11 @@ Returns { generation_id, status, cached, url, result (null), credits (how many y
 and cost nothing: status completed, cached true, and the url. A request that is identical to a
 pending one returns the pending generation and costs nothing. Otherwise status is pending, and
 tools.cost credits are held; watch the row of generations through Realtime, or read it again. If the
-generation fails or is cancelled, the credits are given back.
-401 not_signed_in. 402 credits_insufficient. 404 tool_not_found, original_not_found,
-owner_not_found. 409 tool_disabled, idempotency_key_taken. 422 tool_kind_wrong (call analyze_face),
-parameters_invalid, original_too_large, original_type_unsupported, idempotency_key_invalid. 429
-generations_open, rate_limited. 503 storage_not_configured. From origin 004.$$;
+generation fails or is cancelled, the credits are released. 401 not_signed_in. 402
+credits_insufficient. 404 tool_not_found, original_not_found, owner_not_found. 409 tool_disabled,
+idempotency_key_taken. 422 tool_kind_wrong (call analyze_face), parameters_invalid,
+original_too_large, original_type_unsupported, idempotency_key_invalid. 429 generations_open,
+rate_limited. 503 storage_not_configured. From origin 004.$$;
 
 grant execute on function app.process_image(uuid, text, jsonb, text) to anon, authenticated;
 grant execute on function public.process_image(uuid, text, jsonb, text) to anon, authenticated;

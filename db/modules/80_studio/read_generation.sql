@@ -5,7 +5,7 @@
 -- Errors      PT409 step_lost; 55P03 if another transaction is ending the step: the worker repeats
 --             the call
 -- Locks       the queue row, for key share. The transaction that ends the step deletes this row, so
---             it waits, and then sees the file
+--             that transaction waits, and then sees the file
 -- Why         the row of a file exists before its object, so every object of bucket generations has
 --             a row that leads to its deletion
 create or replace function worker.read_generation(step_id bigint, fence bigint)

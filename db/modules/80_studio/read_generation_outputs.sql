@@ -1,7 +1,7 @@
 -- app.read_generation_outputs
 --
--- Why         the worker names the object that it has stored. Only the target of an attempt of the
---             same generation is accepted, so that no output can show another object
+-- Why         the worker sends the key of the object that it has stored. Only a target of the same
+--             generation is accepted, so an output cannot show another object
 create or replace function app.read_generation_outputs(job_ids bigint[])
   returns setof app.generation_output
   language plpgsql

@@ -1,8 +1,9 @@
 -- app.tg_users__record_deleted_folders
 --
 -- Writes      deleted_folders, generation_files
--- Why         whether a folder has objects, only the store knows. Fires after the runs of the user
---             have ended (_100_delete_runs), so that no worker can reserve another file
+-- Why         only Storage knows whether a folder has objects, so each deleted user gets rows.
+--             Fires after the runs of the user have ended (_100_delete_runs), so that no worker can
+--             reserve another file
 create or replace function app.tg_users__record_deleted_folders()
   returns trigger
   language plpgsql
@@ -22,7 +23,7 @@ begin
   from old_users as o
   cross join unnest(array['user_uploads', 'generations']) as b (id)
   order by o.id, b.id
-  -- A user was created with the id of a deleted user, and is deleted now.
+  -- The id was used before: an earlier user with this id was deleted, too.
   on conflict on constraint deleted_folders_pkey do update
     set
       deleted_at = excluded.deleted_at,

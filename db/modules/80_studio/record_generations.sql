@@ -6,8 +6,8 @@
 -- Idempotent  skips generations that have ended
 -- Locks       the users (app.capture_holds), then generations, their details and files, then
 --             entries of the cache. The engine holds the runs
--- Why         refuses nothing: an output that cannot be used leaves its generation pending, and
---             app.end_generations, which the engine calls next, ends it as failed
+-- Why         raises no error: if an output cannot be used, its generation stays pending, and
+--             app.end_generations, which the engine calls next, fails the generation
 create or replace function app.record_generations(job_ids bigint[])
   returns void
   language plpgsql

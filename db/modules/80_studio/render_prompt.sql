@@ -1,8 +1,8 @@
 -- app.render_prompt
 --
--- Why         splits the prompt once and never reads a value again, so that a value that contains
---             {{name}} stays text. app.describe_tool_fault refuses every other use of two braces.
---             In plpgsql, because Postgres would plan a SQL function at each call
+-- Why         splits the prompt once and never renders a value, so {{name}} in a value stays text.
+--             app.describe_tool_fault refuses every other use of two braces. In plpgsql, because
+--             Postgres plans a SQL function again at each call
 create or replace function app.render_prompt(prompt text, parameters jsonb)
   returns text
   language plpgsql

@@ -68,7 +68,7 @@ begin
     v_parameters
   );
 
-  -- A request with a key stores the key, which it does while it holds the user.
+  -- A request with a key locks the user before it stores the key.
   if request_generation.idempotency_key is null then
     v_answer := app.find_generation(v_cache_key);
   end if;

@@ -4,8 +4,8 @@
 -- Why         the worker's key for Storage opens every folder, so this function alone decides which
 --             object a request may name. A path with "." or ".." as a segment, or with an empty
 --             one, is refused even if such an object exists, because an HTTP client may resolve the
---             segment and load an object of another folder. All refusals of a path are the same, so
---             that a path tells nothing about other folders
+--             segment and load an object of another folder. All refused paths get the same error,
+--             so a caller cannot learn which objects other folders have
 create or replace function app.require_original(
   user_id uuid,
   inout path text,

@@ -6,8 +6,8 @@
 --             PT429 generations_open, rate_limited, PT503 storage_not_configured, profile_missing
 -- Locks       new lanes; the user, for no key update; the generation, for key share; the user's
 --             rows of rate_limits; lanes
--- Why         requests of one user wait for each other at the user's row, and then look again. So
---             identical requests at the same moment start one generation
+-- Why         requests of one user wait for the lock on the user's row, and then read the cache
+--             again. So identical requests at the same moment start one generation
 create or replace function app.start_generation(
   user_id uuid,
   tool public.tools,
@@ -37,7 +37,7 @@ begin
   perform app.ensure_lanes(start_generation.user_id, array[v_type]);
   perform app.lock_credits(array[start_generation.user_id]);
 
-  -- Under the lock, so that these statements see what other requests have started.
+  -- Runs under the lock, so these statements see the generations that other requests have started.
   if start_generation.idempotency_key is not null then
     v_answer := app.find_requested_generation(
       start_generation.user_id, start_generation.idempotency_key, start_generation.request_hash
@@ -143,4 +143,5 @@ comment on function app.start_generation(
 $$Starts a generation: submits its run, holds its cost and inserts its rows in one transaction.
 
 Returns another generation, and stores the key for it, if an identical request has started or
-completed one. The tool is frozen in the generation: a later change of the tool changes nothing.$$;
+completed one. The generation keeps a copy of the prompt, the model and the schema of the result, so
+a later change of the tool does not affect it.$$;

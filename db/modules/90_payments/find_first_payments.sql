@@ -1,9 +1,8 @@
 -- app.find_first_payments
 --
 -- Called by   app.record_first_payments
--- Why         errs on the side of leaving a report out, because app.record_payment can record every
---             report, and has the reasons. app.classify_payment decides which reports count, here
---             and there
+-- Why         skips a report in case of doubt, because app.record_payment can record every report,
+--             and knows all reasons. Both use app.classify_payment
 create or replace function app.find_first_payments(callbacks jsonb, order_ids uuid[])
   returns table (n bigint, callback jsonb, paymob_order_id bigint, paymob_order public.orders)
   language plpgsql

@@ -3,8 +3,9 @@
 -- Called by   sidecar.record_paymob_callbacks
 -- Writes      payments, payment_callbacks; as app.fulfil_orders
 -- Locks       the caller holds the orders and their users
--- Why         most orders get one report: their payment. The statements for it cost less per report
---             if they store several reports. app.record_payment needs about 60 statements for one
+-- Why         most orders get a single report, their payment. One set of statements for many
+--             reports is cheaper than app.record_payment, which needs about 60 statements per
+--             report
 create or replace function app.record_first_payments(callbacks jsonb, order_ids uuid[])
   returns table (n bigint, payment_id uuid)
   language plpgsql

@@ -3,8 +3,8 @@
 -- Called by   the sidecar, for callbacks that wait at the same time
 -- Writes      as app.record_first_payments and app.record_payment
 -- Idempotent  as sidecar.record_paymob_callback
--- Locks       as app.try_lock_orders: it waits for no other transaction, because one locked order
---             would delay the callbacks of all others
+-- Locks       as app.try_lock_orders: waits for no other transaction, because one locked order
+--             would delay the callbacks of all other orders
 -- Why         one commit and one set of statements for several callbacks. If the call fails, it has
 --             stored nothing: the sidecar then records each callback alone, so a callback that
 --             fails harms no other callback

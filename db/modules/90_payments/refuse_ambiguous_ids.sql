@@ -3,8 +3,8 @@
 -- Errors      PT422 integration_ids_ambiguous
 -- Why         Paymob signs id and integration_id without a separator. With the integrations 6741
 --             and 741, a customer could present payment 12 of integration 6741 as payment 126 of
---             integration 741, with the same signature. The refund of payment 12 would then name
---             another payment than the stored one, and would take nothing back
+--             integration 741, with the same signature. The refund of payment 12 would then not
+--             match the stored payment, and would not reverse it
 create or replace function app.tg_settings__refuse_ambiguous_ids()
   returns trigger
   language plpgsql
@@ -34,4 +34,4 @@ end
 $$;
 
 comment on function app.tg_settings__refuse_ambiguous_ids() is
-  'Refuses integration ids of which one ends with the digits of another one.';
+  'Refuses two integration ids if one ends with the digits of the other.';

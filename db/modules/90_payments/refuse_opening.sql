@@ -3,8 +3,8 @@
 -- Called by   app.record_opened_orders
 -- Writes      orders, order_details, payments, payment_callbacks
 -- Locks       the caller holds the order and its user
--- Why         a payment with this id pays the other order. So a customer must not get a checkout
---             page of this order, and an operator has to look into Paymob's dashboard
+-- Why         a payment with this id pays the other order. So the customer must not get a checkout
+--             page for this order, and an operator must check both orders in Paymob's dashboard
 create or replace function app.refuse_opening(order_id uuid, paymob_order_id bigint)
   returns void
   language plpgsql

@@ -44,7 +44,7 @@ select is_empty(
     where a.atttypid <> 'uuid'::regtype
       and p.name <> 'plans'
   $$,
-  'tells everybody nothing by the primary key of a deleted row: it is a UUID, or public'
+  'publishes only tables whose primary key is a UUID or public, because every subscriber gets it'
 );
 select is_empty(
   $$

@@ -58,7 +58,7 @@ test('takes limit as list_tasks does, and a tag that changes with the page', asy
   expect([changed.status, JSON.parse(changed.text).dramas[0].title]).toEqual([200, 'four'])
 })
 
-test('a document is sent whole, or refused with 4xx, whatever the request asks of its form', async () => {
+test('every Accept and Range header gets the whole document or a 4xx', async () => {
   const { client: api, user } = await dramas.createUser('elsa')
   const { data: drama } = await api.rpc('save_drama_complete', { drama: { title: 'A' } })
   for (const [name, parameters] of [

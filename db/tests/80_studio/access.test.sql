@@ -27,18 +27,18 @@ delete from generations;
 select is(list_generations() ->> 'generations', '[]', 'lists nothing of another user');
 select is(
   pg_temp.slug(format('select cancel_generation(%L)', id)), 'generation_not_found',
-  'lets another user cancel nothing'
+  'another user cannot cancel a generation'
 )
 from known;
 select is(
   pg_temp.slug(format('select mark_notification_read(%L)', note)), 'notification_not_found',
-  'lets another user mark nothing as read'
+  'another user cannot mark a notification as read'
 )
 from known;
 select is(mark_notifications_read(), 0, 'marks only notifications of the caller as read');
 select is(
   pg_temp.slug(format('select cancel_job(%s)', run)), 'job_not_found',
-  'lets another user cancel no run of a generation'
+  'another user cannot cancel the run of a generation'
 )
 from known;
 reset role;

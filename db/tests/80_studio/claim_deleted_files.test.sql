@@ -83,14 +83,14 @@ select results_eq(
 select tests.travel('179 minutes');
 select is_empty(
   'select from worker.claim_deleted_files(10)',
-  'a folder rests while tokens and signed URLs of its user may still be valid'
+  'a folder is not due while tokens and signed URLs of its user may still be valid'
 );
 select tests.travel('180 minutes');
 select is(app.enqueue_file_removal(), 0, 'the schedule has one batch');
 select is(
   (select count(*) from graphile_worker.jobs where task_identifier = 'remove_deleted_files'),
   1::bigint,
-  'the schedule enqueues the removal of what is due'
+  'the schedule enqueues the removal of due files and folders'
 );
 select pg_temp.claim(1);
 select is((select count(*) from claims), 1::bigint, 'claims at most as many as asked for');

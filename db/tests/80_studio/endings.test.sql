@@ -122,7 +122,7 @@ from known;
 select is(pg_temp.state(), 'failed 98 held 0', 'a permanent failure gives the credits back');
 select alike(
   (select error from generations where id = known.id), 'The image service is not available%',
-  'the user reads words of ours instead of those of the provider'
+  'the user reads a message of the studio instead of the message of the provider'
 )
 from known;
 select is(pg_temp.open_files(), 1::bigint, 'the files of failed attempts are deleted');
@@ -226,7 +226,7 @@ select results_eq(
     order by 1
   $$,
   $$ values (interval '0'), (interval '1 hour') $$,
-  'its file is deleted at once, that of another attempt after the grace'
+  'deletes the file of a deleted generation at once, and files of other attempts later'
 );
 select pg_temp.start('f');
 select is(pg_temp.state(), 'pending 96 held 2', 'the same request then starts a new generation');
@@ -266,7 +266,7 @@ select tests.complete_generation(id) from known;
 select is(
   (select (tool_id, tool_key, status, credits)::text from generations where id = known.id),
   '(,paint,completed,2)',
-  'a generation completes, and costs what it did, although its tool is deleted'
+  'a generation completes at its old price although its tool is deleted'
 )
 from known;
 select is_empty('select * from ops.credit_faults', 'the books are right');

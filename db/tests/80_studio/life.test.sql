@@ -158,7 +158,7 @@ select results_eq(
     order by 1
   $$,
   'values (false, true), (true, true)',
-  'the file of the completed attempt is kept, the other one is deleted after the grace'
+  'keeps the file of the completed attempt, and deletes the other file after the grace'
 );
 select results_eq(
   $$
@@ -340,7 +340,7 @@ select is(
 select alike(
   (select error from generations where id = pg_temp.last_id()),
   'Something went wrong on our side.%',
-  'the user reads no internals'
+  'the error for the user shows no internal message'
 );
 select is(tests.balance_of(ana), '7 0 0', 'an output that cannot be used costs nothing') from known;
 

@@ -179,7 +179,7 @@ from known;
 select isnt(
   tests.paint(photo, E'{"color": "caf\u00e9"}') ->> 'generation_id',
   tests.paint(photo, E'{"color": "cafe\u0301"}') ->> 'generation_id',
-  'another normal form is another text'
+  'texts with different Unicode normal forms are different requests'
 )
 from known;
 
@@ -229,12 +229,12 @@ from known;
 select is(
   pg_temp.slug(format('select tests.paint(%L, %L, %L)', photo, '{"color": "other"}', 'k1')),
   'idempotency_key_taken',
-  'refuses a key with another request'
+  'refuses a key that belongs to another request'
 )
 from known;
 select is(
   pg_temp.slug(format('select tests.measure(%L, %L)', photo, 'k1')), 'idempotency_key_taken',
-  'refuses a key of another function'
+  'refuses a key that was used with the other function'
 )
 from known;
 select is(
@@ -271,7 +271,7 @@ select is(
 );
 select is(
   tests.paint(photo, '{"color": "keyed"}') ->> 'status', 'pending',
-  'a request that joins needs no room'
+  'a request that gets a pending generation ignores the limit of pending generations'
 )
 from known;
 reset role;
@@ -283,7 +283,7 @@ select alike(
 );
 select is(
   tests.paint(photo, '{"color": "keyed"}') ->> 'status', 'pending',
-  'a request that joins does not count'
+  'a request that gets a pending generation does not count as a new generation'
 )
 from known;
 reset role;

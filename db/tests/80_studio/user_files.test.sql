@@ -61,7 +61,7 @@ select results_eq(
 );
 select lives_ok(
   $$ select pg_temp.put('user_uploads', ana || '/2.png') from users_of $$,
-  'a user uploads to the own folder'
+  'a user uploads to their own folder'
 );
 select throws_ok(
   format('select pg_temp.put(%L, %L)', bucket, name),
@@ -101,7 +101,7 @@ select is_empty(
   $$
     update storage.objects set metadata = '{}' where bucket_id = 'generations' returning name
   $$,
-  'a user changes no result'
+  'a user cannot change a result'
 );
 
 -- When Ana's account is deleted, and her token is still valid

@@ -172,7 +172,7 @@ test('a payment repays the debt of its user', async () => {
   expect((await shop.admin.query('select * from ops.credit_faults')).rows).toEqual([])
 })
 
-test('a callback of a deleted user is left to a single call, and a plan that was deleted to its reason', async () => {
+test('leaves a callback of a deleted user to a single call, and records a payment for a deleted plan as suspicious', async () => {
   await shop.admin.query(
     "insert into plans (id, name, price_minor) values ('late', 'Late', 200) on conflict do nothing",
   )

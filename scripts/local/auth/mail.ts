@@ -42,7 +42,7 @@ export function openMailbox(folder: string, say: (line: string) => void, kept = 
     async send(mail) {
       const { subject, text } = write(mail)
       const id = randomBytes(6).toString('hex')
-      // In the order in which the codes were made, because requests of the same moment write their mails in any order.
+      // Sorts mails by the time of their codes, because parallel requests write their mails in any order.
       const name = `${mail.made_at.replaceAll(':', '-')}_${String(++sent).padStart(9, '0')}.eml`
       const lines = [
         'From: Plinth <auth@localhost>',

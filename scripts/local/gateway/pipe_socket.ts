@@ -12,8 +12,8 @@ const forwarded = [
 ]
 
 /**
- * Connects a client's WebSocket with a service byte by byte: cheaper than message by message, and a client that does not read
- * makes the service wait. Returns the socket of the client.
+ * Connects a client's WebSocket with a service byte by byte, which is cheaper than message by message. If the client does not
+ * read, the service waits. Returns the socket of the client.
  */
 export function pipeSocket(request: FastifyRequest, port: number, path: string): Socket {
   const { socket: client, headers } = request.raw

@@ -8,9 +8,9 @@ import type { Claims } from './tokens.ts'
 
 /** The answers of Postgres about a batch of changes. */
 export type Answers = {
-  /** Notes the questions about a change and a subscriber that have no answer yet. */
+  /** Collects the questions about a change and a subscriber that have no answer yet. */
   need(change: Change, table: Table, claims: Claims, conditions: Condition[]): void
-  /** Asks what was noted, at once. Returns whether there was something to ask. */
+  /** Sends the collected questions in one round trip. Returns whether there were questions. */
   ask(): Promise<boolean>
   /** Whether the claims may select the row of the change now. */
   isVisible(change: Change, table: Table, claims: Claims): boolean

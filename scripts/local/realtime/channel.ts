@@ -50,7 +50,7 @@ const joinWaitMs = 5000
 export function createChannel(port: Port, context: Context): Channel {
   const { subscriptions, feed } = context
   const name = port.topic.replace(/^realtime:/, '')
-  /** Each with the number by which the client recognises its changes. */
+  /** Each binding has the number by which the client recognises its changes. */
   let bindings: { id: number; given: unknown }[] = []
   let active: Subscription[] = []
   let token = ''
@@ -64,7 +64,7 @@ export function createChannel(port: Port, context: Context): Channel {
     if (!isEnded) port.push('system', { extension, status, message, channel: name })
   }
 
-  /** Tells the client why, and closes the channel, as Realtime does. */
+  /** Sends the reason to the client, and closes the channel, as Realtime does. */
   function shutDown(message: string): void {
     system('system', 'error', message)
     if (!isEnded) port.close()
@@ -165,7 +165,7 @@ export function createChannel(port: Port, context: Context): Channel {
       const claims = await readToken(given, context.keys)
       if (isEnded || token !== given) return
       watchExpiry(claims)
-      // At once, so that no row of the earlier caller is sent from now on.
+      // Changes the claims at once, so that no row of the previous caller is sent from now on.
       const isSameRole = active.every((subscription) => subscription.claims.role === claims.role)
       if (isSameRole) for (const subscription of active) subscription.claims = claims
       else unsubscribe()
@@ -193,7 +193,7 @@ export function createChannel(port: Port, context: Context): Channel {
   }
 }
 
-/** Says what the config of a join asks for that this server does not have. The defaults of realtime-js ask for nothing. */
+/** Names the feature that a join asks for and this server does not have. The defaults of realtime-js ask for none. */
 function findUnbuilt(config: Record<string, unknown>): string | undefined {
   const presence = isObject(config['presence']) ? config['presence'] : {}
   const broadcast = isObject(config['broadcast']) ? config['broadcast'] : {}

@@ -24,8 +24,8 @@ export type ValueCheck = {
 export type Checks = {
   /**
    * Asks Postgres once for all checks. Returns the numbers of the rows that the caller may select, and the texts of the
-   * expressions. A check that fails, such as one of a policy that raises, returns no row and nulls. Sees what these
-   * transactions have written.
+   * expressions. A check that fails, for example because a policy raises, returns no row and nulls. The checks see all rows
+   * that these transactions have written.
    */
   run(
     rows: RowCheck[],
@@ -57,7 +57,7 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
         ...connection,
         application_name: 'realtime_checks',
         connectionTimeoutMillis: 5000,
-        // As the stream: texts of times have no other form then. One plan serves all keys and callers of a role.
+        // Times have the same text as in the stream. One plan serves all keys and callers of a role.
         options: `-c timezone=UTC -c datestyle=ISO -c statement_timeout=10s -c lock_timeout=5s
           -c plan_cache_mode=force_generic_plan`.replaceAll(/\s+/g, ' '),
       })
@@ -160,8 +160,8 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
   }
 
   /**
-   * Asks again until the transactions have ended. A change is read as soon as its commit is in the WAL, and other sessions
-   * see it some time later.
+   * Asks again until the transactions have ended. The server reads a change as soon as its commit is in the WAL. Other
+   * sessions see the change some time later.
    */
   async function attemptAfter(xids: number[], client: pg.Client, rows: RowCheck[], values: ValueCheck[]) {
     for (const end = performance.now() + 5000; ; await sleep(2)) {
@@ -170,7 +170,7 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
     }
   }
 
-  /** After an error nothing of the batch is known, and the prepared statements may be stale. */
+  /** After an error the batch has no answers, and the prepared statements may be stale. */
   async function recover(client: pg.Client): Promise<void> {
     names = new Map()
     await client.query('rollback')

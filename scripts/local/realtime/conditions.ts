@@ -66,7 +66,7 @@ function isPattern(operator: Operator): boolean {
   return ['like', 'ilike', 'match', 'imatch'].includes(operator)
 }
 
-/** Returns who can compare: equality of texts needs no Postgres, order does except between integers. */
+/** Returns who compares: this process compares texts for equality, and integers; Postgres compares all other values. */
 function compare(operator: Operator, comparison: Column['comparison']): Condition['comparison'] {
   if (operator === 'is' || comparison === 'integer') return isPattern(operator) ? 'sql' : comparison
   return ['eq', 'neq', 'in', 'isdistinct'].includes(operator) ? comparison : 'sql'
@@ -88,7 +88,7 @@ function checkOperator(operator: Operator, value: string, { type, sql_type, has_
 export function meets(condition: Condition, row: Row): boolean | 'sql' {
   const { operator, isNegated, values, comparison } = condition
   const value = row.get(condition.column)
-  // The value did not change and is not in the message, so nobody knows it.
+  // The value did not change, so the message omits the value.
   if (value === undefined) return false
   const [first = ''] = values
   if (operator === 'is') return isTrue(value, first) !== isNegated

@@ -19,7 +19,7 @@ export type FeedOptions = {
   subscriptions: Subscriptions
   tables: Tables
   checks: Checks
-  /** The database has gone, so changes may have been lost. */
+  /** The connection to Postgres is lost, so changes may be lost. */
   onLost(): void
   say(line: string): void
 }
@@ -30,7 +30,7 @@ const maxWaiting = 5000
 const maxWaitingBytes = 32 * 1024 * 1024
 const idleMs = 30_000
 
-/** Creates what reads the changes of the publication and gives them to the subscribers that may see them, in commit order. */
+/** Creates the feed, which reads the changes of the publication and sends them to their subscribers, in commit order. */
 export function createFeed(options: FeedOptions): Feed {
   const { subscriptions, tables, say } = options
   const waiting: Change[] = []
@@ -96,7 +96,7 @@ export function createFeed(options: FeedOptions): Feed {
     if (isBusy) return
     isBusy = true
     try {
-      // One turn later, so that the changes of a transaction come together.
+      // Waits one turn, so that a batch has all changes of a transaction.
       await sleep(0)
       while (waiting.length > 0) {
         const reading = stream

@@ -6,7 +6,7 @@ import type { Change } from './stream.ts'
 import type { Receiver, Subscription, Subscriptions } from './subscriptions.ts'
 import type { Table, Tables } from './tables.ts'
 
-/** A change that a subscription asked for, if Postgres agrees. */
+/** A change that a subscription asked for. Postgres may still refuse it. */
 type Candidate = {
   subscription: Subscription
   /** Conditions that only Postgres can check. */
@@ -20,7 +20,7 @@ export type PublishOptions = {
   say(line: string): void
 }
 
-/** Sends changes, in their order, to those who asked for them and may see them now. */
+/** Sends changes, in their order, to the subscribers that asked for them and may read them now. */
 export async function publish(
   changes: Change[],
   { subscriptions, tables, checks, say }: PublishOptions,
@@ -68,7 +68,7 @@ async function describeAll(
   return described
 }
 
-/** Filters come before policies, so most subscribers cost no question. */
+/** Checks filters before policies, so most subscribers need no query. */
 function findCandidates(change: Change, table: Table, subscriptions: ReadonlySet<Subscription>): Candidate[] {
   const candidates: Candidate[] = []
   for (const subscription of subscriptions) {

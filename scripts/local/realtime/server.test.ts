@@ -302,7 +302,7 @@ describe('visibility', () => {
 })
 
 describe('tokens', () => {
-  test('a token of another user: from then on, the rows of that user', async () => {
+  test('after a token of another user, only rows of the new user are sent', async () => {
     const heard = await as(ana, { table: 'notes' })
     await insert(ana, { title: 'hers' })
     await heard.have(1)
@@ -549,7 +549,7 @@ describe('filters', () => {
     )
   })
 
-  test('a filter comes before the policies: nobody hears what the filter does not name', async () => {
+  test('a filter excludes rows before the policies are checked', async () => {
     const heard = await as(ana, { table: 'notes', filter: `owner_id=eq.${bob}` })
     await insert(bob)
     await insert(ana)

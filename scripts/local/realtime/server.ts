@@ -23,7 +23,7 @@ export type RealtimeOptions = SocketOptions & {
 }
 
 type SocketOptions = Partial<SocketLimits> & {
-  /** A client that sends nothing for so long is gone. Clients send a heartbeat every 25 s. */
+  /** A client that sends nothing for this time is disconnected. Clients send a heartbeat every 25 s. */
   silenceMs?: number
 }
 
@@ -59,7 +59,7 @@ export async function startRealtime(options: RealtimeOptions): Promise<Realtime>
     tables,
     checks,
     say,
-    // A client that connects again reads its rows again, and so misses nothing.
+    // A client that connects again reads its rows again, and so misses no change.
     onLost: () => {
       for (const socket of sockets.clients) socket.close(1012, 'Realtime is restarting')
     },

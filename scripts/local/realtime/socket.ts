@@ -7,7 +7,7 @@ export type SocketLimits = {
   /** Channels of a socket, and joins of a socket in a second. */
   channels: number
   joinsPerSecond: number
-  /** A client that has not read this much before the next batch is dropped. */
+  /** A client with more unread bytes before the next batch is disconnected. */
   unreadBytes: number
 }
 
@@ -24,7 +24,7 @@ export function serveSocket(
 
   function send(text: string): void {
     if (socket.readyState !== WebSocket.OPEN) return
-    // The messages of a batch leave together. A client is slow if the messages of earlier batches are still there.
+    // All messages of a batch are sent in one write. A client is slow if the messages of earlier batches are still there.
     const isFirst = stream.writableCorked === 0
     if (socket.bufferedAmount > limits.unreadBytes * (isFirst ? 1 : 8)) {
       context.say('Realtime dropped a client that does not read its messages.')
@@ -104,7 +104,7 @@ export function serveSocket(
     sendFrame({ joinRef, ref: joinRef, topic, event: 'phx_close', payload: {} })
   }
 
-  /** An error of a channel that nobody foresaw ends the socket, so that the client connects again. */
+  /** An unexpected error of a channel closes the socket, so that the client connects again. */
   function run(work: Promise<void>): void {
     work.catch((error: Error) => {
       context.say(`Realtime failed: ${error.stack ?? error.message}`)
@@ -134,7 +134,7 @@ export function serveSocket(
 
   socket.on('message', (data: Buffer, isBinary) => {
     const frame = decodeFrame(version, data, isBinary)
-    // As Realtime: a malformed message gets no answer.
+    // Like Realtime, the server does not answer a malformed message.
     if (frame) receive(frame)
   })
   socket.on('close', () => {

@@ -18,21 +18,21 @@ export type Change = {
   record: Row | null
   /** The replica identity before the change: the primary key, or the whole row; null for an INSERT. */
   identity: Row | null
-  /** Its transaction, and when that committed. */
+  /** The transaction of the change, and the time of its commit. */
   xid: number
   committedAt: Date
   bytes: number
 }
 
 export type Stream = {
-  /** Stops reading, so that Postgres waits with what it has not sent yet. */
+  /** Stops reading, so that Postgres keeps the remaining changes. */
   pause(): void
   resume(): void
   stop(): Promise<void>
 }
 
 export type StreamOptions = {
-  /** As a role that may replicate. */
+  /** The connection of a role that may replicate. */
   connection: pg.ClientConfig
   publication: string
   slot: string
@@ -46,7 +46,7 @@ export type StreamOptions = {
 export async function openStream(options: StreamOptions): Promise<Stream> {
   const service = new LogicalReplicationService(
     { ...options.connection, application_name: 'realtime_replication' },
-    // Acknowledged below: the slot does not outlive the connection, so everything received is done.
+    // Received changes are acknowledged at once, because the slot ends with the connection.
     { acknowledge: { auto: false, timeoutSeconds: 0 } },
   )
   const plugin = new TextPlugin(options.publication)

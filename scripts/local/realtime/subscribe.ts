@@ -55,7 +55,7 @@ async function prepareFor(
 
   async function normalize(values: { text: string; sqlType: string; isList: boolean }[]): Promise<string[][]> {
     if (values.length === 0) return []
-    // As the type writes itself: a cast of a boolean to text would be true, and not t.
+    // Uses the output function of the type: a cast of a boolean to text returns true instead of t.
     const parts = values.map(({ sqlType, isList }, at) =>
       isList
         ? `array(select format('%s', e) from unnest($${at + 1}::text::${sqlType}[]) as e where e is not null)`

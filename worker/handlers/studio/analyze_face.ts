@@ -21,7 +21,7 @@ export default defineHandler({
   },
 })
 
-/** The schema of a tool is JSON of an operator, who may have used what zod does not know. */
+/** Reads the schema of a tool. An operator writes this schema, and zod may not support all of it. */
 function readSchema(schema: Record<string, unknown> | null): z.ZodType {
   try {
     if (schema === null) throw new Error('The tool has no schema.')

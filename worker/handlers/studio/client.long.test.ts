@@ -154,7 +154,7 @@ test('is out of credits, gets more, and goes on', async () => {
   expect((await app.credits()).credits).toBe(4)
 })
 
-test('deletes a photo while a generation waits for it: the generation fails by name', async () => {
+test('a generation fails with a message for the user if its photo is deleted first', async () => {
   const { client, id } = await studio.signUp()
   const app = createApp(client, id)
   const before = await app.credits()

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
 /**
- * The input of both types. Everything else comes from the database, because inputs are kept, and prompts and photos belong to
- * the user.
+ * The input of both types. All other data come from the database, because inputs are stored for long, and prompts and photos
+ * are private data of the user.
  */
 export const input = z.object({ generation_id: z.uuid() })
 

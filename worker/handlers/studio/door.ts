@@ -20,7 +20,7 @@ export type OpenGeneration = z.output<typeof generation>
 
 /** The part of the worker's door that serves generations. It shows a worker only the generation whose step the worker holds. */
 export type GenerationDoor = {
-  /** Reads the generation of a step. The database notes the target first, so that no image can be stored without a note. */
+  /** Reads the generation of a step. The database first stores the target, so each stored image has a row. */
   read(step: Pick<Step, 'id' | 'fence' | 'signal'>): Promise<OpenGeneration>
 }
 

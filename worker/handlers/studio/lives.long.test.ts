@@ -205,7 +205,7 @@ test('a Storage that is down fails the attempt, and the user is not charged', as
   })
 })
 
-test('a photo that is replaced while its generation waits fails the generation by name', async () => {
+test('a generation fails with a message for the user if its photo is replaced first', async () => {
   const id = await request()
   await ana.storage
     .from('user_uploads')

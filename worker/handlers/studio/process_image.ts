@@ -5,8 +5,8 @@ import { input, usage } from './documents.ts'
 import { explain } from './explain.ts'
 
 /**
- * Makes an image of a user's photo. An attempt that fails after it has stored its image leaves the image behind: the database
- * knows its key, and deletes it.
+ * Makes an image of a user's photo. If an attempt fails after it has stored its image, a job deletes the image, because the
+ * database knows the key.
  */
 export default defineHandler({
   input,
