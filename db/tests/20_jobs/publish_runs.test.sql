@@ -178,8 +178,10 @@ delete from app.runs where id = (select run from known);
 select is(
   pg_temp.shown((select run from known)), null, 'deletes the row of a run with the run'
 );
-select app.publish_runs();
-select is(pg_temp.publish(), 1, 'inserts the row of a run that has none, and writes it');
+-- The first call writes the row, too, if the run is older than a second on a slow machine.
+select is(
+  app.publish_runs() + pg_temp.publish(), 1, 'inserts the row of a run that has none, and writes it'
+);
 select is(pg_temp.shown((select other from known)), 'queued 0 0 0 2', 'counts its steps');
 select is_empty('select id from app.run_changes', 'forgets the changes of a deleted run');
 
