@@ -496,8 +496,8 @@ test('behind each public function, the same roles may execute the function of ap
      cross join unnest($1::text[]) as r (role)
      where n.nspname in ('app', 'gate') and has_function_privilege(r.role, p.oid, 'execute')
        and p.proname not in ('pre_request', 'real_pre_request')
-       -- Policies call these two.
-       and p.oid <> all (array['app.now()', 'app.is_executed()']::regprocedure[])
+       -- Policies call these.
+       and p.oid <> all (array['app.now()', 'app.is_executed()', 'app.is_result_file(text)']::regprocedure[])
        and not exists (
          select from pg_proc as w
          where w.pronamespace in ('public'::regnamespace, 'gate'::regnamespace) and w.proname = p.proname
