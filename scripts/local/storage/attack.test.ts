@@ -18,6 +18,9 @@ beforeAll(async () => {
   database = await createDatabase()
   admin = await database.connect()
   await loosenUserBuckets(admin, [ana, bea])
+  // Any file of the own folder counts as an image of a completed generation: user_files.test.sql tests this rule.
+  await admin.query(`
+    create or replace function app.is_result_file(name text) returns boolean language sql stable return true`)
   storage = await startTestStorage(database)
 })
 
