@@ -1,7 +1,6 @@
-import pg from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { nextId, type PaymobOrder } from '../../../scripts/local/paymob/callbacks.ts'
-import { adminConfig } from '../../../scripts/local/postgres.ts'
+import { connectAsSuperuser, statistics, watchPlans } from '../../../scripts/testing/plans.ts'
 import { asCallback, billing, child, openShop, pay, paymobAccount, type Shop } from '../../../scripts/testing/shop.ts'
 
 // One order among 100,000: every statement of the module finds its rows by an index, with any statistics.
@@ -27,7 +26,7 @@ beforeAll(async () => {
   for (const table of tables) await shop.admin.query(`alter table ${table} set (autovacuum_enabled = off)`)
   await shop.admin.query(`analyze ${tables}`)
   ana = await shop.newUser()
-  const filler = await connectAsSuperuser()
+  const filler = await connectAsSuperuser(shop.database)
   // Without triggers and foreign keys: the rows are only in the way.
   await filler.query(`
     set session_replication_role = replica;
@@ -52,78 +51,9 @@ beforeAll(async () => {
 })
 afterAll(() => shop.database.drop())
 
-async function connectAsSuperuser(): Promise<pg.Client> {
-  const { port, secrets } = inject('cluster')
-  const client = new pg.Client(adminConfig({ port, adminPassword: secrets.adminPassword }, shop.database.name))
-  await client.connect()
-  return client
-}
-
-type Plan = { 'Node Type': string; Plans?: Plan[] } & Record<string, unknown>
-
-/** The scans of tables in a plan. */
-function scansOf(plan: Plan): Plan[] {
-  const own = /Scan$/.test(plan['Node Type']) && (plan['Relation Name'] || plan['Index Name']) ? [plan] : []
-  return [...own, ...(plan.Plans ?? []).flatMap(scansOf)]
-}
-
-/** A session that records the plan of each statement in each function. */
-async function watch(): Promise<{ client: pg.Client; faults(): string[]; scans(): number }> {
-  const client = await connectAsSuperuser()
-  await client.query(`
-    load 'auto_explain';
-    set auto_explain.log_min_duration = 0;
-    set auto_explain.log_nested_statements = on;
-    set auto_explain.log_analyze = on;
-    set auto_explain.log_timing = off;
-    set auto_explain.log_buffers = on;
-    set auto_explain.log_format = json;
-    set auto_explain.log_level = notice`)
-  let scans: { of: string; pages: number; rows: number; type: string; query: string }[] = []
-  client.on('notice', ({ message }) => {
-    const [, json] = message?.split('plan:\n') ?? []
-    if (json === undefined) return
-    const { Plan: plan, 'Query Text': query } = JSON.parse(json)
-    for (const scan of scansOf(plan)) {
-      const loops = Math.max(1, Number(scan['Actual Loops']))
-      const dropped = Number(scan['Rows Removed by Filter'] ?? 0)
-      scans.push({
-        of: String(scan['Relation Name'] ?? scan['Index Name']),
-        type: scan['Node Type'],
-        pages: (Number(scan['Shared Hit Blocks']) + Number(scan['Shared Read Blocks'])) / loops,
-        rows: Number(scan['Actual Rows']) + dropped,
-        query: String(query).replace(/\s+/g, ' ').slice(0, 200),
-      })
-    }
-  })
-  return {
-    client,
-    scans: () => scans.length,
-    faults() {
-      // A scan of the smallest of the indexes reads 390 pages. The pages of a scan include those of its subqueries.
-      const found = scans.filter(({ pages, rows }) => pages > 250 || rows > 500)
-      scans = []
-      return found.map(({ of, type, pages, rows, query }) => `${type} of ${of}: ${pages} pages, ${rows} rows: ${query}`)
-    },
-  }
-}
-
-const statistics: [string, () => Promise<unknown>][] = [
-  ['statistics of empty tables', async () => {}],
-  [
-    'no statistics',
-    async () => {
-      const filler = await connectAsSuperuser()
-      await filler.query('delete from pg_statistic where starelid = any ($1::regclass[])', [tables])
-      await filler.end()
-    },
-  ],
-  ['fresh statistics', () => shop.admin.query(`analyze ${tables}`)],
-]
-
 test.each(statistics)('with %s', { timeout: 60_000 }, async (_what, gather) => {
-  await gather()
-  const { client, faults, scans } = await watch()
+  await gather(shop.database, tables)
+  const { client, faults, scans } = await watchPlans(shop.database)
   const found: Record<string, string[]> = {}
   const step = async (name: string, work: () => Promise<unknown>) => {
     await work()
