@@ -14,10 +14,10 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 /** JSON that a request sends: an interface, or any value that JSON.stringify writes as an object. */
 export type JsonInput = string | number | boolean | null | object
 
-/** What clients, anonymous or signed in, may read, write and call. */
+/** The tables, columns and functions that a client may use, signed in or not. */
 export type Database = ${writeSchema(clients, { root, shared: undefined })}
 
-/** What servers with the secret key may read, write and call. */
+/** The tables, columns and functions that a server with the secret key may use. */
 export type ServiceDatabase = ${writeSchema(service, { root: "ServiceDatabase['public']", shared: { root, schema: clients } })}
 `
 }
