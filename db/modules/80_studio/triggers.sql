@@ -50,3 +50,17 @@ create or replace trigger _140_record_deleted_folders
   referencing old table as old_users
   for each statement
   execute function app.tg_users__record_deleted_folders();
+
+-- If the database has Supabase Storage or its shim: the photos that a user uploads. service_role,
+-- which has no user id, stores photos without a limit.
+do $$
+begin
+  if to_regclass('storage.objects') is not null then
+    create or replace trigger _100_count_photo
+      after insert or update of version on storage.objects
+      for each row
+      when (new.bucket_id = 'user_uploads' and new.owner_id is not null)
+      execute function app.tg_objects__count_photo();
+  end if;
+end
+$$;

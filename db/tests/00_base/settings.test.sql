@@ -1,6 +1,6 @@
 -- app.settings refuses values that would break what they tune.
 begin;
-select plan(57);
+select plan(59);
 
 create temporary table refused (constraint_name text, change text);
 insert into refused
@@ -35,6 +35,8 @@ values
   ('settings_storage_url_is_http', $$storage_url = 'https://example.com/'$$),
   ('settings_storage_url_is_http', $$storage_url = 'https://example.com/?x'$$),
   ('settings_upload_retention_is_long_enough', $$upload_retention = '59 min'$$),
+  ('settings_originals_per_day_is_positive', 'originals_per_day = 0'),
+  ('settings_original_bytes_per_day_is_possible', 'original_bytes_per_day = 1048575'),
   ('settings_is_one_row', 'id = false'),
   ('settings_job_lease_is_long_enough', $$job_lease = '2999 ms'$$),
   ('settings_job_retention_is_positive', $$job_retention = '0'$$),

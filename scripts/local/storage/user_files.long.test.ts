@@ -1,6 +1,6 @@
 import type { createClient } from '@supabase/supabase-js'
 import type pg from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createUserFiles, openUserBuckets, type UserBuckets } from '../../../worker/adapters/user_files.ts'
 import { createDatabase, type TestDatabase } from '../../testing/database.ts'
 import { startTestStorage, type TestStorage } from '../../testing/storage.ts'
@@ -124,6 +124,50 @@ describe('a user', () => {
     await admin.query('delete from auth.users where id = $1', [id])
     expect((await carl.upload(`${id}/again.png`, photo, asPng)).error).not.toBeNull()
     expect((await carl.upload(`${id}/face.png`, photo, { ...asPng, upsert: true })).error).not.toBeNull()
+  })
+})
+
+describe('the limits of a day', () => {
+  const limit = (photos: number, bytes: number) =>
+    admin.query('update app.settings set originals_per_day = $1, original_bytes_per_day = $2', [photos, bytes])
+  beforeEach(() => admin.query('delete from app.rate_limits'))
+  afterEach(async () => {
+    await admin.query('update app.settings set originals_per_day = default, original_bytes_per_day = default')
+    await admin.query('delete from app.rate_limits')
+  })
+  const upload = (name: string, body = photo) => ana.from('user_uploads').upload(`${anaId}/${name}`, body, asPng)
+
+  test('refuse a photo with a sentence for the user, also one that replaces another', async () => {
+    await limit(2, 2 ** 20)
+    expect((await upload('1.png')).error).toBeNull()
+    expect((await upload('2.png')).error).toBeNull()
+    const message = expect.stringMatching(/^You may upload 2 photos and 1 MiB per day\. Try again in \d+ s\.$/)
+    expect((await upload('3.png')).error).toMatchObject({ statusCode: '403', message })
+    const replaced = await ana.from('user_uploads').upload(`${anaId}/1.png`, photo, { ...asPng, upsert: true })
+    expect(replaced.error).toMatchObject({ statusCode: '403', message })
+    expect((await bea.from('user_uploads').upload(`${beaId}/1.png`, photo, asPng)).error).toBeNull()
+  })
+
+  test('hold for the bytes of photos at the same moment', async () => {
+    await limit(1000, 2 ** 20)
+    const body = Buffer.alloc(100 * 1024)
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => upload(`${n}.png`, body)))
+    expect(answers.filter(({ error }) => error === null)).toHaveLength(10)
+    // The photo of beforeEach, and no file of a refused photo.
+    expect(storage.files().filter((path) => path.startsWith('user_uploads/'))).toHaveLength(11)
+  })
+
+  test('hold for uploads by signed URLs, which ask no policy', async () => {
+    await limit(2, 2 ** 20)
+    const mine = ana.from('user_uploads')
+    const signed = await Promise.all([1, 2, 3].map((n) => mine.createSignedUploadUrl(`${anaId}/${n}.png`)))
+    const answers = await Promise.all(
+      signed.map(({ data }) =>
+        storage.anon.from('user_uploads').uploadToSignedUrl(data?.path ?? '', data?.token ?? '', photo, asPng),
+      ),
+    )
+    expect(answers.filter(({ error }) => error === null)).toHaveLength(2)
+    expect((await mine.createSignedUploadUrl(`${anaId}/4.png`)).error).toMatchObject({ statusCode: '403' })
   })
 })
 
