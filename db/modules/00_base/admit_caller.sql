@@ -2,8 +2,8 @@
 --
 -- Called by   gate.pre_request, for a request without an API key
 -- Errors      PT401 not_signed_in, token_audience_wrong, token_without_expiry,
---             PT429 too_many_at_once, and those of app.require_body_length and
---             app.require_exact_count
+--             PT429 too_many_at_once, and those of app.require_body_length,
+--             app.require_exact_count and app.require_table_right
 -- Locks       a slot of the caller (app.take_request_slot); for an anonymous read, then a turn
 --             (app.await_turn)
 -- Why         PostgREST accepts every token with a good signature: also one that never expires, one
@@ -23,8 +23,9 @@ declare
   v_claims jsonb := auth.jwt();
   v_slots integer;
   v_key text;
+  v_timeout text;
 begin
-  if v_method in ('POST', 'PUT', 'PATCH')
+  if v_method in ('POST', 'PUT', 'PATCH', 'DELETE')
     or v_headers ?| '{content-length,transfer-encoding,prefer}'
   then
     -- A Content-Length of one to six digits is below every limit, so no further check is needed.
@@ -33,8 +34,23 @@ begin
     then
       perform app.require_body_length(v_headers::json, v_method);
     end if;
-    if v_headers ->> 'prefer' ~* 'planned|estimated' then
-      perform app.require_exact_count(v_headers ->> 'prefer', admit_caller.role);
+    if v_headers ->> 'prefer' ~* 'planned|estimated|merge-duplicates' then
+      perform
+        app.require_exact_count(v_headers ->> 'prefer', admit_caller.role),
+        app.require_table_right(admit_caller.role, v_method, v_headers ->> 'prefer');
+    end if;
+    if v_method not in ('GET', 'HEAD')
+      and current_setting('request.path', true) not like '/rpc/%'
+    then
+      -- Null for a DELETE, a PUT and a path without a table.
+      if has_any_column_privilege(
+        admit_caller.role,
+        app.find_request_table(),
+        case v_method when 'POST' then 'insert' when 'PATCH' then 'update' end
+      ) is not true
+      then
+        perform app.require_table_right(admit_caller.role, v_method, v_headers ->> 'prefer');
+      end if;
     end if;
   end if;
 
@@ -75,28 +91,35 @@ begin
     perform app.take_request_slot(v_key, v_slots);
   end if;
 
-  -- 3 s is the usual timeout of the role.
-  if admit_caller.role = 'anon'
-    and v_method in ('GET', 'HEAD')
-    and current_setting('statement_timeout') = '3s'
-  then
-    perform set_config('statement_timeout', '1s', true);
-    if v_slots > 0 and not app.try_request_slot('turn of ' || v_key, 1) then
-      perform app.await_turn(v_key, v_slots);
+  -- An assignment takes less time than perform.
+  if admit_caller.role <> 'anon' then
+    if v_method in ('PATCH', 'PUT', 'DELETE') then
+      v_timeout := gate.shorten_write_time();
     end if;
-  elsif admit_caller.role = 'anon' and v_method in ('GET', 'HEAD') then
-    perform app.limit_read_time();
-  elsif admit_caller.role = 'authenticated' and v_method in ('PATCH', 'PUT', 'DELETE') then
-    perform gate.shorten_write_time();
+  elsif v_method in ('GET', 'HEAD') then
+    if current_setting('request.path', true) not like '/rpc/%' then
+      if not has_any_column_privilege('anon', app.find_request_table(), 'select') then
+        perform app.require_table_right('anon', v_method, null);
+      end if;
+    end if;
+    -- 3 s is the usual timeout of the role.
+    if current_setting('statement_timeout') = '3s' then
+      v_timeout := set_config('statement_timeout', '1s', true);
+      if v_slots > 0 and not app.try_request_slot('turn of ' || v_key, 1) then
+        perform app.await_turn(v_key, v_slots);
+      end if;
+    else
+      perform app.limit_read_time();
+    end if;
   end if;
 end
 $$;
 
 comment on function app.admit_caller(text) is
   'Refuses a body that is too large or of unknown length, a count by estimate, a token without '
-  'expiry, for another service or of a deleted user, and a request beyond those that the caller '
-  'may run at the same time. service_role may run any number. Ends an anonymous read after a '
-  'second, and a PATCH, PUT or DELETE of a user after two.';
+  'expiry, for another service or of a deleted user, a write to a table without the right to it, '
+  'and a request beyond those that the caller may run at the same time. service_role may run any '
+  'number. Ends an anonymous read after a second, and a PATCH, PUT or DELETE of a user after two.';
 
 create or replace function gate.admit_caller(role text)
   returns void

@@ -2,7 +2,8 @@
 --
 -- Called by   gate.pre_request, as the caller, for a request whose headers contain x-api-key
 -- Errors      PT400 key_with_jwt, PT403 key_is_read_only, and those of gate.require_body_length,
---             gate.require_exact_count, gate.find_api_key and gate.admit_caller
+--             gate.require_exact_count, gate.find_api_key, gate.require_table_right and
+--             gate.admit_caller
 -- Why         Only this function makes a request one of an API key's owner: the only
 --             set_config('role', …), always to the same role, only from anon, and without text from
 --             the client. db/tests/00_base/rules.test.sql proves it. Functions with the rights of
@@ -56,6 +57,10 @@ begin
         detail = 'key_is_read_only',
         hint = 'Use a key with scope write.';
     end if;
+  elsif v_method not in ('GET', 'HEAD', 'OPTIONS')
+    and not starts_with(current_setting('request.path', true), '/rpc/')
+  then
+    perform gate.require_table_right('authenticated', v_method, v_headers ->> 'prefer');
   end if;
 
   -- auth.uid() and similar functions prefer the settings of older versions of PostgREST.

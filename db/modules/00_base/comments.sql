@@ -28,6 +28,12 @@ comment on table app.applied_files is
   'Files of db/modules as npm run db:migrate last applied them, and the database in which it did: '
   'in a restored or copied database, it applies all files again.';
 
+comment on table app.table_hints is
+  'How the rows of a table of schema public change: the hint of app.require_table_right. Each '
+  'access.sql writes the rows of its module, so change them there.';
+comment on column app.table_hints.hint is
+  'One or two sentences for clients, which name the functions that change the rows.';
+
 comment on table app.settings is
   'Settings for operators: one row, one typed column per setting. Change them with '
   'update app.settings set …';

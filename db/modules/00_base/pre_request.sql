@@ -17,10 +17,10 @@ end;
 
 comment on function gate.pre_request() is
   'Runs before each request. Refuses bodies that are too large or of unknown length, counts by '
-  'estimate, tokens of deleted users, without expiry or for another service, and too many requests '
-  'of one caller at the same time. Makes a request with x-api-key one of the key''s owner, whose '
-  'answer no cache may store. Ends anonymous reads after a second, and a PATCH, PUT or DELETE of a '
-  'user after two.';
+  'estimate, tokens of deleted users, without expiry or for another service, writes to a table '
+  'without the right to it, and too many requests of one caller at the same time. Makes a request '
+  'with x-api-key one of the key''s owner, whose answer no cache may store. Ends anonymous reads '
+  'after a second, and a PATCH, PUT or DELETE of a user after two.';
 
 grant usage on schema gate to anon, authenticated, service_role;
 grant execute on function gate.pre_request() to anon, authenticated, service_role;

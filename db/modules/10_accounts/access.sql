@@ -74,3 +74,16 @@ create policy select_own on public.notifications
   for select
   to authenticated
   using (user_id = (select auth.uid()));
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('plans', 'Operators change plans.'),
+  ('credit_packs', 'Operators change credit packs.'),
+  ('users', 'create_order buys a plan or credits, and supabase.auth changes the account.'),
+  ('api_keys', 'Call create_api_key, rotate_api_key or revoke_api_key.'),
+  (
+    'notifications',
+    'Call mark_notification_read or mark_notifications_read. Plinth deletes old notifications.'
+  )
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

@@ -49,3 +49,11 @@ revoke all
     public.jobs_id_seq, app.lanes_id_seq, app.job_events_id_seq, app.run_changes_id_seq,
     app.step_fences
   from anon, authenticated, service_role;
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('job_types', 'Operators change job types.'),
+  ('jobs', 'Call cancel_job or retry_job with the id of the root.'),
+  ('runs', 'Call cancel_job or retry_job with the job_id of the run.')
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

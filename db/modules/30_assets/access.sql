@@ -10,3 +10,9 @@ grant select (
   id, name, hash, size_byte, mime_type, file_path, object_key, status
 ) on public.assets to anon, authenticated;
 grant select on public.assets to service_role;
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('assets', 'Upload the file to POST /api/assets. Plinth deletes files that nothing uses.')
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

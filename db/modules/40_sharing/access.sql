@@ -254,3 +254,16 @@ create policy select_public on public.assets
     or exists (select from public.sessions as s where s.background_id = assets.id)
     or exists (select from public.sessions as s where s.cover_id = assets.id)
   );
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('flows', 'Rows of flows do not change: insert a new flow, or call share_flow.'),
+  ('agents', 'Insert a new flow with its agents, or call share_flow.'),
+  ('data_store_nodes', 'Insert a new flow with its nodes, or call share_flow.'),
+  ('if_nodes', 'Insert a new flow with its nodes, or call share_flow.'),
+  ('characters', 'Insert a new character, or call share_card.'),
+  ('scenarios', 'Insert a new scenario, or call share_card.'),
+  ('sessions', 'Insert a new session, or call share_session.'),
+  ('shared_resources', 'Call revoke_share to end a share.')
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

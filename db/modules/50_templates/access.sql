@@ -80,3 +80,12 @@ begin
     );
 end
 $$;
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('templates', 'Operators publish templates with npm run upload-bundle.'),
+  ('template_versions', 'Operators publish templates with npm run upload-bundle.'),
+  ('artifacts', 'Operators publish templates with npm run upload-bundle.'),
+  ('prompts', 'Operators publish templates with npm run upload-bundle.')
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

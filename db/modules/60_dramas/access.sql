@@ -86,3 +86,13 @@ create policy update_own on public.scenes
   to authenticated
   using (owner_id = (select auth.uid()))
   with check (owner_id = (select auth.uid()));
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('ai_models', 'Operators change the list of models.'),
+  ('dramas', 'Call generate_drama, save_drama_complete or delete_drama.'),
+  ('drama_characters', 'Call save_drama_complete with the whole drama.'),
+  ('episodes', 'Change title and summary with PATCH, and the rest with save_drama_complete.'),
+  ('scenes', 'Change title, summary and text with PATCH, and the rest with save_drama_complete.')
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

@@ -37,3 +37,12 @@ create policy select_own on public.credit_entries
   for select
   to authenticated
   using (user_id = (select auth.uid()));
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('credit_grants', 'Call create_order to buy credits.'),
+  ('credit_holds', 'Call create_order to buy credits.'),
+  ('credit_entries', 'Call create_order to buy credits.'),
+  ('credit_usage', 'Call create_order to buy credits.')
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

@@ -38,3 +38,9 @@ create policy delete_own on public.tasks
   for delete
   to authenticated
   using (user_id = (select auth.uid()));
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('tasks', 'Call cancel_task, retry_task or answer_task.')
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

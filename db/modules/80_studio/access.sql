@@ -149,3 +149,12 @@ begin
     );
 end
 $$;
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('tools', 'Operators change the catalogue.'),
+  ('hairstyles', 'Operators change the catalogue.'),
+  ('colors', 'Operators change the catalogue.'),
+  ('generations', 'Call process_image, analyze_face or cancel_generation.')
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

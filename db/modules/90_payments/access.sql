@@ -26,3 +26,10 @@ create policy select_own on public.payments
   for select
   to authenticated
   using (user_id = (select auth.uid()));
+
+-- The gate sends the hint to a caller who may not write the table.
+insert into app.table_hints (table_name, hint)
+values
+  ('orders', 'Call create_order. Unpaid orders expire.'),
+  ('payments', 'Only Paymob''s reports write payments.')
+on conflict on constraint table_hints_pkey do update set hint = excluded.hint;

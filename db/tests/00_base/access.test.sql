@@ -54,6 +54,7 @@ values
   ('app.settings', '', '', '', '', ''),
   ('app.share_packages', '', '', '', '', ''),
   ('app.step_states', '', '', '', '', ''),
+  ('app.table_hints', '', '', '', '', ''),
   ('app.task_answers', '', '', '', '', ''),
   ('app.task_owners', '', '', '', '', ''),
   ('app.task_states', '', '', '', '', ''),

@@ -57,7 +57,11 @@ const post = (path: string, body: unknown, status: number, error: string, more: 
 const mistakes: Record<string, Mistake> = {
   'calls a function without a sign-in': post('rpc/generate_drama', drama, 401, 'not_signed_in', { as: 'anon' }),
   'lists dramas without a sign-in': get('rpc/list_dramas', 401, 'not_signed_in', { as: 'anon' }),
-  'selects a private table without a sign-in': get('dramas', 401, '42501', { as: 'anon' }),
+  'selects a private table without a sign-in': get('dramas', 401, 'not_signed_in', { as: 'anon' }),
+  'embeds a private table without a sign-in': get('plans?select=id,users(id)', 401, '42501', { as: 'anon' }),
+  'inserts into a private table without a sign-in': post('tasks', { mandate: 'x' }, 401, 'not_signed_in', {
+    as: 'anon',
+  }),
   'selects every column of jobs': get('jobs', 403, '42501'),
   'inserts a column that no client may write': post('dramas', { ...drama, owner_id: ana.id }, 403, '42501'),
   'updates a flow': {
@@ -65,10 +69,19 @@ const mistakes: Record<string, Mistake> = {
     path: `flows?id=eq.${flow.id}`,
     body: { name: 'x' },
     status: 403,
-    error: '42501',
+    error: 'write_not_allowed',
   },
-  'deletes a drama from the table': { method: 'DELETE', path: `dramas?id=eq.${flow.id}`, status: 403, error: '42501' },
-  'upserts a flow that exists': post('flows', flow, 403, '42501', {
+  'deletes a drama from the table': {
+    method: 'DELETE',
+    path: `dramas?id=eq.${flow.id}`,
+    status: 403,
+    error: 'write_not_allowed',
+  },
+  'inserts a notification': post('notifications', { title: 'x' }, 403, 'write_not_allowed'),
+  'upserts a flow that exists': post('flows', flow, 403, 'upsert_not_allowed', {
+    headers: { prefer: 'resolution=merge-duplicates' },
+  }),
+  'upserts a task that exists': post('tasks', { id: ana.id, mandate: 'x' }, 403, '42501', {
     headers: { prefer: 'resolution=merge-duplicates' },
   }),
   'calls a function of operators': post(

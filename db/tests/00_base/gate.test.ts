@@ -261,7 +261,7 @@ describe('a body', () => {
   test('is not needed by GET and DELETE', async () => {
     expect((await send('plans?select=id')).status).toBe(200)
     const deleted = await send('flows?id=eq.00000000-0000-4000-8000-000000000000', {}, { method: 'DELETE' })
-    expect(deleted).toMatchObject({ status: 401, body: { code: '42501' } })
+    expect(deleted).toMatchObject({ status: 403, body: { details: 'write_not_allowed' } })
   })
 })
 

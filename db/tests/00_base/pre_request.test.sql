@@ -48,7 +48,7 @@ create function tests.send(method text, headers json)
 as $$
 begin
   perform set_config('request.method', send.method, true);
-  perform set_config('request.path', '/flows', true);
+  perform set_config('request.path', '/rpc/share_flow', true);
   perform set_config('request.headers', send.headers::text, true);
   perform gate.pre_request();
 end
@@ -251,14 +251,14 @@ select throws_ok(
 );
 reset role;
 select set_config('request.jwt.claim.sub', '', true);
-select tests.send_key(tests.key('rw'), 'DELETE');
+select tests.send_key(tests.key('rw'), 'DELETE', '/tasks');
 select is(
   current_setting('statement_timeout'), '2s', 'a DELETE with a key ends after two seconds'
 );
 reset role;
 select set_config('statement_timeout', '0', true);
 select lives_ok(
-  $$ select tests.send_key(tests.key('rw'), 'POST') $$,
+  $$ select tests.send_key(tests.key('rw'), 'POST', '/tasks') $$,
   'a request with a key passes'
 );
 select is(current_user, 'authenticated', 'a request with a key runs as authenticated');

@@ -323,7 +323,10 @@ describe('a key', () => {
       ['PATCH', `api_keys?owner_id=eq.${ana.id}`, { scopes: ['read', 'write'], expires_at: null }],
       ['POST', 'api_keys', { owner_id: ben.id, name: 'n', prefix: 'plk_00000000', scopes: ['read'] }],
     ] as const)
-      expect(await send({ method, path, body }, headers), path).toMatchObject({ status: 401, body: { code: '42501' } })
+      expect(await send({ method, path, body }, headers), path).toMatchObject({
+        status: 403,
+        body: { details: 'write_not_allowed' },
+      })
     expect((await db.query('select max(credits)::int as credits from users')).rows).toEqual([{ credits: 10 }])
   })
 
