@@ -70,11 +70,11 @@ export async function startRealtime(options: RealtimeOptions): Promise<Realtime>
   const lastHeard = new WeakMap<WebSocket, number>()
   server.on('upgrade', async (request, duplex, head) => {
     duplex.on('error', () => {})
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1')
-    const version = readVersion(searchParams.get('vsn'))
+    const url = URL.parse(request.url ?? '/', 'http://127.0.0.1')
+    if (url?.pathname !== '/websocket') return refuse(duplex, 404, 'Not Found')
+    const version = readVersion(url.searchParams.get('vsn'))
     // The gateway puts the key of the client there, as a JWT.
     const apiToken = /^bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
-    if (pathname !== '/websocket') return refuse(duplex, 404, 'Not Found')
     if (version === undefined) return refuse(duplex, 403, 'The protocol version must be 1.0.0 or 2.0.0')
     if (apiToken === undefined) return refuse(duplex, 401, 'API key is missing')
     try {
