@@ -179,7 +179,8 @@ as $$
           'name', a.attname,
           'type', t.typname,
           'type_id', t.oid::bigint,
-          'sql_type', format_type(a.atttypid, null),
+          -- With -1, char(n) is bpchar: a cast to "character" keeps one character.
+          'sql_type', format_type(a.atttypid, -1),
           'kind', local_realtime.json_kind(a.atttypid),
           -- Values of these types are equal exactly if their texts are.
           'comparison', case

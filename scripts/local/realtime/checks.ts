@@ -57,9 +57,8 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
         ...connection,
         application_name: 'realtime_checks',
         connectionTimeoutMillis: 5000,
-        // Times have the same text as in the stream. One plan serves all keys and callers of a role.
-        options: `-c timezone=UTC -c datestyle=ISO -c statement_timeout=10s -c lock_timeout=5s
-          -c plan_cache_mode=force_generic_plan`.replaceAll(/\s+/g, ' '),
+        // One plan serves all keys and callers of a role.
+        options: `${connection.options ?? ''} -c statement_timeout=10s -c lock_timeout=5s -c plan_cache_mode=force_generic_plan`,
       })
       const forget = () => {
         current = undefined

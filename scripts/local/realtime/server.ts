@@ -32,6 +32,9 @@ export type Realtime = {
   close(): Promise<void>
 }
 
+/** The settings of both sessions that decide how Postgres writes values. The database may have others. */
+const textSettings = '-c timezone=UTC -c datestyle=ISO -c bytea_output=hex'
+
 /** The largest message of a client, as in Supabase Realtime. */
 const maxFrameBytes = 5_000_000
 
@@ -42,7 +45,7 @@ const maxFrameBytes = 5_000_000
  */
 export async function startRealtime(options: RealtimeOptions): Promise<Realtime> {
   const { keys, say } = options
-  const connection: pg.ClientConfig = { connectionString: options.databaseUrl }
+  const connection: pg.ClientConfig = { connectionString: options.databaseUrl, options: textSettings }
   const limits: SocketLimits = {
     channels: options.channels ?? 100,
     joinsPerSecond: options.joinsPerSecond ?? 200,

@@ -58,10 +58,15 @@ const values: [type: string, sql: string, sent?: unknown][] = [
 
 let realtime: TestRealtime
 let heard: Heard
+let filtered: Heard
 
 beforeAll(async () => {
   realtime = await startTestRealtime()
   const columns = values.map(([type], at) => `v${at} ${type}`)
+  // What Realtime sends must not depend on the settings of the database.
+  const settings = { timezone: 'Africa/Cairo', datestyle: 'SQL, DMY', bytea_output: 'escape' }
+  for (const [name, value] of Object.entries(settings))
+    await realtime.db.query(`alter database ${realtime.db.database} set ${name} = '${value}'`)
   await realtime.db.query(`
     create type public.mood as enum ('sad', 'happy');
     create domain public.positive as integer check (value > 0);
@@ -71,9 +76,15 @@ beforeAll(async () => {
     alter publication supabase_realtime add table public.kinds`)
   const client = createClient(realtime.url, realtime.keys.serviceRoleKey)
   heard = await listen(client, { table: 'kinds' })
+  const conditions = ['2026-02-28T10:34:56.789012Z', '2026-02-28', '\\x0102ff', 'ab'].map((text, at) => {
+    const type = ['timestamptz', 'date', 'bytea', 'char(5)'][at]
+    return `v${values.findIndex(([name]) => name === type)}=${type === 'char(5)' ? 'neq' : 'eq'}.${text}`
+  })
+  filtered = await listen(client, { table: 'kinds', filter: conditions.join() })
   await realtime.db.query(`insert into public.kinds values (1, ${values.map(([, sql]) => sql).join(', ')})`)
   await realtime.db.query('insert into public.kinds values (2)')
   await heard.have(2)
+  await filtered.have(1)
   await client.removeAllChannels()
 })
 afterAll(() => realtime?.stop())
@@ -86,4 +97,8 @@ test('values are those of to_jsonb, and types those of the catalog', async () =>
   for (const [at, [type, sql, sent]] of values.entries())
     expect([type, sql, first?.new[`v${at}`]]).toEqual([type, sql, sent === undefined ? rows[0][`v${at}`] : sent])
   expect(second?.new).toEqual({ id: 2, ...Object.fromEntries(values.map((_, at) => [`v${at}`, null])) })
+})
+
+test('a filter compares times, dates and bytes as such, and a whole char(n)', () => {
+  expect(filtered.changes.map(({ new: row }) => row['id'])).toEqual([1])
 })
