@@ -20,6 +20,8 @@ export type ValueRules = {
   normalize(values: { text: string; sqlType: string; isList: boolean }[]): Promise<string[][]>
   /** Throws if the text is not a regular expression. */
   checkRegex(text: string): Promise<void>
+  /** Throws if the type of a condition has no such operator. */
+  checkOperators(conditions: Condition[]): Promise<void>
 }
 
 /** The error of Postgres's exception P0001, which the SQL of Realtime raises for conditions. */
@@ -48,17 +50,25 @@ export async function prepareConditions(
   })
   for (const name of select ?? []) if (!selectable.has(name)) throw refuse(`invalid column for select ${name}`)
 
-  for (const { operator, value } of filters) {
-    if (operator === 'match' || operator === 'imatch') await rules.checkRegex(value)
-  }
-  const typed = conditions.filter(({ operator }) => !isPattern(operator) && operator !== 'is')
+  const typed = conditions.filter(({ operator }) => operator !== 'is')
   const normalized = await rules.normalize(
-    typed.map(({ operator, values: [text = ''], sqlType }) => ({ text, sqlType, isList: operator === 'in' })),
+    typed.map(({ operator, values: [text = ''], sqlType }) => ({
+      text,
+      sqlType: isPattern(operator) ? 'text' : sqlType,
+      isList: operator === 'in',
+    })),
   )
   for (const [at, condition] of typed.entries()) {
     condition.values = normalized[at] ?? []
     if (condition.values.length > 100) throw refuse('too many values for `in` filter. Maximum 100')
   }
+  // Postgres would refuse these at each change.
+  for (const { operator, value } of filters) {
+    if (operator === 'match' || operator === 'imatch') await rules.checkRegex(value)
+    const isLike = operator === 'like' || operator === 'ilike'
+    if (isLike && /(?<!\\)(\\\\)*\\$/.test(value)) throw refuse('LIKE pattern must not end with escape character')
+  }
+  await rules.checkOperators(conditions.filter(({ comparison, operator }) => comparison === 'sql' && operator !== 'is'))
   return conditions
 }
 

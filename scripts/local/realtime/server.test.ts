@@ -18,10 +18,11 @@ beforeAll(async () => {
       is_done boolean not null default false,
       price numeric(8, 2),
       body text,
+      doc json,
       secret text default 'hidden'
     );
     alter table public.notes enable row level security;
-    grant select (id, owner_id, title, stars, is_done, price, body) on public.notes to authenticated;
+    grant select (id, owner_id, title, stars, is_done, price, body, doc) on public.notes to authenticated;
     grant select (id, title, is_done) on public.notes to anon;
     create policy select_own on public.notes for select to authenticated using (owner_id = (select auth.uid()));
     create policy select_done on public.notes for select to anon using (is_done);
@@ -519,6 +520,8 @@ describe('filters', () => {
     ['title=in.("beta, gamma",Gamma)', [2, 10]],
     ['title=lt.beta', [1, 10]],
     ['title=like.%amma%', [2, 10]],
+    ['title=not.like.a\\\\', [1, 2, 10]],
+    ['doc=is.null', [1, 2, 10]],
     ['title=ilike.gam%', [10]],
     ['title=not.ilike.gam%', [1, 2]],
     ['title=match.^[A-Z]', [10]],
@@ -572,6 +575,9 @@ describe('filters', () => {
     ['secret=eq.hidden', 'invalid column for filter secret'],
     ['stars=like.1%', 'operator like requires a text-compatible column type, got integer'],
     ['title=match.(', 'invalid regular expression'],
+    ['title=like.a\u0000b', 'ERROR 22021 (character_not_in_repertoire) invalid byte sequence'],
+    ['title=like.a\\\\\\', 'LIKE pattern must not end with escape character'],
+    ['doc=eq.{}', 'ERROR 42883 (undefined_function) operator does not exist: json = json'],
     ['stars=is.many', 'invalid value for is filter: must be null, true, false, or unknown'],
     ['stars=is.true', 'is true filter requires a boolean column, got integer'],
     [`stars=in.(${Array.from({ length: 101 }, (_, n) => n)})`, 'too many values for `in` filter. Maximum 100'],

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Checks } from './checks.ts'
-import { type Condition, prepareConditions } from './conditions.ts'
+import { type Condition, conditionSql, prepareConditions } from './conditions.ts'
 import { ParameterError, type Parameters, readParameters } from './parameters.ts'
 import type { Tables } from './tables.ts'
 
@@ -42,7 +42,7 @@ async function prepareFor(
 ): Promise<Condition[]> {
   const table = await tables.describe(id, [role])
   try {
-    return table ? await prepareConditions(parameters, table, role, { normalize, checkRegex }) : []
+    return table ? await prepareConditions(parameters, table, role, { normalize, checkRegex, checkOperators }) : []
   } catch (error) {
     const reason =
       error instanceof pg.DatabaseError ? `ERROR ${error.code} (${nameOf(error.code)}) ${error.message}` : undefined
@@ -73,6 +73,14 @@ async function prepareFor(
   async function checkRegex(text: string): Promise<void> {
     await checks.query("select '' ~ $1::text", [text], role)
   }
+
+  async function checkOperators(conditions: Condition[]): Promise<void> {
+    const parts = conditions.map(
+      (condition) =>
+        `(select ${conditionSql(condition, pg.escapeLiteral)} from (select null::${condition.sqlType} as v))`,
+    )
+    if (parts.length > 0) await checks.query(`select ${parts.join(', ')}`, [], role)
+  }
 }
 
 /** Writes parameters as Realtime's messages do. */
@@ -88,9 +96,11 @@ function describe({ event, schema, table, filters, select }: Parameters): string
 const names: Record<string, string> = {
   '22003': 'numeric_value_out_of_range',
   '22007': 'invalid_datetime_format',
+  '22021': 'character_not_in_repertoire',
   '22P02': 'invalid_text_representation',
   '2201B': 'invalid_regular_expression',
   '42501': 'insufficient_privilege',
+  '42883': 'undefined_function',
 }
 
 function nameOf(code = ''): string {
