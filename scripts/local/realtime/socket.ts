@@ -113,13 +113,16 @@ export function serveSocket(
   }
 
   function receive(frame: Frame): void {
-    const { topic, event, payload } = frame
+    const { topic, event, payload, joinRef } = frame
     const found = channels.get(topic)
     if (topic === 'phoenix') {
       if (event === 'heartbeat') reply(frame, 'ok', {})
     } else if (event === 'phx_join') {
       join(frame)
     } else if (event === 'phx_leave') {
+      // A late message of an earlier channel of this topic must not end the present one.
+      const isOther = found !== undefined && joinRef !== null && joinRef !== found.joinRef
+      if (isOther) return
       reply(frame, 'ok', {})
       if (found) closeChannel(topic, found.joinRef)
     } else if (!found) {
