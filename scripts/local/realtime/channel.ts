@@ -154,7 +154,7 @@ export function createChannel(port: Port, context: Context): Channel {
       system('postgres_changes', 'ok', 'Subscribed to PostgreSQL')
     } else {
       system('postgres_changes', 'error', refusal)
-      context.say(`Realtime: ${refusal}`)
+      context.say(`Realtime: ${refusal.replaceAll(/\p{Cc}+/gu, ' ')}`)
     }
   }
 

@@ -108,6 +108,46 @@ describe('attacks', () => {
     socket.close()
   })
 
+  test.each(['//', '/websocket/', '/api'])('an upgrade to %s is refused, and the server goes on', async (path) => {
+    const socket = new WebSocket(`${realtime.ownUrl()}${path}`)
+    socket.on('error', () => {})
+    await until('the socket is closed', () => socket.readyState === WebSocket.CLOSED)
+    await works()
+  })
+
+  test('a late leave of an earlier channel does not end the present one of the same topic', async () => {
+    const { socket, messages, join } = await open()
+    join('realtime:a', await joinPayload(), '2')
+    await until('the join is answered', () => messages.length > 0)
+    socket.send(JSON.stringify(['1', '3', 'realtime:a', 'phx_leave', {}]))
+    socket.send(JSON.stringify(['2', '4', 'realtime:a', 'phx_leave', {}]))
+    await until('the channel is closed', () => messages.some(([, , , event]) => event === 'phx_close'))
+    expect(messages.map(([ref, , , event]) => [ref, event]).filter(([, event]) => event !== 'system')).toEqual([
+      ['2', 'phx_reply'],
+      ['2', 'phx_reply'],
+      ['2', 'phx_close'],
+    ])
+    socket.close()
+  })
+
+  test('a client cannot fill the log, and deep JSON ends its socket only', async () => {
+    const [long, deep] = [await open(), await open()]
+    const bindings = (filter: string) => [{ event: '*', schema: 'public', table: 'items', filter }]
+    const config = { postgres_changes: bindings(`note=foo.${'x\n'.repeat(1_000_000)}`) }
+    long.join('realtime:x', { access_token: await realtime.tokenOf(ana), config })
+    const nested = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    const { access_token } = await joinPayload()
+    deep.socket.send(
+      `["1","1","realtime:x","phx_join",{"access_token":"${access_token}","config":{"postgres_changes":[{"x":${nested}}]}}]`,
+    )
+    await until('the filter is refused', () => long.messages.some(([, , , event]) => event === 'system'))
+    await until('the deep one is closed', () => deep.socket.readyState === WebSocket.CLOSED)
+    expect(realtime.log.filter((line) => line.length > 1100)).toEqual([])
+    expect(realtime.log.find((line) => line.includes('note=foo') || line.includes('["foo"'))).not.toContain('\n')
+    await works()
+    long.socket.close()
+  })
+
   test.each<[string, unknown, string]>([
     ['no topic', 'realtime:', 'TopicNameRequired: You must provide a topic name'],
     ['another topic', 'room:1', 'unmatched topic'],

@@ -32,6 +32,8 @@ export type Realtime = {
   close(): Promise<void>
 }
 
+const maxLine = 1000
+
 /** The settings of both sessions that decide how Postgres writes values. The database may have others. */
 const textSettings = '-c timezone=UTC -c datestyle=ISO -c bytea_output=hex'
 
@@ -44,7 +46,9 @@ const maxFrameBytes = 5_000_000
  * refused.
  */
 export async function startRealtime(options: RealtimeOptions): Promise<Realtime> {
-  const { keys, say } = options
+  const { keys } = options
+  // A client decides how long some messages are.
+  const say = (line: string) => options.say(line.length > maxLine ? `${line.slice(0, maxLine)}…` : line)
   const connection: pg.ClientConfig = { connectionString: options.databaseUrl, options: textSettings }
   const limits: SocketLimits = {
     channels: options.channels ?? 100,
