@@ -12,6 +12,8 @@ import { type Claims, expired, readToken, type SigningKeys, TokenError } from '.
 export type Context = {
   keys: SigningKeys
   subscriptions: Subscriptions
+  /** The channels that are joined. */
+  channels: Set<Channel>
   tables: Tables
   checks: Checks
   feed: Feed
@@ -39,6 +41,8 @@ export type Channel = {
   refresh(token: unknown): Promise<void>
   /** Tells the client, once, that this server does not have what the client sent: realtime-js reports only 'ok'. */
   refuseMessage(feature: string): void
+  /** Subscribes again unless the tables with these ids were published at the last subscription. */
+  follow(published: string): void
   /** Ends the subscriptions. */
   end(): void
 }
@@ -46,15 +50,22 @@ export type Channel = {
 /** How long the reply to a join waits until its changes are read. */
 const joinWaitMs = 5000
 
+/** After this time, a subscription is tried again that failed because of Postgres. */
+const retryMs = 5000
+
 /** Creates a channel, whose subscriptions read the changes of tables. */
 export function createChannel(port: Port, context: Context): Channel {
-  const { subscriptions, feed } = context
+  const { subscriptions, channels, tables, feed } = context
   const name = port.topic.replace(/^realtime:/, '')
   /** Each binding has the number by which the client recognises its changes. */
   let bindings: { id: number; given: unknown }[] = []
   let active: Subscription[] = []
   let token = ''
+  let current: Claims | undefined
+  /** The ids of the published tables at the last subscription. */
+  let known: string | undefined
   let expiry: NodeJS.Timeout | undefined
+  let retry: NodeJS.Timeout | undefined
   let isEnded = false
   let isRefused = false
   /** Counts the attempts to subscribe: only the last may succeed. */
@@ -86,14 +97,22 @@ export function createChannel(port: Port, context: Context): Channel {
     feed.stopIfIdle()
   }
 
-  /** Subscribes as these claims, in place of earlier ones. Returns the message of a refusal. */
-  async function subscribe(claims: Claims): Promise<string | undefined> {
+  /** Subscribes as these claims, in place of earlier ones. Returns the message of a refusal; null if a later attempt began. */
+  async function subscribe(claims: Claims): Promise<string | null | undefined> {
     const number = ++attempt
+    const isLast = () => !isEnded && number === attempt
+    clearTimeout(retry)
+    current = claims
     try {
       const given = bindings.map((binding) => binding.given)
-      const prepared = await prepareBindings(given, claims.role, context)
-      await feed.start()
-      if (isEnded || number !== attempt) return undefined
+      const published = await tables.list()
+      known = idsOf(published)
+      const prepared = await prepareBindings(given, claims.role, published, isLast, context)
+      if (isLast()) await feed.start()
+      if (!isLast()) {
+        feed.stopIfIdle()
+        return null
+      }
       unsubscribe()
       active = prepared.map(({ parameters, tables }, at) => ({
         id: bindings[at]?.id ?? 0,
@@ -106,11 +125,17 @@ export function createChannel(port: Port, context: Context): Channel {
       for (const subscription of active) subscriptions.add(subscription)
       return undefined
     } catch (error) {
-      if (number === attempt) unsubscribe()
+      if (!isLast()) return null
+      unsubscribe()
       if (error instanceof ParameterError) return error.message
+      retry = setTimeout(() => void subscribeAgain(), retryMs).unref()
       context.say(`Realtime could not subscribe: ${(error as Error).message}`)
       return 'Realtime was unable to connect to the project database'
     }
+  }
+
+  async function subscribeAgain(): Promise<void> {
+    if (current) report(await subscribe(current))
   }
 
   async function join(ref: string | null, parameters: Record<string, unknown>): Promise<void> {
@@ -138,7 +163,7 @@ export function createChannel(port: Port, context: Context): Channel {
     const { wait } = isObject(config['postgres_changes_options']) ? config['postgres_changes_options'] : {}
     const first = await Promise.race([subscribing, ...(wait === true ? [] : [sleep(joinWaitMs, 'late' as const)])])
     if (isEnded) return
-    if (wait === true && first !== undefined) return refuse(ref, `RealtimeDisabledForConfiguration: ${first}`)
+    if (wait === true && first) return refuse(ref, `RealtimeDisabledForConfiguration: ${first}`)
     ok()
     report(first === 'late' ? await subscribing : first)
   }
@@ -149,7 +174,8 @@ export function createChannel(port: Port, context: Context): Channel {
     port.forget()
   }
 
-  function report(refusal: string | undefined): void {
+  function report(refusal: string | null | undefined): void {
+    if (refusal === null) return
     if (refusal === undefined) {
       system('postgres_changes', 'ok', 'Subscribed to PostgreSQL')
     } else {
@@ -176,7 +202,7 @@ export function createChannel(port: Port, context: Context): Channel {
     }
   }
 
-  return {
+  const channel: Channel = {
     join,
     refresh,
     refuseMessage(feature) {
@@ -185,12 +211,24 @@ export function createChannel(port: Port, context: Context): Channel {
       system('system', 'error', notBuilt(feature))
       context.say(`Realtime: ${notBuilt(feature)}`)
     },
+    follow(published) {
+      if (known !== undefined && known !== published) void subscribeAgain()
+    },
     end() {
       isEnded = true
+      channels.delete(channel)
       clearTimeout(expiry)
+      clearTimeout(retry)
       unsubscribe()
     },
   }
+  channels.add(channel)
+  return channel
+}
+
+/** The ids of tables as a text, which changes when a table is added, dropped or made again. */
+export function idsOf(published: { id: number }[]): string {
+  return published.map(({ id }) => id).join()
 }
 
 /** Names the feature that a join asks for and this server does not have. The defaults of realtime-js ask for none. */

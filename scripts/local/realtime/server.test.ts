@@ -8,7 +8,7 @@ let ana: string
 let bob: string
 
 beforeAll(async () => {
-  realtime = await startTestRealtime()
+  realtime = await startTestRealtime({ tablesMs: 300 })
   await realtime.db.query(`
     create table public.notes (
       id bigint generated always as identity primary key,
@@ -76,7 +76,7 @@ describe('changes', () => {
       table: 'notes',
       commit_timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       errors: null,
-      new: { id, owner_id: ana, title: 'first', stars: 3, is_done: false, price: 1.5, body: null },
+      new: { id, owner_id: ana, title: 'first', stars: 3, is_done: false, price: 1.5, body: null, doc: null },
       old: {},
     })
     expect(Date.parse(change?.commit_timestamp ?? '')).toBeGreaterThan(Date.now() - 60_000)
@@ -189,6 +189,22 @@ describe('changes', () => {
     await realtime.db.query('insert into public.unpublished values (7)')
     expect((await heard.have(1))[0]?.new).toEqual({ id: 7 })
     await realtime.db.query('alter publication supabase_realtime drop table public.unpublished')
+  })
+
+  test('a table that is dropped and made again is subscribed to again', async () => {
+    const make = `
+      create table public.marbles (id integer primary key);
+      grant select on public.marbles to authenticated;
+      alter publication supabase_realtime add table public.marbles`
+    await realtime.db.query(make)
+    const heard = await as(ana, { table: 'marbles' })
+    await realtime.db.query('drop table public.marbles')
+    await until('the server says so', () => heard.system.at(-1)?.status === 'error')
+    await realtime.db.query(make)
+    await until('the server subscribes again', () => heard.system.at(-1)?.status === 'ok')
+    await realtime.db.query('insert into public.marbles values (7)')
+    expect((await heard.have(1))[0]?.new).toEqual({ id: 7 })
+    await realtime.db.query('drop table public.marbles')
   })
 
   test('a column list and a row filter of the publication change nothing, as on hosted Supabase', async () => {

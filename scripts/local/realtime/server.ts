@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type pg from 'pg'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Context } from './channel.ts'
+import { type Channel, type Context, idsOf } from './channel.ts'
 import { createChecks } from './checks.ts'
 import { createFeed } from './feed.ts'
 import { readVersion } from './protocol.ts'
@@ -25,6 +25,8 @@ export type RealtimeOptions = SocketOptions & {
 type SocketOptions = Partial<SocketLimits> & {
   /** A client that sends nothing for this time is disconnected. Clients send a heartbeat every 25 s. */
   silenceMs?: number
+  /** How often the published tables are compared with those that the channels know. */
+  tablesMs?: number
 }
 
 export type Realtime = {
@@ -71,7 +73,8 @@ export async function startRealtime(options: RealtimeOptions): Promise<Realtime>
       for (const socket of sockets.clients) socket.close(1012, 'Realtime is restarting')
     },
   })
-  const context: Context = { keys, subscriptions, tables, checks, feed, say }
+  const channels = new Set<Channel>()
+  const context: Context = { keys, subscriptions, channels, tables, checks, feed, say }
 
   const server = createServer(answer)
   const lastHeard = new WeakMap<WebSocket, number>()
@@ -100,6 +103,12 @@ export async function startRealtime(options: RealtimeOptions): Promise<Realtime>
     for (const socket of sockets.clients)
       if (performance.now() - (lastHeard.get(socket) ?? 0) > silenceMs) socket.terminate()
   }, silenceMs / 4).unref()
+  const watch = setInterval(async () => {
+    if (channels.size === 0) return
+    // Without Postgres, the feed reports the error.
+    const published = await tables.list().catch(() => undefined)
+    if (published) for (const channel of channels) channel.follow(idsOf(published))
+  }, options.tablesMs ?? 5000).unref()
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -109,6 +118,7 @@ export async function startRealtime(options: RealtimeOptions): Promise<Realtime>
     port: (server.address() as AddressInfo).port,
     async close() {
       clearInterval(sweep)
+      clearInterval(watch)
       for (const socket of sockets.clients) socket.terminate()
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()

@@ -7,16 +7,21 @@ import type { Tables } from './tables.ts'
 /** A binding of a channel, with its conditions for each table. */
 export type Prepared = { parameters: Parameters; tables: Map<number, Condition[]> }
 
-/** Finds the tables of each binding and checks its filter; throws a {@link ParameterError} in Realtime's words. */
+/**
+ * Finds the tables of each binding and checks its filter; throws a {@link ParameterError} in Realtime's words. Ends early if
+ * the bindings are not wanted any more.
+ */
 export async function prepareBindings(
   bindings: unknown[],
   role: string,
+  published: { id: number; schema: string; name: string }[],
+  isWanted: () => boolean,
   { tables, checks }: { tables: Tables; checks: Checks },
 ): Promise<Prepared[]> {
   const wanted = bindings.map(readParameters)
-  const published = await tables.list()
   const prepared: Prepared[] = []
   for (const parameters of wanted) {
+    if (!isWanted()) break
     const found = published.filter(
       ({ schema, name }) =>
         (parameters.schema === '*' || parameters.schema === schema) &&
@@ -45,7 +50,9 @@ async function prepareFor(
     return table ? await prepareConditions(parameters, table, role, { normalize, checkRegex, checkOperators }) : []
   } catch (error) {
     const reason =
-      error instanceof pg.DatabaseError ? `ERROR ${error.code} (${nameOf(error.code)}) ${error.message}` : undefined
+      error instanceof pg.DatabaseError && !isOfServer(error)
+        ? `ERROR ${error.code} (${nameOf(error.code)}) ${error.message}`
+        : undefined
     if (reason === undefined && !(error instanceof ParameterError)) throw error
     throw new ParameterError(
       'Unable to subscribe to changes with given parameters. An exception happened so please check your connect ' +
@@ -81,6 +88,11 @@ async function prepareFor(
     )
     if (parts.length > 0) await checks.query(`select ${parts.join(', ')}`, [], role)
   }
+}
+
+/** Whether Postgres could not answer: it stops, is full, or took too long. */
+function isOfServer({ code = '' }: pg.DatabaseError): boolean {
+  return /^(08|53|55|57|58|XX)/.test(code)
 }
 
 /** Writes parameters as Realtime's messages do. */
