@@ -24,8 +24,8 @@ export type ValueCheck = {
 export type Checks = {
   /**
    * Asks Postgres once for all checks. Returns the numbers of the rows that the caller may select, and the texts of the
-   * expressions. A check that fails, for example because a policy raises, returns no row and nulls. The checks see all rows
-   * that these transactions have written.
+   * expressions. A check that fails, for example because a policy raises, returns no row and nulls. If a policy or a filter is
+   * slow, its table or the filter is left out for half a minute. The checks see all rows that these transactions have written.
    */
   run(
     rows: RowCheck[],
@@ -37,11 +37,22 @@ export type Checks = {
   close(): Promise<void>
 }
 
+/** How long a check may take. After this time, the checks of a batch are asked one by one, to find the slow ones. */
+const patienceMs = 3000
+
+/** The checks of a table or a filter are slow if each row takes longer on average. */
+const slowRowMs = 5
+
+/** How long a slow table or filter is left out. */
+const restMs = 30_000
+
 /** Creates the connection on which the subscribers' policies are asked. */
 export function createChecks(connection: pg.ClientConfig, say: (line: string) => void): Checks {
   let current: Promise<pg.Client> | undefined
   let names = new Map<string, string>()
   let last: Promise<unknown> = Promise.resolve()
+  /** Until when a table or a filter is left out. */
+  const resting = new Map<string, number>()
 
   /** Runs one piece of work at a time, because the connection is one session. */
   function next<Result>(work: (client: pg.Client) => Promise<Result>): Promise<Result> {
@@ -85,7 +96,7 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
     const keys = types.map((_, at) => `k${at}`)
     const conditions = key.map((column, at) => `t.${pg.escapeIdentifier(column)} = k.k${at}`).join(' and ')
     const text = `(${parameters}) as select string_agg(k.n::text, ',') as n
-      from (select set_config('request.jwt.claims', $1, true) as json offset 0) as claims
+      from (select set_config('request.jwt.claims', $1, true) as json where ${isInTime} offset 0) as claims
       cross join unnest(${types.map((_, at) => `$${at + 2}`).join(', ')}) with ordinality as k(${[...keys, 'n'].join(', ')})
       where (
         select true from ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)} as t
@@ -108,7 +119,8 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
     }
     add('begin')
     let snapshot = ''
-    add('select pg_current_snapshot()::text as s', ({ s }) => {
+    let isLate = false
+    add(`select pg_current_snapshot()::text as s, set_config('statement_timeout', '${patienceMs}', true)`, ({ s }) => {
       snapshot = s
     })
     let role: string | undefined
@@ -121,9 +133,10 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
       add(
         `select array_agg((${expression})::text order by n) as r
          from unnest(${literal(texts)}::text[]) with ordinality as k(t, n)
-         cross join lateral (select k.t::${sqlType} as v) as typed`,
+         cross join lateral (select k.t::${sqlType} as v) as typed
+         where ${isInTime}`,
         ({ r }) => {
-          results[at] = r
+          if (r !== null) results[at] = r
         },
       )
     }
@@ -142,20 +155,23 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
         )
       })
     }
+    add(`select not ${isInTime} as late`, ({ late }) => {
+      isLate = late
+    })
     add('rollback')
-    return { text: parts.join(';\n'), readers, snapshot: () => snapshot }
+    return { text: parts.join(';\n'), readers, snapshot: () => snapshot, isLate: () => isLate }
   }
 
   async function attempt(client: pg.Client, rows: RowCheck[], values: ValueCheck[]) {
     const visible: Set<number>[] = rows.map(() => new Set())
     const results: (string | null)[][] = values.map(({ values: texts }) => texts.map(() => null))
-    const { text, readers, snapshot } = compose(rows, values, visible, results)
+    const { text, readers, snapshot, isLate } = compose(rows, values, visible, results)
     const answers = (await client.query(text)) as unknown as pg.QueryResult[]
     for (const [at, read] of readers.entries()) {
       const row = answers[at]?.rows[0]
       if (row) read?.(row)
     }
-    return { visible, results, snapshot: snapshot() }
+    return { visible, results, snapshot: snapshot(), isLate: isLate() }
   }
 
   /**
@@ -165,7 +181,7 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
   async function attemptAfter(xids: number[], client: pg.Client, rows: RowCheck[], values: ValueCheck[]) {
     for (const end = performance.now() + 5000; ; await sleep(2)) {
       const answer = await attempt(client, rows, values)
-      if (xids.every((xid) => hasEnded(xid, answer.snapshot)) || performance.now() > end) return answer
+      if (answer.isLate || xids.every((xid) => hasEnded(xid, answer.snapshot)) || performance.now() > end) return answer
     }
   }
 
@@ -176,35 +192,64 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
     await client.query('deallocate all')
   }
 
+  function isAsked(name: string): boolean {
+    return (resting.get(name) ?? 0) < performance.now()
+  }
+
+  function rest(name: string): void {
+    for (const [other, until] of resting) if (until < performance.now()) resting.delete(other)
+    resting.set(name, performance.now() + restMs)
+    say(`Realtime sends no changes that need ${name} for ${restMs / 1000} s, because this check is too slow.`)
+  }
+
   return {
     run: (rows, values, xids) =>
       next(async (client) => {
         const written = [...xids]
+        const visible: Set<number>[] = rows.map(() => new Set())
+        const results: (string | null)[][] = values.map(({ values: texts }) => texts.map(() => null))
+        const askedRows = [...rows.entries()].filter(([, check]) => isAsked(nameOf(check)))
+        const askedValues = [...values.entries()].filter(([, check]) => isAsked(nameOf(check)))
+        const second = <Entry>([, entry]: [number, Entry]) => entry
         try {
-          return await attemptAfter(written, client, rows, values)
+          const all = await attemptAfter(written, client, askedRows.map(second), askedValues.map(second))
+          if (!all.isLate) {
+            for (const [place, [at]] of askedRows.entries()) visible[at] = all.visible[place] ?? new Set()
+            for (const [place, [at]] of askedValues.entries()) results[at] = all.results[place] ?? []
+            return { visible, results }
+          }
+          await attemptAfter(written, client, [], [])
         } catch (error) {
           if (!(error instanceof pg.DatabaseError)) throw error
           await recover(client)
+          await attemptAfter(written, client, [], [])
         }
-        const visible: Set<number>[] = []
-        const results: (string | null)[][] = []
-        for (const check of rows) {
-          const one = await attemptAfter(written, client, [check], []).catch(failed(`rows of ${check.table.name}`))
-          visible.push(one?.visible[0] ?? new Set())
+        const spent = new Map<string, { ms: number; rows: number }>()
+        for (const [at, check] of askedRows) {
+          const one = await askOne(nameOf(check), check.keys.length, [check], [])
+          visible[at] = one?.visible[0] ?? new Set()
         }
-        for (const check of values) {
-          const one = await attempt(client, [], [check]).catch(failed(`values of ${check.sqlType}`))
-          results.push(one?.results[0] ?? check.values.map(() => null))
+        for (const [at, check] of askedValues) {
+          const one = await askOne(nameOf(check), check.values.length, [], [check])
+          if (one) results[at] = one.results[0] ?? []
         }
         return { visible, results }
 
-        function failed(what: string) {
-          return async (error: Error) => {
+        async function askOne(name: string, count: number, row: RowCheck[], value: ValueCheck[]) {
+          if (!isAsked(name)) return undefined
+          const begin = performance.now()
+          const answer = await attempt(client, row, value).catch(async (error: Error) => {
             if (!(error instanceof pg.DatabaseError)) throw error
-            say(`Realtime could not check ${what}: ${error.message}`)
+            say(`Realtime could not check ${name}: ${error.message}`)
             await recover(client)
             return undefined
-          }
+          })
+          const total = spent.get(name) ?? { ms: 0, rows: 0 }
+          spent.set(name, total)
+          total.ms += performance.now() - begin
+          total.rows += count
+          if (total.ms > patienceMs && total.ms / total.rows > slowRowMs) rest(name)
+          return answer
         }
       }),
     query: (text, values, role) =>
@@ -226,6 +271,16 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
       await client?.end().catch(() => {})
     },
   }
+}
+
+/** Whether the transaction of the checks began not long ago. */
+const isInTime = `(select clock_timestamp() < now() + interval '${patienceMs} ms')`
+
+/** Names what a check asks: the policies of a table, or a filter or a way to write a type. */
+function nameOf(check: RowCheck | ValueCheck): string {
+  return 'table' in check
+    ? `the policies of ${check.table.schema}.${check.table.name}`
+    : `the values of ${check.sqlType} (${check.expression})`
 }
 
 /** Whether a snapshot, such as `10:12:10,11`, sees the transaction: it is older than the second number and not listed. */

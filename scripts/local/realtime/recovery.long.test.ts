@@ -260,6 +260,28 @@ describe('attacks', () => {
   })
 })
 
+test('a slow policy delays other changes by seconds once, and its table is then left out for a time', async () => {
+  await realtime.db.query(`
+    create table public.snails (id integer primary key);
+    alter table public.snails enable row level security;
+    grant select on public.snails to authenticated;
+    create policy select_slowly on public.snails for select to authenticated using (pg_sleep(1) is not null);
+    alter publication supabase_realtime add table public.snails`)
+  const strangers = Array.from({ length: 10 }, () => crypto.randomUUID())
+  for (const user of strangers) await listen(realtime.client(await realtime.tokenOf(user)), { table: 'snails' })
+  const heard = await listen(realtime.client(await realtime.tokenOf(ana)), { table: 'items', event: 'INSERT' })
+  for (let count = 1; count <= 3; count++) {
+    await realtime.db.query('insert into public.snails select $1 * 10 + n from generate_series(1, 5) as n', [count])
+    await insert()
+    // All checks of one batch would take 50 seconds.
+    await until('the other change arrives', () => heard.changes.length === count, count === 1 ? 25 : 10)
+  }
+  expect(realtime.log.filter((line) => line.includes('too slow'))).toEqual([
+    'Realtime sends no changes that need the policies of public.snails for 30 s, because this check is too slow.',
+  ])
+  await realtime.db.query('drop table public.snails')
+})
+
 describe('restarts', () => {
   test('the server restarts: clients join again, and each confirmed subscription misses nothing', async () => {
     const client = realtime.client(await realtime.tokenOf(ana))
