@@ -63,7 +63,7 @@ let filtered: Heard
 beforeAll(async () => {
   realtime = await startTestRealtime()
   const columns = values.map(([type], at) => `v${at} ${type}`)
-  // What Realtime sends must not depend on the settings of the database.
+  // Realtime writes values alike with any settings of the database.
   const settings = { timezone: 'Africa/Cairo', datestyle: 'SQL, DMY', bytea_output: 'escape' }
   for (const [name, value] of Object.entries(settings))
     await realtime.db.query(`alter database ${realtime.db.database} set ${name} = '${value}'`)
