@@ -23,7 +23,8 @@ begin
       from public.notifications as o
       where o.created_at < app.now() - (select s.notification_retention from app.settings as s)
       order by o.created_at
-      limit 5000
+      -- Each row is an event of Realtime: ADR 24.
+      limit 300
       for update skip locked
     )
   );
@@ -34,4 +35,4 @@ end
 $$;
 
 comment on function app.delete_old_notifications() is
-  'Deletes up to 5,000 old notifications, and returns their number.';
+  'Deletes up to 300 old notifications, and returns their number.';

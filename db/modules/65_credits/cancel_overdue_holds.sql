@@ -29,7 +29,8 @@ begin
           join app.runs as o on o.id = any (array[h.run_id]) and o.finished_at is null
           where h.ended_at is null and h.expires_at <= app.now()
           order by h.expires_at
-          limit 500
+          -- A user's row, a generation and a notification are events of Realtime: ADR 24.
+          limit 100
         )
       )
       and r.finished_at is null
@@ -44,5 +45,5 @@ end
 $$;
 
 comment on function app.cancel_overdue_holds() is
-$$Cancels up to 500 runs whose hold is older than app.settings.credit_hold_max. Returns the number
+$$Cancels up to 100 runs whose hold is older than app.settings.credit_hold_max. Returns the number
 of runs.$$;

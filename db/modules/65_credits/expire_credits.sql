@@ -21,7 +21,8 @@ declare
       and g.ended_at is null
       and g.remaining > g.reserved
     order by g.expires_at
-    limit 500
+    -- A user's row, and perhaps a notification, are events of Realtime: ADR 24.
+    limit 150
   );
   v_user_ids uuid[];
   v_movements app.credit_movement[];
@@ -54,5 +55,5 @@ end
 $$;
 
 comment on function app.expire_credits() is
-$$Takes the credits that up to 500 expired grants have left and that no hold reserves. Returns the
+$$Takes the credits that up to 150 expired grants have left and that no hold reserves. Returns the
 number of grants. When a hold is released, app.release_holds takes the credits of expired grants.$$;

@@ -2,7 +2,7 @@
 --
 -- Called by   schedule grant-due-periods
 -- Writes      as app.grant_periods
--- Locks       up to 500 users, with skip locked
+-- Locks       up to 150 users, with skip locked
 create or replace function app.grant_due_periods()
   returns integer
   language plpgsql
@@ -19,7 +19,8 @@ declare
     from app.credit_periods as c
     where c.next_at <= app.now()
     order by c.next_at
-    limit 500
+    -- A user's row, and perhaps a notification, are events of Realtime: ADR 24.
+    limit 150
   );
 begin
   v_user_ids := app.try_lock_credits(v_user_ids);
@@ -32,5 +33,5 @@ end
 $$;
 
 comment on function app.grant_due_periods() is
-$$Gives up to 500 users whose next period has begun the credits of their plan. Returns how many
+$$Gives up to 150 users whose next period has begun the credits of their plan. Returns how many
 users it looked at.$$;

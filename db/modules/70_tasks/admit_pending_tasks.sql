@@ -51,7 +51,8 @@ begin
           limit p.tasks_running
         ) as n
       ) < p.tasks_running
-    limit 1000
+    -- Each admitted task and its run is an event of Realtime: ADR 24.
+    limit 50
   );
   v_user_ids := array(
     select o.user_id
@@ -66,5 +67,5 @@ end
 $$;
 
 comment on function app.admit_pending_tasks() is
-$$Admits pending tasks of up to 1,000 users who have a free running slot. Returns the number of
+$$Admits pending tasks of up to 50 users who have a free running slot. Returns the number of
 admitted tasks.$$;

@@ -30,7 +30,8 @@ begin
         where n.user_id = any (array[u.id]) and n.plan_ends_at = u.plan_ends_at
       )
     order by u.plan_ends_at
-    limit 500
+    -- Each notification is an event of Realtime: ADR 24.
+    limit 300
     for key share of u skip locked
   loop
     insert into app.plan_notices as n (user_id, plan_ends_at)
@@ -55,5 +56,5 @@ end
 $$;
 
 comment on function app.announce_plan_ends() is
-$$Tells up to 500 users that their plan ends within three days, once per end. Returns the number of
+$$Tells up to 300 users that their plan ends within three days, once per end. Returns the number of
 users.$$;

@@ -22,7 +22,8 @@ begin
     from public.users as u
     where u.plan_ends_at <= v_now
     order by u.plan_ends_at
-    limit 500
+    -- Each user's row and notification are events of Realtime: ADR 24.
+    limit 150
     for no key update skip locked
   );
   update public.users as u
@@ -47,5 +48,5 @@ end
 $$;
 
 comment on function app.return_lapsed_plans() is
-$$Returns up to 500 users whose plan has ended to the free plan, and tells them. Returns the number
+$$Returns up to 150 users whose plan has ended to the free plan, and tells them. Returns the number
 of users.$$;

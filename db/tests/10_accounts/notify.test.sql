@@ -1,6 +1,6 @@
 -- app.notify sends notifications, which only their user reads.
 begin;
-select plan(10);
+select plan(12);
 
 -- Given two users, one of them with a notification
 create temporary table people as
@@ -70,6 +70,18 @@ select is(
   app.notify((select ana from people), 'credits_low', 'Low balance', ''), null,
   'sends nothing to a user who is deleted'
 );
+
+-- When many notifications are old
+reset role;
+insert into public.notifications (user_id, kind, title, created_at)
+select p.ben, 'old', 'Old', app.now() - interval '10 years'
+from people as p, generate_series(1, 301);
+select is(
+  app.delete_old_notifications(),
+  300,
+  'deletes old notifications in batches, because one transaction is one poll of Realtime'
+);
+select is(app.delete_old_notifications(), 1, 'deletes the rest in the next batch');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Credits of free plans: once per period, counted from sign-up.
 begin;
-select plan(27);
+select plan(29);
 create temporary table known (ana uuid, ben uuid);
 update plans set credits_per_period = 10, period = '1 month', low_credits_at = null
 where id = 'free';
@@ -82,7 +82,13 @@ select is(
   (select count(*) from users where credits = 10), 1201::bigint, 'each new user has credits'
 );
 update app.credit_periods set next_at = '-infinity';
-select is(app.grant_due_periods(), 500, 'the schedule works in batches');
+select is(
+  app.grant_due_periods(), 150, 'works in batches, because one transaction is one poll of Realtime'
+);
+update users set plan_ends_at = app.now() + interval '1 day';
+select is(app.announce_plan_ends(), 300, 'announces the ends of plans in batches');
+update users set plan_ends_at = app.now();
+select is(app.return_lapsed_plans(), 150, 'ends plans in batches');
 
 -- Periods are exact
 select is(
