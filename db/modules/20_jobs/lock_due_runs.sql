@@ -27,12 +27,15 @@ begin
           offset 0
         ) as a
         where r.job_id = any (lock_due_runs.run_ids)
-          -- An open run with many steps is counted at a rate of 5,000 steps a second.
-          and r.updated_at <= v_now - case
-            when a.finished_at is null and a.steps > 5000
-              then interval '1 second' * a.steps / 5000
-            else interval '1 second'
-          end
+          -- An open run with many steps is counted at a rate of 5,000 steps a second. After a clock
+          -- was set back, a row that was written in the future is due at once.
+          and r.updated_at not between
+            v_now - case
+              when a.finished_at is null and a.steps > 5000
+                then interval '1 second' * a.steps / 5000
+              else interval '1 second'
+            end
+            and v_now
         order by r.updated_at
         limit 300
         for update of r skip locked

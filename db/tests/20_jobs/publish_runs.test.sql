@@ -1,6 +1,6 @@
 -- public.runs shows each run to its owner: at once when it is submitted, then as the sweep counts.
 begin;
-select plan(34);
+select plan(35);
 
 insert into job_types (name, max_failures) values ('noop', 1);
 create temporary table known (ana uuid, ben uuid, run bigint, other bigint);
@@ -184,6 +184,11 @@ select is(
 );
 select is(pg_temp.shown((select other from known)), 'queued 0 0 0 2', 'counts its steps');
 select is_empty('select id from app.run_changes', 'forgets the changes of a deleted run');
+
+-- Given a row that was written before the clock was set back
+update public.runs set updated_at = app.clock() + interval '1 hour';
+insert into app.run_changes (run_id) select other from known;
+select is(app.publish_runs(), 1, 'writes a row from the future at once');
 
 select * from finish();
 rollback;
