@@ -1,10 +1,11 @@
 -- app.cancel_job, public.cancel_job
 --
 -- Called by   clients: the owner of the run, and service_role
--- Writes      the rows that app.cancel_runs writes
+-- Writes      the rows that app.cancel_runs writes; the run's row of public.runs
 -- Errors      PT401 not_signed_in, PT404 job_not_found, PT409 job_is_step, job_finished
 -- Idempotent  a cancelled run stays cancelled
--- Locks       the run; then the rows that app.cancel_runs locks
+-- Locks       the run; then the rows that app.cancel_runs locks; then the run's row of public.runs,
+--             with skip locked
 create or replace function app.cancel_job(job_id bigint)
   returns text
   language plpgsql
@@ -40,6 +41,7 @@ begin
   end if;
 
   perform app.cancel_runs(array[cancel_job.job_id]);
+  perform app.show_run(cancel_job.job_id);
 
   return 'cancelled';
 end

@@ -146,7 +146,8 @@ comment on table public.runs is 'Runs as their owner sees them: one small row pe
 
 Watch the row through Realtime, with a filter on job_id or owner_id, or poll the row. The row is
 written once a second at most, and has the final status within about two seconds after the end of
-the run. job_tree has the steps and their errors. The row is deleted with the jobs of the run.';
+the run. cancel_job and retry_job write the row at once. job_tree has the steps and their errors.
+The row is deleted with the jobs of the run.';
 comment on column public.runs.id is
   'The id of the row, a random UUID. Realtime sends the id of a deleted row to every subscriber.';
 comment on column public.runs.job_id is

@@ -1,11 +1,12 @@
 -- app.retry_job, public.retry_job
 --
 -- Called by   clients: the owner of the run, and service_role
--- Writes      jobs, job_queue, runs, lanes, run_changes; the queue: a pump; rate_limits
+-- Writes      jobs, job_queue, runs, lanes, run_changes; runs of public; the queue: a pump;
+--             rate_limits
 -- Errors      PT401 not_signed_in, PT404 job_not_found, PT409 job_is_step, job_not_finished,
 --             job_completed, job_closed, PT429 rate_limited; the errors of on_run_reopened
 -- Locks       the run; then the rows that callbacks lock; then lanes; then the caller's row of
---             rate_limits
+--             rate_limits; then the run's row of public.runs, with skip locked
 create or replace function app.retry_job(job_id bigint)
   returns text
   language plpgsql
@@ -89,6 +90,7 @@ begin
   if auth.role() is distinct from 'service_role' then
     perform app.take_rate('job_retries', app.caller_key(), v_limit, interval '1 hour');
   end if;
+  perform app.show_run(retry_job.job_id);
 
   return (select j.status from public.jobs as j where j.id = retry_job.job_id);
 end

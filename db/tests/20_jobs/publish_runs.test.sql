@@ -1,6 +1,6 @@
 -- public.runs shows each run to its owner: at once when it is submitted, then as the sweep counts.
 begin;
-select plan(35);
+select plan(37);
 
 insert into job_types (name, max_failures) values ('noop', 1);
 create temporary table known (ana uuid, ben uuid, run bigint, other bigint);
@@ -15,6 +15,7 @@ as $$
   from public.runs as r
   where r.job_id = run
 $$;
+grant execute on function pg_temp.shown(bigint) to authenticated;
 -- A second later, as the sweep sees it.
 create function pg_temp.publish()
   returns integer
@@ -126,17 +127,25 @@ select is(
 -- When it is retried, and cancelled
 select tests.sign_in((select ana from known));
 select lives_ok('select retry_job((select run from known))', 'the run is retried');
-reset role;
-select pg_temp.publish();
 select is(
-  pg_temp.shown((select run from known)), 'running 0.6667 2 0 2', 'shows a retried run as running'
+  pg_temp.shown((select run from known)),
+  'running 0.6667 2 0 2',
+  'shows a retried run as running to the client that retried it'
 );
+select lives_ok('select cancel_job((select run from known))', 'the run is cancelled');
+select is(
+  pg_temp.shown((select run from known)),
+  'cancelled 0.6667 2 0 0',
+  'counts cancelled steps neither as done nor as failed'
+);
+select retry_job((select run from known));
+reset role;
 select app.cancel_runs(array[run]) from known;
 select pg_temp.publish();
 select is(
   pg_temp.shown((select run from known)),
   'cancelled 0.6667 2 0 0',
-  'counts cancelled steps neither as done nor as failed'
+  'shows a run that a product cancelled'
 );
 
 -- When a run fails while another step of it is running
