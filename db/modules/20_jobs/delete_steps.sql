@@ -1,6 +1,6 @@
 -- app.tg_runs__delete_steps
 --
--- Writes      jobs, job_queue, step_states, job_events; runs of public
+-- Writes      jobs, job_queue, step_states, job_events; runs of public, or run_changes
 -- Locks       rows of public.runs: waits until app.publish_runs commits. app.publish_runs never
 --             waits
 -- Why         replaces foreign keys, which would look up the run once per inserted step: a fifth of
@@ -24,8 +24,16 @@ begin
   where q.run_id = any (v_run_ids);
   delete from public.jobs as j
   where j.root_id = any (v_run_ids);
-  delete from public.runs as r
-  where r.job_id = any (v_run_ids);
+  -- One transaction is one poll of Realtime, and 300 rows take up to a second: ADR 24. If a user
+  -- with more runs is deleted, app.publish_runs deletes their rows in batches.
+  if cardinality(v_run_ids) > 300 then
+    insert into app.run_changes (run_id)
+    select r.id
+    from unnest(v_run_ids) as r (id);
+  else
+    delete from public.runs as r
+    where r.job_id = any (v_run_ids);
+  end if;
   delete from app.step_states as s
   where s.run_id = any (v_run_ids);
   delete from app.job_events as e

@@ -1,8 +1,10 @@
 -- app.insert_missing_runs
 --
--- Writes      runs of public; run_changes of deleted runs
+-- Writes      runs of public
 -- Locks       the runs, for key share, with skip locked. The caller holds the lock of the sweep
-create or replace function app.insert_missing_runs(run_ids bigint[], last_change_id bigint)
+drop function if exists app.insert_missing_runs(bigint[], bigint);
+
+create or replace function app.insert_missing_runs(run_ids bigint[])
   returns void
   language plpgsql
   volatile
@@ -17,7 +19,7 @@ begin
     where not exists (
       select
       from public.runs as r
-      -- Index lookup even on an empty table, here and below: ADR 16.
+      -- Index lookup even on an empty table: ADR 16.
       where r.job_id = any (array[c.id])
       offset 0
     )
@@ -27,10 +29,6 @@ begin
     return;
   end if;
 
-  delete from app.run_changes as c
-  where c.id <= insert_missing_runs.last_change_id
-    and c.run_id = any (v_missing_ids)
-    and not exists (select from app.runs as a where a.id = any (array[c.run_id]) offset 0);
   insert into public.runs (
     job_id, owner_id, type, label, status, steps_open, created_at, updated_at
   )
@@ -44,8 +42,5 @@ begin
 end
 $$;
 
-comment on function app.insert_missing_runs(bigint[], bigint) is
-$$Inserts rows of public.runs for changed runs that an older release submitted without such a row.
-Deletes the changes of runs that were deleted.
-
-last_change_id: the last change that the caller has read.$$;
+comment on function app.insert_missing_runs(bigint[]) is
+  'Inserts rows of public.runs for changed runs that an older release submitted without one.';

@@ -28,6 +28,7 @@ declare
   v_last_id bigint;
   v_changed_ids bigint[];
   v_run_ids bigint[];
+  v_deleted integer;
 begin
   -- Row locks alone do not keep two sweeps apart: skip locked waits where Postgres follows a row to
   -- a newer version that another sweep has locked.
@@ -49,7 +50,13 @@ begin
     return 0;
   end if;
 
-  perform app.insert_missing_runs(v_changed_ids, v_last_id);
+  -- The next call writes rows, because a transaction with many rows is a long poll of Realtime.
+  v_deleted := app.forget_deleted_runs(v_changed_ids, v_last_id);
+  if v_deleted > 0 then
+    return v_deleted;
+  end if;
+
+  perform app.insert_missing_runs(v_changed_ids);
   v_run_ids := app.lock_due_runs(v_changed_ids);
   if v_run_ids = '{}' then
     return 0;
@@ -67,8 +74,9 @@ comment on function app.publish_runs() is
 $$Writes the status, progress and counts of up to 300 changed runs to public.runs.
 
 A run is written at most once a second, a large run less often while it is open. One call at a time
-does the work; other calls at the same moment return 0 without waiting. Returns the number of runs;
-after 300 call it again at once.$$;
+does the work; other calls at the same moment return 0 without waiting. If app.tg_runs__delete_steps
+left rows of deleted runs, a call deletes up to 300 of these rows and writes no other row. Returns
+the number of runs; after 300 call it again at once.$$;
 
 create or replace function worker.publish_runs()
   returns integer

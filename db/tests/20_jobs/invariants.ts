@@ -37,10 +37,11 @@ const invariants: Record<string, string> = {
     select j.id, j.status, q.status as queued from jobs as j
     left join app.job_queue as q on q.job_id = j.id
     where (q.job_id is null) <> (j.finished_at is not null)`,
-  'every run has a row that clients see': `
+  'every run has a row that clients see, and a row without a run is about to be deleted': `
     select coalesce(a.id, r.job_id) as run_id from app.runs as a
     full join public.runs as r on r.job_id = a.id
-    where a.id is null or r.job_id is null`,
+    where r.job_id is null
+      or a.id is null and not exists (select from app.run_changes as n where n.run_id = r.job_id)`,
   'a run that clients see is as its steps are, or a change of the run is recorded': `
     select r.job_id, r.status, r.steps_done, r.steps_failed, r.steps_open, c.* from public.runs as r
     join app.runs as a on a.id = r.job_id

@@ -1,6 +1,6 @@
 -- public.runs shows each run to its owner: at once when it is submitted, then as the sweep counts.
 begin;
-select plan(37);
+select plan(44);
 
 insert into job_types (name, max_failures) values ('noop', 1);
 create temporary table known (ana uuid, ben uuid, run bigint, other bigint);
@@ -198,6 +198,33 @@ select is_empty('select id from app.run_changes', 'forgets the changes of a dele
 update public.runs set updated_at = app.clock() + interval '1 hour';
 insert into app.run_changes (run_id) select other from known;
 select is(app.publish_runs(), 1, 'writes a row from the future at once');
+
+-- Given many changes of deleted runs
+insert into app.run_changes (run_id) select -n from generate_series(1, 400) as n;
+insert into app.run_changes (run_id) select other from known;
+select pg_temp.publish();
+select is_empty('select id from app.run_changes', 'forgets the changes of many deleted runs');
+
+-- Given a user with 301 runs, who is deleted
+select app.submit_run('{"key": "root", "type": "noop"}', ben, null)
+from known, generate_series(1, 301);
+delete from auth.users where id = (select ben from known);
+select is(
+  (select count(*)::integer from app.runs where owner_id = (select ben from known)),
+  0,
+  'deletes the runs with their user'
+);
+select is(
+  (select count(*)::integer from runs where owner_id = (select ben from known)),
+  301,
+  'leaves the rows of many runs to the sweep, because one transaction is one poll of Realtime'
+);
+select is(app.publish_runs(), 300, 'deletes 300 of these rows');
+select is(app.publish_runs(), 1, 'deletes the last row in the next transaction');
+select is_empty(
+  'select id from runs where owner_id = (select ben from known)', 'leaves no row of a deleted user'
+);
+select is(app.publish_runs(), 0, 'writes nothing for a deleted user');
 
 select * from finish();
 rollback;
