@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer as createWebServer } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
@@ -194,7 +194,12 @@ describe('npm start', () => {
     await stop(stack)
     expect(pidsOf(home)).toEqual([])
 
-    const second = await start(home)
+    // As after a power failure: another program of the same user has the pid that the file of Postgres names.
+    const { uid } = statSync(join(home, 'postgres/data'))
+    const other = spawn('sleep', ['1000'], { uid, cwd: '/', stdio: 'ignore' })
+    const stale = [other.pid, join(home, 'postgres/data'), 1_700_000_000, 5432, '', '127.0.0.1', '', '']
+    writeFileSync(join(home, 'postgres/data/postmaster.pid'), stale.join('\n'))
+    const second = await start(home).finally(() => other.kill())
     const postgrest = pidOf('postgrest')
     remember(home)
     process.kill(postgrest, 'SIGKILL')

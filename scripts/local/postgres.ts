@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { closeFolder } from './home.ts'
 import { limitLog, readPostgresLine } from './limit_log.ts'
-import { type Child, StartError, startChild, stopPid, waitFor } from './process.ts'
+import { type Child, isRunning, StartError, startChild, stopPid, waitFor } from './process.ts'
 
 /** A local Postgres cluster: superuser `supabase_admin`, TCP on the loopback only, data in `home/postgres`. */
 export type Postgres = { child: Child; port: number; stop(): Promise<void> }
@@ -197,18 +197,25 @@ function requireReach(user: OsUser | undefined, path: string, test: '-d' | '-x',
   throw new StartError(`Running as root, Postgres runs as user "${user.name}", who cannot enter ${closed}. ${hint}`)
 }
 
-/** Stops the server that a killed run left on this data folder. Its pid file names it, its working folder confirms it. */
+/**
+ * Stops the server that a killed run left on this data folder. Its pid file names it, its working folder confirms it.
+ * Removes the pid file of a server that has ended, because Postgres refuses to start while any process has its pid: another
+ * program after a restart of the machine, or the server itself until init reaps it. Sessions that the server left behind
+ * still refuse a second server: they hold its shared memory.
+ */
 async function stopStalePostgres(data: string, say: (line: string) => void): Promise<void> {
   const pidFile = join(data, 'postmaster.pid')
   if (!existsSync(pidFile)) return
   const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0])
-  let workingFolder = ''
+  let workingFolder: string | undefined
   try {
     workingFolder = readlinkSync(`/proc/${pid}/cwd`)
   } catch {
-    // The process has ended: Postgres itself discards the file.
+    // The process has ended, or belongs to another user: then Postgres itself discards the file.
   }
-  if (workingFolder !== realpathSync(data)) return
-  say(`Stopping the Postgres that an earlier run left behind (pid ${pid}).`)
-  await stopPid(pid, 'SIGINT', 5000)
+  if (workingFolder === realpathSync(data)) {
+    say(`Stopping the Postgres that an earlier run left behind (pid ${pid}).`)
+    await stopPid(pid, 'SIGINT', 5000)
+  }
+  if (workingFolder !== undefined || !isRunning(pid)) rmSync(pidFile, { force: true })
 }
