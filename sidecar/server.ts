@@ -54,6 +54,7 @@ export function buildServer({
     requestTimeout: options.uploadTimeoutMs + 30_000,
     frameworkErrors: (error, _request, reply) => (reply as FastifyReply).code(400).send(refusalFor(error).problem),
   })
+  server.addHook('onClose', async () => limit.flush())
   server.register(cors, {
     origin: corsOrigins.includes('*') ? '*' : corsOrigins,
     methods: ['GET', 'HEAD', 'POST'],

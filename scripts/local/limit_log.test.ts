@@ -7,10 +7,14 @@ afterEach(() => void vi.useRealTimers())
 /** Returns the lines that a filter writes. */
 function collect(read: Parameters<typeof limitLog>[0]) {
   let text = ''
-  const take = limitLog(read, (piece) => {
+  const { take, end } = limitLog(read, (piece) => {
     text += piece
   })
-  return { take: (...lines: string[]) => take(`${lines.join('\n')}\n`), lines: () => text.trimEnd().split('\n') }
+  return {
+    take: (...lines: string[]) => take(`${lines.join('\n')}\n`),
+    end,
+    lines: () => text.trimEnd().split('\n'),
+  }
 }
 
 describe('the log of Postgres', () => {
@@ -48,9 +52,25 @@ describe('the log of Postgres', () => {
     expect(lines().slice(5)).toEqual([log, '\tSeq Scan', log])
   })
 
+  test('has every plan of a slow statement in a burst of errors, also of the same process', () => {
+    const { take, lines } = collect(readPostgresLine)
+    const plan = ['2026-11-27 09:00:00.000 UTC [1] LOG:  duration: 1001.5 ms  plan:', '\tQuery Text: x', '\tSeq Scan']
+    const context = '2026-11-27 09:00:00.000 UTC [1] CONTEXT:  PL/pgSQL function app.slow() line 3'
+    for (let n = 0; n < 200; n++) take(...entry(1, 'Flow not found.'), ...plan, context)
+    const planLines = lines().filter((line) => [...plan, context].includes(line))
+    expect(planLines).toHaveLength(200 * 4)
+  })
+
+  test('has the last error of a second also when the process ends', () => {
+    const { take, end, lines } = collect(readPostgresLine)
+    for (const n of [1, 2, 3]) take(...entry(n, 'Flow not found.'))
+    end()
+    expect(lines().slice(5)).toEqual([`${entry(3, 'Flow not found.')[0]} (1 more lines like this were left out)`])
+  })
+
   test('may arrive in any pieces', () => {
     let text = ''
-    const take = limitLog(readPostgresLine, (piece) => {
+    const { take } = limitLog(readPostgresLine, (piece) => {
       text += piece
     })
     const whole = `${[...entry(1, 'a "b'), ...entry(2, 'c')].join('\n')}\n`

@@ -1,4 +1,5 @@
 import { createLineLimit } from '../../worker/shared/limit_lines.ts'
+import type { LogFilter } from './process.ts'
 
 /** A line of a log. */
 type Line = {
@@ -32,15 +33,15 @@ export function readPostgrestLine(line: string): Line {
 
 /**
  * Filters a log: writes one entry a second of each kind; see {@link createLineLimit}. The last entry of a second is
- * written without the lines that follow it. Returns a function that takes pieces of the log.
+ * written without the lines that follow it.
  */
-export function limitLog(read: (line: string) => Line, write: (text: string) => void): (piece: string) => void {
+export function limitLog(read: (line: string) => Line, write: (text: string) => void): LogFilter {
   const limit = createLineLimit()
   const isShown = new Map<string, boolean>()
   let isLastShown = true
   let rest = ''
 
-  function take(line: string): void {
+  function takeLine(line: string): void {
     const { kind, source = '', follows } = read(line)
     if (follows) {
       if (source !== '') isLastShown = isShown.get(source) ?? true
@@ -55,9 +56,16 @@ export function limitLog(read: (line: string) => Line, write: (text: string) => 
     isShown.set(source, isLastShown)
   }
 
-  return (piece) => {
+  const take = (piece: string) => {
     const lines = (rest + piece).split('\n')
     rest = lines.pop() ?? ''
-    for (const line of lines) if (line !== '') take(line)
+    for (const line of lines) if (line !== '') takeLine(line)
+  }
+  return {
+    take,
+    end: () => {
+      take('\n')
+      limit.flush()
+    },
   }
 }

@@ -46,9 +46,13 @@ export type Child = {
   stop(signal: NodeJS.Signals, graceMs: number): Promise<void>
 }
 
-/** Options of a child; `filterLog` makes a function that gets its output in pieces and writes what the log gets. */
+/** Gets the output of a child in pieces, and writes what its log gets. */
+export type LogFilter = { take(piece: string): void; end(): void }
+
+/** Options of a child. */
 export type ChildOptions = SpawnOptions & {
-  filterLog?: ((write: (text: string) => void) => (piece: string) => void) | undefined
+  /** Makes a filter, one for stdout and one for stderr. */
+  filterLog?: ((write: (text: string) => void) => LogFilter) | undefined
 }
 
 /** Starts a program in its own process group, so that Ctrl-C reaches only us, and we stop the programs in order. */
@@ -65,13 +69,15 @@ export function startChild(home: string, name: string, command: string, args: st
     detached: true,
     stdio: ['ignore', target, target],
   })
-  const take = filterLog?.((text) => writeSync(output, text))
+  const write = (text: string) => {
+    // A full disk must not end this process, and with it the others of the stack.
+    try {
+      writeSync(output, text)
+    } catch {}
+  }
   for (const stream of [child.stdout, child.stderr]) {
-    if (take)
-      stream
-        ?.setEncoding('utf8')
-        .on('data', take)
-        .once('end', () => take('\n'))
+    const filter = filterLog?.(write)
+    if (filter) stream?.setEncoding('utf8').on('data', filter.take).once('end', filter.end)
   }
   const exited = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))

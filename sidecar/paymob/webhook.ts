@@ -27,6 +27,7 @@ export async function paymobWebhook(
   { db, paymobSecrets, bodyTimeoutMs = 10_000 }: WebhookOptions,
 ): Promise<void> {
   const limit = createLineLimit()
+  server.addHook('onClose', async () => limit.flush())
   const recorder = createRecorder(db)
   server.removeAllContentTypeParsers()
   // Accepts every content type, because the signature decides.

@@ -8,7 +8,8 @@ afterEach(() => void vi.useRealTimers())
 function collect(options?: Parameters<typeof createLineLimit>[0]) {
   const limit = createLineLimit(options)
   const lines: string[] = []
-  return { lines, log: (kind: string, text = kind) => limit(kind, (leftOut) => lines.push(`${text} ${leftOut}`)) }
+  const log = (kind: string, text = kind) => limit(kind, (leftOut) => lines.push(`${text} ${leftOut}`))
+  return { lines, log, flush: limit.flush }
 }
 
 test('writes the first line of each kind at once, and the last one of the second at its end', () => {
@@ -46,4 +47,16 @@ test('beyond the limit of kinds, all further kinds are one', () => {
   expect(lines).toEqual(['a 0', 'b 0', 'c 0'])
   vi.advanceTimersByTime(1000)
   expect(lines).toEqual(['a 0', 'b 0', 'c 0', 'a 0', 'e 1'])
+})
+
+test('a flush writes the last line of each kind at once, and only once', () => {
+  const { lines, log, flush } = collect()
+  for (const text of ['1', '2', '3']) log('a', text)
+  log('b')
+  flush()
+  flush()
+  expect(lines).toEqual(['1 0', 'b 0', '3 1'])
+  log('a', '4')
+  vi.advanceTimersByTime(1000)
+  expect(lines).toEqual(['1 0', 'b 0', '3 1', '4 0'])
 })

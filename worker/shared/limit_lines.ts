@@ -2,7 +2,11 @@
  * Writes a line of a kind at once and returns true. Otherwise returns false, and writes the line later or leaves it out.
  * `leftOut` counts the lines of this kind that were left out before this line.
  */
-export type LineLimit = (kind: string, write: (leftOut: number) => void) => boolean
+export type LineLimit = {
+  (kind: string, write: (leftOut: number) => void): boolean
+  /** Writes the lines that wait for the end of their second, before the process ends. */
+  flush(): void
+}
 
 /**
  * Limits a log to one line a second and kind, so that a flood of refused requests does not fill it. The first line of a
@@ -18,7 +22,7 @@ export function createLineLimit({ intervalMs = 1000, kindsMax = 100 } = {}): Lin
     wait(kind)
     last.write(last.lines - 1)
   }
-  return (kind, write) => {
+  const limit = (kind: string, write: (leftOut: number) => void) => {
     // Kinds contain parts of requests, so their number has a limit, too.
     const name = held.has(kind) || held.size < kindsMax ? kind : 'other'
     const before = held.get(name)
@@ -28,6 +32,13 @@ export function createLineLimit({ intervalMs = 1000, kindsMax = 100 } = {}): Lin
     write(0)
     return true
   }
+  const flush = () => {
+    for (const [kind, last] of held) {
+      if (last.lines > 0) last.write(last.lines - 1)
+      held.set(kind, { ...last, lines: 0 })
+    }
+  }
+  return Object.assign(limit, { flush })
 }
 
 /** Says how many lines of the same kind the log leaves out. */
