@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freePort, listUsualPorts, openPorts, type Ports } from './ports.ts'
 import { chooseStackPorts } from './stack_ports.ts'
@@ -85,4 +87,21 @@ test('a start says that another program has the port of the URL', async () => {
   for (const ports of opened.splice(0)) ports.release()
   expect((await choose()).gateway).toBe(gateway)
   expect(said).toHaveLength(1)
+})
+
+test('a free port is given once on this machine, also while nothing listens on it', async () => {
+  const file = join(import.meta.dirname, 'ports.ts')
+  const code = `const { freePort } = await import('${file}')
+    const ports = await Promise.all(Array.from({ length: 1000 }, freePort))
+    console.log(JSON.stringify(ports))
+    process.stdin.resume()`
+  const processes = [1, 2].map(() => spawn(process.execPath, ['--input-type=module', '-e', code]))
+  try {
+    const read = async ({ stdout }: (typeof processes)[number]) =>
+      JSON.parse(String((await once(createInterface({ input: stdout }), 'line'))[0]))
+    const ports = (await Promise.all(processes.map(read))).flat()
+    expect(new Set(ports).size).toBe(2000)
+  } finally {
+    for (const child of processes) child.kill()
+  }
 })

@@ -1,13 +1,21 @@
 import { createServer, type Server } from 'node:net'
-import getPort from 'get-port'
 import { StartError } from './process.ts'
 
 /** The ports of the gateway and of Postgres, as in Supabase's CLI, if they are free. */
 export const usualPorts = { gateway: 54_321, postgres: 54_322 }
 
-/** Finds a free port of the loopback. This process does not return the same port again for 15 s or more. */
-export function freePort(): Promise<number> {
-  return getPort({ host: '127.0.0.1', exclude: Object.values(usualPorts) })
+/** Ports that the kernel does not choose: those of connections and of `listen(0)` are 32,768 and above by default. */
+const choosable = { first: 20_000, count: 12_000 }
+
+/**
+ * Finds a free port of the loopback. No other caller on this machine gets the same port until this process ends, because a
+ * service listens only some time after its port was chosen, and closes the port when it restarts.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = choosable.first + Math.floor(Math.random() * choosable.count)
+    if (await claimPort('plinth-free-port', port)) return port
+  }
 }
 
 /** The ports that a stack has claimed. No other stack of this machine chooses them until they are released. */
@@ -26,14 +34,9 @@ export function openPorts(): Ports {
   const claims: Server[] = []
 
   async function claim(port: number): Promise<boolean> {
-    // An abstract socket of Linux: it has a name and no file.
-    const socket = await listen({ path: `\0plinth-port-${port}` })
-    if (!socket) return false
-    const server = await listen({ host: '127.0.0.1', port })
-    server?.close()
-    if (server) claims.push(socket)
-    else socket.close()
-    return server !== undefined
+    const socket = await claimPort('plinth-port', port)
+    if (socket) claims.push(socket)
+    return socket !== undefined
   }
 
   return {
@@ -62,6 +65,17 @@ export function openPorts(): Ports {
 /** Lists a usual port and the ports that stacks use next to each other: ten further, and so on. */
 export function listUsualPorts(first: number): number[] {
   return Array.from({ length: 100 }, (_, number) => first + 10 * number)
+}
+
+/** Claims a free port by an abstract socket of Linux, which has a name and no file. Undefined if the port is not free. */
+async function claimPort(name: string, port: number): Promise<Server | undefined> {
+  const socket = await listen({ path: `\0${name}-${port}` })
+  if (!socket) return undefined
+  const server = await listen({ host: '127.0.0.1', port })
+  server?.close()
+  if (server) return socket
+  socket.close()
+  return undefined
 }
 
 /** Returns a server that listens; undefined if its address is not free. */

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import getPort from 'get-port'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { freePort } from '../../../scripts/local/ports.ts'
 import { startChild, systemEnv } from '../../../scripts/local/process.ts'
 import { spacesEnv } from '../../../scripts/local/services.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
@@ -68,7 +68,7 @@ test('a callback that always raises fails only its own step, and not 50 steps of
       env: {
         ...systemEnv(),
         DATABASE_URL: database.url('worker'),
-        WORKER_HEALTH_PORT: String(await getPort()),
+        WORKER_HEALTH_PORT: String(await freePort()),
         LOG_LEVEL: 'warn',
         // No step of these tests has files.
         ...spacesEnv(1),
