@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import type { Accidents } from '../../worker/steps/accidents.ts'
 import type { ClaimedStep } from '../../worker/steps/claim.ts'
@@ -97,4 +98,16 @@ export async function sweepSteps(client: Client, workerId: string): Promise<numb
 /** The result of a completed step, for {@link exchangeSteps}. */
 export function completed(step: { id: number; fence: number }, output: unknown = null, children?: object[]) {
   return { id: step.id, fence: step.fence, outcome: 'completed', output, ...(children && { children }) }
+}
+
+/** Makes a call as a worker does: repeats the call when another transaction held a row for too long. */
+export async function repeatedly<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!['40P01', '55P03'].includes((error as { code: string }).code)) throw error
+      await sleep(10)
+    }
+  }
 }

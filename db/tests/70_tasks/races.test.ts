@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { announceVersions, claimSteps, completed, exchangeSteps } from '../../../scripts/testing/steps.ts'
+import { announceVersions, claimSteps, completed, exchangeSteps, repeatedly } from '../../../scripts/testing/steps.ts'
 import { until, untilWaiting } from '../../../scripts/testing/waiting.ts'
 import type { ClaimedStep } from '../../../worker/steps/claim.ts'
 
@@ -23,7 +22,7 @@ async function connectAs(user: string): Promise<Client> {
 async function signIn(client: Client, user: string): Promise<void> {
   await client.query(
     `select set_config('role', 'authenticated', false), set_config('request.jwt.claims', $1, false),
-       set_config('lock_timeout', '10s', false)`,
+       set_config('lock_timeout', '60s', false)`,
     [JSON.stringify({ sub: user, role: 'authenticated' })],
   )
 }
@@ -91,18 +90,6 @@ async function askAndClaim(): Promise<{ task: Task; step: ClaimedStep }> {
 async function asWorker(client: Client): Promise<Client> {
   await client.query('reset role')
   return client
-}
-
-/** Makes a call as a worker does: repeats the call when another transaction held a row for too long. */
-async function repeatedly<T>(call: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!['40P01', '55P03'].includes((error as { code: string }).code)) throw error
-      await sleep(10)
-    }
-  }
 }
 
 test('a hundred submissions at once leave as many tasks as the plan has open ones', async () => {

@@ -2,7 +2,7 @@ import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { requireSums } from '../../../scripts/credits/storm.ts'
 import { createDatabase, type TestDatabase } from '../../../scripts/testing/database.ts'
-import { announceVersions, exchangeWork } from '../../../scripts/testing/steps.ts'
+import { announceVersions, exchangeWork, repeatedly } from '../../../scripts/testing/steps.ts'
 
 // Users, workers and deletions at the same moment: one charge per result, no deadlock, and books that add up.
 let database: TestDatabase
@@ -50,7 +50,7 @@ async function connectAs(user: string): Promise<Client> {
   const client = await database.connect()
   await client.query(
     `select set_config('role', 'authenticated', false), set_config('request.jwt.claims', $1, false),
-       set_config('lock_timeout', '10s', false)`,
+       set_config('lock_timeout', '60s', false)`,
     [JSON.stringify({ sub: user, role: 'authenticated' })],
   )
   return client
@@ -76,11 +76,7 @@ async function workOn(client: Client, outcomeOf: (id: number) => 'completed' | '
   let completed = 0
   let results: object[] = []
   for (;;) {
-    const answer = await exchangeWork(client, worker, results, 20).catch((error) =>
-      repeated.includes(error.code) ? undefined : Promise.reject(error),
-    )
-    // The worker repeats the call with the same results.
-    if (!answer) continue
+    const answer = await repeatedly(() => exchangeWork(client, worker, results, 20))
     // A busy result is handed in again.
     const busy = answer.refused
       .filter(({ reason }) => reason === 'run_busy')
