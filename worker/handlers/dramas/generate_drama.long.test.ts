@@ -78,7 +78,8 @@ async function startWorker(env: Record<string, string> = {}): Promise<Child> {
       WORKER_STEP_CONCURRENCY: '6',
       GEMINI_API_KEY: 'key',
       GEMINI_BASE_URL: gemini.url,
-      GEMINI_TIMEOUT_SECONDS: '4',
+      // So long that no busy machine buys an answer twice; tests with hanging calls set less.
+      GEMINI_TIMEOUT_SECONDS: '60',
       GEMINI_VIDEO_POLL_SECONDS: '0.05',
       ...spacesEnv(store.port),
       PLINTH_HOME: home,
@@ -220,7 +221,8 @@ test('completes a drama despite faults of Gemini and killed workers, and buys th
   })
   // This test kills workers so often that one step may be lost three times.
   await client.query('update job_types set max_losses = 10')
-  await Promise.all([startWorker(), startWorker()])
+  const impatient = { GEMINI_TIMEOUT_SECONDS: '4' }
+  await Promise.all([startWorker(impatient), startWorker(impatient)])
   const { id, runId } = await generate('Two sisters keep one lighthouse.', { episodes: 3, scenes_per_episode: 5 })
   const kills = 3
   for (let kill = 1; kill <= kills; kill++) {
@@ -229,7 +231,7 @@ test('completes a drama despite faults of Gemini and killed workers, and buys th
     const victim = workers.shift() as Child
     process.kill(victim.pid, 'SIGKILL')
     await victim.exited
-    await startWorker()
+    await startWorker(impatient)
   }
   await ended(runId)
 
@@ -298,10 +300,11 @@ test('stops a cancelled run, continues a retried one, and buys no completed answ
   await until('some scenes are written', async () => gemini.sold.length > 12)
   await ana.rpc('cancel_job', { job_id: runId }).throwOnError()
   expect(await status(runId)).toBe('cancelled')
-  await sleep(2500)
-  const asked = gemini.requests.length
-  await sleep(1000)
-  expect(gemini.requests.length).toBe(asked)
+  await until('the worker asks for nothing more', async () => {
+    const asked = gemini.requests.length
+    await sleep(2500)
+    return gemini.requests.length === asked
+  })
   await open(id)
 
   const read = async () =>
@@ -335,13 +338,15 @@ test('continues a failed run from its failed step', async () => {
     status: 'failed',
     error: { slug: 'provider_refused', message: expect.stringContaining('safety') },
   })
-  const bought = gemini.sold.length
+  const { rows } = await client.query(
+    "select count(*)::int as kept from jobs where root_id = $1 and type = 'generate_image' and status = 'completed'",
+    [runId],
+  )
   await ana.rpc('retry_job', { job_id: runId }).throwOnError()
   await ended(runId)
-  // The script, 2 texts and 2 images, and the portraits that were aborted with the run, if any.
-  const portraits = 2 - (bought - 2)
-  expect(portraits).toBeGreaterThanOrEqual(0)
-  expect(gemini.sold.length).toBe(bought + 5 + portraits)
+  // Outline, cast, script, 2 portraits, 2 texts and 2 images. Portraits that were aborted with the run may be bought twice.
+  expect(new Set(gemini.sold).size).toBe(9)
+  expect(gemini.sold.length - 9).toBeLessThanOrEqual(2 - rows[0].kept)
   const drama = await open(id)
   expect(drama.characters.every(({ portrait_url }) => portrait_url !== null)).toBe(true)
 })
@@ -372,7 +377,7 @@ test('completes a drama of 24 scenes without a gap and for little more if 3 % of
   const faults = kinds.map((kind, n): Fault => ({ kind, every: 33, offset: (n * 7) % 33, retryDelay: '1s' }))
   gemini.behave({ latencyMs: 5, videoPolls: 2, faults })
   await client.query('update job_types set max_failures = 5 where has_handler')
-  await startWorker({ GEMINI_TIMEOUT_SECONDS: '1', WORKER_STEP_CONCURRENCY: '10' })
+  await startWorker({ GEMINI_TIMEOUT_SECONDS: '4', WORKER_STEP_CONCURRENCY: '10' })
   const { id, runId } = await generate('A town that forgets its names.', options)
   await ended(runId)
   await client.query('update job_types set max_failures = 20 where has_handler')
@@ -412,7 +417,7 @@ test('fails a run with provider_not_configured if the worker has no key', async 
 })
 
 test('starts a video once even if the worker, whose clock is two hours behind, is killed; polls it without using a slot', async () => {
-  gemini.behave({ videoPolls: 60 })
+  gemini.behave({ videoPolls: 1_000_000 })
   await startWorker({ WORKER_STEP_CONCURRENCY: '1', PLINTH_TEST_CLOCK_SHIFT_MS: '-7200000' })
   const options = { episodes: 1, scenes_per_episode: 2, characters: 1, with_video: true }
   const { id, runId } = await generate('A tide table with one line too many.', options)
@@ -424,6 +429,7 @@ test('starts a video once even if the worker, whose clock is two hours behind, i
   const victim = workers.shift() as Child
   process.kill(victim.pid, 'SIGKILL')
   await victim.exited
+  gemini.behave({ videoPolls: 60 })
   await startWorker({ WORKER_STEP_CONCURRENCY: '1' })
   await ended(runId)
   expect(count(':predictLongRunning')).toBe(2)

@@ -67,16 +67,12 @@ async function request(color = 'red', client = ana, photo = path): Promise<strin
   return data.generation_id
 }
 
-async function ended(id: string, seconds?: number): Promise<Row> {
+async function ended(id: string): Promise<Row> {
   let row: Row | undefined
-  await until(
-    'the generation ends',
-    async () => {
-      row = (await admin.query('select * from public.generations where id = $1', [id])).rows[0]
-      return row?.status !== 'pending'
-    },
-    seconds,
-  )
+  await until('the generation ends', async () => {
+    row = (await admin.query('select * from public.generations where id = $1', [id])).rows[0]
+    return row?.status !== 'pending'
+  })
   return row as Row
 }
 
@@ -168,9 +164,9 @@ test.each<[string, () => void]>([
 ])('a worker is killed while it %s: the next one completes the generation', async (name, hinder) => {
   hinder()
   const worker = await studio.startWorker()
+  const asked = studio.gemini.requests.length
   const id = await request()
   if (name === 'waits for Gemini') {
-    const asked = studio.gemini.requests.length
     await until('Gemini is asked', () => studio.gemini.requests.length > asked)
   } else await studio.faulty.held()
   await kill(worker)
@@ -199,7 +195,7 @@ test('a stored image whose report is not accepted any more is removed, and the u
 test('a Storage that is down fails the attempt, and the user is not charged', async () => {
   studio.faulty.fail('error')
   await studio.startWorker({ STORAGE_S3_TIMEOUT_SECONDS: '1' })
-  expect(await ended(await request(), 60)).toMatchObject({
+  expect(await ended(await request())).toMatchObject({
     status: 'failed',
     error: expect.stringContaining('You were not charged'),
   })
@@ -274,14 +270,14 @@ test('every generation ends although workers are killed and everything fails at 
   const ids: string[] = []
   for (let n = 0; n < 60; n++) ids.push(await request(n % 5 === 0 ? 'analysis' : `color ${n}`))
   for (let round = 0; round < 3; round++) {
-    const doomed = await studio.startWorker()
     const asked = studio.gemini.requests.length
+    const doomed = await studio.startWorker()
     await until('Gemini is asked', () => studio.gemini.requests.length > asked + 5)
     await kill(doomed)
   }
   await Promise.all([studio.startWorker(), studio.startWorker()])
   const rows = []
-  for (const id of new Set(ids)) rows.push(await ended(id, 60))
+  for (const id of new Set(ids)) rows.push(await ended(id))
   expect(rows.every(({ status }) => status === 'completed' || status === 'failed')).toBe(true)
   expect(rows.filter(({ status }) => status === 'completed').length).toBeGreaterThan(30)
 })

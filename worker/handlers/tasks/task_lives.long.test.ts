@@ -22,7 +22,13 @@ let pools: TestWorker[] = []
 beforeAll(async () => {
   database = await createDatabase()
   client = await database.connect()
-  await client.query("update app.settings set job_lease = '3 seconds', job_events_are_kept = true")
+  await client.query('update app.settings set job_events_are_kept = true')
+  await client.query(`
+    create table app.seen_ticks (task_id uuid, tick integer, xact xid8);
+    create function app.note_tick() returns trigger language plpgsql security definer as
+      'begin insert into app.seen_ticks values (new.id, new.tick, pg_current_xact_id()); return null; end';
+    create trigger note_tick after update on tasks for each row
+      when (new.tick is distinct from old.tick) execute function app.note_tick()`)
   // The tests cause more faults and losses per tick than the type allows.
   await client.query(
     "update job_types set backoff = '50 ms', max_failures = 20, max_losses = 10 where name = 'run_task'",
@@ -52,7 +58,7 @@ afterAll(async () => {
 })
 
 /** Starts a process for agent tasks: without keys of a store, and with bundled prompts. */
-async function startPool(name: string): Promise<TestWorker> {
+async function startPool(name: string, env: NodeJS.ProcessEnv = {}): Promise<TestWorker> {
   const stores = ['SPACES_ENDPOINT', 'SPACES_BUCKET', 'SPACES_ACCESS_KEY_ID', 'SPACES_SECRET_ACCESS_KEY']
   return workers.start(name, database.url('worker'), {
     program: [join(import.meta.dirname, '../../main.ts')],
@@ -62,7 +68,9 @@ async function startPool(name: string): Promise<TestWorker> {
       WORKER_STEP_CONCURRENCY: '2',
       GEMINI_API_KEY: 'key',
       GEMINI_BASE_URL: gemini.url,
-      GEMINI_TIMEOUT_SECONDS: '2',
+      // So long that no busy machine buys a tick twice.
+      GEMINI_TIMEOUT_SECONDS: '60',
+      ...env,
     },
   })
 }
@@ -78,38 +86,31 @@ const read = async (id: string) => (await ana.from('tasks').select().eq('id', id
 async function reached(id: string, status: string): Promise<Task> {
   let task = await read(id)
   const ended = ['completed', 'error', 'cancelled']
-  await until(
-    `task ${id} is ${status}`,
-    async () => {
-      task = await read(id)
-      if (task.status !== status && ended.includes(task.status)) {
-        throw new Error(`The task is ${JSON.stringify(task)}:\n${readLogs().slice(-3000)}`)
-      }
-      return task.status === status
-    },
-    60,
-  )
+  await until(`task ${id} is ${status}`, async () => {
+    task = await read(id)
+    if (task.status !== status && ended.includes(task.status)) {
+      throw new Error(`The task is ${JSON.stringify(task)}:\n${readLogs().slice(-3000)}`)
+    }
+    return task.status === status
+  })
   return task
 }
 const boughtTicks = (mandate: string) => gemini.ticks.filter((one) => one.mandate === mandate).map(({ tick }) => tick)
 
 test('a process without keys of a store completes a task tick by tick, and logs none of its texts', async () => {
-  gemini.behave({ latencyMs: 100 })
   const mandate = 'Plan the zebra garden in 3 ticks.'
   const id = await submit(mandate)
-  const seen = new Set<number | null>()
-  await until('the task is completed', async () => {
-    const { tick, status } = await read(id)
-    seen.add(tick)
-    return status === 'completed'
-  })
-  expect(await read(id)).toMatchObject({
+  expect(await reached(id, 'completed')).toMatchObject({
     tick: 3,
     result: { text: expect.stringContaining('Part 3') },
     error: null,
     usage: { model: 'gemini-3-pro-preview', calls: 3, input_tokens: expect.any(Number) },
   })
-  expect([...seen]).toEqual(expect.arrayContaining([1, 2, 3]))
+  const { rows } = await client.query(
+    'select tick from app.seen_ticks where task_id = $1 group by xact, tick order by tick',
+    [id],
+  )
+  expect(rows).toEqual([{ tick: 1 }, { tick: 2 }, { tick: 3 }])
   expect(boughtTicks(mandate)).toEqual([1, 2, 3])
   const log = readLogs()
   expect(log).toContain('"source":"local"')
@@ -131,13 +132,9 @@ test('a question waits without cost, and its answer wakes the task', async () =>
   expect(boughtTicks(mandate)).toEqual([1])
   const wrong = await ana.rpc('answer_task', { id, tick: 1, answer: 'pink' })
   expect(wrong.error).toMatchObject({ code: 'PT422', details: 'answer_invalid' })
-  const since = performance.now()
   await ana.rpc('answer_task', { id, tick: 1, answer: 'green' }).throwOnError()
+  // Without a wake-up, the task would wait for seven days.
   await until('the next tick is bought', async () => boughtTicks(mandate).length > 1)
-  const wokenMs = performance.now() - since
-  // Without a wake-up, the task would wait for seven days. The limit leaves time for a busy machine.
-  expect(wokenMs).toBeLessThan(10_000)
-  console.info(`The task continued ${Math.round(wokenMs)} ms after its answer`)
   const task = await reached(id, 'completed')
   expect(task.result?.text).toContain('You answered "green".')
   expect(task.result).not.toHaveProperty('question')
@@ -224,9 +221,9 @@ test('a task that failed for good says why, and a retry continues after its last
 
 test('a task ends at max_ticks, and waits without cost while buying is stopped', async () => {
   const mandate = 'Count the stars in 9 ticks.'
-  gemini.behave({ latencyMs: 300 })
+  gemini.behave({ latencyMs: 1500 })
   const id = await submit(mandate, 4)
-  await until('the first tick is finished', async () => (await read(id)).tick === 1)
+  await until('the first tick is finished', async () => (await read(id)).tick !== null)
   await client.query('update app.settings set buying_is_stopped = true')
   try {
     const { rows } = await client.query('select run_id from tasks where id = $1', [id])
@@ -239,6 +236,7 @@ test('a task ends at max_ticks, and waits without cost while buying is stopped',
     await until('the task waits', waits)
     const { tick } = await read(id)
     expect(boughtTicks(mandate)).toHaveLength(tick ?? 0)
+    gemini.behave({ latencyMs: 0 })
     await client.query('update app.settings set buying_is_stopped = false')
     await client.query('select app.wake_step($1)', [rows[0].run_id])
   } finally {
@@ -261,7 +259,9 @@ test('every task ends although three workers are killed during ticks, and no fin
     ],
   })
   await workers.stop()
-  pools = await Promise.all(['one', 'two', 'three', 'four'].map(startPool))
+  await client.query("update app.settings set job_lease = '3 seconds'")
+  const impatient = { GEMINI_TIMEOUT_SECONDS: '4' }
+  pools = await Promise.all(['one', 'two', 'three', 'four'].map((name) => startPool(name, impatient)))
   const lengths = [4, 5, 6, 4, 5, 6]
   const mandates = lengths.map((ticks, n) => `Task ${n}: write a chapter in ${ticks} ticks.`)
   const ids = await Promise.all(mandates.map((mandate) => submit(mandate)))
