@@ -86,7 +86,7 @@ describe('connections whose packets are dropped', () => {
   test('a connection that has answered since stays open', async () => {
     const pool = open(faulty.through(database.url('worker')))
     const [lively, silent] = [await pool.connect(), await pool.connect()]
-    const failed = silent.query({ text: 'select pg_sleep(5)', query_timeout: 200 } as pg.QueryConfig)
+    const failed = silent.query({ text: 'select pg_sleep(5)', query_timeout: 1000 } as pg.QueryConfig)
     await lively.query('select 1')
     await expect(failed).rejects.toThrow('Query read timeout')
     expect((await lively.query('select 1 as one')).rows).toEqual([{ one: 1 }])

@@ -67,7 +67,7 @@ const untilEnded = (run: number) =>
   until(
     'the run ends',
     async () => (await client.query('select finished_at from app.runs where id = $1', [run])).rows[0].finished_at,
-    50,
+    200,
   )
 
 test('handlers that cause accidents fail with handler_crashed, and six other steps count nothing', async () => {

@@ -83,7 +83,6 @@ const untilEnded = (run: number) =>
   until(
     'the run ends',
     async () => (await client.query('select finished_at from app.runs where id = $1', [run])).rows[0].finished_at,
-    40,
   )
 const readQueue = async (run: number) =>
   (
@@ -104,7 +103,7 @@ test('a deployment in the middle of calls buys none of them twice', async () => 
   answerMs = 1500
   const run = await submitCalls(8)
   const old = await start('old', { WORKER_DRAIN_SECONDS: '20', WORKER_STEP_CONCURRENCY: '4' })
-  await until('four calls are open', async () => calls.length === 4)
+  await until('four calls are open', async () => calls.length >= 4)
   signal(old)
   await start('new')
   expect(await old.exited).toBe('exit code 0')
@@ -147,18 +146,19 @@ test('a second signal ends the drain, and a third ends the process', async () =>
   await until('it runs again', isRunning)
   signal(interrupted)
   await until('it drains', async () => interrupted.readLog().includes('Shutdown started'))
-  signal(interrupted)
-  await until('it hurries', async () => interrupted.readLog().includes('Shutdown was hurried'))
-  signal(interrupted)
+  // Both at once, because the process ends about a second after the second signal. Two signals of a kind could become one.
+  process.kill(interrupted.pid, 'SIGTERM')
+  process.kill(interrupted.pid, 'SIGINT')
   expect(await interrupted.exited).toBe('exit code 1')
+  expect(interrupted.readLog()).toContain('Shutdown was hurried')
 })
 
 test('handlers that ignore their timeout never exceed the slots of a process or the limit of their type', async () => {
   answerMs = 2800
   await client.query("update job_types set timeout = '200 ms', running_limit = 3 where name = 'call'")
+  const both = await Promise.all(['first', 'second'].map((name) => start(name, { WORKER_STEP_CONCURRENCY: '2' })))
+  for (const worker of both) await until('the worker is healthy', async () => (await worker.health()) === 200)
   const run = await submitCalls(6, { ignoresSignal: true })
-  await start('first', { WORKER_STEP_CONCURRENCY: '2' })
-  await start('second', { WORKER_STEP_CONCURRENCY: '2' })
   await untilEnded(run)
   await client.query("update job_types set timeout = '1 minute', running_limit = null where name = 'call'")
   expect(await readSlugs(run)).toEqual(Array.from({ length: 6 }, () => ({ status: 'failed', error_slug: 'timed_out' })))
