@@ -36,7 +36,6 @@ export async function startTestSidecar(options: {
     SIDECAR_CORS_ORIGINS: 'https://app.example,https://other.example',
     ...spacesEnv(options.storePort),
     ASSETS_CDN_URL: assetsUrl(options.publicStorePort ?? options.storePort),
-    SPACES_TIMEOUT_SECONDS: '1',
     TMPDIR: home,
     ...options.env,
   }

@@ -33,8 +33,11 @@ export type Uploads = {
   post: (init: RequestInit) => Promise<Response>
 }
 
-/** Starts the processes for the tests of a file. Between two tests, store and tables are emptied and the proxies heal. */
-export function useUploads(): Uploads {
+/**
+ * Starts the processes for the tests of a file. Between two tests, store and tables are emptied and the proxies heal. The
+ * first sidecar waits for a silent store for `storeTimeoutSeconds`.
+ */
+export function useUploads({ storeTimeoutSeconds = 60 } = {}): Uploads {
   const uploads = {} as Uploads
   beforeAll(async () => {
     const database = await createDatabase()
@@ -49,7 +52,7 @@ export function useUploads(): Uploads {
         storePort: faultyStore.port,
         publicStorePort: store.port,
         // A failed upload deletes its object in the rest of this time.
-        env: { SPACES_TIMEOUT_SECONDS: '2' },
+        env: { SPACES_TIMEOUT_SECONDS: String(storeTimeoutSeconds) },
       }),
       startTestSidecar({
         databaseUrl: database.url('sidecar'),
