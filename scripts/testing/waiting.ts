@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 
 /** Resolves when the fact holds; fails with its description if the fact does not hold in time. */
-export async function until(what: string, fact: () => unknown, seconds = 60): Promise<void> {
+export async function until(what: string, fact: () => unknown, seconds = 100): Promise<void> {
   const end = performance.now() + seconds * 1000
   while (!(await fact())) {
     if (performance.now() > end) throw new Error(`It never happened: ${what}.`)

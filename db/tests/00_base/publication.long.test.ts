@@ -33,7 +33,7 @@ beforeAll(async () => {
     realtime.client(),
     everything.filter(({ table }) => columns[table]?.anon.length),
   )
-}, 60_000)
+})
 afterAll(() => realtime?.stop())
 
 test('sends of each table exactly the columns that the role may select, and rows of a user to this user alone', async () => {
