@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -93,14 +94,10 @@ async function fillRareTables(client: pg.Client): Promise<void> {
 
 async function wait<T>(read: () => PromiseLike<T | undefined>): Promise<T> {
   const found: T[] = []
-  await until(
-    'the stack answers what the story waits for',
-    async () => {
-      const answer = await read()
-      return answer !== undefined && found.push(answer) > 0
-    },
-    60,
-  )
+  await until('the stack answers what the story waits for', async () => {
+    const answer = await read()
+    return answer !== undefined && found.push(answer) > 0
+  })
   return found[0] as T
 }
 
@@ -161,7 +158,17 @@ async function findOldCompiler(): Promise<string> {
   const program = join(folder, 'node_modules/typescript/bin/tsc')
   if (!existsSync(program)) {
     const flags = ['--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-    await run('npm', ['install', '--prefix', folder, ...flags, 'typescript@5.9.3'])
+    // The registry may be slow or away for a minute.
+    const attempt = async (left: number): Promise<unknown> => {
+      try {
+        return await run('npm', ['install', '--prefix', folder, ...flags, 'typescript@5.9.3'], { timeout: 120_000 })
+      } catch (error) {
+        if (left === 0) throw error
+        await sleep(10_000)
+        return attempt(left - 1)
+      }
+    }
+    await attempt(4)
   }
   return program
 }
@@ -205,13 +212,13 @@ describe.each(compilers)('with $name, in a strict project outside the repository
     writeFileSync(join(project, 'changed.ts'), describeDocuments(changed))
     const files = ['uses.ts', 'mistakes.ts', 'bare.ts', 'documents.ts', 'changed.ts']
     faults = await compile(program, files, { module: 'nodenext' })
-  }, 240_000)
+  }, 900_000)
 
   test('an app compiles, and each mistake is an error', () => {
     expect(faults.filter(({ file }) => file !== 'bare.ts' && file !== 'changed.ts')).toEqual([])
   })
 
-  test('an app of a bundler compiles', { timeout: 120_000 }, async () => {
+  test('an app of a bundler compiles', async () => {
     const bundler = { module: 'esnext', moduleResolution: 'bundler' }
     expect(await compile(program, ['uses.ts', 'mistakes.ts'], bundler)).toEqual([])
   })
