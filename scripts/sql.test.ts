@@ -173,7 +173,8 @@ test('the built-in prompt on a terminal cancels a query at Ctrl-C, drops a state
   await see('postgres=> ')
   child.stdin.write('select pg_sleep(60);\n')
   const client = await database.connect()
-  const sleeping = "select from pg_stat_activity where query like 'select pg_sleep(60)%' and state = 'active'"
+  const sleeping =
+    "select from pg_stat_activity where query like 'select pg_sleep(60)%' and state = 'active' and datname = current_database()"
   await expect.poll(async () => (await client.query(sleeping)).rowCount).toBe(1)
   child.stdin.write('\x03')
   await see('canceling statement due to user request')
