@@ -183,9 +183,11 @@ test('odd bodies, signed where that is possible, never give an error of the serv
     signatures.add(status)
     expect(status, text.slice(0, 500)).toBeLessThan(500)
   }
-  const end = performance.now() + 2500
+  const [end, latest] = [performance.now() + 2500, performance.now() + 60_000]
+  // On a busy machine, longer than 2.5 s.
+  const isEnough = () => signed > 20 && signatures.size >= 3
   const run = async () => {
-    while (performance.now() < end) await one()
+    while (performance.now() < end || (!isEnough() && performance.now() < latest)) await one()
   }
   await Promise.all(Array.from({ length: 6 }, run))
   expect([...signatures].sort()).toEqual([200, 400, 401])

@@ -464,7 +464,7 @@ describe('killed', () => {
     faultyStore.heal()
     // Requests that the killed process had sent still arrive.
     let left: string[] = []
-    for (let before = -1; before !== left.length; await sleep(500)) {
+    for (let before = -1; before !== left.length; await sleep(1500)) {
       before = left.length
       left = (await keys()).filter((key) => key.startsWith('drama/'))
     }

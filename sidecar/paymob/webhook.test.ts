@@ -151,13 +151,16 @@ describe('asks Paymob to send the callback again', () => {
 })
 
 test('a flood of accepted requests fills no log', async () => {
+  const startedAt = performance.now()
   for (let n = 0; n < 50; n++) {
     expect((await send(approved)).statusCode).toBe(200)
     expect((await server.inject('/api/paymob/return')).statusCode).toBe(303)
   }
   const read = (message: string) => lines.filter((line) => line.includes(message))
-  expect(read('Callback was recorded').length).toBeLessThan(10)
-  expect(read('Request was answered').length).toBeLessThan(20)
+  // One line a second, and the first one, of each kind.
+  const most = 3 + (performance.now() - startedAt) / 1000
+  expect(read('Callback was recorded').length).toBeLessThan(most)
+  expect(read('Request was answered').length).toBeLessThan(2 * most)
 })
 
 test('a body that does not come ends the connection', async () => {

@@ -95,7 +95,7 @@ async function sendRaw(url: string, header: Buffer): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   const ended = Promise.withResolvers<void>()
   let text = ''
-  socket.setTimeout(5000, () => socket.destroy(new Error('no answer')))
+  socket.setTimeout(60_000, () => socket.destroy(new Error('no answer')))
   socket.on('data', (data) => {
     text += data
   })

@@ -289,7 +289,7 @@ describe('restarts', () => {
     await realtime.restart()
     await until(
       'the client has joined again',
-      () => heard.statuses.filter((status) => status === 'SUBSCRIBED').length === 2,
+      () => heard.statuses.filter((status) => status === 'SUBSCRIBED').length >= 2,
     )
     const { rows } = await insert()
     await until('the row arrives', () => heard.changes.some((change) => change.new['id'] === rows[0].id))
@@ -338,14 +338,14 @@ describe('restarts', () => {
       const heard = await listen(client, { table: 'items', event: 'INSERT' })
       await run('insert into public.items (owner_id) values ($1)', [ana])
       await heard.have(1)
-      const begin = performance.now()
-      await postgres.child.stop('SIGINT', 10_000)
-      expect(performance.now() - begin).toBeLessThan(5000)
+      // A session that ignored the signal would be killed.
+      await postgres.child.stop('SIGINT', 60_000)
+      expect(await postgres.child.exited).toBe('exit code 0')
       // The client joins again while Postgres is down.
       await until('the subscription fails', () => heard.system.some(({ status }) => status === 'error'))
       postgres = await startPostgres(options, () => {})
       const confirmed = () => heard.system.filter(({ status }) => status === 'ok').length
-      await until('the client has joined again', () => confirmed() === 2, 40)
+      await until('the client has joined again', () => confirmed() >= 2)
       await run('insert into public.items (owner_id) values ($1)', [ana])
       await heard.have(2)
       expect(await run('select slot_name from pg_replication_slots where not temporary')).toEqual([])
