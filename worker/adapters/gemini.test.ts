@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { inspect } from 'node:util'
 import { fileTypeFromBuffer } from 'file-type'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Fault, makePng, type StandIn, startGemini } from '../../scripts/local/gemini.ts'
 import { makeCertificates, readCertificates } from '../../scripts/testing/certificates.ts'
@@ -120,18 +120,19 @@ describe('failures', () => {
     await expect(write()).resolves.toBeDefined()
   })
 
-  /** Fails `fetch` as a proxy or a library may do. */
-  const failWith = (error: unknown) => vi.spyOn(globalThis, 'fetch').mockRejectedValue(error)
   const key = `AIza${crypto.randomUUID()}`
-  const draw = () =>
-    createGemini({
-      GEMINI_API_KEY: key,
-      GEMINI_BASE_URL: standIn.url,
-      GEMINI_TIMEOUT_SECONDS: 60,
-      GEMINI_VIDEO_POLL_SECONDS: 1,
-      GEMINI_VIDEO_HOSTS: ['*.googleapis.com'],
-    }).drawImage({ model, prompt: 'x', signal: never })
-  afterEach(() => vi.restoreAllMocks())
+  /** Draws an image while each request fails as a proxy or a library may fail it. */
+  const drawAt = (error: unknown) =>
+    createGemini(
+      {
+        GEMINI_API_KEY: key,
+        GEMINI_BASE_URL: standIn.url,
+        GEMINI_TIMEOUT_SECONDS: 60,
+        GEMINI_VIDEO_POLL_SECONDS: 1,
+        GEMINI_VIDEO_HOSTS: ['*.googleapis.com'],
+      },
+      () => Promise.reject(error),
+    ).drawImage({ model, prompt: 'x', signal: never })
 
   test('an error whose causes form a circle, or are very many, ends the call without the key', async () => {
     const circle = new Error(`${key} failed`)
@@ -141,8 +142,7 @@ describe('failures', () => {
     let deep = new Error(`root ${key}`)
     for (let n = 0; n < 20_000; n++) deep = new Error(`cause ${n} ${key}`, { cause: deep })
     for (const error of [circle, deep, new AggregateError([new Error(key)], 'all failed')]) {
-      failWith(error)
-      const failure = await draw().catch((error: unknown) => error)
+      const failure = await drawAt(error).catch((error: unknown) => error)
       expect(failure).toMatchObject({ slug: 'provider_unreachable', isPermanent: false, cause: error })
       expect(JSON.stringify(serializeError(failure))).not.toContain(key)
     }
@@ -150,16 +150,14 @@ describe('failures', () => {
 
   test('an error that cannot be changed is dropped if it has the key', async () => {
     for (const error of [Object.freeze(new Error(key)), key, Object.assign(new Error('x'), { cause: key })]) {
-      failWith(error)
-      const failure = await draw().catch((error: unknown) => error)
+      const failure = await drawAt(error).catch((error: unknown) => error)
       expect(failure).toMatchObject({ slug: 'provider_unreachable', isPermanent: false })
       expect(JSON.stringify(serializeError(failure))).not.toContain(key)
     }
   })
 
   test.each([[null], [undefined], [Symbol('x')], [1n]])('the thrown value %s ends the call', async (thrown) => {
-    failWith(thrown)
-    await expect(draw()).rejects.toMatchObject({ slug: 'provider_unreachable' })
+    await expect(drawAt(thrown)).rejects.toMatchObject({ slug: 'provider_unreachable' })
   })
 
   test('an answer that does not match the schema', async () => {
@@ -213,7 +211,7 @@ describe('failures', () => {
     // The owner of the step reads the message, and the log has the cause.
     await expect(to({ GEMINI_BASE_URL: 'http://127.0.0.1:9' })).rejects.toMatchObject({
       message: 'Gemini cannot be reached. Retry the run later.',
-      cause: { message: 'fetch failed' },
+      cause: { code: 'ECONNREFUSED' },
     })
     const page = (status: number, body: string) => (server: Server) =>
       new Promise<string>((resolve) => {

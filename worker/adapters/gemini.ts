@@ -2,7 +2,7 @@ import { GoogleGenAI } from '@google/genai'
 import { fileTypeFromBuffer } from 'file-type'
 import { z } from 'zod'
 import { StepError } from '../outcomes/outcome.ts'
-import { readBody } from '../shared/read_body.ts'
+import { type Body, readBody } from '../shared/read_body.ts'
 import { toText, walkErrors } from '../shared/serialize_error.ts'
 import { TimeoutError, within } from '../shared/within.ts'
 import {
@@ -23,6 +23,7 @@ import { RefusedError } from './gemini_refusals.ts'
 import { isCutImage } from './is_cut_image.ts'
 import { isCutMp4 } from './is_cut_mp4.ts'
 import { loosenSchema } from './loosen_schema.ts'
+import { type SentRequest, sendRequest, toHeaders } from './send_request.ts'
 import { requireVideoHost, videoHosts } from './video_hosts.ts'
 
 /** The part of the worker's environment that says where Gemini is. */
@@ -90,13 +91,14 @@ const videoMaxBytes = 100 * 2 ** 20
 const answerMaxBytes = 64 * 2 ** 20
 const refusalMaxBytes = 2 ** 20
 
-export function createGemini(config: GeminiConfig): Gemini {
+/** `send` sends the requests. */
+export function createGemini(config: GeminiConfig, send = sendRequest): Gemini {
   const { GEMINI_API_KEY: apiKey, GEMINI_BASE_URL: baseUrl, GEMINI_VIDEO_HOSTS: hosts } = config
   const root = baseUrl.replace(/\/+$/, '')
   const timeoutMs = config.GEMINI_TIMEOUT_SECONDS * 1000
   /** The JSON Schemas of zod schemas, because making one takes longer than sending a request. */
   const jsonSchemas = new WeakMap<z.ZodType, object>()
-  const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion, fetch: ask } })
+  const client = new GoogleGenAI({ apiKey: apiKey ?? 'none', httpOptions: { baseUrl, apiVersion, fetch: fetchForSdk } })
 
   /** Bounds a request, because Gemini may be silent or slow. `model` is for the message of a failure. */
   async function callGemini<Result>(
@@ -146,29 +148,39 @@ export function createGemini(config: GeminiConfig): Gemini {
   }
 
   /**
-   * Fetches an answer as a whole, so that only its form can fail later. Refuses redirects, because they would get the key, and
+   * Gets an answer as a whole, so that only its form can fail later. Refuses redirects, because they would get the key, and
    * bodies that are not a JSON object, such as the page of a proxy. Throws a RefusedError for a refusal, also for one that a
    * proxy sends with status 200.
    */
-  async function ask(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    const { response, text } = await reach(async () => {
-      const response = await fetch(input, { ...init, redirect: 'error' })
-      return { response, text: await readText(response) }
+  async function ask(url: URL, request: SentRequest): Promise<object> {
+    const { status, headers, text } = await reach(async () => {
+      const answer = await send(url, request)
+      return { ...answer, text: await readText(answer) }
     })
-    if (!response.ok) throw new RefusedError(response.status, text, response.headers)
+    const refuse = (status: number) => new RefusedError(status, text, toHeaders(headers))
+    if (status < 200 || status > 299) throw refuse(status)
     const answer = readObject(text)
     if (answer === undefined) throw unreadable('it is not a JSON object')
-    const status = refusals.safeParse(answer).data?.error.code
-    if (status !== undefined && !('name' in answer)) throw new RefusedError(status, text, response.headers)
-    return new Response(/^\s*\{/.test(text) ? text : JSON.stringify(answer), {
-      headers: { 'content-type': 'application/json' },
+    const code = refusals.safeParse(answer).data?.error.code
+    if (code !== undefined && !('name' in answer)) throw refuse(code)
+    return answer
+  }
+
+  /** `ask` in the form of fetch, for the SDK. The SDK gets the object itself, because its JSON is already read. */
+  async function fetchForSdk(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+    const answer = await ask(new URL(String(input)), {
+      method: init.method ?? 'GET',
+      headers: Object.fromEntries(new Headers(init.headers)),
+      body: init.body as string,
+      signal: init.signal ?? undefined,
     })
+    return Object.assign(new Response(), { json: async () => answer })
   }
 
   /** Makes a request of which the SDK has no method, or has only one that loses a part of the answer. */
-  async function askFor(path: string, init: RequestInit): Promise<unknown> {
+  function askFor(path: string, request: Omit<SentRequest, 'headers'>): Promise<object> {
     const headers = { 'content-type': 'application/json', 'x-goog-api-key': apiKey ?? '' }
-    return (await ask(new URL(`${root}/${apiVersion}/${path}`), { ...init, headers })).json()
+    return ask(new URL(`${root}/${apiVersion}/${path}`), { ...request, headers })
   }
 
   /** Gemini names its own host, which refuses a file without the key. Behind a gateway, only the gateway gets the key. */
@@ -177,10 +189,11 @@ export function createGemini(config: GeminiConfig): Gemini {
   }
 
   /** Reads the body and removes the key. An answer that is too large throws; of a refusal, only the beginning is read. */
-  async function readText(response: Response): Promise<string> {
-    const bytes = response.ok
-      ? await readBody(response, answerMaxBytes, () => unreadable(`it has more than ${answerMaxBytes / 2 ** 20} MiB`))
-      : await readBody(response, refusalMaxBytes)
+  async function readText(response: Body & { status: number }): Promise<string> {
+    const bytes =
+      response.status >= 200 && response.status <= 299
+        ? await readBody(response, answerMaxBytes, () => unreadable(`it has more than ${answerMaxBytes / 2 ** 20} MiB`))
+        : await readBody(response, refusalMaxBytes)
     // Without the byte order mark that some proxies write.
     return withoutKey(new TextDecoder().decode(bytes))
   }
@@ -262,7 +275,7 @@ export function createGemini(config: GeminiConfig): Gemini {
     // Without the SDK, because it reads a video from only one of several places. An overlooked video would be bought again.
     pollVideo: ({ operation, signal }) =>
       callGemini(signal, async (abortSignal) => {
-        const found = readOperation(await askFor(operation, { signal: abortSignal }).catch(notLost))
+        const found = readOperation(await askFor(operation, { method: 'GET', signal: abortSignal }).catch(notLost))
         if (found === undefined) return undefined
         if ('data' in found) return lookForFirst([found.data], /^video\//)
         const url = readUrl(found.uri)
