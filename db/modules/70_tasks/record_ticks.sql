@@ -18,14 +18,21 @@ create or replace function app.record_ticks(job_ids bigint[])
   set enable_seqscan = off
 as $$
 declare
-  v_ticks record := app.sort_ticks(record_ticks.job_ids);
-  v_changed_ids bigint[] := v_ticks.next_ids || v_ticks.asked_ids;
+  v_left_ids bigint[] := app.record_plain_ticks(record_ticks.job_ids);
+  v_ticks record;
+  v_changed_ids bigint[];
   v_run_id bigint;
 begin
+  if v_left_ids is null then
+    return;
+  end if;
+
+  v_ticks := app.sort_ticks(v_left_ids);
   if v_ticks.fault is not null then
     raise exception using message = v_ticks.fault;
   end if;
 
+  v_changed_ids := v_ticks.next_ids || v_ticks.asked_ids;
   if v_ticks.asking_ids is not null then
     perform app.lock_task_owners(v_ticks.asking_ids);
   end if;

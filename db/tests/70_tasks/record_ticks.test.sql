@@ -1,6 +1,6 @@
 -- A finished tick is stored once and in order; a state that is not a tick fails its step alone.
 begin;
-select plan(24);
+select plan(27);
 select tests.announce_versions();
 create temporary table known (ana uuid);
 insert into known (ana) select tests.create_user('ana@example.com');
@@ -130,8 +130,45 @@ select is(
   pg_temp.seen('waits'), 'error 3 {"text": "x"}', 'stores no tick after max_ticks'
 );
 
--- When a run of the type has no task
+-- When one step of a batch asks a question, and the other does not
 reset role;
+select pg_temp.begin_task('plain'), pg_temp.begin_task('asks');
+update app.job_queue as q
+set
+  state = jsonb_build_object('tick', 1, 'result', '{"text": "x"}'::jsonb)
+    || case when t.mandate = 'asks' then '{"question": {"text": "?"}}' else '{}' end::jsonb
+from tasks as t
+where q.job_id = t.run_id and t.mandate in ('plain', 'asks');
+create temporary table batch as
+select
+  array_agg(t.run_id order by t.run_id) as ids,
+  array_agg(t.run_id) filter (where t.mandate = 'plain') as plain_ids
+from tasks as t
+where t.mandate in ('plain', 'asks');
+select is(
+  app.record_plain_ticks(b.ids),
+  b.ids,
+  'changes no task before it locks the owners of tasks that ask'
+)
+from batch as b;
+select app.record_ticks(b.ids) from batch as b;
+select is(
+  pg_temp.seen('plain') || '; ' || pg_temp.seen('asks'),
+  'in_progress 1 {"text": "x"}; '
+    'input_required 1 {"text": "x", "question": {"text": "?", "tick": 1}}',
+  'stores both ticks'
+);
+update app.job_queue as q
+set state = '{"tick": 2, "result": {"text": "x"}}'
+from batch as b
+where q.job_id = any (b.plain_ids);
+select is(
+  (select coalesce(app.record_plain_ticks(b.plain_ids), '{}') from batch as b),
+  '{}',
+  'leaves no plain tick to the checks of questions'
+);
+
+-- When a run of the type has no task
 select app.submit_run('{"key": "lost", "type": "run_task"}', (select ana from known), null);
 select tests.claim_steps();
 select tests.hand_in_result('lost', '{"outcome": "rescheduled", "state": {"tick": 1}}');
