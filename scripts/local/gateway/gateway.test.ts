@@ -260,6 +260,31 @@ describe('the limit of bodies to /rest/v1', () => {
     expect(body).not.toContain('"transfer-encoding"')
   })
 
+  test('JSON with more than 1,000 levels is refused before PostgREST gets a byte, chunked or not', async () => {
+    let requests = 0
+    answer = (request, response) => {
+      requests += 1
+      return echo(request, response)
+    }
+    const deep = `[{"a":"]}\\"]","b":${'['.repeat(999)}${']'.repeat(999)}}]`
+    const tooDeep = { status: 400, slug: 'document_too_deep' }
+    const length = `content-length: ${deep.length}`
+    expect(await send(head('POST', '/rest/v1/flows', length), deep)).toMatchObject(tooDeep)
+    const chunked = `${deep.length.toString(16)}\r\n${deep}\r\n0\r\n\r\n`
+    expect(await send(head('POST', '/rest/v1/flows', 'transfer-encoding: chunked'), chunked)).toMatchObject(tooDeep)
+    expect(requests).toBe(0)
+  })
+
+  test.each([
+    ['1,000 levels', `[${'['.repeat(999)}1${']'.repeat(999)}]`],
+    ['brackets in strings', `["${'['.repeat(3000)}\\"${'{'.repeat(3000)}\\\\",[]]`],
+    ['many short lists', `[${'[],'.repeat(3000)}{}]`],
+  ])('JSON with %s passes', async (_name, body) => {
+    answer = echo
+    const headers = { 'content-type': 'application/json' }
+    expect(await ask('/rest/v1/flows', { method: 'POST', body, headers })).toMatchObject({ length: body.length })
+  })
+
   test.each(['GET', 'DELETE', 'POST'])('an empty chunked body of %s passes as no body', async (method) => {
     answer = echo
     const { status, body } = await send(

@@ -15,8 +15,9 @@ import type { LocalKeys } from '../keys.ts'
 import { BodyTooLarge, gatherBody, hasUnknownCoding, isAnnouncedTooLarge, isLarge, largeBodiesAtOnce } from './body.ts'
 import { createKeyCheck } from './client_keys.ts'
 import { corsHeaders } from './cors.ts'
+import { JsonTooDeep, mayBeTooDeep, requireDepth } from './depth.ts'
 import { isUpgrade, pipeSocket } from './pipe_socket.ts'
-import { invalid, notUtf8, type Refusal, refuse, refuseBody, refuseUnreadable } from './refusals.ts'
+import { invalid, notUtf8, type Refusal, refuse, refuseBody, refuseUnreadable, tooDeep } from './refusals.ts'
 import { serveSharePages } from './share_page.ts'
 import { createSlots } from './slots.ts'
 import { detach, thenDrain } from './streams.ts'
@@ -54,7 +55,7 @@ declare module 'fastify' {
  * Supabase's own gateway does, and what docs/operations.md requires of any proxy. It checks the keys of clients. It sets
  * `x-client-address`, which clients cannot forge. It refuses bodies over 6 MiB to `/rest/v1`, and forwards few large bodies
  * of a client at a time, because PostgREST parses a whole body before Postgres can refuse it. It forwards WebSockets, and
- * bodies as streams in both directions, except chunked bodies to `/rest/v1`.
+ * bodies as streams in both directions, except to `/rest/v1` chunked bodies and JSON whose levels it counts.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const server = fastify({
@@ -70,8 +71,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   // The services parse bodies; the gateway does not. The sidecar and Storage also limit their size.
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
-    if (!hasLimits(request) || payload.headers['transfer-encoding'] === undefined) return detach(payload)
+    if (!hasLimits(request)) return detach(payload)
+    const { 'transfer-encoding': coding, 'content-length': length, 'content-type': type = 'json' } = payload.headers
+    const isChecked = type.includes('json') && mayBeTooDeep(Number(length))
+    if (coding === undefined && !isChecked) return detach(payload)
     const body = await gatherBody(payload)
+    if (body && isChecked) requireDepth(body)
     return body && Readable.from([body])
   })
 
@@ -122,6 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   server.setNotFoundHandler((request, reply) => refuseRoute(reply, `The local stack has no route ${pathOf(request)}.`))
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
     if (error instanceof BodyTooLarge) return refuseBody(reply)
+    if (error instanceof JsonTooDeep) return refuse(reply, tooDeep)
     const status = error.statusCode ?? 500
     if (status === 415) {
       const hint = 'Correct the content type.'

@@ -1,6 +1,7 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
+import { maxLevels } from './depth.ts'
 import { thenDrain } from './streams.ts'
 
 /** An error in the form of Plinth's errors. */
@@ -29,6 +30,14 @@ export function refuseBody(reply: FastifyReply): FastifyReply {
     message,
     hint: 'Send at most 6 MiB in one request.',
   })
+}
+
+/** Answers as app.require_depth does. */
+export const tooDeep: Refusal = {
+  status: 400,
+  details: 'document_too_deep',
+  message: `The body has more than ${maxLevels} levels of arrays and objects.`,
+  hint: 'Send a document with fewer levels.',
 }
 
 export function invalid(message: string, hint = 'Correct the request.'): Refusal {
