@@ -2,7 +2,7 @@
 --
 -- Called by   clients: service_role; and the RPCs of other modules
 -- Writes      as app.submit_keyed_run
--- Errors      those of app.submit_keyed_run
+-- Errors      PT400 document_too_deep, and those of app.submit_keyed_run
 -- Idempotent  same idempotency_key, same owner, same spec: returns the first run and changes
 --             nothing
 create or replace function app.submit_run(spec jsonb, owner_id uuid, idempotency_key text)
@@ -13,6 +13,7 @@ create or replace function app.submit_run(spec jsonb, owner_id uuid, idempotency
   set search_path = ''
 as $$
 begin
+  perform app.require_depth(submit_run.spec);
   return app.submit_keyed_run(
     submit_run.spec,
     submit_run.owner_id,
@@ -63,8 +64,8 @@ of the same owner with the same spec returns the first run and submits nothing. 
 an object, and members left out or given with their default, make no difference.
 422 spec_invalid, step_invalid, step_key_invalid, step_key_taken, step_type_unknown,
 step_dependency_unknown, step_cycle, too_many_steps, too_many_dependencies, idempotency_key_invalid.
-404 owner_not_found. 409 idempotency_key_taken: the key belongs to another spec. Only for
-service_role. Origin 002.$$;
+400 document_too_deep. 404 owner_not_found. 409 idempotency_key_taken: the key belongs to another
+spec. Only for service_role. Origin 002.$$;
 
 grant execute on function app.submit_run(jsonb, uuid, text) to service_role;
 grant execute on function public.submit_run(jsonb, uuid, text) to service_role;

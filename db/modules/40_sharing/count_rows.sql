@@ -1,7 +1,7 @@
 -- app.tg__count_rows
 --
 -- Writes      rate_limits, anonymous_bytes
--- Errors      PT429 rate_limited
+-- Errors      PT400 document_too_deep, PT429 rate_limited
 -- Locks       the caller's row of rate_limits, then a row of anonymous_bytes, without waiting
 -- Why         a row counts as a KiB more than its content: otherwise one request could insert a
 --             million empty rows
@@ -15,6 +15,7 @@ as $$
 declare
   v_bytes bigint := (select coalesce(sum(new_rows.size_bytes + 1024), 0) from new_rows);
 begin
+  perform app.require_json_depth((select json_agg(new_rows) from new_rows));
   perform app.take_share_rate(v_bytes);
   perform app.count_anonymous_bytes(v_bytes);
   -- The insert has ended, so policy select_new must not show its last row any more.
@@ -25,4 +26,5 @@ end
 $$;
 
 comment on function app.tg__count_rows() is
-  'Counts rows that a client inserts directly into the rate of the caller.';
+  'Refuses rows with too many levels, and counts rows that a client inserts directly into the rate '
+  'of the caller.';

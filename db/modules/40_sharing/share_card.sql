@@ -2,7 +2,8 @@
 --
 -- Called by   clients
 -- Writes      characters or scenarios, shared_resources, share_packages; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, public_share_too_large,
+-- Errors      PT400 document_too_deep, PT409 share_id_taken, PT413 package_too_large,
+--             public_share_too_large,
 --             PT422 asset_not_found, card_invalid, card_kind_unknown, share_id_missing,
 --             visibility_unknown, PT429 rate_limited, too_many_public_shares, PT503 store_full
 -- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
@@ -121,8 +122,8 @@ A public card may have at most 256 KiB; a caller may have at most 20 live public
 (app.settings).
 409 share_id_taken: the id belongs to another share. 413 package_too_large, public_share_too_large.
 422 asset_not_found, card_invalid (the message names the field), card_kind_unknown,
-share_id_missing, visibility_unknown. 429 rate_limited, too_many_public_shares. 503 store_full.
-Origin 000, section 2.$$;
+share_id_missing, visibility_unknown. 400 document_too_deep. 429 rate_limited,
+too_many_public_shares. 503 store_full. Origin 000, section 2.$$;
 
 grant execute on function app.share_card(json, uuid, text, uuid, text, uuid)
   to anon, authenticated, service_role;

@@ -3,7 +3,8 @@
 -- Called by   clients
 -- Writes      shared_resources, share_packages; flows, agents, data_store_nodes, if_nodes for a
 --             public share; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, public_share_too_large,
+-- Errors      PT400 document_too_deep, PT409 share_id_taken, PT413 package_too_large,
+--             public_share_too_large,
 --             PT422 flow_invalid, share_id_missing, too_many_nodes, visibility_unknown,
 --             PT429 rate_limited, too_many_public_shares, PT503 store_full
 -- Idempotent  same share_id and same request, still alive: returns the first link, writes nothing
@@ -95,8 +96,8 @@ A public flow may have at most 256 KiB, and each node counts 1 KiB more; a calle
 20 live public shares (app.settings).
 409 share_id_taken: the id belongs to another share. 413 package_too_large, public_share_too_large.
 422 flow_invalid (the message names the place, or the right name of a field), share_id_missing,
-too_many_nodes, visibility_unknown. 400 22P05: the flow has the character \u0000.
-429 rate_limited, too_many_public_shares. 503 store_full. Origin 000, section 2: one request
+too_many_nodes, visibility_unknown. 400 document_too_deep; 22P05: the flow has the character
+\u0000. 429 rate_limited, too_many_public_shares. 503 store_full. Origin 000, section 2: one request
 instead of five.$$;
 
 grant execute on function app.share_flow(json, uuid, text, uuid)

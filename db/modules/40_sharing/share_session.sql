@@ -2,7 +2,8 @@
 --
 -- Called by   clients
 -- Writes      sessions, session_icons, shared_resources, share_packages; rate_limits
--- Errors      PT409 share_id_taken, PT413 package_too_large, public_share_too_large,
+-- Errors      PT400 document_too_deep, PT409 share_id_taken, PT413 package_too_large,
+--             public_share_too_large,
 --             PT422 asset_not_found, flow_invalid, session_invalid, share_id_missing,
 --             too_many_nodes, visibility_unknown, PT429 rate_limited, too_many_public_shares,
 --             PT503 store_full
@@ -140,8 +141,8 @@ A public session may have at most 256 KiB, without its flow; a caller may have a
 public shares (app.settings).
 409 share_id_taken: the id belongs to another share. 413 package_too_large, public_share_too_large.
 422 asset_not_found, flow_invalid, session_invalid (the message names the field), share_id_missing,
-too_many_nodes, visibility_unknown. 429 rate_limited, too_many_public_shares. 503 store_full.
-Origin 000, section 2.$$;
+too_many_nodes, visibility_unknown. 400 document_too_deep. 429 rate_limited,
+too_many_public_shares. 503 store_full. Origin 000, section 2.$$;
 
 grant execute on function app.share_session(json, json, uuid, text, uuid)
   to anon, authenticated, service_role;

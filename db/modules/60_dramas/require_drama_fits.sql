@@ -1,6 +1,6 @@
 -- app.require_drama_fits
 --
--- Errors      PT413 drama_too_large, PT422 drama_invalid
+-- Errors      PT400 document_too_deep, PT413 drama_too_large, PT422 drama_invalid
 create or replace function app.require_drama_fits(drama json)
   returns void
   language plpgsql
@@ -21,6 +21,7 @@ begin
     );
   end if;
 
+  perform app.require_json_depth(require_drama_fits.drama);
   v_fault := coalesce(
     app.find_drama_fault(require_drama_fits.drama),
     app.find_drama_conflict(require_drama_fits.drama)
@@ -37,4 +38,5 @@ end
 $$;
 
 comment on function app.require_drama_fits(json) is
-  'Refuses a document that is not a drama, and says why; 413 drama_too_large, 422 drama_invalid.';
+  'Refuses a document that is not a drama, and says why; 400 document_too_deep, 413 '
+  'drama_too_large, 422 drama_invalid.';

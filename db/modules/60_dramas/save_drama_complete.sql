@@ -2,9 +2,9 @@
 --
 -- Called by   clients for themselves; service_role for an owner; npm run dramas:import
 -- Writes      dramas, drama_characters, episodes, scenes, drama_packages, drama_sizes; rate_limits
--- Errors      PT401 not_signed_in, PT404 drama_not_found, owner_not_found, PT409 drama_changed,
---             external_id_taken, storage_used_up, PT413 drama_too_large,
---             PT422 drama_invalid, owner_missing, PT429 rate_limited
+-- Errors      PT400 document_too_deep, PT401 not_signed_in, PT404 drama_not_found,
+--             owner_not_found, PT409 drama_changed, external_id_taken, storage_used_up,
+--             PT413 drama_too_large, PT422 drama_invalid, owner_missing, PT429 rate_limited
 -- Idempotent  saving an unchanged drama changes nothing, updated_at included
 -- Locks       the owner, then the drama, then its rows, then the caller's row of rate_limits
 create or replace function app.save_drama_complete(drama json, owner_id uuid)
@@ -79,7 +79,7 @@ Returns the drama as it is stored now.
 owner. 409 drama_changed: somebody changed or deleted the drama since it was read. 409
 external_id_taken. 409 storage_used_up: the plan has no room for the drama; a drama that becomes
 smaller is always saved. 413 drama_too_large. 422 drama_invalid, owner_missing. 404 owner_not_found.
-429 rate_limited. 400 22P05: the character \u0000. From origin 002.$$;
+429 rate_limited. 400 document_too_deep; 22P05: the character \u0000. From origin 002.$$;
 
 grant execute on function app.save_drama_complete(json, uuid) to anon, authenticated, service_role;
 grant execute on function public.save_drama_complete(json, uuid)

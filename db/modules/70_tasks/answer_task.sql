@@ -2,8 +2,9 @@
 --
 -- Called by   clients: the user of the task, and service_role
 -- Writes      tasks, task_states, task_answers; as app.wake_step; rate_limits
--- Errors      PT401 not_signed_in, PT404 task_not_found, PT409 question_closed, answer_taken,
---             task_changed, PT413 answer_too_large, PT422 answer_invalid, PT429 rate_limited
+-- Errors      PT400 document_too_deep, PT401 not_signed_in, PT404 task_not_found, PT409
+--             question_closed, answer_taken, task_changed, PT413 answer_too_large, PT422
+--             answer_invalid, PT429 rate_limited
 -- Idempotent  the same answer to the same question: returns the task as it is now
 -- Locks       as app.lock_task; then the rows that app.wake_step locks; then the caller's row of
 --             rate_limits
@@ -48,6 +49,7 @@ begin
     );
   end if;
   v_answer := answer_task.answer::jsonb;
+  perform app.require_depth(v_answer);
   if octet_length(v_answer::text) > 131072 then
     perform app.fail(
       413,
@@ -136,7 +138,7 @@ result.question.schema. The task continues at once, even if plans.tasks_running 
 The same answer may be sent again.
 404 task_not_found. 409 question_closed: the task does not ask this question, or its deadline has
 passed. 409 answer_taken: the question has another answer. 409 task_changed: repeat the request.
-413 answer_too_large. 422 answer_invalid. 429 rate_limited.$$;
+400 document_too_deep. 413 answer_too_large. 422 answer_invalid. 429 rate_limited.$$;
 
 grant execute on function app.answer_task(uuid, integer, json) to anon, authenticated, service_role;
 grant execute on function public.answer_task(uuid, integer, json)

@@ -146,6 +146,12 @@ const mistakes: Record<string, Mistake> = {
     },
   }),
   'sends an expired token': get('plans', 401, 'PGRST301', { as: 'expired' }),
+  'sends a document with too many levels': post(
+    'flows',
+    `{"id":"${ana.id}","name":"F","edges":[],"nodes":${'['.repeat(500)}${']'.repeat(500)}}`,
+    400,
+    'document_too_deep',
+  ),
   'asks for an estimated count': get('plans', 400, 'count_not_exact', { headers: { prefer: 'count=planned' } }),
   'waits too long': post('rpc/wait', {}, 500, '57014'),
 }
@@ -173,6 +179,17 @@ function expired() {
 }
 
 const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
+
+test('JSON that Postgres cannot read gets an error of its own', async () => {
+  // Straight to PostgREST, because the local gateway refuses such a body.
+  const answer = await fetch(`${api.postgrestUrl}/flows`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: `{"nodes":${'['.repeat(50_000)}${']'.repeat(50_000)}}`,
+  })
+  expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([413, '54001'])
+  expect(page).toContain('| `54001` | 413 |')
+})
 
 test.each(Object.entries(mistakes))('a newcomer who %s learns why', async (_name, mistake) => {
   const { status, body } = await make(mistake)
