@@ -67,7 +67,7 @@ export async function watchPlans(database: TestDatabase): Promise<PlanWatch> {
       const dropped = Number(scan['Rows Removed by Filter'] ?? 0)
       scans.push({
         of: String(scan['Relation Name'] ?? scan['Index Name']),
-        type: scan['Node Type'],
+        type: [scan['Node Type'], scan['Index Name']].filter(Boolean).join(' using '),
         pages: (Number(scan['Shared Hit Blocks']) + Number(scan['Shared Read Blocks'])) / loops,
         rows: Number(scan['Actual Rows']) + dropped,
         query: String(query).replace(/\s+/g, ' ').slice(0, 200),

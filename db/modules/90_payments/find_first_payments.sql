@@ -21,21 +21,31 @@ begin
       c.n,
       c.callback,
       m.paymob_order_id,
-      o as paymob_order,
-      row_number() over (partition by o.id order by c.n) as of_order,
+      o.paymob_order,
+      row_number() over (partition by m.order_id order by c.n) as of_order,
       row_number() over (partition by c.callback #>> '{signed,id}' order by c.n) as of_transaction
     from jsonb_array_elements(find_first_payments.callbacks) with ordinality as c (callback, n)
-    join app.paymob_orders as m
-      on m.paymob_order_id = any (
-        array[
-          case
-            when c.callback #>> '{signed,order.id}' ~ '^[1-9][0-9]{0,17}$'
-              then (c.callback #>> '{signed,order.id}')::bigint
-          end
-        ]
-      )
-    join public.orders as o on o.id = any (array[m.order_id])
-    where o.id = any (find_first_payments.order_ids)
+    -- Subqueries with offset 0, which the planner does not turn into joins: ADR 16.
+    cross join lateral (
+      select p.paymob_order_id, p.order_id
+      from app.paymob_orders as p
+      where p.paymob_order_id = any (
+          array[
+            case
+              when c.callback #>> '{signed,order.id}' ~ '^[1-9][0-9]{0,17}$'
+                then (c.callback #>> '{signed,order.id}')::bigint
+            end
+          ]
+        )
+      offset 0
+    ) as m
+    cross join lateral (
+      select p as paymob_order
+      from public.orders as p
+      where p.id = any (array[m.order_id])
+      offset 0
+    ) as o
+    where m.order_id = any (find_first_payments.order_ids)
   ),
   payable as materialized (
     select
@@ -45,7 +55,12 @@ begin
       ) as of_kind,
       u.credits + sum((k.paymob_order).credits) over (partition by u.id) as credits
     from known as k
-    join public.users as u on u.id = any (array[(k.paymob_order).user_id]) and u.credits_owed = 0
+    cross join lateral (
+      select p.id, p.credits
+      from public.users as p
+      where p.id = any (array[(k.paymob_order).user_id]) and p.credits_owed = 0
+      offset 0
+    ) as u
     where k.of_order = 1
       and k.of_transaction = 1
       and k.callback ->> 'type' = 'TRANSACTION'
@@ -53,12 +68,16 @@ begin
       and k.callback ->> 'body' <> ''
       and k.callback ->> 'hmac' <> ''
       and not exists (
-        select from public.payments as p where p.order_id = any (array[(k.paymob_order).id])
+        select
+        from public.payments as p
+        where p.order_id = any (array[(k.paymob_order).id])
+        offset 0
       )
       and not exists (
         select
         from app.order_fulfilments as f
         where f.order_id = any (array[(k.paymob_order).id])
+        offset 0
       )
   )
   select p.n, p.callback, p.paymob_order_id, p.paymob_order
@@ -73,13 +92,14 @@ begin
       select
       from app.order_fulfilments as f
       where f.transaction_id = any (array[(p.callback #>> '{signed,id}')::bigint])
+      offset 0
     )
     and (
       (p.paymob_order).kind = 'credit_pack'
       or (
         p.of_kind = 1
         and exists (
-          select from public.plans as l where l.id = any (array[(p.paymob_order).item_id])
+          select from public.plans as l where l.id = any (array[(p.paymob_order).item_id]) offset 0
         )
       )
     );

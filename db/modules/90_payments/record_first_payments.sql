@@ -84,6 +84,9 @@ begin
   if v_numbers is null then
     return;
   end if;
+  -- Checks the key of payment_callbacks here, where the plan of the check is an index lookup.
+  set constraints all immediate;
+  set constraints all deferred;
   perform app.fulfil_orders(v_fulfilments);
 
   return query

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { nextId, type PaymobOrder } from '../../../scripts/local/paymob/callbacks.ts'
-import { connectAsSuperuser, statistics, watchPlans } from '../../../scripts/testing/plans.ts'
+import { connectAsSuperuser, type PlanWatch, statistics, watchPlans } from '../../../scripts/testing/plans.ts'
 import { asCallback, billing, child, openShop, pay, paymobAccount, type Shop } from '../../../scripts/testing/shop.ts'
 
 // One order among 100,000: every statement of the module finds its rows by an index, with any statistics.
 let shop: Shop
 let ana: string
+/** A session that has planned every statement when there were orders but no reports. */
+let early: PlanWatch
 const size = 100_000
 const tables = [
   'public.orders',
@@ -38,7 +40,11 @@ beforeAll(async () => {
       select order_id, user_id, 'credit_pack', 'seven', 'Seven', 4900, 'EGP', 7, 'paid', now(), -n from many;
     insert into app.order_details (order_id, user_id, idempotency_key, request_hash, next_inquiry_at)
       select order_id, user_id, 'k', '', now() + interval '1 day' from many;
-    insert into app.paymob_orders select n, order_id, now() from many;
+    insert into app.paymob_orders select n, order_id, now() from many`)
+  await filler.query('analyze orders, users, app.paymob_orders')
+  early = await watchPlans(shop.database)
+  await runEverything(early)
+  await filler.query(`
     insert into app.order_fulfilments (order_id, transaction_id, created_at) select order_id, n, now() from many;
     insert into app.order_refunds select n, order_id, 1, now() from many;
     insert into payments (id, order_id, user_id, source, kind, status, transaction_id)
@@ -49,11 +55,25 @@ beforeAll(async () => {
     insert into app.plan_notices select user_id, now() from many`)
   await filler.end()
 })
-afterAll(() => shop.database.drop())
+afterAll(async () => {
+  await early.client.end()
+  await shop.database.drop()
+})
+
+// The first test, because gathering statistics lets every session plan its statements again.
+test('with plans of a time without reports', { timeout: 60_000 }, async () => {
+  expect(await runEverything(early)).toEqual({})
+})
 
 test.each(statistics)('with %s', { timeout: 60_000 }, async (_what, gather) => {
   await gather(shop.database, tables)
-  const { client, faults, scans } = await watchPlans(shop.database)
+  const watch = await watchPlans(shop.database)
+  expect(await runEverything(watch)).toEqual({})
+  await watch.client.end()
+})
+
+/** Runs every statement of the module, and returns the scans that read too much. */
+async function runEverything({ client, faults, scans }: PlanWatch): Promise<Record<string, string[]>> {
   const found: Record<string, string[]> = {}
   const step = async (name: string, work: () => Promise<unknown>) => {
     await work()
@@ -86,7 +106,14 @@ test.each(statistics)('with %s', { timeout: 60_000 }, async (_what, gather) => {
   await step('an opening', async () => {
     await (await shop.claimOpening(await shop.order()))(client)
   })
-  const [first, second, third] = [await shop.opened(), await shop.opened(), await shop.opened()]
+  // The first report: no table of reports has a row yet when a session plans these statements before the others.
+  const several = [await shop.opened(), await shop.opened()]
+  await step('several callbacks', () =>
+    client.query('select sidecar.record_paymob_callbacks($1)', [
+      JSON.stringify(several.map(({ at }) => asCallback(pay(at)))),
+    ]),
+  )
+  const [first, second] = [await shop.opened(), await shop.opened()]
   const paid = pay(first.at)
   await step('a payment', () => shop.report(paid, client))
   await step('a repeated payment', () => shop.report(paid, client))
@@ -94,11 +121,6 @@ test.each(statistics)('with %s', { timeout: 60_000 }, async (_what, gather) => {
   await step('a refund', () => shop.report(child(paid, first.at, { is_refund: true, amount_cents: 700 }), client))
   await step('a declined payment', () => report(second.at, { success: false }))
   await step('an unknown order', () => report(unknown))
-  await step('several callbacks', () =>
-    client.query('select sidecar.record_paymob_callbacks($1)', [
-      JSON.stringify([second, third].map(({ at }) => asCallback(pay(at)))),
-    ]),
-  )
   const asked = await shop.opened()
   await shop.admin.query('update app.order_details set next_inquiry_at = now() where order_id = $1', [asked.bought.id])
   await step('inquire_orders', () => client.query('select app.inquire_orders()'))
@@ -120,6 +142,5 @@ test.each(statistics)('with %s', { timeout: 60_000 }, async (_what, gather) => {
   )
   await step('the deletion of a user', () => client.query('delete from auth.users where id = $1', [ana]))
   ana = await shop.newUser()
-  await client.end()
-  expect(found).toEqual({})
-})
+  return found
+}
