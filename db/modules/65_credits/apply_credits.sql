@@ -28,9 +28,22 @@ begin
   -- The triggers let statements pass until the end of this function. An error undoes the setting.
   perform set_config('plinth.changes_credits', 'on', true);
   if apply_credits.new_grants <> '{}' then
-    insert into public.credit_grants
-    select n.*
-    from unnest(apply_credits.new_grants) as n;
+    -- A new grant is written once, with its movements: a second version of a row costs as much as
+    -- the first.
+    insert into public.credit_grants (
+      id, user_id, source, amount, remaining, reserved, taken_back, due, reference,
+      idempotency_key, expires_at, created_at, ended_at
+    )
+    select
+      n.id, n.user_id, n.source, n.amount, m.credits, 0, 0, 0, n.reference,
+      n.idempotency_key, n.expires_at, n.created_at, case when m.credits = 0 then v_now end
+    from unnest(apply_credits.new_grants) as n
+    join (
+      select c.grant_id, sum(coalesce(c.credits, 0))::integer as credits
+      from unnest(apply_credits.movements) as c
+      group by c.grant_id
+    ) as m
+      on m.grant_id = n.id;
   end if;
   if apply_credits.new_holds <> '{}' then
     insert into public.credit_holds
@@ -59,6 +72,9 @@ begin
       sum(coalesce(n.taken_back, 0))::integer as taken_back
     from unnest(apply_credits.movements) as n
     where n.grant_id is not null
+      and not exists (
+        select from unnest(apply_credits.new_grants) as w where w.id = n.grant_id
+      )
     group by n.grant_id
   ) as m
   where g.id = any (array[m.grant_id]);
@@ -155,5 +171,6 @@ comment on function app.apply_credits(
 $$Applies movements of credits to grants, holds, ledger and balances.
 
 movements: see app.credit_movement. A movement of kind hold reserves for a hold of new_holds; the
-kinds charge and release end their hold; every other kind is that of an entry. new_grants: rows with
-remaining 0, which a movement fills. Notifies a user whose balance falls to plans.low_credits_at.$$;
+kinds charge and release end their hold; every other kind is that of an entry. new_grants: each
+has a movement, whose credits are what remains of the grant. Notifies a user whose balance falls to
+plans.low_credits_at.$$;
