@@ -102,12 +102,18 @@ begin
     ('generations', 'generations', true, null, array['image/jpeg', 'image/png', 'image/webp'])
   on conflict (id) do nothing;
 
+  -- A folder is a range of Storage's index on (bucket_id, name collate "C"): "0" follows "/". The
+  -- third comparison says the same once more, because the planner expects fewer rows from it. So
+  -- the planner uses the range for each query of Storage, also for those that begin at the first
+  -- name of the bucket.
   drop policy if exists select_own_files on storage.objects;
   create policy select_own_files on storage.objects
     for select
     to authenticated
     using (
       bucket_id in ('user_uploads', 'generations')
+      and name collate "C" >= (select auth.uid())::text || '/'
+      and name collate "C" < (select auth.uid())::text || '0'
       and (storage.foldername(name))[1] = (select auth.uid())::text
       and (bucket_id = 'user_uploads' or app.is_result_file(name))
     );

@@ -126,6 +126,26 @@ test.each(statistics)('with %s', { timeout: 60_000 }, async (_what, gather) => {
   await asUser('mark_notification_read', 'select mark_notification_read(id) from notifications limit 1')
   await asUser('count_unread_notifications', 'select count_unread_notifications()')
   await asUser('mark_notifications_read', 'select mark_notifications_read()')
+  for (const bucket of ['user_uploads', 'generations']) {
+    const queries = {
+      'a folder': ["select * from storage.search($1 || '/', $2, 100, 2)", user],
+      'a folder by time': ["select * from storage.search($1 || '/', $2, 100, 2, 0, '', 'created_at')", user],
+      'the bucket': ['select * from storage.search($1, $2, 100, 1)', ''],
+      'a folder, list-v2': ["select * from storage.search_v2($1 || '/', $2, 100, 2)", user],
+      'the bucket, list-v2': ['select * from storage.search_v2($1, $2, 100, 1)', ''],
+      'the keys of a folder': [
+        `select id from storage.objects where bucket_id = $2 and name like $1 || '/%' order by name collate "C" limit 100`,
+        user,
+      ],
+      'the keys of the bucket': [
+        `select id from storage.objects where bucket_id = $2 and name collate "C" > $1 order by name collate "C" limit 100`,
+        '',
+      ],
+    } as const
+    for (const [name, [query, prefix]] of Object.entries(queries)) {
+      await asUser(`${bucket}: ${name}`, query, [prefix, bucket])
+    }
+  }
   await asUser('a favourite', "update generations set is_favourite = true where status = 'completed'")
   await step('the export', () => client.query('select * from app.export_generations($1)', [user]))
   await asUser('a deletion', "delete from generations where status = 'completed'")
