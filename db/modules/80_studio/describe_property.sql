@@ -19,10 +19,11 @@ begin
     )
     when v_type = 'boolean' then 'true or false'
     else format(
-      '%s from %s to %s',
+      '%s from %s to %s%s',
       case v_type when 'integer' then 'a whole number' else 'a number' end,
       describe_property.property ->> 'minimum',
-      describe_property.property ->> 'maximum'
+      describe_property.property ->> 'maximum',
+      case when v_type = 'number' then ', with at most 40 characters' end
     )
   end;
 end

@@ -26,7 +26,9 @@ begin
     );
   elsif v_type = 'number' then
     v_number := is_property_value.value::numeric;
-    return coalesce(v_number >= (is_property_value.property ->> 'minimum')::numeric, true)
+    -- The number becomes a part of a prompt, which is paid by its length.
+    return length(trim_scale(v_number)::text) <= 40
+      and coalesce(v_number >= (is_property_value.property ->> 'minimum')::numeric, true)
       and coalesce(v_number <= (is_property_value.property ->> 'maximum')::numeric, true)
       and (is_property_value.property ->> 'type' = 'number' or v_number = trunc(v_number));
   end if;

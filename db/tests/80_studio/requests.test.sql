@@ -1,6 +1,6 @@
 -- process_image and analyze_face check photos, parameters, tools, keys and limits.
 begin;
-select plan(81);
+select plan(83);
 select tests.prepare_studio();
 create temporary table known (ana uuid, ben uuid, photo text, id uuid, answer jsonb);
 insert into known (ana, ben)
@@ -124,6 +124,7 @@ from unnest(
     '{"color": "red", "is_bold": "true"}', '{"color": "red", "is_bold": 1}',
     '{"color": "red", "layers": 1.5}', '{"color": "red", "layers": 4}',
     '{"color": "red", "layers": true}', '{"Color": "red"}',
+    '{"color": "red", "strength": 0.' || repeat('1', 16382) || '}',
     jsonb_build_object('color', repeat('x', 41))::text
   ]
 ) as p (parameters);
@@ -138,7 +139,7 @@ cross join (
     (
       '{"color": "red", "strength": 11}',
       'Parameter "strength" has a value that the tool does not allow.',
-      'Send "strength" as a number from 0 to 10.'
+      'Send "strength" as a number from 0 to 10, with at most 40 characters.'
     ),
     ('{}', 'Parameter "color" is missing.', 'Send "color" as a string of at most 40 characters.'),
     (
@@ -174,6 +175,13 @@ select is(
   tests.paint(photo, '{"color": "pink", "strength": 0.5}') ->> 'generation_id',
   tests.paint(photo, '{"color": "pink"}') ->> 'generation_id',
   'a default that is left out makes no difference'
+)
+from known;
+select is(
+  tests.paint(photo, ('{"color": "pink", "strength": 0.5' || repeat('0', 16000) || '}')::jsonb)
+    ->> 'generation_id',
+  tests.paint(photo, '{"color": "pink"}') ->> 'generation_id',
+  'zeros at the end of a number are not limited, because they are removed'
 )
 from known;
 select isnt(
