@@ -2,10 +2,12 @@
 --
 -- Writes      generations, generation_details, generation_requests, rate_limits; as app.submit_run,
 --             app.place_hold
--- Errors      PT402 credits_insufficient, PT404 owner_not_found, PT409 idempotency_key_taken,
---             PT429 generations_open, rate_limited, PT503 storage_not_configured, profile_missing
--- Locks       new lanes; the user, for no key update; the generation, for key share; the user's
---             rows of rate_limits; lanes
+-- Errors      PT402 credits_insufficient, PT404 owner_not_found, tool_not_found, PT409
+--             idempotency_key_taken, PT429 generations_open, rate_limited, PT503
+--             storage_not_configured, profile_missing
+-- Locks       new lanes; the user, for no key update; the generation, for key share; the tool, for
+--             key share, because it may have been deleted since the caller read it; the user's rows
+--             of rate_limits; lanes
 -- Why         requests of one user wait for the lock on the user's row, and then read the cache
 --             again. So identical requests at the same moment start one generation
 create or replace function app.start_generation(
@@ -59,6 +61,15 @@ begin
     return v_answer;
   end if;
 
+  perform
+  from public.tools as t
+  where t.id = any (array[(start_generation.tool).id])
+  for key share;
+  if not found then
+    perform app.fail(
+      404, 'tool_not_found', 'Tool not found.', 'Send the id of a row of table tools as tool_id.'
+    );
+  end if;
   select s.generations_open, s.generations_per_day, s.storage_url into v_settings
   from app.settings as s;
   if (start_generation.tool).kind = 'image' and v_settings.storage_url is null then

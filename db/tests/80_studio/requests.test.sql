@@ -1,6 +1,6 @@
 -- process_image and analyze_face check photos, parameters, tools, keys and limits.
 begin;
-select plan(83);
+select plan(85);
 select tests.prepare_studio();
 create temporary table known (ana uuid, ben uuid, photo text, id uuid, answer jsonb);
 insert into known (ana, ben)
@@ -295,6 +295,31 @@ select is(
 )
 from known;
 reset role;
+
+-- When the tool is deleted after the request has read it
+create temporary table gone as
+select t as tool from public.tools as t where t.key = 'paint';
+delete from app.rate_limits;
+update app.settings set generations_open = 100;
+delete from public.tools where key = 'paint';
+select is(
+  tests.refusal_of(
+    format(
+      $$
+        select app.start_generation(%L, g.tool, '{"color": "red"}', 'k', %L, 'e', 1, null, null)
+        from gone as g
+      $$,
+      ana, photo
+    )
+  ) ->> 'slug',
+  'tool_not_found',
+  'a tool that is deleted during the request is not found'
+)
+from known;
+select is(
+  (select count(*) from public.generations where tool_id is not null), 0::bigint,
+  'the generations of a deleted tool stay'
+);
 select is_empty('select * from ops.credit_faults', 'the books are right');
 select * from finish();
 rollback;
