@@ -39,7 +39,9 @@ begin
     and starts_with(j.output ->> 'object_key', f.user_id || '/' || f.file_id || '.')
   where d.ended_at is null
     and case g.kind
+      -- An operator may have removed the address of Storage since the request.
       when 'image' then f.file_id is not null
+        and (select s.storage_url from app.settings as s) is not null
       else jsonb_typeof(j.output -> 'result') = 'object'
         and octet_length((j.output -> 'result')::text) <= 65536
     end
@@ -50,5 +52,6 @@ $$;
 comment on function app.read_generation_outputs(bigint[]) is
 $$Returns the outputs of these steps that their generations can use.
 
-An image is { object_key }: the target of an attempt of the generation, with an extension. An
-analysis is { result }: an object of at most 64 KiB.$$;
+An image is { object_key }: the target of an attempt of the generation, with an extension. No image
+can be used while app.settings.storage_url is null. An analysis is { result }: an object of at most
+64 KiB.$$;

@@ -1,6 +1,6 @@
 -- Runs, users, tools and photos end or are deleted while a generation holds credits, and later.
 begin;
-select plan(60);
+select plan(62);
 select tests.prepare_studio();
 create temporary table known (ana uuid, photo text, id uuid, run bigint);
 insert into known (ana) values (tests.create_user('ana@example.com'));
@@ -149,6 +149,18 @@ select tests.complete_generation(
 )
 from known;
 select is(pg_temp.state(), 'failed 98 held 0', 'refuses a result of more than 64 KiB');
+
+-- When the operator removes the address of Storage while an image is pending
+select pg_temp.start('e');
+update app.settings set storage_url = null;
+select tests.complete_generation(id) from known;
+update app.settings set storage_url = 'https://x.test/storage/v1';
+select is(pg_temp.state(), 'failed 98 held 0', 'an image without a URL gives the credits back');
+select is(
+  (select j.status from jobs as j where j.id = k.run), 'completed',
+  'an image without a URL fails no callback'
+)
+from known as k;
 
 -- When the worker names an object that it may not name
 select pg_temp.start('f');
