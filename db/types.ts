@@ -1653,7 +1653,7 @@ export type Database = {
         Returns: Database['public']['Tables']['notifications']['Row']
         SetofOptions: { from: '*'; to: 'notifications'; isOneToOne: true; isSetofReturn: false }
       }
-      /** Marks all notifications of the caller as read, and returns how many were unread. */
+      /** Marks all notifications of the caller as read, 5,000 at most, and returns how many were unread. */
       mark_notifications_read: {
         Args: Record<PropertyKey, never>
         Returns: number

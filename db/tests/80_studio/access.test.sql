@@ -1,6 +1,6 @@
 -- Attacks on generations: other users, anonymous callers, service_role, keys, and the worker.
 begin;
-select plan(44);
+select plan(46);
 select tests.prepare_studio();
 create temporary table known (
   ana uuid, ben uuid, photo text, id uuid, note uuid, run bigint, fence bigint
@@ -118,6 +118,12 @@ select app.notify(ana, 'hello', n::text, '') from known, generate_series(1, 3) a
 select tests.sign_in((select ana from known));
 select is(mark_notifications_read(), 3, 'marks all notifications as read');
 reset role;
+savepoint many;
+select app.notify(ana, 'hello', n::text, '') from known, generate_series(1, 5001) as n;
+select tests.sign_in((select ana from known));
+select is(mark_notifications_read(), 5000, 'marks 5,000 notifications at most');
+select is(mark_notifications_read(), 1, 'marks the others in the next call');
+rollback to many;
 select tests.travel('91 days');
 select is(
   worker.run_schedule('delete-old-notifications'), 4, 'deletes notifications after 90 days'
