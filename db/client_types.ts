@@ -466,12 +466,10 @@ export type ToolParameters = {
 export type ColumnTypes = {
   drama_characters: { extra: JsonObject }
   dramas: { options: DramaOptions }
-  episodes: { extra: JsonObject }
   generations: { tool_parameters: { [name: string]: string | number | boolean }; result: JsonObject }
   new_api_key: { scopes: ('read' | 'write')[] }
   notifications: { data: JsonObject }
   own_share: { resource_type: 'flow' | 'card_character' | 'card_scenario' | 'session'; visibility: Visibility }
-  scenes: { extra: JsonObject }
   share_description: { type: 'flow' | 'card' | 'session'; kind: 'character' | 'scenario' }
   tasks: { result: TaskResult; usage: TaskUsage }
   templates: { default_version_status: 'stable' }

@@ -278,6 +278,7 @@ export type Database = {
           grant_id: string | null
           hold_id: string | null
           id: number
+          idempotency_key: string | null
           kind: 'grant' | 'charge' | 'expiry' | 'taken_back' | 'debt' | 'repayment' | 'adjustment'
           reason: string | null
           run_id: number | null
@@ -293,11 +294,16 @@ export type Database = {
         Row: {
           amount: number
           created_at: string
+          /**
+           * How many reserved credits belong to a refund: if a hold gives them back, they repay the debt of the refund.
+           */
+          due: number
           /** When the last credit of the grant was used. Null: credits remain. */
           ended_at: string | null
           /** When the unused rest of the grant expires. Null: the grant does not expire. */
           expires_at: string | null
           id: string
+          idempotency_key: string | null
           /** The period of a free plan, or the id of an order. */
           reference: string | null
           remaining: number
@@ -1962,53 +1968,14 @@ export type ServiceDatabase = {
       }
       /** The ledger: one row for each change of the caller's credits or debt. Nothing changes a row. */
       credit_entries: {
-        Row: {
-          amount: number
-          /**
-           * The whole cost of the hold, on the first entry of its charge. A hold that reserved from several grants has
-           * an entry for each.
-           */
-          charged: number | null
-          created_at: string
-          grant_id: string | null
-          hold_id: string | null
-          id: number
-          idempotency_key: string | null
-          kind: 'grant' | 'charge' | 'expiry' | 'taken_back' | 'debt' | 'repayment' | 'adjustment'
-          reason: string | null
-          run_id: number | null
-          /** Null: the user was deleted. */
-          user_id: string | null
-        }
+        Row: Database['public']['Tables']['credit_entries']['Row']
         Insert: never
         Update: never
         Relationships: []
       }
       /** Credits that the caller received: from a plan, a pack, as a bonus or by an operator. */
       credit_grants: {
-        Row: {
-          amount: number
-          created_at: string
-          /**
-           * How many reserved credits belong to a refund: if a hold gives them back, they repay the debt of the refund.
-           */
-          due: number
-          /** When the last credit of the grant was used. Null: credits remain. */
-          ended_at: string | null
-          /** When the unused rest of the grant expires. Null: the grant does not expire. */
-          expires_at: string | null
-          id: string
-          idempotency_key: string | null
-          /** The period of a free plan, or the id of an order. */
-          reference: string | null
-          remaining: number
-          reserved: number
-          /** plan, pack, bonus or adjustment. */
-          source: 'plan' | 'pack' | 'bonus' | 'adjustment'
-          /** How many credits of the grant were refunded, including those that became a debt. */
-          taken_back: number
-          user_id: string
-        }
+        Row: Database['public']['Tables']['credit_grants']['Row']
         Insert: never
         Update: never
         Relationships: Database['public']['Tables']['credit_grants']['Relationships']
@@ -2086,28 +2053,7 @@ export type ServiceDatabase = {
       }
       /** The episodes of dramas. */
       episodes: {
-        Row: {
-          /** When the episode was inserted. */
-          created_at: string
-          /** The drama. */
-          drama_id: string
-          /** Data of the client: a JSON object of any form. */
-          extra: NonNullable<Json>
-          /** The id of the episode. */
-          id: string
-          /** The owner of the drama. */
-          owner_id: string
-          /** The place among the episodes of the drama; there may be gaps. */
-          position: number
-          /** The course of the episode. */
-          script: string
-          /** The events in a few sentences. */
-          summary: string
-          /** The title. */
-          title: string
-          /** When the episode last changed. */
-          updated_at: string
-        }
+        Row: Database['public']['Tables']['episodes']['Row']
         Insert: never
         Update: never
         Relationships: Database['public']['Tables']['episodes']['Relationships']
@@ -2393,46 +2339,7 @@ export type ServiceDatabase = {
       }
       /** The scenes of episodes. */
       scenes: {
-        Row: {
-          /** The URL of the sound, or null. Only clients set it. */
-          audio_url: string | null
-          /** The characters of the drama that are in the scene. */
-          character_ids: string[]
-          /** When the scene was inserted. */
-          created_at: string
-          /** The drama. */
-          drama_id: string
-          /** The episode. */
-          episode_id: string
-          /** Data of the client: a JSON object of any form. */
-          extra: NonNullable<Json>
-          /** The id of the scene. */
-          id: string
-          /** The job that makes the image, or made it last. Results of other jobs are ignored. */
-          image_job_id: number | null
-          /** The prompt of the image. */
-          image_prompt: string
-          /** The URL of the image, or null. */
-          image_url: string | null
-          /** The owner of the drama. */
-          owner_id: string
-          /** The place among the scenes of the episode; there may be gaps. */
-          position: number
-          /** The events in a few sentences. */
-          summary: string
-          /** The dialogue and the action. */
-          text: string
-          /** The title. */
-          title: string
-          /** When the scene last changed. */
-          updated_at: string
-          /** The job that makes the video, or made it last. Results of other jobs are ignored. */
-          video_job_id: number | null
-          /** The prompt of the video. */
-          video_prompt: string
-          /** The URL of the video, or null. */
-          video_url: string | null
-        }
+        Row: Database['public']['Tables']['scenes']['Row']
         Insert: never
         Update: never
         Relationships: Database['public']['Tables']['scenes']['Relationships']

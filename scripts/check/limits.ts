@@ -47,7 +47,9 @@ const tables: Record<string, string> = {
   drama_extras: 'drama',
   drama_characters: 'character',
   episodes: 'episode',
+  episode_details: 'episode',
   scenes: 'scene',
+  scene_details: 'scene',
 }
 
 /** Where the domains of whole documents, which JSON Schema has no keyword for, stand in the schema's description. */
@@ -95,7 +97,10 @@ export async function readLimits(client: pg.Client): Promise<Limits> {
        join pg_class as c on c.oid = k.conrelid
        join pg_attribute as a on a.attrelid = k.conrelid and a.attnum = any (k.conkey)
        where k.contype = 'c' and k.convalidated
-         and (c.relnamespace = 'public'::regnamespace or c.oid = 'app.drama_extras'::regclass)`,
+         and (
+           c.relnamespace = 'public'::regnamespace
+           or c.oid in ('app.drama_extras'::regclass, 'app.episode_details'::regclass, 'app.scene_details'::regclass)
+         )`,
     ),
     comment: one?.comment ?? '',
   }

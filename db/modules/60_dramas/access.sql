@@ -3,8 +3,8 @@
 -- it names), and edits title, summary and text of scenes, and title and summary of episodes.
 -- Functions write everything else. Everybody reads the list of models.
 --
--- Realtime sends what a user may select. So users may not select scripts, prompts and extra of
--- episodes and scenes, and extra of a drama is in app.drama_extras: get_drama_complete has them.
+-- Realtime sends what a user may select. So extra, scripts and prompts are in app.drama_extras,
+-- app.episode_details and app.scene_details, which no client reads: get_drama_complete has them.
 
 revoke all
   on public.ai_models, public.dramas, public.drama_characters, public.episodes, public.scenes

@@ -1,6 +1,6 @@
 -- app.apply_scenes
 --
--- Writes      scenes
+-- Writes      scenes, scene_details
 -- Locks       the caller has locked the dramas
 create or replace function app.apply_scenes(job_ids bigint[])
   returns bigint[]
@@ -18,12 +18,6 @@ begin
     set
       -- A text, a URL or a job that a person has set stays.
       text = coalesce(nullif(s.text, ''), app.parse_text(j.output -> 'text', v_huge)),
-      image_prompt = coalesce(
-        nullif(s.image_prompt, ''), app.parse_text(j.output -> 'image_prompt', v_long)
-      ),
-      video_prompt = coalesce(
-        nullif(s.video_prompt, ''), app.parse_text(j.output -> 'video_prompt', v_long)
-      ),
       image_job_id = case
         when s.image_url is null and s.image_job_id is null then (
           select min(c.id)
@@ -47,7 +41,23 @@ begin
       and jsonb_typeof(j.output -> 'text') = 'string'
       and s.id = app.parse_uuid(j.input -> 'scene_id')
       and s.drama_id = r.drama_id
-    returning j.id
+    returning
+      j.id,
+      s.id as scene_id,
+      app.parse_text(j.output -> 'image_prompt', v_long) as image_prompt,
+      app.parse_text(j.output -> 'video_prompt', v_long) as video_prompt
+  ),
+  stored as (
+    insert into app.scene_details as x (scene_id, image_prompt, video_prompt)
+    select w.scene_id, w.image_prompt, w.video_prompt
+    from written as w
+    where w.image_prompt <> '' or w.video_prompt <> ''
+    on conflict on constraint scene_details_pkey do update
+      set
+        -- A prompt that a person has written stays.
+        image_prompt = coalesce(nullif(x.image_prompt, ''), excluded.image_prompt),
+        video_prompt = coalesce(nullif(x.video_prompt, ''), excluded.video_prompt)
+      where x.image_prompt = '' or x.video_prompt = ''
   )
   select coalesce(array_agg(w.id), '{}') into v_ids
   from written as w;

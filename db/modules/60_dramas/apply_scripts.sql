@@ -1,6 +1,6 @@
 -- app.apply_scripts
 --
--- Writes      episodes, scenes
+-- Writes      episodes, episode_details, scenes
 -- Locks       the caller has locked the dramas
 create or replace function app.apply_scripts(job_ids bigint[])
   returns bigint[]
@@ -18,9 +18,9 @@ declare
   v_ids bigint[];
 begin
   with scripted as (
+    -- Raises the versions of the episode and its drama.
     update public.episodes as e
-    -- A script that a person has written stays.
-    set script = coalesce(nullif(e.script, ''), app.parse_text(j.output -> 'script', v_huge))
+    set updated_at = e.updated_at
     from public.jobs as j
     join app.drama_runs as r on r.run_id = j.root_id
     where j.id = any (apply_scripts.job_ids)
@@ -28,7 +28,16 @@ begin
       and jsonb_typeof(j.output -> 'scenes') = 'array'
       and e.id = app.parse_uuid(j.input -> 'episode_id')
       and e.drama_id = r.drama_id
-    returning j.id
+    returning j.id, e.id as episode_id, app.parse_text(j.output -> 'script', v_huge) as script
+  ),
+  stored as (
+    insert into app.episode_details as x (episode_id, script)
+    select s.episode_id, s.script
+    from scripted as s
+    where s.script <> ''
+    on conflict on constraint episode_details_pkey do update set script = excluded.script
+      -- A script that a person has written stays.
+      where x.script = ''
   )
   select coalesce(array_agg(s.id), '{}') into v_ids
   from scripted as s;

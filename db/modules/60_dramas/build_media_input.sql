@@ -43,7 +43,7 @@ begin
         v_prompt,
         nullif(
           app.trim_text(
-            case build_media_input.kind when 'video' then s.video_prompt else s.image_prompt end
+            case build_media_input.kind when 'video' then x.video_prompt else x.image_prompt end
           ),
           ''
         ),
@@ -63,6 +63,7 @@ begin
       end
     into v_prompt, v_references
     from public.scenes as s
+    left join app.scene_details as x on x.scene_id = any (array[s.id])
     where s.id = build_media_input.target_id and s.drama_id = (build_media_input.drama).id;
   end if;
 

@@ -97,8 +97,6 @@ comment on column public.episodes.position is
   'The place among the episodes of the drama; there may be gaps.';
 comment on column public.episodes.title is 'The title.';
 comment on column public.episodes.summary is 'The events in a few sentences.';
-comment on column public.episodes.script is 'The course of the episode.';
-comment on column public.episodes.extra is 'Data of the client: a JSON object of any form.';
 comment on column public.episodes.created_at is 'When the episode was inserted.';
 comment on column public.episodes.updated_at is 'When the episode last changed.';
 
@@ -112,8 +110,6 @@ comment on column public.scenes.position is
 comment on column public.scenes.title is 'The title.';
 comment on column public.scenes.summary is 'The events in a few sentences.';
 comment on column public.scenes.text is 'The dialogue and the action.';
-comment on column public.scenes.image_prompt is 'The prompt of the image.';
-comment on column public.scenes.video_prompt is 'The prompt of the video.';
 comment on column public.scenes.character_ids is
   'The characters of the drama that are in the scene.';
 comment on column public.scenes.image_url is 'The URL of the image, or null.';
@@ -124,9 +120,23 @@ comment on column public.scenes.video_job_id is
   'The job that makes the video, or made it last. Results of other jobs are ignored.';
 comment on column public.scenes.audio_url is
   'The URL of the sound, or null. Only clients set it.';
-comment on column public.scenes.extra is 'Data of the client: a JSON object of any form.';
 comment on column public.scenes.created_at is 'When the scene was inserted.';
 comment on column public.scenes.updated_at is 'When the scene last changed.';
+
+comment on table app.episode_details is
+  'Scripts of episodes, and data of clients for them. A table of its own, because Realtime sends '
+  'each change of table episodes. An episode without both may have no row.';
+comment on column app.episode_details.episode_id is 'The episode.';
+comment on column app.episode_details.script is 'The course of the episode.';
+comment on column app.episode_details.extra is 'Data of the client: a JSON object of any form.';
+
+comment on table app.scene_details is
+  'Prompts of scenes, and data of clients for them. A table of its own, because Realtime sends '
+  'each change of table scenes. A scene without these may have no row.';
+comment on column app.scene_details.scene_id is 'The scene.';
+comment on column app.scene_details.image_prompt is 'The prompt of the image.';
+comment on column app.scene_details.video_prompt is 'The prompt of the video.';
+comment on column app.scene_details.extra is 'Data of the client: a JSON object of any form.';
 
 comment on table app.drama_runs is
 $$Which drama a run may write to.

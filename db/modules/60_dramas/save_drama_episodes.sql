@@ -1,6 +1,6 @@
 -- app.save_drama_episodes
 --
--- Writes      episodes, scenes
+-- Writes      episodes, episode_details; as app.save_drama_scenes
 -- Errors      PT404 drama_not_found: an id belongs to another drama
 -- Locks       the caller has locked the drama
 create or replace function app.save_drama_episodes(drama_id uuid, owner_id uuid, episodes json)
@@ -20,34 +20,57 @@ begin
     order by n.position
   );
 
-  insert into public.episodes as e (
-    id, drama_id, owner_id, position, title, summary, script, extra
+  with wanted as materialized (
+    select
+      w.*,
+      (w.script, w.extra::text) is distinct from (
+        coalesce(x.script, ''), coalesce(x.extra::text, '{}')
+      ) as has_new_details
+    from (
+      select
+        v_ids[n.position] as id,
+        n.position,
+        coalesce(n.title, '') as title,
+        coalesce(n.summary, '') as summary,
+        coalesce(n.script, '') as script,
+        coalesce(n.extra, '{}') as extra
+      from rows from (
+        json_to_recordset(save_drama_episodes.episodes) as (
+          title text, summary text, script text, extra json
+        )
+      ) with ordinality as n (title, summary, script, extra, position)
+    ) as w
+    left join app.episode_details as x on x.episode_id = any (array[w.id])
+  ),
+  stored as (
+    insert into public.episodes as e (id, drama_id, owner_id, position, title, summary)
+    select
+      w.id,
+      save_drama_episodes.drama_id,
+      save_drama_episodes.owner_id,
+      w.position,
+      w.title,
+      w.summary
+    from wanted as w
+    on conflict on constraint episodes_pkey do update
+      set
+        position = excluded.position,
+        title = excluded.title,
+        summary = excluded.summary
+      where e.drama_id = excluded.drama_id
+        and (
+          (e.position, e.title, e.summary) is distinct from (
+            excluded.position, excluded.title, excluded.summary
+          )
+          or e.id in (select w.id from wanted as w where w.has_new_details)
+        )
   )
-  select
-    v_ids[n.position],
-    save_drama_episodes.drama_id,
-    save_drama_episodes.owner_id,
-    n.position,
-    coalesce(n.title, ''),
-    coalesce(n.summary, ''),
-    coalesce(n.script, ''),
-    coalesce(n.extra, '{}')
-  from rows from (
-    json_to_recordset(save_drama_episodes.episodes) as (
-      title text, summary text, script text, extra json
-    )
-  ) with ordinality as n (title, summary, script, extra, position)
-  on conflict on constraint episodes_pkey do update
-    set
-      position = excluded.position,
-      title = excluded.title,
-      summary = excluded.summary,
-      script = excluded.script,
-      extra = excluded.extra
-    where e.drama_id = excluded.drama_id
-      and (e.position, e.title, e.summary, e.script, e.extra::text) is distinct from (
-        excluded.position, excluded.title, excluded.summary, excluded.script, excluded.extra::text
-      );
+  insert into app.episode_details as x (episode_id, script, extra)
+  select w.id, w.script, w.extra
+  from wanted as w
+  where w.has_new_details
+  on conflict on constraint episode_details_pkey do update
+    set script = excluded.script, extra = excluded.extra;
 
   -- Scenes first, then the deletion of episodes: a scene may have moved out of a deleted episode.
   perform app.save_drama_scenes(

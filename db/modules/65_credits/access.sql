@@ -6,8 +6,8 @@ revoke all on public.credit_grants, public.credit_holds, public.credit_entries
   from anon, authenticated, service_role;
 
 grant select (
-  id, user_id, source, amount, remaining, reserved, taken_back, reference, expires_at, created_at,
-  ended_at
+  id, user_id, source, amount, remaining, reserved, taken_back, due, reference, idempotency_key,
+  expires_at, created_at, ended_at
 ) on public.credit_grants to authenticated;
 grant select on public.credit_grants to service_role;
 
@@ -28,7 +28,7 @@ create policy select_own on public.credit_holds
   using (user_id = (select auth.uid()));
 
 grant select (
-  id, user_id, kind, amount, grant_id, hold_id, run_id, charged, reason, created_at
+  id, user_id, kind, amount, grant_id, hold_id, run_id, charged, reason, idempotency_key, created_at
 ) on public.credit_entries to authenticated;
 grant select on public.credit_entries to service_role;
 

@@ -43,12 +43,12 @@ test('sends of each table exactly the columns that the role may select, and rows
     await realtime.db.query("insert into dramas (owner_id, premise) values ($1, 'x') returning id", [ana])
   ).rows
   const [{ id: episode }] = (
-    await realtime.db.query(
-      "insert into episodes (drama_id, owner_id, position, script) values ($1, $2, 1, 's') returning id",
-      [drama, ana],
-    )
+    await realtime.db.query('insert into episodes (drama_id, owner_id, position) values ($1, $2, 1) returning id', [
+      drama,
+      ana,
+    ])
   ).rows
-  const scene = `insert into scenes (drama_id, episode_id, owner_id, position, image_prompt) values ($1, $2, $3, 1, 'p')`
+  const scene = `insert into scenes (drama_id, episode_id, owner_id, position) values ($1, $2, $3, 1)`
   await realtime.db.query(scene, [drama, episode, ana])
   await realtime.db.query("insert into tasks (user_id, correlation_id, mandate, max_ticks) values ($1, 'c', 'm', 1)", [
     ana,

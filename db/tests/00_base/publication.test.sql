@@ -97,13 +97,13 @@ select set_eq(
       (
         'episodes',
         'created_at drama_id id owner_id position summary title updated_at',
-        'extra script'
+        null
       ),
       (
         'scenes',
         'audio_url character_ids created_at drama_id episode_id id image_job_id image_url owner_id '
         'position summary text title updated_at video_job_id video_url',
-        'extra image_prompt video_prompt'
+        null
       ),
       (
         'tasks',

@@ -64,6 +64,54 @@ test('gives a client the whole row of a drama that it inserts, and extra only in
   await ana.rpc('delete_drama', { drama_id: data.id }).throwOnError()
 })
 
+test("select('*') gives the whole rows of a drama, without what only the document has", async () => {
+  const written = { image_prompt: 'A lamp.', video_prompt: 'It turns.', extra: { mine: 2 } }
+  const episodes = [{ title: 'One', script: 'Night.', extra: { mine: 1 }, scenes: [{ title: 'Dusk', ...written }] }]
+  const { data } = await save(ana, { ...smallDrama(), episodes })
+  const [episode] = data.episodes
+  const [scene] = episode.scenes
+  expect(episode).toMatchObject({ script: 'Night.', extra: { mine: 1 } })
+  expect(scene).toMatchObject(written)
+  const whole = '*, drama_characters(*), episodes(*, scenes(*))'
+  for (const client of [ana, service]) {
+    for (const [table, id] of Object.entries({ episodes: episode.id, scenes: scene.id })) {
+      const row = (await client.from(table).select('*').eq('id', id).single().throwOnError()).data
+      expect(row).toMatchObject({ id, drama_id: data.id })
+      for (const key of ['script', 'image_prompt', 'video_prompt', 'extra']) expect(row).not.toHaveProperty(key)
+    }
+    const rows = await client.from('dramas').select(whole).eq('id', data.id).single().throwOnError()
+    expect(rows.data.episodes[0].scenes[0].id).toBe(scene.id)
+  }
+  for (const [table, id] of Object.entries({ episodes: episode.id, scenes: scene.id })) {
+    const edited = await ana.from(table).update({ title: 'New' }).eq('id', id).select().single().throwOnError()
+    expect(edited.data).toMatchObject({ id, title: 'New' })
+    expect((await ben.from(table).select('*').eq('id', id)).data).toEqual([])
+  }
+  const edited = (await open(ana, data.id)).data
+  expect(edited.episodes[0]).toMatchObject({ title: 'New', script: 'Night.', extra: { mine: 1 } })
+  expect(edited.episodes[0].scenes[0]).toEqual({ ...scene, title: 'New' })
+
+  // Empty texts are saved, too. A change of these fields alone raises the versions of row and drama.
+  const versionOf = async (table: string, id: string) =>
+    (await ana.from(table).select('updated_at').eq('id', id).single().throwOnError()).data.updated_at
+  const before = [await versionOf('episodes', episode.id), await versionOf('scenes', scene.id)]
+  edited.episodes[0].script = ''
+  edited.episodes[0].scenes[0].extra = {}
+  const saved = (await save(ana, edited)).data
+  expect(saved.updated_at).not.toBe(edited.updated_at)
+  expect(saved.episodes[0]).toEqual(edited.episodes[0])
+  const after = [await versionOf('episodes', episode.id), await versionOf('scenes', scene.id)]
+  expect(after[0]).not.toBe(before[0])
+  expect(after[1]).not.toBe(before[1])
+  expect((await save(ana, saved)).data).toEqual(saved)
+  expect([await versionOf('episodes', episode.id), await versionOf('scenes', scene.id)]).toEqual(after)
+  await ana.rpc('delete_drama', { drama_id: data.id }).throwOnError()
+  const { rows } = await dramas.client.query(
+    `select (select count(*)::int from app.episode_details) as episodes, (select count(*)::int from app.scene_details) as scenes`,
+  )
+  expect(rows).toEqual([{ episodes: 0, scenes: 0 }])
+})
+
 test('refuses anonymous callers every function and table of dramas, except the list of models', async () => {
   const anon = createClient(dramas.api.url, dramas.api.anonKey)
   const calls = [

@@ -81,6 +81,8 @@ from dramas as d;
 insert into scenes (id, drama_id, episode_id, owner_id, position, character_ids)
 select tests.uuid(3), d.id, tests.uuid(2), d.owner_id, 1, array[tests.uuid(11), tests.uuid(12)]
 from dramas as d;
+insert into app.episode_details (episode_id) values (tests.uuid(2));
+insert into app.scene_details (scene_id) values (tests.uuid(3));
 create temporary table run as
 select app.submit_run(
   jsonb_build_object('key', 'root', 'type', 'group', 'steps', jsonb_build_array(
@@ -136,8 +138,13 @@ select is_empty(
     from app.list_drama_fields() as f
     where f.form like '%\_text'
       and not tests.violates_check(format(
-        'update public.%I set %I = %L',
-        case f.kind when 'character' then 'drama_characters' else f.kind || 's' end,
+        'update %s set %I = %L',
+        case
+          when f.kind = 'character' then 'public.drama_characters'
+          when f.key = 'script' then 'app.episode_details'
+          when f.key like '%\_prompt' then 'app.scene_details'
+          else 'public.' || f.kind || 's'
+        end,
         f.key,
         'xxxx'
       ))
@@ -189,13 +196,20 @@ select results_eq(
   'select name, role, description, appearance from drama_characters where id = tests.uuid(5)',
   $$ values ('xxx', 'xxx', 'xxx', 'xxx') $$, 'clips a character'
 );
-select is((select script from episodes where id = tests.uuid(2)), 'xxx', 'clips a script');
+select is(
+  (select script from app.episode_details where episode_id = tests.uuid(2)), 'xxx', 'clips a script'
+);
 select results_eq(
   'select title, summary from scenes where id = tests.uuid(6)', $$ values ('xxx', 'xxx') $$,
   'clips a new scene'
 );
 select results_eq(
-  'select text, image_prompt, video_prompt from scenes where id = tests.uuid(3)',
+  $$
+    select s.text, x.image_prompt, x.video_prompt
+    from scenes as s
+    join app.scene_details as x on x.scene_id = s.id
+    where s.id = tests.uuid(3)
+  $$,
   $$ values ('xxx', 'xxx', 'xxx') $$,
   'clips the text and the prompts of a scene'
 );

@@ -50,8 +50,8 @@ select is((select count(*) from credit_grants), 1::bigint, 'shows a user their g
 select is((select count(*) from credit_holds), 2::bigint, 'shows a user their holds');
 select is((select count(*) from credit_entries), 2::bigint, 'shows a user their ledger');
 select is((select credits from credit_usage), 2, 'shows a user their charges');
-select throws_ok(
-  'select idempotency_key from credit_entries', '42501', null, 'hides keys of the ledger'
+select isnt(
+  (select g.idempotency_key from credit_grants as g), null, 'shows a user the keys of their grants'
 );
 
 -- When users write

@@ -2,9 +2,10 @@ import type { Client } from 'pg'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { seed } from '../../../scripts/database/migrate.ts'
+import { dbFolder, sqlFiles } from '../../../scripts/database/sql_files.ts'
 import { asAdmin, databaseUrl, migrateAlone } from '../../../scripts/testing/cluster.ts'
 import { prepareOldDatabase } from '../../../scripts/testing/old_database.ts'
-import { letSweep } from '../../../scripts/testing/steps.ts'
+import { claimSteps, completed, exchangeSteps, exchangeWork, letSweep } from '../../../scripts/testing/steps.ts'
 
 // A database of c5e8e03 with rows of every kind and state, migrated: nothing is lost, and everything goes on.
 
@@ -47,6 +48,11 @@ beforeAll(async () => {
   await prepareOldDatabase(cluster, name)
   client = new pg.Client(databaseUrl(cluster, name))
   await client.connect()
+  // Texts that the release kept in other tables.
+  await client.query(`
+    update dramas set extra = '{"of": "drama"}' where external_id = 'ext-1';
+    update episodes set script = 'A lamp.', extra = '{"of": "episode"}' where title = 'One';
+    update scenes set image_prompt = 'A drawer.', video_prompt = 'It opens.', extra = '{"of": "scene"}' where title = 'Night'`)
   before = await countRows()
   await migrateAlone(cluster, name)
   await seed(databaseUrl(cluster, name))
@@ -122,7 +128,9 @@ test('shares, API keys, templates and dramas answer as before', async () => {
   const drama = await as<{ title: string; episodes: unknown[] }>(ana, 'select public.get_drama_complete($1) as value', [
     rows[0].id,
   ])
-  expect(drama).toMatchObject({ title: 'Saved', episodes: [{ title: 'One', scenes: [{ title: 'Night' }] }] })
+  const scene = { title: 'Night', image_prompt: 'A drawer.', video_prompt: 'It opens.', extra: { of: 'scene' } }
+  const episode = { title: 'One', script: 'A lamp.', extra: { of: 'episode' }, scenes: [scene] }
+  expect(drama).toMatchObject({ title: 'Saved', extra: { of: 'drama' }, episodes: [episode] })
 })
 
 test('an upload of a template that had begun is published by its own command, and refused by the new one', async () => {
@@ -190,4 +198,32 @@ test('open runs complete, and failed and cancelled ones can be retried', async (
     new Set(['noop', 'limited', 'write_outline', 'write_cast', 'write_script', 'generate_image']),
   )
   expect((await client.query('select count(*)::int as n from app.job_queue')).rows).toEqual([{ n: 0 }])
+})
+
+test('a step waits whose result is handed in after the migration of episodes and before the files of its functions', async () => {
+  const files = await sqlFiles(dbFolder, 'migrations')
+  const migration = files.find(({ path }) => path.endsWith('_episode_and_scene_details.sql'))?.text
+  const [block] = /^do \$migration\$[\s\S]*?^\$migration\$;/m.exec(migration ?? '') ?? []
+  await client.query(
+    'update app.settings set drama_writes_per_minute = 1000; update plans set dramas_open = null, dramas_per_day = null',
+  )
+  await as(ana, "select to_json(d) as value from public.generate_drama('Two lamps') as d")
+  const worker = crypto.randomUUID()
+  const [step] = await claimSteps(client, worker)
+  if (!step) throw new Error('No step was claimed.')
+  const output = { title: 'T', logline: 'L', genre: 'G', episodes: [] }
+  await client.query(block ?? '')
+  try {
+    expect((await exchangeWork(client, worker, [completed(step, output)])).refused).toMatchObject([
+      { reason: 'run_busy' },
+    ])
+    // Workers of the last release know no run_busy, and repeat their call.
+    await expect(exchangeSteps(client, worker, [completed(step, output)])).rejects.toMatchObject({ code: '55P03' })
+  } finally {
+    await client.query("delete from app.applied_files where path like 'db/modules/60_dramas/%'")
+    await migrateAlone(cluster, name)
+  }
+  expect((await exchangeSteps(client, worker, [completed(step, output)])).refused).toEqual([])
+  const { rows } = await client.query('select status, error_slug from jobs where id = $1', [step.id])
+  expect(rows).toEqual([{ status: 'completed', error_slug: null }])
 })
