@@ -3,7 +3,7 @@ import { createDb, openPool } from '../../worker/shared/db.ts'
 import { createLogger } from '../../worker/shared/log.ts'
 import { createCache } from '../../worker/templates/cache.ts'
 import { cacheFolder, openTemplateStore } from '../../worker/templates/config.ts'
-import { createTemplates } from '../../worker/templates/resolver.ts'
+import { createTemplates, type ResolvedTemplate, TemplateError } from '../../worker/templates/resolver.ts'
 
 // A process with the worker's environment that resolves a template many times at once and prints the results.
 const [template = '', version = 'default', times = '1'] = process.argv.slice(2)
@@ -18,9 +18,17 @@ const templates = createTemplates({
   cache: createCache(cacheFolder(config), { ttlMs: config.TEMPLATES_CACHE_TTL_SECONDS * 1000 }),
   logger,
 })
-const resolved = await Promise.all(
-  Array.from({ length: Number(times) }, () => templates.resolve({ template, version, locale: 'en' })),
-)
+const resolved = await Promise.all(Array.from({ length: Number(times) }, () => resolve()))
+
+/** Like a step, tries again when Postgres or the store did not answer in time. */
+async function resolve(left = 20): Promise<ResolvedTemplate> {
+  try {
+    return await templates.resolve({ template, version, locale: 'en' })
+  } catch (error) {
+    if (left === 0 || !(error instanceof TemplateError)) throw error
+    return resolve(left - 1)
+  }
+}
 console.log(
   JSON.stringify(
     resolved.map(({ source, artifacts }) => ({
