@@ -36,8 +36,8 @@ test('a process that ends again and again starts after pauses that double up to 
 
 test('the pause is short again after a process was healthy', async () => {
   open('sleep 0.3; exit 3', { firstPauseMs: 10, longestPauseMs: 1000, healthyMs: 200 })
-  await expect.poll(() => said.length).toBe(3)
-  expect(pauses()).toEqual([0.01, 0.01, 0.01])
+  await expect.poll(() => said.length).toBeGreaterThan(2)
+  expect(pauses().slice(0, 3)).toEqual([0.01, 0.01, 0.01])
 })
 
 test('a restart ends the pause; a stop starts nothing', async () => {

@@ -28,7 +28,7 @@ afterEach(async () => {
     for (const pid of pidsOf(home)) process.kill(pid, 'SIGKILL')
     rmSync(home, { recursive: true, force: true })
   }
-}, 60_000)
+})
 
 /** Makes a folder that every user may enter. */
 export function newHome(): string {
@@ -65,7 +65,7 @@ export function run(
 /** Starts a stack, and resolves when it is ready. */
 export async function start(home: string, script = 'scripts/start.ts', project = root): Promise<RunningStack> {
   const { child, output } = run(script, home, {}, [], project)
-  for (let n = 0; n < 1800; n++) {
+  for (let n = 0; n < 5000; n++) {
     if (child.exitCode !== null) throw new Error(`start ended: ${output()}`)
     if (output().includes('Plinth is ready')) return { child, output, env: readEnv(home) ?? {} }
     await sleep(50)

@@ -212,7 +212,7 @@ describe('a broken upload', () => {
     })
     faultyDatabase.breakAt('sidecar.record_upload', 'before')
     const answer = victim.upload(someGif()).catch((error: Error) => error)
-    for (let n = 0; n < 200 && (await store.keys()).length === 0; n++) await sleep(10)
+    await expect.poll(() => store.keys(), { interval: 10 }).toHaveLength(1)
     process.kill(victim.child.pid, 'SIGKILL')
     expect(await answer).toBeInstanceOf(Error)
     await victim.stop()
@@ -297,7 +297,7 @@ describe('when a step fails', () => {
 })
 
 test('uploads of the same bytes with two cleaners at work: the store has the answered objects, and no others', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const contents = Array.from({ length: 3 }, () => someGif(20_000))
   /** As a client: what took too long is sent again. */

@@ -73,7 +73,7 @@ async function addUser(): Promise<string> {
   return id
 }
 
-test.each(statistics)('with %s', { timeout: 60_000 }, async (_what, gather) => {
+test.each(statistics)('with %s', async (_what, gather) => {
   await gather(database, tables)
   const { client, faults, scans } = await watchPlans(database)
   const found: Record<string, string[]> = {}

@@ -65,7 +65,7 @@ test('with plans of a time without reports', { timeout: 60_000 }, async () => {
   expect(await runEverything(early)).toEqual({})
 })
 
-test.each(statistics)('with %s', { timeout: 60_000 }, async (_what, gather) => {
+test.each(statistics)('with %s', async (_what, gather) => {
   await gather(shop.database, tables)
   const watch = await watchPlans(shop.database)
   expect(await runEverything(watch)).toEqual({})
