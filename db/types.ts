@@ -1385,7 +1385,7 @@ export type Database = {
           },
         ]
       }
-      /** The tools of the photo app. service_role and operators write this table. */
+      /** The tools of the studio. service_role and operators write this table. */
       tools: {
         Row: {
           /** The group in which clients show the tool. */
@@ -2390,7 +2390,7 @@ export type ServiceDatabase = {
         }
         Relationships: Database['public']['Tables']['templates']['Relationships']
       }
-      /** The tools of the photo app. service_role and operators write this table. */
+      /** The tools of the studio. service_role and operators write this table. */
       tools: {
         Row: Database['public']['Tables']['tools']['Row']
         Insert: {

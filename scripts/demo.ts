@@ -24,14 +24,14 @@ const acts = [
   { title: 'Templates: prompts that are published once, and load even if a service fails', play: resolveTemplates },
   { title: 'Dramas: a premise becomes a document, by a tree of jobs', play: generateDrama },
   { title: 'Tasks: an agent works on a mandate, asks a question, and stops when told', play: runTasks },
-  { title: 'Photo app: the catalogue, a balance, and everything about a user as one document', play: showCatalogue },
+  { title: 'Studio: the catalogue, a balance, and everything about a user as one document', play: showCatalogue },
   {
     title: 'Credits: reserved for a run, charged when the run completes, given back when it does not',
     play: showCredits,
   },
   { title: 'Payments: credits are bought, spent, and taken back by a refund', play: buyCredits },
   {
-    title: 'Photo app: a photo is edited, from the cache the second time, until the credits are used up',
+    title: 'Studio: a photo is edited, from the cache the second time, until the credits are used up',
     play: editPhotos,
   },
   { title: 'API keys: a program acts as the owner of its key', play: apiKeys },

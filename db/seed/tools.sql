@@ -1,4 +1,4 @@
--- Tools of the photo app. Each comes once: a tool that an operator has changed or deleted stays as
+-- Tools of the studio. Each comes once: a tool that an operator has changed or deleted stays as
 -- it is. Each {{variable}} of a prompt is a parameter with an enum or limits.
 insert into public.tools (
   key, name, description, category, kind, model, cost, sort, parameters, result_schema, prompt

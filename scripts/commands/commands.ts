@@ -50,7 +50,7 @@ export const groups = {
     'bench:dramas': 'Opening and generating dramas.',
     'bench:tasks': 'Submitting, listing and working on agent tasks.',
     'bench:credits': 'Holds and charges of credits, and the nightly check of the ledger.',
-    'bench:studio': 'Cache hits and misses of the photo app, and the cost of a generation.',
+    'bench:studio': 'Cache hits and misses of the studio, and the cost of a generation.',
     'bench:payments': 'Callbacks per second, and the time of a callback over HTTP and in SQL alone.',
     'bench:realtime': 'The time from a change to its arrival at many subscribers.',
     'bench:compare': 'Runs a benchmark before and after a change, in alternating pairs.',

@@ -2,7 +2,7 @@ import { createClient } from '@supabase/supabase-js'
 import type { Database, ServiceDatabase } from '../../db/client_types.ts'
 import { must, type Stage, timed } from './act.ts'
 
-/** Shows what the photo app offers and what a user sees of credits, and exports the user's data. */
+/** Shows what the studio offers and what a user sees of credits, and exports the user's data. */
 export async function showCatalogue({ url, anonKey, env, tokenFor, step }: Stage): Promise<void> {
   const anyone = createClient<Database>(url, anonKey)
   const operator = createClient<ServiceDatabase>(url, env['SUPABASE_SERVICE_ROLE_KEY'] ?? '')

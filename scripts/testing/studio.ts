@@ -17,7 +17,7 @@ import { type FaultyStore, startFaultyStore } from './store.ts'
 import { until } from './waiting.ts'
 import { createTestWorkers, type TestWorker } from './workers.ts'
 
-/** The whole backend of the photo app on a database of its own: Auth, PostgREST and Storage behind one gateway, and workers. */
+/** The whole backend of the studio on a database of its own: Auth, PostgREST and Storage behind one gateway, and workers. */
 export type TestStudio = {
   url: string
   anonKey: string

@@ -1,7 +1,7 @@
 -- Comments on the tables and columns of this module.
 
 comment on table public.tools is
-$$The tools of the photo app. service_role and operators write this table.
+$$The tools of the studio. service_role and operators write this table.
 
 Subscribe to learn that a tool changes or is disabled. From origin 004.$$;
 comment on column public.tools.key is 'A name for programs that does not change.';

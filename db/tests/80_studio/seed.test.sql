@@ -1,4 +1,4 @@
--- The seed brings a catalogue with which a photo app can start.
+-- The seed brings a catalogue with which the studio can start.
 begin;
 select plan(12);
 

@@ -12,7 +12,7 @@ export const parts = ['requests', 'generations'] as const
 type Part = (typeof parts)[number]
 type Sizes = { rounds: number; seconds: number; generations: number }
 
-/** Measures the photo app: cache hits and misses against a trivial RPC, and a generation against a no-op step. */
+/** Measures the studio: cache hits and misses against a trivial RPC, and a generation against a no-op step. */
 export async function benchmarkStudio(wanted: readonly Part[], sizes: Sizes): Promise<Report> {
   const { rounds, seconds, generations } = sizes
   const connections = 20

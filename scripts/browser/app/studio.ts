@@ -1,8 +1,8 @@
 import { isAuthRefreshDiscardedError, type SupabaseClient } from '@supabase/supabase-js'
 
 /**
- * The client code of a photo app, as a front-end developer writes it from origins 004 (sign-up by a code, photos in a folder of
- * the user) and 001 (artifacts for signed-in users). Only supabase-js, so the same code runs in pages and in Node.
+ * The code of a client of the studio, as a front-end developer writes it from origins 004 (sign-up by a code, photos in a folder
+ * of the user) and 001 (artifacts for signed-in users). Only supabase-js, so the same code runs in pages and in Node.
  */
 export function createStudio(supabase: SupabaseClient) {
   const photos = supabase.storage.from('user_uploads')

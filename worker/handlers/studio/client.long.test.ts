@@ -5,8 +5,8 @@ import { makePng } from '../../../scripts/local/gemini.ts'
 import { startStudio, type TestStudio } from '../../../scripts/testing/studio.ts'
 import { until } from '../../../scripts/testing/waiting.ts'
 
-// A photo app, as a front-end developer writes it from origin 004 §5 to §7 and from our list of deviations: with supabase-js,
-// against the local Auth, PostgREST and Storage, and a real worker.
+// A client of the studio, as a front-end developer writes it from origin 004 §5 to §7 and from our list of deviations: with
+// supabase-js, against the local Auth, PostgREST and Storage, and a real worker.
 let studio: TestStudio
 
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import type { UserFiles } from '../../adapters/user_files.ts'
 import type { StepContext } from '../../steps/define_handler.ts'
 import type { GenerationDoor } from './door.ts'
 
-/** The services that the handlers of the photo app need. */
+/** The services that the handlers of the studio need. */
 export type StudioDeps = {
   gemini: Pick<Gemini, 'drawImage' | 'writeJson'>
   /** The photos of users, and the images made of them. */
@@ -12,5 +12,5 @@ export type StudioDeps = {
   generations: GenerationDoor
 }
 
-/** The second argument of the handlers of the photo app. */
+/** The second argument of the handlers of the studio. */
 export type StudioContext = StepContext<StudioDeps>

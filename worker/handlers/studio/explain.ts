@@ -3,7 +3,7 @@ import { RefusedError, readRefusal } from '../../adapters/gemini_refusals.ts'
 import { StepError } from '../../steps/define_handler.ts'
 
 /**
- * Rewords a failure of Gemini for the user of a photo app, who chose a photo and settings and wrote no prompt. Always throws.
+ * Rewords a failure of Gemini for the user of the studio, who chose a photo and settings and wrote no prompt. Always throws.
  */
 export function explain(error: unknown): never {
   if (error instanceof BlockedError) {

@@ -1,7 +1,7 @@
 import analyzeFace from './analyze_face.ts'
 import processImage from './process_image.ts'
 
-/** The handlers of the photo app, by job type. */
+/** The handlers of the studio, by job type. */
 export const studioHandlers = {
   process_image: processImage,
   analyze_face: analyzeFace,
