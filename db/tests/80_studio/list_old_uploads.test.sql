@@ -38,7 +38,7 @@ select results_eq(
   $$ values (array['a/1.png', 'a/2.png', 'a/3.png', 'b/1.png']) $$,
   'follows app.settings.upload_retention'
 );
-insert into storage.objects (bucket_id, name, created_at)
+insert into storage.objects (bucket_id, name, updated_at)
 select 'user_uploads', n, now() - interval '31 days'
 from unnest(array['a/../b/1.png', 'a/./1.png', 'a/.', '../a', 'a//1.png', 'a/']) as n;
 select results_eq(
