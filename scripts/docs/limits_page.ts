@@ -107,6 +107,13 @@ const fixed: { what: string; value: string; per: string; beyond: string; proof: 
     proof: ['app.await_turn', 'slots / 3'],
   },
   {
+    what: '`tool_parameters` of `process_image` and `analyze_face`',
+    value: '64 KiB',
+    per: 'request',
+    beyond: '422 parameters_invalid',
+    proof: ['app.parse_tool_parameters', '65536'],
+  },
+  {
     what: 'live API keys',
     value: '50',
     per: 'user',

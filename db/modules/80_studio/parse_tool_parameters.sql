@@ -2,7 +2,8 @@
 --
 -- Errors      PT422 parameters_invalid
 -- Why         the canonical form is a part of the cache key, so the order of keys, the spelling of
---             numbers and a default that is left out make no difference
+--             numbers and a default that is left out make no difference. A request of 6 MiB has
+--             hundreds of thousands of names, and costs seconds if each is read
 create or replace function app.parse_tool_parameters(schema jsonb, parameters jsonb)
   returns jsonb
   language plpgsql
@@ -23,6 +24,13 @@ begin
       'parameters_invalid',
       'tool_parameters is not a JSON object.',
       'Send an object with the parameters of the tool, such as {"color": "red"}.'
+    );
+  elsif octet_length(v_given::text) > 65536 then
+    perform app.fail(
+      422,
+      'parameters_invalid',
+      'tool_parameters has more than 64 KiB.',
+      'Send only the parameters of the tool.'
     );
   end if;
 

@@ -1,6 +1,6 @@
 -- process_image and analyze_face check photos, parameters, tools, keys and limits.
 begin;
-select plan(85);
+select plan(86);
 select tests.prepare_studio();
 create temporary table known (ana uuid, ben uuid, photo text, id uuid, answer jsonb);
 insert into known (ana, ben)
@@ -142,6 +142,10 @@ cross join (
       'Send "strength" as a number from 0 to 10, with at most 40 characters.'
     ),
     ('{}', 'Parameter "color" is missing.', 'Send "color" as a string of at most 40 characters.'),
+    (
+      '{"color": "' || repeat('x', 70000) || '"}', 'tool_parameters has more than 64 KiB.',
+      'Send only the parameters of the tool.'
+    ),
     (
       '{"color": "red", "layers": 9}',
       'Parameter "layers" has a value that the tool does not allow.',
