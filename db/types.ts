@@ -488,7 +488,7 @@ export type Database = {
           /** The options of generate_drama, with their defaults; empty for a drama that was only saved. */
           options?: NonNullable<JsonInput>
           /** The sentences from which the drama is generated. */
-          premise?: string
+          premise: string
         }
         Update: never
         Relationships: []
@@ -2011,6 +2011,7 @@ export type ServiceDatabase = {
           description?: string
           /** Whether the pack is offered. */
           enabled?: boolean
+          id?: string
           name?: string
           /** The price in the smallest unit of currency: 7500 is 75.00 EGP. */
           price_minor?: number
@@ -2044,9 +2045,9 @@ export type ServiceDatabase = {
           /** The options of generate_drama, with their defaults; empty for a drama that was only saved. */
           options?: NonNullable<JsonInput>
           /** The user to whom the drama belongs. */
-          owner_id?: string
+          owner_id: string
           /** The sentences from which the drama is generated. */
-          premise?: string
+          premise: string
         }
         Update: never
         Relationships: []
@@ -2282,6 +2283,7 @@ export type ServiceDatabase = {
           dramas_per_day?: number | null
           /** Whether the plan is offered. Users of the plan keep it. */
           enabled?: boolean
+          id?: string
           /**
            * How many images, portraits included, a user may reserve per day (UTC) for dramas. Limit per user: 429
            * media_limit_reached.
@@ -2368,7 +2370,7 @@ export type ServiceDatabase = {
           mandate: string
           /** After this tick the task completes, with the result so far. */
           max_ticks?: number
-          user_id?: string
+          user_id: string
         }
         Update: never
         Relationships: []

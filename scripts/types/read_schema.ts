@@ -71,7 +71,7 @@ export async function readSchema(client: pg.Client, roles: string[]): Promise<Sc
   return {
     relations: relations.map((relation) => ({
       ...relation,
-      columns: relation.columns.map((column) => refine(relation, column, checks)),
+      columns: relation.columns.map((column) => refine(relation, column, checks, roles)),
     })),
     functions: functions.map(({ relation, type, ...rest }) => ({
       ...rest,
@@ -94,13 +94,16 @@ const requiredArguments: Record<string, string[]> = {
   ],
 }
 
+/** Columns with a default that a trigger refuses: clients must send them. */
+const requiredColumns = ['dramas.premise']
+
 function refineArgument(name: string, argument: Argument, roles: string[]): Argument {
   const isRequired = roles.some((role) => requiredArguments[role]?.includes(`${name}.${argument.name}`))
   const isNullable = argument.default.startsWith('NULL::') && !isRequired
   return { ...argument, type: translate(argument.type), isNullable, isOptional: argument.isOptional && !isRequired }
 }
 
-function refine(relation: Relation, column: Column, checks: Check[]): Column {
+function refine(relation: Relation, column: Column, checks: Check[], roles: string[]): Column {
   const base = translate(column.type)
   const values = checks
     .filter((check) => check.table === relation.name && check.columns.includes(column.name))
@@ -110,7 +113,10 @@ function refine(relation: Relation, column: Column, checks: Check[]): Column {
   const type = union === undefined ? base : base === 'string[]' ? `(${union})[]` : union
   // Postgres does not know which columns of views and composite types may be null: their comments say it.
   const isNullable = relation.kind === 'table' ? column.isNullable : /\bnull\b/i.test(column.comment)
-  return { ...column, type, isNullable, values }
+  // Default auth.uid() is null for a server, which has to name the user.
+  const isUnset = roles.includes('service_role') && column.default.includes('auth.uid()')
+  const hasDefault = column.hasDefault && !isUnset && !requiredColumns.includes(`${relation.name}.${column.name}`)
+  return { ...column, type, isNullable, hasDefault, values }
 }
 
 type Check = { table: string; columns: string[]; definition: string }

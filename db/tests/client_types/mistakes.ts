@@ -27,6 +27,8 @@ export function listMistakes({ ana, anyone, service }: Clients): Mistake[] {
     ['42501', () => ana.from('dramas').insert({ premise: 'p', owner_id: id })],
     // @ts-expect-error TS2353: a misspelt column
     ['PGRST204', () => ana.from('dramas').insert({ premisse: 'p' })],
+    // @ts-expect-error TS2345 or TS2769: a drama is generated from its premise
+    ['premise_invalid', () => ana.from('dramas').insert({ model: 'gemini-3-pro-preview' })],
     // @ts-expect-error TS2322: a generated column
     ['428C9', () => anyone.from('flows').insert({ ...flow, id, size_bytes: 1 })],
     // @ts-expect-error TS2345: nodes and edges are required
@@ -45,9 +47,10 @@ export function listMistakes({ ana, anyone, service }: Clients): Mistake[] {
     ['', () => ana.from('jobs').select('id').eq('status', 'complete')],
     // @ts-expect-error TS2769: no such table
     ['42P01', () => ana.from('characers').select('id')],
-    // @ts-expect-error TS2769: a server inserts a drama for an owner
-    ['', () => service.from('insertedtypes').insert({ name: 'x' })],
-
+    // @ts-expect-error TS2345 or TS2769: a server inserts a drama for an owner
+    ['owner_missing', () => service.from('dramas').insert({ premise: 'p' })],
+    // @ts-expect-error TS2345 or TS2769: a server inserts a task for a user
+    ['owner_missing', () => service.from('tasks').insert({ mandate: 'm' })],
     // @ts-expect-error TS2353: of a generation a client may change is_favourite
     ['42501', () => ana.from('generations').update({ status: 'completed' }).eq('id', id)],
     // @ts-expect-error TS2345: the status of a run belongs to the engine
