@@ -16,8 +16,9 @@ grant insert (
   tasks_per_day, price_minor, currency, period, credits_per_period, low_credits_at, dramas_per_day,
   dramas_open, enabled, sort
 ) on public.plans to service_role;
+-- With id, because an upsert writes every column of its row.
 grant update (
-  name, description, images_per_day, videos_per_day, bytes_stored, tasks_running, tasks_open,
+  id, name, description, images_per_day, videos_per_day, bytes_stored, tasks_running, tasks_open,
   tasks_per_day, price_minor, currency, period, credits_per_period, low_credits_at, dramas_per_day,
   dramas_open, enabled, sort
 ) on public.plans to service_role;
@@ -35,7 +36,7 @@ grant select (
 grant select, delete on public.credit_packs to service_role;
 grant insert (id, name, description, credits, price_minor, currency, enabled, sort)
   on public.credit_packs to service_role;
-grant update (name, description, credits, price_minor, currency, enabled, sort)
+grant update (id, name, description, credits, price_minor, currency, enabled, sort)
   on public.credit_packs to service_role;
 
 drop policy if exists select_all on public.credit_packs;

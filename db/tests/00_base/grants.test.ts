@@ -245,8 +245,8 @@ const card = () => ({
 
 /** A change of an existing row for each table that clients update, with every column that is granted. */
 const updates: Record<string, { row: string; body: Body }> = {
-  plans: { row: 'id=eq.ours', body: catalogue.plans },
-  credit_packs: { row: 'id=eq.ours', body: catalogue.credit_packs },
+  plans: { row: 'id=eq.ours', body: { id: 'ours', ...catalogue.plans } },
+  credit_packs: { row: 'id=eq.ours', body: { id: 'ours', ...catalogue.credit_packs } },
   tools: { row: 'key=eq.ours', body: catalogue.tools },
   hairstyles: { row: 'key=eq.ours', body: catalogue.hairstyles },
   colors: { row: 'key=eq.ours', body: catalogue.colors },

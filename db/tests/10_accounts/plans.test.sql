@@ -1,6 +1,6 @@
 -- Plans: which rows operators cannot make, because sign-ups, schedules and orders need them.
 begin;
-select plan(13);
+select plan(15);
 
 select is(
   tests.refusal_of($$ delete from public.plans where id = 'free' $$) - 'hint',
@@ -41,6 +41,25 @@ select throws_ok(
   $$ update public.credit_packs set credits = 1000000001 $$,
   '23514', null, 'refuses a pack of more credits than a user can have'
 );
+
+-- A server keeps its catalog in a file, and sends it whole
+select tests.become('service_role');
+select lives_ok(
+  $$
+    insert into public.plans (id, name) values ('free', 'Free'), ('silver', 'Silver')
+    on conflict (id) do update set id = excluded.id, name = excluded.name
+  $$,
+  'a server upserts plans'
+);
+select lives_ok(
+  $$
+    insert into public.credit_packs (id, name, credits, price_minor, currency)
+    values ('small', 'Small', 10, 100, 'EGP')
+    on conflict (id) do update set id = excluded.id, name = excluded.name
+  $$,
+  'a server upserts credit packs'
+);
+reset role;
 
 select * from finish();
 rollback;

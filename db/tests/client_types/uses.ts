@@ -214,6 +214,7 @@ async function writeDramas(
   const scenes: number | undefined = list.dramas[0]?.scenes
   record('DramaList', list)
   record('DramaList', (await ana.rpc('list_dramas', { after: list.next }).throwOnError()).data)
+  await ana.rpc('list_dramas', { after: null }, { get: true }).throwOnError()
   record("Answer<'get_media_limits'>", (await ana.rpc('get_media_limits').throwOnError()).data)
   const { data: parts } = await ana
     .from('scenes')
@@ -383,5 +384,11 @@ async function operate({ service }: Clients, record: Record, runId: number): Pro
     .from('colors')
     .upsert({ key: 'typed', name: 'Typed', category: 'test', hex: '#000000', prompt: 'black' }, { onConflict: 'key' })
     .throwOnError()
+  const pack = { id: 'typed', name: 'Typed', credits: 1, price_minor: 100, currency: 'EGP' }
+  for (const name of ['Typed', 'Renamed'])
+    await service
+      .from('credit_packs')
+      .upsert({ ...pack, name })
+      .throwOnError()
   await service.from('colors').update({ enabled: false }).eq('key', 'typed').throwOnError()
 }
