@@ -12,13 +12,15 @@ create or replace function app.parse_page(
   set search_path = ''
 as $$
 declare
-  v_after text[] := string_to_array(parse_page.after, '_');
+  -- In a URL, null is the word null: supabase-js writes so for { after: null } with { get: true }.
+  v_text text := nullif(parse_page.after, 'null');
+  v_after text[] := string_to_array(v_text, '_');
 begin
   if parse_page.page_size is null
     or parse_page.page_size not between 1 and 100
     or not coalesce(
       cardinality(v_after) = 2 and v_after[1] ~ '^[0-9]{1,18}$' and app.is_uuid(v_after[2]),
-      parse_page.after is null
+      v_text is null
     )
   then
     perform app.fail(
@@ -40,4 +42,4 @@ $$;
 comment on function app.parse_page(integer, text) is
 $$Returns created_at and id of the last row before a page, for lists with the newest row first.
 
-after: from app.format_page_end, or null for the first page. 422 page_invalid.$$;
+after: from app.format_page_end; null or the word null for the first page. 422 page_invalid.$$;

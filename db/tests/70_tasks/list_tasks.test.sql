@@ -1,6 +1,6 @@
 -- list_tasks returns pages of the caller's tasks, newest first.
 begin;
-select plan(12);
+select plan(13);
 create temporary table known (ana uuid, ben uuid);
 insert into known (ana, ben)
 select tests.create_user('ana@example.com'), tests.create_user('ben@example.com');
@@ -38,6 +38,11 @@ select is(
   json_array_length(list_tasks(10) -> 'tasks'), 10, 'returns as many tasks as the caller wants'
 );
 select is(list_tasks(10) ->> 'next', null, 'has no next page after the last task');
+select is(
+  list_tasks(10, 'null')::text,
+  list_tasks(10)::text,
+  'takes the word null for null, because supabase-js writes so in the URL of a GET'
+);
 select is(
   (
     select array_agg(k order by k)
