@@ -105,6 +105,19 @@ test('functions of users ask an anonymous caller to sign in, and functions of an
   expect(wrong).toEqual([])
 })
 
+test('the pages name the tables of which a user may not select every column', () => {
+  const partly = commands
+    .filter(({ caller, path }) => caller === 'AS_USER' && path.includes('?select='))
+    .map(({ path }) => `\`${path.split('?')[0]?.split('/').at(-1)}\``)
+  for (const name of ['errors.md', 'guide/client.md']) {
+    const line = readFileSync(join(root, 'docs', name), 'utf8')
+      .split('\n')
+      .find((one) => /^\| `42501` \| 403 \|/.test(one))
+    const [list = ''] = /(?<=select\('\*'\)`[^`]*)`\w+`.*?(?=[;)])/.exec(line ?? '') ?? []
+    expect(list.match(/`\w+`/g)?.sort()).toEqual(partly.sort())
+  }
+})
+
 test('tells the text of a comment from its errors', () => {
   const comment = `Makes a thing.
 
@@ -121,4 +134,27 @@ It stays.
     ],
     errors: ['401 `not_signed_in`.', '409 `thing_taken`: the name belongs to another thing.', '422 `size_invalid`.'],
   })
+})
+
+test('keeps JSON of several lines and the filter of a subscription in one piece', () => {
+  const comment = `Makes a thing.
+
+Returns { id,
+parts: [{ name }] }. Subscribe with the filter user_id=eq.<id>.`
+  expect(readComment(comment).text).toEqual([
+    'Makes a thing.',
+    'Returns `{ id, parts: [{ name }] }`. Subscribe with the filter `user_id=eq.<id>`.',
+  ])
+})
+
+test.each([
+  ['share_card', "| `kind` | `character`, `scenario` | `'character'` | character (default) or scenario. |"],
+  ['create_api_key', '| `scopes` | list of `read`, `write` |'],
+  ['save_drama_complete', '| `drama` | json | required |'],
+  ['Table plans', '| `id` | text | read; servers: insert (required), update |'],
+  ['Table dramas', '| `owner_id` | uuid | read; servers: insert (required) |'],
+  ['Table dramas', '| `premise` | text | read, insert (required) |'],
+])('says of %s: %s', (heading, row) => {
+  const [, section = ''] = page.split(`\n### ${heading}\n`)
+  expect(section.slice(0, section.indexOf('\n### '))).toContain(row)
 })

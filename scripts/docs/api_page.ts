@@ -125,6 +125,7 @@ function drawFunction(one: Rpc, callers: Callers): string {
     text,
     one.arguments.map(({ name }) => name),
   )
+  const allowed = argumentValues(one.name)
   const args = one.arguments.map((argument) => {
     const { name, sqlType } = argument
     const isOptional = (caller: Rpc | undefined) => caller?.arguments.find((other) => other.name === name)?.isOptional
@@ -134,7 +135,11 @@ function drawFunction(one: Rpc, callers: Callers): string {
       (forClient ?? forService) === false
         ? 'required'
         : `${code(cleanDefault(argument.default))}${forService === false ? '; servers: required' : ''}`
-    return `| ${code(name)} | ${short(sqlType)} | ${written} | ${(meanings.get(name) ?? '').replaceAll('|', '\\|')} |`
+    const values = allowed.get(name)
+    // A value that begins a sentence keeps its small letter.
+    const [, word = ''] = /^`?(\w+)/.exec(meanings.get(name) ?? '') ?? []
+    const meaning = values?.includes(word) ? (meanings.get(name) ?? '') : capitalize(meanings.get(name) ?? '')
+    return `| ${code(name)} | ${listValues(sqlType, values)} | ${written} | ${meaning.replaceAll('|', '\\|')} |`
   })
   const table = ['| argument | type | default | meaning |', '|---|---|---|---|', ...args].join('\n')
   const [summary = '', ...others] = rest
@@ -161,7 +166,7 @@ function splitArguments(text: string[], names: string[]): { meanings: Map<string
     if (first > 0) rest.push(paragraph.slice(0, first).trim())
     for (const [at, start] of starts.entries()) {
       const meaning = paragraph.slice(start.index + start[0].length, starts[at + 1]?.index).trim()
-      meanings.set(start[1] ?? '', meaning.charAt(0).toUpperCase() + meaning.slice(1))
+      meanings.set(start[1] ?? '', meaning)
     }
   }
   return { meanings, rest }
@@ -198,6 +203,20 @@ function answerTypes(): Map<string, string> {
   return new Map([...list.matchAll(/^ {2}(\w+): (.+)$/gm)].map(([, name = '', type = '']) => [name, type]))
 }
 
+/** The values that ArgumentTypes of db/client_types.ts lists for the arguments of a function. */
+function argumentValues(name: string): Map<string, string[]> {
+  const text = readFileSync(join(root, 'db/client_types.ts'), 'utf8')
+  const [, list = ''] = /export type ArgumentTypes = \{\n([\s\S]*?)\n\}/.exec(text) ?? []
+  const [, one = ''] = new RegExp(`^ {2}${name}: \\{([\\s\\S]*?)\\}$`, 'm').exec(list) ?? []
+  const found = new Map<string, string[]>()
+  for (const [, argument = '', type = ''] of one.matchAll(/(\w+): ([^;\n]+)/g)) {
+    const [, alias = type] = new RegExp(`^export type ${type.trim()} = (.+)$`, 'm').exec(text) ?? []
+    const values = [...alias.matchAll(/'(\w+)'/g)].map(([, value = '']) => value)
+    if (/^(readonly \()?'\w+'( \| '\w+')*(\)\[\])?$/.test(alias.trim())) found.set(argument, values)
+  }
+  return found
+}
+
 function drawRelation(relation: Relation, { anon, user, service }: Callers): string {
   const of = (schema: Schema) => schema.relations.find(({ name }) => name === relation.name)
   const [ofAnon, ofUser, ofService] = [of(anon), of(user), of(service)]
@@ -223,10 +242,12 @@ function drawRelation(relation: Relation, { anon, user, service }: Callers): str
     const server = ofService?.columns.find(({ name }) => name === column.name)
     const isUsed = [client, server].some((one) => one?.canRead || one?.canInsert || one?.canUpdate)
     if (!isUsed) return []
-    const uses = client && describeUse(client)
-    return [
-      `| ${code(column.name)} | ${typeOf(column)} | ${uses || `servers: ${server && describeUse(server)}`} | ${cell(column.comment)} |`,
-    ]
+    const ofClient = describeUses(client)
+    const more = describeUses(server).filter((use) => !ofClient.includes(use))
+    const uses = [ofClient.join(', '), more.length === 0 ? '' : `servers: ${more.join(', ')}`].filter(
+      (use) => use !== '',
+    )
+    return [`| ${code(column.name)} | ${typeOf(column)} | ${uses.join('; ')} | ${cell(column.comment)} |`]
   })
   const caller = can(ofUser).includes('read') ? 'AS_USER' : 'AS_SERVER'
   const { columns: all = [] } = ofUser ?? ofService ?? {}
@@ -243,21 +264,27 @@ function drawRelation(relation: Relation, { anon, user, service }: Callers): str
   ].join('\n\n')
 }
 
-function describeUse(column: Column): string {
+function describeUses(column: Column | undefined): string[] {
+  if (column === undefined) return []
   const isRequired = !column.isNullable && !column.hasDefault
   return [
     column.canRead ? 'read' : '',
     column.canInsert ? `insert${isRequired ? ' (required)' : ''}` : '',
     column.canUpdate ? 'update' : '',
-  ]
-    .filter((use) => use !== '')
-    .join(', ')
+  ].filter((use) => use !== '')
 }
 
 function typeOf({ sqlType, values, isNullable }: Column): string {
-  const listed = values?.map(code).join(', ')
-  const type = listed === undefined ? short(sqlType) : sqlType.endsWith('[]') ? `list of ${listed}` : listed
-  return `${type}${isNullable ? ', or null' : ''}`
+  return `${listValues(sqlType, values)}${isNullable ? ', or null' : ''}`
+}
+
+function listValues(sqlType: string, values: string[] | undefined): string {
+  if (values === undefined) return short(sqlType)
+  return `${sqlType.endsWith('[]') ? 'list of ' : ''}${values.map(code).join(', ')}`
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 function short(type: string): string {
@@ -308,7 +335,9 @@ function unwrap(text: string): string[] {
   let last = ''
   for (const line of text.split('\n').map((one) => one.trim())) {
     const [word = ''] = line.split(' ')
-    const continues = last.length + 1 + word.length > 98 || /^[a-z]+ /.test(line)
+    const open = paragraphs.at(-1) ?? ''
+    const isInJson = open.split(/[{[]/).length > open.split(/[}\]]/).length
+    const continues = isInJson || last.length + 1 + word.length > 98 || /^[a-z]+ /.test(line)
     if (continues && paragraphs.length > 0) paragraphs[paragraphs.length - 1] += ` ${line}`
     else paragraphs.push(line)
     last = line
@@ -330,9 +359,11 @@ function format(text: string): string {
     const end = next < 0 ? text.length : at + 1 + next
     out += text
       .slice(at, end)
-      .replace(/(?<![\w/."-])[a-z][a-z0-9]*(?:[._][a-z0-9]+)+(?![\w/])/g, code)
+      .replace(
+        /([a-z_]+=[a-z]+\.<\w+>)|(?<![\w/."-])([a-z][a-z0-9]*(?:[._][a-z0-9]+)+)(?![\w/])|[<*]/g,
+        (found, filter, name) => (filter || name ? code(found) : `\\${found}`),
+      )
       .replace(/(^|\. |; )([a-z]+): /g, (_, before, name) => `${before}${code(name)}: `)
-      .replace(/[<*]/g, '\\$&')
     at = end
   }
   return out

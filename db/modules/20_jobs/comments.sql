@@ -20,9 +20,7 @@ comment on column app.settings.buying_is_stopped is
   'True: no paid step without a saved state is claimed, so nothing new is bought. Operations that '
   'have begun continue.';
 
-comment on table public.job_types is 'Kinds of background work.
-
-Clients may read name and description.';
+comment on table public.job_types is 'Kinds of background work.';
 comment on column public.job_types.name is 'The name that the steps of a run use as type.';
 comment on column public.job_types.description is
   'Describes the work of a step of this type to people.';

@@ -76,7 +76,7 @@ image_model, video_model }. idempotency_key: 1 to 180 characters; the same key w
 returns the first drama as it is now, and generates nothing. The order of options, and options that
 are left out or given with their default, make no difference. An insert into dramas shares the keys.
 Returns the drama's row. The drama fills while its steps complete: watch dramas, episodes, scenes
-and jobs, or read job_tree(run_id). cancel_job(run_id) stops the run, retry_job(run_id) continues it
+and runs, or read job_tree(run_id). cancel_job(run_id) stops the run, retry_job(run_id) continues it
 from its failed steps.
 422 premise_invalid, model_unknown, options_invalid, idempotency_key_invalid. 404 drama_not_found:
 the drama of this key was deleted. 404 owner_not_found: the user was deleted.

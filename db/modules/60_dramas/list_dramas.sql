@@ -96,8 +96,8 @@ return app.list_dramas(page_size, after, owner_id, "limit");
 comment on function public.list_dramas(integer, text, uuid, integer) is
 $$Lists dramas, newest first, without their texts.
 
-page_size: 1 to 100, default 20. limit: the same, for a call by POST; in the query of a GET, limit
-belongs to PostgREST. after: next of the previous page. owner_id: service_role must send this
+page_size: 1 to 100, default 20. limit: as page_size, for a call by POST; in the query of a GET,
+limit belongs to PostgREST. after: next of the previous page. owner_id: service_role must send this
 parameter; all other callers leave it out.
 Returns { dramas: [{ id, external_id, title, premise, cover_url, model, characters, episodes, scenes
 (three counts), run_id, status (of the run, or null), failed_steps (of the run), created_at,

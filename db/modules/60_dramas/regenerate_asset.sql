@@ -156,9 +156,10 @@ comment on function public.regenerate_asset(uuid, text, text, text) is
 $$Generates a new portrait, image or video for a character or a scene.
 
 The current file stays until the new file is done. target_id: a character (kind portrait) or a scene
-(kind image or video). prompt: the text to generate from, at most 10,000 characters; null: the
-prompt or the text of the character or scene. idempotency_key: 1 to 180 characters; the same key
-with the same target_id, kind and prompt returns the first run and generates nothing.
+(kind image or video). kind: the file to generate. prompt: the text to generate from, at most 10,000
+characters; null: the prompt or the text of the character or scene. idempotency_key: 1 to 180
+characters; the same key with the same target_id, kind and prompt returns the first run and
+generates nothing.
 Returns the id of the run, for job_tree, cancel_job and retry_job. The last run for a target
 and kind counts.
 404 drama_not_found. 409 idempotency_key_taken: the key belongs to another request or to a deleted

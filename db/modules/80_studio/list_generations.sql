@@ -98,8 +98,8 @@ return app.list_generations("limit", before, favourite);
 comment on function public.list_generations(integer, text, boolean) is
 $$Lists the caller's generations, newest first.
 
-limit: 1 to 100, default 20. before: next of the previous page. favourite: true lists only rows with
-is_favourite.
+limit: 1 to 100, default 20; in the query of a GET, limit belongs to PostgREST. before: next of the
+previous page. favourite: true lists only rows with is_favourite.
 Returns { generations: [rows of table generations], next (null on the last page) }. New generations
 between two requests do not move rows to another page. 401 not_signed_in. 422 page_invalid. From
 origin 004.$$;
