@@ -34,9 +34,9 @@ export function listMistakes({ ana, anyone, service }: Clients): Mistake[] {
     // @ts-expect-error TS2345: nodes and edges are required
     ['23502', () => anyone.from('flows').insert({ id, name: 'Letters' })],
     // @ts-expect-error TS2353: only functions write API keys
-    ['42501', () => ana.from('api_keys').insert({ name: 'key' })],
+    ['write_not_allowed', () => ana.from('api_keys').insert({ name: 'key' })],
     // @ts-expect-error TS2345: no client may update dramas
-    ['42501', () => ana.from('dramas').update({ title: 'Mine' }).eq('id', id)],
+    ['write_not_allowed', () => ana.from('dramas').update({ title: 'Mine' }).eq('id', id)],
     // @ts-expect-error TS2353: of a task a client may change mandate and max_ticks
     ['42501', () => ana.from('tasks').update({ status: 'completed' }).eq('id', id)],
     // @ts-expect-error TS2322: no such type of resource
@@ -54,7 +54,7 @@ export function listMistakes({ ana, anyone, service }: Clients): Mistake[] {
     // @ts-expect-error TS2353: of a generation a client may change is_favourite
     ['42501', () => ana.from('generations').update({ status: 'completed' }).eq('id', id)],
     // @ts-expect-error TS2345: the status of a run belongs to the engine
-    ['42501', () => ana.from('runs').update({ status: 'completed' }).eq('id', id)],
+    ['write_not_allowed', () => ana.from('runs').update({ status: 'completed' }).eq('id', id)],
 
     // @ts-expect-error TS2345 or TS2322: an id of the client makes a repetition safe
     ['id_missing', () => anyone.from('flows').insert(flow)],
