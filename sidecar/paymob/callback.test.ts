@@ -64,9 +64,33 @@ test.each([
   expect(readObject({ ...approved.obj, ...change }).signed?.[field]).toBe(text)
 })
 
-test.each(['12345678901234567890123', '1.50', '1e2', '-0', '100.0'])('the number %s keeps its digits', (number) => {
-  const body = Buffer.from(`{"type": "TRANSACTION", "obj": {"id": ${number}, "amount_cents": 1}}`)
-  expect(readCallback(body).signed?.['id']).toBe(number)
+test.each(['12345678901234567890123', '1.50', '1e2', '-0', '100.0', '-7', '0', '999999999999999', '-1000000000000000'])(
+  'the number %s keeps its digits',
+  (number) => {
+    for (const space of ['', ' ', '\n\t ']) {
+      const body = Buffer.from(
+        `{"type": "TRANSACTION", "obj": {"id"${space}:${space}${number}${space}, "amount_cents": 1}}`,
+      )
+      expect(readCallback(body).signed).toMatchObject({ id: number, amount_cents: '1' })
+    }
+  },
+)
+
+test('every number keeps its digits, wherever it is', () => {
+  const digits = fc.stringMatching(/^[0-9]{1,20}$/).map((text) => text.replace(/^0+(?=.)/, ''))
+  const number = fc
+    .tuple(fc.constantFrom('', '-'), digits, fc.constantFrom('', '.0', '.50', 'e2', 'E-1', '.1e+3'))
+    .map((parts) => parts.join(''))
+  const space = fc.constantFrom('', ' ', '\n', '\t\r\n ')
+  fc.assert(
+    fc.property(number, number, space, fc.string(), (id, amount, gap, text) => {
+      const source = { note: JSON.stringify(text), id, amount_cents: amount, list: `[${gap}${amount}]` }
+      const fields = Object.entries(source).map(([key, value]) => `"${key}"${gap}:${gap}${value}`)
+      const body = `{"type":"TRANSACTION","obj":{${fields.join(`${gap},${gap}`)}}}`
+      expect(readCallback(Buffer.from(body)).signed).toMatchObject({ id, amount_cents: amount })
+    }),
+    { numRuns: 2000 },
+  )
 })
 
 test('the last of two equal keys counts for the signature and for SQL', () => {

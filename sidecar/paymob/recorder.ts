@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from '../../worker/shared/db.ts'
 
 /** The answer of SQL about one callback. */
@@ -10,16 +10,12 @@ const batchMax = 50
 /** How long other callbacks wait for the end of a call. A call that waits for a locked order may take longer. */
 const turnMs = 50
 
-/** The longest pause after a call with several callbacks, in which as many new callbacks are collected. */
-const gatherMs = 5
-
 type Waiting = { callback: object; resolve: (recorded: Recorded) => void; reject: (cause: unknown) => void }
 
 /**
- * Returns a function that records a callback, and resolves after the commit. A single callback is recorded at once. Callbacks
- * that arrive during a call wait for its end, and are then recorded together in one transaction, which is much cheaper. SQL
- * skips callbacks of locked or unknown orders, and a failed call has stored nothing. These callbacks are then recorded one by
- * one.
+ * Returns a function that records a callback, and resolves after the commit. Callbacks that arrive at the same time, or during
+ * a call, are recorded together in one transaction, which is much cheaper. SQL skips callbacks of locked or unknown orders, and
+ * a failed call has stored nothing. These callbacks are then recorded one by one.
  */
 export function createRecorder(db: Db): (callback: object) => Promise<Recorded> {
   const waiting: Waiting[] = []
@@ -28,11 +24,9 @@ export function createRecorder(db: Db): (callback: object) => Promise<Recorded> 
   async function run(): Promise<void> {
     isRunning = true
     while (waiting.length > 0) {
-      const batch = waiting.splice(0, batchMax)
-      const work = batch.length === 1 ? recordAlone(batch) : recordTogether(batch)
-      await Promise.race([work, sleep(turnMs, undefined, { ref: false })])
-      // Several callbacks arrived together, so more will probably arrive soon.
-      if (batch.length > 1) for (let ms = 0; ms < gatherMs && waiting.length < batch.length; ms++) await sleep(1)
+      // In one turn of the event loop, the server reads every request that has arrived.
+      await nextTurn()
+      await Promise.race([recordTogether(waiting.splice(0, batchMax)), sleep(turnMs, undefined, { ref: false })])
     }
     isRunning = false
   }

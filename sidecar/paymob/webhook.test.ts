@@ -30,7 +30,7 @@ beforeEach(() => {
 const recorder: Db = {
   call: async (name, args = {}) => {
     calls.push({ name, args })
-    return [{ record_paymob_callback: answer() }] as never
+    return [{ record_paymob_callbacks: [answer()] }] as never
   },
 }
 const start = (
@@ -64,8 +64,8 @@ test('hands a signed callback to SQL as it came, and answers after the commit', 
   const response = await send(approved)
   expect([response.statusCode, response.json()]).toEqual([200, { status: 'applied' }])
   expect(calls).toHaveLength(1)
-  expect(calls[0]?.name).toBe('sidecar.record_paymob_callback')
-  const { body, signed, hints, ...rest } = JSON.parse(String(calls[0]?.args['callback']))
+  expect(calls[0]?.name).toBe('sidecar.record_paymob_callbacks')
+  const [{ body, signed, hints, ...rest }] = JSON.parse(String(calls[0]?.args['callbacks']))
   expect(rest).toEqual({ type: 'TRANSACTION', hmac })
   expect(body).toBe(approved.toString())
   expect(Object.keys(signed)).toEqual(transactionFields)
@@ -93,8 +93,8 @@ test('a TOKEN is handed on without its token', async () => {
   const payload = JSON.stringify({ type: 'TOKEN', obj })
   const signed = createHmac('sha512', secret).update('a@example.com7xxxx-23464778239tok_s3cret').digest('hex')
   expect((await send(payload, { hmac: signed })).statusCode).toBe(200)
-  const sent = String(calls[0]?.args['callback'])
-  expect(JSON.parse(sent)).toMatchObject({ type: 'TOKEN', signed: { masked_pan: 'xxxx-2346' } })
+  const sent = String(calls[0]?.args['callbacks'])
+  expect(JSON.parse(sent)[0]).toMatchObject({ type: 'TOKEN', signed: { masked_pan: 'xxxx-2346' } })
   expect(sent + lines.join('')).not.toContain('tok_s3cret')
 })
 
