@@ -1,6 +1,6 @@
 -- sidecar.record_paymob_callback
 --
--- Called by   the sidecar, after it has checked the signature
+-- Called by   the sidecar, for each callback that sidecar.record_paymob_callbacks has left out
 -- Writes      as app.record_payment
 -- Idempotent  a repeated callback only raises payment_callbacks.times
 -- Why         never raises because of the content of a callback: a strange callback is stored as

@@ -1,6 +1,6 @@
 -- sidecar.record_paymob_callbacks
 --
--- Called by   the sidecar, for callbacks that wait at the same time
+-- Called by   the sidecar, for every callback
 -- Writes      as app.record_first_payments and app.record_payment
 -- Idempotent  as sidecar.record_paymob_callback
 -- Locks       as app.try_lock_orders: waits for no other transaction, because one locked order
