@@ -22,6 +22,7 @@ as $$
 declare
   v_order_ids uuid[];
   v_answers jsonb;
+  v_count bigint;
   v_rest record;
 begin
   v_order_ids := app.try_lock_orders(
@@ -31,35 +32,39 @@ begin
       where c.callback #>> '{signed,order.id}' ~ '^[1-9][0-9]{0,17}$'
     )
   );
-  select coalesce(
-    jsonb_object_agg(
-      p.n, jsonb_build_object('payment_id', p.payment_id, 'status', 'applied', 'reason', null)
-    ),
-    '{}'
-  )
-  into v_answers
+  select
+    count(*),
+    coalesce(
+      jsonb_object_agg(
+        p.n, jsonb_build_object('payment_id', p.payment_id, 'status', 'applied', 'reason', null)
+      ),
+      '{}'
+    )
+  into v_count, v_answers
   from app.record_first_payments(record_paymob_callbacks.callbacks, v_order_ids) as p;
 
-  for v_rest in
-    select c.n, c.callback
-    from jsonb_array_elements(record_paymob_callbacks.callbacks)
-      with ordinality as c (callback, n)
-    join app.paymob_orders as m
-      on m.paymob_order_id = any (
-        array[
-          case
-            when c.callback #>> '{signed,order.id}' ~ '^[1-9][0-9]{0,17}$'
-              then (c.callback #>> '{signed,order.id}')::bigint
-          end
-        ]
-      )
-    where m.order_id = any (v_order_ids) and not v_answers ? c.n::text
-    order by c.n
-  loop
-    v_answers := v_answers || jsonb_build_object(
-      v_rest.n, sidecar.record_paymob_callback(v_rest.callback)
-    );
-  end loop;
+  if v_count < jsonb_array_length(record_paymob_callbacks.callbacks) then
+    for v_rest in
+      select c.n, c.callback
+      from jsonb_array_elements(record_paymob_callbacks.callbacks)
+        with ordinality as c (callback, n)
+      join app.paymob_orders as m
+        on m.paymob_order_id = any (
+          array[
+            case
+              when c.callback #>> '{signed,order.id}' ~ '^[1-9][0-9]{0,17}$'
+                then (c.callback #>> '{signed,order.id}')::bigint
+            end
+          ]
+        )
+      where m.order_id = any (v_order_ids) and not v_answers ? c.n::text
+      order by c.n
+    loop
+      v_answers := v_answers || jsonb_build_object(
+        v_rest.n, sidecar.record_paymob_callback(v_rest.callback)
+      );
+    end loop;
+  end if;
 
   return (
     select jsonb_agg(v_answers -> c.n::text order by c.n)
