@@ -70,7 +70,7 @@ try {
   logged = chromium.logged
   step(`${chromium.version} opens the app at ${app.url}`)
   await tellStory({
-    open: (key) => openTab(chromium, key === undefined ? app.url : `${app.url}?key=${encodeURIComponent(key)}`),
+    open: (options = {}) => openTab(chromium, `${app.url}?${new URLSearchParams(options)}`),
     mailTo: async (email) => (await readMails(join(stack.home, 'mail'), 10)).find(({ to }) => to === email)?.text ?? '',
     server: createClient(url, env['SUPABASE_SECRET_KEY'] ?? ''),
     operate: (sql, values) => operator.query(sql, values),

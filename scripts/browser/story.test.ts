@@ -62,15 +62,16 @@ afterAll(async () => {
 test('Ana signs up by a code, keeps photos in her folder, and downloads an artifact', async () => {
   // Takes the place of localStorage: the tabs of a browser share it.
   const kept = new Map<string, string>()
-  const shared = {
+  const localStorage = {
     getItem: (name: string) => kept.get(name) ?? null,
     setItem: (name: string, value: string) => void kept.set(name, value),
     removeItem: (name: string) => void kept.delete(name),
   }
   const steps: string[] = []
   await tellStory({
-    open: async (key = keys.anonKey) => {
-      const load = () => createStudio(createClient(url, key, { auth: { storage: shared, autoRefreshToken: false } }))
+    open: async ({ key = keys.anonKey, user } = {}) => {
+      const auth = { storage: localStorage, autoRefreshToken: false, ...(user !== undefined && { storageKey: user }) }
+      const load = () => createStudio(createClient(url, key, { auth }))
       const tab = { studio: load(), reload: async () => void Object.assign(tab.studio, load()), show, follow }
       return tab
     },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { SupabaseClient } from '@supabase/supabase-js'
 import { PNG } from 'pngjs'
 import { until } from '../testing/waiting.ts'
-import type { Studio } from './app/studio.ts'
+import type { Heard, Studio } from './app/studio.ts'
 
 /** A file of a published template, as `artifacts` has it. */
 export type Artifact = { path: string; sha256: string }
@@ -22,8 +22,8 @@ export type Tab = {
 
 /** A browser, and the stack that it uses. */
 export type World = {
-  /** Opens the app in another tab, with another key if given. */
-  open(key?: string): Promise<Tab>
+  /** Opens the app in another tab: with another key, or as another user of the same browser. */
+  open(options?: { key?: string; user?: string }): Promise<Tab>
   /** Returns the text of the newest mail to an address. */
   mailTo(email: string): Promise<string>
   /** A server of the app, with the secret key. */
@@ -36,6 +36,10 @@ export type World = {
 }
 
 const password = 'secret-123'
+
+/** The published tables whose rows belong to a user, each with the column of the user's id. */
+const ownTables: Record<string, string> = { runs: 'owner_id', tasks: 'user_id', notifications: 'user_id', users: 'id' }
+const configuration = ['tools', 'hairstyles', 'colors', 'plans']
 const pixel = [200, 40, 80, 255]
 
 /** Plays the sentences of origins 004 (§3, §6) and 001 with the code of the app. Throws at the first false one. */
@@ -104,38 +108,36 @@ export async function tellStory(world: World): Promise<void> {
   assert.equal(await studio.hashOfArtifact(artifacts[0].path), artifacts[0].sha256)
   step('She downloads a published artifact: its SHA-256 is right')
 
-  const { data: other, error } = await server.auth.admin.createUser({
-    email: `ben-${crypto.randomUUID()}@example.com`,
-    password,
-    email_confirm: true,
-  })
+  const email2 = `ben-${crypto.randomUUID()}@example.com`
+  const { error } = await server.auth.admin.createUser({ email: email2, password, email_confirm: true })
   if (error) throw error
-  await studio.watch(ana)
-  const notify = 'insert into public.notifications (user_id, kind, title) values ($1, $2, $3)'
-  await world.operate(notify, [other.user.id, 'generation_ready', 'For Ben'])
-  await world.operate(notify, [ana, 'generation_ready', 'For Ana'])
-  for (const user of [other.user.id, ana])
-    await world.operate(
-      'select public.adjust_credits(user_id => $1, amount => 5, reason => $2, idempotency_key => $3)',
-      [user, 'A gift', crypto.randomUUID()],
-    )
-  await world.operate(
-    'update public.tools set enabled = not enabled where id = (select min(id::text)::uuid from public.tools)',
-    [],
+  const other = await world.open({ user: 'ben' })
+  const watchers = [
+    { name: 'Ben', tab: other, id: await other.studio.signIn(email2, password) },
+    { name: 'Ana', tab: first, id: ana },
+  ]
+  for (const { tab, id } of watchers) await tab.studio.watch(id)
+  for (const { name, id } of watchers) await work(world, name, id)
+  for (const table of configuration)
+    await world.operate(`update ${table} set sort = sort + 1 where id = (select t.id from ${table} as t limit 1)`, [])
+  for (const { name, tab, id } of watchers) {
+    const heard = await changesOf(tab)
+    for (const { table, row } of heard)
+      if (ownTables[table])
+        assert.equal(row[ownTables[table]], id, `${name} received a row of ${table} of another user.`)
+    // One by the filter, one by the policy.
+    const titles = heard.filter(({ row }) => String(row['title']).startsWith('For ')).map(({ row }) => row['title'])
+    assert.deepEqual(titles, [`For ${name}`, `For ${name}`])
+    const shared = heard.filter(({ table }) => configuration.includes(table)).map(({ table }) => table)
+    assert.deepEqual(shared, configuration)
+  }
+  step(
+    'She and Ben, at the same time, each hear of their own runs, tasks, notifications and credits, and of the catalogue',
   )
-  await until('four changes arrive', async () => (await studio.heard()).length >= 4)
-  const live = await studio.heard()
-  assert.deepEqual(
-    live.map(({ table, event }) => `${table} ${event}`),
-    ['notifications INSERT', 'notifications INSERT', 'users UPDATE', 'tools UPDATE'],
-  )
-  assert.deepEqual([live[0]?.['title'], live[1]?.['title'], live[2]?.['id']], ['For Ana', 'For Ana', ana])
-  assert.equal(typeof live[3]?.['enabled'], 'boolean')
-  step('She hears of her notification, her credits and a tool at once, and nothing of another user')
 
   assert.match(await first.follow(await studio.urlOfGoogle()), /provider is not enabled.*no OAuth/s)
   step('A sign-in by Google ends at a page that says what is missing')
-  const stranger = await world.open('sb_publishable_of_another_stack')
+  const stranger = await world.open({ key: 'sb_publishable_of_another_stack' })
   assert.equal((await refusalOf(stranger.studio.signIn(email, password))).status, 401)
   step('The app can read the refusal of a wrong key')
 
@@ -152,6 +154,50 @@ export async function tellStory(world: World): Promise<void> {
   assert.equal((await refusalOf(studio.hashOfArtifact(artifacts[1].path))).status, 400)
   assert.equal((await refusalOf(studio.refresh(last))).code, 'refresh_token_not_found')
   step('She signs out: both tabs are signed out, and uploads, downloads and her last refresh token are refused')
+}
+
+/** Does work for a user: a run with its progress, a task, a notification and a gift of credits. */
+async function work({ operate }: World, name: string, id: string): Promise<void> {
+  const steps = { key: 'root', type: 'group', steps: [{ key: 'step', type: 'group' }] }
+  await operate('select app.submit_run($1, $2, null)', [steps, id])
+  await operate("update runs set updated_at = updated_at - interval '1 second' where owner_id = $1", [id])
+  await operate('select app.publish_runs()', [])
+  await operate('insert into tasks (user_id, correlation_id, mandate, max_ticks) values ($1, $2, $3, 1)', [
+    id,
+    crypto.randomUUID(),
+    `Say hello to ${name}.`,
+  ])
+  await operate("insert into notifications (user_id, kind, title) values ($1, 'generation_ready', $2)", [
+    id,
+    `For ${name}`,
+  ])
+  await operate("select public.adjust_credits(user_id => $1, amount => 5, reason => 'A gift', idempotency_key => $2)", [
+    id,
+    crypto.randomUUID(),
+  ])
+}
+
+/** Returns the changes that a tab has heard, when all that its user must hear have arrived. */
+async function changesOf({ studio }: Tab): Promise<Heard[]> {
+  const wanted = [
+    'runs INSERT queued',
+    'runs UPDATE completed',
+    'tasks INSERT pending',
+    'notifications INSERT',
+    'users UPDATE',
+    ...configuration.map((table) => `${table} UPDATE`),
+  ]
+  let missing = wanted
+  await until('all changes arrive', async () => {
+    const heard = (await studio.heard()).map(({ table, event, row }) =>
+      `${table} ${event} ${row['status'] ?? ''}`.trim(),
+    )
+    missing = wanted.filter((change) => !heard.includes(change))
+    return missing.length === 0
+  }).catch((error: Error) => {
+    throw new Error(`These changes did not arrive: ${missing.join(', ')}`, { cause: error })
+  })
+  return await studio.heard()
 }
 
 function drawPicture(): Uint8Array<ArrayBuffer> {

@@ -2,8 +2,11 @@ import { createClient } from '@supabase/supabase-js'
 import { createStudio } from './studio.ts'
 
 const url = import.meta.env.VITE_SUPABASE_URL
-const key = new URLSearchParams(location.search).get('key') ?? import.meta.env.VITE_SUPABASE_ANON_KEY
-const studio = createStudio(createClient(url, key))
+const parameters = new URLSearchParams(location.search)
+const key = parameters.get('key') ?? import.meta.env.VITE_SUPABASE_ANON_KEY
+// Two users of one browser have two sessions.
+const user = parameters.get('user')
+const studio = createStudio(createClient(url, key, user === null ? {} : { auth: { storageKey: user } }))
 
 /** Calls a function of the studio for the proof. Answers are JSON, and a File arrives as its parts. */
 globalThis.callStudio = async (name, args) => {

@@ -1,5 +1,8 @@
 import { isAuthRefreshDiscardedError, type SupabaseClient } from '@supabase/supabase-js'
 
+/** A change that a page has heard. */
+export type Heard = { table: string; event: string; row: Record<string, unknown> }
+
 /**
  * The code of a client of the studio, as a front-end developer writes it from origins 004 (sign-up by a code, photos in a folder
  * of the user) and 001 (artifacts for signed-in users). Only supabase-js, so the same code runs in pages and in Node.
@@ -7,7 +10,7 @@ import { isAuthRefreshDiscardedError, type SupabaseClient } from '@supabase/supa
 export function createStudio(supabase: SupabaseClient) {
   const photos = supabase.storage.from('user_uploads')
   const results = supabase.storage.from('generations')
-  const heard: Record<string, unknown>[] = []
+  const heard: Heard[] = []
   return {
     async signUp(email: string, password: string) {
       const { data, error } = await supabase.auth.signUp({ email, password, options: { data: { name: 'Ana' } } })
@@ -94,26 +97,28 @@ export function createStudio(supabase: SupabaseClient) {
       if (error) throw error
     },
 
-    /** Subscribes to the user's own notifications and credits, and to the tools, which all users share. */
+    /** Subscribes to the user's own work, notifications and credits, and to the configuration, which all users share. */
     async watch(userId: string) {
       heard.length = 0
       // Before the first subscription, because a channel that joins without the user's token stays anonymous.
       await supabase.realtime.setAuth()
-      const note = (change: { table: string; eventType: string; new: object }) => {
-        const { id, title, enabled, credits } = change.new as Record<string, unknown>
-        heard.push({ table: change.table, event: change.eventType, id, title, enabled, credits })
-      }
       const schema = 'public'
-      const mine = { event: 'INSERT' as const, schema, table: 'notifications', filter: `user_id=eq.${userId}` }
-      const self = { event: 'UPDATE' as const, schema, table: 'users', filter: `id=eq.${userId}` }
+      const bindings = [
+        { event: 'INSERT', table: 'notifications', filter: `user_id=eq.${userId}` },
+        { event: 'UPDATE', table: 'users', filter: `id=eq.${userId}` },
+        // Without a filter: policies alone keep the rows of others away.
+        ...['runs', 'tasks', 'notifications', 'tools', 'hairstyles', 'colors', 'plans'].map((table) => ({
+          event: '*',
+          table,
+        })),
+      ]
+      const channel = supabase.channel('live')
+      for (const binding of bindings)
+        channel.on('postgres_changes', { schema, ...binding } as { event: '*'; schema: string }, (change) =>
+          heard.push({ table: change.table, event: change.eventType, row: change.new }),
+        )
       await new Promise<void>((resolve, reject) => {
-        supabase
-          .channel('live')
-          .on('postgres_changes', mine, note)
-          .on('postgres_changes', self, note)
-          .on('postgres_changes', { event: '*', schema, table: 'tools' }, note)
-          // Without a filter: policies alone keep the rows of others away.
-          .on('postgres_changes', { event: '*', schema, table: 'notifications' }, note)
+        channel
           .on('system', {}, ({ status, message }) => (status === 'ok' ? resolve() : reject(new Error(message))))
           .subscribe((_status, error) => error && reject(error))
       })
