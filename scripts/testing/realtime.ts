@@ -104,13 +104,19 @@ export type Change = {
   commit_timestamp: string
 }
 
-type Binding = { event?: string; schema?: string; table?: string; filter?: string; select?: string[] }
+type Binding = {
+  event?: string
+  schema?: string
+  table?: string
+  filter?: string | { build(): string } | undefined
+  select?: string[]
+}
 
 /** Subscribes to changes. Resolves when the server has confirmed the subscription, or refused it. */
 export async function listen(
   client: SupabaseClient,
   bindings: Binding | Binding[],
-  options: { topic?: string; config?: object } = {},
+  options: { topic?: string; config?: object; hasToken?: boolean } = {},
 ): Promise<Heard> {
   const channel = client.channel(options.topic ?? crypto.randomUUID(), {
     config: { ...options.config },
@@ -132,7 +138,7 @@ export async function listen(
     )
   channel.on('system', {}, (message) => heard.system.push(message as Heard['system'][number]))
   // Without this, a join that is sent at once has no token yet.
-  await client.realtime.setAuth()
+  if (!options.hasToken) await client.realtime.setAuth()
   channel.subscribe((status, error) => {
     heard.statuses.push(status)
     if (error) heard.errors.push(error.message)
