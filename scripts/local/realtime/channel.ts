@@ -62,6 +62,9 @@ export function createChannel(port: Port, context: Context): Channel {
   let active: Subscription[] = []
   let token = ''
   let current: Claims | undefined
+  /** The last refusal, and the last error of Postgres: a repetition is not reported. */
+  let refused: string | undefined
+  let failed: string | undefined
   /** The ids of the published tables at the last subscription. */
   let known: string | undefined
   let expiry: NodeJS.Timeout | undefined
@@ -123,19 +126,24 @@ export function createChannel(port: Port, context: Context): Channel {
         claims,
       }))
       for (const subscription of active) subscriptions.add(subscription)
+      failed = undefined
       return undefined
     } catch (error) {
       if (!isLast()) return null
       unsubscribe()
       if (error instanceof ParameterError) return error.message
       retry = setTimeout(() => void subscribeAgain(), retryMs).unref()
-      context.say(`Realtime could not subscribe: ${(error as Error).message}`)
+      const { message } = error as Error
+      if (message !== failed) context.say(`Realtime could not subscribe: ${message}`)
+      failed = message
       return 'Realtime was unable to connect to the project database'
     }
   }
 
   async function subscribeAgain(): Promise<void> {
-    if (current) report(await subscribe(current))
+    if (!current) return
+    const refusal = await subscribe(current)
+    if (refusal === undefined || refusal !== refused) report(refusal)
   }
 
   async function join(ref: string | null, parameters: Record<string, unknown>): Promise<void> {
@@ -176,6 +184,7 @@ export function createChannel(port: Port, context: Context): Channel {
 
   function report(refusal: string | null | undefined): void {
     if (refusal === null) return
+    refused = refusal
     if (refusal === undefined) {
       system('postgres_changes', 'ok', 'Subscribed to PostgreSQL')
     } else {

@@ -191,7 +191,7 @@ describe('changes', () => {
     await realtime.db.query('alter publication supabase_realtime drop table public.unpublished')
   })
 
-  test('a table that is dropped and made again is subscribed to again', async () => {
+  test('a table that is dropped and made again, or made later, is subscribed to', async () => {
     const make = `
       create table public.marbles (id integer primary key);
       grant select on public.marbles to authenticated;
@@ -200,11 +200,15 @@ describe('changes', () => {
     const heard = await as(ana, { table: 'marbles' })
     await realtime.db.query('drop table public.marbles')
     await until('the server says so', () => heard.system.at(-1)?.status === 'error')
+    const later = await as(ana, { table: 'stones' })
+    await realtime.db.query(make.replaceAll('marbles', 'stones'))
+    await until('the server subscribes to the other table', () => later.system.at(-1)?.status === 'ok')
     await realtime.db.query(make)
     await until('the server subscribes again', () => heard.system.at(-1)?.status === 'ok')
     await realtime.db.query('insert into public.marbles values (7)')
     expect((await heard.have(1))[0]?.new).toEqual({ id: 7 })
-    await realtime.db.query('drop table public.marbles')
+    expect(heard.system.map(({ status }) => status)).toEqual(['ok', 'error', 'ok'])
+    await realtime.db.query('drop table public.marbles, public.stones')
   })
 
   test('a column list and a row filter of the publication change nothing, as on hosted Supabase', async () => {
