@@ -46,6 +46,9 @@ const slowRowMs = 5
 /** How long a slow table or filter is left out. */
 const restMs = 30_000
 
+/** How long a check waits for a lock, such as that of a migration. Then its table is left out as long. */
+const lockMs = 2000
+
 /** Creates the connection on which the subscribers' policies are asked. */
 export function createChecks(connection: pg.ClientConfig, say: (line: string) => void): Checks {
   let current: Promise<pg.Client> | undefined
@@ -120,9 +123,13 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
     add('begin')
     let snapshot = ''
     let isLate = false
-    add(`select pg_current_snapshot()::text as s, set_config('statement_timeout', '${patienceMs}', true)`, ({ s }) => {
-      snapshot = s
-    })
+    add(
+      `select pg_current_snapshot()::text as s, set_config('statement_timeout', '${patienceMs}', true),
+         set_config('lock_timeout', '${lockMs}', true)`,
+      ({ s }) => {
+        snapshot = s
+      },
+    )
     let role: string | undefined
     const become = (wanted: string) => {
       if (role !== wanted) add(`set local role ${pg.escapeIdentifier(wanted)}`)
@@ -238,12 +245,18 @@ export function createChecks(connection: pg.ClientConfig, say: (line: string) =>
         async function askOne(name: string, count: number, row: RowCheck[], value: ValueCheck[]) {
           if (!isAsked(name)) return undefined
           const begin = performance.now()
+          let isLocked = false
           const answer = await attempt(client, row, value).catch(async (error: Error) => {
             if (!(error instanceof pg.DatabaseError)) throw error
             say(`Realtime could not check ${name}: ${error.message}`)
+            isLocked = error.code === '55P03'
             await recover(client)
             return undefined
           })
+          if (isLocked) {
+            resting.set(name, performance.now() + lockMs)
+            return undefined
+          }
           const total = spent.get(name) ?? { ms: 0, rows: 0 }
           spent.set(name, total)
           total.ms += performance.now() - begin

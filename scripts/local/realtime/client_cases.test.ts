@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Heard, listen, startTestRealtime, type TestRealtime } from '../../testing/realtime.ts'
 import { until } from '../../testing/waiting.ts'
 
-// What the clients of realtime-js may do at any time, against this server.
+// Acts that clients of realtime-js may do at any time, against this server.
 let realtime: TestRealtime
 let ana: string
 let ben: string
@@ -114,7 +114,7 @@ describe('tokens', () => {
     await hears(heard, ben)
   })
 
-  test('the same token, a key that is no JWT, and no token change nothing', async () => {
+  test('the same token, an API key and no token change nothing', async () => {
     const { client } = await withTokens(ana)
     const heard = await listen(client, { table: 'words' })
     await client.realtime.setAuth()

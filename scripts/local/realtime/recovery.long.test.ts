@@ -283,6 +283,35 @@ test('a slow policy delays other changes by seconds once, and its table is then 
   await realtime.db.query('drop table public.snails')
 })
 
+test('a policy that waits for a lock delays other changes by seconds, and works again after the lock', async () => {
+  await realtime.db.query(`
+    create table public.doors (id integer primary key);
+    create table public.guests (id integer primary key);
+    alter table public.guests enable row level security;
+    grant select on public.guests, public.doors to authenticated;
+    create policy select_by_doors on public.guests for select to authenticated
+      using (not exists (select from public.doors));
+    alter publication supabase_realtime add table public.guests`)
+  const bindings = [{ table: 'guests' }, { table: 'items', event: 'INSERT' }]
+  const heard = await listen(realtime.client(await realtime.tokenOf(ana)), bindings)
+  const locker = await realtime.database.connect()
+  await locker.query('begin; lock table public.doors')
+  await realtime.db.query('insert into public.guests values (1)')
+  await insert()
+  await until('the other change arrives', () => heard.changes.length === 1, 20)
+  await locker.query('commit')
+  await locker.end()
+  let id = 1
+  await until('the table is heard again', async () => {
+    await realtime.db.query('insert into public.guests values ($1)', [++id])
+    return heard.changes.some(({ table }) => table === 'guests')
+  })
+  expect(heard.changes[0]?.table).toBe('items')
+  expect(realtime.log.join()).toContain('canceling statement due to lock timeout')
+  expect(realtime.log.filter((line) => line.includes('too slow') && line.includes('guests'))).toEqual([])
+  await realtime.db.query('drop table public.guests, public.doors')
+})
+
 describe('restarts', () => {
   test('the server restarts: clients join again, and each confirmed subscription misses nothing', async () => {
     const client = realtime.client(await realtime.tokenOf(ana))
