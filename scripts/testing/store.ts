@@ -61,7 +61,7 @@ export function testTemplatesEnv(port: number): Record<string, string> {
 }
 
 /** Returns the configuration of createSpaces for an S3 server on this port, with a short timeout. */
-export function spacesConfig(port: number, bucket = assetBucket): SpacesConfig {
+export function spacesConfig(port: number, bucket = assetBucket, timeoutSeconds = 60): SpacesConfig {
   const env = spacesEnv(port) as Pick<
     SpacesConfig,
     'SPACES_ENDPOINT' | 'SPACES_BUCKET' | 'SPACES_ACCESS_KEY_ID' | 'SPACES_SECRET_ACCESS_KEY'
@@ -72,7 +72,7 @@ export function spacesConfig(port: number, bucket = assetBucket): SpacesConfig {
     SPACES_REGION: 'us-east-1',
     SPACES_FORCE_PATH_STYLE: true,
     SPACES_ACL: 'public-read',
-    SPACES_TIMEOUT_SECONDS: 3,
+    SPACES_TIMEOUT_SECONDS: timeoutSeconds,
   }
 }
 

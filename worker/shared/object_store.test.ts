@@ -18,7 +18,7 @@ let store: Store
 beforeAll(async () => {
   real = await startTestStore()
   faulty = await startFaultyStore(real.port)
-  store = createSpaces(spacesConfig(faulty.port))
+  store = createSpaces(spacesConfig(faulty.port, undefined, 3))
 })
 beforeEach(() => faulty.heal())
 afterAll(async () => {

@@ -28,6 +28,8 @@ let faultyStore: FaultyStore
 let faultyDatabase: FaultyDatabase
 let pool: pg.Pool
 let through: Store
+/** Waits for a silent store for 3 s. */
+let impatient: Store
 let sidecars: [TestSidecar, TestSidecar]
 let lines: Record<string, unknown>[] = []
 
@@ -49,6 +51,7 @@ beforeAll(async () => {
   faultyStore = await startFaultyStore(store.port)
   faultyDatabase = await startFaultyDatabase(inject('cluster').port)
   through = createSpaces(spacesConfig(faultyStore.port))
+  impatient = createSpaces(spacesConfig(faultyStore.port, undefined, 3))
   pool = new pg.Pool({ connectionString: faultyDatabase.through(database.url('worker')) })
   pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
   const start = (storePort: number, databaseUrl: string) =>
@@ -73,20 +76,18 @@ afterAll(async () => {
   await Promise.all(sidecars.map((sidecar) => sidecar.stop()))
   await pool.end()
   through.close()
+  impatient.close()
   faultyStore.stop()
   faultyDatabase.stop()
   await store.stop()
   await database.drop()
 })
 
-const run = async (payload: object, logger: Logger = pino({}, log), signal = stopping.signal) =>
-  cleanOrphanedAssets({ db: createDb(pool), store: through, templateStore: undefined, logger, pump: {} as Pump })(
-    payload,
-    {
-      job: { id: '1', task_identifier: 'clean_orphaned_assets' },
-      abortSignal: signal,
-    } as JobHelpers,
-  )
+const run = async (payload: object, logger: Logger = pino({}, log), signal = stopping.signal, store = through) =>
+  cleanOrphanedAssets({ db: createDb(pool), store, templateStore: undefined, logger, pump: {} as Pump })(payload, {
+    job: { id: '1', task_identifier: 'clean_orphaned_assets' },
+    abortSignal: signal,
+  } as JobHelpers)
 const clean = (limit = 1000) => run({ mode: 'orphans', limit })
 const travel = (distance: string) => db.query('update app.test_clock set ahead = ahead + $1::interval', [distance])
 const rows = async (text: string, values: unknown[] = []) => (await db.query(text, values)).rows
@@ -251,7 +252,8 @@ describe('when a step fails', () => {
       await clean()
       await travel('3 hours')
       faultyStore.fail(fault, { method: 'DELETE' })
-      await expect(clean()).rejects.toThrow('15 of 15 orphans could not be deleted')
+      const failing = run({ mode: 'orphans' }, pino({}, log), stopping.signal, impatient)
+      await expect(failing).rejects.toThrow('15 of 15 orphans could not be deleted')
       expect((await statuses()).filter((status) => status === 'deleting')).toHaveLength(15)
       faultyStore.heal()
       await clean()
@@ -400,7 +402,8 @@ describe('unknown objects', () => {
 
   test.each(['refuse', 'reset', 'hang', 'error'] as const)('a listing that fails (%s) fails the job', async (fault) => {
     faultyStore.fail(fault, { method: 'GET' })
-    await expect(run({ mode: 'unknown_objects', remove: true })).rejects.toThrow('Listing objects failed')
+    const failing = run({ mode: 'unknown_objects', remove: true }, pino({}, log), stopping.signal, impatient)
+    await expect(failing).rejects.toThrow('Listing objects failed')
   })
 
   test('that cannot be deleted fail the job', async () => {

@@ -40,7 +40,7 @@ beforeAll(async () => {
       accessKeyId: String(storage.templatesEnv['TEMPLATES_STORE_ACCESS_KEY_ID']),
       secretAccessKey: String(storage.templatesEnv['TEMPLATES_STORE_SECRET_ACCESS_KEY']),
     }),
-    STORAGE_S3_TIMEOUT_SECONDS: 1,
+    STORAGE_S3_TIMEOUT_SECONDS: 60,
     WORKER_PHOTOS_MAX_BYTES: 2 ** 25,
   }) as UserBuckets
 })

@@ -59,7 +59,7 @@ beforeAll(async () => {
   faultyDatabase = await startFaultyDatabase(inject('cluster').port)
   store = await startTestStore()
   faultyStore = await startFaultyStore(store.port)
-  through = createSpaces(spacesConfig(faultyStore.port, templateBucket))
+  through = createSpaces(spacesConfig(faultyStore.port, templateBucket, 3))
   pool = new pg.Pool({ connectionString: faultyDatabase.through(database.url('worker')) })
   pool.on('error', () => {}).on('connect', (client) => client.on('error', () => {}))
 })

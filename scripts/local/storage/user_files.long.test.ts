@@ -49,7 +49,7 @@ beforeAll(async () => {
       accessKeyId: String(env['TEMPLATES_STORE_ACCESS_KEY_ID']),
       secretAccessKey: String(env['TEMPLATES_STORE_SECRET_ACCESS_KEY']),
     }),
-    STORAGE_S3_TIMEOUT_SECONDS: 5,
+    STORAGE_S3_TIMEOUT_SECONDS: 60,
     WORKER_PHOTOS_MAX_BYTES: 2 ** 25,
   }) as UserBuckets
   ana = await storage.as(anaId)
