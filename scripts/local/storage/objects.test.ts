@@ -267,7 +267,7 @@ test('lists and empties 10,000 objects, also for a user with policies, in a shor
   await createBuckets({ pool, objects }).empty(service, 'other')
   expect((await admin.query('select from storage.objects')).rowCount).toBe(0)
   // Each takes under a second alone. A scan for each folder would take minutes.
-  expect(performance.now() - start).toBeLessThan(60_000)
+  expect(performance.now() - start).toBeLessThan(120_000)
 })
 
 test('the shim adds to databases of earlier releases, and leaves those of the real Storage alone', async () => {
