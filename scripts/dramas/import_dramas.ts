@@ -8,7 +8,7 @@ import type { Counts } from './progress.ts'
 import { Misuse, Outage, Refusal } from './retry.ts'
 import { type SavedDramas, splitIds } from './saved_dramas.ts'
 
-const levelsMax = 500
+const levelsMax = 100
 
 /** Where an import reads and writes. */
 export type Import = {

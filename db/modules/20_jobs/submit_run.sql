@@ -2,7 +2,7 @@
 --
 -- Called by   clients: service_role; and the RPCs of other modules
 -- Writes      as app.submit_keyed_run
--- Errors      PT400 document_too_deep, and those of app.submit_keyed_run
+-- Errors      those of app.submit_keyed_run
 -- Idempotent  same idempotency_key, same owner, same spec: returns the first run and changes
 --             nothing
 create or replace function app.submit_run(spec jsonb, owner_id uuid, idempotency_key text)
@@ -13,7 +13,6 @@ create or replace function app.submit_run(spec jsonb, owner_id uuid, idempotency
   set search_path = ''
 as $$
 begin
-  perform app.require_depth(submit_run.spec);
   return app.submit_keyed_run(
     submit_run.spec,
     submit_run.owner_id,

@@ -227,7 +227,8 @@ describe('a request with bad input is refused and changes nothing', () => {
       413,
       'request_too_large',
     ],
-    ['nested a million deep', 'rpc/share_flow', nested(1_000_000), 413, null],
+    ['nested a million deep', 'rpc/share_flow', nested(1_000_000), 400, 'document_too_deep'],
+    ['nested 500 deep', 'rpc/share_flow', nested(500), 400, 'document_too_deep'],
     ['no JSON', 'flows', '{', 400, null],
     ['an unknown column', 'flows', JSON.stringify({ ...bare, owner: 1 }), 400, null],
     [
