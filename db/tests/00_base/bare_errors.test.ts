@@ -92,6 +92,28 @@ const mistakes: Record<string, Mistake> = {
   ),
   'misspells a column': get('plans?select=title', 400, '42703'),
   'misspells a column of an insert': post('flows', { ...flow, title: 'x' }, 400, 'PGRST204'),
+  'searches a column of another type with like': get('tasks?select=id&id=like.*a*', 404, '42883'),
+  'compares JSON': get('flows?select=id&nodes=eq.[]', 404, '42883'),
+  'sorts by JSON': get('flows?select=id&order=nodes', 404, '42883'),
+  'searches for words without operators': get('tasks?select=id&mandate=fts.a%20b', 400, '42601'),
+  'searches by an expression that is not valid': get('tasks?select=id&mandate=match.(', 400, '2201B'),
+  'compares a number as a range': get('tasks?select=id&tick=sr.[1,2]', 400, '42804'),
+  'orders by a table that is not embedded': get('dramas?select=id&episodes.order=title', 400, 'PGRST108'),
+  'inserts a column that is computed': post('flows', { ...flow, size_bytes: 5 }, 400, '428C9'),
+  'names a column that is not unique in onConflict': post('flows?on_conflict=name', flow, 400, '42P10', {
+    headers: { prefer: 'resolution=ignore-duplicates' },
+  }),
+  'sends a text where a list of nodes belongs': post('flows', { ...flow, id: ana.id, nodes: 'x' }, 400, '23514'),
+  'calls a function by PATCH': { method: 'PATCH', path: 'rpc/list_tasks', body: {}, status: 405, error: 'PGRST101' },
+  'limits how many rows a request may change': {
+    method: 'PATCH',
+    path: 'tasks?status=eq.pending',
+    body: { mandate: 'x' },
+    headers: { prefer: 'handling=strict, max-affected=1' },
+    status: 400,
+    error: 'PGRST122',
+  },
+  'sends a form to a table': post('flows', 'x', 400, 'PGRST102', { headers: { 'content-type': 'application/xml' } }),
   'misspells a table': get('characers', 404, '42P01'),
   'misspells a function': post('rpc/share_flows', { flow }, 404, 'PGRST202'),
   'misspells a parameter': post('rpc/job_tree', { id: 1 }, 404, 'PGRST202'),
@@ -179,6 +201,24 @@ function expired() {
 }
 
 const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8')
+
+test('errors without a code are those of docs/errors.md, and what PostgREST ignores is in docs/guide/client.md', async () => {
+  const headers = { apikey: api.anonKey, authorization: `Bearer ${await api.tokenFor(ana)}` }
+  const send = (path: string, init: RequestInit = {}) =>
+    fetch(`${api.url}/rest/v1/${path}`, { ...init, headers: { ...headers, ...init.headers } })
+  const deep = await send('plans/free')
+  expect([deep.status, await deep.text()]).toEqual([404, '{}'])
+  const head = await send('rpc/submit_task?mandate=x', { method: 'HEAD' })
+  expect([head.status, await head.text()]).toEqual([405, ''])
+  const json = { 'content-type': 'application/json' }
+  const written = { ...flow, id: '10000000-0000-4000-8000-000000000002' }
+  const text = await send('flows', { method: 'POST', headers: json, body: JSON.stringify(JSON.stringify(written)) })
+  expect(text.status).toBe(201)
+  const body = JSON.stringify(written)
+  expect((await send('flows', { method: 'POST', headers: { ...json, prefer: 'tx=rollback' }, body })).status).toBe(201)
+  // The text inserted nothing, and the row that was to be rolled back is stored.
+  expect((await send('flows', { method: 'POST', headers: json, body })).status).toBe(409)
+})
 
 test('JSON that Postgres cannot read gets an error of its own', async () => {
   // Straight to PostgREST, because the local gateway refuses such a body.

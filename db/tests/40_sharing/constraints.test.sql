@@ -1,6 +1,6 @@
 -- Rows that the tables refuse.
 begin;
-select plan(13);
+select plan(15);
 select tests.become('anon');
 insert into public.flows (id, name, nodes, edges)
 values
@@ -42,6 +42,15 @@ select throws_ok(
   '23514', null, 'refuses a node with an empty id'
 );
 
+select throws_ok(
+  format(
+    'insert into public.flows (id, name, nodes, edges) values (gen_random_uuid(), %L, %L, %L)',
+    'x', f.nodes, f.edges
+  ),
+  '23514', null, format('refuses %s that are not an array', f.name)
+)
+from (values ('nodes', '{}', '[]'), ('edges', '[]', 'null')) as f (name, nodes, edges);
+
 -- Cards and sessions
 select throws_ok(
   $$ insert into public.sessions (id, all_cards) values (gen_random_uuid(), '{}') $$,
@@ -77,18 +86,18 @@ reset role;
 create temporary table "limit" as select app.get_share_limit('package_bytes') as bytes;
 grant select on "limit" to public;
 select tests.become('anon');
--- Quotes, brackets and name take 5 bytes.
+-- Quotes, brackets and name take 7 bytes.
 select lives_ok(
   $$
     insert into public.flows (id, name, nodes, edges)
-    select gen_random_uuid(), 'x', to_json(repeat('x', bytes - 5)), '[]' from "limit"
+    select gen_random_uuid(), 'x', json_build_array(repeat('x', bytes - 7)), '[]' from "limit"
   $$,
   'accepts a flow of the largest size'
 );
 select throws_ok(
   $$
     insert into public.flows (id, name, nodes, edges)
-    select gen_random_uuid(), 'x', to_json(repeat('x', bytes - 4)), '[]' from "limit"
+    select gen_random_uuid(), 'x', json_build_array(repeat('x', bytes - 6)), '[]' from "limit"
   $$,
   '23514', null, 'refuses a flow that is a byte larger'
 );
