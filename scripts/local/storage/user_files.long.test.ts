@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { createClient } from '@supabase/supabase-js'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -270,6 +271,22 @@ describe('the worker', () => {
       bytes: photo,
       mimeType: 'image/png',
     })
+  })
+
+  test('loads no more photos at a time than their memory allows', async () => {
+    const path = `${anaId}/face.png`
+    const etag = await etagOf(path)
+    const files = createUserFiles({ ...buckets, photosMaxBytes: photo.length })
+    const counts: number[] = []
+    let running = 0
+    const use = async () => {
+      counts.push(++running)
+      // Long enough for the other photos to arrive if nothing holds them back.
+      await setTimeout(300)
+      running--
+    }
+    await Promise.all([1, 2, 3].map(() => files.withPhoto({ path, etag, size: photo.length }, signal, use)))
+    expect(counts).toEqual([1, 1, 1])
   })
 
   test('tells a replaced photo from a missing one', async () => {
