@@ -10,7 +10,8 @@ import {
   tooLarge,
 } from './errors.ts'
 import { requireBucketName } from './names.ts'
-import { defaultMaxBytes, type Objects } from './objects.ts'
+import { defaultMaxBytes } from './objects.ts'
+import type { Objects } from './types.ts'
 
 /** A row of `storage.buckets`. */
 export type Bucket = {
@@ -25,6 +26,7 @@ export type Bucket = {
   updated_at: Date
 }
 
+/** The settings of a bucket that a request changes; undefined keeps a setting. */
 export type BucketSettings = {
   public?: boolean | undefined
   /** Bytes, or a text such as "20MB", in which a megabyte is a million bytes. */
@@ -40,6 +42,7 @@ export type BucketList = {
   sortOrder?: 'asc' | 'desc' | undefined
 }
 
+/** The buckets, as policies of `storage.buckets` let a caller see and change them. */
 export type Buckets = {
   create(caller: Caller, id: string, settings: BucketSettings): Promise<void>
   find(caller: Caller, id: string): Promise<Bucket>
@@ -55,6 +58,7 @@ const columns = `id, name, owner, public, type, file_size_limit::float8 as file_
   created_at, updated_at`
 const emptiedAtOnce = 1000
 
+/** Opens the buckets. `maxBytes` limits the file size limit of a bucket. */
 export function createBuckets(options: { pool: pg.Pool; objects: Objects; maxBytes?: number }): Buckets {
   const { pool, objects, maxBytes = defaultMaxBytes } = options
 

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { notBuilt, StorageError } from './errors.ts'
-import type { ObjectRow, Opened, Range } from './objects.ts'
+import type { Range } from './files.ts'
+import type { ObjectRow, Opened } from './types.ts'
 
 /** Answers with an object: all of it, the range that the client asks for, or 304 if the client has it. */
 export async function sendObject(
@@ -45,6 +46,7 @@ export function sendHead(request: FastifyRequest, reply: FastifyReply, row: Obje
     .send()
 }
 
+/** Answers what Storage knows of an object, without the bytes. */
 export function sendInfo(request: FastifyRequest, reply: FastifyReply, row: ObjectRow): FastifyReply {
   refuseVersion(request)
   return reply.send({

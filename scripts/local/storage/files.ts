@@ -32,6 +32,7 @@ const batchSize = 1000
 /** File systems allow 255 bytes in a name. */
 const nameBytes = 200
 
+/** Keeps each version of an object as a file of its own, so that no read sees half of a change. */
 export function createFiles(folder: string): Files {
   /** A segment that is too long for a file name becomes several folders; all but the last end with "#". */
   const pathOf = ({ bucket, key, version }: Place) =>

@@ -12,7 +12,8 @@ import { freePort } from '../ports.ts'
 import { startObjectStore, templateBucket } from '../services.ts'
 import { server } from './database.ts'
 import { importTemplates } from './import_templates.ts'
-import { createObjects, type Objects } from './objects.ts'
+import { createObjects } from './objects.ts'
+import type { Objects } from './types.ts'
 
 let database: TestDatabase
 let pool: pg.Pool

@@ -3,7 +3,8 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { inParallel } from '../../../worker/shared/in_parallel.ts'
 import { server } from './database.ts'
-import { type Objects, StorageError } from './objects.ts'
+import { StorageError } from './errors.ts'
+import type { Objects } from './types.ts'
 
 const bucket = 'template-artifacts'
 /** The ends of the names of the files of an object. */

@@ -11,6 +11,7 @@ export function requireKey(key: string): void {
   if (!isPath || key.length > keyBytes || !keyPattern.test(key)) throw invalidKey(key)
 }
 
+/** Refuses a name that Storage refuses, also one that would leave the folder of files. */
 export function requireBucketName(name: string): void {
   if (!bucketPattern.test(name) || name.trim() !== name || name === '.' || name === '..') throw invalidBucketName()
 }

@@ -2,11 +2,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { sendHead, sendInfo, sendObject } from './downloads.ts'
 import { noSuchBucket, notBuilt, StorageError } from './errors.ts'
-import { type Entry, type Objects, type Opened, operations } from './objects.ts'
+import { operations } from './operations.ts'
 import { readCaller, readCallerIfAny, readJson, readUserMetadata } from './requests.ts'
 import type { SigningKeys } from './tokens.ts'
+import type { Entry, Objects, Opened } from './types.ts'
 import { readUpload } from './uploads.ts'
 
+/** A route that names an object; the key is the rest of the path. */
 export type ByKey = { Params: { bucket: string; '*': string } }
 export type ByBucket = { Params: { bucket: string } }
 

@@ -16,16 +16,11 @@ import { localKeys } from '../keys.ts'
 import { adminConfig } from '../postgres.ts'
 import { prepareSupabaseShim } from '../supabase_shim.ts'
 import { createBuckets } from './buckets.ts'
-import {
-  type Caller,
-  createObjects,
-  type ListOptions,
-  type Objects,
-  type PutOptions,
-  type Range,
-  type SearchOptions,
-} from './objects.ts'
+import type { Caller } from './database.ts'
+import type { Range } from './files.ts'
+import { createObjects } from './objects.ts'
 import { startStorage } from './server.ts'
+import type { ListOptions, Objects, PutOptions, SearchOptions } from './types.ts'
 
 let database: TestDatabase
 let admin: Awaited<ReturnType<TestDatabase['connect']>>

@@ -1,148 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { asCaller, type Caller, server, type Transaction, UnconfirmedError } from './database.ts'
-import { accessDenied, keyExists, noSuchBucket, noSuchKey, StorageError, tooLarge } from './errors.ts'
-import { createFiles, type Place, type Range } from './files.ts'
+import { accessDenied, noSuchBucket, noSuchKey, StorageError, tooLarge } from './errors.ts'
+import { createFiles, type Place } from './files.ts'
+import { listFolder, listKeys, searchFolder } from './lists.ts'
 import { requireAllowedType, requireBucketName, requireHeaders, requireKey } from './names.ts'
-
-export type { Caller } from './database.ts'
-export { StorageError } from './errors.ts'
-export type { Range } from './files.ts'
-
-/** `storage.objects.metadata`, as Storage writes it. */
-export type ObjectMetadata = {
-  /** The MD5 of the bytes in hex, in quotes. */
-  eTag: string
-  size: number
-  mimetype: string
-  cacheControl: string
-  lastModified: string
-  contentLength: number
-  httpStatusCode: number
-  xRobotsTag?: string
-}
-
-/** A row of `storage.objects`. Rows that SQL inserted may have no metadata. */
-export type ObjectRow = {
-  id: string
-  bucket_id: string
-  name: string
-  owner: string | null
-  owner_id: string | null
-  version: string | null
-  metadata: Partial<ObjectMetadata> | null
-  user_metadata: Record<string, unknown> | null
-  created_at: Date
-  updated_at: Date
-  last_accessed_at: Date
-}
-
-export type PutOptions = {
-  contentType: string
-  /** The whole header of downloads, such as `max-age=3600`. */
-  cacheControl?: string | undefined
-  /** Whether an object that exists is replaced. */
-  upsert: boolean
-  /** How many bytes the client announced. */
-  length?: number | undefined
-  userMetadata?: Record<string, unknown> | undefined
-  /** The MD5 of the bytes in base64, as in Content-MD5. */
-  md5?: string | undefined
-  xRobotsTag?: string | undefined
-  /** The owner of the object, if not the caller: for a signed upload URL, the user who signed the URL. */
-  ownerId?: string | undefined
-  /** The name that policies read from `storage.operation()`. */
-  operation?: string | undefined
-}
-
-export type Opened = {
-  row: ObjectRow
-  /** Throws `NoSuchKey` if the row has no file. */
-  read(range?: Range): Promise<Readable>
-}
-
-export type CopyOptions = {
-  upsert: boolean
-  /** In place of the metadata of the source. */
-  contentType?: string | undefined
-  cacheControl?: string | undefined
-  userMetadata?: Record<string, unknown> | undefined
-}
-
-/** A file, or a folder, which has no id. */
-export type Entry = {
-  name: string
-  id: string | null
-  updated_at: Date | null
-  created_at: Date | null
-  last_accessed_at: Date | null
-  metadata: Partial<ObjectMetadata> | null
-}
-
-export type SearchOptions = {
-  prefix: string
-  search?: string | undefined
-  limit?: number | undefined
-  offset?: number | undefined
-  sortBy?: { column?: string | undefined; order?: string | undefined } | undefined
-}
-
-export type ListOptions = {
-  prefix: string
-  /** Whether files below a folder count as one entry: the folder, whose name ends with "/". */
-  withFolders: boolean
-  limit: number
-  /** The last entry of the page before. */
-  after?: string | undefined
-  /** The time of the last entry, if the list is sorted by a time. */
-  afterTime?: string | undefined
-  sortBy?: { column?: string | undefined; order?: string | undefined } | undefined
-}
-
-/** The place of an object. */
-export type Name = { bucket: string; name: string }
-
-export type Objects = {
-  put(
-    caller: Caller,
-    bucket: string,
-    name: string,
-    body: Readable,
-    options: PutOptions,
-  ): Promise<{ id: string; version: string; etag: string; size: number }>
-  /** Refuses a put that policies refuse, or whose object exists. */
-  requirePut(caller: Caller, bucket: string, name: string, options: PutOptions): Promise<void>
-  find(caller: Caller, bucket: string, name: string, operation?: string): Promise<ObjectRow>
-  open(caller: Caller, bucket: string, name: string, operation?: string): Promise<Opened>
-  /** Tells whether anybody may read the objects of a bucket; undefined: the bucket does not exist. */
-  isPublic(bucket: string): Promise<boolean | undefined>
-  /** Reads an object of a public bucket without asking policies. */
-  openPublic(bucket: string, name: string): Promise<Opened>
-  /** Reads any object without asking policies, as the maker of a signed URL has allowed. */
-  openSigned(bucket: string, name: string): Promise<Opened>
-  /** Returns the names of these that exist and that the caller may read. */
-  findNames(caller: Caller, bucket: string, names: readonly string[]): Promise<Set<string>>
-  /** Lists one folder; names are relative to it. */
-  search(caller: Caller, bucket: string, options: SearchOptions): Promise<Entry[]>
-  /** Lists whole keys, page by page: list-v2 and the S3 protocol. */
-  list(caller: Caller, bucket: string, options: ListOptions): Promise<Entry[]>
-  /** Removes one object; refuses if the caller may not delete it. */
-  removeOne(caller: Caller, bucket: string, name: string): Promise<void>
-  /** Removes the objects that exist and that the caller may delete; returns their rows. */
-  remove(caller: Caller, bucket: string, names: readonly string[]): Promise<ObjectRow[]>
-  copy(caller: Caller, from: Name, to: Name, options: CopyOptions): Promise<ObjectRow>
-  move(caller: Caller, from: Name, to: Name): Promise<ObjectRow>
-  /** Removes files that have no row: those of a process that was killed. Returns how many there were. */
-  sweep(): Promise<number>
-}
+import { operations } from './operations.ts'
+import { columns, lockForChange, relocate, store } from './rows.ts'
+import type { Name, ObjectMetadata, ObjectRow, Objects, Opened, PutOptions } from './types.ts'
 
 /** The largest object of a bucket without a limit, as in Supabase's free plan. */
 export const defaultMaxBytes = 50 * 2 ** 20
 
-const columns = `id, bucket_id, name, owner, owner_id, version, metadata, user_metadata, created_at, updated_at,
-  last_accessed_at`
-
+/** Opens the objects of all buckets: their rows in Postgres, and their files in a folder. */
 export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes?: number }): Objects {
   const { pool } = options
   const maxBytes = options.maxBytes ?? defaultMaxBytes
@@ -303,20 +173,9 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
       return new Set(rows.map(({ name }) => name))
     },
 
-    async search(caller, bucket, { prefix, search = '', limit = 100, offset = 0, sortBy }) {
+    async search(caller, bucket, search) {
       requireBucketName(bucket)
-      const folder = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`
-      return asCaller(pool, caller, operations.search, (transaction) =>
-        transaction.query<Entry>('select * from storage.search($1, $2, $3, 1, $4, $5, $6, $7)', [
-          folder,
-          bucket,
-          limit,
-          offset,
-          search,
-          sortBy?.column ?? 'name',
-          sortBy?.order ?? 'asc',
-        ]),
-      )
+      return asCaller(pool, caller, operations.search, (transaction) => searchFolder(transaction, bucket, search))
     },
 
     async list(caller, bucket, list) {
@@ -466,27 +325,6 @@ export function createObjects(options: { pool: pg.Pool; folder: string; maxBytes
   }
 }
 
-/** The names of operations that `storage.operation()` returns to policies, as in Storage. */
-export const operations = {
-  put: 'storage.object.upload',
-  update: 'storage.object.upload_update',
-  putSigned: 'storage.object.upload_signed',
-  signUpload: 'storage.object.sign_upload_url',
-  sign: 'storage.object.sign',
-  get: 'storage.object.get_authenticated',
-  getPublic: 'storage.object.get_public',
-  getSigned: 'storage.object.get_signed',
-  info: 'object.get_authenticated_info',
-  head: 'object.head_authenticated_info',
-  signMany: 'storage.object.sign_many',
-  search: 'storage.object.list',
-  list: 'storage.object.list_v2',
-  removeOne: 'storage.object.delete',
-  remove: 'storage.object.delete_many',
-  copy: 'storage.object.copy',
-  move: 'storage.object.move',
-}
-
 function placeOf(row: Pick<ObjectRow, 'bucket_id' | 'name' | 'version'>): Place | undefined {
   return row.version === null ? undefined : { bucket: row.bucket_id, key: row.name, version: row.version }
 }
@@ -501,158 +339,4 @@ function requireFits(
   const limit = bucket.file_size_limit === null ? maxBytes : Number(bucket.file_size_limit)
   if ((row.metadata?.size ?? 0) > limit) throw tooLarge()
   requireAllowedType(mimetype ?? '', bucket.allowed_mime_types)
-}
-
-async function listFolder(transaction: Transaction, bucket: string, list: ListOptions): Promise<Entry[]> {
-  const entries = await transaction.query<Entry>(
-    `select name || case when id is null then '/' else '' end as name, id, updated_at, created_at, last_accessed_at, metadata
-     from storage.search_v2($1, $2, $3, 1, $4, $5, $6, $7)`,
-    [
-      list.prefix,
-      bucket,
-      list.limit,
-      list.after ?? '',
-      list.sortBy?.order ?? 'asc',
-      list.sortBy?.column ?? 'name',
-      list.afterTime ?? '',
-    ],
-  )
-  return entries
-}
-
-async function listKeys(transaction: Transaction, bucket: string, list: ListOptions): Promise<Entry[]> {
-  const order = list.sortBy?.order === 'desc' ? 'desc' : 'asc'
-  const is = order === 'desc' ? '<' : '>'
-  const { column = 'name' } = list.sortBy ?? {}
-  const time = column === 'created_at' || column === 'updated_at' ? `date_trunc('milliseconds', ${column})` : undefined
-  const last = list.prefix.slice(-1)
-  return transaction.query<Entry>(
-    `select name, id, updated_at, created_at, last_accessed_at, metadata
-     from storage.objects
-     where bucket_id = $1
-       and name collate "C" >= $2
-       and ($2 = '' or name collate "C" < $3)
-       and ($4 = '' or ${
-         time
-           ? `(${time}, name collate "C") ${is} (coalesce(nullif($5, '')::timestamptz, 'epoch'), $4)`
-           : `(name collate "C" ${is} $4 and $5 = $5)`
-       })
-     order by ${time ? `${time} ${order},` : ''} name collate "C" ${order}
-     limit $6`,
-    [
-      bucket,
-      list.prefix,
-      // The first text after all that begin with the prefix.
-      last && list.prefix.slice(0, -1) + String.fromCodePoint(last.charCodeAt(0) + 1),
-      list.after ?? '',
-      list.afterTime ?? '',
-      list.limit,
-    ],
-  )
-}
-
-/** Locks keys, so that one change of a key follows another, and their rows; returns the rows in the order of the keys. */
-async function lockForChange(transaction: Transaction, caller: Caller, names: readonly Name[]) {
-  await transaction.become(server)
-  const keys = names.map(({ bucket, name }) => `${bucket}/${name}`).toSorted()
-  for (const key of keys) await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [key])
-  const rows: (Pick<ObjectRow, 'bucket_id' | 'name' | 'version'> | undefined)[] = []
-  for (const { bucket, name } of names) {
-    const [row] = await transaction.query<Pick<ObjectRow, 'bucket_id' | 'name' | 'version'>>(
-      'select bucket_id, name, version from storage.objects where bucket_id = $1 and name = $2 for update',
-      [bucket, name],
-    )
-    rows.push(row)
-  }
-  await transaction.become(caller)
-  return rows
-}
-
-/** Stores a row as the caller: policies for insert decide, and those for select and update if the row may exist. */
-async function store(
-  transaction: Transaction,
-  { bucket, name }: Name,
-  values: {
-    id: string
-    version: string
-    metadata: object
-    userMetadata?: Record<string, unknown> | undefined
-    upsert: boolean
-    caller: Caller
-    ownerId?: string | undefined
-  },
-): Promise<string> {
-  const ownerId = values.ownerId ?? values.caller.claims.sub ?? null
-  const row = [
-    values.id,
-    bucket,
-    name,
-    ownerId && isUuid(ownerId) ? ownerId : null,
-    ownerId,
-    values.version,
-    values.metadata,
-    values.userMetadata ?? {},
-  ]
-  const insert = `
-    insert into storage.objects (id, bucket_id, name, owner, owner_id, version, metadata, user_metadata)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)`
-  if (!values.upsert) {
-    // Without returning, which would ask the policies for select.
-    await transaction.query(insert, row).catch((error: unknown) => {
-      throw (error as { code?: string }).code === '23505' ? keyExists() : error
-    })
-    return values.id
-  }
-  const [stored] = await transaction.query<{ id: string }>(
-    `${insert}
-     on conflict (bucket_id, name) do update set
-       owner = excluded.owner,
-       owner_id = excluded.owner_id,
-       version = excluded.version,
-       metadata = excluded.metadata,
-       user_metadata = excluded.user_metadata
-     returning id`,
-    row,
-  )
-  if (!stored) throw accessDenied('new row violates row-level security policy')
-  return stored.id
-}
-
-/** Gives a row another name as the caller: policies for select and update decide. */
-async function relocate(
-  transaction: Transaction,
-  caller: Caller,
-  source: ObjectRow,
-  to: Name,
-  version: string,
-): Promise<ObjectRow> {
-  const ownerId = caller.claims.sub ?? null
-  const rows = await transaction
-    .query<ObjectRow>(
-      `update storage.objects
-       set bucket_id = $1, name = $2, version = $3,
-         owner = coalesce($4, owner), owner_id = coalesce($5, owner_id),
-         metadata = metadata || jsonb_build_object('lastModified', $6::text)
-       where id = $7
-       returning ${columns}`,
-      [
-        to.bucket,
-        to.name,
-        version,
-        ownerId && isUuid(ownerId) ? ownerId : null,
-        ownerId,
-        new Date().toISOString(),
-        source.id,
-      ],
-    )
-    .catch((error: unknown) => {
-      throw (error as { code?: string }).code === '23505' ? keyExists() : error
-    })
-  const [row] = rows
-  if (!row) throw noSuchKey()
-  return row
-}
-
-function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)
 }

@@ -70,6 +70,7 @@ export function readUserMetadata(header: string | string[] | undefined): Record<
   return typeof header === 'string' ? parseUserMetadata(Buffer.from(header, 'base64').toString('utf8')) : undefined
 }
 
+/** Parses metadata of a client. Returns undefined for anything but a JSON object, and for text that Postgres cannot store. */
 export function parseUserMetadata(text: string): Record<string, unknown> | undefined {
   try {
     const metadata: unknown = JSON.parse(text)

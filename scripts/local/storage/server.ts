@@ -7,11 +7,12 @@ import { addBucketRoutes } from './bucket_routes.ts'
 import { createBuckets } from './buckets.ts'
 import { accessDenied, fromPostgres, notBuilt, StorageError } from './errors.ts'
 import { addObjectRoutes } from './object_routes.ts'
-import { createObjects, type Objects } from './objects.ts'
+import { createObjects } from './objects.ts'
 import { readCaller } from './requests.ts'
 import { addS3Routes, type S3Keys } from './s3/routes.ts'
 import { addSignedRoutes } from './signed_routes.ts'
 import type { SigningKeys } from './tokens.ts'
+import type { Objects } from './types.ts'
 
 export type StorageOptions = {
   /** A free port by default. */

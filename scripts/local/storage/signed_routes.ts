@@ -4,9 +4,10 @@ import { server as serverCaller } from './database.ts'
 import { sendObject } from './downloads.ts'
 import { invalidRequest, notBuilt } from './errors.ts'
 import type { ByBucket, ByKey } from './object_routes.ts'
-import { type Objects, operations } from './objects.ts'
+import { operations } from './operations.ts'
 import { readCaller, readJson, readUserMetadata } from './requests.ts'
 import { type SigningKeys, signUrl, verifyUrl } from './tokens.ts'
+import type { Objects } from './types.ts'
 import { readUpload } from './uploads.ts'
 
 /** The last time that a JWT can name. */

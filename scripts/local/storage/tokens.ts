@@ -2,6 +2,7 @@ import { type JWTPayload, SignJWT } from 'jose'
 import { type LocalKeys, verifyJwt } from '../keys.ts'
 import { StorageError } from './errors.ts'
 
+/** The keys that sign URLs and tokens of users. */
 export type SigningKeys = Pick<LocalKeys, 'jwtSecret' | 'signingKey'>
 
 /** A signed URL allows one of the two, and is refused for the other. */

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import { FormError, type Part, readBoundary, readForm } from '../../../sidecar/form.ts'
 import { invalidRequest, StorageError, tooLarge } from './errors.ts'
-import type { PutOptions } from './objects.ts'
 import { parseUserMetadata, readUserMetadata } from './requests.ts'
+import type { PutOptions } from './types.ts'
 
 /** The file of a request, and the fields of the request that describe the file. */
 export type Upload = { body: Readable; options: Omit<PutOptions, 'upsert' | 'ownerId'> }

@@ -1,5 +1,5 @@
-import { asCaller } from '../database.ts'
-import { type Caller, StorageError } from '../objects.ts'
+import { asCaller, type Caller } from '../database.ts'
+import { StorageError } from '../errors.ts'
 import { type Answer, xmlAnswer } from './answer.ts'
 import type { S3Context, S3Request } from './s3_request.ts'
 

@@ -22,6 +22,7 @@ export function isUnchanged(headers: ReadonlyMap<string, string>, state: State, 
   return !Number.isNaN(since) && !wasChangedAfter(state, since)
 }
 
+/** The answer if an `If-Match` or `If-Unmodified-Since` does not hold. */
 export function preconditionFailed(): S3Error {
   return new S3Error(412, 'PreconditionFailed', 'At least one of the preconditions you specified did not hold.')
 }

@@ -1,5 +1,7 @@
 import { validateHeaderValue } from 'node:http'
-import { type Opened, type Range, StorageError } from '../objects.ts'
+import { StorageError } from '../errors.ts'
+import type { Range } from '../files.ts'
+import type { Opened } from '../types.ts'
 import type { Answer } from './answer.ts'
 import { isUnchanged, requireUnchanged } from './conditions.ts'
 import { S3Error } from './s3_error.ts'

@@ -4,7 +4,8 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { JWTPayload } from 'jose'
 import { drain } from '../../../../sidecar/drain.ts'
-import { type Caller, StorageError } from '../objects.ts'
+import type { Caller } from '../database.ts'
+import { StorageError } from '../errors.ts'
 import type { Answer } from './answer.ts'
 import { getBucketLocation, headBucket, listBuckets } from './buckets.ts'
 import { deleteObject, deleteObjects } from './delete_objects.ts'
@@ -18,6 +19,7 @@ import { type Claim, readClaim, readHeaders, requireSignature, requireTimely, wr
 import { parseTarget, type Target } from './target.ts'
 import { writeXml } from './xml.ts'
 
+/** The keys that may sign requests, and what the handler works on. */
 export type S3Options = S3Context & {
   /** The keys of the project: their holder is `service_role`. */
   accessKeyId: string

@@ -1,5 +1,4 @@
-import { asCaller, server } from '../database.ts'
-import type { Caller } from '../objects.ts'
+import { asCaller, type Caller, server } from '../database.ts'
 import { type Answer, xmlAnswer } from './answer.ts'
 import { requireBucket } from './buckets.ts'
 import { S3Error } from './s3_error.ts'

@@ -1,4 +1,4 @@
-import { StorageError } from '../objects.ts'
+import { StorageError } from '../errors.ts'
 import { type Answer, xmlAnswer } from './answer.ts'
 import { isUnchanged, preconditionFailed, requireUnchanged } from './conditions.ts'
 import { readUserMetadata } from './get_object.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type pg from 'pg'
 import { type LocalKeys, verifyJwt } from '../../keys.ts'
-import type { Objects } from '../objects.ts'
+import type { Objects } from '../types.ts'
 import { createS3Handler } from './handler.ts'
 
 /** The keys of the S3 protocol. */

@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import type { Caller, Objects } from '../objects.ts'
+import type { Caller } from '../database.ts'
+import type { Objects } from '../types.ts'
 import type { Payload } from './payload.ts'
 import type { Target } from './target.ts'
 

@@ -28,6 +28,7 @@ export type Claim = {
   validSeconds: number | undefined
 }
 
+/** The hash that a client sends if the signature does not cover the body. */
 export const unsignedPayload = 'UNSIGNED-PAYLOAD'
 
 const algorithm = 'AWS4-HMAC-SHA256'

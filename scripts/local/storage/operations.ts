@@ -1,0 +1,20 @@
+/** The names of operations that `storage.operation()` returns to policies, as in Storage. */
+export const operations = {
+  put: 'storage.object.upload',
+  update: 'storage.object.upload_update',
+  putSigned: 'storage.object.upload_signed',
+  signUpload: 'storage.object.sign_upload_url',
+  sign: 'storage.object.sign',
+  get: 'storage.object.get_authenticated',
+  getPublic: 'storage.object.get_public',
+  getSigned: 'storage.object.get_signed',
+  info: 'object.get_authenticated_info',
+  head: 'object.head_authenticated_info',
+  signMany: 'storage.object.sign_many',
+  search: 'storage.object.list',
+  list: 'storage.object.list_v2',
+  removeOne: 'storage.object.delete',
+  remove: 'storage.object.delete_many',
+  copy: 'storage.object.copy',
+  move: 'storage.object.move',
+}
