@@ -24,6 +24,7 @@ export type Behaviour = {
   faults: Fault[]
 }
 
+/** A fault of the stand-in, and the requests that meet it. */
 export type Fault = {
   kind:
     | 'rate'
@@ -75,6 +76,7 @@ export type Fault = {
   delayMs?: number
 }
 
+/** A running stand-in, and what it was asked. */
 export type StandIn = {
   url: string
   behave(behaviour: Partial<Behaviour>): void
@@ -95,6 +97,7 @@ type Any = any
 
 type Operation = { polls: number; prompt: string }
 
+/** Serves the HTTP API of Gemini with made-up answers, in the form that `@google/genai` reads. */
 export async function startGemini(options: { port?: number; log?: (line: string) => void } = {}): Promise<StandIn> {
   const behaviour: Behaviour = { latencyMs: 0, videoPolls: 3, taskTicks: 3, faults: [] }
   const requests: string[] = []

@@ -115,6 +115,7 @@ export function readPorts(home: string): Partial<StackPorts> {
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Partial<StackPorts>) : {}
 }
 
+/** Keeps the ports of this start, so that the next start uses them again. */
 export function writePorts(home: string, ports: Partial<StackPorts>): void {
   writeWhole(join(home, 'ports.json'), `${JSON.stringify(ports)}\n`)
 }
@@ -131,6 +132,7 @@ function writeWhole(path: string, text: string): void {
   renameSync(`${path}.new`, path)
 }
 
+/** Removes the file at the end of the stack, so that no command uses a stack that is gone. */
 export function removeEnv(home: string): void {
   rmSync(join(home, 'env'), { force: true })
 }

@@ -7,6 +7,7 @@ const text = z.string().nullish()
 const data = z.record(z.string(), z.unknown()).nullish()
 const challenge = { code_challenge: text, code_challenge_method: text }
 
+/** The bodies of requests, as clients of GoTrue send them. */
 export const signUpBody = z.object({ email: text, phone: text, password: text, data, ...challenge })
 export const passwordBody = z.object({ email: text, phone: text, password: text })
 export const refreshBody = z.object({ refresh_token: text })

@@ -22,6 +22,7 @@ export type Context = {
   readClaims(request: FastifyRequest): Promise<JWTPayload>
 }
 
+/** A session as clients get it, with a signed access token. */
 export type Session = {
   access_token: string
   token_type: 'bearer'
@@ -31,6 +32,7 @@ export type Session = {
   user: object
 }
 
+/** Makes the services that all routes share. */
 export function createContext(parts: {
   keys: LocalKeys
   publicUrl: string

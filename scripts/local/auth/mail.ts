@@ -19,6 +19,7 @@ export type Mail = {
 /** A mail as a person reads it. */
 export type ReadMail = { to: string; subject: string; date: string; text: string }
 
+/** Writes each mail as a file. */
 export type Mailbox = { send(mail: Mail): Promise<void> }
 
 const purposes: Record<Exclude<Mail['kind'], 'notice'>, string> = {

@@ -20,6 +20,7 @@ export type Answer = {
 /** Calls a function of schema `local_auth`, which holds the rules; throws an {@link AuthError} where it refuses. */
 export type Rules = (name: string, ...args: unknown[]) => Promise<Answer>
 
+/** Calls the rules by this pool. */
 export function createRules(pool: pg.Pool): Rules {
   return async (name, ...args) => {
     const places = args.map((_, index) => `$${index + 1}`).join(', ')

@@ -40,6 +40,7 @@ export const tooDeep: Refusal = {
   hint: 'Send a document with fewer levels.',
 }
 
+/** Refuses a request that no server behind the gateway should see. */
 export function invalid(message: string, hint = 'Correct the request.'): Refusal {
   return { status: 400, details: 'request_invalid', message, hint }
 }

@@ -29,6 +29,7 @@ export type PaymobStandIn = {
   stop(): Promise<void>
 }
 
+/** The credentials of a merchant. `hmacSecret` signs callbacks. */
 export type PaymobKeys = {
   secretKey: string
   publicKey: string
@@ -38,8 +39,10 @@ export type PaymobKeys = {
   owner: number
 }
 
+/** An act of a customer or a merchant at Paymob. */
 export type PaymobAct = 'pay' | 'decline' | 'pend' | 'authorise' | 'capture' | 'refund' | 'void'
 
+/** How the next requests fail. */
 export type PaymobFault = {
   /** Only requests whose path contains this. */
   path?: string

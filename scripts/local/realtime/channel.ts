@@ -34,6 +34,7 @@ export type Port = {
   forget(): void
 }
 
+/** A topic that a client has joined, with its subscriptions. */
 export type Channel = {
   /** Joins the channel, and replies. */
   join(ref: string | null, parameters: Record<string, unknown>): Promise<void>

@@ -21,6 +21,7 @@ export type ValueCheck = {
   values: string[]
 }
 
+/** Asks Postgres which rows a caller may see, and which filters match. */
 export type Checks = {
   /**
    * Asks Postgres once for all checks. Returns the numbers of the rows that the caller may select, and the texts of the

@@ -6,6 +6,7 @@ import { type Change, openStream, type Stream } from './stream.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Tables } from './tables.ts'
 
+/** Reads changes from Postgres and publishes them, while there are subscriptions. */
 export type Feed = {
   /** Starts reading changes unless it already reads. Resolves when the changes of new transactions arrive. */
   start(): Promise<void>

@@ -17,6 +17,7 @@ const operators = [
   'isdistinct',
 ] as const
 
+/** An operator of PostgREST that a filter may use. */
 export type Operator = (typeof operators)[number]
 
 /** A condition of a filter, as the client wrote it. The value of `in` is the literal of an array. */

@@ -87,6 +87,7 @@ export function encodeChange(version: Version, topic: string, ids: number[], dat
     : `[null,null,${JSON.stringify(topic)},"postgres_changes",${payload}]`
 }
 
+/** Tells an object from null and from a list. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

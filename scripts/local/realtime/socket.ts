@@ -3,6 +3,7 @@ import { WebSocket } from 'ws'
 import { type Channel, type Context, createChannel, notBuilt } from './channel.ts'
 import { decodeFrame, encodeChange, encodeFrame, type Frame, type Version } from './protocol.ts'
 
+/** The limits of one socket. */
 export type SocketLimits = {
   /** Channels of a socket, and joins of a socket in a second. */
   channels: number

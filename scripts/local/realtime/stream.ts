@@ -24,6 +24,7 @@ export type Change = {
   bytes: number
 }
 
+/** A stream of changes from logical replication. */
 export type Stream = {
   /** Stops reading, so that Postgres keeps the remaining changes. */
   pause(): void

@@ -19,6 +19,7 @@ export type Subscription = {
   claims: Claims
 }
 
+/** All subscriptions of the server, found by table. */
 export type Subscriptions = {
   add(subscription: Subscription): void
   remove(subscription: Subscription): void

@@ -27,6 +27,7 @@ export type Table = {
   selectable: Map<string, Set<string>>
 }
 
+/** The descriptions of published tables. */
 export type Tables = {
   /** Copies the publication supabase_realtime into the one that is decoded, and returns the published tables. */
   list(): Promise<{ id: number; schema: string; name: string }[]>
@@ -42,6 +43,7 @@ export type Tables = {
  */
 const maxAgeMs = 1000
 
+/** Asks Postgres for descriptions by `query`, and keeps each for {@link maxAgeMs}. */
 export function createTables(query: (text: string, values?: unknown[]) => Promise<pg.QueryResultRow[]>): Tables {
   const known = new Map<number, { table: Table | undefined; roles: Set<string>; at: number }>()
 

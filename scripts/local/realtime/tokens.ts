@@ -1,6 +1,7 @@
 import { errors, type JWTPayload } from 'jose'
 import { type LocalKeys, verifyJwt } from '../keys.ts'
 
+/** The keys with which tokens of users may be signed: the shared secret, or the key pair. */
 export type SigningKeys = Pick<LocalKeys, 'jwtSecret' | 'signingKey'>
 
 /** The caller of a token. */
