@@ -406,6 +406,7 @@ select set_eq(
     'app.end_generations', 'app.tg_generations__delete_traces',
     'app.tg_users__record_deleted_folders', 'app.delete_expired_entries',
     'app.delete_generation_keys', 'app.delete_old_notifications', 'app.send_notifications',
+    'app.mark_notifications_read',
     'worker.claim_deleted_files', 'worker.confirm_deleted_files', 'worker.list_old_uploads',
     'app.is_result_file',
     -- The jobs of one user, in the order of an index.
