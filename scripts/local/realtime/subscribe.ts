@@ -84,7 +84,7 @@ async function prepareFor(
   async function checkOperators(conditions: Condition[]): Promise<void> {
     const parts = conditions.map(
       (condition) =>
-        `(select ${conditionSql(condition, pg.escapeLiteral)} from (select null::${condition.sqlType} as v))`,
+        `(select ${conditionSql(condition, pg.escapeLiteral)} from (select null::${condition.sqlType} as v) as typed)`,
     )
     if (parts.length > 0) await checks.query(`select ${parts.join(', ')}`, [], role)
   }
