@@ -207,9 +207,10 @@ test('a step waits whose result is handed in after the migration of episodes and
   await client.query(
     'update app.settings set drama_writes_per_minute = 1000; update plans set dramas_open = null, dramas_per_day = null',
   )
-  await as(ana, "select to_json(d) as value from public.generate_drama('Two lamps') as d")
+  const sql = "select d.run_id as value from public.generate_drama('Two lamps') as d"
+  const runId = Number(await as(ana, sql))
   const worker = crypto.randomUUID()
-  const [step] = await claimSteps(client, worker)
+  const step = (await claimSteps(client, worker)).find(({ run_id }) => run_id === runId)
   if (!step) throw new Error('No step was claimed.')
   const output = { title: 'T', logline: 'L', genre: 'G', episodes: [] }
   await client.query(block ?? '')
