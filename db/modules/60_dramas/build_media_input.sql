@@ -11,6 +11,9 @@ create or replace function app.build_media_input(
   language plpgsql
   stable
   set search_path = ''
+  -- Index lookups only, whatever the statistics say: ADR 16.
+  set jit = off
+  set enable_seqscan = off
 as $$
 declare
   v_long constant integer := app.get_domain_limit('app.long_text');

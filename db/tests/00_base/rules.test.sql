@@ -381,7 +381,8 @@ select set_eq(
     -- A batch of media: its plan is made once, maybe on empty tables.
     'app.apply_drama_media', 'app.apply_drawings', 'app.record_drama_media',
     -- A drama with its parts among all dramas.
-    'app.build_drama', 'app.estimate_drama',
+    'app.build_drama', 'app.estimate_drama', 'app.build_media_input', 'app.save_drama_episodes',
+    'app.save_drama_scenes',
     -- Tasks of one user among all tasks, and batches of tasks.
     'app.require_task_quotas', 'app.has_task_slot', 'app.admit_tasks', 'app.admit_pending_tasks',
     'app.record_ticks', 'app.end_tasks', 'app.tg_tasks__lock_tasks', 'app.tg_users__delete_tasks',
