@@ -13,14 +13,21 @@ export async function within<Result>(
   call: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   signal?.throwIfAborted()
-  const timeout = AbortSignal.timeout(ms)
-  const either = signal ? AbortSignal.any([signal, timeout]) : timeout
+  // Not AbortSignal.any and AbortSignal.timeout, which take three times as much time of the processor.
+  const either = new AbortController()
+  const timer = setTimeout(() => either.abort(new DOMException(`No answer within ${ms} ms`, 'TimeoutError')), ms)
+  timer.unref()
+  const onAbort = () => either.abort(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
   try {
-    return await untilAbort(either, call)
+    return await untilAbort(either.signal, call)
   } catch (cause) {
     if (signal?.aborted) throw signal.reason
-    if (timeout.aborted) throw new TimeoutError(`no answer within ${ms / 1000} s`, { cause })
+    if (either.signal.aborted) throw new TimeoutError(`no answer within ${ms / 1000} s`, { cause })
     throw cause
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
   }
 }
 
