@@ -412,14 +412,16 @@ test('a deletion of several tasks waits for a worker that reports on all of them
 test('users and workers who do everything at once get no deadlock and no unknown error', async () => {
   const users = [ana, await createUser('wide')]
   const slugs = new Map<string, number>()
-  const end = performance.now() + 3000
+  const [end, latest] = [performance.now() + 3000, performance.now() + 100_000]
   const known = /^(task_|question_|answer_|tasks_open|job_|done$)/
+  // A busy machine needs longer than 3 s.
+  const goesOn = () => performance.now() < ((slugs.get('done') ?? 0) > 50 ? end : latest)
   const note = (slug: string | undefined) => slugs.set(slug ?? '', (slugs.get(slug ?? '') ?? 0) + 1)
   const pick = <T>(list: T[]): T => list[Math.floor(Math.random() * list.length)] as T
   const people = users.flatMap((user) =>
     [1, 2, 3].map(async () => {
       const client = await connectAs(user)
-      while (performance.now() < end) {
+      while (goesOn()) {
         const { rows } = await client.query<Task>('select * from tasks order by random() limit 1')
         const [id, run] = [rows[0]?.id ?? crypto.randomUUID(), rows[0]?.run_id ?? 0]
         const [sql, values] = pick<[string, unknown[]]>([
@@ -451,7 +453,7 @@ test('users and workers who do everything at once get no deadlock and no unknown
     const id = crypto.randomUUID()
     await announceVersions(client, id)
     let results: object[] = []
-    while (performance.now() < end) {
+    while (goesOn()) {
       try {
         const { steps } = await repeatedly(() => exchangeSteps(client, id, results, 5))
         results = []
