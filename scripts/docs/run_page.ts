@@ -10,9 +10,9 @@ const run = promisify(execFile)
 
 /**
  * Where examples are run: the repository, the home of a running stack, in a folder whose scripts find the repository's
- * packages, and how to get a user's token on the stack.
+ * packages, and how to get a user's token on the stack. Each attempt has users of its own.
  */
-export type Stage = { root: string; home: string; tokenFor(email: string): Promise<string> }
+export type Stage = { root: string; home: string; tokenFor(email: string): Promise<string>; attempt?: number }
 
 /**
  * Runs the `sh` and `js` blocks of a page and compares what they print with the `json` block of their group.
@@ -52,22 +52,27 @@ async function printedBy(
   return output.split('\0').map((text, index) => [blocks[index] as Block, text])
 }
 
-async function runCommands(blocks: Block[], page: Page, { root, home }: Stage): Promise<string> {
+async function runCommands(blocks: Block[], page: Page, stage: Stage): Promise<string> {
+  const { root, home } = stage
   const text = blocks.map((block) => block.text.replaceAll('.local/', `${home}/`)).join("printf '\\0'\n")
-  return await output('bash', ['-euo', 'pipefail', '-c', ownUser(text, page)], {
+  return await output('bash', ['-euo', 'pipefail', '-c', ownUser(text, page, stage)], {
     cwd: root,
     env: { ...process.env, PLINTH_HOME: home },
   })
 }
 
-async function runScripts(blocks: Block[], page: Page, { root, home, tokenFor }: Stage): Promise<string> {
+async function runScripts(blocks: Block[], page: Page, stage: Stage): Promise<string> {
+  const { root, home, tokenFor } = stage
   const script = join(home, `${page.path.replace(/\W/g, '_')}.mjs`)
   const [first, ...others] = blocks.map((block) => block.text)
-  writeFileSync(script, ownUser([printAsJson, first, ...others.map((text) => `end()\n{\n${text}}\n`)].join('\n'), page))
+  writeFileSync(
+    script,
+    ownUser([printAsJson, first, ...others.map((text) => `end()\n{\n${text}}\n`)].join('\n'), page, stage),
+  )
   return await output('node', [`--env-file=${join(home, 'env')}`, script], {
     cwd: root,
     // Another user than that of the shell: the same examples run twice.
-    env: { ...process.env, TOKEN: await tokenFor(ownUser('ben@example.com', page)) },
+    env: { ...process.env, TOKEN: await tokenFor(ownUser('ben@example.com', page, stage)) },
   })
 }
 
@@ -80,13 +85,14 @@ const end = () => writeSync(1, '\\0')
 `
 
 /** Pages share a stack, but not a user: what one page makes must not be in another page's lists. */
-function ownUser(text: string, page: Page): string {
-  return text.replaceAll('@example.com', `.${page.path.replace(/\W/g, '_').toLowerCase()}@example.com`)
+function ownUser(text: string, page: Page, { attempt = 1 }: Stage): string {
+  const name = `${page.path.replace(/\W/g, '_').toLowerCase()}${attempt > 1 ? `_${attempt}` : ''}`
+  return text.replaceAll('@example.com', `.${name}@example.com`)
 }
 
 async function output(command: string, args: string[], options: { cwd: string; env: NodeJS.ProcessEnv }) {
   try {
-    return (await run(command, args, { ...options, timeout: 90_000, maxBuffer: 64 * 1024 * 1024 })).stdout
+    return (await run(command, args, { ...options, timeout: 300_000, maxBuffer: 64 * 1024 * 1024 })).stdout
   } catch (cause) {
     const { stdout = '', stderr = '' } = cause as { stdout?: string; stderr?: string }
     const said = `${stderr.trim()}\nAfter ${stdout.split('\0').length - 1} blocks; the last output: ${stdout.slice(-500)}`
