@@ -205,9 +205,16 @@ async function writeDramas(
   await ana.rpc('save_drama_complete', { drama: { ...byHand, title: 'By hand, again' } }).throwOnError()
 
   const target = { target_id: drama.characters[0]?.id ?? '', kind: 'portrait' } as const
-  const { data: again } = await ana.rpc('regenerate_asset', { ...target, prompt: null }).throwOnError()
-  const { data: ended } = await ana.rpc('cancel_job', { job_id: again }).throwOnError()
-  record("Answer<'cancel_job'>", ended satisfies 'cancelled')
+  const { data: first } = await ana.rpc('regenerate_asset', { ...target, prompt: null }).throwOnError()
+  let again = first
+  let cancelled = await ana.rpc('cancel_job', { job_id: again })
+  // A worker may complete the run before the second request arrives.
+  while (cancelled.error) {
+    if (cancelled.error.details !== 'job_finished') throw cancelled.error
+    again = (await ana.rpc('regenerate_asset', { ...target, prompt: null }).throwOnError()).data
+    cancelled = await ana.rpc('cancel_job', { job_id: again })
+  }
+  record("Answer<'cancel_job'>", cancelled.data satisfies 'cancelled')
   const { data: retried } = await ana.rpc('retry_job', { job_id: again }).throwOnError()
   record("Answer<'retry_job'>", retried)
   const { data: list } = await ana.rpc('list_dramas', { page_size: 2 }, { get: true }).throwOnError()
