@@ -18,6 +18,24 @@ export async function measureOpening(stage: DramasStage, dramas: number): Promis
     await db.query('select public.save_drama_complete($1, $2)', [JSON.stringify(drama), user.id])
     ids.push(drama.id)
   }
+  // The origin's tables have every column of the document. Plinth keeps some of them in private tables.
+  await admin.query(`
+    create table origin_dramas as
+      select d.*, coalesce(x.extra, '{}') as extra from dramas as d left join app.drama_extras as x on x.drama_id = d.id;
+    create table origin_drama_characters as select * from drama_characters;
+    create table origin_episodes as
+      select e.*, coalesce(x.script, '') as script, coalesce(x.extra, '{}') as extra
+      from episodes as e left join app.episode_details as x on x.episode_id = e.id;
+    create table origin_scenes as
+      select s.*, coalesce(x.image_prompt, '') as image_prompt, coalesce(x.video_prompt, '') as video_prompt,
+        coalesce(x.extra, '{}') as extra
+      from scenes as s left join app.scene_details as x on x.scene_id = s.id;
+    alter table origin_dramas add primary key (id);
+    create index on origin_drama_characters (drama_id);
+    create index on origin_episodes (drama_id);
+    create index on origin_scenes (episode_id);
+    grant select on origin_dramas, origin_drama_characters, origin_episodes, origin_scenes to service_role`)
+  await admin.query("notify pgrst, 'reload schema'")
   await admin.query('vacuum analyze')
 
   const theirs = (id: string) => `/users/${user.id}/dramas/${id}`

@@ -4,8 +4,9 @@ import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 /**
  * The origin's backend (origin 002): a repository over supabase-js with the service key. Its get_drama_complete requests the
  * drama, its characters, its episodes and their scenes, and joins them. The origin describes it in Python without its code;
- * this is the same in Node, which is faster, without the GraphQL and REST layers above it. Runs as a process; `BACKEND_PORT`,
- * `POSTGREST_URL` and `SUPABASE_SERVICE_KEY` come from the environment.
+ * this is the same in Node, which is faster, without the GraphQL and REST layers above it. Its tables have all columns, as
+ * those of the origin (measure_opening.ts). Runs as a process; `BACKEND_PORT`, `POSTGREST_URL` and `SUPABASE_SERVICE_KEY` come
+ * from the environment.
  */
 class DramaRepository {
   private readonly supabase: SupabaseClient
@@ -16,26 +17,26 @@ class DramaRepository {
 
   async getDramaComplete(dramaId: string, userId: string) {
     const { data: drama } = await this.supabase
-      .from('dramas')
+      .from('origin_dramas')
       .select('*')
       .eq('id', dramaId)
       .eq('owner_id', userId)
       .maybeSingle()
     if (!drama) return undefined
     const { data: characters } = await this.supabase
-      .from('drama_characters')
+      .from('origin_drama_characters')
       .select('*')
       .eq('drama_id', dramaId)
       .order('position')
     const { data: episodes } = await this.supabase
-      .from('episodes')
+      .from('origin_episodes')
       .select('*')
       .eq('drama_id', dramaId)
       .order('position')
     if (!characters || !episodes) throw new Error('A request failed')
     const episodeIds = episodes.map((episode) => episode.id)
     const { data: scenes } = await this.supabase
-      .from('scenes')
+      .from('origin_scenes')
       .select('*')
       .in('episode_id', episodeIds)
       .order('position')
