@@ -41,8 +41,8 @@ export type Checks = {
 /** How long a check may take. After this time, the checks of a batch are asked one by one, to find the slow ones. */
 const patienceMs = 3000
 
-/** The checks of a table or a filter are slow if each row takes longer on average. */
-const slowRowMs = 5
+/** The checks of a table or a filter are slow if each row takes longer on average. A busy machine does not make a check so slow. */
+const slowRowMs = 200
 
 /** How long a slow table or filter is left out. */
 const restMs = 30_000
