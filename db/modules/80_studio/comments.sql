@@ -123,12 +123,11 @@ comment on column app.settings.original_max_bytes is
   'How many bytes a photo may have. The limit of bucket user_uploads also applies. Limit per '
   'photo: 422 original_too_large.';
 comment on column app.settings.originals_per_day is
-  'How many photos a user may upload per day, also if the user replaces or deletes some. Storage '
-  'answers 403, with the limits and the seconds to wait as message. Limit per user: 429 '
-  'rate_limited.';
+  'How many photos a user may upload per day, also if the user replaces or deletes some. The '
+  'message of Storage says the limits and the seconds to wait. Limit per user: 403 from Storage.';
 comment on column app.settings.original_bytes_per_day is
   'How many bytes of photos a user may upload per day. Storage answers as for originals_per_day. '
-  'Limit per user: 429 rate_limited.';
+  'Limit per user: 403 from Storage.';
 comment on column app.settings.upload_retention is
   'How long an object of bucket user_uploads is kept.';
 comment on column app.settings.cache_ttl is
