@@ -12,7 +12,7 @@ create or replace function app.parse_page(
   set search_path = ''
 as $$
 declare
-  -- In a URL, null is the word null: supabase-js writes so for { after: null } with { get: true }.
+  -- In a URL, null is the word null: supabase-js sends it for { after: null } with { get: true }.
   v_text text := nullif(parse_page.after, 'null');
   v_after text[] := string_to_array(v_text, '_');
 begin

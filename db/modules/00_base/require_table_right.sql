@@ -3,8 +3,8 @@
 -- Called by   app.admit_caller, gate.become_key_owner
 -- Errors      PT401 not_signed_in, PT403 upsert_not_allowed, write_not_allowed
 -- Why         Postgres would refuse the same requests with 42501, which has no hint. PostgREST
---             shows SQL neither the columns of a request nor, of several headers Prefer, any but
---             the last one: Postgres checks these.
+--             does not show SQL the columns of a request. If a request has several headers Prefer,
+--             SQL sees only the last one. Postgres checks the rest.
 create or replace function app.require_table_right(role text, method text, prefer text)
   returns void
   language plpgsql
@@ -77,8 +77,8 @@ end
 $$;
 
 comment on function app.require_table_right(text, text, text) is
-  'Refuses a request to a table if the role has the right for it on no column. The hint names the '
-  'functions that change the table.';
+  'Refuses a request if the role has the needed right on no column of the table. The hint names '
+  'the functions that change the table.';
 
 create or replace function gate.require_table_right(role text, method text, prefer text)
   returns void

@@ -38,8 +38,8 @@ begin
     )
   );
   get diagnostics v_deleted = row_count;
-  -- All of them at once, because a long list of changes would hide the changes of other runs. By
-  -- two index lookups per change, because a comparison with 20,000 ids takes seconds.
+  -- Deletes all these changes at once, because a long list of them would hide the changes of other
+  -- runs. Needs two index lookups per change, because a comparison with 20,000 ids takes seconds.
   delete from app.run_changes as c
   where c.id <= forget_deleted_runs.last_change_id
     and not exists (

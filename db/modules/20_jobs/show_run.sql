@@ -3,9 +3,9 @@
 -- Writes      the run's row of public.runs
 -- Locks       this row, with skip locked, after all other locks of the transaction. The caller
 --             holds the run
--- Why         a client that cancels or retries a run reads public.runs next, and would read the
---             status of before until a worker sweeps. If a sweep has the row at the moment, the
---             next sweep writes it
+-- Why         a client that cancels or retries a run reads public.runs next. Without this function,
+--             the client would read the old status until the next sweep. If a sweep has locked the
+--             row, the next sweep writes the row
 create or replace function app.show_run(run_id bigint)
   returns void
   language plpgsql

@@ -124,15 +124,15 @@ comment on column public.scenes.created_at is 'When the scene was inserted.';
 comment on column public.scenes.updated_at is 'When the scene last changed.';
 
 comment on table app.episode_details is
-  'Scripts of episodes, and data of clients for them. A table of its own, because Realtime sends '
-  'each change of table episodes. An episode without both may have no row.';
+  'Scripts of episodes, and data that clients keep with an episode. They are not in episodes, '
+  'because Realtime sends each change of that table. An episode without both may have no row.';
 comment on column app.episode_details.episode_id is 'The episode.';
 comment on column app.episode_details.script is 'The course of the episode.';
 comment on column app.episode_details.extra is 'Data of the client: a JSON object of any form.';
 
 comment on table app.scene_details is
-  'Prompts of scenes, and data of clients for them. A table of its own, because Realtime sends '
-  'each change of table scenes. A scene without these may have no row.';
+  'Prompts of scenes, and data that clients keep with a scene. They are not in scenes, because '
+  'Realtime sends each change of that table. A scene without these may have no row.';
 comment on column app.scene_details.scene_id is 'The scene.';
 comment on column app.scene_details.image_prompt is 'The prompt of the image.';
 comment on column app.scene_details.video_prompt is 'The prompt of the video.';

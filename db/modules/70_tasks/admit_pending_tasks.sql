@@ -51,7 +51,7 @@ begin
           limit p.tasks_running
         ) as n
       ) < p.tasks_running
-    -- Each admitted task and its run is an event of Realtime: ADR 24.
+    -- Each admitted task and its run are events of Realtime: ADR 24.
     limit 50
   );
   v_user_ids := array(

@@ -23,7 +23,7 @@ begin
     from app.task_states as s
     where s.ended_at < app.now() - (select g.task_retention from app.settings as g)
     order by s.ended_at
-    -- Each task and its run is an event of Realtime: ADR 24.
+    -- Each task and its run are events of Realtime: ADR 24.
     limit 150
   );
   v_run_ids := array(

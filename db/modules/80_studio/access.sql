@@ -103,9 +103,9 @@ begin
   on conflict (id) do nothing;
 
   -- A folder is a range of Storage's index on (bucket_id, name collate "C"): "0" follows "/". The
-  -- third comparison says the same once more, because the planner expects fewer rows from it. So
-  -- the planner uses the range for each query of Storage, also for those that begin at the first
-  -- name of the bucket.
+  -- third comparison repeats the condition, because the planner expects fewer rows from it. So the
+  -- planner uses the range for every query of Storage, even if the query begins at the first name
+  -- of the bucket.
   drop policy if exists select_own_files on storage.objects;
   create policy select_own_files on storage.objects
     for select

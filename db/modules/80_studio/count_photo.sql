@@ -1,14 +1,15 @@
 -- app.tg_objects__count_photo
 --
--- Called by   trigger _100_count_photo of storage.objects, which access.sql creates
+-- Called by   trigger _100_count_photo of storage.objects, which triggers.sql creates
 -- Writes      rate_limits
 -- Errors      42501: Storage passes on the message of no other code
 -- Locks       the user's rows of rate_limits, photos before bytes, after the object
 -- Why         no policy can count. Storage inserts the row as the user, before it reads the file,
 --             and rolls back. Then it stores the row as service_role, which policies do not
---             restrain. The trigger fires both times: the first time, it refuses before the file is
---             sent; the second time, it knows the size, and uploads at the same moment wait for
---             each other. The second time also covers signed URLs, for which Storage asks no policy
+--             restrain. The trigger fires both times. At the first insert, it can refuse the photo
+--             before the client has sent the file. At the second insert, it knows the size, and
+--             uploads at the same moment wait for each other. The second check also covers signed
+--             URLs, for which Storage asks no policy
 create or replace function app.tg_objects__count_photo()
   returns trigger
   language plpgsql
@@ -24,7 +25,7 @@ declare
   v_settings record;
   v_refusal json;
 begin
-  -- An update that stores no new file, or that moves one.
+  -- An update counts only if it stores a new file: a move does not.
   if tg_op = 'UPDATE'
     and (
       new.version is not distinct from old.version

@@ -74,7 +74,7 @@ begin
     where d.order_id = any (array[b.id]) and d.next_inquiry_at is not null
   ),
   notified as (
-    -- Not app.notify for each: the caller holds the users.
+    -- Does not call app.notify, which would lock each user again: the caller has locked the users.
     insert into public.notifications (user_id, kind, title, body, data, created_at)
     select
       b.user_id,

@@ -19,7 +19,7 @@ begin
     select p.id
     from app.payment_callbacks as c
     -- A subquery with offset 0, which the planner does not turn into a join. Only the primary key
-    -- gives the order, so the planner reads no other index from end to end: ADR 16.
+    -- has this order, so the planner reads no other index from end to end: ADR 16.
     cross join lateral (
       select n.*
       from public.payments as n
