@@ -72,7 +72,7 @@ test('a pool needs no store, runs the steps of its types, and no other step or t
   expect(all.readLog()).toContain('Schedules were read')
 })
 
-test('a step is found by a heartbeat when a worker of other types has run its wake-up', async () => {
+test('a heartbeat finds a step whose wake-up was run by a worker of other types', async () => {
   const napping = await workers.start('napping', database.url('worker'), { env: poolEnv('nap') })
   await until('the pool of the type is healthy', async () => (await napping.health()) === 200)
   const warm = await submit('nap', { ms: 1 })

@@ -41,7 +41,7 @@ select is(list_tasks(10) ->> 'next', null, 'has no next page after the last task
 select is(
   list_tasks(10, 'null')::text,
   list_tasks(10)::text,
-  'takes the word null for null, because supabase-js writes so in the URL of a GET'
+  'reads the word null as null, because supabase-js sends it in the URL of a GET'
 );
 select is(
   (

@@ -165,7 +165,7 @@ where q.job_id = any (b.plain_ids);
 select is(
   (select coalesce(app.record_plain_ticks(b.plain_ids), '{}') from batch as b),
   '{}',
-  'leaves no plain tick to the checks of questions'
+  'stores every plain tick without the checks of questions'
 );
 
 -- When a run of the type has no task

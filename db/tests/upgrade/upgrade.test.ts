@@ -200,7 +200,7 @@ test('open runs complete, and failed and cancelled ones can be retried', async (
   expect((await client.query('select count(*)::int as n from app.job_queue')).rows).toEqual([{ n: 0 }])
 })
 
-test('a step waits whose result is handed in after the migration of episodes and before the files of its functions', async () => {
+test('a result waits if it is handed in after the migration of episodes and before the new functions', async () => {
   const files = await sqlFiles(dbFolder, 'migrations')
   const migration = files.find(({ path }) => path.endsWith('_episode_and_scene_details.sql'))?.text
   const [block] = /^do \$migration\$[\s\S]*?^\$migration\$;/m.exec(migration ?? '') ?? []

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Heard, listen, startTestRealtime, type TestRealtime } from '../../testing/realtime.ts'
 import { until } from '../../testing/waiting.ts'
 
-// Acts that clients of realtime-js may do at any time, against this server.
+// Clients of realtime-js may do these things at any time.
 let realtime: TestRealtime
 let ana: string
 let ben: string
@@ -133,7 +133,7 @@ describe('tokens', () => {
     await hears(heard, null)
   })
 
-  test('a token of setAuth without a callback stays for later channels and connections', async () => {
+  test('without a callback, later channels and connections use the token of setAuth', async () => {
     // supabase-js always has a callback.
     const client = new RealtimeClient(`${realtime.url.replace('http', 'ws')}/realtime/v1`, {
       params: { apikey: realtime.keys.publishableKey },
@@ -153,7 +153,7 @@ describe('tokens', () => {
     await client.removeAllChannels()
   })
 
-  test('a callback that fails makes an anonymous subscription', async () => {
+  test('if the callback fails, the subscription is anonymous', async () => {
     let calls = 0
     const accessToken = async () => {
       if (calls++ > 0) throw new Error('The session is gone.')
@@ -195,7 +195,7 @@ describe('channels', () => {
 })
 
 describe('bindings', () => {
-  test('each is confirmed as it was sent, without which realtime-js leaves the channel', async () => {
+  test('each is confirmed as it was sent, because realtime-js leaves the channel otherwise', async () => {
     const { client } = await withTokens(ana)
     const forms = [
       {},
@@ -215,7 +215,7 @@ describe('bindings', () => {
   })
 
   const life = ['INSERT', 'UPDATE', 'DELETE']
-  test('each event, with and without filters, hears its part of the life of a row', async () => {
+  test('each receives the changes of its event, with and without a filter', async () => {
     const { client } = await withTokens(ana)
     const bindings = ['*', ...life].flatMap((event) =>
       [undefined, 'word=eq.yes', 'word=in.(yes,no)', 'id=lt.2', 'word=eq.no'].map((filter) => ({ event, filter })),
