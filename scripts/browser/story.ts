@@ -125,7 +125,7 @@ export async function tellStory(world: World): Promise<void> {
     for (const { table, row } of heard)
       if (ownTables[table])
         assert.equal(row[ownTables[table]], id, `${name} received a row of ${table} of another user.`)
-    // One by the filter, one by the policy.
+    // Each notification arrives twice: by the binding with a filter, and by the binding without one.
     const titles = heard.filter(({ row }) => String(row['title']).startsWith('For ')).map(({ row }) => row['title'])
     assert.deepEqual(titles, [`For ${name}`, `For ${name}`])
     const shared = heard.filter(({ table }) => configuration.includes(table)).map(({ table }) => table)
@@ -177,7 +177,7 @@ async function work({ operate }: World, name: string, id: string): Promise<void>
   ])
 }
 
-/** Returns the changes that a tab has heard, when all that its user must hear have arrived. */
+/** Waits for all changes that a tab must receive for its user, and returns them. */
 async function changesOf({ studio }: Tab): Promise<Heard[]> {
   const wanted = [
     'runs INSERT queued',

@@ -4,12 +4,12 @@ import { StartError } from './process.ts'
 /** The ports of the gateway and of Postgres, as in Supabase's CLI, if they are free. */
 export const usualPorts = { gateway: 54_321, postgres: 54_322 }
 
-/** Ports that the kernel does not choose: those of connections and of `listen(0)` are 32,768 and above by default. */
+/** By default, the kernel chooses only ports from 32,768 on, for connections and for `listen(0)`. These ports are below. */
 const choosable = { first: 20_000, count: 12_000 }
 
 /**
- * Finds a free port of the loopback. No other caller on this machine gets the same port until this process ends, because a
- * service listens only some time after its port was chosen, and closes the port when it restarts.
+ * Finds a free port of the loopback, and reserves it on this machine until this process ends. Without the reservation, another
+ * caller could get the port before the service listens, or while the service restarts.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -198,10 +198,10 @@ function requireReach(user: OsUser | undefined, path: string, test: '-d' | '-x',
 }
 
 /**
- * Stops the server that a killed run left on this data folder. Its pid file names it, its working folder confirms it.
- * Removes the pid file of a server that has ended, because Postgres refuses to start while any process has its pid: another
- * program after a restart of the machine, or the server itself until init reaps it. Sessions that the server left behind
- * still refuse a second server: they hold its shared memory.
+ * Stops the server that a killed run left on this data folder. The pid file names the server, and the working folder of
+ * the process confirms it. Removes the pid file of a server that has ended, because Postgres refuses to start while any process
+ * has this pid: another program after a restart of the machine, or the ended server until init reaps it. Postgres still
+ * refuses to start while sessions of the ended server hold its shared memory.
  */
 async function stopStalePostgres(data: string, say: (line: string) => void): Promise<void> {
   const pidFile = join(data, 'postmaster.pid')

@@ -144,7 +144,7 @@ function stringify(field: string, value: unknown): string {
   return value
 }
 
-/** Reads a field such as order.id; a number as its text. An own property only: "__proto__" is a field like any other. */
+/** Reads a field such as order.id, and returns a number as its text. Reads only own properties, also of the name "__proto__". */
 function valueAt(obj: Record<string, unknown>, field: string): unknown {
   let value: unknown = obj
   for (const key of field.split('.')) {

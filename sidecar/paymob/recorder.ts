@@ -14,8 +14,8 @@ type Waiting = { callback: object; resolve: (recorded: Recorded) => void; reject
 
 /**
  * Returns a function that records a callback, and resolves after the commit. Callbacks that arrive at the same time, or during
- * a call, are recorded together in one transaction, which is much cheaper. SQL skips callbacks of locked or unknown orders, and
- * a failed call has stored nothing. These callbacks are then recorded one by one.
+ * a call, are recorded together in one transaction, which is much cheaper. SQL skips callbacks of locked or unknown orders. A failed
+ * call stores nothing. The skipped callbacks, and those of a failed call, are then recorded one by one.
  */
 export function createRecorder(db: Db): (callback: object) => Promise<Recorded> {
   const waiting: Waiting[] = []

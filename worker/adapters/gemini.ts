@@ -149,7 +149,7 @@ export function createGemini(config: GeminiConfig, send = sendRequest): Gemini {
   }
 
   /**
-   * Gets an answer as a whole, so that only its form can fail later. Refuses redirects, because they would get the key, and
+   * Reads the whole answer, so that later only its form can be wrong. Refuses redirects, because they would get the key, and
    * bodies that are not a JSON object, such as the page of a proxy. Throws a RefusedError for a refusal, also for one that a
    * proxy sends with status 200.
    */

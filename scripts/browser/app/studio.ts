@@ -5,7 +5,7 @@ export type Heard = { table: string; event: string; row: Record<string, unknown>
 
 /**
  * The code of a client of the studio, as a front-end developer writes it from origins 004 (sign-up by a code, photos in a folder
- * of the user) and 001 (artifacts for signed-in users). Only supabase-js, so the same code runs in pages and in Node.
+ * of the user) and 001 (artifacts for signed-in users). The code uses only supabase-js, so it runs in pages and in Node.
  */
 export function createStudio(supabase: SupabaseClient) {
   const photos = supabase.storage.from('user_uploads')

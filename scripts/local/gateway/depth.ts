@@ -2,8 +2,8 @@
 export class JsonTooDeep extends Error {}
 
 /**
- * Postgres cannot read JSON with more than about 16,000 levels, and newer versions of PostgREST answer 500 then. Documents
- * may have 100 levels, which Postgres counts.
+ * The most levels of JSON that the gateway forwards. Postgres cannot read more than about 16,000 levels, and newer versions of
+ * PostgREST then answer 500. A document may have 100 levels, which Postgres counts.
  */
 export const maxLevels = 1000
 
@@ -14,7 +14,7 @@ export function mayBeTooDeep(bytes: number): boolean {
   return Number.isNaN(bytes) || bytes > 2 * maxLevels
 }
 
-/** Counts the open brackets and braces outside of strings. Accepts any bytes, also those that are not JSON. */
+/** Throws {@link JsonTooDeep} if too many brackets and braces are open. Accepts any bytes, also those that are not JSON. */
 export function requireDepth(json: Buffer): void {
   let level = 0
   let isInString = false

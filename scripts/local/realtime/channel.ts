@@ -42,7 +42,7 @@ export type Channel = {
   refresh(token: unknown): Promise<void>
   /** Tells the client, once, that this server does not have what the client sent: realtime-js reports only 'ok'. */
   refuseMessage(feature: string): void
-  /** Subscribes again unless the tables with these ids were published at the last subscription. */
+  /** Subscribes again if the ids of the published tables have changed since the last subscription. */
   follow(published: string): void
   /** Ends the subscriptions. */
   end(): void
@@ -51,7 +51,7 @@ export type Channel = {
 /** How long the reply to a join waits until its changes are read. */
 const joinWaitMs = 5000
 
-/** After this time, a subscription is tried again that failed because of Postgres. */
+/** After this time, a subscription that failed because of Postgres is tried again. */
 const retryMs = 5000
 
 /** Creates a channel, whose subscriptions read the changes of tables. */

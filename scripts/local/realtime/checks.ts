@@ -47,7 +47,7 @@ const slowRowMs = 200
 /** How long a slow table or filter is left out. */
 const restMs = 30_000
 
-/** How long a check waits for a lock, such as that of a migration. Then its table is left out as long. */
+/** How long a check waits for a lock, such as that of a migration. After this time, its table is left out for the same time. */
 const lockMs = 2000
 
 /** Creates the connection on which the subscribers' policies are asked. */
