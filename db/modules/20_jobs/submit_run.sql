@@ -63,8 +63,8 @@ of the same owner with the same spec returns the first run and submits nothing. 
 an object, and members left out or given with their default, make no difference.
 422 spec_invalid, step_invalid, step_key_invalid, step_key_taken, step_type_unknown,
 step_dependency_unknown, step_cycle, too_many_steps, too_many_dependencies, idempotency_key_invalid.
-400 document_too_deep. 404 owner_not_found. 409 idempotency_key_taken: the key belongs to another
-spec. Only for service_role. Origin 002.$$;
+404 owner_not_found. 409 idempotency_key_taken: the key belongs to another spec. Only for
+service_role. Origin 002.$$;
 
 grant execute on function app.submit_run(jsonb, uuid, text) to service_role;
 grant execute on function public.submit_run(jsonb, uuid, text) to service_role;
