@@ -51,8 +51,8 @@ create or replace trigger _140_record_deleted_folders
   for each statement
   execute function app.tg_users__record_deleted_folders();
 
--- Only a database with Supabase Storage or its shim has storage.objects. A file that service_role
--- stores has no owner_id, and so no limit.
+-- Only a database with Supabase Storage or its shim has storage.objects. An upload
+-- with the service key has no owner_id, and so no limit.
 do $$
 begin
   if to_regclass('storage.objects') is not null then
