@@ -2,9 +2,9 @@
 --
 -- Errors      PT422 parameters_invalid
 -- Why         the canonical form is a part of the cache key, so the order of keys, the spelling of
---             numbers and a default that is left out make no difference. A request
---             of 6 MiB may have hundreds of thousands of names, and reading them takes seconds.
---             So the parameters have 64 KiB at most
+--             numbers and a default that is left out make no difference. A request of 6 MiB may
+--             have hundreds of thousands of names, and reading them takes seconds. So the
+--             parameters have 64 KiB at most
 create or replace function app.parse_tool_parameters(schema jsonb, parameters jsonb)
   returns jsonb
   language plpgsql
