@@ -138,6 +138,22 @@ describe('a key', () => {
   })
 })
 
+describe('a value in the wrong place', () => {
+  const hintOf = async (headers: Record<string, string>) =>
+    ((await (await fetch(`${url}/rest/v1/flows`, { headers })).json()) as Problem).hint
+
+  test('is told where it belongs', async () => {
+    const token = await signUserToken({ id: crypto.randomUUID(), email: 'a@example.com' }, keys.jwtSecret)
+    expect(await hintOf({ apikey: 'plk_12345678_secret' })).toContain('as header x-api-key')
+    expect(await hintOf({ apikey: token })).toContain('as authorization: Bearer')
+    expect(await hintOf({ apikey: keys.publishableKey, ...bearer(keys.secretKey) })).toContain(
+      'only if it is the apikey',
+    )
+    const former = await signApiKey('anon', 'x'.repeat(32))
+    for (const apikey of ['wrong', 'a.b.c', former]) expect(await hintOf({ apikey })).toContain('a key of the env file')
+  })
+})
+
 describe('without a key', () => {
   test.each([
     ['GET', '/api/health'],

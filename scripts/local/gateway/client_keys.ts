@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { decodeJwt } from 'jose'
 import { type LocalKeys, verifyJwt } from '../keys.ts'
 import type { Refusal } from './refusals.ts'
 
@@ -15,11 +16,24 @@ const missing: Refusal = {
   hint: 'Send the publishable or the anon key of the env file as header apikey.',
 }
 
-const wrong: Refusal = {
-  status: 401,
-  details: 'apikey_wrong',
-  message: 'The apikey is not a key of this stack.',
-  hint: 'Send a key of the env file. npm run reset makes new keys.',
+function wrong(hint: string): Refusal {
+  return { status: 401, details: 'apikey_wrong', message: 'The apikey is not a key of this stack.', hint }
+}
+
+/** Says where the value belongs that was sent as apikey. */
+function hintFor(key: string): string {
+  if (key.startsWith('plk_'))
+    return 'Send an API key of a user as header x-api-key, next to the publishable key as apikey.'
+  if (isOfUser(key)) return 'Send the token of a user as authorization: Bearer, next to the publishable key as apikey.'
+  return 'Send a key of the env file. npm run reset makes new keys.'
+}
+
+function isOfUser(key: string): boolean {
+  try {
+    return decodeJwt(key).sub !== undefined
+  } catch {
+    return false
+  }
 }
 
 /** A key may be the header or the parameter `apikey`, either opaque or a JWT. An opaque key becomes the JWT of its role. */
@@ -41,13 +55,14 @@ export function createKeyCheck(keys: LocalKeys): CheckKey {
     delete headers['apikey']
     if (!key && needsKey) return missing
     const jwt = key ? await findJwt(key) : undefined
-    if (key && jwt === undefined) return wrong
+    if (key && jwt === undefined) return wrong(hintFor(key))
 
     const opaque = /^bearer\s+(sb_.*)$/i.exec(headers.authorization ?? '')?.[1]?.trim()
     if (opaque !== undefined) {
       const bearer = jwts.get(opaque)
       // As hosted: an opaque key is a bearer only if it is the key of the request.
-      if (bearer === undefined || (key && opaque !== key)) return wrong
+      if (bearer === undefined || (key && opaque !== key))
+        return wrong('Send an opaque key as bearer token only if it is the apikey, too.')
       headers.authorization = `Bearer ${bearer}`
     } else if (jwt !== undefined) headers.authorization ??= `Bearer ${jwt}`
     return undefined

@@ -406,6 +406,20 @@ describe('a request that is not valid HTTP', () => {
     expect(await send(`${head}2\r\n{}\r\n0\r\n\r\n`)).toEqual([status, `PT${status}`, slug])
   })
 
+  test('a filter with 300 ids passes; one with 500 ids learns how many pass', async () => {
+    const filterBy = (ids: number) =>
+      fetch(`${url}/rest/v1/tasks?id=in.(${Array.from({ length: ids }, () => crypto.randomUUID())})`, {
+        headers: { apikey: keys.anonKey, authorization: `Bearer ${'x'.repeat(1_500)}` },
+      })
+    expect((await filterBy(300)).status).not.toBe(431)
+    const refused = await filterBy(500)
+    expect(refused.status).toBe(431)
+    expect(await refused.json()).toMatchObject({
+      message: 'The URL and the headers have more than 16 KiB together.',
+      hint: expect.stringContaining('.in() with at most 300 ids'),
+    })
+  })
+
   test('ends the connection if its headers come too slowly', async () => {
     const port = await freePort()
     const impatient = await startGateway({

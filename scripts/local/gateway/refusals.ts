@@ -84,7 +84,7 @@ const unreadable: Record<string, Refusal | undefined> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
     details: 'headers_too_large',
-    message: 'The headers have more than 16 KiB.',
-    hint: 'Send shorter headers and a shorter URL.',
+    message: 'The URL and the headers have more than 16 KiB together.',
+    hint: 'Send a shorter URL, such as a filter .in() with at most 300 ids, or shorter headers.',
   },
 }
