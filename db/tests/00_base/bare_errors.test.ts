@@ -120,6 +120,7 @@ const mistakes: Record<string, Mistake> = {
   'forgets a parameter': post('rpc/job_tree', {}, 404, 'PGRST202'),
   'filters by an id in the wrong format': get('dramas?id=eq.abc', 400, '22P02'),
   'compares a time with null by eq': get('notifications?select=id&read_at=eq.null', 400, '22007'),
+  'compares a time with a number': get('notifications?select=id&created_at=gt.1795818333431', 400, '22008'),
   'asks for a sum': get('credit_entries?select=amount.sum()', 400, 'PGRST123'),
   'calls a function with an id in the wrong format': post('rpc/get_drama_complete', { drama_id: 'abc' }, 400, '22P02'),
   'sends a number that is too large': post('rpc/list_tasks', { limit: 99_999_999_999 }, 400, '22003'),
