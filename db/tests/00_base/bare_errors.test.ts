@@ -27,7 +27,7 @@ afterAll(async () => {
 })
 
 type Mistake = {
-  as?: 'ana' | 'anon' | 'expired' | { token: string }
+  as?: 'ana' | 'anon' | 'expired' | 'service' | { token: string }
   method?: string
   path: string
   body?: unknown
@@ -63,6 +63,7 @@ const mistakes: Record<string, Mistake> = {
     as: 'anon',
   }),
   'selects every column of jobs': get('jobs', 403, '42501'),
+  'calls a function for users with the secret key': post('rpc/list_tasks', {}, 403, '42501', { as: 'service' }),
   'inserts a column that no client may write': post('dramas', { ...drama, owner_id: ana.id }, 403, '42501'),
   'updates a flow': {
     method: 'PATCH',
@@ -181,7 +182,9 @@ const mistakes: Record<string, Mistake> = {
 
 async function make({ as = 'ana', method = 'GET', path, body, headers }: Mistake) {
   const token =
-    typeof as === 'object' ? as.token : await { ana: () => api.tokenFor(ana), anon: () => api.anonKey, expired }[as]()
+    typeof as === 'object'
+      ? as.token
+      : await { ana: () => api.tokenFor(ana), anon: () => api.anonKey, service: () => api.serviceKey, expired }[as]()
   const response = await fetch(`${api.url}/rest/v1/${path}`, {
     method,
     headers: {
