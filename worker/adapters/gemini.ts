@@ -162,7 +162,7 @@ export function createGemini(config: GeminiConfig, send = sendRequest): Gemini {
     if (status < 200 || status > 299) throw refuse(status)
     const answer = readObject(text)
     if (answer === undefined) throw unreadable('it is not a JSON object')
-    // Parses only answers with an error, because a mismatch takes much time.
+    // Parses only answers with an error, because zod needs much time to refuse another answer.
     const code = 'error' in answer && !('name' in answer) ? refusals.safeParse(answer).data?.error.code : undefined
     if (code !== undefined) throw refuse(code)
     return answer
@@ -176,7 +176,7 @@ export function createGemini(config: GeminiConfig, send = sendRequest): Gemini {
       body: init.body as string,
       signal: init.signal ?? undefined,
     })
-    // The SDK reads nothing else, and a Response with a body takes much time.
+    // The SDK reads only these three members. A whole Response with a body would take much time.
     const response: Pick<Response, 'ok' | 'headers' | 'json'> = {
       ok: true,
       headers: noHeaders,
