@@ -1,6 +1,6 @@
 -- Grants: credits that come, expire and are taken back, also while holds are open, and debts.
 begin;
-select plan(40);
+select plan(41);
 select tests.announce_versions();
 select tests.create_paid_type();
 create temporary table known (ana uuid, ben uuid, run bigint, other bigint, "grant" uuid);
@@ -139,6 +139,12 @@ select results_eq(
      where grant_id = (select id from credit_grants where reference = 'order 6') order by id $$,
   $$ values ('grant', 2), ('repayment', 1) $$,
   'the ledger shows which part of a grant repaid the debt'
+);
+select results_eq(
+  $$ select reference, ended_at is not null from credit_grants
+     where reference in ('order 5', 'order 6') order by reference $$,
+  $$ values ('order 5', true), ('order 6', false) $$,
+  'a grant that a debt uses up ends at once'
 );
 select is_empty('select * from ops.credit_faults', 'all of it adds up');
 
