@@ -142,6 +142,24 @@ test('a run that is deleted during a sweep leaves no row', async () => {
   expect((await admin.query('select from public.runs')).rowCount).toBe(0)
 })
 
+test('a cancellation does not wait for a sweep of its run, and the next sweep shows the cancellation', async () => {
+  const run = await submit(2)
+  const steps = await claimSteps(admin, worker, 1)
+  await exchange(admin, worker, [completed(steps[0] as never)])
+  await passSecond()
+  await a.query('begin')
+  expect(await publish(a)).toBe(1)
+  await b.query('begin')
+  await b.query("select set_config('request.jwt.claims', $1, true)", [JSON.stringify({ role: 'service_role' })])
+  await b.query('select app.cancel_job($1)', [run])
+  await b.query('commit')
+  await a.query('commit')
+  expect(await shown(run)).toBe('running 0.5 1 0 2')
+  await passSecond()
+  expect(await publish(b)).toBe(1)
+  expect(await shown(run)).toMatch(/^cancelled /)
+})
+
 test('two sweeps that find runs of an older release insert each row once, and none waits', async () => {
   const runs = await submitRuns(50)
   await admin.query('delete from public.runs; insert into app.run_changes (run_id) select id from app.runs')
