@@ -13,23 +13,26 @@ import { startTestSidecar } from '../../testing/sidecar.ts'
 import { atLeast, atMost, machine, median, type Report, say } from '../report.ts'
 import { withStage } from '../stage.ts'
 
-const connections = 10
+/** Requests at the same time: as many as a sale brings, and a few. */
+const many = 50
+const few = 10
 
 /** Callbacks per connection before the first round. The first ones of a connection plan every statement. */
 const warmUps = 30
 
 /**
  * Measures the webhook against the health route of the same sidecar, and against the SQL function alone. Each callback pays
- * an order of its own: nothing costs more. A mix of payments, refunds and repeated callbacks is measured, too. Callbacks are
- * signed and encoded before the clock starts, because Paymob does that.
+ * an order of its own: nothing costs more. The bar is for 50 connections. The report also has figures for 10 connections, and
+ * for a mix of payments, refunds and repeated callbacks. Callbacks are signed and encoded before the clock starts, because
+ * Paymob does that.
  */
 export async function benchmarkPayments({ rounds, orders }: { rounds: number; orders: number }): Promise<Report> {
   const environment = machine()
   return await withStage(async ({ cluster }) => {
     await prepareDatabase(cluster, 'plinth')
-    // A third pays by SQL alone, a third one by one over HTTP, and a third in parallel.
+    // One part pays by SQL alone, one over one connection, one over a few, and two over many.
     const mixed = Math.ceil(orders / 4)
-    const count = rounds * (orders * 3 + mixed) + connections * warmUps + warmUps
+    const count = rounds * (orders * 5 + mixed) + many * warmUps + warmUps
     const open = await openOrders(cluster, 'plinth', count)
     const sidecar = await startTestSidecar({
       databaseUrl: databaseUrl(cluster, 'plinth', 'sidecar'),
@@ -42,6 +45,8 @@ export async function benchmarkPayments({ rounds, orders }: { rounds: number; or
     try {
       const health: number[] = []
       const webhook: number[] = []
+      const healthOfFew: number[] = []
+      const webhookOfFew: number[] = []
       const alone: number[] = []
       const sql: number[] = []
       const mix: number[] = []
@@ -54,18 +59,20 @@ export async function benchmarkPayments({ rounds, orders }: { rounds: number; or
         client.query({ name: 'record', text: 'select sidecar.record_paymob_callback($1)', values: [callback] })
       const next = (number: number) => open.splice(0, number)
       const payments = (number: number) => next(number).map((one) => sign(makeTransaction(one)))
-      await throughput(payments(connections * warmUps), post)
+      await throughput(many, payments(many * warmUps), post)
       await p50(next(warmUps).map(asCallback), callSql)
       for (let round = 0; round < rounds; round++) {
         say(`round ${round + 1} of ${rounds} …`)
-        const paid = payments(orders)
+        const paid = payments(orders * 2)
         // The health route is fast: as many requests would take too short to measure.
-        health.push(await throughput([...paid, ...paid, ...paid], ask))
-        webhook.push(await throughput(paid, post))
+        health.push(await throughput(many, [...paid, ...paid, ...paid], ask))
+        webhook.push(await throughput(many, paid, post))
+        healthOfFew.push(await throughput(few, [...paid, ...paid], ask))
+        webhookOfFew.push(await throughput(few, payments(orders), post))
         sql.push(await p50(next(orders).map(asCallback), callSql))
         alone.push(await p50(payments(orders), post))
         const lives = next(mixed).flatMap(callbacksOf)
-        mix.push(await throughput(repeated(lives, lives.length * 3).map(sign), post))
+        mix.push(await throughput(few, repeated(lives, lives.length * 3).map(sign), post))
       }
       return {
         title: 'bench:payments',
@@ -74,9 +81,11 @@ export async function benchmarkPayments({ rounds, orders }: { rounds: number; or
           atMost('webhook: p50, against the SQL function alone', median(alone) / median(sql), 3),
         ],
         figures: [
-          { name: `health route, ${connections} connections`, value: median(health), unit: '/s' },
-          { name: `webhook, ${connections} connections`, value: median(webhook), unit: '/s' },
-          { name: `webhook, ${connections} connections, a mix`, value: median(mix), unit: '/s' },
+          { name: `health route, ${many} connections`, value: median(health), unit: '/s' },
+          { name: `webhook, ${many} connections`, value: median(webhook), unit: '/s' },
+          { name: `health route, ${few} connections`, value: median(healthOfFew), unit: '/s' },
+          { name: `webhook, ${few} connections`, value: median(webhookOfFew), unit: '/s' },
+          { name: `webhook, ${few} connections, a mix`, value: median(mix), unit: '/s' },
           { name: 'webhook, one connection: p50', value: median(alone), unit: 'ms' },
           { name: 'SQL function, one connection: p50', value: median(sql), unit: 'ms' },
         ],
@@ -113,7 +122,11 @@ async function expectOk(answer: Promise<Response>): Promise<void> {
 }
 
 /** Requests per second over several connections. */
-async function throughput<Item>(items: Item[], work: (item: Item) => Promise<void>): Promise<number> {
+async function throughput<Item>(
+  connections: number,
+  items: Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<number> {
   const start = performance.now()
   let next = 0
   await Promise.all(
