@@ -13,7 +13,7 @@ export async function within<Result>(
   call: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   signal?.throwIfAborted()
-  // Does not use AbortSignal.any and AbortSignal.timeout, which need three times as much CPU time.
+  // Does not use AbortSignal.any and AbortSignal.timeout, which need two to three times as much CPU time.
   const either = new AbortController()
   const timer = setTimeout(() => either.abort(new DOMException(`No answer within ${ms} ms`, 'TimeoutError')), ms)
   timer.unref()
